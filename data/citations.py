@@ -1,0 +1,323 @@
+"""Guideline paragraphs of a letter -> :class:`Citation`, and their labels.
+
+The formats are those of the determination letters of 2013-2017:
+
+* with an edition: ``Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies,
+  and Chronic Pain Medical Treatment 2016, Section(s): Topical analgesics.``
+* without one: ``Decision based on MTUS Chronic Pain Treatment Guidelines Opioids Page(s): 78.``
+* outside the schedule: ``Decision based on Non-MTUS Citation ...``
+* nothing: ``The Claims Administrator did not cite any medical evidence for its decision.``
+
+Chapters and sections are kept as printed; :func:`primary_label` maps them to the short chapter
+names and catalogue sections that the guideline model ranks
+(``data/reference/mtus_chapters.csv``, ``data/reference/mtus_sections.csv``).
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from importlib import resources
+
+from data.letter import Citation, MtusCitation
+
+NONE_CITED = "None cited"
+NON_MTUS = "Non-MTUS"
+
+_NOTHING_CITED = re.compile(r"\bdid not cite any (?:medical )?(?:evidence|guideline)", re.I)
+# "Decision based on Non-MTUS Citation X", also without the word Citation; an MTUS part ends there.
+_NON_MTUS = re.compile(
+    r"(?:\.?\s*(?:The )?Decision (?:was |is )?based (?:up)?on\s+)?\bNon[-\s]?MTUS\b"
+    r"(?:\s+Citations?(?:\s*\(s\))?\b)?\s*:?\s*",
+    re.I,
+)
+_MTUS = re.compile(r"\bDecision (?:was |is )?based (?:up)?on\s+(?:the\s+)?(?:CA\s+)?MTUS\b\s*:?", re.I)
+# Two sources joined by "and": the second one opens with the name of a publisher or an address.
+_NEXT_SOURCE = re.compile(
+    r",?;?\s+and\s+(?=(?:the\s+)?(?:ODG\b|Official Disability|Other Medical|ACOEM\b|American |"
+    r"National |https?:|www\.|Work Loss|AMA\b|FDA\b|AANEM\b|UpToDate|Cochrane|MD ?Guidelines))",
+)
+_EDITION = re.compile(r"^(?P<chapter>.*?)[,]?\s+(?P<edition>(?:19|20)\d\d)(?:\s+Guidelines?)?\b")
+_SECTIONS = re.compile(r"[,;]?\s*\bSections?(?:\s*\(s\))?\s*:\s*", re.I)
+_PAGES = re.compile(
+    r"[,;(]?\s*\b(?:Pages?(?:\s*\(s\))?|pp?g?s?\.)\s*:?\s*"
+    r"(?P<pages>\d[\d\s,&\-\u2013]*(?:\bof\s+\d+|\band\s+\d[\d\-\u2013]*|[\d\-\u2013,&])*)",
+    re.I,
+)
+_NUMBERED_SECTION = re.compile(r",\s+(?=\d+(?:\.\d+)*\.?\s+[A-Z])")
+
+
+def _fold(text: str) -> str:
+    """Letters and digits only, lower case: the key on which printed names are compared."""
+    return re.sub(r"[^a-z0-9]+", "", text.lower().replace("&", "and"))
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    path = resources.files("data") / "reference" / name
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@functools.cache
+def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Rows of ``mtus_chapters.csv``: how a chapter is printed, and its short name."""
+    rows = _table("mtus_chapters.csv")
+    return tuple((re.compile(row["printed"], re.I), row["chapter"]) for row in rows)
+
+
+@functools.cache
+def _sections() -> dict[str, dict[str, str]]:
+    """Short chapter -> folded section name (and number, where it has one) -> section name."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _table("mtus_sections.csv"):
+        names = found.setdefault(row["chapter"], {})
+        for name in (row["section"], *filter(None, row["also_printed"].split("|"))):
+            names[_fold(name)] = row["section"]
+        if number := _section_number(row["section"]):
+            names[number] = row["section"]
+    return found
+
+
+@functools.cache
+def _names_with_comma() -> frozenset[str]:
+    """Folded section names that hold a comma, so that a list of sections is cut around them."""
+    names = {
+        _fold(name)
+        for row in _table("mtus_sections.csv")
+        for name in (row["section"], *row["also_printed"].split("|"))
+        if "," in name
+    }
+    return frozenset(names)
+
+
+def _chapter_at(text: str) -> re.Match[str] | None:
+    """The longest printed chapter name that ``text`` starts with."""
+    matches = [m for pattern, _ in _chapters() if (m := pattern.match(text))]
+    return max(matches, key=re.Match.end, default=None)
+
+
+def catalogue_chapter(printed: str) -> str | None:
+    """The short chapter name (``"Low Back"``) of a printed one; None where it is not known."""
+    text = printed.strip()
+    best = max(
+        ((m.end(), short) for pattern, short in _chapters() if (m := pattern.match(text))),
+        default=None,
+    )
+    return best[1] if best else None
+
+
+def _section_number(section: str) -> str | None:
+    match = re.match(r"(\d+(?:\.\d+)*)\.?\s+\D", section)
+    return match[1] if match else None
+
+
+def catalogue_section(chapter: str, printed: str) -> str | None:
+    """The catalogue's name of a printed section, misspellings forgiven; None where unknown.
+
+    Numbered sections of the opioid guideline are recognised by their number, because letters
+    print them with the part's title in front ("3.3 Opioids for Chronic Pain ...: Initiating").
+    """
+    names = _sections().get(chapter, {})
+    number = _section_number(printed)
+    if number and number in names:
+        return names[number]
+    key = _fold(printed)
+    if key in names:
+        return names[key]
+    close = difflib.get_close_matches(key, names, n=1, cutoff=0.88)
+    return names[close[0]] if close else None
+
+
+def _split_chapters(text: str) -> Iterator[str]:
+    """Cut a chain of chapters ("A 2004, Section(s): x, and B 2016") into its chapters.
+
+    A cut is made only where a known chapter name follows the separator, so the commas and the
+    "and" inside "Forearm, Wrist, and Hand Complaints" stay; an unknown chapter is cut off where
+    a year and a section label prove it to be one.
+    """
+    start = 0
+    for sep in re.finditer(r"\s*(?:[,;.]\s+and|[,;.]|\s+and)\s+", text):
+        if sep.start() <= start:
+            continue
+        rest, before = text[sep.end() :], text[start : sep.start()]
+        if _opens_chapter(rest, before, sep.group()):
+            yield before
+            start = sep.end()
+    yield text[start:]
+
+
+def _opens_chapter(rest: str, before: str, separator: str) -> bool:
+    if _ends_inside_chapter(before, separator, rest):
+        return False
+    if match := _chapter_at(rest):
+        tail = rest[match.end() :]
+        # A body part can be a section name ("Knee", "Shoulder" of the Postsurgical chapter) and
+        # a chapter's title a section of another; only a chapter is followed by an edition,
+        # a page, a section label, another chapter or the end.
+        return bool(
+            re.match(r"\s*(?:,?\s*(?:19|20)\d\d\b|,?\s*(?:Section|Page)|,?\s+and\s)", tail, re.I)
+            or ("Guidelines" in match.group() or "Complaints" in match.group())
+        )
+    return bool(
+        "and" in separator and re.match(r"[A-Z][^:,]{3,80}? (?:19|20)\d\d,? (?:Section|Page)", rest)
+    )
+
+
+def _ends_inside_chapter(before: str, separator: str, rest: str) -> bool:
+    """True where a chapter name spans the separator ("Neck" | "Upper Back Complaints")."""
+    words = before.rsplit(",", 2)
+    for tail in (before, words[-1], ",".join(words[-2:])):
+        candidate = tail.strip()
+        match = _chapter_at(candidate + separator + rest)
+        if match and match.end() > len(candidate) + len(separator):
+            return True
+    return False
+
+
+def _split_sections(text: str) -> tuple[str, ...]:
+    """A printed list of sections -> its sections; names may hold commas and colons."""
+    text = text.strip(" ,;.")
+    if not text:
+        return ()
+    if _NUMBERED_SECTION.search("x, " + text):
+        return tuple(s.strip() for s in _NUMBERED_SECTION.split(text))
+    return tuple(_join_known(_comma_pieces(text)))
+
+
+def _comma_pieces(text: str) -> list[str]:
+    """Pieces between commas that stand outside parentheses."""
+    pieces, depth, start = [], 0, 0
+    for i, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if depth <= 0 and text.startswith(", ", i):
+            pieces.append(text[start:i])
+            start = i + 2
+    return [*pieces, text[start:]]
+
+
+def _join_known(pieces: list[str]) -> Iterator[str]:
+    """Join pieces that together are one known name, or whose second half is a continuation."""
+    i = 0
+    while i < len(pieces):
+        j = next(
+            (
+                j
+                for j in range(min(len(pieces), i + 4), i + 1, -1)
+                if _fold(", ".join(pieces[i:j])) in _names_with_comma()
+            ),
+            i + 1,
+        )
+        # A section name opens with a capital; "criteria for use" continues "Opioids".
+        while j < len(pieces) and re.match(r"[a-z&]", pieces[j]):
+            j += 1
+        yield ", ".join(pieces[i:j]).strip()
+        i = j
+
+
+def _mtus_citation(text: str) -> MtusCitation | None:
+    """One chapter with its edition, sections and pages."""
+    text = text.strip(" ,;.")
+    if not text:
+        return None
+    pages = None
+    if match := _PAGES.search(text):
+        pages = " ".join(match["pages"].split()).strip(" ,&-")
+        text = (text[: match.start()] + text[match.end() :]).strip(" ,;.")
+    sections: tuple[str, ...] = ()
+    if label := _SECTIONS.search(text):
+        sections = _split_sections(text[label.end() :])
+        text = text[: label.start()].strip(" ,;.")
+    if match := _EDITION.match(text):
+        rest = text[match.end() :].strip(" ,;.:")
+        return MtusCitation(
+            match["chapter"].strip(" ,"), match["edition"], sections or _split_sections(rest), pages
+        )
+    known = _chapter_at(text)
+    if known is None:
+        return MtusCitation(text, None, sections, pages)
+    rest = text[known.end() :].strip(" ,;.:")
+    return MtusCitation(known.group().strip(" ,"), None, sections or _split_sections(rest), pages)
+
+
+def _sources(text: str) -> Iterator[str]:
+    for source in _NEXT_SOURCE.split(text):
+        source = source.strip(" ,;")
+        source = source[:-1].rstrip() if source.endswith(".") else source
+        if source:
+            yield source
+
+
+def parse_citation(raw: str) -> Citation:
+    """Parse one guideline paragraph (without its "Claims Administrator guideline:" label).
+
+    Never fails: what is not understood stays in ``raw`` with empty lists.
+    """
+    raw = " ".join(raw.split())
+    if _NOTHING_CITED.search(raw) and not _NON_MTUS.search(raw):
+        return Citation(raw, none_cited=True)
+    non_mtus_at = _NON_MTUS.search(raw)
+    mtus_part = raw[: non_mtus_at.start()] if non_mtus_at else raw
+    non_mtus = tuple(_non_mtus_sources(raw, non_mtus_at)) if non_mtus_at else ()
+    mtus: list[MtusCitation] = []
+    if label := _MTUS.search(mtus_part):
+        body = mtus_part[label.end() :].strip()
+        mtus = [c for part in _split_chapters(body) if (c := _mtus_citation(part))]
+    return Citation(raw, mtus=tuple(mtus), non_mtus=non_mtus)
+
+
+def _non_mtus_sources(raw: str, first: re.Match[str]) -> Iterator[str]:
+    for part in _NON_MTUS.split(raw[first.start() :]):
+        yield from _sources(part)
+
+
+def unknown_chapters(citation: Citation | None) -> tuple[str, ...]:
+    """Printed chapters that the catalogue does not hold; each is worth a warning."""
+    if citation is None:
+        return ()
+    return tuple(m.chapter for m in citation.mtus if catalogue_chapter(m.chapter) is None)
+
+
+def labels(citation: Citation | None) -> tuple[str, ...]:
+    """Every cited guideline as ``Chapter > Section`` or ``Chapter``, in printed order."""
+    if citation is None or citation.none_cited:
+        return (NONE_CITED,)
+    found = list(_mtus_labels(citation.mtus))
+    if citation.non_mtus:
+        found.append(NON_MTUS)
+    return tuple(dict.fromkeys(found)) or (NONE_CITED,)
+
+
+def _mtus_labels(citations: Iterable[MtusCitation]) -> Iterator[str]:
+    for citation in citations:
+        chapter = catalogue_chapter(citation.chapter) or citation.chapter
+        if not citation.sections:
+            yield section_by_page(chapter, citation) or chapter
+        for section in citation.sections:
+            name = catalogue_section(chapter, section)
+            yield f"{chapter} > {name or section}"
+
+
+@functools.cache
+def _pages() -> dict[tuple[str, str], str]:
+    rows = _table("mtus_sections.csv")
+    return {(r["chapter"], r["page"]): r["section"] for r in rows if r["page"]}
+
+
+def section_by_page(chapter: str, citation: MtusCitation) -> str | None:
+    """``Chapter > Section`` of a bare page of the 2009 chronic pain guideline, where known."""
+    first = re.match(r"\d+", citation.pages or "")
+    if first is None or citation.edition not in (None, "2009"):
+        return None
+    section = _pages().get((chapter, first[0]))
+    return f"{chapter} > {section}" if section else None
+
+
+def primary_label(citation: Citation | None) -> str:
+    """The first citation as ``Chapter > Section``, ``Chapter``, ``Non-MTUS`` or ``None cited``.
+
+    This is the label of the guideline model (contract: "primary guideline").
+    """
+    return labels(citation)[0]

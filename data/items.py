@@ -1,0 +1,273 @@
+"""The issues section of a letter -> its items with their decisions.
+
+Each item is a heading that ends in the outcome, then "Claims Administrator guideline:",
+"MAXIMUS guideline:" and "Decision rationale:".  The hard part is where a heading begins, since
+often nothing separates it from the rationale before it; see :func:`_heading_start`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data.citations import parse_citation
+from data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
+from data.spacing import collapse
+
+if TYPE_CHECKING:
+    from data.taxonomy import ItemClass
+
+_LABEL = re.compile(
+    r"(?:^[ \t]*|(?<=[.:]\s)|(?<=[.:]\s\s)|(?<=Upheld\s)|(?<=Overturned\s))"
+    r"(?P<label>(?P<administrator>Claims\s+Administrator(?:'s)?\s+guidelines?)|"
+    r"(?P<reviewer>MAXIMUS\s+guidelines?)|(?P<rationale>Decision\s+rationale))\s*:",
+    re.M | re.I,
+)
+_OUTCOME = re.compile(
+    r"[ \t]*[:;]?\s*\b(?P<outcome>Upheld|Overturned)[ \t]*[.:]?\s*\Z",
+    re.I,
+)
+_SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
+_MODIFIED = re.compile(
+    r"^(?P<original>.+?)\s+(?:was|were|is)\s+the\s+original\s+request\.\s*(?P<rest>.+)$",
+    re.S | re.I,
+)
+_AUTHORIZED = (
+    re.compile(
+        r"^(?P<authorized>.+?)\s+(?:was|were|has\s+been|is)\s+authorized\s+by\s+the\s+"
+        r"Claims\s+Administrator\b",
+        re.S | re.I,
+    ),
+    re.compile(
+        r"^The\s+Claims\s+Administrator\s+(?:has\s+)?authorized\s+(?P<authorized>.+?)"
+        r"(?:,\s*leaving\s+the\s+original\s+request|\.\s+The\s+(?:remaining|original)|\Z)",
+        re.S | re.I,
+    ),
+)
+_UNDER_REVIEW = re.compile(
+    r"(?:The\s+)?(?:remaining\s+IMR[-\s]+eligible\s+portion\s+of\s+the\s+original\s+request|"
+    r"original\s+request)\s*,\s*(?P<requested>.+?)"
+    r"(?:,?\s+(?:is|are|was))?\s*[:;,.]?\s*$",
+    re.S | re.I,
+)
+# Words that only a finished rationale or citation has, never the heading of an item.
+_PROSE = re.compile(
+    r"medically\s+(?:necessary|appropriate|indicated)|Decision\s+based\s+on|"
+    r"did\s+not\s+cite|guidelines?\s+(?:recommend|state)",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedItem:
+    """An item as printed, before its heading is classified."""
+
+    title: str
+    requested: str
+    ur_action: UrAction
+    original_request: str | None
+    authorized: str | None
+    guideline: Citation | None
+    decision: Decision | None
+
+    def as_item(self, index: int, classify: Callable[[str, str], ItemClass]) -> Item:
+        """The item as known before the decision, with its class from the taxonomy."""
+        found = classify(self.requested, self.title)
+        return Item(
+            index=index,
+            title=self.title,
+            requested=self.requested,
+            ur_action=self.ur_action,
+            original_request=self.original_request,
+            authorized=self.authorized,
+            category=found.category,
+            subcategory=found.subcategory,
+            body_parts=found.body_parts,
+            quantity=found.quantity,
+            quantity_unit=found.quantity_unit,
+            terms=found.terms,
+            claims_administrator_guideline=self.guideline,
+        )
+
+
+@dataclass(slots=True)
+class _Block:
+    """The raw paragraphs of one item."""
+
+    heading: str
+    administrator: str = ""
+    reviewer: str | None = None
+    rationale: str | None = None
+
+
+def parse_items(issues: str, text: Text) -> list[ParsedItem]:
+    """The items of the issues section (the text after its lead sentence).
+
+    Raises :class:`LetterError`: ``no_items``, or ``truncated`` where an item has an outcome
+    but no rationale, or a rationale but no outcome.
+    """
+    blocks = _blocks(issues, text)
+    if not blocks:
+        raise LetterError(
+            text.source,
+            "no_items",
+            "no disputed item found after IMR ISSUES, DECISIONS AND RATIONALES",
+            "get the whole letter",
+        )
+    return [_item(block, i, text) for i, block in enumerate(blocks)]
+
+
+def _blocks(issues: str, text: Text) -> list[_Block]:
+    """Cut the section at its labels; each heading is the end of the paragraph before it."""
+    blocks: list[_Block] = []
+    labels = list(_LABEL.finditer(issues))
+    heading_at = 0
+    for i, label in enumerate(labels):
+        end = labels[i + 1].start() if i + 1 < len(labels) else len(issues)
+        body = issues[label.end() : end]
+        if label["administrator"]:
+            blocks.append(_Block(issues[heading_at : label.start()]))
+        elif not blocks:
+            raise _broken(text, 0, f"{collapse(label['label'])} comes before any item heading")
+        next_is_item = i + 1 < len(labels) and labels[i + 1]["administrator"]
+        if next_is_item:
+            cut = _heading_start(body)
+            heading_at = label.end() + cut
+            body = body[:cut]
+        _fill(blocks[-1], label, body)
+    return blocks
+
+
+def _fill(block: _Block, label: re.Match[str], body: str) -> None:
+    if label["administrator"]:
+        block.administrator = collapse(body)
+    elif label["reviewer"]:
+        block.reviewer = collapse(body)
+    else:
+        block.rationale = collapse(body)
+
+
+def _heading_start(body: str) -> int:
+    """Where in ``body`` (a rationale or citation, then a heading) the heading starts.
+
+    The heading is the last paragraph.  Where no blank line parts it from the prose before it,
+    it starts after the last line that ends a sentence; a modified request holds sentences of
+    its own and is found by its formula first.
+    """
+    body_end = len(body.rstrip())
+    start = _last_paragraph_start(body[:body_end])
+    formula = _modified_start(body, start, body_end)
+    if formula is not None:
+        return formula
+    lines = list(re.finditer(r"^.*$", body[start:body_end], re.M))
+    for previous, line in reversed(list(zip(lines, lines[1:], strict=False))):
+        ends_sentence = _SENTENCE_ENDS_LINE.search(previous.group())
+        before = body[start : start + line.start()]
+        if ends_sentence and (start == 0 or _PROSE.search(before)):
+            return start + line.start()
+    return start if start else _after_last_sentence(body, body_end)
+
+
+def _last_paragraph_start(body: str) -> int:
+    """Start of the last paragraph; an outcome that stands alone takes the one before it."""
+    breaks = [m.end() for m in re.finditer(r"\n[ \t]*\n\s*", body)]
+    for start in reversed(breaks):
+        paragraph = body[start:]
+        if not re.fullmatch(r"\s*(?:is\s*:?\s*)?(?:Upheld|Overturned)?[\s.:]*", paragraph, re.I):
+            return start
+    return 0
+
+
+def _modified_start(body: str, start: int, end: int) -> int | None:
+    """Start of a modified request's heading, or None where the body ends in a plain one."""
+    tail = body[:end]
+    review = None
+    for match in re.finditer(
+        r"(?:remaining\s+IMR[-\s]+eligible\s+portion|"
+        r"leaving\s+the\s+original\s+request\s+IMR[-\s]+eligible)",
+        tail,
+        re.I,
+    ):
+        review = match
+    if review is None or _PROSE.search(tail, review.end()):
+        return None
+    opening = None
+    for match in re.finditer(r"(?:was|were)\s+the\s+original\s+request\.", tail, re.I):
+        if match.start() < review.start():
+            opening = match
+    if opening is None:
+        return None
+    # The formula's first sentence starts after the line that ends the rationale.
+    if start and start <= opening.start() and not _PROSE.search(body, start, opening.start()):
+        return start
+    before = body[: opening.start()]
+    sentence = 0
+    for line in re.finditer(r"^.*$", before, re.M):
+        if _SENTENCE_ENDS_LINE.search(line.group()) and line.end() < opening.start():
+            sentence = line.end() + 1
+    blank = _last_paragraph_start(before)
+    return max(sentence, blank) or None
+
+
+def _after_last_sentence(body: str, end: int) -> int:
+    """Without any line breaks: the heading starts after the last full stop."""
+    stops = [m.end() for m in re.finditer(r"[.!?][\"'\u201d)]*\s+(?=[A-Z0-9])", body[:end])]
+    return stops[-1] if stops else 0
+
+
+def _item(block: _Block, index: int, text: Text) -> ParsedItem:
+    heading = block.heading.strip()
+    match = _OUTCOME.search(heading)
+    outcome: Outcome | None = None
+    if match:
+        outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
+        heading = heading[: match.start()]
+    title = collapse(heading).rstrip(" :;")
+    if not title:
+        raise _broken(text, index, "has no heading")
+    guideline = parse_citation(block.administrator) if block.administrator else None
+    decision = _decision(block, outcome, index, text)
+    original, authorized, requested = _modified(title)
+    return ParsedItem(
+        title=title,
+        requested=requested,
+        ur_action="modified" if original else "denied",
+        original_request=original,
+        authorized=authorized,
+        guideline=guideline,
+        decision=decision,
+    )
+
+
+def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) -> Decision | None:
+    """The reviewer's side of an item; None where it is undecided, an error where half of it."""
+    if outcome is None and block.reviewer is None and block.rationale is None:
+        return None
+    if outcome is None:
+        raise _broken(text, index, "has a rationale but no outcome (Upheld or Overturned)")
+    if block.rationale is None:
+        raise _broken(text, index, "has an outcome but no decision rationale")
+    guideline = parse_citation(block.reviewer) if block.reviewer else None
+    return Decision(outcome, guideline, block.rationale)
+
+
+def _modified(title: str) -> tuple[str | None, str | None, str]:
+    """``(original request, authorized, under review)`` of a heading; None, None where denied."""
+    match = _MODIFIED.match(title)
+    if match is None:
+        return None, None, title
+    rest = match["rest"]
+    authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
+    review = None
+    for found in re.finditer(r"(?:remaining\s+IMR|(?<=\.)\s*The\s+original\s+request)", rest):
+        review = _UNDER_REVIEW.search(rest, found.start())
+    requested = review["requested"] if review else match["original"]
+    return match["original"], authorized, requested.strip(" ,:;")
+
+
+def _broken(text: Text, index: int, what: str) -> LetterError:
+    return LetterError(
+        text.source, "truncated", f"item {index + 1} of the letter {what}", "get the whole letter"
+    )

@@ -1,0 +1,143 @@
+"""Text of a determination letter -> :class:`Letter`.
+
+A letter has four parts, each with its own module or section here: the header block
+(``data/header.py``; missing in older letters), the reviewer's credentials, the CLINICAL CASE
+SUMMARY, and the IMR ISSUES, DECISIONS AND RATIONALES (``data/items.py``).  A text without the
+last two headings is not a letter of a known format and is refused: a record is parsed whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from data.citations import unknown_chapters
+from data.header import parse_header, parse_reviewer
+from data.items import ParsedItem, parse_items
+from data.letter import Case, Determination, Letter, LetterError, Text
+from data.spacing import collapse
+from data.taxonomy import classify
+
+_SUMMARY_HEADING = re.compile(r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY\s*:?[ \t]*$", re.M | re.I)
+_ISSUES_HEADING = re.compile(
+    r"^[ \t]*IMR\s+ISSUES\s*,\s*DECISIONS?,?\s+AND\s+RATIONALES?\s*:?[ \t]*$", re.M | re.I
+)
+# The same headings where a text came without line breaks.
+_SUMMARY_INLINE = re.compile(r"\bCLINICAL\s+CASE\s+SUMMARY\b")
+_ISSUES_INLINE = re.compile(r"\bIMR\s+ISSUES,\s*DECISIONS\s+AND\s+RATIONALES\b")
+_SUMMARY_LEAD = re.compile(
+    r"^\s*The\s+(?:expert|physician)\s+reviewer\s+developed\s+the\s+following\s+clinical\s+case\s+"
+    r"summary\s+based\s+on\s+a\s+review\s+of\s+the\s+case\s+file,?\s+including\s+all\s+medical\s+"
+    r"records\s*:?",
+    re.I,
+)
+_ISSUES_LEAD = re.compile(
+    r"^\s*The\s+Final\s+Determination\s+was\s+based\s+on\s+decisions?\s+for\s+the\s+disputed\s+"
+    r"items?\s*/\s*services?\s+set\s+forth\s+below\s*:?",
+    re.I,
+)
+# A heading of the reviewer's own words inside the summary: what follows is the rationale.
+_REVIEWER_HEADING = re.compile(
+    r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
+    r"\b(?:decision\s+rationale|rationale\s+for\s+the\s+(?:IMR\s+)?decision)\s*:"
+    r"|\bMAXIMUS\s+guideline\s*:",
+    re.I,
+)
+# The verdict formula, present tense ("is not medically necessary").  Utilization review's
+# earlier denial is recited in the past tense or with its author, and is known beforehand.
+_VERDICT = re.compile(
+    r"\b(?:is|are)\s+(?:therefore\s+|thus\s+|also\s+)?(?:not\s+)?medically\s+"
+    r"(?:necessary|appropriate|warranted)\b",
+    re.I,
+)
+_UTILIZATION_REVIEW = re.compile(
+    r"\butili[sz]ation\b|\bUR\b|claims\s+administrator|prior\s+(?:determination|denial|review)|"
+    r"non-?certif|\bstat(?:es|ed|ing)\s+that|\bnot(?:es|ed|ing)\s+that|physician\s+reviewer|"
+    r"treating|provider",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\u201c])")
+
+
+def parse(text: Text) -> Letter:
+    """Parse one letter, decided or not.
+
+    Raises :class:`LetterError` with reason ``unknown_format`` where the headings of a
+    determination letter are missing, ``truncated`` where an item or section breaks off, and
+    ``no_items`` where the letter disputes nothing.
+    """
+    head, summary, issues = _sections(text)
+    header, decision_date = parse_header(head)
+    states, specialties = parse_reviewer(head)
+    case_summary, warnings = _case_summary(summary)
+    items = parse_items(issues, text)
+    decisions = tuple(item.decision for item in items)
+    case = Case(
+        letter_id=text.letter_id,
+        source=text.source,
+        header=header,
+        case_summary=case_summary,
+        items=tuple(item.as_item(i, classify) for i, item in enumerate(items)),
+    )
+    determination = Determination(decision_date, states, specialties, decisions)
+    warnings = [*text.warnings, *warnings, *_warnings(items)]
+    return Letter(case, determination, tuple(warnings))
+
+
+def _sections(text: Text) -> tuple[str, str, str]:
+    """Split at the two headings; the head may be empty, the other two may not."""
+    summary_at = _SUMMARY_HEADING.search(text.text) or _SUMMARY_INLINE.search(text.text)
+    issues_at = None
+    if summary_at:
+        after = summary_at.end()
+        issues_at = _ISSUES_HEADING.search(text.text, after) or _ISSUES_INLINE.search(
+            text.text, after
+        )
+    if summary_at is None:
+        raise LetterError(
+            text.source,
+            "unknown_format",
+            "not an IMR determination letter: the heading CLINICAL CASE SUMMARY is missing",
+            "give the letter as published, or an undecided case as a .jsonl, .csv or .parquet "
+            "record (imr schema)",
+        )
+    if issues_at is None:
+        raise LetterError(
+            text.source,
+            "truncated",
+            "the letter breaks off: the heading IMR ISSUES, DECISIONS AND RATIONALES is missing",
+            "get the whole letter",
+        )
+    head = text.text[: summary_at.start()]
+    summary = _SUMMARY_LEAD.sub("", text.text[summary_at.end() : issues_at.start()], count=1)
+    issues = _ISSUES_LEAD.sub("", text.text[issues_at.end() :], count=1)
+    return head, summary, issues
+
+
+def _case_summary(section: str) -> tuple[str, list[str]]:
+    """The summary without any determination of the reviewer that slipped into it."""
+    summary = collapse(section)
+    warnings: list[str] = []
+    if heading := _REVIEWER_HEADING.search(summary):
+        summary = summary[: heading.start()].rstrip()
+        warnings.append("reviewer's rationale inside the case summary: cut out")
+    kept = [s for s in _SENTENCE_END.split(summary) if not _is_verdict(s)]
+    without = " ".join(kept)
+    if without != summary:
+        warnings.append("reviewer's determination inside the case summary: cut out")
+    if not without:
+        warnings.append("case summary is empty")
+    return without, warnings
+
+
+def _is_verdict(sentence: str) -> bool:
+    return bool(_VERDICT.search(sentence)) and not _UTILIZATION_REVIEW.search(sentence)
+
+
+def _warnings(items: list[ParsedItem]) -> Iterator[str]:
+    for i, item in enumerate(items):
+        reviewer = item.decision.guideline if item.decision else None
+        for side, citation in (("administrator", item.guideline), ("reviewer", reviewer)):
+            for chapter in unknown_chapters(citation):
+                yield f"item {i}: unknown MTUS chapter cited by the {side}: {chapter[:80]}"
