@@ -1,0 +1,220 @@
+"""The case summary read once: sentences, mentions, and the scope each mention stands in.
+
+The scope of a mention follows the ConText algorithm (Harkema et al., J Biomed Inform 2009;
+42:839-851): cues (``lexicons/context.csv``) qualify what follows, what precedes or the whole
+sentence, within a reach in characters and up to a terminating cue.  Cues are found in the same
+pass as everything else and resolved only for the mentions somebody asks about.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Literal
+
+from features.lexicon import Hit, Rule, lexicon
+
+Qualifier = Literal[
+    "affirmed",
+    "negated",
+    "requested",
+    "hypothetical",
+    "quoted_guideline",
+    "denied_by_ur",
+    "historical",
+]
+
+_STOP = re.compile(
+    r"""(?<!\bdr)(?<!\bmr)(?<!\bms)(?<!\bmrs)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)
+        [.!?]+["')\]]*(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
+    re.VERBOSE,
+)
+# Where two kinds of cue reach the same mention, the kind named first decides.
+_PRIORITY: tuple[Qualifier, ...] = (
+    "quoted_guideline",
+    "denied_by_ur",
+    "negated",
+    "requested",
+    "hypothetical",
+    "historical",
+)
+
+
+class Cue:
+    """A context cue in place: ``direction`` is ``after``, ``before`` or ``sentence``."""
+
+    __slots__ = ("direction", "end", "kind", "reach", "start")
+
+    def __init__(self, hit: Hit) -> None:
+        extra = hit.rule.extra
+        self.kind, self.direction = hit.rule.value, extra["direction"]
+        self.reach = int(extra["reach"] or 10_000)
+        self.start, self.end = hit.match.span()
+
+
+class Mention:
+    """A rule's match in the summary; ``qualifier`` is worked out when first asked for."""
+
+    __slots__ = ("_qualifier", "end", "match", "rule", "start", "summary")
+
+    def __init__(self, summary: Summary, rule: Rule, match: re.Match[str]) -> None:
+        self.summary, self.rule, self.match = summary, rule, match
+        self.start, self.end = match.span()
+        self._qualifier: Qualifier | None = None
+
+    @property
+    def rule_id(self) -> str:
+        """The lexicon row, as ``family.id``."""
+        return f"{self.rule.family}.{self.rule.id}"
+
+    @property
+    def value(self) -> str:
+        """What the row stands for (a modality, a class, a label)."""
+        return self.rule.value
+
+    @property
+    def groups(self) -> dict[str, str | None]:
+        """The named groups of the pattern."""
+        return self.match.groupdict()
+
+    @property
+    def text(self) -> str:
+        """The words as printed."""
+        return self.summary.text[self.start : self.end]
+
+    @property
+    def sentence(self) -> int:
+        """The number of the sentence it starts in."""
+        return self.summary.sentence_at(self.start)
+
+    @property
+    def qualifier(self) -> Qualifier:
+        """What the context makes of it."""
+        if self._qualifier is None:
+            self._qualifier = self.summary.qualify(self.start, self.end)
+        return self._qualifier
+
+    @property
+    def documented(self) -> bool:
+        """True where the summary states it as done or found, now or in the past."""
+        return self.qualifier in ("affirmed", "historical")
+
+    def __repr__(self) -> str:
+        return f"Mention({self.rule_id}, {self.start}-{self.end}, {self.text!r})"
+
+
+class Summary:
+    """A case summary after its one pass: ``text`` as printed, ``lower`` of the same length."""
+
+    __slots__ = ("_cues", "_hits", "_mentions", "bounds", "lower", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text, self.lower = text, _lower(text)
+        self.bounds: list[int] = [
+            0,
+            *(stop.end() for stop in _STOP.finditer(self.lower)),
+        ]
+        self._hits = lexicon().hits(self.lower)
+        self._mentions: dict[tuple[str, bool], list[Mention]] = {}
+        self._cues: dict[int, list[Cue]] | None = None
+
+    def mentions(self, family: str, overlapping: bool = False) -> Sequence[Mention]:
+        """The mentions of a family in order; one inside a longer one is left out by default."""
+        known = self._mentions.get((family, overlapping))
+        if known is None:
+            hits = self._hits[lexicon().families[family]]
+            known = [Mention(self, hit.rule, hit.match) for hit in hits]
+            known = known if overlapping else _outermost(known)
+            self._mentions[family, overlapping] = known
+        return known
+
+    def sentence_at(self, position: int) -> int:
+        """The number of the sentence that holds a character position."""
+        return max(bisect_right(self.bounds, position) - 1, 0)
+
+    def sentence_span(self, sentence: int) -> tuple[int, int]:
+        """Start and end of a sentence."""
+        after = sentence + 1
+        end = self.bounds[after] if after < len(self.bounds) else len(self.text)
+        return self.bounds[sentence], end
+
+    def sentence_lower(self, sentence: int) -> str:
+        """A sentence in lower case."""
+        start, end = self.sentence_span(sentence)
+        return self.lower[start:end]
+
+    def before(self, mention: Mention, reach: int = 80) -> str:
+        """The lower-case text of the same sentence before a mention, ``reach`` characters."""
+        return self.lower[
+            max(self.bounds[mention.sentence], mention.start - reach) : mention.start
+        ]
+
+    def after(self, mention: Mention, reach: int = 80) -> str:
+        """The lower-case text of the same sentence after a mention, ``reach`` characters."""
+        end = self.sentence_span(mention.sentence)[1]
+        return self.lower[mention.end : min(end, mention.end + reach)]
+
+    def cues(self, sentence: int) -> Sequence[Cue]:
+        """The context cues that start in a sentence, in order."""
+        if self._cues is None:
+            self._cues = {}
+            for hit in self._hits[lexicon().families["context"]]:
+                cue = Cue(hit)
+                self._cues.setdefault(self.sentence_at(cue.start), []).append(cue)
+        return self._cues.get(sentence, ())
+
+    def qualify(self, start: int, end: int) -> Qualifier:
+        """The qualifier of a span: the strongest kind of cue whose scope reaches it."""
+        cues = self.cues(self.sentence_at(start))
+        kinds = {cue.kind for cue in cues if _reaches(cue, start, end, cues)}
+        return next((kind for kind in _PRIORITY if kind in kinds), "affirmed")
+
+
+def read_summary(text: str) -> Summary:
+    """Read a case summary (any text) once; everything else is looked up in the result."""
+    return Summary(text)
+
+
+def _reaches(cue: Cue, start: int, end: int, cues: Sequence[Cue]) -> bool:
+    """Whether a cue's scope holds a span: direction, reach, and no terminator in between."""
+    if cue.kind == "end":
+        return False
+    if cue.direction == "sentence":
+        return True
+    if cue.direction == "after":
+        near = cue.end <= start and start - cue.end <= cue.reach
+        return near and not _ended(cues, cue.kind, cue.end, start)
+    near = cue.start >= end and cue.start - end <= cue.reach
+    return near and not _ended(cues, cue.kind, end, cue.start)
+
+
+def _ended(cues: Sequence[Cue], kind: str, start: int, end: int) -> bool:
+    """Whether a terminating cue stands between two positions.
+
+    A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.
+    """
+    return any(
+        cue.kind == "end"
+        and cue.start >= start
+        and cue.end <= end
+        and cue.direction in ("any", kind)
+        for cue in cues
+    )
+
+
+def _outermost(mentions: list[Mention]) -> list[Mention]:
+    """Mentions without those inside a longer one (the earlier and longer one stays)."""
+    kept: list[Mention] = []
+    for mention in sorted(mentions, key=lambda m: (m.start, -m.end)):
+        if not kept or mention.end > kept[-1].end:
+            kept.append(mention)
+    return kept
+
+
+def _lower(text: str) -> str:
+    """Lower case without changing any offset (some letters grow when lowered)."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)

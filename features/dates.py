@@ -1,0 +1,77 @@
+"""Dates as printed in a summary: ``10-18-2016``, ``5/22/02``, ``March 15, 2012``, ``10-30- 2016``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from features.context import Mention, Summary
+
+_MONTHS = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
+# Two-digit years up to this one are of the 2000s (letters run to the 2020s, injuries to the 1970s).
+_PIVOT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DateMention:
+    """A date in place; ``exact`` is false where only month and year are printed (day = 1)."""
+
+    day: date
+    exact: bool
+    mention: Mention
+
+
+def dates(summary: Summary) -> list[DateMention]:
+    """The valid dates of a summary in order; impossible ones (month 13, year 20216) are left out."""
+    found = []
+    for mention in summary.mentions("date"):
+        day = _day(mention)
+        if day is not None:
+            found.append(DateMention(day, mention.value == "day", mention))
+    return found
+
+
+def nearest_date(
+    summary: Summary, mention: Mention, before: int = 30, after: int = 90
+) -> date | None:
+    """The date that follows a mention in its sentence, else the one just before it."""
+    start, end = summary.sentence_span(mention.sentence)
+    near = [d for d in dates(summary) if start <= d.mention.start < end]
+    ahead = [d for d in near if 0 <= d.mention.start - mention.end <= after]
+    behind = [d for d in near if 0 <= mention.start - d.mention.end <= before]
+    return ahead[0].day if ahead else behind[-1].day if behind else None
+
+
+def _day(mention: Mention) -> date | None:
+    groups = mention.groups
+    month = groups.get("m") or str(_MONTHS.index(str(groups["mon"])[:3]) + 1)
+    return _valid(_year(str(groups["y"])), int(month), int(groups.get("d") or 1))
+
+
+def _year(printed: str) -> int:
+    year = int(printed)
+    if len(printed) == 4:
+        return year
+    return 2000 + year if year <= _PIVOT else 1900 + year
+
+
+@cache
+def _valid(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None

@@ -1,0 +1,180 @@
+"""Imaging that the summary says was performed: modality, body region, date and result.
+
+Requested, ordered or denied studies do not count, nor fluoroscopy for an injection or
+therapeutic ultrasound.  One :class:`Study` for each region of each performed study.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from data.letter import Case, Item
+from features.context import Mention, Summary
+from features.dates import nearest_date
+from features.regions import regions_of, same_region
+from features.signal import Column, Findings, Value
+
+Result = Literal["normal", "abnormal", "not_stated"]
+_FAMILY = "imaging"
+_CONTRACT = "contract of the column set; MTUS general approaches (diagnostic imaging)"
+_MODALITIES = ("mri", "ct", "xray")
+
+
+def _column(
+    name: str, dtype: str, definition: str, null: str = "", unit: str = ""
+) -> Column:
+    return Column(name, dtype, definition, unit, null, _FAMILY, _CONTRACT)  # type: ignore[arg-type]
+
+
+COLUMNS: tuple[Column, ...] = (
+    _column("imaging_present", "bool", "An imaging study is documented as performed"),
+    _column("imaging_mri", "bool", "An MRI is documented as performed"),
+    _column("imaging_ct", "bool", "A CT is documented as performed"),
+    _column("imaging_xray", "bool", "Plain films are documented as performed"),
+    _column(
+        "imaging_ultrasound",
+        "bool",
+        "A diagnostic ultrasound is documented as performed",
+    ),
+    _column(
+        "imaging_abnormal",
+        "bool",
+        "A performed study is documented with an abnormal finding",
+    ),
+    _column("imaging_normal", "bool", "A performed study is documented as normal"),
+    _column(
+        "imaging_latest_date",
+        "date",
+        "Date of the latest performed study",
+        "no date stated",
+    ),
+    _column(
+        "imaging_age_days",
+        "int",
+        "Days from the latest performed study to the UR denial",
+        "no study date or no denial date",
+        "days",
+    ),
+    _column(
+        "imaging_of_requested_part",
+        "bool",
+        "A performed study concerns the item's body region",
+    ),
+    _column(
+        "imaging_abnormal_of_requested_part",
+        "bool",
+        "A performed study of the item's body region is documented as abnormal",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One performed study of one region (None where the summary names none)."""
+
+    modality: str
+    region: str | None
+    day: date | None
+    result: Result
+    mention: Mention
+
+
+def studies(summary: Summary) -> list[Study]:
+    """The performed studies in order of mention; the same modality and region once."""
+    found: dict[tuple[str, str | None], Study] = {}
+    for mention in summary.mentions("imaging"):
+        if not _performed(summary, mention):
+            continue
+        day = nearest_date(summary, mention)
+        result = result_of(summary, mention)
+        regions: Sequence[str | None] = regions_of(summary, mention) or (None,)
+        for region in regions:
+            _keep(found, Study(mention.value, region, day, result, mention))
+    return list(found.values())
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Case columns of imaging, resting on the mentions of performed studies."""
+    found, done = Findings(), studies(summary)
+    found.put("imaging_present", bool(done), *(study.mention for study in done))
+    for modality in (*_MODALITIES, "ultrasound"):
+        of_kind = [study.mention for study in done if study.modality == modality]
+        found.put(f"imaging_{modality}", bool(of_kind), *of_kind)
+    for result in ("abnormal", "normal"):
+        with_result = [study.mention for study in done if study.result == result]
+        found.put(f"imaging_{result}", bool(with_result), *with_result)
+    _put_dates(found, case, done)
+    return found
+
+
+def build_item(
+    summary: Summary, case: Case, item: Item, found: dict[str, Value]
+) -> Findings:
+    """Whether the performed studies concern the body region of the request."""
+    own = Findings()
+    if not found.get("imaging_present") or not item.body_parts:
+        return own
+    concerning = [
+        study
+        for study in studies(summary)
+        if study.region
+        and any(same_region(study.region, part) for part in item.body_parts)
+    ]
+    own.put(
+        "imaging_of_requested_part", bool(concerning), *(s.mention for s in concerning)
+    )
+    abnormal = [study.mention for study in concerning if study.result == "abnormal"]
+    own.put("imaging_abnormal_of_requested_part", bool(abnormal), *abnormal)
+    return own
+
+
+def result_of(summary: Summary, mention: Mention) -> Result:
+    """What a study showed: abnormal before normal, from its sentence after the mention."""
+    end = summary.sentence_span(mention.sentence)[1]
+    found: set[str] = set()
+    for finding in summary.mentions("imaging_result"):
+        if mention.end <= finding.start < end:
+            affirmed = finding.value == "normal" or finding.qualifier != "negated"
+            found.add(
+                "abnormal" if affirmed and finding.value == "abnormal" else "normal"
+            )
+    if "abnormal" in found:
+        return "abnormal"
+    return "normal" if "normal" in found else "not_stated"
+
+
+_SHOWN = re.compile(
+    r"[^.;]{0,90}?\b(?:show(?:ed|s|ing)|reveal(?:ed|s|ing)|demonstrat(?:ed|es|ing)|"
+    r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for)\b"
+)
+
+
+def _performed(summary: Summary, mention: Mention) -> bool:
+    """Documented as done; a stated result outweighs a plan or a request in the same sentence."""
+    if mention.documented:
+        return True
+    if mention.qualifier in ("requested", "hypothetical"):
+        return _SHOWN.match(summary.after(mention, 120)) is not None
+    return False
+
+
+def _keep(found: dict[tuple[str, str | None], Study], study: Study) -> None:
+    known = found.get((study.modality, study.region))
+    if known is None or (known.result == "not_stated" and study.result != "not_stated"):
+        found[study.modality, study.region] = study
+
+
+def _put_dates(found: Findings, case: Case, done: list[Study]) -> None:
+    dated = [(study.day, study.mention) for study in done if study.day]
+    if not dated:
+        return
+    latest, mention = max(dated, key=lambda pair: pair[0])
+    found.put("imaging_latest_date", latest.isoformat(), mention)
+    if case.header.ur_denial_date:
+        found.put(
+            "imaging_age_days", (case.header.ur_denial_date - latest).days, mention
+        )

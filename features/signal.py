@@ -1,0 +1,65 @@
+"""What a signal family hands over: its columns, and its findings with the words behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from data.letter import Evidence
+
+if TYPE_CHECKING:
+    from features.context import Mention
+
+Dtype = Literal["bool", "int", "float", "str", "date"]
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One signal in the catalogue.
+
+    ``unit`` is empty for truth values and labels.  ``null`` says when the value is unknown; an
+    empty ``null`` means never: an undocumented truth value is False.  ``source`` names the
+    guideline, paper or contract that the definition follows.
+    """
+
+    name: str
+    dtype: Dtype
+    definition: str
+    unit: str = ""
+    null: str = ""
+    family: str = ""
+    source: str = ""
+
+    @property
+    def undocumented(self) -> Value:
+        """The value of a row whose builder found nothing."""
+        return False if self.dtype == "bool" and not self.null else None
+
+
+@dataclass(slots=True)
+class Findings:
+    """The values of one family for a case or an item, and what each one rests on.
+
+    Mentions are kept as they are; :class:`~data.letter.Evidence` is made from them on demand.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    support: list[tuple[str, Mention]] = field(default_factory=list)
+    quoted: list[Evidence] = field(default_factory=list)
+
+    def put(self, column: str, value: Value, *mentions: Mention) -> None:
+        """Set a value and name the mentions it rests on."""
+        self.values[column] = value
+        for mention in mentions:
+            self.support.append((column, mention))
+
+    def flag(self, column: str, mentions: list[Mention]) -> None:
+        """Set a truth value: True where any mention is documented, with all such as support."""
+        documented = [m for m in mentions if m.documented]
+        self.put(column, bool(documented), *documented)
+
+    def cite(self, column: str, *mentions: Mention) -> None:
+        """Name mentions that bear on a column without setting it (negated, conflicting)."""
+        for mention in mentions:
+            self.support.append((column, mention))

@@ -1,0 +1,162 @@
+"""Case -> one row of signals an item, with the words behind each; and the column catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from data.letter import Case, Evidence, Item
+from features import imaging
+from features.context import Mention, Summary, read_summary
+from features.signal import Column, Findings, Value
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = [
+    "COLUMNS",
+    "FAMILIES",
+    "CaseSignals",
+    "Column",
+    "catalogue",
+    "frame",
+    "signals",
+]
+
+# A family is a module with COLUMNS and build(summary, case) and/or
+# build_item(summary, case, item, found); later families see what earlier ones found.
+FAMILIES: tuple[ModuleType, ...] = (imaging,)
+
+KEYS = (
+    Column(
+        "letter_id",
+        "str",
+        "File name without ending, or the record's own id",
+        family="key",
+    ),
+    Column(
+        "item_index", "int", "Position of the item in the letter, from 0", family="key"
+    ),
+)
+COLUMNS: tuple[Column, ...] = (
+    *KEYS,
+    *(c for family in FAMILIES for c in family.COLUMNS),
+)
+
+_NULLABLE = {
+    "bool": "boolean",
+    "int": "Int64",
+    "float": "Float64",
+    "str": "string",
+    "date": "string",
+}
+
+
+@dataclass(slots=True)
+class CaseSignals:
+    """The rows of a case, one an item, keys in the order of ``COLUMNS``."""
+
+    letter_id: str
+    rows: list[dict[str, Value]]
+    found: list[tuple[int | None, Item | None, Findings]] = field(
+        default_factory=list, repr=False
+    )
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """The words each signal rests on, made from the mentions when asked for."""
+        made: list[Evidence] = []
+        for index, item, findings in self.found:
+            made.extend(_evidence(s, m, index, item) for s, m in findings.support)
+            made.extend(findings.quoted)
+        return list(dict.fromkeys(made))
+
+
+def signals(case: Case) -> CaseSignals:
+    """All signals of a case; total (any text gives a row an item) and deterministic."""
+    summary = read_summary(case.case_summary)
+    shared: dict[str, Value] = {}
+    found: list[tuple[int | None, Item | None, Findings]] = []
+    for family in FAMILIES:
+        if build := getattr(family, "build", None):
+            _add(shared, found, build(summary, case), None)
+    rows = [_row(summary, case, item, shared, found) for item in case.items]
+    return CaseSignals(case.letter_id, rows, found)
+
+
+def _row(
+    summary: Summary,
+    case: Case,
+    item: Item,
+    shared: Mapping[str, Value],
+    found: list[tuple[int | None, Item | None, Findings]],
+) -> dict[str, Value]:
+    values = dict(shared)
+    values["letter_id"], values["item_index"] = case.letter_id, item.index
+    for build_item in _item_builders():
+        _add(values, found, build_item(summary, case, item, values), item)
+    return {name: values.get(name, absent) for name, absent in _defaults().items()}
+
+
+def _add(
+    values: dict[str, Value],
+    found: list[tuple[int | None, Item | None, Findings]],
+    findings: Findings,
+    item: Item | None,
+) -> None:
+    values.update(findings.values)
+    if findings.support or findings.quoted:
+        found.append((None if item is None else item.index, item, findings))
+
+
+ItemBuilder = Callable[[Summary, Case, Item, dict[str, Value]], Findings]
+
+
+@cache
+def _item_builders() -> tuple[ItemBuilder, ...]:
+    return tuple(f.build_item for f in FAMILIES if hasattr(f, "build_item"))
+
+
+@cache
+def _defaults() -> dict[str, Value]:
+    return {column.name: column.undocumented for column in COLUMNS}
+
+
+def _evidence(
+    signal: str, mention: Mention, index: int | None, item: Item | None
+) -> Evidence:
+    in_request = item is not None and mention.summary.text == item.requested
+    return Evidence(
+        signal=signal,
+        start=mention.start,
+        end=mention.end,
+        quote=mention.text,
+        rule=mention.rule_id,
+        qualifier=mention.qualifier,
+        field="request" if in_request else "case_summary",
+        item_index=index,
+    )
+
+
+def frame(rows: Iterable[Mapping[str, Value]]) -> pandas.DataFrame:
+    """Rows as a data frame with the catalogue's columns and nullable types (dates as text)."""
+    import pandas
+
+    table = pandas.DataFrame(list(rows), columns=[column.name for column in COLUMNS])
+    return table.astype({column.name: _NULLABLE[column.dtype] for column in COLUMNS})
+
+
+def catalogue() -> str:
+    """The column catalogue as a Markdown table."""
+    head = "| column | type | unit | definition | null | family | source |"
+    lines = [head, "|" + " --- |" * 7]
+    for c in COLUMNS:
+        null = c.null or "never"
+        cells = (f"`{c.name}`", c.dtype, c.unit, c.definition, null, c.family, c.source)
+        lines.append(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        )
+    return "\n".join(lines) + "\n"
