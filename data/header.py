@@ -1,30 +1,37 @@
 """The header block and the reviewer's credentials of a letter.
 
-The header of a 2016-17 letter is a table of labels and dates; text extraction splits the label
-"Application Received:" over two lines and puts its date anywhere beside it.  So the other
-dates are read by their labels, and the application date is the one that is left.
+The header of a 2016-17 letter is a table of labels and values.  Text extraction prints it row
+by row or column by column and splits the label "Application Received:" over two lines.  So
+labels wait in line, and each value goes to the first waiting label of its kind.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 
 from data.letter import CaseHeader
 from data.spacing import collapse
 
-_DATE = r"(\d{1,2}\s*[/-]\s*\d{1,2}\s*[/-]\s*\d{2,4})"
 _LABELS = {
-    "date_assigned": r"Date\s+Assigned",
-    "date_of_injury": r"Date\s+of\s+Injury",
-    "decision_date": r"Decision\s+Date",
-    "ur_denial_date": r"UR\s+Denial\s+Date",
+    "case_number": r"(?:IMR\s+)?Case\s+Number\s*:",
+    "date_assigned": r"Date\s+Assigned\s*:",
+    "date_of_injury": r"Date\s+of\s+Injury\s*:",
+    "decision_date": r"Decision\s+Date\s*:",
+    "ur_denial_date": r"UR\s+Denial\s+Date\s*:",
+    "application_received": r"Application(?:\s+Received)?\s*:?",
+    "priority": r"Priority\s*:",
 }
-_PATTERNS = {name: re.compile(rf"{label}\s*:\s*{_DATE}", re.I) for name, label in _LABELS.items()}
-_RECEIVED = re.compile(rf"Application\s*(?:Received\s*)?:?\s*(?:Received\s*:?\s*)?{_DATE}", re.I)
-_CASE_NUMBER = re.compile(r"(?:IMR\s+)?Case\s+Number\s*:\s*([A-Z]{2}\d{2}\s*-\s*\d+|\S+)", re.I)
-_PRIORITY = re.compile(r"Priority\s*:\s*([A-Za-z]+)", re.I)
-_ANY_DATE = re.compile(rf"(?<!\d){_DATE}(?!\d)")
+_VALUES = {
+    "date": r"(?<!\d)\d{1,2}\s*[/-]\s*\d{1,2}\s*[/-]\s*(?:\d{4}|\d{2})(?!\d)",
+    "number": r"\b[A-Z]{2}\d{2}\s*-\s*\d{4,}\b",
+    "word": r"\b(?:Standard|Expedited|Regular|Urgent)\b",
+}
+_KINDS = {"case_number": "number", "priority": "word"}  # every other label takes a date
+_TOKEN = re.compile(
+    "|".join(f"(?P<{name}>{pattern})" for name, pattern in (_LABELS | _VALUES).items()), re.I
+)
 _HEAD_ENDS = re.compile(r"HOW\s+THE\s+IMR\s+FINAL\s+DETERMINATION", re.I)
 
 _STATES = re.compile(
@@ -66,29 +73,30 @@ def parse_header(head: str) -> tuple[CaseHeader, date | None]:
     Older letters have no header block: every field is None.
     """
     end = _HEAD_ENDS.search(head)
-    block = head[: end.start()] if end else head
-    rest, dates = block, dict.fromkeys(_LABELS, None)
-    found: dict[str, date | None] = dict(dates)
-    for name, pattern in _PATTERNS.items():
-        if match := pattern.search(block):
-            found[name] = parse_date(match[1])
-            rest = rest.replace(match.group(), " ", 1)
-    case_number = _CASE_NUMBER.search(block)
-    priority = _PRIORITY.search(block)
+    found = dict(_fields(head[: end.start()] if end else head))
     header = CaseHeader(
-        case_number="".join(case_number[1].split()) if case_number else None,
-        date_assigned=found["date_assigned"],
-        date_of_injury=found["date_of_injury"],
-        ur_denial_date=found["ur_denial_date"],
-        application_received=_application_received(rest) if priority else None,
-        priority=priority[1] if priority else None,
+        case_number="".join(found["case_number"].split()) if "case_number" in found else None,
+        date_assigned=parse_date(found.get("date_assigned", "")),
+        date_of_injury=parse_date(found.get("date_of_injury", "")),
+        ur_denial_date=parse_date(found.get("ur_denial_date", "")),
+        application_received=parse_date(found.get("application_received", "")),
+        priority=found.get("priority"),
     )
-    return header, found["decision_date"]
+    return header, parse_date(found.get("decision_date", ""))
 
 
-def _application_received(rest: str) -> date | None:
-    match = _RECEIVED.search(rest) or _ANY_DATE.search(rest)
-    return parse_date(match[1]) if match else None
+def _fields(block: str) -> Iterator[tuple[str, str]]:
+    """Label and value, each value given to the first label that waits for one of its kind."""
+    waiting: list[str] = []
+    for token in _TOKEN.finditer(block):
+        name = str(token.lastgroup)
+        if name in _LABELS:
+            waiting.append(name)
+            continue
+        label = next((w for w in waiting if _KINDS.get(w, "date") == name), None)
+        if label:
+            waiting.remove(label)
+            yield label, token.group()
 
 
 def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -97,9 +105,16 @@ def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if states or specialties:
         return _listed(states), _listed(specialties)
     if prose := _BOARD.search(head):
-        boards = [collapse(p) for p in (prose[1], prose[2] or "") if p]
-        return (collapse(prose[3]),), tuple(boards)
+        boards = (name for part in (prose[1], prose[2] or "") for name in _enumerated(part))
+        return tuple(_enumerated(prose[3])), tuple(boards)
     return (), ()
+
+
+def _enumerated(prose: str) -> Iterator[str]:
+    """Names joined by commas and "and"; an "and" inside one specialty's name stays."""
+    for part in re.split(r",\s*(?:and\s+)?|\s+and\s+(?!Rehabilitation|Palliative|General|Gynec)", prose):
+        if name := collapse(part):
+            yield name
 
 
 def _listed(match: re.Match[str] | None) -> tuple[str, ...]:
