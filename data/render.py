@@ -1,0 +1,456 @@
+"""A letter's truth -> the page: text in every layout met, and PDF.
+
+The inverse of reading and parsing, for letters that we wrote ourselves (``data/samples``,
+``data/synthetic.py``).  The order of sections, the fixed headings, the split label
+"Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
+of the determination letters of 2013-2017; the sentences between them are our own.
+
+``python -m data.render`` writes ``data/samples`` anew from ``data/samples/expected``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from data.letter import (
+    Case,
+    CaseHeader,
+    Citation,
+    Decision,
+    Determination,
+    Item,
+    Letter,
+    MtusCitation,
+)
+
+Layout = Literal["printed", "formfeed", "crlf", "doubled", "tight"]
+"""How a text letter is laid out.
+
+``printed``: a blank line between paragraphs; ``formfeed``: the same with a form feed at each new
+page, as ``pdftotext -layout`` prints it; ``crlf``: ``printed`` with CRLF line ends; ``doubled``:
+every line followed by a blank one, as the older text letters stand; ``tight``: no blank lines.
+"""
+
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+LINE_WIDTH = 94
+"""Characters in a line of a text letter."""
+PAGE_LINES = 45
+"""Lines on a page, blank ones included."""
+
+_INTRODUCTION = (
+    "The whole case file went from MAXIMUS Federal Services to one expert reviewer, who is tied "
+    "neither to the employer nor to the employee, the treating offices or the administrator of "
+    "the claim. The reviewer sees patients every week, has done so for many years, and was "
+    "picked because training and daily work match the condition and the services in dispute. "
+    "The reviewer knows the rules of independent review and how they rank medical evidence."
+)
+_CREDENTIALS = "The Expert Reviewer has the following credentials:"
+_SUMMARY_LEAD = (
+    "The expert reviewer developed the following clinical case summary based on a review of the "
+    "case file, including all medical records:"
+)
+_ISSUES_LEAD = (
+    "The Final Determination was based on decisions for the disputed items/services set forth "
+    "below:"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of the page: a header table, a centred heading, lines, or a paragraph.
+
+    ``bold`` opens the paragraph in bold; ``text`` goes on in regular weight.  Lines of a
+    ``lines`` block are separated by a line feed and stand without blank lines between them.
+    """
+
+    kind: Literal["header", "heading", "lines", "paragraph"]
+    bold: str = ""
+    text: str = ""
+
+    @property
+    def words(self) -> str:
+        """The paragraph without its weights."""
+        return f"{self.bold} {self.text}".strip() if self.bold else self.text
+
+
+def blocks(letter: Letter, *, header: bool = True) -> list[Block]:
+    """The letter as a list of blocks, top to bottom.
+
+    Without ``header`` the table of dates is left out, as in the letters before 2016.
+    """
+    page = [Block("header")] if header else []
+    page += [
+        Block("heading", "HOW THE IMR FINAL DETERMINATION WAS MADE"),
+        Block("paragraph", text=_INTRODUCTION),
+        *_credentials(letter.determination),
+        Block("heading", "CLINICAL CASE SUMMARY"),
+        Block("paragraph", text=_SUMMARY_LEAD),
+        Block("paragraph", text=letter.case.case_summary),
+        Block("heading", "IMR ISSUES, DECISIONS AND RATIONALES"),
+        Block("paragraph", text=_ISSUES_LEAD),
+    ]
+    decisions = letter.determination.decisions or (None,) * len(letter.case.items)
+    for item, decision in zip(letter.case.items, decisions, strict=True):
+        page.extend(_item_blocks(item, decision))
+    return page
+
+
+def _credentials(determination: Determination) -> list[Block]:
+    if not (determination.states or determination.specialties):
+        return []
+    states, specialties = ", ".join(determination.states), ", ".join(determination.specialties)
+    lines = (
+        _CREDENTIALS,
+        f"State(s) of Licensure: {states}",
+        f"Certification(s)/Specialty: {specialties}",
+    )
+    return [Block("lines", text="\n".join(lines))]
+
+
+def _item_blocks(item: Item, decision: Decision | None) -> Iterator[Block]:
+    yield Block("paragraph", f"{item.title}:", decision.outcome if decision else "")
+    if item.claims_administrator_guideline is not None:
+        raw = item.claims_administrator_guideline.raw
+        yield Block("paragraph", "Claims Administrator guideline:", raw)
+    if decision is not None:
+        if decision.guideline is not None:
+            yield Block("paragraph", "MAXIMUS guideline:", decision.guideline.raw)
+        yield Block("paragraph", "Decision rationale:", decision.rationale)
+
+
+def _header_cells(letter: Letter) -> list[tuple[str, str, str, str]]:
+    """Rows of the header table: label, value, label, value."""
+    header, decided = letter.case.header, letter.determination.decision_date
+    return [
+        ("Case Number:", header.case_number or "", "", ""),
+        (
+            "Date Assigned:",
+            _us_date(header.date_assigned),
+            "Date of Injury:",
+            _us_date(header.date_of_injury),
+        ),
+        (
+            "Decision Date:" if decided else "",
+            _us_date(decided),
+            "UR Denial Date:",
+            _us_date(header.ur_denial_date),
+        ),
+        ("Priority:", header.priority or "", "Application", _us_date(header.application_received)),
+        ("", "", "Received:", ""),
+    ]
+
+
+def _us_date(day: date | None) -> str:
+    return f"{day.month:02d}/{day.day:02d}/{day.year}" if day else ""
+
+
+# --- text -----------------------------------------------------------------------------------
+
+
+def render_text(
+    letter: Letter, layout: Layout = "printed", *, header: bool = True, width: int = LINE_WIDTH
+) -> str:
+    """The letter as text in one of :data:`LAYOUTS`, lines of at most ``width`` characters.
+
+    Lines break at spaces and after hyphens, so dates and words are broken at line and page ends.
+    """
+    paragraphs = [
+        _header_lines(letter, layout) if block.kind == "header" else _block_lines(block, width)
+        for block in blocks(letter, header=header)
+    ]
+    return _LAID_OUT[layout](paragraphs)
+
+
+def _header_lines(letter: Letter, layout: Layout) -> list[str]:
+    rows = _header_cells(letter)
+    if layout == "tight":  # cell after cell, the second half of the split label on its own line
+        lines = [" ".join(cell for cell in row if cell) for row in rows[:3]]
+        received = rows[3][3]
+        return [*lines, f"Priority: {rows[3][1]} Application", "Received:", received]
+    return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
+
+
+def _block_lines(block: Block, width: int) -> list[str]:
+    if block.kind == "lines":
+        return [line for part in block.text.split("\n") for line in wrap(part, width)]
+    return wrap(block.words, width)
+
+
+def wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
+    """Greedy lines of at most ``width`` characters, broken at spaces and after inner hyphens."""
+    lines: list[str] = []
+    start, length = 0, len(text)
+    while length - start > width:
+        space = text.rfind(" ", start, start + width + 1)
+        hyphen = text.rfind("-", start, start + width) + 1
+        if hyphen > space and hyphen > start and text[hyphen].isalnum() and text[hyphen - 2] != " ":
+            lines.append(text[start:hyphen])
+            start = hyphen
+        elif space > start:
+            lines.append(text[start:space])
+            start = space + 1
+        else:  # a word longer than the line
+            lines.append(text[start : start + width])
+            start += width
+    lines.append(text[start:])
+    return lines
+
+
+def _printed(paragraphs: Sequence[list[str]]) -> str:
+    return "\n\n".join(map("\n".join, paragraphs)) + "\n"
+
+
+def _crlf(paragraphs: Sequence[list[str]]) -> str:
+    return _printed(paragraphs).replace("\n", "\r\n")
+
+
+def _tight(paragraphs: Sequence[list[str]]) -> str:
+    return "\n".join(map("\n".join, paragraphs)) + "\n"
+
+
+def _formfeed(paragraphs: Sequence[list[str]]) -> str:
+    lines = _printed(paragraphs).split("\n")
+    pages = [lines[i : i + PAGE_LINES] for i in range(0, len(lines), PAGE_LINES)]
+    return "\n\f".join(map("\n".join, pages))
+
+
+def _doubled(paragraphs: Sequence[list[str]]) -> str:
+    parts: list[str] = []
+    printed = 0
+    for lines in paragraphs:
+        for line in lines:
+            printed += 1
+            page_ends = printed % (PAGE_LINES // 2) == 0
+            parts.append(f"{line} \n\n\n\n" if page_ends else f"{line} \n\n")
+        parts.append(" \n")
+    return "".join(parts)
+
+
+_LAID_OUT = {
+    "printed": _printed,
+    "formfeed": _formfeed,
+    "crlf": _crlf,
+    "doubled": _doubled,
+    "tight": _tight,
+}
+
+
+# --- PDF ------------------------------------------------------------------------------------
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72.0, 542.0, 688.4, 90.0
+_PITCH, _BLANK, _AFTER_HEADING, _BEFORE_HEADING = 13.8, 27.6, 20.4, 32.0
+_REGULAR, _BOLD, _SIZE = "Times-Roman", "Times-Bold", 12
+_TABLE_X, _TABLE_SIZE = (72.6, 179.8, 329.7, 428.0, 546.0), 10.8
+_TABLE_Y = (688.5, 675.3, 662.2, 649.0, 636.5)
+# A word, or the part of a word up to an inner hyphen; the group says whether a space follows.
+_PIECE = re.compile(r"((?:[^\s-]|-(?!\w)|(?<!\S)-)*[^\s-]-(?=\w)|\S+)(\s*)")
+
+
+def render_pdf(letter: Letter, *, header: bool = True) -> bytes:
+    """The letter as a PDF, byte for byte the same for the same letter."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    buffer = BytesIO()
+    canvas = Canvas(buffer, pagesize=(612.0, 792.0), pageCompression=1, invariant=1)
+    canvas.setTitle(letter.case.letter_id)
+    page = _Page(canvas)
+    before = 0.0
+    for block in blocks(letter, header=header):
+        before = _draw(page, block, before, letter)
+    canvas.save()
+    return buffer.getvalue()
+
+
+class _Page:
+    """A cursor that walks down the pages of a canvas."""
+
+    def __init__(self, canvas: Any) -> None:
+        self.canvas, self.y = canvas, _TOP
+
+    def down(self, distance: float) -> None:
+        """Move down to the next baseline; over the bottom, to the first one of a new page."""
+        self.y -= distance
+        if self.y < _BOTTOM:
+            self.canvas.showPage()
+            self.y = _TOP
+
+
+def _draw(page: _Page, block: Block, before: float, letter: Letter) -> float:
+    """Draw a block ``before`` points below the last one; returns the space it wants after it."""
+    if block.kind == "header":
+        _draw_header(page.canvas, letter)
+        page.y = 608.6
+        return 0.0
+    if block.kind == "heading":
+        page.down(_BEFORE_HEADING if before else 0.0)
+        page.canvas.setFont(_BOLD, _SIZE)
+        page.canvas.drawCentredString((_LEFT + _RIGHT) / 2, page.y, block.bold)
+        return _AFTER_HEADING
+    for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
+        for line in _pdf_lines(block.bold, part):
+            page.down(before)
+            _draw_line(page, line)
+            before = _PITCH
+    return _BLANK
+
+
+def _draw_header(canvas: Any, letter: Letter) -> None:
+    left, value, label, date_of, right = (x - 3.6 for x in _TABLE_X)
+    canvas.setFillGray(0.88)
+    top, bottom = _TABLE_Y[0] + 10.5, _TABLE_Y[4] - 3.5
+    for x, width in ((left, value - left), (label, date_of - label)):
+        canvas.rect(x, bottom, width, top - bottom, stroke=0, fill=1)
+    canvas.setFillGray(0)
+    canvas.rect(left, bottom, right - left, top - bottom, stroke=1, fill=0)
+    for row, y in zip(_header_cells(letter), _TABLE_Y, strict=True):
+        for i, cell in enumerate(row):
+            if cell:
+                font = "Helvetica" if i % 2 else "Helvetica-Bold"
+                canvas.setFont(font, _TABLE_SIZE)
+                canvas.drawString(_TABLE_X[i], y, cell)
+
+
+@functools.lru_cache(maxsize=50_000)
+def _width(word: str, font: str) -> float:
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    return float(stringWidth(word, font, _SIZE))
+
+
+def _pdf_lines(bold: str, text: str) -> Iterator[tuple[str, str]]:
+    """Lines of a paragraph as (bold part, regular part)."""
+    room, used = _RIGHT - _LEFT, 0.0
+    line = ["", ""]
+    for weight, run in enumerate((f"{bold} " if bold and text else bold, text)):
+        font = _REGULAR if weight else _BOLD
+        for piece in _PIECE.finditer(run):
+            width = _width(piece[1], font)
+            if used and used + width > room:
+                yield line[0], line[1].rstrip()
+                line, used = ["", ""], 0.0
+            gap = " " if piece[2] else ""
+            line[weight] += piece[1] + gap
+            used += width + (3.0 if gap else 0.0)
+    if line[0] or line[1]:
+        yield line[0], line[1].rstrip()
+
+
+def _draw_line(page: _Page, line: tuple[str, str]) -> None:
+    text = page.canvas.beginText(_LEFT, page.y)
+    for font, words in ((_BOLD, line[0]), (_REGULAR, line[1])):
+        if words:
+            text.setFont(font, _SIZE)
+            text.textOut(words)
+    page.canvas.drawText(text)
+
+
+# --- data/samples ---------------------------------------------------------------------------
+
+
+def letter_of(truth: dict[str, Any]) -> Letter:
+    """The letter of an ``imr parse`` object."""
+    header, items = truth["header"], truth["items"]
+    days = {k: v and date.fromisoformat(v) for k, v in header.items() if "date" in k}
+    received = header["application_received"]
+    decided = days.pop("decision_date")
+    case_header = CaseHeader(
+        case_number=header["case_number"],
+        priority=header["priority"],
+        application_received=received and date.fromisoformat(received),
+        **days,
+    )
+    case = Case(
+        truth["letter_id"],
+        truth["source"],
+        case_header,
+        truth["case_summary"],
+        tuple(_item_of(item) for item in items),
+    )
+    decisions = tuple(_decision_of(item["decision"]) for item in items)
+    reviewer = truth["reviewer"]
+    determination = Determination(
+        decided, tuple(reviewer["states"]), tuple(reviewer["specialties"]), decisions
+    )
+    return Letter(case, determination, tuple(truth["warnings"]))
+
+
+def _item_of(truth: dict[str, Any]) -> Item:
+    fields = {k: v for k, v in truth.items() if k != "decision"}
+    fields["body_parts"] = tuple(fields["body_parts"])
+    guideline = "claims_administrator_guideline"
+    return Item(**{**fields, guideline: _citation_of(fields[guideline])})
+
+
+def _decision_of(truth: dict[str, Any] | None) -> Decision | None:
+    if truth is None:
+        return None
+    return Decision(truth["outcome"], _citation_of(truth["guideline"]), truth["rationale"])
+
+
+def _citation_of(truth: dict[str, Any] | None) -> Citation | None:
+    if truth is None:
+        return None
+    mtus = tuple(MtusCitation(**{**m, "sections": tuple(m["sections"])}) for m in truth["mtus"])
+    return Citation(truth["raw"], truth["none_cited"], mtus, tuple(truth["non_mtus"]))
+
+
+def record(letter: Letter) -> dict[str, Any]:
+    """The undecided case record of a letter: what a user types before there is a decision."""
+    header = letter.case.header
+    days = {
+        name: day.isoformat()
+        for name in ("date_of_injury", "ur_denial_date", "application_received", "date_assigned")
+        if (day := getattr(header, name))
+    }
+    items = [
+        {
+            "title": item.title,
+            "claims_administrator_guideline": (
+                item.claims_administrator_guideline and item.claims_administrator_guideline.raw
+            ),
+        }
+        for item in letter.case.items
+    ]
+    return {
+        "letter_id": letter.case.letter_id,
+        "case_summary": letter.case.case_summary,
+        "items": items,
+        **days,
+    }
+
+
+def render_samples(folder: Path) -> list[Path]:
+    """Write the sample letters of ``folder`` from its ``expected`` objects; returns the files.
+
+    ``layouts.json`` says, letter by letter, the file's ending, layout and whether it has a header.
+    """
+    written = []
+    for row in json.loads((folder / "layouts.json").read_text(encoding="utf-8")):
+        path = folder / f"{row['letter_id']}.{row['ending']}"
+        expected = folder / "expected" / f"{row['letter_id']}.json"
+        letter = letter_of(json.loads(expected.read_text(encoding="utf-8")))
+        path.write_bytes(_rendered(letter, row))
+        written.append(path)
+    return written
+
+
+def _rendered(letter: Letter, row: dict[str, Any]) -> bytes:
+    if row["ending"] == "pdf":
+        return render_pdf(letter, header=row["header"])
+    if row["ending"] == "jsonl":
+        return (json.dumps(record(letter)) + "\n").encode()
+    return render_text(letter, row["layout"], header=row["header"]).encode()
+
+
+if __name__ == "__main__":
+    for sample in render_samples(Path(__file__).parent / "samples"):
+        print(sample.name)
