@@ -1,0 +1,282 @@
+"""Decided letters -> one table of signals and labels: the only reader of determinations.
+
+A row is an item.  Its columns are the keys, the case's own dates, the signals
+(:data:`features.table.COLUMNS`) and, with the prefix ``label_``, what was decided.  Nothing with
+that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse frames
+that carry it.
+
+``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
+sentence of a letter, and is built by one command, never edited::
+
+    python -m training.dataset LETTERS... -o data/decisions.csv
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.citations import NON_MTUS, NONE_CITED, labels
+from data.letter import Case, Decision, Letter, LetterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL_PREFIX = "label_"
+LABELS: dict[str, str] = {
+    "label_outcome": "string",  # Upheld or Overturned
+    "label_guideline": "string",  # the reviewer's primary guideline, Chapter > Section
+    "label_chapter": "string",  # its chapter
+    "label_guidelines": "string",  # every cited guideline, separated by " | "
+    "label_decision_date": "string",  # ISO; for splits by time and for prior years only
+}
+CASE_FACTS: dict[str, str] = {
+    "ur_denial_date": "string",
+    "application_received": "string",
+    "administrator_labels": "string",  # of the administrator's citation, " | "
+    "request_terms": "string",  # lexicon names in the request, " | "
+    "request_body_parts": "string",  # " | "
+}
+LIST_SEPARATOR = " | "
+
+
+class NoDecisionsError(ValueError):
+    """No decided item to learn from; the message names the source and the remedy."""
+
+
+@dataclass(slots=True)
+class Corpus:
+    """Letters read for training: the table, the texts beside it, and what could not be read.
+
+    ``table`` has a row a decided item; ``texts`` (same index) has the columns ``title``,
+    ``administrator``, ``case_summary``, ``rationale``, read by the text baselines and probes
+    only, and is None for a table without letters.
+    """
+
+    table: pd.DataFrame
+    texts: pd.DataFrame | None = None
+    errors: list[LetterError] = field(default_factory=list)
+    source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the table as CSV: the version of the data in the experiment log."""
+        return hashlib.sha256(self.table.to_csv(index=False).encode()).hexdigest()
+
+
+def case_facts(case: Case) -> list[dict[str, str | None]]:
+    """Facts of the case beside its signals, an entry an item: known before the decision."""
+    header = case.header
+    return [
+        {
+            "ur_denial_date": _iso(header.ur_denial_date),
+            "application_received": _iso(header.application_received),
+            "administrator_labels": _joined(labels(item.claims_administrator_guideline)),
+            "request_terms": _joined(item.terms),
+            "request_body_parts": _joined(item.body_parts),
+        }
+        for item in case.items
+    ]
+
+
+def _iso(value: Any) -> str | None:
+    return value.isoformat() if value else None
+
+
+def _joined(names: Iterable[str]) -> str | None:
+    return LIST_SEPARATOR.join(names) or None
+
+
+def chapter_of(label: str) -> str:
+    """The chapter of a guideline label (``"Low Back > Special Studies"`` -> ``"Low Back"``)."""
+    return label.split(" > ", 1)[0]
+
+
+def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
+    cited = labels(decision.guideline)
+    return {
+        "label_outcome": decision.outcome,
+        "label_guideline": cited[0],
+        "label_chapter": chapter_of(cited[0]),
+        "label_guidelines": _joined(cited),
+        "label_decision_date": _iso(letter.determination.decision_date),
+    }
+
+
+def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
+    """Keys, case facts and signals of cases, a row an item: the input of the models."""
+    import pandas as pd
+
+    from features.table import frame, signals
+
+    rows: list[dict[str, Any]] = []
+    facts: list[dict[str, Any]] = []
+    for case in cases:
+        rows.extend(signals(case).rows)
+        facts.extend(case_facts(case))
+    known = pd.DataFrame(facts, columns=list(CASE_FACTS)).astype(CASE_FACTS)
+    table = frame(rows)
+    return pd.concat([table, known[[c for c in known if c not in table]]], axis=1)
+
+
+def build(letters: Iterable[Letter]) -> Corpus:
+    """The training table of decided letters; undecided items are left out.
+
+    Raises :class:`NoDecisionsError` where no item is decided.
+    """
+    import pandas as pd
+
+    letters = list(letters)
+    table = case_frame(letter.case for letter in letters)
+    decided, label_rows, text_rows = [], [], []
+    for row, (letter, i) in enumerate(_items(letters)):
+        decision = letter.determination.decisions[i]
+        if decision is None:
+            continue
+        decided.append(row)
+        label_rows.append(_label_row(letter, decision))
+        text_rows.append(_text_row(letter, i, decision))
+    if not decided:
+        raise NoDecisionsError("no decided item in these letters (give published determinations)")
+    table = table.iloc[decided].reset_index(drop=True)
+    found = pd.DataFrame(label_rows, columns=list(LABELS)).astype(LABELS)
+    return Corpus(pd.concat([table, found], axis=1), pd.DataFrame(text_rows))
+
+
+def _items(letters: Iterable[Letter]) -> Iterator[tuple[Letter, int]]:
+    for letter in letters:
+        for i in range(len(letter.case.items)):
+            yield letter, i
+
+
+def _text_row(letter: Letter, i: int, decision: Decision) -> dict[str, str]:
+    item = letter.case.items[i]
+    administrator = item.claims_administrator_guideline
+    return {
+        "title": item.requested,
+        "administrator": administrator.raw if administrator else "",
+        "case_summary": letter.case.case_summary,
+        "rationale": decision.rationale,
+    }
+
+
+def read_corpus(paths: Iterable[str]) -> Corpus:
+    """Read, parse and tabulate letters; what cannot be read is listed in ``errors``.
+
+    Raises :class:`NoDecisionsError` where nothing decided remains.
+    """
+    from data.parse import parse
+    from data.read import read
+
+    paths = list(paths)
+    letters: list[Letter] = []
+    errors: list[LetterError] = []
+    for text in read(paths):
+        if isinstance(text, LetterError):
+            errors.append(text)
+            continue
+        try:
+            letters.append(parse(text))
+        except LetterError as error:
+            errors.append(error)
+    if not letters:
+        reasons = f": {errors[0]}" if errors else ""
+        raise NoDecisionsError(f"no letter could be read from {', '.join(paths)}{reasons}")
+    corpus = build(letters)
+    corpus.errors, corpus.source = errors, ", ".join(paths)
+    return corpus
+
+
+def dtypes() -> dict[str, str]:
+    """Column -> pandas type of the table, in order."""
+    from features.table import COLUMNS, frame
+
+    signals_types = {c.name: str(frame([]).dtypes[c.name]) for c in COLUMNS}
+    return signals_types | {k: v for k, v in CASE_FACTS.items() if k not in signals_types} | LABELS
+
+
+def shipped_path() -> Path:
+    """The decisions that the project ships."""
+    return Path(str(resources.files("data") / "decisions.csv"))
+
+
+def load_decisions(path: str | Path | None = None) -> Corpus:
+    """A table written by :func:`write_decisions`; the shipped one by default.
+
+    Raises :class:`NoDecisionsError` where the file is missing, empty or lacks columns (it names
+    them: the table was built by another version and has to be built anew).
+    """
+    import pandas as pd
+
+    path = Path(path) if path else shipped_path()
+    if not path.is_file():
+        raise NoDecisionsError(f"{path}: no such file (build it: python -m training.dataset)")
+    types = dtypes()
+    try:
+        table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise NoDecisionsError(f"{path}: not a table of decisions ({error})") from error
+    missing = [name for name in types if name not in table]
+    if missing:
+        raise NoDecisionsError(
+            f"{path}: lacks {len(missing)} column(s) of this version, e.g. "
+            f"{', '.join(missing[:5])} (build it anew: python -m training.dataset)"
+        )
+    try:
+        table = table[list(types)].apply(lambda c: _typed(c, types[c.name]))
+    except (TypeError, ValueError) as error:
+        raise NoDecisionsError(f"{path}: a value of the wrong type ({error})") from error
+    if table.empty:
+        raise NoDecisionsError(f"{path}: holds no decided item")
+    return Corpus(table, source=str(path.name))
+
+
+def _typed(column: pd.Series[Any], dtype: str) -> pd.Series[Any]:
+    if dtype == "boolean":
+        return column.map({"True": True, "False": False}).astype("boolean")
+    return column.astype(dtype)  # type: ignore[call-overload, no-any-return]
+
+
+def write_decisions(corpus: Corpus, out: Path) -> None:
+    """Write the table as CSV, sorted by letter and item, so that a rebuild shows its changes."""
+    table = corpus.table.sort_values(["letter_id", "item_index"], kind="stable")
+    table.to_csv(out, index=False, lineterminator="\n")
+
+
+def inputs(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without what was decided: what models may see."""
+    return table.drop(columns=[c for c in table if str(c).startswith(LABEL_PREFIX)])
+
+
+def outcomes(table: pd.DataFrame) -> pd.Series[int]:
+    """1 where overturned, 0 where upheld."""
+    return (table["label_outcome"] == "Overturned").astype(int)
+
+
+def is_undetermined_guideline(label: str) -> bool:
+    """True for the two labels that name no chapter of the schedule."""
+    return label in (NONE_CITED, NON_MTUS)
+
+
+def main() -> None:
+    """``python -m training.dataset LETTERS... -o FILE``."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Build the table of decisions from letters.")
+    parser.add_argument("letters", nargs="+")
+    parser.add_argument("-o", "--output", type=Path, default=shipped_path())
+    arguments = parser.parse_args()
+    corpus = read_corpus(arguments.letters)
+    write_decisions(corpus, arguments.output)
+    overturned = int(outcomes(corpus.table).sum())
+    print(f"{arguments.output}: {len(corpus.table)} items, {overturned} overturned")
+    for error in corpus.errors:
+        print(f"left out: {error}")
+
+
+if __name__ == "__main__":
+    main()
