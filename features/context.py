@@ -30,6 +30,8 @@ _STOP = re.compile(
         [.!?]+["')\]]*(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
     re.VERBOSE,
 )
+# A reach of 0 in the lexicon: as far as the sentence goes.
+_WHOLE_SENTENCE = 1_000_000
 # Where two kinds of cue reach the same mention, the kind named first decides.
 _PRIORITY: tuple[Qualifier, ...] = (
     "quoted_guideline",
@@ -49,7 +51,7 @@ class Cue:
     def __init__(self, hit: Hit) -> None:
         extra = hit.rule.extra
         self.kind, self.direction = hit.rule.value, extra["direction"]
-        self.reach = int(extra["reach"] or 10_000)
+        self.reach = int(extra["reach"]) or _WHOLE_SENTENCE
         self.start, self.end = hit.match.span()
 
 

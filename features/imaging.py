@@ -24,9 +24,7 @@ _CONTRACT = "contract of the column set; MTUS general approaches (diagnostic ima
 _MODALITIES = ("mri", "ct", "xray")
 
 
-def _column(
-    name: str, dtype: str, definition: str, null: str = "", unit: str = ""
-) -> Column:
+def _column(name: str, dtype: str, definition: str, null: str = "", unit: str = "") -> Column:
     return Column(name, dtype, definition, unit, null, _FAMILY, _CONTRACT)  # type: ignore[arg-type]
 
 
@@ -111,9 +109,7 @@ def build(summary: Summary, case: Case) -> Findings:
     return found
 
 
-def build_item(
-    summary: Summary, case: Case, item: Item, found: dict[str, Value]
-) -> Findings:
+def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Whether the performed studies concern the body region of the request."""
     own = Findings()
     if not found.get("imaging_present") or not item.body_parts:
@@ -121,12 +117,9 @@ def build_item(
     concerning = [
         study
         for study in studies(summary)
-        if study.region
-        and any(same_region(study.region, part) for part in item.body_parts)
+        if study.region and any(same_region(study.region, part) for part in item.body_parts)
     ]
-    own.put(
-        "imaging_of_requested_part", bool(concerning), *(s.mention for s in concerning)
-    )
+    own.put("imaging_of_requested_part", bool(concerning), *(s.mention for s in concerning))
     abnormal = [study.mention for study in concerning if study.result == "abnormal"]
     own.put("imaging_abnormal_of_requested_part", bool(abnormal), *abnormal)
     return own
@@ -139,9 +132,7 @@ def result_of(summary: Summary, mention: Mention) -> Result:
     for finding in summary.mentions("imaging_result"):
         if mention.end <= finding.start < end:
             affirmed = finding.value == "normal" or finding.qualifier != "negated"
-            found.add(
-                "abnormal" if affirmed and finding.value == "abnormal" else "normal"
-            )
+            found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
     if "abnormal" in found:
         return "abnormal"
     return "normal" if "normal" in found else "not_stated"
@@ -175,6 +166,4 @@ def _put_dates(found: Findings, case: Case, done: list[Study]) -> None:
     latest, mention = max(dated, key=lambda pair: pair[0])
     found.put("imaging_latest_date", latest.isoformat(), mention)
     if case.header.ur_denial_date:
-        found.put(
-            "imaging_age_days", (case.header.ur_denial_date - latest).days, mention
-        )
+        found.put("imaging_age_days", (case.header.ur_denial_date - latest).days, mention)

@@ -29,47 +29,33 @@ _JOINS = re.compile(
 )
 
 
-def regions_of(
-    summary: Summary, mention: Mention, ahead: int = 50, behind: int = 24
-) -> list[str]:
+def regions_of(summary: Summary, mention: Mention, ahead: int = 50, behind: int = 24) -> list[str]:
     """The regions a study or treatment is about: a list right after it, else the one right before.
 
     "MRI of the cervical and thoracic spine" gives both, "lumbar MRI" one, "MRI" none.
     """
     start, end = summary.sentence_span(mention.sentence)
-    near = [
-        m for m in summary.mentions("body_part") if start <= m.start and m.end <= end
-    ]
-    after = _chain(
-        summary, mention.end, [m for m in near if m.start >= mention.end], ahead
-    )
+    near = [m for m in summary.mentions("body_part") if start <= m.start and m.end <= end]
+    after = _chain(summary, mention.end, [m for m in near if m.start >= mention.end], ahead)
     if after:
         return after
-    return _before(
-        summary, mention, [m for m in near if m.end <= mention.start], behind
-    )
+    return _before(summary, mention, [m for m in near if m.end <= mention.start], behind)
 
 
-def _before(
-    summary: Summary, mention: Mention, near: list[Mention], reach: int
-) -> list[str]:
+def _before(summary: Summary, mention: Mention, near: list[Mention], reach: int) -> list[str]:
     if not near or mention.start - near[-1].end > reach:
         return []
     between = summary.lower[near[-1].end : mention.start]
     return [near[-1].value] if _JOINS.fullmatch(between) else []
 
 
-def _chain(
-    summary: Summary, position: int, near: list[Mention], reach: int
-) -> list[str]:
+def _chain(summary: Summary, position: int, near: list[Mention], reach: int) -> list[str]:
     found: list[str] = []
     for part in near:
         between = summary.lower[position : part.start]
         if found and not _JOINS.fullmatch(between):
             break
-        if not found and (
-            part.start - position > reach or not _LEADS.fullmatch(between)
-        ):
+        if not found and (part.start - position > reach or not _LEADS.fullmatch(between)):
             break
         found.append(part.value)
         position = part.end
@@ -87,9 +73,7 @@ _LEADS = re.compile(
 
 def same_region(one: str, other: str) -> bool:
     """Whether a study of ``one`` speaks to a request about ``other``."""
-    return (
-        one == other or other in _COVERS.get(one, ()) or one in _COVERS.get(other, ())
-    )
+    return one == other or other in _COVERS.get(one, ()) or one in _COVERS.get(other, ())
 
 
 def any_same_region(ones: Iterable[str], others: Iterable[str]) -> bool:

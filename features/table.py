@@ -9,7 +9,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from data.letter import Case, Evidence, Item
-from features import imaging
+from features import (
+    chronicity,
+    complaints,
+    electrodiagnostics,
+    imaging,
+    person,
+    relief,
+    work_status,
+)
 from features.context import Mention, Summary, read_summary
 from features.signal import Column, Findings, Value
 
@@ -28,7 +36,15 @@ __all__ = [
 
 # A family is a module with COLUMNS and build(summary, case) and/or
 # build_item(summary, case, item, found); later families see what earlier ones found.
-FAMILIES: tuple[ModuleType, ...] = (imaging,)
+FAMILIES: tuple[ModuleType, ...] = (
+    person,
+    chronicity,
+    work_status,
+    complaints,
+    imaging,
+    electrodiagnostics,
+    relief,
+)
 
 KEYS = (
     Column(
@@ -37,9 +53,7 @@ KEYS = (
         "File name without ending, or the record's own id",
         family="key",
     ),
-    Column(
-        "item_index", "int", "Position of the item in the letter, from 0", family="key"
-    ),
+    Column("item_index", "int", "Position of the item in the letter, from 0", family="key"),
 )
 COLUMNS: tuple[Column, ...] = (
     *KEYS,
@@ -61,9 +75,7 @@ class CaseSignals:
 
     letter_id: str
     rows: list[dict[str, Value]]
-    found: list[tuple[int | None, Item | None, Findings]] = field(
-        default_factory=list, repr=False
-    )
+    found: list[tuple[int | None, Item | None, Findings]] = field(default_factory=list, repr=False)
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -125,9 +137,7 @@ def _defaults() -> dict[str, Value]:
     return {column.name: column.undocumented for column in COLUMNS}
 
 
-def _evidence(
-    signal: str, mention: Mention, index: int | None, item: Item | None
-) -> Evidence:
+def _evidence(signal: str, mention: Mention, index: int | None, item: Item | None) -> Evidence:
     in_request = item is not None and mention.summary.text == item.requested
     return Evidence(
         signal=signal,
@@ -156,7 +166,5 @@ def catalogue() -> str:
     for c in COLUMNS:
         null = c.null or "never"
         cells = (f"`{c.name}`", c.dtype, c.unit, c.definition, null, c.family, c.source)
-        lines.append(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,127 @@
+"""When the injury was, how long ago, and whether it built up over time.
+
+Classes follow the MTUS: chronic pain lasts three or more months from its onset (8 CCR
+§9792.20), and ACOEM's acute (under one month) and subacute (one to three months) below that.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from data.letter import Case
+from features.context import Mention, Summary
+from features.dates import DateMention, dates
+from features.signal import Column, Findings
+
+_SOURCE = "8 CCR §9792.20 (chronic pain: three or more months); ACOEM phases of care"
+ACUTE_DAYS, CHRONIC_DAYS = 30, 90
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "injury_date",
+        "date",
+        "Date of injury: the header's, else the summary's",
+        "",
+        "printed in neither",
+        "chronicity",
+        "contract of the column set",
+    ),
+    Column(
+        "injury_date_conflict",
+        "bool",
+        "Header and summary print different dates of injury",
+        "",
+        "",
+        "chronicity",
+        "contract of the column set",
+    ),
+    Column(
+        "chronicity_days",
+        "int",
+        "Injury to UR denial; without a header, to the latest date in the summary",
+        "days",
+        "a date is missing, or the injury stands after the end date",
+        "chronicity",
+        _SOURCE,
+    ),
+    Column(
+        "chronicity_class",
+        "str",
+        "acute (under 30 days), subacute (30 to 89), chronic (90 or more)",
+        "",
+        "chronicity_days unknown",
+        "chronicity",
+        _SOURCE,
+    ),
+    Column(
+        "cumulative_trauma",
+        "bool",
+        "The injury is described as cumulative or repetitive trauma",
+        "",
+        "",
+        "chronicity",
+        "California Labor Code 3208.1",
+    ),
+)
+
+_LEAD = re.compile(
+    r"(?:injur(?:y|ies|ed)|claims?|doi|accident|trauma|incident|onset|hurt)\b(?P<gap>[^.;]{0,60})$"
+)
+_ELSEWHERE = re.compile(
+    r"report\b|note\b|notes\b|exam|visit|review|surgery|mri|first report|seen|underwent"
+)
+_FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Injury date, conflict, days and class, and cumulative trauma."""
+    found = Findings()
+    printed = injury_in_summary(summary)
+    header = case.header.date_of_injury
+    injury = header or (printed.day if printed else None)
+    support = [printed.mention] if printed and printed.day == injury else []
+    found.put("injury_date", injury.isoformat() if injury else None, *support)
+    _put_conflict(found, header, printed)
+    _put_days(found, summary, case, injury, support)
+    found.flag("cumulative_trauma", list(summary.mentions("chronicity")))
+    return found
+
+
+def injury_in_summary(summary: Summary) -> DateMention | None:
+    """The first date that the summary calls the date of the injury or of the claim."""
+    for printed in dates(summary):
+        if not printed.exact:
+            continue
+        before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
+        lead = _LEAD.search(before[-90:])
+        if lead and not _ELSEWHERE.search(lead["gap"]) and not _FIRST_REPORT.search(before):
+            return printed
+    return None
+
+
+def chronicity_class(days: int) -> str:
+    """The phase of care a number of days since the injury falls into."""
+    if days < ACUTE_DAYS:
+        return "acute"
+    return "subacute" if days < CHRONIC_DAYS else "chronic"
+
+
+def _put_conflict(found: Findings, header: date | None, printed: DateMention | None) -> None:
+    conflict = bool(header and printed and header != printed.day)
+    found.put(
+        "injury_date_conflict", conflict, *([printed.mention] if conflict and printed else [])
+    )
+
+
+def _put_days(
+    found: Findings, summary: Summary, case: Case, injury: date | None, support: list[Mention]
+) -> None:
+    end = case.header.ur_denial_date
+    if end is None and case.header.date_of_injury is None:
+        end = max((d.day for d in dates(summary)), default=None)
+    if injury is None or end is None or end < injury:
+        return
+    days = (end - injury).days
+    found.put("chronicity_days", days, *support)
+    found.put("chronicity_class", chronicity_class(days), *support)

@@ -1,0 +1,143 @@
+"""What the worker reports: pain scores with and without medication, spread, numbness, sleep."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from data.letter import Case
+from features.context import Mention, Summary
+from features.signal import Column, Findings
+
+_SCALE = "numeric rating scale 0-10; MTUS Chronic Pain 2009 (pain assessment)"
+_COMPLAINTS = {
+    "radiating_pain": "Pain is reported to radiate",
+    "numbness": "Numbness, tingling or paresthesia is reported",
+    "weakness": "Weakness is reported or found",
+    "sleep": "Trouble sleeping is reported",
+    "headache": "Headache is reported",
+    "function": "Trouble with daily activities or movements is reported",
+    "worsening": "Symptoms are reported to be worse",
+    "improving": "Symptoms are reported to be better",
+    "unchanged": "Symptoms are reported to be unchanged",
+}
+
+
+def _score(name: str, definition: str) -> Column:
+    return Column(name, "float", definition, "0-10", "no such score printed", "complaints", _SCALE)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _score("pain_score_max", "Highest pain score printed"),
+    _score("pain_score_min", "Lowest pain score printed"),
+    _score("pain_score_latest", "Highest score of the last sentence that prints one"),
+    _score("pain_score_with_medication", "Pain score said to be with medication"),
+    _score("pain_score_without_medication", "Pain score said to be without medication"),
+    _score("pain_score_drop_on_medication", "Points of pain that medication takes away"),
+    *(
+        Column(f"complaint_{name}", "bool", text, "", "", "complaints", "letter phrasing")
+        for name, text in _COMPLAINTS.items()
+    ),
+)
+
+_NOT_PAIN = re.compile(
+    r"(?:tender\w*|strength|motor|reflex\w*|grip|anxiety|depress\w*|stress|mood|energy|fatigue|sleep|"
+    r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
+    r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
+)
+_TENDER = re.compile(r"^(?:\s\w+){0,2}\s(?:tender|spasm)|^\s?(?:strength|in strength)")
+_MEDICATION = (
+    r"(?:(?:the |use |of |his |her |taking |pain |current |any |oral |opioid |prescribed )*"
+    r"(?:med(?:ication|icine)?s?|opioids?|opiates?|norco|percocet|narcotics|analgesics))\b"
+)
+_AFTER = re.compile(
+    rf"^[^.;,\d]{{0,30}}?\b(without|with|on|after|before|off|while on) {_MEDICATION}"
+)
+_BEFORE = re.compile(
+    rf"\b(without|with|on|after|before|off|while on) {_MEDICATION}[^.;\d]{{0,40}}$"
+)
+_WITHOUT = ("without", "before", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class PainScore:
+    """One printed score; ``on_medication`` is None where the summary does not say."""
+
+    points: float
+    on_medication: bool | None
+    mention: Mention
+
+
+def pain_scores(summary: Summary) -> list[PainScore]:
+    """Every printed pain score in order, both ends of a range."""
+    found = []
+    for mention in _rated(summary):
+        on_medication = _on_medication(summary, mention)
+        for name in ("low", "high"):
+            printed = mention.groups.get(name)
+            if printed is not None:
+                found.append(PainScore(float(printed.rstrip("+")), on_medication, mention))
+    return found
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Pain scores and complaints of the case."""
+    found, scores = Findings(), pain_scores(summary)
+    if scores:
+        _put_scores(found, scores)
+    by_kind: dict[str, list[Mention]] = {name: [] for name in _COMPLAINTS}
+    for mention in summary.mentions("complaint"):
+        by_kind[mention.value].append(mention)
+    for name, mentions in by_kind.items():
+        found.flag(f"complaint_{name}", mentions)
+    return found
+
+
+def _put_scores(found: Findings, scores: list[PainScore]) -> None:
+    top = max(scores, key=lambda score: score.points)
+    low = min(scores, key=lambda score: score.points)
+    last = [s for s in scores if s.mention.sentence == scores[-1].mention.sentence]
+    latest = max(last, key=lambda score: score.points)
+    found.put("pain_score_max", top.points, top.mention)
+    found.put("pain_score_min", low.points, low.mention)
+    found.put("pain_score_latest", latest.points, latest.mention)
+    on = [score for score in scores if score.on_medication is True]
+    off = [score for score in scores if score.on_medication is False]
+    if on:
+        found.put("pain_score_with_medication", on[-1].points, on[-1].mention)
+    if off:
+        found.put("pain_score_without_medication", off[-1].points, off[-1].mention)
+    if on and off:
+        drop = off[-1].points - on[-1].points
+        found.put("pain_score_drop_on_medication", drop, off[-1].mention, on[-1].mention)
+
+
+def _rated(summary: Summary) -> list[Mention]:
+    """Mentions that score pain, each number once (the longer reading of it)."""
+    kept: dict[int, Mention] = {}
+    dates = [(m.start, m.end) for m in summary.mentions("date")]
+    for mention in summary.mentions("pain_score", overlapping=True):
+        number = mention.match.start("low")
+        in_date = any(start <= number < end for start, end in dates)
+        if in_date or number in kept or not _of_pain(summary, mention):
+            continue
+        kept[number] = mention
+    return [kept[number] for number in sorted(kept)]
+
+
+def _of_pain(summary: Summary, mention: Mention) -> bool:
+    if mention.qualifier in ("quoted_guideline", "denied_by_ur", "hypothetical"):
+        return False
+    if mention.rule.id == "scaled":
+        start = mention.start
+    else:
+        start = mention.match.start("low")
+        if "pain" not in summary.sentence_lower(mention.sentence):
+            return mention.rule.id == "vas"
+    before = summary.lower[max(0, start - 40) : start]
+    return not (_NOT_PAIN.search(before) or _TENDER.match(summary.after(mention, 30)))
+
+
+def _on_medication(summary: Summary, mention: Mention) -> bool | None:
+    near = _AFTER.match(summary.after(mention, 60)) or _BEFORE.search(summary.before(mention, 60))
+    return None if near is None else near[1] not in _WITHOUT

@@ -1,0 +1,196 @@
+"""Relief and function that past treatment is documented to have brought.
+
+A percentage counts where the words around it speak of relief, improvement or reduced pain.
+Stenosis, ejection fractions, strengths of creams, ranges of motion, impairment ratings, shares
+of time and quoted or hypothetical thresholds are not relief.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from data.letter import Case
+from features.context import Mention, Summary
+from features.signal import Column, Findings
+
+_ESI = "MTUS Chronic Pain 2009 p. 46 (repeat blocks: 50% relief for six to eight weeks)"
+_FUNCTION = "8 CCR §9792.20 (functional improvement)"
+
+
+def _column(
+    name: str, dtype: str, text: str, null: str = "", unit: str = "", source: str = _ESI
+) -> Column:
+    return Column(name, dtype, text, unit, null, "relief", source)  # type: ignore[arg-type]
+
+
+_NONE = "no percentage of relief documented"
+COLUMNS: tuple[Column, ...] = (
+    _column("relief_percent_max", "float", "Highest documented percentage of relief", _NONE, "%"),
+    _column("relief_percent_min", "float", "Lowest documented percentage of relief", _NONE, "%"),
+    _column("relief_percent_left", "float", "Highest relief of left-sided pain", _NONE, "%"),
+    _column("relief_percent_right", "float", "Highest relief of right-sided pain", _NONE, "%"),
+    _column("relief_percent_injection", "float", "Highest relief from an injection", _NONE, "%"),
+    _column("relief_treatment", "str", "Treatment behind the highest percentage", "not stated"),
+    _column(
+        "relief_weeks", "float", "Longest documented duration of relief", "none stated", "weeks"
+    ),
+    _column("relief_documented", "bool", "Relief or improvement from a treatment, in any words"),
+    _column("relief_temporary", "bool", "Relief documented as short"),
+    _column("treatment_failed", "bool", "A treatment documented as failed or without benefit"),
+    _column("treatment_intolerance", "bool", "Side effects or intolerance documented"),
+    _column("function_improved", "bool", "Improved function documented", source=_FUNCTION),
+    _column("medication_reduced", "bool", "Reduced use of medication documented"),
+    _column("returned_to_work", "bool", "Return to work documented", source=_FUNCTION),
+)
+
+_GAIN = r"(?:relie[fv]|reli[ev]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|lessen|less pain|pain[- ]free|response|recover|pain control|diminish|gone|respond|ameliorat)"
+_AHEAD = re.compile(rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}")
+_BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
+_NOT_RELIEF_AHEAD = re.compile(
+    r"^\s?(?:on room air|of (?:the )?(?:time|day|normal|expected|predicted|range|his body|her body|tbsa)|"
+    r"(?:whole|wpi|impairment|permanent|disab|apportion|stenosis|stenotic|stenoses|cream|gel|lotion|"
+    r"patch|ointment|solution|oxygen|saturation|ejection|loss|clear|tear|thickness|compression|body|"
+    r"baclofen|menthol|camphor|capsaicin|lidocaine|gabapentin|cyclobenzaprine|ketoprofen|flurbiprofen|"
+    r"tramadol|in (?:cream|base|gel)|topical|/|narrowing|canal|foramin|of workers|of patients|of cases|"
+    r"chance|range of motion|rom\b|motion|flexion|extension|rotation|strength|hearing|height))"
+)
+_NOT_RELIEF_BEHIND = re.compile(
+    r"(?:stenosis|saturation|fraction|range of motion|rom|motion|flexion|extension|rotation|bending|abduction|strength|"
+    r"grip|sensation|loss|impairment|disability|disabled|wpi|hearing|flurbiprofen|ketoprofen|lidocaine|"
+    r"menthol|camphor|capsaicin|gabapentin|cyclobenzaprine|baclofen|diclofenac|tramadol|voltaren|"
+    r"height|lordosis|bmi|weight|hgb|a1c|reduced to|decreased to)"
+    r"(?:[\s,:(]+(?:\w+[\s,]+){0,3})$"
+)
+_CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)\b[^.;]{0,20}$")
+_NUMBER_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "twelve": 12, "a": 1, "an": 1,
+}  # fmt: skip
+_DURATION = re.compile(
+    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s(?:(?:at least|approximately|about|over|nearly|more than|"
+    r"up to|only|almost|the (?:first|past|next)) )*"
+    r"(?P<n>\d{1,3}(?:\.\d)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|an?)"
+    r"(?:\s?(?:-|to)\s?(?P<m>\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve))?"
+    r"[\s-](?P<unit>hour|day|week|month|year)s?\b"
+)
+_WEEKS = {"hour": 1 / 168, "day": 1 / 7, "week": 1.0, "month": 52 / 12, "year": 52.0}
+_SIDE = re.compile(r"\b(left|right)\b")
+_TREATED = frozenset({"relief", "temporary"})
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """One documented percentage (the upper end of a range) with what it belongs to."""
+
+    percent: float
+    side: str | None
+    treatment: str | None
+    weeks: float | None
+    mention: Mention
+
+
+def reliefs(summary: Summary) -> list[Relief]:
+    """Every documented percentage of relief or improvement, in order."""
+    found = []
+    for mention in summary.mentions("relief"):
+        if mention.value != "percent" or not _is_relief(summary, mention):
+            continue
+        percent = float(mention.groups["high"] or str(mention.groups["low"]))
+        if percent <= 100:
+            side, treatment = _side(summary, mention), _treatment(summary, mention)
+            found.append(Relief(percent, side, treatment, _weeks(summary, mention), mention))
+    return found
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Percentages, and relief, failure and function in words."""
+    found, documented = Findings(), reliefs(summary)
+    if documented:
+        _put_percentages(found, documented)
+    _put_words(found, summary, [relief.mention for relief in documented])
+    return found
+
+
+def _put_percentages(found: Findings, documented: list[Relief]) -> None:
+    top = max(documented, key=lambda relief: relief.percent)
+    low = min(documented, key=lambda relief: relief.percent)
+    found.put("relief_percent_max", top.percent, top.mention)
+    found.put("relief_percent_min", low.percent, low.mention)
+    if top.treatment:
+        found.put("relief_treatment", top.treatment, top.mention)
+    for name, of_kind in (
+        ("left", [r for r in documented if r.side == "left"]),
+        ("right", [r for r in documented if r.side == "right"]),
+        ("injection", [r for r in documented if r.treatment == "injection"]),
+    ):
+        if of_kind:
+            best = max(of_kind, key=lambda relief: relief.percent)
+            found.put(f"relief_percent_{name}", best.percent, best.mention)
+
+
+def _put_words(found: Findings, summary: Summary, percents: list[Mention]) -> None:
+    said: dict[str, list[Mention]] = {}
+    for mention in summary.mentions("relief", overlapping=True):
+        said.setdefault(mention.value, []).append(mention)
+    helped = [m for m in said.get("relief", []) if _treatment(summary, m)]
+    found.flag("relief_documented", [*percents, *helped, *said.get("temporary", [])])
+    found.flag("relief_temporary", said.get("temporary", []))
+    failed = [m for m in said.get("failed", []) if m.documented or _own_negation(m)]
+    found.put("treatment_failed", bool(failed), *failed)
+    found.flag("treatment_intolerance", said.get("intolerance", []))
+    found.flag("function_improved", said.get("function", []))
+    found.flag("medication_reduced", said.get("medication_reduced", []))
+    found.flag("returned_to_work", said.get("return_to_work", []))
+    _put_weeks(found, summary, [*percents, *helped, *said.get("temporary", [])])
+
+
+def _own_negation(mention: Mention) -> bool:
+    """ "No improvement" is failed treatment: the negation is the rule's own word."""
+    return mention.rule.id in ("no_relief", "not_help") and mention.qualifier == "negated"
+
+
+def _put_weeks(found: Findings, summary: Summary, mentions: list[Mention]) -> None:
+    lasting = [(w, m) for m in mentions if m.documented and (w := _weeks(summary, m)) is not None]
+    if lasting:
+        weeks, mention = max(lasting, key=lambda pair: pair[0])
+        found.put("relief_weeks", weeks, mention)
+
+
+def _is_relief(summary: Summary, mention: Mention) -> bool:
+    if not mention.documented:
+        return False
+    ahead, behind = summary.after(mention, 70), summary.before(mention, 70)
+    if _NOT_RELIEF_AHEAD.match(ahead) or _NOT_RELIEF_BEHIND.search(behind):
+        return False
+    if _CRITERION.search(behind) and mention.qualifier != "affirmed":
+        return False
+    return bool(_AHEAD.match(ahead) or _BEHIND.search(behind))
+
+
+def _side(summary: Summary, mention: Mention) -> str | None:
+    """The side of the pain relieved: the first one named before the next percentage or stop."""
+    ahead = re.split(r"[.;%]|\band\b", summary.after(mention, 60))[0]
+    side = _SIDE.search(ahead)
+    return side[1] if side else None
+
+
+def _treatment(summary: Summary, mention: Mention) -> str | None:
+    """The treatment named nearest before in the sentence, else after, else in the one before."""
+    sentence = mention.sentence
+    treatments = summary.mentions("relief_treatment")
+    own = [t for t in treatments if t.sentence == sentence and t.rule.id]
+    before = [t for t in own if t.end <= mention.start]
+    after = [t for t in own if t.start >= mention.end]
+    earlier = [t for t in treatments if t.sentence == sentence - 1]
+    nearest = before[-1:] or after[:1] or earlier[-1:]
+    return nearest[0].value if nearest else None
+
+
+def _weeks(summary: Summary, mention: Mention) -> float | None:
+    lasting = _DURATION.search(summary.after(mention, 90))
+    if lasting is None:
+        return None
+    number = lasting["m"] or lasting["n"]
+    value = _NUMBER_WORDS.get(number) or float(number)
+    return round(value * _WEEKS[lasting["unit"]], 2)
