@@ -27,25 +27,32 @@ from data.letter import Citation, MtusCitation
 NONE_CITED = "None cited"
 NON_MTUS = "Non-MTUS"
 
-_NOTHING_CITED = re.compile(r"\bdid not cite any (?:medical )?(?:evidence|guideline)", re.I)
+_NOTHING_CITED = re.compile(
+    r"\bdid not cite any (?:medical )?(?:evidence|guideline)", re.IGNORECASE
+)
 # "Decision based on Non-MTUS Citation X", also without the word Citation; an MTUS part ends there.
 _NON_MTUS = re.compile(
     r"(?:\.?\s*(?:The )?Decision (?:was |is )?based (?:up)?on\s+)?\bNon[-\s]?MTUS\b"
     r"(?:\s+Citations?(?:\s*\(s\))?\b)?\s*:?\s*",
-    re.I,
+    re.IGNORECASE,
 )
-_MTUS = re.compile(r"\bDecision (?:was |is )?based (?:up)?on\s+(?:the\s+)?(?:CA\s+)?MTUS\b\s*:?", re.I)
+_MTUS = re.compile(
+    r"\bDecision (?:was |is )?based (?:up)?on\s+(?:the\s+)?(?:CA\s+)?MTUS\b\s*:?", re.IGNORECASE
+)
 # Two sources joined by "and": the second one opens with the name of a publisher or an address.
 _NEXT_SOURCE = re.compile(
     r",?;?\s+and\s+(?=(?:the\s+)?(?:ODG\b|Official Disability|Other Medical|ACOEM\b|American |"
     r"National |https?:|www\.|Work Loss|AMA\b|FDA\b|AANEM\b|UpToDate|Cochrane|MD ?Guidelines))",
 )
 _EDITION = re.compile(r"^(?P<chapter>.*?)[,]?\s+(?P<edition>(?:19|20)\d\d)(?:\s+Guidelines?)?\b")
-_SECTIONS = re.compile(r"[,;]?\s*\bSections?(?:\s*\(s\))?\s*:\s*", re.I)
+_SECTIONS = re.compile(r"[,;]?\s*\bSections?(?:\s*\(s\))?\s*:\s*", re.IGNORECASE)
 _PAGES = re.compile(
     r"[,;(]?\s*\b(?:Pages?(?:\s*\(s\))?|pp?g?s?\.)\s*:?\s*"
     r"(?P<pages>\d[\d\s,&\-\u2013]*(?:\bof\s+\d+|\band\s+\d[\d\-\u2013]*|[\d\-\u2013,&])*)",
-    re.I,
+    re.IGNORECASE,
+)
+_CHAPTER_GOES_ON = re.compile(
+    r"\s*(?:,?\s*(?:19|20)\d\d\b|,?\s*(?:Section|Page)|,?\s+and\s)", re.IGNORECASE
 )
 _NUMBERED_SECTION = re.compile(r",\s+(?=\d+(?:\.\d+)*\.?\s+[A-Z])")
 
@@ -56,16 +63,15 @@ def _fold(text: str) -> str:
 
 
 def _table(name: str) -> list[dict[str, str]]:
-    path = resources.files("data") / "reference" / name
-    with path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+    text = (resources.files("data") / "reference" / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @functools.cache
 def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Rows of ``mtus_chapters.csv``: how a chapter is printed, and its short name."""
     rows = _table("mtus_chapters.csv")
-    return tuple((re.compile(row["printed"], re.I), row["chapter"]) for row in rows)
+    return tuple((re.compile(row["printed"], re.IGNORECASE), row["chapter"]) for row in rows)
 
 
 @functools.cache
@@ -158,7 +164,7 @@ def _opens_chapter(rest: str, before: str, separator: str) -> bool:
         # a chapter's title a section of another; only a chapter is followed by an edition,
         # a page, a section label, another chapter or the end.
         return bool(
-            re.match(r"\s*(?:,?\s*(?:19|20)\d\d\b|,?\s*(?:Section|Page)|,?\s+and\s)", tail, re.I)
+            _CHAPTER_GOES_ON.match(tail)
             or ("Guidelines" in match.group() or "Complaints" in match.group())
         )
     return bool(

@@ -30,23 +30,25 @@ _VALUES = {
 }
 _KINDS = {"case_number": "number", "priority": "word"}  # every other label takes a date
 _TOKEN = re.compile(
-    "|".join(f"(?P<{name}>{pattern})" for name, pattern in (_LABELS | _VALUES).items()), re.I
+    "|".join(f"(?P<{name}>{pattern})" for name, pattern in (_LABELS | _VALUES).items()),
+    re.IGNORECASE,
 )
-_HEAD_ENDS = re.compile(r"HOW\s+THE\s+IMR\s+FINAL\s+DETERMINATION", re.I)
+_HEAD_ENDS = re.compile(r"HOW\s+THE\s+IMR\s+FINAL\s+DETERMINATION", re.IGNORECASE)
 
 _STATES = re.compile(
-    r"State\(?s?\)?\s+of\s+Licensure\s*:(.*?)(?=Certification|CLINICAL\s+CASE|\Z)", re.S | re.I
+    r"State\(?s?\)?\s+of\s+Licensure\s*:(.*?)(?=Certification|CLINICAL\s+CASE|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 _SPECIALTIES = re.compile(
     r"Certification\(?s?\)?\s*/\s*Specialty\s*:(.*?)(?=CLINICAL\s+CASE|State\(?s?\)?\s+of|\Z)",
-    re.S | re.I,
+    re.DOTALL | re.IGNORECASE,
 )
 # Letters of 2013 tell the credentials in prose.
 _BOARD = re.compile(
     r"is\s+Board\s+Certified\s+in\s+(.+?)"
     r"(?:,?\s+(?:has|and\s+has|with)\s+a\s+subspecialty\s+in\s+(.+?))?,?\s+"
     r"and\s+is\s+licensed\s+to\s+practice\s+in\s+(.+?)\.",
-    re.S | re.I,
+    re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -112,7 +114,9 @@ def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _enumerated(prose: str) -> Iterator[str]:
     """Names joined by commas and "and"; an "and" inside one specialty's name stays."""
-    for part in re.split(r",\s*(?:and\s+)?|\s+and\s+(?!Rehabilitation|Palliative|General|Gynec)", prose):
+    for part in re.split(
+        r",\s*(?:and\s+)?|\s+and\s+(?!Rehabilitation|Palliative|General|Gynec)", prose
+    ):
         if name := collapse(part):
             yield name
 

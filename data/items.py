@@ -7,6 +7,7 @@ often nothing separates it from the rationale before it; see :func:`_heading_sta
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,40 +24,41 @@ _LABEL = re.compile(
     r"(?:^[ \t]*|(?<=[.:]\s)|(?<=[.:]\s\s)|(?<=Upheld\s)|(?<=Overturned\s))"
     r"(?P<label>(?P<administrator>Claims\s+Administrator(?:'s)?\s+guidelines?)|"
     r"(?P<reviewer>MAXIMUS\s+guidelines?)|(?P<rationale>Decision\s+rationale))\s*:",
-    re.M | re.I,
+    re.MULTILINE | re.IGNORECASE,
 )
 _OUTCOME = re.compile(
     r"[ \t]*[:;]?\s*\b(?P<outcome>Upheld|Overturned)[ \t]*[.:]?\s*\Z",
-    re.I,
+    re.IGNORECASE,
 )
+_BARE_OUTCOME = re.compile(r"\s*(?:is\s*:?\s*)?(?:Upheld|Overturned)?[\s.:]*", re.IGNORECASE)
 _SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
 _MODIFIED = re.compile(
     r"^(?P<original>.+?)\s+(?:was|were|is)\s+the\s+original\s+request\.\s*(?P<rest>.+)$",
-    re.S | re.I,
+    re.DOTALL | re.IGNORECASE,
 )
 _AUTHORIZED = (
     re.compile(
         r"^(?P<authorized>.+?)\s+(?:was|were|has\s+been|is)\s+authorized\s+by\s+the\s+"
         r"Claims\s+Administrator\b",
-        re.S | re.I,
+        re.DOTALL | re.IGNORECASE,
     ),
     re.compile(
         r"^The\s+Claims\s+Administrator\s+(?:has\s+)?authorized\s+(?P<authorized>.+?)"
         r"(?:,\s*leaving\s+the\s+original\s+request|\.\s+The\s+(?:remaining|original)|\Z)",
-        re.S | re.I,
+        re.DOTALL | re.IGNORECASE,
     ),
 )
 _UNDER_REVIEW = re.compile(
     r"(?:The\s+)?(?:remaining\s+IMR[-\s]+eligible\s+portion\s+of\s+the\s+original\s+request|"
     r"original\s+request)\s*,\s*(?P<requested>.+?)"
     r"(?:,?\s+(?:is|are|was))?\s*[:;,.]?\s*$",
-    re.S | re.I,
+    re.DOTALL | re.IGNORECASE,
 )
 # Words that only a finished rationale or citation has, never the heading of an item.
 _PROSE = re.compile(
     r"medically\s+(?:necessary|appropriate|indicated)|Decision\s+based\s+on|"
     r"did\s+not\s+cite|guidelines?\s+(?:recommend|state)",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -105,8 +107,9 @@ class _Block:
 def parse_items(issues: str, text: Text) -> list[ParsedItem]:
     """The items of the issues section (the text after its lead sentence).
 
-    Raises :class:`LetterError`: ``no_items``, or ``truncated`` where an item has an outcome
-    but no rationale, or a rationale but no outcome.
+    Raises :class:`LetterError`: ``no_items``; ``truncated`` where an item has an outcome but
+    no rationale, or a rationale but no outcome; ``no_line_breaks`` for several items in a text
+    that lost its lines, where a heading could only be guessed.
     """
     blocks = _blocks(issues, text)
     if not blocks:
@@ -133,6 +136,13 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             raise _broken(text, 0, f"{collapse(label['label'])} comes before any item heading")
         next_is_item = i + 1 < len(labels) and labels[i + 1]["administrator"]
         if next_is_item:
+            if "\n" not in body.strip():
+                raise LetterError(
+                    text.source,
+                    "no_line_breaks",
+                    "the text has no line breaks: item headings cannot be told from rationales",
+                    "extract the text with its lines (pdftotext -layout) or give the PDF",
+                )
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
@@ -161,13 +171,13 @@ def _heading_start(body: str) -> int:
     formula = _modified_start(body, start, body_end)
     if formula is not None:
         return formula
-    lines = list(re.finditer(r"^.*$", body[start:body_end], re.M))
-    for previous, line in reversed(list(zip(lines, lines[1:], strict=False))):
+    lines = list(re.finditer(r"^.*$", body[start:body_end], re.MULTILINE))
+    for previous, line in reversed(list(itertools.pairwise(lines))):
         ends_sentence = _SENTENCE_ENDS_LINE.search(previous.group())
         before = body[start : start + line.start()]
         if ends_sentence and (start == 0 or _PROSE.search(before)):
             return start + line.start()
-    return start if start else _after_last_sentence(body, body_end)
+    return start or _after_last_sentence(body, body_end)
 
 
 def _last_paragraph_start(body: str) -> int:
@@ -175,7 +185,7 @@ def _last_paragraph_start(body: str) -> int:
     breaks = [m.end() for m in re.finditer(r"\n[ \t]*\n\s*", body)]
     for start in reversed(breaks):
         paragraph = body[start:]
-        if not re.fullmatch(r"\s*(?:is\s*:?\s*)?(?:Upheld|Overturned)?[\s.:]*", paragraph, re.I):
+        if not _BARE_OUTCOME.fullmatch(paragraph):
             return start
     return 0
 
@@ -188,13 +198,13 @@ def _modified_start(body: str, start: int, end: int) -> int | None:
         r"(?:remaining\s+IMR[-\s]+eligible\s+portion|"
         r"leaving\s+the\s+original\s+request\s+IMR[-\s]+eligible)",
         tail,
-        re.I,
+        re.IGNORECASE,
     ):
         review = match
     if review is None or _PROSE.search(tail, review.end()):
         return None
     opening = None
-    for match in re.finditer(r"(?:was|were)\s+the\s+original\s+request\.", tail, re.I):
+    for match in re.finditer(r"(?:was|were)\s+the\s+original\s+request\.", tail, re.IGNORECASE):
         if match.start() < review.start():
             opening = match
     if opening is None:
@@ -204,7 +214,7 @@ def _modified_start(body: str, start: int, end: int) -> int | None:
         return start
     before = body[: opening.start()]
     sentence = 0
-    for line in re.finditer(r"^.*$", before, re.M):
+    for line in re.finditer(r"^.*$", before, re.MULTILINE):
         if _SENTENCE_ENDS_LINE.search(line.group()) and line.end() < opening.start():
             sentence = line.end() + 1
     blank = _last_paragraph_start(before)
@@ -212,7 +222,7 @@ def _modified_start(body: str, start: int, end: int) -> int | None:
 
 
 def _after_last_sentence(body: str, end: int) -> int:
-    """Without any line breaks: the heading starts after the last full stop."""
+    """Where no line ends a sentence, the heading starts after the last full stop."""
     stops = [m.end() for m in re.finditer(r"[.!?][\"'\u201d)]*\s+(?=[A-Z0-9])", body[:end])]
     return stops[-1] if stops else 0
 

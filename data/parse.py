@@ -19,9 +19,12 @@ from data.letter import Case, Determination, Letter, LetterError, Text
 from data.spacing import collapse
 from data.taxonomy import classify
 
-_SUMMARY_HEADING = re.compile(r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY\s*:?[ \t]*$", re.M | re.I)
+_SUMMARY_HEADING = re.compile(
+    r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY\s*:?[ \t]*$", re.MULTILINE | re.IGNORECASE
+)
 _ISSUES_HEADING = re.compile(
-    r"^[ \t]*IMR\s+ISSUES\s*,\s*DECISIONS?,?\s+AND\s+RATIONALES?\s*:?[ \t]*$", re.M | re.I
+    r"^[ \t]*IMR\s+ISSUES\s*,\s*DECISIONS?,?\s+AND\s+RATIONALES?\s*:?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 # The same headings where a text came without line breaks.
 _SUMMARY_INLINE = re.compile(r"\bCLINICAL\s+CASE\s+SUMMARY\b")
@@ -30,32 +33,32 @@ _SUMMARY_LEAD = re.compile(
     r"^\s*The\s+(?:expert|physician)\s+reviewer\s+developed\s+the\s+following\s+clinical\s+case\s+"
     r"summary\s+based\s+on\s+a\s+review\s+of\s+the\s+case\s+file,?\s+including\s+all\s+medical\s+"
     r"records\s*:?",
-    re.I,
+    re.IGNORECASE,
 )
 _ISSUES_LEAD = re.compile(
     r"^\s*The\s+Final\s+Determination\s+was\s+based\s+on\s+decisions?\s+for\s+the\s+disputed\s+"
     r"items?\s*/\s*services?\s+set\s+forth\s+below\s*:?",
-    re.I,
+    re.IGNORECASE,
 )
 # A heading of the reviewer's own words inside the summary: what follows is the rationale.
 _REVIEWER_HEADING = re.compile(
     r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
     r"\b(?:decision\s+rationale|rationale\s+for\s+the\s+(?:IMR\s+)?decision)\s*:"
     r"|\bMAXIMUS\s+guideline\s*:",
-    re.I,
+    re.IGNORECASE,
 )
 # The verdict formula, present tense ("is not medically necessary").  Utilization review's
 # earlier denial is recited in the past tense or with its author, and is known beforehand.
 _VERDICT = re.compile(
     r"\b(?:is|are)\s+(?:therefore\s+|thus\s+|also\s+)?(?:not\s+)?medically\s+"
     r"(?:necessary|appropriate|warranted)\b",
-    re.I,
+    re.IGNORECASE,
 )
 _UTILIZATION_REVIEW = re.compile(
     r"\butili[sz]ation\b|\bUR\b|claims\s+administrator|prior\s+(?:determination|denial|review)|"
     r"non-?certif|\bstat(?:es|ed|ing)\s+that|\bnot(?:es|ed|ing)\s+that|physician\s+reviewer|"
     r"treating|provider",
-    re.I,
+    re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\u201c])")
 

@@ -39,7 +39,8 @@ def groups(table: pd.DataFrame) -> NDArray[np.intp]:
     """
     import pandas as pd
 
-    worker = table["injury_date"].str.cat([table["age"].astype("string"), table["sex"]], sep="|")
+    facts: list[Any] = [table["age"].astype("string"), table["sex"]]
+    worker: Any = table["injury_date"].str.cat(facts, sep="|")
     number: dict[Any, int] = {}
     letter_group: dict[str, int] = {}
     for letter, who in zip(table["letter_id"], worker, strict=True):
@@ -86,11 +87,11 @@ def time_folds(
     """
     import pandas as pd
 
-    dates = pd.to_datetime(table["label_decision_date"], errors="coerce")
+    dates: Any = pd.to_datetime(table["label_decision_date"], errors="coerce")
     if dates.isna().all():
         raise SplitError("no decision dates: a split by time needs letters with a header block")
     known = dates.dropna()
-    edges = known.quantile(np.linspace(0, 1, parts + 2)[1:-1], interpolation="nearest")
+    edges: Any = known.quantile(np.linspace(0, 1, parts + 2)[1:-1], interpolation="nearest")
     group = groups(table)
     for k, edge in enumerate(edges):
         upper = edges.iloc[k + 1] if k + 1 < len(edges) else known.max()

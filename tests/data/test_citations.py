@@ -42,8 +42,10 @@ def mtus(text: str) -> list[tuple[str, str | None, tuple[str, ...], str | None]]
             ],
         ),
         (
-            "Neck and Upper Back Complaints 2004, Section(s): Initial Care, and Forearm, Wrist, "
-            "and Hand Complaints 2004, and Shoulder Complaints 2004, Section(s): Summary.",
+            (
+                "Neck and Upper Back Complaints 2004, Section(s): Initial Care, and "
+                "Forearm, Wrist, and Hand Complaints 2004, and Shoulder Complaints 2004, Section(s): Summary."
+            ),
             [
                 ("Neck and Upper Back Complaints", "2004", ("Initial Care",), None),
                 ("Forearm, Wrist, and Hand Complaints", "2004", (), None),
@@ -55,8 +57,10 @@ def mtus(text: str) -> list[tuple[str, str | None, tuple[str, ...], str | None]]
             [("Postsurgical Treatment", "2009", ("Knee", "Forearm, Wrist, & Hand"), None)],
         ),
         (
-            "Chronic Pain Medical Treatment 2016 Guidelines, Section(s): NSAIDs, GI symptoms & "
-            "cardiovascular risk, Celebrex (celecoxib).",
+            (
+                "Chronic Pain Medical Treatment 2016 Guidelines, Section(s): NSAIDs, GI symptoms & "
+                "cardiovascular risk, Celebrex (celecoxib)."
+            ),
             [
                 (
                     "Chronic Pain Medical Treatment",
@@ -86,8 +90,10 @@ def mtus(text: str) -> list[tuple[str, str | None, tuple[str, ...], str | None]]
             [("Chronic Pain Treatment Guidelines", None, (), "46 of 127")],
         ),
         (
-            "Low Back Complaints Page(s): 303-305, and Chronic Pain Treatment Guidelines Yoga "
-            "Page(s): 126.",
+            (
+                "Low Back Complaints Page(s): 303-305, and Chronic Pain Treatment Guidelines Yoga "
+                "Page(s): 126."
+            ),
             [
                 ("Low Back Complaints", None, (), "303-305"),
                 ("Chronic Pain Treatment Guidelines", None, ("Yoga",), "126"),
@@ -176,12 +182,15 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def test_every_row_of_the_tables_has_a_source_and_is_found() -> None:
     chapters, sections = _rows("mtus_chapters.csv"), _rows("mtus_sections.csv")
-    assert len(chapters) > 15 and len(sections) > 200
+    assert len(chapters) > 15
+    assert len(sections) > 200
     for row in chapters:
-        assert row["source"] and re.compile(row["printed"])
+        assert row["source"]
+        assert re.compile(row["printed"])
     names = {row["chapter"] for row in chapters}
     for row in sections:
-        assert row["source"] and row["chapter"] in names
+        assert row["source"]
+        assert row["chapter"] in names
         assert catalogue_section(row["chapter"], row["section"]) == row["section"]
 
 

@@ -66,8 +66,8 @@ Claims Administrator guideline: Decision based on MTUS Chronic Pain Medical Trea
 MAXIMUS guideline: Decision based on Non-MTUS Official Disability Guidelines Pain.
 Decision rationale: Enough was given. The request is not medically necessary.
 """
-LEAVING = """Wound nurse for 9 days was the original request. The Claims Administrator authorized Wound
-nurse for 4 days, leaving the original request IMR eligible. The original request, Wound nurse
+LEAVING = """Wound nurse for 9 days was the original request. The Claims Administrator authorized
+Wound nurse for 4 days, leaving the original request IMR eligible. The original request, Wound nurse
 for 9 days is:  Overturned
 
 Claims Administrator guideline: Decision based on Non-MTUS Citation ODG Home care.
@@ -168,7 +168,7 @@ def test_items_of_every_form() -> None:
 def test_undecided_letter_has_no_decision() -> None:
     undecided = re.sub(r":\s+(?:Upheld|Overturned)\n", ":\n", LETTER)
     undecided = re.sub(
-        r"MAXIMUS guideline:.*?Decision rationale:.*?necessary\.\n", "\n", undecided, flags=re.S
+        r"MAXIMUS guideline:.*?rationale:.*?necessary\.\n", "\n", undecided, flags=re.DOTALL
     )
     letter = parsed(undecided)
     assert letter.determination.decisions == (None,) * 4
@@ -184,6 +184,7 @@ def test_undecided_letter_has_no_decision() -> None:
         (SUMMARY, "no_items"),
         (SUMMARY + PLAIN.split("Decision rationale")[0], "truncated"),
         (SUMMARY + PLAIN.replace(": Upheld", ""), "truncated"),
+        (" ".join(LETTER.split()), "no_line_breaks"),
     ],
 )
 def test_what_is_no_whole_letter_is_refused(text: str, reason: str) -> None:
@@ -216,7 +217,8 @@ def test_unknown_chapter_is_kept_as_printed_with_a_warning() -> None:
         SUMMARY + PLAIN.replace("Forearm, Wrist, and Hand Complaints", "Toe Complaints")
     )
     decision = letter.determination.decisions[0]
-    assert decision is not None and decision.guideline is not None
+    assert decision is not None
+    assert decision.guideline is not None
     assert decision.guideline.mtus[0].chapter == "Toe Complaints"
     assert any("unknown MTUS chapter" in w and "Toe" in w for w in letter.warnings)
 
@@ -226,7 +228,7 @@ LAYOUTS = {
     "every line doubled": lambda t: t.replace("\n\n", "\n \n").replace("\n", "\n\n"),
     "CRLF": lambda t: t.replace("\n", "\r\n"),
     "indented": lambda t: re.sub(r"(?m)^(?=.)", "      ", t),
-    "form feed": lambda t: t.replace("Claims Administrator guideline", "\fClaims Administrator guideline"),
+    "form feed": lambda t: t.replace("Claims Adm", "\fClaims Adm"),
 }  # fmt: skip
 
 
@@ -269,13 +271,16 @@ def test_rewriting_the_decision_leaves_the_case_equal(
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400), st.integers(0, len(LETTER)), st.integers(0, 80))
 def test_any_text_is_a_letter_or_a_named_error(noise: str, at: int, cut: int) -> None:
+    found: Letter | LetterError
     try:
-        letter = parsed(LETTER[:at] + noise + LETTER[at + cut :])
+        found = parsed(LETTER[:at] + noise + LETTER[at + cut :])
     except LetterError as error:
-        assert error.reason in {"unknown_format", "truncated", "no_items"}
+        found = error
+    if isinstance(found, LetterError):
+        assert found.reason in {"unknown_format", "truncated", "no_items", "no_line_breaks"}
     else:
-        assert len(letter.case.items) == len(letter.determination.decisions)
-        assert all(i.title and i.requested for i in letter.case.items)
+        assert len(found.case.items) == len(found.determination.decisions)
+        assert all(i.title and i.requested for i in found.case.items)
 
 
 def test_real_letters_are_all_parsed(real_letters: Path) -> None:
