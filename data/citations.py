@@ -256,6 +256,7 @@ def _sources(text: str) -> Iterator[str]:
             yield source
 
 
+@functools.lru_cache(maxsize=8192)  # letters cite the same few paragraphs over and over
 def parse_citation(raw: str) -> Citation:
     """Parse one guideline paragraph (without its "Claims Administrator guideline:" label).
 

@@ -20,12 +20,15 @@ from data.spacing import collapse
 if TYPE_CHECKING:
     from data.taxonomy import ItemClass
 
+# Without re.IGNORECASE, so that the scan skips to the first letters of a label.
 _LABEL = re.compile(
-    r"(?:^[ \t]*|(?<=[.:]\s)|(?<=[.:]\s\s)|(?<=Upheld\s)|(?<=Overturned\s))"
-    r"(?P<label>(?P<administrator>Claims\s+Administrator(?:'s)?\s+guidelines?)|"
-    r"(?P<reviewer>MAXIMUS\s+guidelines?)|(?P<rationale>Decision\s+rationale))\s*:",
-    re.MULTILINE | re.IGNORECASE,
+    r"(?P<label>(?P<administrator>(?:Claims|CLAIMS|claims)\s+(?i:Administrator(?:'s)?\s+guidelines?))"
+    r"|(?P<reviewer>(?:MAXIMUS|Maximus)\s+(?i:guidelines?))"
+    r"|(?P<rationale>(?:Decision|DECISION|decision)\s+(?i:rationale)))\s*:"
 )
+# A label opens a line; where lines ran together, it follows a sentence or an outcome.
+_BEFORE_LABEL = re.compile(r"(?:^|\n|[.:?!\"')]|\b(?:Upheld|Overturned))[ \t]*\Z", re.IGNORECASE)
+_LOOK_BACK = 24
 _OUTCOME = re.compile(
     r"[ \t]*[:;]?\s*\b(?P<outcome>Upheld|Overturned)[ \t]*[.:]?\s*\Z",
     re.IGNORECASE,
@@ -125,7 +128,7 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
 def _blocks(issues: str, text: Text) -> list[_Block]:
     """Cut the section at its labels; each heading is the end of the paragraph before it."""
     blocks: list[_Block] = []
-    labels = list(_LABEL.finditer(issues))
+    labels = [m for m in _LABEL.finditer(issues) if _opens(issues, m.start())]
     heading_at = 0
     for i, label in enumerate(labels):
         end = labels[i + 1].start() if i + 1 < len(labels) else len(issues)
@@ -148,6 +151,10 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             body = body[:cut]
         _fill(blocks[-1], label, body)
     return blocks
+
+
+def _opens(issues: str, at: int) -> bool:
+    return bool(_BEFORE_LABEL.search(issues, max(0, at - _LOOK_BACK), at))
 
 
 def _fill(block: _Block, label: re.Match[str], body: str) -> None:

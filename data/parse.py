@@ -122,16 +122,28 @@ def _case_summary(section: str) -> tuple[str, list[str]]:
     """The summary without any determination of the reviewer that slipped into it."""
     summary = collapse(section)
     warnings: list[str] = []
-    if heading := _REVIEWER_HEADING.search(summary):
+    heading = _REVIEWER_HEADING.search(summary) if _may_hold_heading(summary) else None
+    if heading:
         summary = summary[: heading.start()].rstrip()
         warnings.append("reviewer's rationale inside the case summary: cut out")
-    kept = [s for s in _SENTENCE_END.split(summary) if not _is_verdict(s)]
-    without = " ".join(kept)
+    without = _without_verdicts(summary)
     if without != summary:
         warnings.append("reviewer's determination inside the case summary: cut out")
     if not without:
         warnings.append("case summary is empty")
     return without, warnings
+
+
+def _may_hold_heading(summary: str) -> bool:
+    """Quick look for the words of a reviewer's heading before the full search."""
+    lower = summary.lower()
+    return "rationale" in lower or "maximus" in lower
+
+
+def _without_verdicts(summary: str) -> str:
+    if "medically" not in summary.lower():
+        return summary
+    return " ".join(s for s in _SENTENCE_END.split(summary) if not _is_verdict(s))
 
 
 def _is_verdict(sentence: str) -> bool:

@@ -7,9 +7,10 @@ import re
 # A hyphen at the end of a line belongs to the word or date it breaks ("x-/ray", "10-30-/2016");
 # a dash with a space before it does not.
 _BROKEN_WORD = re.compile(r"(?<=\w)-[ \t]*\n\s*(?=\w)")
-_SPACES = re.compile(r"\s+")
 
 
 def collapse(text: str) -> str:
     """White space collapsed to single blanks, words broken at a line end joined again."""
-    return _SPACES.sub(" ", _BROKEN_WORD.sub("-", text)).strip()
+    if "-" in text:
+        text = _BROKEN_WORD.sub("-", text)
+    return " ".join(text.split())
