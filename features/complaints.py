@@ -45,7 +45,7 @@ _NOT_PAIN = re.compile(
     r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
     r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
 )
-_TENDER = re.compile(r"^(?:\s\w+){0,2}\s(?:tender|spasm)|^\s?(?:strength|in strength)")
+_TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
 _MEDICATION = (
     r"(?:(?:the |use |of |his |her |taking |pain |current |any |oral |opioid |prescribed )*"
     r"(?:med(?:ication|icine)?s?|opioids?|opiates?|norco|percocet|narcotics|analgesics))\b"
@@ -115,14 +115,19 @@ def _put_scores(found: Findings, scores: list[PainScore]) -> None:
 def _rated(summary: Summary) -> list[Mention]:
     """Mentions that score pain, each number once (the longer reading of it)."""
     kept: dict[int, Mention] = {}
-    dates = [(m.start, m.end) for m in summary.mentions("date")]
-    for mention in summary.mentions("pain_score", overlapping=True):
+    taken = [(m.start, m.end) for m in summary.mentions("date")]
+    for mention in _numbers_in_order(summary):
         number = mention.match.start("low")
-        in_date = any(start <= number < end for start, end in dates)
-        if in_date or number in kept or not _of_pain(summary, mention):
-            continue
-        kept[number] = mention
+        known = any(start <= number < end for start, end in taken)
+        if not known and _of_pain(summary, mention):
+            kept[number] = mention
+            taken.append((number, mention.end))
     return [kept[number] for number in sorted(kept)]
+
+
+def _numbers_in_order(summary: Summary) -> list[Mention]:
+    mentions = summary.mentions("pain_score", overlapping=True)
+    return sorted(mentions, key=lambda mention: (mention.match.start("low"), -mention.end))
 
 
 def _of_pain(summary: Summary, mention: Mention) -> bool:

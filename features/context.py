@@ -188,13 +188,13 @@ def _reaches(cue: Cue, start: int, end: int, cues: Sequence[Cue]) -> bool:
         near = cue.end <= start and start - cue.end <= cue.reach
         return near and not _ended(cues, cue.kind, cue.end, start)
     near = cue.start >= end and cue.start - end <= cue.reach
-    return near and not _ended(cues, cue.kind, end, cue.start)
+    return near and not any(end <= c.start and c.end <= cue.start for c in cues if c.kind == "end")
 
 
 def _ended(cues: Sequence[Cue], kind: str, start: int, end: int) -> bool:
-    """Whether a terminating cue stands between two positions.
+    """Whether a terminating cue of its kind ends a scope that runs forward.
 
-    A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.
+    (A scope that runs backward ends at any terminator.)  A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.
     """
     return any(
         cue.kind == "end"

@@ -82,15 +82,17 @@ class Study:
 
 
 def studies(summary: Summary) -> list[Study]:
-    """The performed studies in order of mention; the same modality and region once."""
+    """The performed studies in order of mention; the same modality and region once.
+
+    A mention without a region tells more of the study of that kind named before, if there is one.
+    """
     found: dict[tuple[str, str | None], Study] = {}
     for mention in summary.mentions("imaging"):
         if not _performed(summary, mention):
             continue
         day = nearest_date(summary, mention)
         result = result_of(summary, mention)
-        regions: Sequence[str | None] = regions_of(summary, mention) or (None,)
-        for region in regions:
+        for region in _regions(summary, mention):
             _keep(found, Study(mention.value, region, day, result, mention))
     return list(found.values())
 
@@ -139,9 +141,11 @@ def result_of(summary: Summary, mention: Mention) -> Result:
 
 
 _SHOWN = re.compile(
-    r"[^.;]{0,90}?\b(?:show(?:ed|s|ing)|reveal(?:ed|s|ing)|demonstrat(?:ed|es|ing)|"
-    r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for)\b"
+    r"[^.;]{0,90}?\b(?:show(?:ed|s|ing|n)?|reveal(?:ed|s|ing)|demonstrat(?:ed|es|ing)|"
+    r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for|"
+    r"interpreted|read)\b"
 )
+_AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
 def _performed(summary: Summary, mention: Mention) -> bool:
@@ -153,10 +157,45 @@ def _performed(summary: Summary, mention: Mention) -> bool:
     return False
 
 
+def _regions(summary: Summary, mention: Mention) -> Sequence[str | None]:
+    """Own regions; else those of the study it is listed with; else those of its finding."""
+    fixed = mention.rule.extra["region"]
+    if fixed:
+        return (fixed,)
+    own = regions_of(summary, mention)
+    if own:
+        return own
+    following = [m for m in summary.mentions("imaging") if m.start >= mention.end][:1]
+    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following[0].start):
+        return _regions(summary, following[0])
+    return _region_of_finding(summary, mention) or (None,)
+
+
+def _region_of_finding(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """The first region named after "showed" in the mention's sentence."""
+    shown = _SHOWN.match(summary.after(mention, 60))
+    if not shown:
+        return ()
+    start, end = mention.end + shown.end(), summary.sentence_span(mention.sentence)[1]
+    parts = [m.value for m in summary.mentions("body_part") if start <= m.start < end]
+    return tuple(parts[:1])
+
+
 def _keep(found: dict[tuple[str, str | None], Study], study: Study) -> None:
+    """Add a study, or what it adds to a known one of its kind: abnormal, then normal, is kept."""
+    same_kind = [known for key, known in found.items() if key[0] == study.modality]
     known = found.get((study.modality, study.region))
-    if known is None or (known.result == "not_stated" and study.result != "not_stated"):
+    if known is None and study.region is None and same_kind:
+        known = same_kind[-1]
+    if known is None:
         found[study.modality, study.region] = study
+    elif _WEIGHT[study.result] > _WEIGHT[known.result]:
+        day = study.day or known.day
+        merged = Study(study.modality, known.region, day, study.result, study.mention)
+        found[known.modality, known.region] = merged
+
+
+_WEIGHT = {"not_stated": 0, "normal": 1, "abnormal": 2}
 
 
 def _put_dates(found: Findings, case: Case, done: list[Study]) -> None:

@@ -3,72 +3,79 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from features.context import Mention, Summary
 
 # Regions that a study or treatment of the one covers for a request about the other.
 _COVERS = {
-    "upper extremity": {
-        "shoulder",
-        "elbow",
-        "forearm",
-        "wrist",
-        "hand",
-        "cervical spine",
-    },
-    "lower extremity": {"hip", "knee", "leg", "ankle", "foot", "lumbar spine"},
+    "upper extremity": {"shoulder", "upper arm", "elbow", "forearm", "wrist", "hand"},
+    "lower extremity": {"hip", "thigh", "knee", "lower leg", "ankle", "foot"},
     "hand": {"wrist"},
-    "wrist": {"hand", "forearm"},
-    "foot": {"ankle"},
+    "wrist": {"forearm"},
     "ankle": {"foot"},
+    "pelvis": {"hip", "groin"},
+    "abdomen": {"groin"},
     "sacroiliac joint": {"lumbar spine"},
+    "head": {"face"},
 }
 _JOINS = re.compile(
-    r"(?:and|or|&|,|/|-|to|the|of|for|left|right|bilateral|both|his|her|spine|\s|\(|\))*$"
+    r"(?:[\s,/()&-]|\b(?:and|or|to|the|of|for|left|right|bilateral|both|his|her|spine|as well as)\b)*"
 )
+# What may stand between "MRI" and "of the left shoulder": kind of study, date, contrast.
+_KIND = (
+    r"(?:\(?\s?\d \w+ ?views?\s?\)?|\(?[\d/ -]{6,12}\)?|\(\w{2,8}\)|(?:scans?|stud(?:y|ies)|films?|"
+    r"series|imaging|testing|tests?|report|views?|performed|done|obtained|completed|taken|were|was|"
+    r"with(?:out)?|and|or|contrast|dated|from|on|multiple|ncv|ncs|emg)\b)"
+)
+_LEAD_OF = re.compile(
+    rf"\s*(?:{_KIND}[\s,/-]*)*(?:of|for|to|on|over|involving|in)\s+"
+    r"(?:(?:the|his|her|a|an|both|bilateral|left|right|affected|entire|upper|lower|index|middle|ring|"
+    r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
+)
+_LEAD_BARE = re.compile(r"\s*(?:(?:scan|study|the|both|bilateral|left|right|\()\s*)*")
+_ADJACENT = re.compile(r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*")
 
 
-def regions_of(summary: Summary, mention: Mention, ahead: int = 50, behind: int = 24) -> list[str]:
-    """The regions a study or treatment is about: a list right after it, else the one right before.
+def regions_of(summary: Summary, mention: Mention) -> list[str]:
+    """The regions a study or treatment is about, in the order printed; empty where none is near.
 
-    "MRI of the cervical and thoracic spine" gives both, "lumbar MRI" one, "MRI" none.
+    "MRI of the cervical and thoracic spine" gives both; so does "cervical and lumbar x-rays";
+    "lumbar x-ray, left shoulder MRI" gives the MRI the shoulder.
     """
     start, end = summary.sentence_span(mention.sentence)
-    near = [m for m in summary.mentions("body_part") if start <= m.start and m.end <= end]
-    after = _chain(summary, mention.end, [m for m in near if m.start >= mention.end], ahead)
-    if after:
-        return after
-    return _before(summary, mention, [m for m in near if m.end <= mention.start], behind)
+    parts = [m for m in summary.mentions("body_part") if start <= m.start and m.end <= end]
+    ahead = [part for part in parts if part.start >= mention.end]
+    behind = [part for part in parts if part.end <= mention.start]
+    return (
+        _chain_ahead(summary, mention, ahead, _LEAD_OF)
+        or _chain_behind(summary, mention, behind)
+        or _chain_ahead(summary, mention, ahead, _LEAD_BARE)
+    )
 
 
-def _before(summary: Summary, mention: Mention, near: list[Mention], reach: int) -> list[str]:
-    if not near or mention.start - near[-1].end > reach:
-        return []
-    between = summary.lower[near[-1].end : mention.start]
-    return [near[-1].value] if _JOINS.fullmatch(between) else []
-
-
-def _chain(summary: Summary, position: int, near: list[Mention], reach: int) -> list[str]:
+def _chain_ahead(
+    summary: Summary, mention: Mention, parts: Sequence[Mention], lead: re.Pattern[str]
+) -> list[str]:
     found: list[str] = []
-    for part in near:
-        between = summary.lower[position : part.start]
-        if found and not _JOINS.fullmatch(between):
-            break
-        if not found and (part.start - position > reach or not _LEADS.fullmatch(between)):
+    position, joined = mention.end, lead
+    for part in parts:
+        if not joined.fullmatch(summary.lower, position, part.start):
             break
         found.append(part.value)
-        position = part.end
+        position, joined = part.end, _JOINS
     return list(dict.fromkeys(found))
 
 
-_LEADS = re.compile(
-    r"[\s,(]*(?:(?:scans?|stud(?:y|ies)|films?|series|imaging|testing|tests?|report|\w+ done|performed|"
-    r"done|obtained|completed|taken|dated|from|on|and/or|with|without|contrast|[\d/, -]{6,12}|"
-    r"\(?[\d/-]{6,10}\)?|ncv|ncs|emg)[\s,)]*)*"
-    r"(?:(?:of|for|to|on|over|involving|in)\s+)?(?:(?:the|his|her|a|both|bilateral|left|right|affected|"
-    r"entire|upper|lower|-?sided)[\s,]+)*"
-)
+def _chain_behind(summary: Summary, mention: Mention, parts: Sequence[Mention]) -> list[str]:
+    found: list[str] = []
+    position, joined = mention.start, _ADJACENT
+    for part in reversed(parts):
+        if not joined.fullmatch(summary.lower, part.end, position):
+            break
+        found.insert(0, part.value)
+        position, joined = part.start, _JOINS
+    return list(dict.fromkeys(found))
 
 
 def same_region(one: str, other: str) -> bool:

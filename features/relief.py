@@ -81,7 +81,7 @@ _TREATED = frozenset({"relief", "temporary"})
 
 @dataclass(frozen=True, slots=True)
 class Relief:
-    """One documented percentage (the upper end of a range) with what it belongs to."""
+    """One documented percentage with what it belongs to; a range gives two."""
 
     percent: float
     side: str | None
@@ -96,10 +96,10 @@ def reliefs(summary: Summary) -> list[Relief]:
     for mention in summary.mentions("relief"):
         if mention.value != "percent" or not _is_relief(summary, mention):
             continue
-        percent = float(mention.groups["high"] or str(mention.groups["low"]))
-        if percent <= 100:
-            side, treatment = _side(summary, mention), _treatment(summary, mention)
-            found.append(Relief(percent, side, treatment, _weeks(summary, mention), mention))
+        about = (_side(summary, mention), _treatment(summary, mention), _weeks(summary, mention))
+        printed = (mention.groups["low"], mention.groups["high"])
+        percents = [float(number) for number in printed if number is not None]
+        found.extend(Relief(percent, *about, mention) for percent in percents if percent <= 100)
     return found
 
 
