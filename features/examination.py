@@ -1,0 +1,304 @@
+"""Examination: radicular signs, other signs by joint, range of motion, deficits and red flags.
+
+``radicular_findings`` holds objective signs only: straight leg raise or Spurling positive, sensory
+loss in a named dermatome or nerve root, a reflex decreased or unequal, weakness in a named
+myotome.  Complaints, diagnoses, weakness or numbness without a level, sciatic notch tenderness
+and the signs of peripheral entrapment (Tinel, Phalen) are not among them.
+
+A test (``kind`` test in ``lexicons/examination.csv``) counts with its own polarity: "positive"
+or "negative" printed after it, else the nearest such word before it in the same clause; a test
+without a result counts as neither.  Source: ACOEM 2004 chapters 8-13, annotation guide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from data.letter import Case
+from features.context import Mention, Summary
+from features.signal import Column, Findings
+
+FAMILY = "examination"
+
+_SIGNS: dict[str, str] = {
+    "facet_signs": "Facet loading or Kemp's test positive",
+    "sacroiliac_signs": "Patrick (FABER), Gaenslen, Yeoman or Ely test positive",
+    "cervical_compression": "Cervical compression or distraction test positive",
+    "entrapment_signs": "Tinel, Phalen or Durkan test positive",
+    "finkelstein": "Finkelstein's test positive",
+    "impingement_signs": "Neer, Hawkins or impingement test positive",
+    "rotator_cuff_signs": "Empty can, drop arm or supraspinatus test positive",
+    "labral_signs": "O'Brien or crank test positive",
+    "biceps_signs": "Speed or Yergason test positive",
+    "shoulder_instability_signs": "Apprehension, relocation or sulcus test positive",
+    "ac_joint_signs": "Cross-arm test positive",
+    "meniscal_signs": "McMurray, Apley or Thessaly test positive",
+    "knee_instability_signs": "Lachman, drawer, pivot shift, varus or valgus test positive",
+    "patellofemoral_signs": "Patellar grind or apprehension test positive",
+    "epicondylitis_signs": "Cozen's or Mill's test positive",
+    "upper_motor_neuron_signs": "Hoffmann, Babinski, clonus or Lhermitte positive",
+    "nonorganic_signs": "Waddell signs positive",
+}
+_FINDINGS: dict[str, str] = {
+    "joint_line_tenderness": "Tenderness of a joint line of the knee",
+    "instability_finding": "Laxity or instability of a joint",
+    "mechanical_symptoms": "Locking, catching, buckling or giving way",
+    "tenderness": "Tenderness on palpation",
+    "spasm": "Muscle spasm, guarding or hypertonicity",
+    "trigger_points": "Trigger points or taut bands",
+    "swelling": "Swelling, edema or effusion",
+    "gait_abnormal": "Antalgic, slow, stiff or otherwise abnormal gait, or a limp",
+    "crepitus": "Crepitus",
+    "sensory_loss": "Decreased sensation, wherever",
+    "weakness": "Weakness, decreased strength or atrophy, wherever",
+    "foot_drop": "Foot drop",
+    "neuro_deficit": "A neurological deficit is stated in so many words",
+    "fracture": "A fracture is documented",
+    "red_flag": "Cauda equina signs, incontinence, fever, infection, cancer or progressive deficit",
+}
+
+
+def _flag(name: str, definition: str) -> Column:
+    return Column(name, "bool", definition, family=FAMILY, source="ACOEM 2004; annotation guide")
+
+
+COLUMNS: tuple[Column, ...] = (
+    _flag("radicular_findings", "Objective radicular signs on examination"),
+    _flag("straight_leg_raise", "Straight leg raise, Lasegue or slump test positive"),
+    _flag("spurling", "Spurling or foraminal compression test positive"),
+    _flag("sensory_dermatomal", "Sensory loss in a named dermatome or nerve root"),
+    _flag("reflex_deficit", "A reflex decreased, absent or unequal between the sides"),
+    _flag("motor_myotomal", "Weakness in a named myotome, its muscle or a spinal level"),
+    _flag("motor_deficit", "Strength graded below 5/5 anywhere"),
+    _flag("radicular_signs_negative", "A radicular sign was tested and negative, none positive"),
+    _flag("neuro_normal", "Sensation, strength or reflexes documented as normal, no deficit found"),
+    *(_flag(name, definition) for name, definition in _SIGNS.items()),
+    *(_flag(name, definition) for name, definition in _FINDINGS.items()),
+    _flag("range_of_motion_limited", "Range of motion limited or painful"),
+    _flag("range_of_motion_full", "Range of motion full, and nowhere limited"),
+    _flag("red_flags_denied", "Absence of red flags is stated"),
+)
+
+_POSITIVE_AFTER = re.compile(
+    r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|seated|on|"
+    r"to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|extremity|"
+    r"extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|with|for|"
+    r"slightly|mildly|markedly|strongly|significantly|both|again|knee|shoulder|"
+    r"reported|as|being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?°?)\b\)?°?)*?"
+    r"[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
+    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|"
+    r"(?:was |is |were )?abnormal)"
+)
+_POSITIVE_BEFORE = re.compile(
+    r"(?<![\w-])(?P<sign>positive|negative|pos\b|neg\b|no\b|without|stable (?:to|with)|\+ ?|"
+    r"painful|abnormal|pain (?:on|with|upon|during)|radicul\w+ [^.;]{0,50}?(?:on|with|upon|during)|"
+    r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
+    r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
+)
+_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable)")
+_UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
+# A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
+_NEW_STATEMENT = re.compile(
+    r"\b(?:but|however|was|were|is|are|with|has|had|revealed|showed|noted|reports?|tenderness|"
+    r"spasms?|range|motion|strength|sensation|decreased|limited|intact|normal)\b"
+)
+_LIMITED_BEFORE = re.compile(
+    r"\b(?:decreased?|limited|limitations? (?:in|of)|restrict(?:ed|ions? (?:in|of))|reduced|painful|"
+    r"diminished|loss of|los[st]|impaired|poor|guarded|abnormal|stiff(?:ness)?|pain(?:-limited)?|"
+    r"limits?|lack of|deficits? in|reduction (?:in|of))\b"
+    r"(?:(?!\b(?:full|normal|intact|was|were|is|are|no)\b)[^.;:]){0,60}$"
+)
+_LIMITED_AFTER = re.compile(
+    r"^(?:(?!\b(?:full|normal|intact|no|without|unrestricted)\b)[^.;:]){0,70}?\b(?:decreased?|limited|"
+    r"limitation|restrict(?:ed|ion)|reduced|painful|diminished|impaired|loss|guarded|abnormal|"
+    r"with pain|pain\b|cannot|unable|lacking)"
+)
+_FULL_BEFORE = re.compile(
+    r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|limitations?) (?:of|in)|"
+    r"pain[- ]free|functional|unlimited)\b[^.;:,]{0,30}$"
+)
+_FULL_AFTER = re.compile(
+    r"^[^.;:,]{0,45}?\b(?:full|normal|unrestricted|intact|within (?:normal|functional)|good|wnl|"
+    r"not (?:limited|restricted))\b"
+)
+_ASYMMETRY = re.compile(r"\b(?:symmetric(?:al)?|equal|bilateral(?:ly)?)\b")
+_UNDETECTED = re.compile(
+    r"\b(?:no|not|without|unable to|denie[sd]|denying|negative for|rule out|absence of|lack of|"
+    r"nor|never)\b(?:(?!\b(?:but|however|positive|was|were|is|are|had|has|noted|revealed)\b)[^.;])*$"
+)
+_MYOTOME_OF_JOINT = re.compile(r"\b(?:shoulder|elbow|wrist|hand|knee|ankle|foot|finger|thumb|hip)\b")
+_SPINE = re.compile(r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)")
+_MUSCLE = re.compile(
+    r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|toe extension|"
+    r"ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|wrist (?:ext|flex)\w+|"
+    r"finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
+)
+_LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Signs found on examination; False where a sign is not documented or negative."""
+    found = Findings()
+    by_value: dict[str, list[Mention]] = {}
+    for mention in summary.mentions(FAMILY, overlapping=True):
+        by_value.setdefault(mention.value, []).append(mention)
+    _put_radicular(found, summary, by_value)
+    for name in _SIGNS:
+        _put(found, name, (m for m in by_value.get(name, ()) if polarity(summary, m) is True))
+    for name in _FINDINGS:
+        _put(found, name, (m for m in by_value.get(name, ()) if _found(summary, m)))
+    _put_motion(found, summary, by_value.get("rom", []))
+    denied = [m for m in by_value.get("red_flags_named", ()) if not _found(summary, m)]
+    _put(found, "red_flags_denied", denied)
+    return found
+
+
+def polarity(summary: Summary, mention: Mention) -> bool | None:
+    """True where a test is positive, False where negative, None where no result is printed."""
+    if mention.qualifier in ("quoted_guideline", "denied_by_ur", "requested"):
+        return None
+    after = _POSITIVE_AFTER.match(summary.after(mention, 90))
+    if after is not None:
+        return not _NEGATIVE.match(after["sign"].strip())
+    before = _POSITIVE_BEFORE.search(summary.before(mention, 170))
+    if before is None or _UNSURE.match(before["sign"]):
+        return None
+    if _NEW_STATEMENT.search(before["gap"]) and not _test_list(before["gap"]):
+        return None
+    return not _NEGATIVE.match(before["sign"])
+
+
+def _test_list(gap: str) -> bool:
+    """Whether the words between a result and a test are a list of tests ("Neer's, Hawkins and")."""
+    return re.fullmatch(r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*", gap) is not None and not re.search(
+        r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b", gap
+    )
+
+
+def _found(summary: Summary, mention: Mention) -> bool:
+    """Whether a finding is stated as present."""
+    if not mention.documented:
+        return False
+    if mention.value == "joint_line_tenderness" and "tender" not in mention.text.lower():
+        near = summary.before(mention, 60) + summary.after(mention, 30)
+        if "tender" not in near and "pain" not in near:
+            return False
+    return True
+
+
+def _put(found: Findings, column: str, mentions: Iterable[Mention]) -> list[Mention]:
+    kept = list(mentions)
+    found.put(column, bool(kept), *kept)
+    return kept
+
+
+def _put_radicular(found: Findings, summary: Summary, by: dict[str, list[Mention]]) -> None:
+    tests = {name: [(m, polarity(summary, m)) for m in by.get(name, ())] for name in _TENSION}
+    signs: list[Mention] = []
+    for name, column in _TENSION.items():
+        signs += _put(found, column, (m for m, result in tests[name] if result is True))
+    sensory = [m for m in by.get("sensory_dermatomal", ()) if _objective(summary, m)]
+    signs += _put(found, "sensory_dermatomal", sensory)
+    signs += _put(found, "reflex_deficit", _reflexes(summary, by))
+    grades = [m for m in by.get("motor_deficit", ()) if _objective(summary, m)]
+    _put(found, "motor_deficit", grades)
+    signs += _put(found, "motor_myotomal", _myotomal(summary, by, grades))
+    _put(found, "radicular_findings", signs)
+    negative = [m for pairs in tests.values() for m, result in pairs if result is False]
+    _put(found, "radicular_signs_negative", negative if not signs else ())
+    lost = [m for m in by.get("sensory_loss", ()) if _found(summary, m)]
+    normal = [m for m in by.get("neuro_normal", ()) if _stated_normal(m)]
+    _put(found, "neuro_normal", normal if not signs and not grades and not lost else ())
+
+
+_TENSION = {"slr": "straight_leg_raise", "spurling": "spurling"}
+
+
+def _stated_normal(mention: Mention) -> bool:
+    """A normal examination; "no deficits" carries its own negation."""
+    stated = mention.rule.extra["kind"] == "stated"
+    return mention.documented or (stated and mention.qualifier == "negated")
+
+
+def _objective(summary: Summary, mention: Mention) -> bool:
+    """Documented, and not a complaint, a plan or a denial that names the sign."""
+    if mention.qualifier not in ("affirmed", "historical"):
+        return False
+    return _UNDETECTED.search(summary.before(mention, 90)) is None
+
+
+def _reflexes(summary: Summary, by: dict[str, list[Mention]]) -> list[Mention]:
+    decreased = [m for m in by.get("reflex_deficit", ()) if _objective(summary, m)]
+    grades: dict[str, dict[str, str]] = {}
+    graded = [m for m in by.get("reflex_grade", ()) if "reflex" in _near(summary, m)]
+    for mention in graded:
+        sides = grades.setdefault(_site(mention), {})
+        sides.setdefault(str(mention.groups["side"]), str(mention.groups["grade"]))
+    unequal = {site for site, sides in grades.items() if len(set(sides.values())) > 1}
+    return [*decreased, *(m for m in graded if _site(m) in unequal)]
+
+
+def _near(summary: Summary, mention: Mention) -> str:
+    text = mention.text.lower().replace("dtr", "reflex").replace("jerk", "reflex")
+    return f"{text} {summary.sentence_lower(mention.sentence)}"
+
+
+def _site(mention: Mention) -> str:
+    site = str(mention.groups["site"])
+    for name, stems in (("ankle", ("ankle", "achilles")), ("knee", ("knee", "patell"))):
+        if any(stem in site for stem in stems):
+            return name
+    return site.split(" ")[0]
+
+
+def _myotomal(
+    summary: Summary, by: dict[str, list[Mention]], grades: list[Mention]
+) -> list[Mention]:
+    """Weakness with a spinal level or a key muscle, in a case about the spine."""
+    if not _SPINE.search(summary.lower):
+        return [m for m in by.get("foot_drop", ()) if _objective(summary, m)]
+    weak = [m for m in by.get("motor_myotomal", ()) if _objective(summary, m)]
+    weak = [m for m in weak if _LEVELLED.search(m.text.lower()) or _of_nerve(summary, m)]
+    graded = [m for m in grades if _MUSCLE.search(_clause(summary, m)) and _of_nerve(summary, m)]
+    drops = [m for m in by.get("foot_drop", ()) if _objective(summary, m)]
+    return [*weak, *graded, *drops]
+
+
+def _clause(summary: Summary, mention: Mention) -> str:
+    """The words around a grade up to the next clause."""
+    before = re.split(r"[;:]", summary.before(mention, 70))[-1]
+    after = re.split(r"[;:.]", summary.after(mention, 45))[0]
+    return f"{before} {after}"
+
+
+def _of_nerve(summary: Summary, mention: Mention) -> bool:
+    """Key-muscle weakness speaks of a nerve root only where the injured joint does not explain it.
+
+    In a case with radicular complaints or diagnosis, and not under a joint's own examination.
+    """
+    if _LEVELLED.search(_clause(summary, mention)):
+        return True
+    return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
+
+
+def _put_motion(found: Findings, summary: Summary, mentions: list[Mention]) -> None:
+    stated = [m for m in mentions if m.qualifier not in ("quoted_guideline", "requested")]
+    limited = [m for m in stated if _is_limited(summary, m)]
+    _put(found, "range_of_motion_limited", limited)
+    full = [m for m in stated if m not in limited and _is_full(summary, m)]
+    _put(found, "range_of_motion_full", full if not limited else ())
+
+
+def _is_limited(summary: Summary, mention: Mention) -> bool:
+    before, after = summary.before(mention, 80), summary.after(mention, 80)
+    if _FULL_BEFORE.search(before) or mention.qualifier == "negated":
+        return False
+    if _LIMITED_BEFORE.search(before):
+        return True
+    return not _FULL_AFTER.match(after) and _LIMITED_AFTER.match(after) is not None
+
+
+def _is_full(summary: Summary, mention: Mention) -> bool:
+    before, after = summary.before(mention, 80), summary.after(mention, 80)
+    return _FULL_BEFORE.search(before) is not None or _FULL_AFTER.match(after) is not None

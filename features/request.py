@@ -1,0 +1,264 @@
+"""The request itself: what is asked for, where, how much, and in which role.
+
+Everything is read from the item (``requested``, its title, and the fields that the taxonomy
+filled).  A flag is True where its word stands in the request or the title; a number is null where
+none is printed.  Lexicon: ``lexicons/request.csv``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from data.letter import Case, Evidence, Item
+from features.context import Mention, Summary, read_summary
+from features.signal import Column, Findings
+
+FAMILY = "request"
+
+_FLAGS: dict[str, str] = {
+    "initial": "the request says it is the initial course",
+    "trial": "the request says it is a trial",
+    "additional": "the request says it is for more of what was already given",
+    "continuing": "a continuation or a refill is asked for",
+    "repeat": "a repeat, second or revision service is asked for",
+    "retrospective": "the service was already given when authorization was asked for",
+    "postoperative": "care after an operation",
+    "preoperative": "work-up or clearance before an operation",
+    "associated_surgical": "a service that goes with a requested operation",
+    "post_injection": "care after an injection",
+    "compound": "a compounded preparation",
+    "oral_suspension": "a drug made up as an oral suspension",
+    "sedation": "sedation or anaesthesia is part of the request",
+    "fluoroscopy": "fluoroscopic guidance is part of the request",
+    "image_guidance": "ultrasound guidance is part of the request",
+    "rental": "equipment for rent",
+    "purchase": "equipment to buy",
+    "unspecified": "the request itself says that its amount is unspecified",
+    "bilateral": "both sides",
+    "transforaminal": "a transforaminal approach",
+    "interlaminar": "an interlaminar approach",
+    "caudal": "a caudal approach",
+    "series_of_three": "a series of three injections",
+    "evaluation": "an evaluation or consultation is part of the request",
+}
+
+
+def _text(name: str, definition: str, null: str) -> Column:
+    return Column(name, "str", definition, null=null, family=FAMILY)
+
+
+def _number(name: str, unit: str, definition: str, null: str) -> Column:
+    return Column(name, "float", definition, unit=unit, null=null, family=FAMILY)
+
+
+_DWC = "no category of the Division of Workers' Compensation fits"
+COLUMNS: tuple[Column, ...] = (
+    _text("category", "treatment request category", _DWC),
+    _text("subcategory", "treatment request subcategory", _DWC),
+    _number("quantity", "quantity_unit", "how much is under review", "no amount is printed"),
+    _text("quantity_unit", "what the quantity counts", "no amount is printed"),
+    _text("request_term", "first name the taxonomy found (drug, study, procedure)", "none found"),
+    _text("request_body_part", "first body part of the request", "none named"),
+    _text("request_region", "spine, upper_limb, lower_limb, head or trunk", "no body part named"),
+    Column("request_several_parts", "bool", "two or more body parts", family=FAMILY),
+    _text("request_side", "left, right or bilateral", "no side is printed"),
+    _text("request_levels", "spinal levels, joined by a semicolon (L4-L5;L5-S1)", "none printed"),
+    _number("request_level_count", "levels", "number of spinal levels", "none printed"),
+    _number("request_sessions", "sessions", "sessions or visits asked for", "not a course"),
+    _number("request_per_week", "1/week", "sessions a week", "no frequency is printed"),
+    _number("request_weeks", "weeks", "duration of the course", "no duration is printed"),
+    _number("request_dose_mg", "mg", "strength of one unit", "no strength in mg is printed"),
+    _number("request_refills", "refills", "refills asked for", "no refill is printed"),
+    _number("request_ingredients", "drugs", "strengths in percent of one preparation", "none"),
+    _text("request_contrast", "with or without contrast", "contrast is not mentioned"),
+    *(
+        Column(f"request_{name}", "bool", definition, family=FAMILY)
+        for name, definition in _FLAGS.items()
+    ),
+)
+
+_REGION = {
+    "spine": ("spine", "back", "neck", "sacr", "coccyx", "pelvi"),
+    "upper_limb": ("shoulder", "elbow", "wrist", "hand", "arm", "finger", "thumb", "upper", "clav"),
+    "lower_limb": ("knee", "ankle", "foot", "feet", "hip", "leg", "thigh", "toe", "lower", "heel"),
+    "head": ("head", "brain", "skull", "face", "eye", "ear", "jaw", "teeth", "dental", "psych"),
+    "trunk": ("chest", "rib", "abdom", "groin", "hernia", "heart", "trunk", "internal"),
+}
+_SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.I)
+_SIDES = {"lt": "left", "rt": "right"}
+_LEVEL = re.compile(
+    r"\b([ctls])-?(\d{1,2})(?:\s?(?:-|/|to|through|thru)\s?(?:([ctls])-?)?(\d{1,2})\b(?!\s*(?:mg|%)))?",
+    re.I,
+)
+_LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
+_ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
+_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+_NUMBER = {"once": 1, "twice": 2} | {word: n for n, word in enumerate(_WORDS, 1)}
+_N = rf"(\d{{1,2}}(?:\.\d)?|{'|'.join(_NUMBER)})"
+_PER_WEEK = re.compile(
+    rf"(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:x|times?|visits?|sessions?)?\s*\(?\d?\)?\s*"
+    r"(?:sessions?|visits?)?\s*(?:/|per|a|each|every|x)\s*(?:an?\s+)?(?:wks?|weeks?)\b",
+    re.I,
+)
+_TIMES = re.compile(r"(?<![\d/.])(\d)\s?x\s?(\d{1,2})(?![\d/.]|\s?(?:mg|%|cm|mm|inch))", re.I)
+_WEEKLY = re.compile(rf"\b{_N}\s*(?:x|times?|visits?|sessions?)?\s*weekly", re.I)
+_WEEKS = re.compile(
+    rf"(?:for|x|times|over|/)\s*(?:the next\s*)?(?:{_N}\s*(?:-|to)\s*)?{_N}\s*\(?\d*\)?\s*"
+    r"(?:more\s*)?(?:wks?|weeks?)\b",
+    re.I,
+)
+_DOSE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.I)
+_REFILLS = re.compile(rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b", re.I)
+_PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")
+
+
+@lru_cache(maxsize=4096)
+def request_mentions(text: str) -> tuple[Mention, ...]:
+    """The words of ``lexicons/request.csv`` in a request."""
+    return tuple(read_summary(text).mentions(FAMILY, overlapping=True))
+
+
+def build_item(summary: Summary, case: Case, item: Item, found: object = None) -> Findings:
+    """The request's fields, amounts and flags; each flag quotes the words of the request."""
+    findings = Findings()
+    findings.values.update(_fields(item))
+    findings.values.update(_amounts(item))
+    _flags(item, findings)
+    return findings
+
+
+def _fields(item: Item) -> dict[str, bool | float | str | None]:
+    parts = item.body_parts
+    levels = spinal_levels(item.requested) or spinal_levels(item.title)
+    return {
+        "category": item.category,
+        "subcategory": item.subcategory,
+        "quantity": _float(item.quantity),
+        "quantity_unit": item.quantity_unit,
+        "request_term": item.terms[0] if item.terms else None,
+        "request_body_part": parts[0] if parts else None,
+        "request_region": region(parts),
+        "request_several_parts": len(parts) > 1,
+        "request_levels": ";".join(levels) or None,
+        "request_level_count": float(len(levels)) if levels else None,
+    }
+
+
+def _amounts(item: Item) -> dict[str, bool | float | str | None]:
+    text = item.requested
+    sessions = item.quantity if item.quantity_unit in ("sessions", "visits") else None
+    per_week, weeks = _course(text, sessions is not None)
+    return {
+        "request_sessions": _float(sessions),
+        "request_per_week": per_week,
+        "request_weeks": weeks,
+        "request_dose_mg": _last_number(_DOSE, text),
+        "request_refills": _last_number(_REFILLS, text),
+        "request_ingredients": float(len(_PERCENT.findall(text))) or None,
+    }
+
+
+def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
+    """Sessions a week and weeks; a bare "2x6" counts only where sessions are asked for."""
+    bare = _TIMES.search(text) if is_course else None
+    if bare is not None:
+        return float(bare[1]), float(bare[2])
+    per_week = _last_number(_PER_WEEK, text) or _last_number(_WEEKLY, text)
+    return per_week, _last_number(_WEEKS, text)
+
+
+def _flags(item: Item, findings: Findings) -> None:
+    """Flags from the request and, for the part that a modified request left out, its title."""
+    mentions = request_mentions(item.requested)
+    values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
+    for name in _FLAGS:
+        findings.values[f"request_{name}"] = name in values
+    findings.values["request_compound"] = "compound" in values or _percentages(item) > 1
+    findings.values["request_contrast"] = _contrast(values)
+    findings.values["request_side"] = _side(item, "bilateral" in values)
+    findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
+
+
+def _evidence(item: Item, mention: Mention) -> Evidence:
+    return Evidence(
+        signal=f"request_{mention.value}",
+        start=mention.start,
+        end=mention.end,
+        quote=item.requested[mention.start : mention.end],
+        rule=mention.rule_id,
+        field="request",
+        item_index=item.index,
+    )
+
+
+def _contrast(values: dict[str, Mention]) -> str | None:
+    if "contrast_without" in values:
+        return "without"
+    return "with" if "contrast_with" in values else None
+
+
+def _percentages(item: Item) -> int:
+    return len(_PERCENT.findall(item.requested))
+
+
+def _side(item: Item, bilateral: bool) -> str | None:
+    text = f"{item.requested} {item.title}"
+    sides = {match[0].lower() for match in _SIDE.finditer(text)}
+    sides = {_SIDES.get(side, side) for side in sides}
+    if bilateral or len(sides & {"left", "right"}) == 2:
+        return "bilateral"
+    return next(iter(sorted(sides & {"left", "right"})), None)
+
+
+def region(parts: Sequence[str]) -> str | None:
+    """The region of the body that the first body part belongs to."""
+    for part in parts:
+        for name, stems in _REGION.items():
+            if any(stem in part for stem in stems):
+                return name
+    return None
+
+
+def spinal_levels(text: str) -> tuple[str, ...]:
+    """Motion segments and single levels in printed order.
+
+    ``L4-S1`` is L4-L5 and L5-S1; ``L4-5`` and ``L4-L5`` are one segment; "L1, L2 and L3" are
+    three levels.  A level that a printed segment covers is not counted again.
+    """
+    found: dict[str, None] = {}
+    for match in _LEVEL.finditer(text):
+        for level in _segment(*match.groups()):
+            found.setdefault(level)
+    return tuple(found)
+
+
+def _segment(region_from: str, n_from: str, region_to: str | None, n_to: str | None) -> list[str]:
+    first = f"{region_from.lower()}{n_from}"
+    last = f"{(region_to or region_from).lower()}{n_to}"
+    if n_to and last not in _ORDER:  # "L5-1" is printed for L5-S1
+        last = {"l5": "s1", "c7": "t1", "t12": "l1"}.get(first, last)
+    if first not in _ORDER:
+        return []
+    if n_to is None or last not in _ORDER:
+        return [first.upper()]
+    start, end = sorted((_ORDER.index(first), _ORDER.index(last)))
+    return [f"{_ORDER[i]}-{_ORDER[i + 1]}".upper() for i in range(start, end)] or [first.upper()]
+
+
+def _last_number(pattern: re.Pattern[str], text: str) -> float | None:
+    """The number of a pattern's first match: the last one of a printed range."""
+    match = pattern.search(text)
+    numbers = [g for g in match.groups() if g] if match else []
+    if not numbers:
+        return None
+    word = numbers[-1].lower()
+    return float(_NUMBER.get(word) or word)
+
+
+def _float(value: int | float | None) -> float | None:
+    return None if value is None else float(value)

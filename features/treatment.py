@@ -1,0 +1,344 @@
+"""Treatment received before the request: therapies, injections, operations, sessions, response.
+
+Received means done or under way ("completed five visits", "continue physical therapy", a list of
+past treatments); ordered, requested, scheduled, authorized or denied care does not count.  An
+operation also counts where a diagnosis implies it (failed back surgery syndrome, post-operative
+visit).  Lexicon: ``lexicons/treatment.csv``.  Source of the definitions: the reading rules of the
+hand-made annotations (``tests/annotations/GUIDE.md``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from data.letter import Case, Item
+from features.context import Mention, Summary
+from features.signal import Column, Findings, Value
+
+FAMILY = "treatment"
+
+_PRIOR: dict[str, str] = {
+    "physical_therapy": "Physical therapy received or under way",
+    "chiropractic": "Chiropractic care received or under way",
+    "acupuncture": "Acupuncture received or under way",
+    "injection": "An injection given as treatment or diagnostic block (not a vaccine or contrast)",
+    "surgery": "Any operation, also one that a diagnosis implies",
+    "occupational_therapy": "Occupational or hand therapy received or under way",
+    "home_exercise": "Home exercise done or instructed",
+    "massage": "Massage or myofascial release received",
+    "tens": "Electrical stimulation used",
+    "bracing": "Brace, splint, cast, boot or crutches used",
+    "heat_cold": "Heat or cold used",
+    "activity_modification": "Rest, activity modification or work restrictions as treatment",
+    "psychotherapy": "Psychotherapy, counselling or biofeedback received",
+    "shockwave": "Shockwave therapy received",
+    "traction": "Traction used",
+    "radiofrequency": "Radiofrequency ablation done",
+    "medication": "Treated with medication (class or drugs not named)",
+}
+_KINDS: dict[str, str] = {
+    "epidural": "An epidural steroid injection or selective nerve root block was given",
+    "facet": "A facet joint injection or medial branch block was given",
+    "joint": "A steroid injection into a joint, bursa or tendon was given",
+    "trigger_point": "Trigger point injections were given",
+}
+_COUNTED = ("physical_therapy", "chiropractic", "acupuncture", "occupational_therapy")
+# Which past treatment a request of a subcategory would repeat.
+_SAME = {
+    "Physical Therapy": "physical_therapy",
+    "Occupational Therapy": "occupational_therapy",
+    "Chiropractic": "chiropractic",
+    "Acupuncture": "acupuncture",
+    "Electrical Stimulation": "tens",
+    "Therapies": "psychotherapy",
+}
+_CONSERVATIVE = (
+    "physical_therapy",
+    "chiropractic",
+    "acupuncture",
+    "occupational_therapy",
+    "home_exercise",
+    "activity_modification",
+    "bracing",
+    "tens",
+    "massage",
+)
+
+
+def _flag(name: str, definition: str) -> Column:
+    return Column(name, "bool", definition, family=FAMILY, source="annotation guide")
+
+
+COLUMNS: tuple[Column, ...] = (
+    *(_flag(f"{name}_prior", definition) for name, definition in _PRIOR.items()),
+    *(_flag(f"{name}_injection_prior", definition) for name, definition in _KINDS.items()),
+    *(
+        Column(
+            f"{name}_sessions",
+            "float",
+            f"Largest number of {name.replace('_', ' ')} sessions said to be done",
+            "sessions",
+            "no number is stated",
+            FAMILY,
+        )
+        for name in _COUNTED
+    ),
+    Column(
+        "epidural_count",
+        "float",
+        "Number of past epidural injections, where stated",
+        "injections",
+        "no number is stated",
+        FAMILY,
+    ),
+    _flag("conservative_care_tried", "At least one physical treatment or home exercise was had"),
+    _flag("conservative_care_failed", "Treatment is said to have failed or not helped"),
+    _flag("treatment_helped", "Treatment is said to have helped"),
+    _flag("same_treatment_prior", "The item's kind of treatment was received before"),
+    Column(
+        "same_treatment_sessions",
+        "float",
+        "Sessions of the item's kind of treatment said to be done",
+        "sessions",
+        "no number is stated, or the item is not a course of sessions",
+        FAMILY,
+    ),
+    _flag("postoperative_request", "The item is care after an operation that was done or is asked"),
+)
+
+_N = (
+    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|"
+    r"sixteen|eighteen|twenty(?:[- ]four)?)"
+)
+_VALUES = {
+    word: n
+    for n, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen twenty".split(),
+        1,
+    )
+} | {"twenty-four": 24, "twenty four": 24, "a": 1}
+_UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
+_FILLER = (
+    r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
+    r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
+    r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
+    rf"extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
+    r"physical therapy|pt|chiropractic|acupuncture|chiro|medications?|nsaids?|rest|"
+    r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
+)
+_RECEIVED_BEFORE = re.compile(
+    r"(?P<not>\b(?:not|never|no|without|n't|yet to|if|until|to be|will be|be|lack of|evidence of|"
+    r"documentation of|should|would|could|will|to|unless)\s+(?:yet |previously |been |have |had |"
+    r"having |any |adequately |fully |successfully )*)?"
+    r"\b(?:completed|completion of|attended|attending|underwent|undergone|undergoing|finished|"
+    r"received(?! for\b)|receiving|tried|trialed|participated in|participating in|began|begun|started|"
+    r"starting|initiated|gone to|going to|went to|been to|been in|had|having had|has had|"
+    r"treated with|managed with|progress(?:ing)? (?:in|with)|given|administered|performed|doing|done|course of|"
+    r"status[- ]post|s/p)"
+    rf"{_FILLER}{{0,10}}[\s,(]*$"
+)
+# To continue a therapy says that it is under way; only right before it, not down a list.
+_CONTINUED_BEFORE = re.compile(
+    r"\b(?:continue[sd]?|continuing|continuation|resume[sd]?)(?: (?:with|of|to|attend|his|her|the|in|"
+    r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
+)
+_RESPONSE_BEFORE = re.compile(
+    r"\b(?:relief|improve(?:d|ment)|benefit(?:ed|s)?|help(?:ed)?|respon(?:se|d(?:ed|ing)?)|"
+    r"progress|better|worse|gains?)\s+(?:with|from|after|following|to|by)"
+    rf"{_FILLER}{{0,6}}[\s,(]*$"
+)
+_FAILED_BEFORE = re.compile(
+    rf"(?P<not>\b(?:not|no|without|evidence of|lack of|until)\s+(?:\w+ )?)?"
+    r"\b(?:failed|fail|failure of|failing|despite|refractory to|unresponsive to|"
+    rf"(?:not|never) (?:respond(?:ed)? to|helped by)){_FILLER}{{0,8}}[\s,(]*$"
+)
+_RECEIVED_AFTER = re.compile(
+    r"^(?:'s)?[\s,]*(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*)?"
+    rf"(?:\(?(?:x|times|#)?\s*{_N}\)?\s*{_UNIT}?\s*)?(?:for (?:the|his|her) [\w ]{{2,24}}?)?[\s,(]*"
+    r"(?:(?:has |have |was |were |had |did |also |previously |significantly |not |which )*"
+    r"(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|beneficial|performed|"
+    r"received|administered|effective|failed|given|done)\b|(?:progress |daily |treatment )"
+    r"(?:notes?|reports?)\b|notes?\b|reports? (?:dated|of|on|noted)\b|"
+    r"(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|improvement)\b)"
+)
+_FAILED = re.compile(
+    r"\b(?:fail(?:ed|ing|ure)|(?:did|does|has|have|had) not (?:\w+ )?(?:help|improve|work|respond|"
+    r"benefit|provide)\w*|no (?:\w+ )?(?:relief|improvement|benefit|help)|without (?:\w+ )?"
+    r"(?:relief|improvement|benefit)|worsen(?:ed|ing)|not (?:been )?(?:helpful|effective|"
+    r"beneficial)|unresponsive|refractory|(?:un|in)successful|minimal (?:relief|improvement|"
+    r"benefit)|despite)\b"
+)
+_HELPED = re.compile(
+    r"(?<!not )(?<!no )\b(?:helped|helpful|helps|helping|improv(?:ed|ing|ement)|beneficial|"
+    r"benefit(?:ed|s)?|effective(?:ly)?|(?:provid|giv)\w+ (?:\w+ )?relief|reli(?:ef|eved)|"
+    r"better|progress(?:ing|ed)?)\b"
+)
+_NOT_DONE_AFTER = re.compile(
+    r"^[\s,]*(?:\w+ ){0,4}?(?:(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
+    r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|pending|"
+    r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified)\w*)|"
+    r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
+    r"order|candidate|planned|scheduled|arranged|set up)\b"
+)
+_NOT_DONE_BEFORE = re.compile(
+    r"(?:\b(?:avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|risks? of|pre|"
+    r"eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|possible|"
+    r"potential|another|consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|of))|"
+    r"refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
+    r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
+)
+# "pending" governs a whole list, however long; a fragment without a verb goes on with the plan
+# of the sentence before it ("The plan included films. Hand therapy and physical therapy.").
+_PENDING = re.compile(r"\bpending\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|did|does|includ\w+|[a-z]{3,}ed|reports?|notes?|"
+    r"shows?|continues?|uses?|takes?)\b"
+)
+_PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
+_COUNT_BEFORE = re.compile(
+    rf"\b(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?(?:\(\d+\)\s*)?"
+    rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
+    rf"total |formal |supervised )*(?:{_UNIT}\s*)?(?:of\s+)?(?:\w+ )?$"
+)
+_COUNT_AFTER = re.compile(
+    r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"
+    rf"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?)?(?:at least )?"
+    rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
+)
+_PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b")
+_INJECTIONS = re.compile(rf"\b(?P<n>{_N}|a)\s+(?:\w+\s+){{0,3}}?$")
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """What was received, with session counts and response; False where nothing is documented."""
+    found = Findings()
+    received = [m for m in summary.mentions(FAMILY) if is_received(summary, m)]
+    for name in _PRIOR:
+        of_kind = [m for m in received if m.value == name]
+        found.put(f"{name}_prior", bool(of_kind), *of_kind)
+    for kind in _KINDS:
+        of_kind = [m for m in received if m.rule.extra["kind"] == kind]
+        found.put(f"{kind}_injection_prior", bool(of_kind), *of_kind)
+    for name in _COUNTED:
+        _put_sessions(found, summary, name, [m for m in received if m.value == name])
+    _put_epidurals(found, summary, received)
+    _put_response(found, summary, received)
+    return found
+
+
+def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
+    """Whether the item's kind of treatment was had before, and how much of it."""
+    own = Findings()
+    name = same_treatment(item)
+    own.values["same_treatment_prior"] = bool(name and found.get(f"{name}_prior"))
+    own.values["same_treatment_sessions"] = found.get(f"{name}_sessions") if name else None
+    asked = bool(found.get("request_postoperative"))
+    own.values["postoperative_request"] = asked or bool(
+        found.get("surgery_prior")
+        and item.subcategory in ("Physical Therapy", "Occupational Therapy")
+    )
+    return own
+
+
+def same_treatment(item: Item) -> str | None:
+    """The past treatment that a request would repeat: a key of the ``…_prior`` columns."""
+    if item.subcategory == "Epidural Steroid Injection":
+        return "epidural_injection"
+    if item.subcategory == "Facet Injection":
+        return "facet_injection"
+    if item.category == "Injection":
+        return "injection"
+    return _SAME.get(item.subcategory or "")
+
+
+def is_received(summary: Summary, mention: Mention) -> bool:
+    """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
+    before, qualifier = summary.before(mention, 110), mention.qualifier
+    if qualifier == "quoted_guideline":
+        return False
+    stated = _stated_received(summary, mention, before)
+    if qualifier in ("affirmed", "historical"):
+        return stated or not _merely_planned(summary, mention, before)
+    return stated or (qualifier == "requested" and bool(_CONTINUED_BEFORE.search(before)))
+
+
+def _stated_received(summary: Summary, mention: Mention, before: str) -> bool:
+    match = _RECEIVED_BEFORE.search(before)
+    if match is not None:
+        return match["not"] is None
+    if mention.qualifier == "negated":
+        return False
+    failed = _FAILED_BEFORE.search(before)
+    if failed is not None:
+        return failed["not"] is None
+    if _RESPONSE_BEFORE.search(before):
+        return True
+    if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
+        return mention.rule.id in ("fbss", "status_post")
+    return _RECEIVED_AFTER.match(summary.after(mention, 90)) is not None
+
+
+def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
+    after = summary.after(mention, 70)
+    if _NOT_DONE_AFTER.match(after) or _NOT_DONE_BEFORE.search(before[-50:]):
+        return True
+    if _PENDING.search(summary.before(mention, 320)):
+        return True
+    return _goes_on_with_plan(summary, mention)
+
+
+def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
+    number = mention.sentence
+    sentence = summary.sentence_lower(number)
+    if number == 0 or len(sentence) > 90 or _VERB.search(sentence):
+        return False
+    return _PLAN.search(summary.sentence_lower(number - 1)) is not None
+
+
+def _put_sessions(found: Findings, summary: Summary, name: str, mentions: list[Mention]) -> None:
+    counted = [(n, m) for m in mentions if (n := sessions_done(summary, m)) is not None]
+    if counted:
+        most, mention = max(counted, key=lambda pair: pair[0])
+        found.put(f"{name}_sessions", float(most), mention)
+
+
+def sessions_done(summary: Summary, mention: Mention) -> int | None:
+    """Number of sessions done that stands next to a received treatment; None if there is none."""
+    match = _COUNT_BEFORE.search(summary.before(mention, 70))
+    after = summary.after(mention, 40)
+    match = match or _COUNT_AFTER.match(after)
+    if match is None or _PAPERS.match(after):
+        return None
+    n = _value(match["n"])
+    return n if n is not None and 0 < n <= 200 else None
+
+
+def _value(word: str) -> int | None:
+    return int(word) if word.isdigit() else _VALUES.get(word)
+
+
+def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:
+    for mention in received:
+        if mention.rule.extra["kind"] != "epidural":
+            continue
+        match = _INJECTIONS.search(summary.before(mention, 40))
+        n = _value(match["n"]) if match else None
+        if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
+            found.put("epidural_count", float(n), mention)
+
+
+def _put_response(found: Findings, summary: Summary, received: list[Mention]) -> None:
+    """Failure and help, in the sentence of a received treatment and within its reach."""
+    physical = [m for m in received if m.value in _CONSERVATIVE or m.value == "conservative"]
+    found.put("conservative_care_tried", bool(physical), *physical)
+    cared = [*physical, *(m for m in received if m.value in ("medication", "injection"))]
+    failed = [m for m in cared if _FAILED.search(_around(summary, m))]
+    helped = [m for m in cared if m not in failed and _HELPED.search(_around(summary, m))]
+    found.put("conservative_care_failed", bool(failed), *failed)
+    found.put("treatment_helped", bool(helped), *helped)
+
+
+def _around(summary: Summary, mention: Mention) -> str:
+    return summary.before(mention, 45) + " | " + summary.after(mention, 70)
