@@ -1,0 +1,134 @@
+"""What can be cited: the catalogue of guideline labels, and how an item relates to each.
+
+A label is ``Chapter``, ``Chapter > Section``, ``Non-MTUS`` or ``None cited``.  Labels of body-part
+chapters are also known by their *relative* name, ``* > Special Studies``, where ``*`` stands for
+the chapter of the requested body part: what reviewers cite for a knee study tells what they cite
+for a shoulder study.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+
+from models.effects import Condition, parse_condition
+
+NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
+ARROW = " > "
+RELATIVE = "*"
+LIST_SEPARATOR = "|"
+
+# 8 CCR 9792.20 ff. as amended: the chapters of 2004-2016 gave way on 1 December 2017, the
+# chronic pain chapter of 2009 and its opioid pages on 28 July 2016.
+OPIOID_CHAPTER_FROM = date(2016, 7, 28)
+ACOEM_FROM = date(2017, 12, 1)
+_WORD = re.compile(r"[a-z]{3,}")
+_STOP = frozenset("and for the with chronic pain treatment medical therapy".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A guideline section that a kind of request falls under, with its source."""
+
+    conditions: tuple[Condition, ...]
+    label: str
+    source: str
+
+
+def chapter_of(label: str) -> str:
+    """``"Knee > Special Studies"`` -> ``"Knee"``."""
+    return label.split(ARROW, 1)[0]
+
+
+def section_of(label: str) -> str | None:
+    """``"Knee > Special Studies"`` -> ``"Special Studies"``; None for a whole chapter."""
+    return label.split(ARROW, 1)[1] if ARROW in label else None
+
+
+def relative(label: str, body_chapter: str | None) -> str:
+    """The label with the chapter of the requested body part written as ``*``."""
+    if body_chapter is None or chapter_of(label) != body_chapter:
+        return label
+    return RELATIVE + label[len(body_chapter) :]
+
+
+def absolute(label: str, body_chapter: str | None) -> str | None:
+    """The inverse of :func:`relative`; None where no body part is known."""
+    if not label.startswith(RELATIVE):
+        return label
+    return body_chapter and body_chapter + label[len(RELATIVE) :]
+
+
+def words(text: str) -> frozenset[str]:
+    """Words of three letters and more that tell sections apart, lower case, without plural s."""
+    found = _WORD.findall(text.lower())
+    return frozenset(word.rstrip("s") for word in found if word not in _STOP)
+
+
+@cache
+def catalogue_labels() -> tuple[str, ...]:
+    """Every label of the shipped catalogue, sections and whole chapters, sorted."""
+    rows = _rows("data", "reference/mtus_sections.csv")
+    sections = {f"{row['chapter']}{ARROW}{row['section']}" for row in rows}
+    chapters = {row["chapter"] for row in _rows("data", "reference/mtus_chapters.csv")}
+    return tuple(sorted({*sections, *chapters, NONE_CITED, NON_MTUS}))
+
+
+@cache
+def body_chapters() -> Mapping[str, str]:
+    """Body part -> the chapter that treats it (``models/guideline_parts.csv``)."""
+    rows = _rows("models", "guideline_parts.csv")
+    return {row["body_part"]: row["chapter"] for row in rows}
+
+
+@cache
+def guideline_links() -> tuple[Link, ...]:
+    """``models/guideline_links.csv``: which section a kind of request falls under."""
+    return tuple(
+        Link(
+            tuple(parse_condition(text) for text in row["when"].split(";")),
+            row["label"],
+            row["source"],
+        )
+        for row in _rows("models", "guideline_links.csv")
+    )
+
+
+def in_force(labels: Sequence[str], day: date | None) -> list[bool]:
+    """Whether each label can be cited on that day; all of them where the day is not known.
+
+    The opioid chapter was adopted with the chronic pain chapter of 2016; every other chapter of
+    the catalogue has had an edition in force since 2009.
+    """
+    if day is None or day >= OPIOID_CHAPTER_FROM:
+        return [True] * len(labels)
+    return [chapter_of(label) != "Opioids" for label in labels]
+
+
+def cited(cell: object) -> tuple[str, ...]:
+    """The labels in one cell of ``administrator_labels``, first cited first."""
+    if not isinstance(cell, str) or not cell:
+        return ()
+    return tuple(part.strip() for part in cell.split(LIST_SEPARATOR) if part.strip())
+
+
+def body_chapter(part: object) -> str | None:
+    """The chapter of a body part: its own row, else that of the longest name it contains."""
+    if not isinstance(part, str):
+        return None
+    known = body_chapters()
+    if part in known:
+        return known[part]
+    inside = [name for name in known if name in part.lower()]
+    return known[max(inside, key=len)] if inside else None
+
+
+def _rows(package: str, path: str) -> Iterable[dict[str, str]]:
+    table = resources.files(package).joinpath(*path.split("/"))
+    with table.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))

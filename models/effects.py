@@ -1,0 +1,228 @@
+"""The effects a physician or a lawyer expects, as data: ``expected_effects.csv``.
+
+Thirty-odd overturned items cannot teach a model what the guidelines already say, so what is
+expected is written down beforehand, a row an effect: *when* it applies, the *signal* it reads,
+the *prior log odds* it adds, the *sign* that medicine or law fixes, and the source.  The outcome
+model starts from these values and lets the decided letters move them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Array = npt.NDArray[np.float64]
+
+ALWAYS = "1"
+LIST_SEPARATOR = ";"
+SIGNS = {"+": 1, "-": -1, "": 0}
+TRANSFORMS = ("flag", "absent", "missing", "log1p", "raw")
+_CONDITION = re.compile(r"^(?P<column>\w+)(?P<operator>!=|>=|<=|=|~)(?P<value>.+)$")
+
+
+class MissingColumnsError(ValueError):
+    """A frame that lacks signals the model reads; ``columns`` names them."""
+
+    def __init__(self, columns: Sequence[str], reader: str) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"{reader}: the frame lacks {len(self.columns)} column(s): "
+            f"{', '.join(self.columns)} (build it with features.table.frame)"
+        )
+
+
+class DecisionColumnError(ValueError):
+    """A frame that carries labels where only what is known before the decision may stand."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"the frame carries what was decided: {', '.join(self.columns)} (drop these columns)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``column operator value``: equal to one of, not equal to any of, contains, at least."""
+
+    column: str
+    operator: str
+    values: tuple[str, ...]
+
+    def holds(self, value: object) -> bool:
+        """Whether one cell meets the condition; null never does, except for ``!=``."""
+        if _is_null(value):
+            return self.operator == "!="
+        if self.operator in {">=", "<="}:
+            number, limit = float(str(value)), float(self.values[0])
+            return number >= limit if self.operator == ">=" else number <= limit
+        if self.operator == "~":
+            return bool(set(str(value).split(LIST_SEPARATOR)) & set(self.values))
+        return (_printed(value) in self.values) == (self.operator == "=")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One expected effect on the odds of *overturned*.
+
+    ``prior_log_odds`` per unit of the transformed signal; ``sign`` +1 or -1 where fixed, else 0.
+    ``statement`` is the sentence a reader sees among the reasons.
+    """
+
+    effect: str
+    when: str
+    signal: str
+    transform: str
+    prior_log_odds: float
+    sign: int
+    statement: str
+    source: str
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """``when`` taken apart; all conditions must hold."""
+        return tuple(parse_condition(text) for text in self.when.split(LIST_SEPARATOR) if text)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns this effect reads."""
+        own = () if self.signal == ALWAYS else (self.signal,)
+        return (*own, *(c.column for c in self.conditions))
+
+
+def expected_effects() -> tuple[Effect, ...]:
+    """The shipped table ``models/expected_effects.csv``."""
+    table = resources.files("models") / "expected_effects.csv"
+    with table.open(encoding="utf-8", newline="") as rows:
+        return effects_from_rows(csv.DictReader(rows))
+
+
+def effects_from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
+    """Effects from table rows; raises ValueError naming the row that is wrong."""
+    effects = []
+    for row in rows:
+        effect = Effect(
+            effect=str(row["effect"]),
+            when=str(row["when"]),
+            signal=str(row["signal"]),
+            transform=str(row["transform"]),
+            prior_log_odds=float(row["prior_log_odds"]),
+            sign=SIGNS[row["sign"]] if isinstance(row["sign"], str) else int(row["sign"]),
+            statement=str(row["statement"]),
+            source=str(row["source"]),
+        )
+        _check(effect)
+        effects.append(effect)
+    return tuple(effects)
+
+
+def effects_to_json(effects: Sequence[Effect]) -> list[dict[str, Any]]:
+    """Plain mappings, for the bundle."""
+    return [asdict(effect) for effect in effects]
+
+
+def parse_condition(text: str) -> Condition:
+    """``"category=Surgery|Injection"`` -> Condition; raises ValueError."""
+    match = _CONDITION.match(text.strip())
+    if match is None:
+        raise ValueError(f"not a condition: {text!r} (use column=value|value, ~, !=, >=, <=)")
+    return Condition(match["column"], match["operator"], tuple(match["value"].split("|")))
+
+
+def columns_read(effects: Sequence[Effect]) -> tuple[str, ...]:
+    """Every column the effects read, sorted."""
+    return tuple(sorted({column for effect in effects for column in effect.columns}))
+
+
+def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> None:
+    """Refuse a frame with labels, or without the columns that ``reader`` needs."""
+    decided = [str(c) for c in frame.columns if str(c).startswith(("label_", "decision"))]
+    if decided:
+        raise DecisionColumnError(decided)
+    missing = sorted(set(columns) - set(frame.columns))
+    if missing:
+        raise MissingColumnsError(missing, reader)
+
+
+def effect_matrix(frame: pd.DataFrame, effects: Sequence[Effect]) -> Array:
+    """Values of the effects, shape (items, effects), float64; null where a ``raw`` signal is."""
+    import numpy as np
+
+    matrix = np.empty((len(frame), len(effects)), dtype=np.float64)
+    memo: dict[Condition, npt.NDArray[np.bool_]] = {}
+    for position, effect in enumerate(effects):
+        applies = np.ones(len(frame), dtype=bool)
+        for condition in effect.conditions:
+            if condition not in memo:
+                memo[condition] = by_value(frame[condition.column], condition.holds).astype(bool)
+            applies &= memo[condition]
+        matrix[:, position] = np.where(applies, _signal(frame, effect), 0.0)
+    return matrix
+
+
+def by_value(column: pd.Series[Any], function: Callable[[object], float | bool]) -> Array:
+    """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
+    import numpy as np
+    import pandas as pd
+
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    results = np.array([*(function(value) for value in values), function(None)], dtype=np.float64)
+    return results[codes]
+
+
+def numbers(column: pd.Series[Any]) -> Array:
+    """A column of booleans or numbers as float64, null as NaN."""
+    import numpy as np
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(column, errors="coerce").astype("Float64").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    ))
+
+
+def _signal(frame: pd.DataFrame, effect: Effect) -> Array:
+    import numpy as np
+
+    if effect.signal == ALWAYS:
+        return np.ones(len(frame), dtype=np.float64)
+    values = numbers(frame[effect.signal])
+    if effect.transform == "raw":
+        return values
+    if effect.transform == "missing":
+        return np.isnan(values).astype(np.float64)
+    known = np.nan_to_num(values, nan=0.0)
+    if effect.transform == "log1p":
+        return np.log1p(np.clip(known, 0.0, None))
+    flags = (known > 0).astype(np.float64)
+    # "absent" reads a null as absent: a summary documents what is there.
+    return 1.0 - flags if effect.transform == "absent" else flags
+
+
+def _check(effect: Effect) -> None:
+    if effect.transform not in TRANSFORMS:
+        raise ValueError(f"{effect.effect}: unknown transform {effect.transform!r}")
+    if effect.sign * effect.prior_log_odds < 0:
+        raise ValueError(f"{effect.effect}: the prior contradicts its own sign")
+    if not (effect.source and effect.statement):
+        raise ValueError(f"{effect.effect}: source and statement must be given")
+    _ = effect.conditions
+
+
+def _is_null(value: object) -> bool:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def _printed(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,290 @@
+"""The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
+
+Every item is paired with every label of the catalogue (:mod:`models.candidates`), with what the
+claims administrator cites, and with labels met in training.  A pair (:mod:`models.pairs`) is
+described by what the administrator cites, by the shares with which reviewers cited the label for
+items alike (smoothed, and in training without the item's own letter), by the section that the
+kind of request falls under, by body part, wording and the edition in force.  The ranker orders
+the candidates; a softmax, its temperature fitted on left-out letters, makes probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from models import candidates as cand
+from models.choice import Choice, fit_choice, softmax
+from models.effects import check_frame
+from models.outcome import KEY_COLUMNS, TrainingDataError, row_order
+from models.pairs import PAIR_FEATURES, REQUEST_COLUMNS, Shares, describe, make_pairs, relative_truth
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Array = npt.NDArray[np.float64]
+
+# Sizes of a batch of items beside all labels: bounds the memory of pairs to about 100 MB.
+CHUNK_ITEMS = 1024
+TEMPERATURES = tuple(0.3 * 1.15**step for step in range(20))
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelineConfig:
+    """Settings of the ranker; the defaults were fixed by grouped cross-validation.
+
+    ``smoothing`` is how many letters of its own a context needs to outweigh the coarser one;
+    ``pruned`` how many candidates an item keeps before ranking.
+    """
+
+    seed: int = 20161013
+    choice_l2: float = 4.0
+    objective: str = "lambdarank"
+    rounds: int = 30
+    leaves: int = 6
+    learning_rate: float = 0.05
+    min_pairs_leaf: int = 20
+    l2: float = 10.0
+    feature_share: float = 0.6
+    members: int = 3
+    smoothing: float = 2.0
+    pruned: int = 32
+    inner_folds: int = 4
+    threads: int = 1
+
+
+@dataclass
+class GuidelineModel:
+    """Fit on decided items, predict on any; the frame is that of ``features.table.frame``."""
+
+    config: GuidelineConfig = field(default_factory=GuidelineConfig)
+    labels: tuple[str, ...] = ()
+    shares: Shares = field(default_factory=Shares)
+    choice: Choice | None = None
+    trees: list[lgb.Booster] = field(default_factory=list)
+    temperature: float = 1.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that must be there; others are ignored."""
+        return tuple(sorted({*REQUEST_COLUMNS, *KEY_COLUMNS}))
+
+    def fit(self, frame: pd.DataFrame, guideline: Sequence[str]) -> GuidelineModel:
+        """Fit to decided items; ``guideline`` (the reviewer's first citation) parallels the rows.
+
+        Raises MissingColumnsError, DecisionColumnError and TrainingDataError.
+        """
+        import numpy as np
+
+        check_frame(frame, self.columns, "guideline model")
+        order = row_order(frame)
+        items = describe(frame.iloc[order].reset_index(drop=True))
+        truth = np.array(list(guideline), dtype=object)[order]
+        if len(set(truth)) < 2 or items["letter_id"].nunique() < self.config.inner_folds:
+            raise TrainingDataError(
+                f"guideline model: at least two labels and {self.config.inner_folds} letters "
+                "are needed to train"
+            )
+        self.temperature = _temperature(*self._left_out_scores(items, truth))
+        self._fit_ranker(items, truth)
+        return self
+
+    def predict(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """Columns ``guideline_1``, ``guideline_1_p`` … for the ``top`` labels, likeliest first."""
+        import pandas as pd
+
+        names, p = self.ranked(frame)
+        columns: dict[str, Any] = {}
+        for place in range(top):
+            columns[f"guideline_{place + 1}"] = names[:, place]
+            columns[f"guideline_{place + 1}_p"] = p[:, place]
+        return pd.DataFrame(columns, index=frame.index)
+
+    def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""
+        import pandas as pd
+
+        names, p = self.ranked(frame)
+        memo: dict[Any, list[Any]] = {}
+        rows = []
+        for n, q in zip(names, p, strict=True):
+            key = (tuple(n), q.tobytes())
+            if key not in memo:
+                memo[key] = _summed(n, q, top)
+            rows.append(memo[key])
+        columns = [f"chapter_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
+        return pd.DataFrame(rows, columns=columns, index=frame.index)
+
+    def ranked(self, frame: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
+        """Kept candidates of each item, likeliest first: labels and probabilities,
+        each of shape (items, kept)."""
+        import numpy as np
+        import pandas as pd
+
+        check_frame(frame, self.columns, "guideline model")
+        if frame.empty:
+            kept = self.config.pruned
+            return np.empty((0, kept), dtype=object), np.empty((0, kept))
+        items = describe(frame.reset_index(drop=True))
+        # Items that ask for the same under the same citation share one ranking.
+        inputs = items.drop(columns="letter_id")
+        codes = inputs.groupby(list(inputs.columns), sort=False, dropna=False).ngroup().to_numpy()
+        _, first = np.unique(codes, return_index=True)
+        distinct = items.iloc[first]
+        parts = [
+            self._rank(distinct.iloc[start : start + CHUNK_ITEMS].reset_index(drop=True))
+            for start in range(0, len(distinct), CHUNK_ITEMS)
+        ]
+        names, p = (np.concatenate(side) for side in zip(*parts, strict=True))
+        return names[codes], p[codes]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the trees, as plain data."""
+        return {
+            "config": asdict(self.config),
+            "labels": list(self.labels),
+            "shares": self.shares.counts,
+            "choice": self._fitted.weights.tolist(),
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], trees: Sequence[lgb.Booster]) -> GuidelineModel:
+        """The inverse of :meth:`to_json`, with the boosters read from their own files."""
+        import numpy as np
+
+        config = GuidelineConfig(**stored["config"])
+        return cls(
+            config=config,
+            labels=tuple(stored["labels"]),
+            shares=Shares(stored["shares"], config.smoothing),
+            choice=Choice(np.array(stored["choice"], dtype=np.float64)),
+            trees=list(trees),
+            temperature=float(stored["temperature"]),
+        )
+
+    @property
+    def _fitted(self) -> Choice:
+        if self.choice is None:
+            raise TrainingDataError("the guideline model is not fitted: call fit first")
+        return self.choice
+
+    def _fit_ranker(self, items: pd.DataFrame, truth: npt.NDArray[Any]) -> None:
+        import lightgbm as lgb
+
+        self.labels = tuple(sorted({*cand.catalogue_labels(), *truth}))
+        self.shares = Shares.learned(items, list(truth), self.config.smoothing)
+        own = relative_truth(items, list(truth))
+        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, own)
+        hits = pairs.names == truth[:, None]
+        weight = _sibling_weights(items)
+        self.choice = fit_choice(pairs.features, hits, weight, self.config.choice_l2)
+        start = self.choice.scores(pairs.features)
+        # An item whose label was pruned away teaches nothing about the order.
+        usable = hits.any(axis=1)
+        features = pairs.features[usable].reshape(-1, len(PAIR_FEATURES))
+        data = lgb.Dataset(
+            features,
+            label=hits[usable].ravel().astype(int),
+            group=[self.config.pruned] * int(usable.sum()),
+            weight=weight[usable].repeat(self.config.pruned),
+            init_score=start[usable].ravel(),
+            feature_name=list(PAIR_FEATURES),
+            free_raw_data=False,
+        )
+        self.trees = [
+            lgb.train(self._settings(member), data, num_boost_round=self.config.rounds)
+            for member in range(self.config.members)
+        ]
+
+    def _settings(self, member: int) -> dict[str, Any]:
+        config = self.config
+        return {
+            "objective": config.objective,
+            "lambdarank_truncation_level": 5,
+            "learning_rate": config.learning_rate,
+            "num_leaves": config.leaves,
+            "min_data_in_leaf": config.min_pairs_leaf,
+            "lambda_l2": config.l2,
+            "feature_fraction": config.feature_share,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": config.threads,
+            "seed": config.seed + member,
+            "verbosity": -1,
+        }
+
+    def _scores(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
+        import numpy as np
+
+        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned)
+        features = pairs.features.reshape(-1, len(PAIR_FEATURES))
+        scores = [t.predict(features, num_threads=self.config.threads) for t in self.trees]
+        start = self._fitted.scores(pairs.features)
+        return pairs.names, start + np.mean(scores, axis=0).reshape(pairs.names.shape)
+
+    def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
+        import numpy as np
+
+        names, scores = self._scores(items)
+        order = np.argsort(-scores, axis=1, kind="stable")
+        p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature)
+        return np.take_along_axis(names, order, axis=1), p
+
+    def _left_out_scores(
+        self, items: pd.DataFrame, truth: npt.NDArray[Any]
+    ) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Scores of all items by rankers fitted without their letters, and which was right."""
+        import numpy as np
+
+        folds = _letter_folds(items, self.config)
+        scores = np.zeros((len(items), self.config.pruned))
+        hits = np.zeros(scores.shape, dtype=bool)
+        for fold in range(self.config.inner_folds):
+            inside, outside = folds != fold, folds == fold
+            self._fit_ranker(items[inside].reset_index(drop=True), truth[inside])
+            names, scores[outside] = self._scores(items[outside].reset_index(drop=True))
+            hits[outside] = names == truth[outside][:, None]
+        return scores, hits
+
+
+def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.intp]:
+    import numpy as np
+
+    names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
+    folds = np.arange(len(names)) % config.inner_folds
+    np.random.default_rng(config.seed).shuffle(folds)
+    return np.asarray(folds[codes])
+
+
+def _sibling_weights(items: pd.DataFrame) -> Array:
+    """Twenty siblings that are decided alike weigh as the root of their number."""
+    import numpy as np
+
+    counts = items["letter_id"].map(items["letter_id"].value_counts()).to_numpy(dtype=np.float64)
+    return np.asarray(1.0 / np.sqrt(counts))
+
+
+def _temperature(scores: Array, hits: npt.NDArray[np.bool_]) -> float:
+    """The temperature under which what was cited was most likely."""
+    import numpy as np
+
+    known = hits.any(axis=1)
+    if not known.any():
+        return 1.0
+    losses = [-np.log(softmax(scores[known] / t)[hits[known]]).mean() for t in TEMPERATURES]
+    return TEMPERATURES[int(np.argmin(losses))]
+
+
+def _summed(names: npt.NDArray[Any], p: Array, top: int) -> list[Any]:
+    totals: dict[str, float] = {}
+    for name, share in zip(names, p, strict=True):
+        chapter = cand.chapter_of(name)
+        totals[chapter] = totals.get(chapter, 0.0) + float(share)
+    best = sorted(totals.items(), key=lambda pair: -pair[1])[:top]
+    best += [("", 0.0)] * (top - len(best))
+    return [cell for pair in best for cell in pair]

@@ -1,0 +1,469 @@
+"""p(overturned): LightGBM and a small logistic member, both started from what is known.
+
+The starting odds of an item are the published overturn rate of its category and year
+(:mod:`models.prior`) plus the effects expected from guidelines and law (:mod:`models.effects`).
+A bag of members, each fitted to letters drawn with replacement, moves them: few shallow trees
+under monotone constraints, and a logistic regression whose coefficients are shrunken toward the
+expected effects, with fixed signs.  Letters left out of a member's draw calibrate the average.
+The interval widens where members disagree, where the calibration is unsure, and where few
+decided letters ask for the same kind of treatment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from models.calibration import Calibration, MapLogistic, calibrate, sigmoid
+from models.effects import (
+    Effect,
+    by_value,
+    check_frame,
+    columns_read,
+    effect_matrix,
+    effects_from_rows,
+    effects_to_json,
+    expected_effects,
+)
+from models.prior import RatePrior, published_prior
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Array = npt.NDArray[np.float64]
+
+CLASS_COLUMNS = ("category", "subcategory")
+KEY_COLUMNS = ("letter_id", "item_index")
+# The first of these that is known dates the request; never the decision.
+DATE_COLUMNS = ("ur_denial_date", "application_received", "injury_date")
+OVERTURNED, UPHELD = "Overturned", "Upheld"
+
+
+class TrainingDataError(ValueError):
+    """Decided items from which nothing can be learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeConfig:
+    """Settings of the outcome model; the defaults were fixed by grouped cross-validation.
+
+    ``tree_share`` weighs trees against the logistic member in log odds.  ``sibling_correlation``
+    down-weights the items of one letter to ``1 / (1 + r (n - 1))``.  ``missed_cost`` is what a
+    missed *overturned* costs in units of one false alarm; an item is predicted *Overturned* from
+    ``1 / (1 + missed_cost)`` on, by default 0.2.
+    """
+
+    seed: int = 20161013
+    members: int = 12
+    trees: int = 40
+    leaves: int = 4
+    learning_rate: float = 0.05
+    min_items_leaf: int = 12
+    l2: float = 10.0
+    feature_share: float = 0.5
+    tree_share: float = 0.5
+    effect_sd: float = 0.5
+    intercept_sd: float = 1.0
+    sibling_correlation: float = 0.3
+    missed_cost: float = 4.0
+    level: float = 0.9
+    class_sd: float = 0.6
+    threads: int = 1
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which calling an item *Overturned* costs less."""
+        return 1.0 / (1.0 + self.missed_cost)
+
+
+@dataclass
+class OutcomeModel:
+    """Fit on decided items, predict on any; the frame is that of ``features.table.frame``."""
+
+    config: OutcomeConfig = field(default_factory=OutcomeConfig)
+    effects: tuple[Effect, ...] = field(default_factory=expected_effects)
+    prior: RatePrior = field(default_factory=published_prior)
+    trees: list[lgb.Booster] = field(default_factory=list)
+    coefficients: Array | None = None
+    shifts: Array | None = None
+    calibration: Calibration | None = None
+    letters_by_class: dict[str, int] = field(default_factory=dict)
+    sibling_share: float = 0.0
+    centre: Array | None = None
+    out_of_bag: Array | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that must be there; others are ignored."""
+        return tuple(sorted({*columns_read(self.effects), *CLASS_COLUMNS, *KEY_COLUMNS}))
+
+    @property
+    def tree_names(self) -> list[str]:
+        """Names of the trees' inputs."""
+        return [effect.effect for effect in self.effects]
+
+    def fit(self, frame: pd.DataFrame, overturned: Sequence[bool]) -> OutcomeModel:
+        """Fit to decided items; ``overturned`` runs parallel to the rows.
+
+        Raises MissingColumnsError, DecisionColumnError, and TrainingDataError where all items
+        were decided alike or fewer than three letters are there.
+        """
+        import numpy as np
+
+        check_frame(frame, self.columns, "outcome model")
+        order = row_order(frame)
+        frame = frame.iloc[order].reset_index(drop=True)
+        y = np.asarray(overturned, dtype=np.float64)[order]
+        letters = frame["letter_id"].astype(str).to_numpy()
+        _check_labels(y, letters)
+        x, offset = self._inputs(frame)
+        weight = self._weights(letters)
+        self._fit_bag(x, y, offset, weight, letters)
+        self.letters_by_class = _letters_by_class(frame)
+        inverse = np.argsort(order)
+        score = np.asarray(self.out_of_bag)
+        self.calibration = calibrate(score, y, weight)
+        p = sigmoid(self.calibration.log_odds(score))
+        self.sibling_share = _sibling_share(p, y, letters)
+        self.out_of_bag = p[inverse]
+        self.centre = np.append(np.nan_to_num(x).mean(axis=0), offset.mean())
+        return self
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Columns ``p_overturned``, ``p_overturned_low``, ``p_overturned_high``,
+        ``predicted_outcome``; index as in ``frame``; ``low <= p <= high`` within 0 and 1."""
+        import numpy as np
+        import pandas as pd
+
+        check_frame(frame, self.columns, "outcome model")
+        scores = self._member_scores(*self._inputs(frame))
+        mean = scores.mean(axis=1)
+        centre = self._calibrated.log_odds(mean)
+        reach = _normal_quantile(self.config.level) * np.sqrt(self._variance(frame, scores))
+        p = sigmoid(centre)
+        return pd.DataFrame(
+            {
+                "p_overturned": p,
+                "p_overturned_low": np.minimum(sigmoid(centre - reach), p),
+                "p_overturned_high": np.maximum(sigmoid(centre + reach), p),
+                "predicted_outcome": np.where(p >= self.config.threshold, OVERTURNED, UPHELD),
+            },
+            index=frame.index,
+        )
+
+    def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What each effect adds to the calibrated log odds, against the average decided item.
+
+        One column an effect and ``category`` for the published rate; LightGBM's own
+        contributions (exact, additive) for the trees.
+        """
+        import numpy as np
+        import pandas as pd
+
+        check_frame(frame, self.columns, "outcome model")
+        x, offset = self._inputs(frame)
+        known, centre = np.nan_to_num(x), np.asarray(self.centre)
+        betas = np.asarray(self.coefficients).mean(axis=0)[1:]
+        share = self.config.tree_share
+        slopes = (1 - share) * betas + share * self._expected
+        linear = (known - centre[:-1]) * slopes
+        trees = np.mean([self._tree_contributions(t, x) for t in self.trees], axis=0)
+        columns = np.column_stack([linear + share * trees, offset - centre[-1]])
+        names = [*self.tree_names, "category"]
+        return pd.DataFrame(columns * self._calibrated.slope, columns=names, index=frame.index)
+
+    def letter_rollup(self, letters: Sequence[str], p: Sequence[float]) -> pd.DataFrame:
+        """One row a letter: ``items``, ``expected_overturned``, ``p_any_overturned``.
+
+        Siblings stand or fall together in part: the chance of any lies between the largest
+        single chance (all together) and that of independent items, weighed as fitted.
+        """
+        import pandas as pd
+
+        table = pd.DataFrame({"letter_id": list(letters), "p": list(p)})
+        groups = table.groupby("letter_id", sort=False)["p"]
+        alone = 1.0 - groups.apply(lambda ps: float((1.0 - ps).prod()))
+        together = groups.max()
+        share = self.sibling_share
+        return pd.DataFrame(
+            {
+                "items": groups.size(),
+                "expected_overturned": groups.sum(),
+                "p_any_overturned": share * together + (1.0 - share) * alone,
+            }
+        ).reset_index()
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the trees, as plain data."""
+        import numpy as np
+
+        return {
+            "config": asdict(self.config),
+            "effects": effects_to_json(self.effects),
+            "prior": self.prior.to_json(),
+            "coefficients": np.asarray(self.coefficients).tolist(),
+            "shifts": np.asarray(self.shifts).tolist(),
+            "calibration": self._calibrated.to_json(),
+            "letters_by_class": self.letters_by_class,
+            "sibling_share": self.sibling_share,
+            "centre": np.asarray(self.centre).tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], trees: Sequence[lgb.Booster]) -> OutcomeModel:
+        """The inverse of :meth:`to_json`, with the boosters read from their own files."""
+        import numpy as np
+
+        return cls(
+            config=OutcomeConfig(**stored["config"]),
+            effects=effects_from_rows(stored["effects"]),
+            prior=RatePrior.from_json(stored["prior"]),
+            trees=list(trees),
+            coefficients=np.array(stored["coefficients"], dtype=np.float64),
+            shifts=np.array(stored["shifts"], dtype=np.float64),
+            calibration=Calibration.from_json(stored["calibration"]),
+            letters_by_class={str(k): int(v) for k, v in stored["letters_by_class"].items()},
+            sibling_share=float(stored["sibling_share"]),
+            centre=np.array(stored["centre"], dtype=np.float64),
+        )
+
+    @property
+    def _calibrated(self) -> Calibration:
+        if self.calibration is None:
+            raise TrainingDataError("the outcome model is not fitted: call fit first")
+        return self.calibration
+
+    @property
+    def _expected(self) -> Array:
+        import numpy as np
+
+        return np.array([effect.prior_log_odds for effect in self.effects])
+
+    @property
+    def _linear(self) -> npt.NDArray[np.bool_]:
+        """Which effects the logistic member reads: raw numbers are for the trees alone."""
+        import numpy as np
+
+        return np.array([effect.transform != "raw" for effect in self.effects])
+
+    def _inputs(self, frame: pd.DataFrame) -> tuple[Array, Array]:
+        import numpy as np
+
+        rows = zip(frame["category"], frame["subcategory"], strict=True)
+        classes = [(_text(category), _text(subcategory)) for category, subcategory in rows]
+        offset = self.prior.log_odds(
+            [c for c, _ in classes], [s for _, s in classes], request_years(frame)
+        )
+        return effect_matrix(frame, self.effects), np.array(offset, dtype=np.float64)
+
+    def _weights(self, letters: npt.NDArray[Any]) -> Array:
+        import numpy as np
+
+        _, codes, counts = np.unique(letters, return_inverse=True, return_counts=True)
+        siblings = counts[codes] - 1
+        return np.asarray(1.0 / (1.0 + self.config.sibling_correlation * siblings))
+
+    def _fit_bag(
+        self, x: Array, y: Array, offset: Array, weight: Array, letters: npt.NDArray[Any]
+    ) -> None:
+        """Fit all members; ``out_of_bag`` becomes the mean score of members that left a row out."""
+        import numpy as np
+
+        names, codes = np.unique(letters, return_inverse=True)
+        totals, counts = np.zeros(len(y)), np.zeros(len(y))
+        self.trees, coefficients, shifts = [], [], []
+        for draws in _letter_draws(len(names), codes, y, self.config):
+            drawn = weight * draws[codes]
+            coefficients.append(self._fit_logistic(x, y, offset, drawn))
+            tree, shift = self._fit_trees(x, y, offset, drawn)
+            self.trees.append(tree)
+            shifts.append(shift)
+            left_out = draws[codes] == 0
+            scores = self._one_score(x, offset, coefficients[-1], shift, tree)
+            totals[left_out] += scores[left_out]
+            counts[left_out] += 1
+        self.coefficients, self.shifts = np.array(coefficients), np.array(shifts)
+        missed = counts == 0
+        if missed.any():
+            totals[missed] = self._member_scores(x[missed], offset[missed]).mean(axis=1)
+            counts[missed] = 1
+        self.out_of_bag = totals / counts
+
+    def _fit_logistic(self, x: Array, y: Array, offset: Array, weight: Array) -> Array:
+        import numpy as np
+
+        linear, config = self._linear, self.config
+        sd = np.where(linear, config.effect_sd, 1e-6)
+        shape = MapLogistic(
+            mean=np.append(0.0, np.where(linear, self._expected, 0.0)),
+            sd=np.append(config.intercept_sd, sd),
+            signs=np.append(0, [effect.sign for effect in self.effects]),
+        )
+        design = np.column_stack([np.ones(len(y)), np.where(linear, np.nan_to_num(x), 0.0)])
+        return shape.fit(design, y, offset, weight)
+
+    def _fit_trees(
+        self, x: Array, y: Array, offset: Array, weight: Array
+    ) -> tuple[lgb.Booster, float]:
+        """The trees and the shift that puts the starting odds at the level of the letters."""
+        import lightgbm as lgb
+        import numpy as np
+
+        drawn = weight > 0
+        start = offset + np.nan_to_num(x) @ self._expected
+        shift = MapLogistic(np.zeros(1), np.ones(1), np.zeros(1, dtype=np.int64)).fit(
+            np.ones((len(y), 1)), y, start, weight
+        )
+        data = lgb.Dataset(
+            x[drawn],
+            label=y[drawn],
+            weight=weight[drawn],
+            init_score=start[drawn] + shift[0],
+            feature_name=self.tree_names,
+            free_raw_data=True,
+        )
+        booster = lgb.train(self._tree_settings(), data, num_boost_round=self.config.trees)
+        return booster, float(shift[0])
+
+    def _tree_settings(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "objective": "binary",
+            "learning_rate": config.learning_rate,
+            "num_leaves": config.leaves,
+            "min_data_in_leaf": config.min_items_leaf,
+            "min_sum_hessian_in_leaf": 0.5,
+            "min_data_in_bin": 3,
+            "lambda_l2": config.l2,
+            "feature_fraction": config.feature_share,
+            "feature_fraction_seed": config.seed,
+            "monotone_constraints": [effect.sign for effect in self.effects],
+            "monotone_constraints_method": "advanced",
+            "boost_from_average": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": config.threads,
+            "seed": config.seed,
+            "verbosity": -1,
+        }
+
+    def _one_score(
+        self, x: Array, offset: Array, beta: Array, shift: float, tree: lgb.Booster
+    ) -> Array:
+        import numpy as np
+
+        known = np.nan_to_num(x)
+        logistic = offset + beta[0] + known @ beta[1:]
+        raw = np.asarray(tree.predict(x, raw_score=True, num_threads=self.config.threads))
+        boosted = offset + shift + known @ self._expected + raw
+        share = self.config.tree_share
+        return np.asarray(share * boosted + (1 - share) * logistic, dtype=np.float64)
+
+    def _member_scores(self, x: Array, offset: Array) -> Array:
+        import numpy as np
+
+        if not len(x):
+            return np.empty((0, len(self.trees)))
+        betas, shifts = np.asarray(self.coefficients), np.asarray(self.shifts)
+        members = zip(betas, shifts, self.trees, strict=True)
+        return np.column_stack([self._one_score(x, offset, *member) for member in members])
+
+    def _tree_contributions(self, tree: lgb.Booster, x: Array) -> Array:
+        import numpy as np
+
+        parts = tree.predict(x, pred_contrib=True, num_threads=self.config.threads)
+        return np.asarray(parts, dtype=np.float64)[:, :-1]
+
+    def _variance(self, frame: pd.DataFrame, scores: Array) -> Array:
+        """Of the calibrated log odds: members, calibration line, and unfamiliar classes."""
+        import numpy as np
+
+        calibration = self._calibrated
+        spread = calibration.slope**2 * scores.var(axis=1)
+        seen = by_value(frame["subcategory"], lambda v: self.letters_by_class.get(str(v), 0))
+        unfamiliar = self.config.class_sd**2 / (1.0 + seen)
+        return np.asarray(spread + calibration.variance(scores.mean(axis=1)) + unfamiliar)
+
+
+def request_years(frame: pd.DataFrame) -> list[float | None]:
+    """The year of each request from the first known date, as a fraction; null if none is known."""
+    import numpy as np
+    import pandas as pd
+
+    years = pd.Series(np.nan, index=frame.index, dtype="float64")
+    for column in DATE_COLUMNS:
+        if column in frame.columns:
+            dates = pd.to_datetime(frame[column], errors="coerce")
+            years = years.fillna(dates.dt.year.astype("float64"))
+    return [None if np.isnan(year) else float(year) for year in years]
+
+
+def _letter_draws(
+    letters: int, codes: npt.NDArray[np.intp], y: Array, config: OutcomeConfig
+) -> list[Array]:
+    """How often each member draws each letter; a draw of one outcome only is drawn again."""
+    import numpy as np
+
+    random = np.random.default_rng(config.seed)
+    draws = []
+    while len(draws) < config.members:
+        counts = np.bincount(random.integers(letters, size=letters), minlength=letters)
+        drawn = counts[codes] > 0
+        if 0 < y[drawn].sum() < drawn.sum():
+            draws.append(counts.astype(np.float64))
+    return draws
+
+
+def row_order(frame: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """Rows by letter and item, so that the order of a table never changes a model."""
+    import numpy as np
+
+    keys = frame.reset_index(drop=True)[["letter_id", "item_index"]]
+    keys = keys.assign(letter_id=keys["letter_id"].astype(str))
+    return np.asarray(keys.sort_values(["letter_id", "item_index"], kind="stable").index)
+
+
+def _check_labels(y: Array, letters: npt.NDArray[Any]) -> None:
+    if len(set(letters)) < 3:
+        raise TrainingDataError(f"{len(set(letters))} letter(s): at least 3 are needed to train")
+    positives = int(y.sum())
+    if positives in {0, len(y)}:
+        alike = OVERTURNED if positives else UPHELD
+        raise TrainingDataError(
+            f"all {len(y)} items are {alike}: both outcomes are needed to train"
+        )
+
+
+def _letters_by_class(frame: pd.DataFrame) -> dict[str, int]:
+    counts = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
+    return {str(name): int(count) for name, count in counts.items()}
+
+
+def _sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
+    """The share (0-1, steps of 0.05) under which 'any overturned' was most likely."""
+    import numpy as np
+
+    names, codes = np.unique(letters, return_inverse=True)
+    alone = 1.0 - np.exp(np.bincount(codes, np.log1p(-np.clip(p, 1e-9, 1 - 1e-9))))
+    together, any_overturned = np.zeros(len(names)), np.zeros(len(names))
+    np.maximum.at(together, codes, p)
+    np.maximum.at(any_overturned, codes, y)
+    shares = np.linspace(0.0, 1.0, 21)
+    chances = np.clip(shares[:, None] * together + (1 - shares)[:, None] * alone, 1e-9, 1 - 1e-9)
+    likelihood = np.where(any_overturned > 0, np.log(chances), np.log1p(-chances)).sum(axis=1)
+    return float(shares[int(np.argmax(likelihood))])
+
+
+def _normal_quantile(level: float) -> float:
+    """Half-width in standard deviations of a central interval: 0.9 -> 1.645."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
