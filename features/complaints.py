@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from data.letter import Case
-from features.context import Mention, Summary
+from features.context import Mention, Summary, once
 from features.signal import Column, Findings
 
 _SCALE = "numeric rating scale 0-10; MTUS Chronic Pain 2009 (pain assessment)"
@@ -68,6 +68,7 @@ class PainScore:
     mention: Mention
 
 
+@once
 def pain_scores(summary: Summary) -> list[PainScore]:
     """Every printed pain score in order, both ends of a range."""
     found = []
@@ -80,7 +81,7 @@ def pain_scores(summary: Summary) -> list[PainScore]:
     return found
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _: Case) -> Findings:
     """Pain scores and complaints of the case."""
     found, scores = Findings(), pain_scores(summary)
     if scores:

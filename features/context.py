@@ -9,9 +9,10 @@ pass as everything else and resolved only for the mentions somebody asks about.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
-from typing import Literal
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Literal, TypeVar, cast
 
 from features.lexicon import Hit, Rule, lexicon
 
@@ -25,9 +26,11 @@ Qualifier = Literal[
     "historical",
 ]
 
+# A stop ends a sentence before white space, and before a letter where a space was lost
+# ("10-18-2016.The", "elbow).The").  Titles and "e.g." end none.
 _STOP = re.compile(
-    r"""(?<!\bdr)(?<!\bmr)(?<!\bms)(?<!\bmrs)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)
-        [.!?]+["')\]]*(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
+    r"""[.!?](?<!\bdr.)(?<!\bmr.)(?<!\bms.)(?<!\bmrs.)(?<!\bvs.)(?<!\be\.g.)(?<!\bi\.e.)(?<!approx.)
+        [.!?]*["')\]]*(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
     re.VERBOSE,
 )
 # A reach of 0 in the lexicon: as far as the sentence goes.
@@ -49,10 +52,10 @@ class Cue:
     __slots__ = ("direction", "end", "kind", "reach", "start")
 
     def __init__(self, hit: Hit) -> None:
-        extra = hit.rule.extra
-        self.kind, self.direction = hit.rule.value, extra["direction"]
-        self.reach = int(extra["reach"]) or _WHOLE_SENTENCE
-        self.start, self.end = hit.match.span()
+        rule, match = hit
+        self.kind, self.direction = rule.value, rule.direction
+        self.reach = rule.reach or _WHOLE_SENTENCE
+        self.start, self.end = match.span()
 
 
 class Mention:
@@ -109,7 +112,7 @@ class Mention:
 class Summary:
     """A case summary after its one pass: ``text`` as printed, ``lower`` of the same length."""
 
-    __slots__ = ("_cues", "_hits", "_mentions", "bounds", "lower", "text")
+    __slots__ = ("_cue_starts", "_cues", "_hits", "_mentions", "bounds", "known", "lower", "text")
 
     def __init__(self, text: str) -> None:
         self.text, self.lower = text, _lower(text)
@@ -119,14 +122,16 @@ class Summary:
         ]
         self._hits = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
-        self._cues: dict[int, list[Cue]] | None = None
+        self._cues: dict[int, list[Cue]] = {}
+        self._cue_starts = [match.start() for _, match in self._context_hits()]
+        self.known: dict[object, object] = {}
 
     def mentions(self, family: str, overlapping: bool = False) -> Sequence[Mention]:
         """The mentions of a family in order; one inside a longer one is left out by default."""
         known = self._mentions.get((family, overlapping))
         if known is None:
             hits = self._hits[lexicon().families[family]]
-            known = [Mention(self, hit.rule, hit.match) for hit in hits]
+            known = [Mention(self, rule, match) for rule, match in hits]
             known = known if overlapping else _outermost(known)
             self._mentions[family, overlapping] = known
         return known
@@ -148,9 +153,7 @@ class Summary:
 
     def before(self, mention: Mention, reach: int = 80) -> str:
         """The lower-case text of the same sentence before a mention, ``reach`` characters."""
-        return self.lower[
-            max(self.bounds[mention.sentence], mention.start - reach) : mention.start
-        ]
+        return self.lower[max(self.bounds[mention.sentence], mention.start - reach) : mention.start]
 
     def after(self, mention: Mention, reach: int = 80) -> str:
         """The lower-case text of the same sentence after a mention, ``reach`` characters."""
@@ -159,12 +162,16 @@ class Summary:
 
     def cues(self, sentence: int) -> Sequence[Cue]:
         """The context cues that start in a sentence, in order."""
-        if self._cues is None:
-            self._cues = {}
-            for hit in self._hits[lexicon().families["context"]]:
-                cue = Cue(hit)
-                self._cues.setdefault(self.sentence_at(cue.start), []).append(cue)
-        return self._cues.get(sentence, ())
+        cues = self._cues.get(sentence)
+        if cues is None:
+            start, end = self.sentence_span(sentence)
+            first, last = (bisect_left(self._cue_starts, place) for place in (start, end))
+            cues = [Cue(hit) for hit in self._context_hits()[first:last]]
+            self._cues[sentence] = cues
+        return cues
+
+    def _context_hits(self) -> list[Hit]:
+        return self._hits[lexicon().families["context"]]
 
     def qualify(self, start: int, end: int) -> Qualifier:
         """The qualifier of a span: the strongest kind of cue whose scope reaches it."""
@@ -176,6 +183,22 @@ class Summary:
 def read_summary(text: str) -> Summary:
     """Read a case summary (any text) once; everything else is looked up in the result."""
     return Summary(text)
+
+
+Reading = TypeVar("Reading")
+
+
+def once(read: Callable[[Summary], Reading]) -> Callable[[Summary], Reading]:
+    """Read a thing once a summary: later calls give the first result."""
+
+    @wraps(read)
+    def remembered(summary: Summary) -> Reading:
+        known = summary.known
+        if read not in known:
+            known[read] = read(summary)
+        return cast("Reading", known[read])
+
+    return remembered
 
 
 def _reaches(cue: Cue, start: int, end: int, cues: Sequence[Cue]) -> bool:

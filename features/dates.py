@@ -1,4 +1,4 @@
-"""Dates as printed in a summary: ``10-18-2016``, ``5/22/02``, ``March 15, 2012``, ``10-30- 2016``."""
+"""Dates as printed: ``10-18-2016``, ``5/22/02``, ``March 15, 2012``, ``10-30- 2016``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from features.context import Mention, Summary
+from features.context import Mention, Summary, once
 
 _MONTHS = (
     "jan",
@@ -35,8 +35,9 @@ class DateMention:
     mention: Mention
 
 
+@once
 def dates(summary: Summary) -> list[DateMention]:
-    """The valid dates of a summary in order; impossible ones (month 13, year 20216) are left out."""
+    """The dates of a summary in order, without the impossible (month 13, year 20216)."""
     found = []
     for mention in summary.mentions("date"):
         day = _day(mention)

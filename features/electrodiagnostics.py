@@ -40,7 +40,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _: Case) -> Findings:
     """Studies done, their result and date, and the corroboration of radiculopathy."""
     found = Findings()
     done = [m for m in summary.mentions("electrodiagnostics") if m.documented]

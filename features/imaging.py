@@ -13,7 +13,7 @@ from datetime import date
 from typing import Literal
 
 from data.letter import Case, Item
-from features.context import Mention, Summary
+from features.context import Mention, Summary, once
 from features.dates import nearest_date
 from features.regions import regions_of, same_region
 from features.signal import Column, Findings, Value
@@ -81,6 +81,7 @@ class Study:
     mention: Mention
 
 
+@once
 def studies(summary: Summary) -> list[Study]:
     """The performed studies in order of mention; the same modality and region once.
 
@@ -111,7 +112,7 @@ def build(summary: Summary, case: Case) -> Findings:
     return found
 
 
-def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
+def build_item(summary: Summary, _: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Whether the performed studies concern the body region of the request."""
     own = Findings()
     if not found.get("imaging_present") or not item.body_parts:

@@ -37,7 +37,7 @@ _NOT_NOW = re.compile(
 _AGES = range(14, 100)
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _: Case) -> Findings:
     """Age and sex from the first phrase that gives each, an introduction before a title."""
     found = Findings()
     age = next(filter(None, (_age(summary, m) for m in summary.mentions("person"))), None)

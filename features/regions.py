@@ -34,7 +34,9 @@ _LEAD_OF = re.compile(
     r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
 )
 _LEAD_BARE = re.compile(r"\s*(?:(?:scan|study|the|both|bilateral|left|right|\()\s*)*")
-_ADJACENT = re.compile(r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*")
+_ADJACENT = re.compile(
+    r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*"
+)
 
 
 def regions_of(summary: Summary, mention: Mention) -> list[str]:

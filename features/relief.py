@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from data.letter import Case
-from features.context import Mention, Summary
+from features.context import Mention, Summary, once
 from features.signal import Column, Findings
 
 _ESI = "MTUS Chronic Pain 2009 p. 46 (repeat blocks: 50% relief for six to eight weeks)"
@@ -44,34 +44,39 @@ COLUMNS: tuple[Column, ...] = (
     _column("returned_to_work", "bool", "Return to work documented", source=_FUNCTION),
 )
 
-_GAIN = r"(?:relie[fv]|reli[ev]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|lessen|less pain|pain[- ]free|response|recover|pain control|diminish|gone|respond|ameliorat)"
+_GAIN = (
+    r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
+    r"lessen|less pain|pain[- ]free|response|respond|recover|pain control|diminish|gone|ameliorat)"
+)
 _AHEAD = re.compile(rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}")
 _BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
+_DRUGS = (
+    r"baclofen|menthol|camphor|capsaicin|lidocaine|gabapentin|cyclobenzaprine|ketoprofen|"
+    r"flurbiprofen|tramadol|diclofenac|voltaren|amitriptyline|dexamethasone|salicylate"
+)
 _NOT_RELIEF_AHEAD = re.compile(
-    r"^\s?(?:on room air|of (?:the )?(?:time|day|normal|expected|predicted|range|his body|her body|tbsa)|"
-    r"(?:whole|wpi|impairment|permanent|disab|apportion|stenosis|stenotic|stenoses|cream|gel|lotion|"
-    r"patch|ointment|solution|oxygen|saturation|ejection|loss|clear|tear|thickness|compression|body|"
-    r"baclofen|menthol|camphor|capsaicin|lidocaine|gabapentin|cyclobenzaprine|ketoprofen|flurbiprofen|"
-    r"tramadol|in (?:cream|base|gel)|topical|/|narrowing|canal|foramin|of workers|of patients|of cases|"
-    r"chance|range of motion|rom\b|motion|flexion|extension|rotation|strength|hearing|height))"
+    r"^\s?(?:on room air|of (?:the )?(?:time|day|normal|expected|predicted|range|body|tbsa)|"
+    r"of (?:workers|patients|cases)|chance|clear|"
+    r"(?:whole|wpi|impairment|permanent|disab|apportion|stenosis|stenotic|cream|gel|lotion|patch|"
+    r"ointment|solution|in (?:cream|base|gel)|topical|oxygen|saturation|ejection|loss|tear|"
+    r"thickness|compression|body|/|narrowing|canal|foramin|range of motion|rom\b|motion|flexion|"
+    rf"extension|rotation|strength|hearing|height|{_DRUGS}))"
 )
 _NOT_RELIEF_BEHIND = re.compile(
-    r"(?:stenosis|saturation|fraction|range of motion|rom|motion|flexion|extension|rotation|bending|abduction|strength|"
-    r"grip|sensation|loss|impairment|disability|disabled|wpi|hearing|flurbiprofen|ketoprofen|lidocaine|"
-    r"menthol|camphor|capsaicin|gabapentin|cyclobenzaprine|baclofen|diclofenac|tramadol|voltaren|"
-    r"height|lordosis|bmi|weight|hgb|a1c|reduced to|decreased to)"
+    r"(?:stenosis|saturation|fraction|range of motion|rom|motion|flexion|extension|rotation|"
+    r"bending|abduction|strength|grip|sensation|loss|impairment|disability|disabled|wpi|hearing|"
+    rf"height|lordosis|bmi|weight|hgb|a1c|reduced to|decreased to|{_DRUGS})"
     r"(?:[\s,:(]+(?:\w+[\s,]+){0,3})$"
 )
 _CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)\b[^.;]{0,20}$")
-_NUMBER_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "twelve": 12, "a": 1, "an": 1,
-}  # fmt: skip
+_NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
+_NUMBER_WORDS = {"a": 1, "an": 1} | {word: n for n, word in enumerate(_NUMBERS.split(), 1)}
+_WORDS = _NUMBERS.replace(" ", "|")
 _DURATION = re.compile(
-    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s(?:(?:at least|approximately|about|over|nearly|more than|"
-    r"up to|only|almost|the (?:first|past|next)) )*"
-    r"(?P<n>\d{1,3}(?:\.\d)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|an?)"
-    r"(?:\s?(?:-|to)\s?(?P<m>\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve))?"
+    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s"
+    r"(?:(?:at least|approximately|about|over|nearly|more than|up to|only|almost|"
+    r"the (?:first|past|next)) )*"
+    rf"(?P<n>\d{{1,3}}(?:\.\d)?|{_WORDS}|an?)(?:\s?(?:-|to)\s?(?P<m>\d{{1,2}}|{_WORDS}))?"
     r"[\s-](?P<unit>hour|day|week|month|year)s?\b"
 )
 _WEEKS = {"hour": 1 / 168, "day": 1 / 7, "week": 1.0, "month": 52 / 12, "year": 52.0}
@@ -90,9 +95,10 @@ class Relief:
     mention: Mention
 
 
+@once
 def reliefs(summary: Summary) -> list[Relief]:
     """Every documented percentage of relief or improvement, in order."""
-    found = []
+    found: list[Relief] = []
     for mention in summary.mentions("relief"):
         if mention.value != "percent" or not _is_relief(summary, mention):
             continue
@@ -103,7 +109,7 @@ def reliefs(summary: Summary) -> list[Relief]:
     return found
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _: Case) -> Findings:
     """Percentages, and relief, failure and function in words."""
     found, documented = Findings(), reliefs(summary)
     if documented:

@@ -22,7 +22,7 @@ from features.context import Mention, Summary, read_summary
 from features.signal import Column, Findings, Value
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 __all__ = [
     "COLUMNS",
@@ -151,11 +151,11 @@ def _evidence(signal: str, mention: Mention, index: int | None, item: Item | Non
     )
 
 
-def frame(rows: Iterable[Mapping[str, Value]]) -> pandas.DataFrame:
+def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:
     """Rows as a data frame with the catalogue's columns and nullable types (dates as text)."""
-    import pandas
+    import pandas as pd
 
-    table = pandas.DataFrame(list(rows), columns=[column.name for column in COLUMNS])
+    table = pd.DataFrame(list(rows), columns=[column.name for column in COLUMNS])
     return table.astype({column.name: _NULLABLE[column.dtype] for column in COLUMNS})
 
 

@@ -35,12 +35,12 @@ _DIFFICULTY = re.compile(
     r"(?:difficulty|trouble|problems?|pain) (?:with|performing|doing|during) (?:\w+ )?$"
 )
 _WHILE = re.compile(
-    r"(?:while|injury is from|injury was from|detailed as|when (?:he|she|they) (?:was|were)) (?:\w+ )?$"
+    r"(?:while|injury (?:is|was) from|detailed as|when (?:he|she|they) (?:was|were)) (?:\w+ )?$"
 )
 _UNKNOWN = re.compile(r"(?:whether|not (?:clearly|explicitly) stated|unclear|until)[^.;]*$")
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _: Case) -> Findings:
     """The stated status with the latest date; a bare mention of restrictions only alone."""
     found = Findings()
     stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
