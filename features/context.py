@@ -215,9 +215,10 @@ def _reaches(cue: Cue, start: int, end: int, cues: Sequence[Cue]) -> bool:
 
 
 def _ended(cues: Sequence[Cue], kind: str, start: int, end: int) -> bool:
-    """Whether a terminating cue of its kind ends a scope that runs forward.
+    """Whether a terminating cue ends a scope of some kind that runs forward.
 
-    (A scope that runs backward ends at any terminator.)  A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.
+    A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.  (A
+    scope that runs backward ends at any terminator.)
     """
     return any(
         cue.kind == "end"

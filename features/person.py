@@ -31,7 +31,7 @@ COLUMNS: tuple[Column, ...] = (
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
 _NOT_NOW = re.compile(
-    r"(?:since|until|when|at|was|were|by the age of|son|daughter|child)\W*(?:\w+\W+)?$"
+    r"\b(?:since|until|when|at|was|were|by the age of|son|daughter|child)\W*(?:\w+\W+)?$"
 )
 # An adult worker; younger and older numbers are of children, events or misprints.
 _AGES = range(14, 100)

@@ -20,7 +20,8 @@ _COVERS = {
     "head": {"face"},
 }
 _JOINS = re.compile(
-    r"(?:[\s,/()&-]|\b(?:and|or|to|the|of|for|left|right|bilateral|both|his|her|spine|as well as)\b)*"
+    r"(?:[\s,/()&-]|"
+    r"\b(?:and|or|to|the|of|for|left|right|bilateral|both|his|her|spine|as well as)\b)*"
 )
 # What may stand between "MRI" and "of the left shoulder": kind of study, date, contrast.
 _KIND = (

@@ -152,7 +152,7 @@ def _put_words(found: Findings, summary: Summary, percents: list[Mention]) -> No
 
 
 def _own_negation(mention: Mention) -> bool:
-    """ "No improvement" is failed treatment: the negation is the rule's own word."""
+    """Whether the negation is the rule's own word, as in "no improvement"."""
     return mention.rule.id in ("no_relief", "not_help") and mention.qualifier == "negated"
 
 
