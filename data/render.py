@@ -65,6 +65,20 @@ _ISSUES_LEAD = (
 
 
 @dataclass(frozen=True, slots=True)
+class Printing:
+    """Small ways in which letters differ: between states, and before the outcome.
+
+    ``before_outcome`` is one space, two, or a line feed (the outcome alone on the next line).
+    """
+
+    between_states: str = ", "
+    before_outcome: str = " "
+
+
+USUAL = Printing()
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A piece of the page: a header table, a centred heading, lines, or a paragraph.
 
@@ -75,14 +89,15 @@ class Block:
     kind: Literal["header", "heading", "lines", "paragraph"]
     bold: str = ""
     text: str = ""
+    gap: str = " "
 
     @property
     def words(self) -> str:
         """The paragraph without its weights."""
-        return f"{self.bold} {self.text}".strip() if self.bold else self.text
+        return f"{self.bold}{self.gap}{self.text}".strip() if self.bold else self.text
 
 
-def blocks(letter: Letter, *, header: bool = True) -> list[Block]:
+def blocks(letter: Letter, *, header: bool = True, printing: Printing = USUAL) -> list[Block]:
     """The letter as a list of blocks, top to bottom.
 
     Without ``header`` the table of dates is left out, as in the letters before 2016.
@@ -91,7 +106,7 @@ def blocks(letter: Letter, *, header: bool = True) -> list[Block]:
     page += [
         Block("heading", "HOW THE IMR FINAL DETERMINATION WAS MADE"),
         Block("paragraph", text=_INTRODUCTION),
-        *_credentials(letter.determination),
+        *_credentials(letter.determination, printing),
         Block("heading", "CLINICAL CASE SUMMARY"),
         Block("paragraph", text=_SUMMARY_LEAD),
         Block("paragraph", text=letter.case.case_summary),
@@ -100,14 +115,15 @@ def blocks(letter: Letter, *, header: bool = True) -> list[Block]:
     ]
     decisions = letter.determination.decisions or (None,) * len(letter.case.items)
     for item, decision in zip(letter.case.items, decisions, strict=True):
-        page.extend(_item_blocks(item, decision))
+        page.extend(_item_blocks(item, decision, printing))
     return page
 
 
-def _credentials(determination: Determination) -> list[Block]:
+def _credentials(determination: Determination, printing: Printing) -> list[Block]:
     if not (determination.states or determination.specialties):
         return []
-    states, specialties = ", ".join(determination.states), ", ".join(determination.specialties)
+    states = printing.between_states.join(determination.states)
+    specialties = ", ".join(determination.specialties)
     lines = (
         _CREDENTIALS,
         f"State(s) of Licensure: {states}",
@@ -116,8 +132,9 @@ def _credentials(determination: Determination) -> list[Block]:
     return [Block("lines", text="\n".join(lines))]
 
 
-def _item_blocks(item: Item, decision: Decision | None) -> Iterator[Block]:
-    yield Block("paragraph", f"{item.title}:", decision.outcome if decision else "")
+def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> Iterator[Block]:
+    outcome = decision.outcome if decision else ""
+    yield Block("paragraph", f"{item.title}:", outcome, printing.before_outcome)
     if item.claims_administrator_guideline is not None:
         raw = item.claims_administrator_guideline.raw
         yield Block("paragraph", "Claims Administrator guideline:", raw)
@@ -157,7 +174,12 @@ def _us_date(day: date | None) -> str:
 
 
 def render_text(
-    letter: Letter, layout: Layout = "printed", *, header: bool = True, width: int = LINE_WIDTH
+    letter: Letter,
+    layout: Layout = "printed",
+    *,
+    header: bool = True,
+    printing: Printing = USUAL,
+    width: int = LINE_WIDTH,
 ) -> str:
     """The letter as text in one of :data:`LAYOUTS`, lines of at most ``width`` characters.
 
@@ -165,7 +187,7 @@ def render_text(
     """
     paragraphs = [
         _header_lines(letter, layout) if block.kind == "header" else _block_lines(block, width)
-        for block in blocks(letter, header=header)
+        for block in blocks(letter, header=header, printing=printing)
     ]
     return _LAID_OUT[layout](paragraphs)
 
@@ -180,9 +202,9 @@ def _header_lines(letter: Letter, layout: Layout) -> list[str]:
 
 
 def _block_lines(block: Block, width: int) -> list[str]:
-    if block.kind == "lines":
-        return [line for part in block.text.split("\n") for line in wrap(part, width)]
-    return wrap(block.words, width)
+    if "\n" not in block.words:
+        return wrap(block.words, width)
+    return [line for part in block.words.split("\n") for line in wrap(part, width)]
 
 
 def wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
@@ -255,7 +277,7 @@ _TABLE_Y = (688.5, 675.3, 662.2, 649.0, 636.5)
 _PIECE = re.compile(r"((?:[^\s-]|-(?!\w)|(?<!\S)-)*[^\s-]-(?=\w)|\S+)(\s*)")
 
 
-def render_pdf(letter: Letter, *, header: bool = True) -> bytes:
+def render_pdf(letter: Letter, *, header: bool = True, printing: Printing = USUAL) -> bytes:
     """The letter as a PDF, byte for byte the same for the same letter."""
     from reportlab.pdfgen.canvas import Canvas
 
@@ -264,7 +286,7 @@ def render_pdf(letter: Letter, *, header: bool = True) -> bytes:
     canvas.setTitle(letter.case.letter_id)
     page = _Page(canvas)
     before = 0.0
-    for block in blocks(letter, header=header):
+    for block in blocks(letter, header=header, printing=printing):
         before = _draw(page, block, before, letter)
     canvas.save()
     return buffer.getvalue()
@@ -296,7 +318,7 @@ def _draw(page: _Page, block: Block, before: float, letter: Letter) -> float:
         page.canvas.drawCentredString((_LEFT + _RIGHT) / 2, page.y, block.bold)
         return _AFTER_HEADING
     for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
-        for line in _pdf_lines(block.bold, part):
+        for line in _pdf_lines(block.bold, part, block.gap):
             page.down(before)
             _draw_line(page, line)
             before = _PITCH
@@ -326,20 +348,22 @@ def _width(word: str, font: str) -> float:
     return float(stringWidth(word, font, _SIZE))
 
 
-def _pdf_lines(bold: str, text: str) -> Iterator[tuple[str, str]]:
+def _pdf_lines(bold: str, text: str, gap: str = " ") -> Iterator[tuple[str, str]]:
     """Lines of a paragraph as (bold part, regular part)."""
+    if bold and text and "\n" in gap:
+        yield from (*_pdf_lines(bold, ""), *_pdf_lines("", text))
+        return
     room, used = _RIGHT - _LEFT, 0.0
     line = ["", ""]
-    for weight, run in enumerate((f"{bold} " if bold and text else bold, text)):
+    for weight, run in enumerate((f"{bold}{gap}" if bold and text else bold, text)):
         font = _REGULAR if weight else _BOLD
         for piece in _PIECE.finditer(run):
             width = _width(piece[1], font)
             if used and used + width > room:
                 yield line[0], line[1].rstrip()
                 line, used = ["", ""], 0.0
-            gap = " " if piece[2] else ""
-            line[weight] += piece[1] + gap
-            used += width + (3.0 if gap else 0.0)
+            line[weight] += piece[1] + piece[2]
+            used += width + 3.0 * len(piece[2])
     if line[0] or line[1]:
         yield line[0], line[1].rstrip()
 

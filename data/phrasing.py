@@ -1,0 +1,192 @@
+"""The grammar of the synthetic letters: tables of sentences, requests, regions and citations.
+
+The tables stand in ``data/grammar/`` as CSV.  A sentence names the facts that it states
+(``sets``) and the body regions it fits (``regions``, empty for any, ``joint`` for every region
+but the two of the spine); words in braces are slots.  Nothing here knows of a letter.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+Template = tuple[tuple[str, str], ...]
+"""A sentence cut at its slots: pairs of the words before a slot and the slot's name."""
+
+SPINE = ("lumbar", "cervical")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the grammar and the facts it states."""
+
+    template: Template
+    sets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A body region with the words that go with it."""
+
+    name: str
+    body_part: str
+    phrase: str
+    part: str
+    sided: bool
+    diagnoses: tuple[str, ...]
+    levels: tuple[str, ...]
+    findings: tuple[str, ...]
+    xray_findings: tuple[str, ...]
+    chapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A disputed item of the grammar: its title and what the title means.
+
+    ``quantity`` is ``"n"`` (the slot ``n``), ``"fw"`` (times a week x weeks), a number, or "".
+    """
+
+    kind: str
+    title: Template
+    category: str
+    subcategory: str
+    body_part: bool
+    quantity: str
+    unit: str | None
+    modified: bool
+    guideline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter that is cited for a kind of request; ``(region)`` stands for the region's own."""
+
+    chapter: str
+    edition: str
+    sections: tuple[str, ...]
+    pages: str | None
+
+
+def compiled(text: str) -> Template:
+    """``text`` cut at its slots."""
+    pieces = [*_SLOT.split(text), ""]
+    return tuple(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    path = resources.files("data") / "grammar" / f"{name}.csv"
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def _fits(regions: str, region: str) -> bool:
+    names = regions.split(";") if regions else [region]
+    return region in names or ("joint" in names and region not in SPINE)
+
+
+def _parts(cell: str) -> tuple[str, ...]:
+    return tuple(cell.split("|")) if cell else ()
+
+
+@functools.cache
+def regions() -> tuple[Region, ...]:
+    """The body regions, each as often as its weight says."""
+    found: list[Region] = []
+    for row in _rows("regions"):
+        region = Region(
+            row["region"],
+            row["body_part"],
+            row["phrase"],
+            row["part"],
+            row["sided"] == "yes",
+            _parts(row["diagnoses"]),
+            _parts(row["levels"]),
+            _parts(row["findings"]),
+            _parts(row["xray_findings"]),
+            row["chapter"],
+        )
+        found.extend([region] * int(row["weight"]))
+    return tuple(found)
+
+
+@functools.cache
+def sentences(group: str, about: str, region: str) -> tuple[Sentence, ...]:
+    """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
+    return tuple(
+        Sentence(compiled(row["text"]), tuple(filter(None, row["sets"].split(";"))))
+        for row in _rows("sentences")
+        if row["group"] == group
+        and row["sets"].partition(";")[0] == about
+        and _fits(row["regions"], region)
+    )
+
+
+@functools.cache
+def openings() -> dict[str, tuple[Sentence, ...]]:
+    """Opening sentences by house style."""
+    styles: dict[str, list[Sentence]] = {}
+    for row in _rows("sentences"):
+        if row["group"] == "opening":
+            facts = tuple(filter(None, row["sets"].split(";")))
+            styles.setdefault(row["style"], []).append(Sentence(compiled(row["text"]), facts))
+    return {style: tuple(found) for style, found in styles.items()}
+
+
+@functools.cache
+def requests(region: str) -> tuple[Request, ...]:
+    """The requests that fit a region, each as often as its weight says."""
+    found: list[Request] = []
+    for row in _rows("items"):
+        if _fits(row["regions"], region):
+            found.extend([_request(row)] * int(row["weight"]))
+    return tuple(found)
+
+
+def _request(row: dict[str, str]) -> Request:
+    return Request(
+        row["kind"],
+        compiled(row["title"]),
+        row["category"],
+        row["subcategory"],
+        row["body_part"] == "yes",
+        row["quantity"],
+        row["unit"] or None,
+        row["modified"] == "yes",
+        row["guideline"],
+    )
+
+
+@functools.cache
+def chapters(guideline: str, last_edition: int) -> tuple[Chapter, ...]:
+    """Chapters cited for a kind of request up to an edition, each as often as its weight says.
+
+    Before the edition of 2016, its chronic pain sections are those of 2009.
+    """
+    found: list[Chapter] = []
+    for row in _rows("citations"):
+        if row["guideline"] != guideline:
+            continue
+        new = int(row["edition"]) > last_edition
+        if new and row["chapter"] == "Opioid Treatment":
+            continue
+        edition = "2009" if new else row["edition"]
+        chapter = Chapter(row["chapter"], edition, _parts(row["sections"]), row["pages"] or None)
+        found.extend([chapter] * int(row["weight"]))
+    return tuple(found)
+
+
+@functools.cache
+def words(kind: str) -> tuple[str, ...]:
+    """The words of a kind (``who``, ``job``, ``drug``, ``state`` ...)."""
+    return tuple(row["text"] for row in _rows("words") if row["kind"] == kind)
+
+
+@functools.cache
+def effects() -> dict[str, float]:
+    """The planted effects: term -> log-odds (``data/grammar/effects.csv``)."""
+    return {row["term"]: float(row["log_odds"]) for row in _rows("effects")}
