@@ -41,8 +41,9 @@ class MapLogistic:
             gradient = x.T @ (weight * (sigmoid(score) - y)) + gap / self.sd
             return nll + 0.5 * float(gap @ gap), gradient
 
-        bounds = [(0.0, None) if s > 0 else (None, 0.0) if s < 0 else (None, None)
-                  for s in self.signs]
+        bounds = [
+            (0.0, None) if s > 0 else (None, 0.0) if s < 0 else (None, None) for s in self.signs
+        ]
         found = minimize(loss, self.mean.copy(), jac=True, method="L-BFGS-B", bounds=bounds)
         return np.asarray(found.x, dtype=np.float64)
 

@@ -28,7 +28,9 @@ LIST_SEPARATOR = "|"
 OPIOID_CHAPTER_FROM = date(2016, 7, 28)
 ACOEM_FROM = date(2017, 12, 1)
 _WORD = re.compile(r"[a-z]{3,}")
-_STOP = frozenset("and for the with chronic pain treatment medical therapy".split())
+_STOP = frozenset(
+    ["and", "for", "the", "with", "chronic", "pain", "treatment", "medical", "therapy"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +132,4 @@ def body_chapter(part: object) -> str | None:
 
 def _rows(package: str, path: str) -> Iterable[dict[str, str]]:
     table = resources.files(package).joinpath(*path.split("/"))
-    with table.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))

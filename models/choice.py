@@ -56,8 +56,9 @@ def inputs(features: Array) -> Array:
     for name in PLAIN:
         column = wide[:, :, place[name]]
         columns.append(np.log(column + SHARE_FLOOR) if "share" in name else column)
-    for product in PRODUCTS:
-        columns.append(np.prod([wide[:, :, place[name]] for name in product], axis=0))
+    columns.extend(
+        np.prod([wide[:, :, place[name]] for name in product], axis=0) for product in PRODUCTS
+    )
     return np.stack(columns, axis=2)
 
 

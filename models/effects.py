@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
 
 ALWAYS = "1"
-LIST_SEPARATOR = ";"
+CONDITION_SEPARATOR = ";"
+_LISTED = re.compile(r"\s*[;|]\s*")
 SIGNS = {"+": 1, "-": -1, "": 0}
 TRANSFORMS = ("flag", "absent", "missing", "log1p", "raw")
 _CONDITION = re.compile(r"^(?P<column>\w+)(?P<operator>!=|>=|<=|=|~)(?P<value>.+)$")
@@ -53,7 +54,9 @@ class DecisionColumnError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``column operator value``: equal to one of, not equal to any of, contains, at least."""
+    """``column operator value``: equal to one of, none of, a list that holds one of,
+    at least, at most.
+    """
 
     column: str
     operator: str
@@ -67,7 +70,7 @@ class Condition:
             number, limit = float(str(value)), float(self.values[0])
             return number >= limit if self.operator == ">=" else number <= limit
         if self.operator == "~":
-            return bool(set(str(value).split(LIST_SEPARATOR)) & set(self.values))
+            return bool(set(_LISTED.split(str(value))) & set(self.values))
         return (_printed(value) in self.values) == (self.operator == "=")
 
 
@@ -91,7 +94,7 @@ class Effect:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """``when`` taken apart; all conditions must hold."""
-        return tuple(parse_condition(text) for text in self.when.split(LIST_SEPARATOR) if text)
+        return tuple(parse_condition(text) for text in self.when.split(CONDITION_SEPARATOR) if text)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,8 +106,7 @@ class Effect:
 def expected_effects() -> tuple[Effect, ...]:
     """The shipped table ``models/expected_effects.csv``."""
     table = resources.files("models") / "expected_effects.csv"
-    with table.open(encoding="utf-8", newline="") as rows:
-        return effects_from_rows(csv.DictReader(rows))
+    return effects_from_rows(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
 
 
 def effects_from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
@@ -185,9 +187,11 @@ def numbers(column: pd.Series[Any]) -> Array:
     import numpy as np
     import pandas as pd
 
-    return np.asarray(pd.to_numeric(column, errors="coerce").astype("Float64").to_numpy(
-        dtype=np.float64, na_value=np.nan
-    ))
+    return np.asarray(
+        pd.to_numeric(column, errors="coerce")
+        .astype("Float64")
+        .to_numpy(dtype=np.float64, na_value=np.nan)
+    )
 
 
 def _signal(frame: pd.DataFrame, effect: Effect) -> Array:

@@ -18,7 +18,14 @@ from models import candidates as cand
 from models.choice import Choice, fit_choice, softmax
 from models.effects import check_frame
 from models.outcome import KEY_COLUMNS, TrainingDataError, row_order
-from models.pairs import PAIR_FEATURES, REQUEST_COLUMNS, Shares, describe, make_pairs, relative_truth
+from models.pairs import (
+    PAIR_FEATURES,
+    REQUEST_COLUMNS,
+    Shares,
+    describe,
+    make_pairs,
+    relative_truth,
+)
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -120,10 +127,11 @@ class GuidelineModel:
         return pd.DataFrame(rows, columns=columns, index=frame.index)
 
     def ranked(self, frame: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
-        """Kept candidates of each item, likeliest first: labels and probabilities,
-        each of shape (items, kept)."""
+        """Kept candidates of each item, likeliest first: labels and probabilities.
+
+        Both have the shape (items, kept).
+        """
         import numpy as np
-        import pandas as pd
 
         check_frame(frame, self.columns, "guideline model")
         if frame.empty:

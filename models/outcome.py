@@ -99,7 +99,8 @@ class OutcomeModel:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that must be there; others are ignored."""
-        return tuple(sorted({*columns_read(self.effects), *CLASS_COLUMNS, *KEY_COLUMNS}))
+        own = {*CLASS_COLUMNS, *KEY_COLUMNS, *DATE_COLUMNS}
+        return tuple(sorted(own | set(columns_read(self.effects))))
 
     @property
     def tree_names(self) -> list[str]:
@@ -135,7 +136,8 @@ class OutcomeModel:
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Columns ``p_overturned``, ``p_overturned_low``, ``p_overturned_high``,
-        ``predicted_outcome``; index as in ``frame``; ``low <= p <= high`` within 0 and 1."""
+        ``predicted_outcome``; index as in ``frame``; ``low <= p <= high`` within 0 and 1.
+        """
         import numpy as np
         import pandas as pd
 
@@ -186,7 +188,7 @@ class OutcomeModel:
 
         table = pd.DataFrame({"letter_id": list(letters), "p": list(p)})
         groups = table.groupby("letter_id", sort=False)["p"]
-        alone = 1.0 - groups.apply(lambda ps: float((1.0 - ps).prod()))
+        alone = 1.0 - groups.apply(lambda ps: (1.0 - ps).prod())
         together = groups.max()
         share = self.sibling_share
         return pd.DataFrame(
@@ -396,9 +398,8 @@ def request_years(frame: pd.DataFrame) -> list[float | None]:
 
     years = pd.Series(np.nan, index=frame.index, dtype="float64")
     for column in DATE_COLUMNS:
-        if column in frame.columns:
-            dates = pd.to_datetime(frame[column], errors="coerce")
-            years = years.fillna(dates.dt.year.astype("float64"))
+        dates = pd.to_datetime(frame[column], errors="coerce")
+        years = years.fillna(dates.dt.year.astype("float64"))
     return [None if np.isnan(year) else float(year) for year in years]
 
 
@@ -409,7 +410,7 @@ def _letter_draws(
     import numpy as np
 
     random = np.random.default_rng(config.seed)
-    draws = []
+    draws: list[Array] = []
     while len(draws) < config.members:
         counts = np.bincount(random.integers(letters, size=letters), minlength=letters)
         drawn = counts[codes] > 0

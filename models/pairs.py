@@ -19,18 +19,11 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
 
 # The first of these that is known dates the request; never the decision.
-DATE_COLUMNS = ("ur_denial_date", "application_received", "injury_date")
+DATE_COLUMNS = ("ur_denial_date", "application_received")
 FLAGS = ("request_associated_surgical", "request_preoperative", "request_postoperative")
 CITED = "administrator_labels"
-REQUEST_COLUMNS = (
-    "category",
-    "subcategory",
-    "request_term",
-    "request_body_part",
-    "n_items",
-    CITED,
-    *FLAGS,
-)
+TEXT_COLUMNS = ("category", "subcategory", "request_terms", "request_body_parts", CITED)
+REQUEST_COLUMNS = (*TEXT_COLUMNS, "n_items", *FLAGS, *DATE_COLUMNS)
 # A context of an item and the coarser one it falls back on where few letters share it.
 CONTEXTS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "all": ((), None),
@@ -39,6 +32,7 @@ CONTEXTS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "part": (("category", "subcategory", "body_chapter"), "subcategory"),
     "term": (("category", "subcategory", "request_term"), "subcategory"),
     "cited": (("first_cited",), "all"),
+    "role_cited": (("surgical_role", "first_cited"), "cited"),
     "class_cited": (("category", "subcategory", "cited_chapter"), "subcategory"),
 }
 PAIR_FEATURES = (
@@ -68,16 +62,21 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     items = pd.DataFrame({"letter_id": frame["letter_id"].astype(str).to_numpy()})
-    for column in ("category", "subcategory", "request_term", "request_body_part", CITED):
+    for column in TEXT_COLUMNS:
         items[column] = [v if isinstance(v, str) else "" for v in frame[column]]
     items["n_items"] = numbers(frame["n_items"])
     for flag in FLAGS:
         items[flag] = numbers(frame[flag]) == 1
-    items["body_chapter"] = _mapped(items["request_body_part"], lambda v: cand.body_chapter(v) or "")
-    items["first_cited"] = _mapped(items[CITED], lambda v: (cand.cited(v) or ("",))[0])
+    items["request_term"] = _mapped(items["request_terms"], _first)
+    items["body_chapters"] = _mapped(items["request_body_parts"], _body_chapters)
+    items["body_chapter"] = _mapped(items["body_chapters"], _first)
+    items["first_cited"] = _mapped(items[CITED], _first)
     items["cited_chapter"] = _mapped(items["first_cited"], cand.chapter_of)
     own = (items["cited_chapter"] == items["body_chapter"]) & (items["body_chapter"] != "")
     items["cited_chapter"] = items["cited_chapter"].mask(own, cand.RELATIVE)
+    adjunct = items["subcategory"] == "Adjunct Surgical Services"
+    surgical = items[list(FLAGS)].any(axis=1) | adjunct
+    items["surgical_role"] = surgical.map({True: "surgical", False: ""})
     items["opioid_chapter"] = _opioid_chapter(frame)
     return items
 
@@ -120,9 +119,7 @@ class Shares:
         """Counts as matrices, a row a key, with a last empty row for keys never met."""
         return {name: self._matrix(table) for name, table in self.counts.items()}
 
-    def of(
-        self, items: pd.DataFrame, own: Sequence[str] | None = None
-    ) -> dict[str, Array]:
+    def of(self, items: pd.DataFrame, own: Sequence[str] | None = None) -> dict[str, Array]:
         """Smoothed shares, each of shape (items, vocabulary + 1).
 
         ``own`` are the items' own relative labels where the items were counted: what their
@@ -158,7 +155,7 @@ class Shares:
 
         pairs = pd.factorize(items["letter_id"] + "\t" + pd.Series(list(keys), dtype=object))[0]
         matrix = np.zeros((pairs.max() + 1, len(self.vocabulary) + 1))
-        places = [self.position[label] for label in own]
+        places = np.array([self.position[label] for label in own], dtype=np.intp)
         np.add.at(matrix, (pairs, places), _weights(items, keys))
         return matrix[pairs]
 
@@ -182,7 +179,7 @@ class Pairs:
     """Kept candidates of each item: names (items, kept) and features (items, kept, features)."""
 
     names: npt.NDArray[Any]
-    features: npt.NDArray[np.float32]
+    features: Array
 
 
 def make_pairs(
@@ -201,10 +198,10 @@ def make_pairs(
     promise = _promise(values)
     if extra:
         # A label that only this administrator prints is a candidate for this item alone.
-        promise[:, len(labels):][values["cited_label"][:, len(labels):] == 0] = -np.inf
+        promise[:, len(labels) :][values["cited_label"][:, len(labels) :] == 0] = -np.inf
     best = np.argsort(-promise, axis=1, kind="stable")[:, :kept]
     stacked = [np.take_along_axis(values[name], best, axis=1) for name in PAIR_FEATURES]
-    return Pairs(names[best], np.stack(stacked, axis=2).astype(np.float32))
+    return Pairs(names[best], np.stack(stacked, axis=2).astype(np.float32).astype(np.float64))
 
 
 def _with_cited(labels: Sequence[str], cells: pd.Series[str]) -> list[str]:
@@ -216,10 +213,10 @@ def _promise(values: Mapping[str, Array]) -> Array:
     """A first, rough order: which candidates are worth ranking."""
     import numpy as np
 
-    sure = values["cited_label"] + values["link"]
-    finer = ("part", "term", "cited", "class_cited")
+    sure = values["cited_label"] + values["link"] + values["is_none_cited"] + values["is_non_mtus"]
+    finer = ("part", "term", "cited", "role_cited", "class_cited")
     shares = sum(values[f"share_{name}"] for name in finer)
-    chapters = values["chapter_share_part"] + values["cited_chapter"] * 0.2
+    chapters = values["chapter_share_part"] + values["cited_chapter"] + 20 * values["wording"]
     return np.asarray(_KEPT_FOR_SURE * sure + shares + 0.01 * chapters, dtype=np.float64)
 
 
@@ -312,14 +309,16 @@ def _add_item_facts(values: dict[str, Array], items: pd.DataFrame, labels: list[
     import numpy as np
 
     chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
-    values["body_part"][:] = items["body_chapter"].to_numpy()[:, None] == chapters[None, :]
+    for named in items["body_chapters"].unique():
+        same = np.isin(chapters.astype(str), cand.cited(named))
+        values["body_part"][np.ix_(items["body_chapters"] == named, same)] = 1.0
     values["has_section"][:] = [cand.ARROW in label for label in labels]
     values["is_none_cited"][:] = chapters == cand.NONE_CITED
     values["is_non_mtus"][:] = chapters == cand.NON_MTUS
     values["in_force"][:] = 1.0
     values["in_force"][np.ix_(~items["opioid_chapter"].to_numpy(), chapters == "Opioids")] = 0.0
     values["n_items"][:] = items["n_items"].to_numpy()[:, None]
-    values["surgical"][:] = items[list(FLAGS)].any(axis=1).to_numpy()[:, None]
+    values["surgical"][:] = (items["surgical_role"] != "").to_numpy()[:, None]
     values["wording"][:] = _wording(items, labels)
 
 
@@ -329,7 +328,7 @@ def _wording(items: pd.DataFrame, labels: list[str]) -> Array:
     import pandas as pd
 
     sections = [cand.words(cand.section_of(label) or "") for label in labels]
-    asked = items["request_term"] + " " + items["subcategory"]
+    asked = items["request_terms"] + " " + items["subcategory"]
     codes, distinct = pd.factorize(asked)
     table = [
         [len(section & cand.words(text)) / max(len(section), 1) for section in sections]
@@ -353,11 +352,20 @@ def _opioid_chapter(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
     import pandas as pd
 
     days = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
-    for column in DATE_COLUMNS[:2]:
-        if column in frame.columns:
-            days = days.fillna(pd.to_datetime(frame[column], errors="coerce"))
+    for column in DATE_COLUMNS:
+        days = days.fillna(pd.to_datetime(frame[column], errors="coerce"))
     before = days < pd.Timestamp(cand.OPIOID_CHAPTER_FROM)
     return np.asarray(~before)
+
+
+def _first(cell: str) -> str:
+    return (cand.cited(cell) or ("",))[0]
+
+
+def _body_chapters(cell: str) -> str:
+    """The chapters of the requested body parts, in their order."""
+    chapters = (cand.body_chapter(part) for part in cand.cited(cell))
+    return "|".join(dict.fromkeys(chapter for chapter in chapters if chapter))
 
 
 def _mapped(column: pd.Series[Any], function: Any) -> list[str]:

@@ -102,8 +102,8 @@ class RatePrior:
 def published_prior() -> RatePrior:
     """The prior from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
     table = resources.files("data") / "reference" / "overturn_rates.csv"
-    with table.open(encoding="utf-8", newline="") as rows:
-        return prior_from_rates(usable_rates(csv.DictReader(rows)))
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    return prior_from_rates(usable_rates(rows))
 
 
 def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:

@@ -1,0 +1,306 @@
+"""Cases in, predictions with reasons out: what scoring, explaining and the MLflow model share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from data.letter import Case, Evidence
+from models import bundle as bundles
+from models.bundle import Bundle, BundleError
+from models.effects import Effect
+from models.guideline import GuidelineModel
+from models.inputs import CASE_FACTS, signals_frame
+from models.outcome import OutcomeModel
+from models.similar import Similar, SimilarItems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Direction = Literal["for", "against"]
+GUIDELINES = 3
+# Weaker contributions than this (log odds) are noise of the fit, not reasons.
+LEAST_CONTRIBUTION = 0.02
+REASONS_EACH_WAY = 4
+QUOTES = 2
+CATEGORY_STATEMENT = "Published overturn rate of this kind of request"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One signal for or against *overturned*.
+
+    ``contribution`` in log odds against the average decided item; ``quotes`` the words of the
+    letter that the signal rests on (empty where the signal is that something is not documented).
+    """
+
+    signal: str
+    value: Any
+    contribution: float
+    direction: Direction
+    statement: str
+    quotes: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The contract's columns for one item, with reasons and similar decided items."""
+
+    letter_id: str
+    item_index: int
+    requested: str
+    category: str | None
+    subcategory: str | None
+    p_overturned: float
+    predicted_outcome: str
+    p_overturned_low: float
+    p_overturned_high: float
+    guideline_1: str
+    guideline_1_p: float
+    guideline_2: str
+    guideline_2_p: float
+    guideline_3: str
+    guideline_3_p: float
+    similar: Similar
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRollup:
+    """A letter as a whole: how many items are expected to be overturned, and whether any is."""
+
+    letter_id: str
+    items: int
+    expected_overturned: float
+    p_any_overturned: float
+
+
+@dataclass
+class Predictor:
+    """Both models with what explains them; ``uri`` and ``digest`` name the model in every row."""
+
+    outcome: OutcomeModel
+    guideline: GuidelineModel
+    similar: SimilarItems
+    about: dict[str, Any] = field(default_factory=dict)
+    uri: str = ""
+    digest: str = ""
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        overturned: Sequence[bool],
+        guideline: Sequence[str],
+        outcome_model: OutcomeModel | None = None,
+        guideline_model: GuidelineModel | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> Predictor:
+        """Fit both models to the signals of decided items; labels run parallel to the rows."""
+        return cls(
+            outcome=(outcome_model or OutcomeModel()).fit(frame, overturned),
+            guideline=(guideline_model or GuidelineModel()).fit(frame, guideline),
+            similar=SimilarItems.counted(frame, overturned),
+            about=dict(about or {}),
+        )
+
+    @classmethod
+    def load(cls, uri_or_path: str | Path) -> Predictor:
+        """From a folder, or an MLflow URI (``models:/imr@champion``, ``runs:/…``).
+
+        Raises BundleError where the model cannot be used: not there, changed, made with another
+        major version of LightGBM, or reading signals that this version does not derive.
+        """
+        folder = _resolved(str(uri_or_path))
+        bundle = bundles.load(folder)
+        predictor = cls.from_bundle(bundle)
+        predictor.uri = str(uri_or_path)
+        predictor._check_columns(folder)
+        return predictor
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Predictor:
+        """Models out of a checked bundle."""
+        documents, boosters = bundle.documents, bundle.boosters
+        return cls(
+            outcome=OutcomeModel.from_json(documents["outcome"], boosters.get("outcome", [])),
+            guideline=GuidelineModel.from_json(
+                documents["guideline"], boosters.get("guideline", [])
+            ),
+            similar=SimilarItems.from_json(documents["similar"]),
+            about=bundle.about,
+            digest=bundle.digest,
+        )
+
+    def save(self, folder: str | Path) -> str:
+        """Write the model folder (see :mod:`models.bundle`); its digest."""
+        documents = {
+            "outcome": self.outcome.to_json(),
+            "guideline": self.guideline.to_json(),
+            "similar": self.similar.to_json(),
+        }
+        boosters = {"outcome": self.outcome.trees, "guideline": self.guideline.trees}
+        self.digest = bundles.save(Bundle(documents, boosters, self.about), folder)
+        return self.digest
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The signals that the two models read."""
+        return tuple(sorted({*self.outcome.columns, *self.guideline.columns}))
+
+    def predict(self, cases: Sequence[Case], explain: bool = False) -> list[Prediction]:
+        """One prediction an item, in the order of cases and items."""
+        from features.table import signals
+
+        derived = [signals(case) for case in cases]
+        table = signals_frame(cases, derived)
+        evidence = [one.evidence for one in derived] if explain else None
+        return self.predict_rows(cases, table, evidence)
+
+    def predict_rows(
+        self,
+        cases: Sequence[Case],
+        table: pd.DataFrame,
+        evidence: Sequence[Iterable[Evidence]] | None = None,
+    ) -> list[Prediction]:
+        """As :meth:`predict`, from signals that are already derived, rows in the order of items.
+
+        With ``evidence`` (one list a case) the predictions carry their reasons.
+        """
+        if not len(table):
+            return []
+        scores = self.predict_frame(table)
+        reasons = self._reasons(cases, table, evidence) if evidence is not None else None
+        items = ((case, item) for case in cases for item in case.items)
+        rows: list[dict[str, Any]] = [_named(row) for row in scores.to_dict("records")]
+        return [
+            Prediction(
+                letter_id=case.letter_id,
+                item_index=item.index,
+                requested=item.requested,
+                category=item.category,
+                subcategory=item.subcategory,
+                similar=self.similar.of(item.category, item.subcategory),
+                reasons=reasons[place] if reasons else (),
+                **row,
+            )
+            for place, ((case, item), row) in enumerate(zip(items, rows, strict=True))
+        ]
+
+    def predict_frame(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Probabilities, interval, outcome and guidelines for a frame of signals, vectorised."""
+        import pandas as pd
+
+        parts = [self.outcome.predict(table), self.guideline.predict(table, GUIDELINES)]
+        return pd.concat(parts, axis=1)
+
+    def rollup(self, predictions: Sequence[Prediction]) -> list[LetterRollup]:
+        """One row a letter, in the order of their first items."""
+        letters = [p.letter_id for p in predictions]
+        table = self.outcome.letter_rollup(letters, [p.p_overturned for p in predictions])
+        return [LetterRollup(**_named(row)) for row in table.to_dict("records")]
+
+    def _reasons(
+        self,
+        cases: Sequence[Case],
+        table: pd.DataFrame,
+        evidence: Sequence[Iterable[Evidence]],
+    ) -> list[tuple[Reason, ...]]:
+        parts = self.outcome.contributions(table)
+        effects = {effect.effect: effect for effect in self.outcome.effects}
+        quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
+        places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
+        names, values = list(parts.columns), parts.to_numpy()
+        cells = {column: table[column].tolist() for column in self.outcome.columns}
+        result = []
+        for row, (case_place, item_index) in enumerate(places):
+            chosen = _strongest(names, values[row])
+            found = quotes[case_place][item_index]
+            result.append(
+                tuple(_reason(effects.get(n), n, v, row, cells, found) for n, v in chosen)
+            )
+        return result
+
+    def _check_columns(self, folder: Path) -> None:
+        from features.table import COLUMNS
+
+        missing = sorted(set(self.columns) - {c.name for c in COLUMNS} - set(CASE_FACTS))
+        if missing:
+            raise BundleError(
+                folder,
+                "incompatible",
+                f"reads signals that this version does not derive: {', '.join(missing)}",
+                "train it again",
+            )
+
+
+Quotes = Mapping[str, list[Evidence]]
+
+
+def _resolved(uri: str) -> Path:
+    """The local folder of a path or of an MLflow URI."""
+    if "://" not in uri and not uri.startswith(("models:/", "runs:/")):
+        return Path(uri)
+    import mlflow
+
+    try:
+        root = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+    except (mlflow.exceptions.MlflowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"MLflow has no such model: {reason}"
+        raise BundleError(uri, "missing", message, "see mlflow ui") from None
+    if (root / bundles.MANIFEST).is_file():
+        return root
+    inside = sorted(root.rglob(bundles.MANIFEST))
+    if not inside:
+        raise BundleError(uri, "foreign", "holds no imr model", "train one with imr train")
+    return inside[0].parent
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items()}
+
+
+def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
+    """Evidence by item and signal; what holds for the case holds for each of its items."""
+    result: dict[int, dict[str, list[Evidence]]] = {i.index: defaultdict(list) for i in case.items}
+    for quote in evidence:
+        indices = result if quote.item_index is None else (quote.item_index,)
+        for index in indices:
+            result[index][quote.signal].append(quote)
+    return result
+
+
+def _strongest(names: Sequence[str], values: Iterable[float]) -> list[tuple[str, float]]:
+    """The strongest contributions each way, strongest first."""
+    pairs = [(n, float(v)) for n, v in zip(names, values, strict=True)]
+    pairs = [pair for pair in pairs if abs(pair[1]) >= LEAST_CONTRIBUTION]
+    pairs.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
+    for_it = [pair for pair in pairs if pair[1] > 0][:REASONS_EACH_WAY]
+    against = [pair for pair in pairs if pair[1] < 0][:REASONS_EACH_WAY]
+    return sorted(for_it + against, key=lambda pair: (-abs(pair[1]), pair[0]))
+
+
+def _reason(
+    effect: Effect | None,
+    name: str,
+    contribution: float,
+    row: int,
+    cells: Mapping[str, list[Any]],
+    quotes: Quotes,
+) -> Reason:
+    columns = effect.columns if effect is not None else ("category", "subcategory")
+    signal = columns[0] if columns else name
+    found = [quote for column in columns for quote in quotes.get(column, ())]
+    value = cells[signal][row] if signal in cells else None
+    return Reason(
+        signal=signal,
+        value=None if type(value).__name__ in {"NAType", "NaTType"} else value,
+        contribution=contribution,
+        direction="for" if contribution > 0 else "against",
+        statement=effect.statement if effect is not None else CATEGORY_STATEMENT,
+        quotes=tuple(dict.fromkeys(found))[:QUOTES],
+    )

@@ -1,0 +1,167 @@
+"""The MLflow model's two ends: data frame -> cases, predictions -> data frame; and its logging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.letter import Letter, LetterError, Text
+from models.rows import COLUMNS, prediction_row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from models.predictor import Predictor
+
+PACKAGES = ("data", "features", "models")
+REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
+RECORD_COLUMNS = (
+    "letter_id",
+    "case_summary",
+    "items",
+    "text",
+    "case_number",
+    "date_assigned",
+    "date_of_injury",
+    "ur_denial_date",
+    "application_received",
+    "priority",
+)
+
+
+def cases_from_frame(frame: pd.DataFrame) -> list[Letter]:
+    """One letter a row; raises LetterError that names the row and what is allowed."""
+    if not {"text", "items"} & set(frame.columns):
+        raise LetterError(
+            "input",
+            "columns",
+            f"received the columns {', '.join(map(str, frame.columns))[:200] or 'none'}",
+            "give text, or letter_id, case_summary and items",
+        )
+    return [
+        _letter(place, {str(k): v for k, v in row.items()})
+        for place, row in enumerate(frame.to_dict("records"))
+    ]
+
+
+def predictions_frame(
+    predictor: Predictor, letters: Sequence[Letter], explain: bool
+) -> pd.DataFrame:
+    """The contract's columns with stable nullable types, one row an item."""
+    import pandas as pd
+
+    predictions = iter(predictor.predict([letter.case for letter in letters], explain=explain))
+    now, uri = datetime.now(UTC), predictor.digest
+    rows = [
+        prediction_row(next(predictions), uri, now, letter.warnings)
+        for letter in letters
+        for _ in letter.case.items
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def logging_arguments(folder: str | Path, example: pd.DataFrame | None = None) -> dict[str, Any]:
+    """What ``mlflow.pyfunc.log_model`` needs for a model folder: code, artifact, signature.
+
+    ``example`` defaults to one record written for this purpose.
+    """
+    root = Path(str(resources.files("models"))).parent
+    return {
+        "python_model": str(root / "models" / "pyfunc.py"),
+        "artifacts": {"bundle": str(folder)},
+        "code_paths": [str(root / package) for package in PACKAGES],
+        "signature": signature(),
+        "input_example": (example_input() if example is None else example, {"explain": True}),
+        "pip_requirements": requirements(),
+    }
+
+
+def signature() -> Any:
+    """Column names and types of input and output; every input column is text and optional."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    kinds = {"string": "string", "Int64": "long", "Float64": "double"}
+    given: list[ColSpec | TensorSpec] = [
+        ColSpec("string", name, required=False) for name in RECORD_COLUMNS
+    ]
+    made: list[ColSpec | TensorSpec] = [
+        ColSpec(kinds[kind], name, required=False) for name, kind in COLUMNS.items()
+    ]
+    params = ParamSchema([ParamSpec("explain", "boolean", True)])
+    return ModelSignature(Schema(given), Schema(made), params)
+
+
+def example_input() -> pd.DataFrame:
+    """One undecided case record, written for this purpose."""
+    import pandas as pd
+
+    items = [
+        {
+            "title": "MRI of the right knee without contrast",
+            "claims_administrator_guideline": (
+                "Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies."
+            ),
+        },
+        {"title": "Physical therapy, 12 sessions for the right knee"},
+    ]
+    summary = (
+        "A 41-year-old woman twisted her right knee at work on 08-02-2016. Plain films showed no "
+        "fracture. She had six visits of physical therapy and took naproxen. The knee locks, and "
+        "the McMurray sign is positive."
+    )
+    record = {
+        "letter_id": "example",
+        "case_summary": summary,
+        "items": json.dumps(items),
+        "ur_denial_date": "2016-09-30",
+    }
+    return pd.DataFrame([record])
+
+
+def requirements() -> list[str]:
+    """Exact versions of the libraries that the packages inside the model import."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def _letter(place: int, row: Mapping[str, Any]) -> Letter:
+    from data.parse import parse
+    from data.records import RawRecord, letter_from_record
+
+    values = {k: _plain(v) for k, v in row.items()}
+    source = f"row {place}"
+    text = values.pop("text", None)
+    if text is not None:
+        name = str(values.get("letter_id") or f"row-{place}")
+        return parse(Text(name, source, str(text)))
+    items = values.get("items")
+    if isinstance(items, str):
+        values["items"] = _items(source, items)
+    return letter_from_record(RawRecord(source, {k: v for k, v in values.items() if v is not None}))
+
+
+def _items(source: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise LetterError(
+            source, "not_json", "column 'items': not JSON", "give a JSON list of items"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Frame cells as JSON would hold them: null as None, arrays as lists, dates as text."""
+    if isinstance(value, (str, list, dict, bool)):
+        return value
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    missing = type(value).__name__ in {"NAType", "NaTType"} or value != value
+    return None if missing else value
