@@ -1,0 +1,581 @@
+"""One synthetic letter: case and summary, truth of the signals, outcomes, the reviewer's words.
+
+A :class:`Writer` draws everything from its own random stream.  Sentences of the grammar
+(``data/phrasing.py``) name the facts that they state; the truth of a signal is what was stated.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from calendar import month_name
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from random import Random
+from typing import Any
+
+from data import phrasing
+from data.letter import (
+    Case,
+    CaseHeader,
+    Citation,
+    Decision,
+    Determination,
+    Item,
+    Letter,
+    MtusCitation,
+    Outcome,
+    UrAction,
+)
+from data.phrasing import Chapter, Region, Request, Sentence, Template
+from data.render import LAYOUTS, Layout, Printing, render_pdf, render_text
+
+Row = dict[str, Any]
+"""The truth of one item, keyed by the columns of ``imr features`` that are always there."""
+
+BASE_RATE = 0.11
+"""Share of overturned items where nothing is planted (the published rate of 2016-2024)."""
+COPY_SHARE, CHAIN_SHARE, OUTSIDE_SHARE = 0.3, 0.15, 0.2
+HEADER_SHARE = 0.7
+"""Share of letters with the header block of 2016-17; the others are of 2013-15, without one."""
+LEAK_SHARE = 0.01
+"""Share of letters whose printed summary ends in a determination of the reviewer."""
+MODIFIED_SHARE = 0.25
+SHARES = {
+    "mri": 0.35,
+    "ct": 0.07,
+    "xray": 0.3,
+    "other": 0.04,
+    "emg": 0.15,
+    "pt": 0.5,
+    "chiro": 0.25,
+    "acu": 0.15,
+    "inj": 0.2,
+    "surg": 0.18,
+    "radic": 0.35,
+    "relief": 0.2,
+    "pain": 0.7,
+}
+"""How often each fact is documented, before the relief sentence adds the treatment it names."""
+_TREATMENTS = ("pt", "chiro", "acu", "inj", "surg")
+_STUDIES = ("mri", "ct", "xray", "other")
+_WORK = {
+    "ws_full": "full_duty",
+    "ws_mod": "modified",
+    "ws_off": "off_work",
+    "ws_ret": "retired_or_other",
+}
+_ITEM_COUNTS = (1,) * 44 + (2,) * 25 + (3,) * 13 + (4,) * 8 + (5,) * 5 + (6, 7, 8, 12, 20)
+_SESSIONS, _PILLS = (4, 6, 8, 10, 12, 18, 24), (30, 60, 90, 120)
+_BETWEEN_STATES, _BEFORE_OUTCOME = (", ", ", ", ","), (" ",) * 8 + ("  ", "\n")
+_HEADER_DAYS = (date(2016, 8, 15).toordinal(), date(2017, 4, 15).toordinal())
+_OLDER_DAYS = (date(2013, 3, 1).toordinal(), date(2015, 9, 1).toordinal())
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticLetter:
+    """A letter and all that is true of it.
+
+    ``letter`` is what parsing must give back; ``printed`` is what stands on the page, which
+    differs where the reviewer's determination slipped into the summary.  ``signals`` holds one
+    row an item, keyed by the contract's columns; ``p_overturned`` the probability its outcome
+    was drawn with.
+    """
+
+    index: int
+    letter: Letter
+    printed: Letter
+    signals: tuple[dict[str, Any], ...]
+    p_overturned: tuple[float, ...]
+    style: str
+    layout: Layout
+    header: bool
+    printing: Printing
+
+    def text(self, layout: Layout | None = None) -> str:
+        """The printed letter in its own layout, or in the one given."""
+        return render_text(self.printed, layout or self.layout, **self._look)
+
+    def pdf(self) -> bytes:
+        """The printed letter as a PDF."""
+        return render_pdf(self.printed, **self._look)
+
+    @property
+    def _look(self) -> dict[str, Any]:
+        return {"header": self.header, "printing": self.printing}
+
+    def truth(self) -> dict[str, Any]:
+        """Letter, signals and probabilities as plain dictionaries."""
+        return {
+            "letter": asdict(self.letter),
+            "signals": self.signals,
+            "p_overturned": self.p_overturned,
+        }
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the sentences written so far have stated."""
+
+    stated: set[str] = field(default_factory=set)
+    relief: int | None = None
+    pain: int | None = None
+    work: str | None = None
+    latest: int = 0
+
+
+class Writer:
+    """Writes one letter; its state is the random stream, the words of the case and the facts."""
+
+    def __init__(self, index: int, seed: int, odds: Callable[[Row], float] | None) -> None:
+        self.index, self.odds = index, odds
+        self.rng = Random((seed & (2**64 - 1)) << 64 | index)
+        self.random = self.rng.random
+        self.header = self.chance(HEADER_SHARE)
+        self.region: Region = self.pick(phrasing.regions())
+        self.facts = Facts()
+        self._draw_days()
+        self._draw_words()
+
+    # chance
+
+    def chance(self, share: float) -> bool:
+        """True with the probability ``share``."""
+        return self.random() < share
+
+    def pick(self, options: Any) -> Any:
+        """One of the options, each equally likely."""
+        return options[int(self.random() * len(options))]
+
+    def number(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included."""
+        return low + int(self.random() * (high - low + 1))
+
+    # the case
+
+    def _draw_days(self) -> None:
+        """Injury, denial and decision as ordinals; the older letters are of 2013 to 2015."""
+        first, last = _HEADER_DAYS if self.header else _OLDER_DAYS
+        self.ur = self.number(first, last)
+        days = self.number(45, 150) if self.chance(0.4) else self.number(150, 4000)
+        self.injury = self.ur - days
+        self.decided = self.ur + self.number(25, 60)
+        self.show = self.pick(_DATE_FORMATS)
+
+    def _draw_words(self) -> None:
+        """The slots that keep one value through the letter."""
+        region = self.region
+        who, side = self.pick(phrasing.words("who")), self.pick(("left", "right"))
+        self.sex = self.pick(("female", "male"))
+        self.age = self.number(19, 68)
+        place = f"{side} {region.part}" if region.sided else region.part
+        self.words = {
+            "who": who,
+            "Who": who.capitalize(),
+            "side": side,
+            "sex": self.sex,
+            "man": "man" if self.sex == "male" else "woman",
+            "age": str(self.age),
+            "region": region.phrase,
+            "part": place,
+            "place": place,
+            "PLACE": place.upper(),
+            "Part": region.part.split()[0].capitalize(),
+        }
+
+    # sentences
+
+    def _slot(self, slot: str) -> str:
+        word = self.words.get(slot)
+        return word if word is not None else _SLOTS[slot](self)
+
+    def fill(self, template: Template) -> str:
+        """The template with its slots filled."""
+        return "".join([text + self._slot(slot) if slot else text for text, slot in template])
+
+    def say(self, group: str, about: str = "") -> str:
+        """A sentence of the group; the facts that it states become true."""
+        return self.tell(self.pick(phrasing.sentences(group, about, self.region.name)))
+
+    def tell(self, sentence: Sentence) -> str:
+        """The sentence as this letter prints it; the facts that it states become true."""
+        if sentence.sets:
+            self.facts.stated.update(sentence.sets)
+            if sentence.sets[0] == "pain":
+                self.facts.pain = self.number(3, 10)
+            elif sentence.sets[0] == "relief":
+                self.facts.relief = 5 * self.number(2, 20)
+            elif sentence.sets[0] in _WORK:
+                self.facts.work = _WORK[sentence.sets[0]]
+        return self.fill(sentence.template)
+
+    def day(self, ordinal: int) -> str:
+        """A date as this letter prints it; the latest one printed is remembered."""
+        self.facts.latest = max(self.facts.latest, ordinal)
+        return str(self.show(date.fromordinal(ordinal)))
+
+    def summary(self, asks: str) -> tuple[str, str]:
+        """The case summary and the house style of its opening."""
+        self.words["asks"] = asks
+        style, openings = self.pick(_styles())
+        said = [self.tell(self.pick(openings)), self.say("mechanism"), self.say("diagnosis")]
+        true = {fact for fact, share in SHARES.items() if self.chance(share)}
+        if self.region.name not in phrasing.SPINE:
+            true.discard("radic")
+        relief = self._relief(true)
+        said += self._treatment(true)
+        said += [self.say(study, study) for study in (*_STUDIES, "emg") if study in true]
+        said += self._visit(true)
+        said += relief
+        said += self._denials(true)
+        said += [self.say(g) for g in ("noise", "noise", "filler", "filler") if self.chance(0.4)]
+        said.append(self.say("request"))
+        if self.chance(0.5):
+            said.append(self.say("review"))
+        return " ".join(said), style
+
+    def _relief(self, true: set[str]) -> list[str]:
+        """The relief sentence, said before the treatments, because it may name one."""
+        if "relief" not in true:
+            return []
+        said = self.say("relief", "relief")
+        true |= self.facts.stated & set(_TREATMENTS)
+        return [said]
+
+    def _treatment(self, true: set[str]) -> list[str]:
+        """Treatments received, some as parts of a list and some in a sentence of their own."""
+        received = [t for t in _TREATMENTS if t in true]
+        listed = [t for t in received if self.chance(0.5)]
+        said = [self.say("treatment", t) for t in received if t not in listed]
+        if listed or self.chance(0.5):
+            parts = [self.say("part", t) for t in listed]
+            parts += [self.say("part") for _ in range(self.number(1, 3))]
+            self.words["list"] = _enumerated(list(dict.fromkeys(parts)))
+            said.insert(0, self.say("list"))
+        return said
+
+    def _visit(self, true: set[str]) -> list[str]:
+        said = [self.say("visit")]
+        if "pain" in true:
+            said.append(self.say("pain", "pain"))
+        said += [self.say("exam") for _ in range(self.number(1, 2))]
+        if "radic" in true:
+            said += [self.say("radic", "radic") for _ in range(self.number(1, 2))]
+        work = self.pick(("", "", *_WORK, "ws_mod", "ws_off"))
+        if work or self.chance(0.4):
+            said.append(self.say("work", work))
+        return said
+
+    def _denials(self, true: set[str]) -> list[str]:
+        """Mentions of what is not documented: negated, requested, planned."""
+        said = [
+            self.say("no", f"not:{fact}")
+            for fact in SHARES
+            if fact not in true and fact != "other" and self.chance(0.25)
+        ]
+        if not true & set(_STUDIES) and self.chance(0.3):
+            said.append(self.say("no", "not:imaging"))
+        return said
+
+    # the whole
+
+    def letter(self) -> SyntheticLetter:
+        """Case first, then signals, outcomes and the reviewer's words."""
+        requests = [
+            self.pick(phrasing.requests(self.region.name)) for _ in range(self.pick(_ITEM_COUNTS))
+        ]
+        items = tuple(self._item(i, request) for i, request in enumerate(requests))
+        kinds = list(dict.fromkeys(r.kind for r in requests))
+        summary, style = self.summary(_enumerated(kinds[:4]))
+        case = self._case(summary, items)
+        rows = tuple(self._row(case, item) for item in items)
+        chances = tuple(
+            BASE_RATE if self.odds is None else 1 / (1 + math.exp(-self.odds(row))) for row in rows
+        )
+        decisions = tuple(map(self._decision, requests, items, chances))
+        letter = Letter(case, self._determination(decisions))
+        return SyntheticLetter(
+            self.index,
+            letter,
+            self._leaked(letter),
+            rows,
+            chances,
+            style,
+            self.pick(LAYOUTS),
+            self.header,
+            Printing(self.pick(_BETWEEN_STATES), self.pick(_BEFORE_OUTCOME)),
+        )
+
+    def _case(self, summary: str, items: tuple[Item, ...]) -> Case:
+        name = f"synthetic_{self.index:07d}"
+        if not self.header:
+            return Case(name, name, CaseHeader(), summary, items)
+        received = self.ur + self.number(5, 15)
+        header = CaseHeader(
+            case_number=f"CM{date.fromordinal(received):%y}-{9_100_000 + self.index % 900_000}",
+            date_assigned=date.fromordinal(received + self.number(2, 9)),
+            date_of_injury=date.fromordinal(self.injury),
+            ur_denial_date=date.fromordinal(self.ur),
+            application_received=date.fromordinal(received),
+            priority="Expedited" if self.chance(0.05) else "Standard",
+        )
+        return Case(name, name, header, summary, items)
+
+    def _determination(self, decisions: tuple[Decision, ...]) -> Determination:
+        return Determination(
+            date.fromordinal(self.decided) if self.header else None,
+            tuple(dict.fromkeys(self._several(phrasing.words("state")))),
+            tuple(dict.fromkeys(self._several(phrasing.words("specialty")))),
+            decisions,
+        )
+
+    def _several(self, options: tuple[str, ...]) -> list[str]:
+        return [self.pick(options) for _ in range(self.number(1, 3))]
+
+    def _leaked(self, letter: Letter) -> Letter:
+        if not self.chance(LEAK_SHARE):
+            return letter
+        summary = f"{letter.case.case_summary} {self.say('leak')}"
+        return replace(letter, case=replace(letter.case, case_summary=summary))
+
+    def _row(self, case: Case, item: Item) -> Row:
+        """The truth of the contract's columns for one item."""
+        facts, stated = self.facts, self.facts.stated
+        injured = self.header or "doi" in stated
+        until = self.ur if self.header else facts.latest
+        return {
+            "letter_id": case.letter_id,
+            "item_index": item.index,
+            "age": self.age if "age" in stated else None,
+            "sex": self.sex if "sex" in stated else None,
+            "injury_date": date.fromordinal(self.injury) if injured else None,
+            "chronicity_days": until - self.injury if injured else None,
+            "imaging_present": not stated.isdisjoint(_STUDIES),
+            "imaging_mri": "mri" in stated,
+            "imaging_ct": "ct" in stated,
+            "imaging_xray": "xray" in stated,
+            "electrodiagnostic_present": "emg" in stated,
+            "relief_percent_max": facts.relief,
+            "pain_score_max": facts.pain,
+            "physical_therapy_prior": "pt" in stated,
+            "chiropractic_prior": "chiro" in stated,
+            "acupuncture_prior": "acu" in stated,
+            "injection_prior": "inj" in stated,
+            "surgery_prior": "surg" in stated,
+            "radicular_findings": "radic" in stated,
+            "work_status": facts.work,
+            "n_items": len(case.items),
+            "category": item.category,
+            "subcategory": item.subcategory,
+            "quantity": item.quantity,
+            "ur_action": item.ur_action,
+        }
+
+    # requests
+
+    def _item(self, index: int, request: Request) -> Item:
+        counts = _PILLS if request.category == "Pharmaceuticals" else _SESSIONS
+        n = self.pick(counts)
+        title, quantity = self._title(request, n)
+        action: UrAction = "denied"
+        original = authorized = None
+        requested = title
+        if request.modified and request.quantity == "n" and self.chance(MODIFIED_SHARE):
+            action, original = "modified", title
+            title, requested, authorized, quantity = self._modified(request, title, n)
+        return Item(
+            index=index,
+            title=title,
+            requested=requested,
+            ur_action=action,
+            original_request=original,
+            authorized=authorized,
+            category=request.category,
+            subcategory=request.subcategory,
+            body_parts=(self.region.body_part,) if request.body_part else (),
+            quantity=quantity,
+            quantity_unit=request.unit,
+            claims_administrator_guideline=self._administrator(request),
+        )
+
+    def _title(self, request: Request, n: int) -> tuple[str, int | None]:
+        """The title with its numbers, and the quantity that they make."""
+        times, weeks = self.number(1, 3), self.pick((2, 3, 4, 6))
+        spelled = phrasing.words("number")
+        self.words |= {
+            "n": str(n),
+            "N": spelled[n].capitalize() if n < len(spelled) else str(n),
+            "f": str(times),
+            "F": spelled[times],
+            "w": str(weeks),
+            "W": spelled[weeks],
+        }
+        title = self.fill(request.title)
+        for slot in "nNfFwW":
+            del self.words[slot]
+        if request.quantity == "n":
+            return title, n
+        if request.quantity == "fw":
+            return title, times * weeks
+        return title, int(request.quantity) if request.quantity else None
+
+    def _modified(
+        self, request: Request, original: str, n: int
+    ) -> tuple[str, str, str, int | None]:
+        """Heading, what is under review, what was authorized, and the quantity under review."""
+        allowed = n // 2
+        authorized, _ = self._title(request, allowed)
+        if self.chance(0.3):
+            heading = (
+                f"{original} was the original request. The Claims Administrator authorized "
+                f"{authorized}, leaving the original request IMR eligible. "
+                f"The original request, {original} is"
+            )
+            return heading, original, authorized, n
+        requested, quantity = self._title(request, n - allowed)
+        heading = (
+            f"{original} was the original request. {authorized} was authorized by the Claims "
+            f"Administrator. The remaining IMR eligible portion of the original request, "
+            f"{requested}{' is' if self.chance(0.85) else ''}"
+        )
+        return heading, requested, authorized, quantity
+
+    # guidelines
+
+    def _administrator(self, request: Request) -> Citation:
+        if self.chance(0.25):
+            side = "The Claims Administrator"
+            return Citation(
+                f"{side} did not cite any medical evidence for its decision.", none_cited=True
+            )
+        if self.chance(0.3):
+            return self._cited("Claims Administrator", (), self._sources(request))
+        outside = self._sources(request) if self.chance(0.3) else ()
+        return self._cited("Claims Administrator", self._chapters(request), outside)
+
+    def _reviewer(self, request: Request, item: Item) -> Citation:
+        given = item.claims_administrator_guideline
+        if given is not None and given.mtus and self.chance(COPY_SHARE):
+            return self._cited("Expert Reviewer", given.mtus, ())
+        if self.chance(OUTSIDE_SHARE):
+            return self._cited("Expert Reviewer", (), self._sources(request))
+        outside = self._sources(request) if self.chance(0.25) else ()
+        return self._cited("Expert Reviewer", self._chapters(request), outside)
+
+    def _chapters(self, request: Request) -> tuple[MtusCitation, ...]:
+        last = 2016 if self.header else 2009
+        chosen: Chapter = self.pick(phrasing.chapters(request.guideline, last))
+        cited = self._mtus(chosen)
+        own = self._mtus(Chapter("(region)", "2004", (), None))
+        if self.header and own.chapter != cited.chapter and self.chance(CHAIN_SHARE):
+            return cited, own
+        return (cited,)
+
+    def _mtus(self, chapter: Chapter) -> MtusCitation:
+        name, edition = chapter.chapter, chapter.edition
+        if name == "(region)":
+            name = self.region.chapter
+            edition = "2007" if name == "Elbow Complaints" else edition
+        if self.header:
+            return MtusCitation(name, edition, chapter.sections)
+        if name == "Chronic Pain Medical Treatment":
+            name = "Chronic Pain Treatment Guidelines"
+        return MtusCitation(name, None, chapter.sections, chapter.pages)
+
+    def _sources(self, request: Request) -> tuple[str, ...]:
+        self.words["chapter"] = self.region.chapter.removesuffix(" Complaints")
+        self.words["kind"] = request.kind
+        sources = [self.fill(phrasing.compiled(self.pick(phrasing.words("source"))))]
+        if self.chance(0.15):
+            sources.append(phrasing.words("second_source")[0])
+        return tuple(sources)
+
+    def _cited(
+        self, side: str, mtus: tuple[MtusCitation, ...], outside: tuple[str, ...]
+    ) -> Citation:
+        if mtus:
+            guidelines = " Guidelines" if len(mtus) == 1 and self.chance(0.05) else ""
+            cited = ", and ".join(_printed(chapter, guidelines) for chapter in mtus)
+            said = [f"Decision based on MTUS {cited}."]
+        elif self.header:
+            said = [f"The {side} based their decision on recommendation(s) outside of the MTUS "]
+            said[0] += "Guidelines."
+        else:
+            said = [f"The {side} did not base their decision on the MTUS."]
+        if outside:
+            label = "Non-MTUS Citation" if self.chance(0.9) else "Non-MTUS"
+            said.append(f"Decision based on {label} {' and '.join(outside)}.")
+        return Citation(" ".join(said), False, mtus, outside)
+
+    def _decision(self, request: Request, item: Item, chance: float) -> Decision:
+        outcome: Outcome = "Overturned" if self.chance(chance) else "Upheld"
+        self.words["kind"] = request.kind
+        group = "overturned" if outcome == "Overturned" else "upheld"
+        said = [self.say("ground"), self.say(group, outcome), self.say("verdict", outcome)]
+        return Decision(outcome, self._reviewer(request, item), " ".join(said))
+
+
+def _printed(citation: MtusCitation, guidelines: str = "") -> str:
+    """A chapter as letters print it: with edition and section label, or with sections and pages."""
+    sections = ", ".join(citation.sections)
+    if citation.edition:
+        label = f"{citation.chapter} {citation.edition}{guidelines}"
+        return f"{label}, Section(s): {sections}" if sections else label
+    pages = f"Page(s): {citation.pages}" if citation.pages else ""
+    return " ".join(filter(None, (citation.chapter, sections, pages)))
+
+
+def _enumerated(parts: list[str]) -> str:
+    if len(parts) < 2:
+        return parts[0] if parts else "care"
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+@functools.cache
+def _styles() -> tuple[tuple[str, tuple[Sentence, ...]], ...]:
+    return tuple(phrasing.openings().items())
+
+
+def _dashed(day: date) -> str:
+    return f"{day.month}-{day.day}-{day.year}"
+
+
+def _slashed(day: date) -> str:
+    return f"{day.month:02d}/{day.day:02d}/{day.year}"
+
+
+def _short(day: date) -> str:
+    return f"{day.month}/{day.day}/{day.year % 100:02d}"
+
+
+def _long(day: date) -> str:
+    return f"{month_name[day.month]} {day.day}, {day.year}"
+
+
+_DATE_FORMATS = (_dashed, _slashed, _short, _long)
+
+
+def _from(kind: str) -> Callable[[Writer], str]:
+    return lambda writer: str(writer.pick(phrasing.words(kind)))
+
+
+_SLOTS: dict[str, Callable[[Writer], str]] = {
+    "doi": lambda w: w.day(w.injury),
+    "ur": lambda w: w.day(w.ur),
+    "date": lambda w: w.day(w.number(w.injury + 8, w.ur - 3)),
+    "n": lambda w: str(w.number(2, 24)),
+    "pct": lambda w: str(5 * w.number(2, 19)),
+    "relief": lambda w: str(w.facts.relief),
+    "score": lambda w: str(w.facts.pain),
+    "low": lambda w: str(w.number(1, (w.facts.pain or 3) - 1)),
+    "level": lambda w: str(w.pick(w.region.levels)),
+    "dx": lambda w: str(w.region.diagnoses[0]),
+    "dx2": lambda w: str(w.pick(w.region.diagnoses[1:])),
+    "finding": lambda w: str(w.pick(w.region.findings)),
+    "xfinding": lambda w: str(w.pick(w.region.xray_findings)),
+    "drug": lambda w: str(w.pick(phrasing.words("drug")[:4])),
+    "drug2": lambda w: str(w.pick(phrasing.words("drug")[4:])),
+    "job": _from("job"),
+    "mechanism": _from("mechanism"),
+}
