@@ -66,10 +66,12 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _LEAD = re.compile(
-    r"(?:injur(?:y|ies|ed)|claims?|doi|accident|trauma|incident|onset|hurt)\b(?P<gap>[^.;]{0,60})$"
+    r"(?:injur(?:y|ies)|injured(?! worker| employee| patient)|doi|accident|trauma|incident|onset|hurt|"
+    r"claims?(?!s? (?:admin|exam|adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
 )
 _ELSEWHERE = re.compile(
-    r"report\b|note\b|notes\b|exam|visit|review|surgery|mri|first report|seen|underwent"
+    r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"
+    r"follow|evaluat|treat|return|state|therap|administrator|denied|approve"
 )
 _FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
 
@@ -95,7 +97,7 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
             continue
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
         lead = _LEAD.search(before[-90:])
-        if lead and not _ELSEWHERE.search(lead["gap"]) and not _FIRST_REPORT.search(before):
+        if lead and not _ELSEWHERE.search(lead["gap"] or "") and not _FIRST_REPORT.search(before):
             return printed
     return None
 

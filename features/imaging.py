@@ -129,18 +129,34 @@ def build_item(summary: Summary, _: Case, item: Item, found: dict[str, Value]) -
 
 
 def result_of(summary: Summary, mention: Mention) -> Result:
-    """What a study showed: abnormal before normal, from its sentence after the mention."""
-    end = summary.sentence_span(mention.sentence)[1]
+    """What a study showed: abnormal before normal, between it and the next study.
+
+    Studies joined by "and" share what follows them; "negative knee x-rays" stands before.
+    """
+    following = _next_study(summary, mention)
+    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
+        return result_of(summary, following)
+    end = following.start if following else summary.sentence_span(mention.sentence)[1]
     found: set[str] = set()
     for finding in summary.mentions("imaging_result"):
         if mention.end <= finding.start < end:
             affirmed = finding.value == "normal" or finding.qualifier != "negated"
             found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
-    if "abnormal" in found:
+    ahead = _ADJECTIVE.search(summary.before(mention, 50)) if not found else None
+    if "abnormal" in found or (ahead and ahead[1] in ("abnormal", "positive")):
         return "abnormal"
-    return "normal" if "normal" in found else "not_stated"
+    return "normal" if found or ahead else "not_stated"
 
 
+def _next_study(summary: Summary, mention: Mention) -> Mention | None:
+    """The next imaging mention of the same sentence."""
+    end = summary.sentence_span(mention.sentence)[1]
+    return next((m for m in summary.mentions("imaging") if mention.end <= m.start < end), None)
+
+
+_ADJECTIVE = re.compile(
+    r"\b(normal|negative|unremarkable|abnormal|positive) (?:(?!on|for|with|to)\w+ ){0,4}$"
+)
 _SHOWN = re.compile(
     r"[^.;]{0,90}?\b(?:show(?:ed|s|ing|n)?|reveal(?:ed|s|ing)|demonstrat(?:ed|es|ing)|"
     r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for|"
@@ -166,9 +182,9 @@ def _regions(summary: Summary, mention: Mention) -> Sequence[str | None]:
     own = regions_of(summary, mention)
     if own:
         return own
-    following = [m for m in summary.mentions("imaging") if m.start >= mention.end][:1]
-    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following[0].start):
-        return _regions(summary, following[0])
+    following = _next_study(summary, mention)
+    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
+        return _regions(summary, following)
     return _region_of_finding(summary, mention) or (None,)
 
 
@@ -188,6 +204,9 @@ def _keep(found: dict[tuple[str, str | None], Study], study: Study) -> None:
     known = found.get((study.modality, study.region))
     if known is None and study.region is None and same_kind:
         known = same_kind[-1]
+    unplaced = found.get((study.modality, None))
+    if known is None and unplaced and unplaced.result == "not_stated":
+        del found[study.modality, None]
     if known is None:
         found[study.modality, study.region] = study
     elif _WEIGHT[study.result] > _WEIGHT[known.result]:

@@ -48,7 +48,9 @@ _GAIN = (
     r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
     r"lessen|less pain|pain[- ]free|response|respond|recover|pain control|diminish|gone|ameliorat)"
 )
-_AHEAD = re.compile(rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}")
+_AHEAD = re.compile(
+    rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}|^ of (?:his|her|the|their) (?:pain|sympt)"
+)
 _BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
 _DRUGS = (
     r"baclofen|menthol|camphor|capsaicin|lidocaine|gabapentin|cyclobenzaprine|ketoprofen|"
