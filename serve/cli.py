@@ -1,0 +1,273 @@
+"""The command `imr`.
+
+Nothing but Typer is imported before a command runs, so that ``imr --help`` answers at once.
+Exit status: 0 all letters done; 1 some letters could not be read; 2 wrong usage or nothing to do.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from serve.letters import Failure
+
+app = typer.Typer(
+    name="imr",
+    help="Predict decisions of California Independent Medical Review from the letters.",
+    epilog=(
+        "Estimates come from decided cases. They are no medical and no legal verdict. "
+        "Exit status: 0 all letters done, 1 some could not be read, 2 wrong usage or nothing to do."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CHAMPION = "models:/imr@champion"  # as serve.model.CHAMPION, which a test compares
+
+Letters = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files, folders, globs, .zip, or - for standard input: .pdf, .txt, and case records "
+        "as .jsonl, .csv or .parquet (see imr schema).",
+        metavar="LETTERS",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0 takes all cores.")]
+Model = Annotated[
+    str, typer.Option("--model", metavar="URI", help="MLflow registry address, run, or a folder.")
+]
+
+
+@app.command()
+def parse(
+    letters: Letters,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.jsonl", help="Instead of standard output."),
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Read letters into one JSON object each."""
+    from serve.commands import parse_letters
+
+    failures = _Failures()
+    parse_letters(tuple(letters), output, jobs, failures)
+    failures.exit()
+
+
+@app.command()
+def features(
+    letters: Letters,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
+    ],
+    evidence: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help="The quoted words behind each signal."),
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Derive the signals: one row an item."""
+    from serve.commands import write_features
+
+    failures = _Failures()
+    write_features(tuple(letters), output, evidence, jobs, failures)
+    failures.exit()
+
+
+@app.command()
+def train(
+    letters: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Decided letters; repeat for more."),
+    ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Decided items as signals and labels."),
+    ] = None,
+) -> None:
+    """Train, evaluate, log to MLflow and register both models.
+
+    Without a source: on the decisions that the project ships.
+    """
+    if letters and decisions:
+        _refuse("give --letters or --decisions, not both")
+    from serve.commands import train_models
+
+    train_models(tuple(letters or ()), decisions)
+
+
+@app.command()
+def evaluate(
+    letters: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Decided letters; repeat for more."),
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Option(metavar="group|time", help="Folds by letter, or train earlier, test later."),
+    ] = "group",
+) -> None:
+    """Evaluate as imr train does, without registering."""
+    if by not in ("group", "time"):
+        _refuse(f"--by {by}: not known", "give group or time")
+    from serve.commands import evaluate_models
+
+    evaluate_models(tuple(letters or ()), by)
+
+
+@app.command()
+def score(
+    letters: Letters,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
+    ],
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")
+    ] = None,
+    model: Model = CHAMPION,
+    jobs: Jobs = 0,
+    engine: Annotated[
+        str, typer.Option(metavar="local|dask", help="Processes here, or a Dask cluster.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of the Dask scheduler.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    reasons: Annotated[
+        bool, typer.Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
+    ] = True,
+) -> None:
+    """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
+    if engine not in ("local", "dask"):
+        _refuse(f"--engine {engine}: not known", "give local or dask")
+    if scheduler and engine != "dask":
+        _refuse("--scheduler needs --engine dask")
+    if report and not reasons:
+        _refuse("--report shows the reasons", "leave out --no-reasons")
+    from serve.commands import score_letters
+
+    failures = _Failures()
+    score_letters(
+        failures,
+        letters=tuple(letters),
+        output=output,
+        report=report,
+        model=model,
+        jobs=jobs,
+        engine=engine,
+        scheduler=scheduler,
+        resume=resume,
+        reasons=reasons,
+    )
+    failures.exit()
+
+
+@app.command()
+def explain(
+    letter: Annotated[str, typer.Argument(help="One letter or case record.", metavar="LETTER")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    item: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Only this item, from 0.")
+    ] = None,
+    letter_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which letter of several.")
+    ] = None,
+    model: Model = CHAMPION,
+) -> None:
+    """Explain one letter: predictions, reasons with quotes, what is not documented."""
+    from serve.commands import explain_letter
+
+    explain_letter(letter, model, as_json, item, letter_id)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of case records."""
+    import json
+
+    from data.records import record_schema
+
+    print(json.dumps(record_schema(), indent=2))
+
+
+@app.command()
+def synthesize(
+    n: Annotated[int, typer.Option("-n", min=1, help="Letters to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder.")],
+    seed: Annotated[int, typer.Option(help="The same seed writes the same letters.")] = 0,
+    form: Annotated[
+        str, typer.Option("--format", metavar="pdf|txt|jsonl", help="Of the letters.")
+    ] = "txt",
+) -> None:
+    """Write letters by our own grammar, with known truth, for load tests."""
+    if form not in ("pdf", "txt", "jsonl"):
+        _refuse(f"--format {form}: not known", "give pdf, txt or jsonl")
+    from serve.commands import synthesize_letters
+
+    synthesize_letters(n, output, seed, form)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        print(installed("imr"))
+    except PackageNotFoundError:
+        print("not installed")
+
+
+class _Failures:
+    """Names each letter that could not be read on standard error, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, failure: Failure) -> None:
+        self.count += 1
+        _say(failure.line())
+
+    def exit(self) -> None:
+        """End with status 1 where a letter could not be read."""
+        if self.count:
+            raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    print(f"imr: {line}", file=sys.stderr)
+
+
+def _refuse(problem: str, remedy: str = "") -> NoReturn:
+    from serve.refusal import Refused
+
+    raise Refused(problem, remedy)
+
+
+def main() -> None:
+    """Run the command; every error a user can cause ends in one line and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except Exception as error:
+        from serve.refusal import Refused
+
+        if not isinstance(error, Refused):
+            raise
+        _say(str(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What the commands of `imr` do, between the command line and the modules that do the work."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from serve.letters import Failure
+from serve.refusal import Refused
+from serve.writers import (
+    TableColumn,
+    check_writable,
+    json_line,
+    open_atomic,
+    open_table,
+    table_format,
+)
+
+ReportFailure = Callable[[Failure], None]
+
+
+def parse_letters(
+    letters: tuple[str, ...], output: Path | None, jobs: int, report: ReportFailure
+) -> None:
+    """`imr parse`: one JSON object a line, in the order of the input."""
+    from serve.score import default_jobs
+    from serve.stream import each_letter, parsed
+
+    found = each_letter(letters, parsed, jobs or default_jobs(), report)
+    lines = (json_line(answer["letter"]) for answer in found)
+    if output is None:
+        _write_lines(sys.stdout.buffer, lines)
+        return
+    check_writable(output)
+    with open_atomic(output) as file:
+        _write_lines(file, lines)
+
+
+def _write_lines(file: IO[bytes], lines: Iterable[bytes]) -> None:
+    for line in lines:
+        file.write(line)
+    file.flush()
+
+
+def write_features(
+    letters: tuple[str, ...],
+    output: Path,
+    evidence: Path | None,
+    jobs: int,
+    report: ReportFailure,
+) -> None:
+    """`imr features`: the table of signals and, where asked for, the words behind them."""
+    from features.table import COLUMNS
+    from serve.score import default_jobs
+    from serve.stream import each_letter, signal_rows, signal_rows_with_evidence
+
+    table_format(output)
+    for path in filter(None, (output, evidence)):
+        check_writable(path)
+    columns = [TableColumn(column.name, column.dtype) for column in COLUMNS]
+    make = signal_rows_with_evidence if evidence else signal_rows
+    with contextlib.ExitStack() as files:
+        table = files.enter_context(open_table(output, columns))
+        quotes = evidence and files.enter_context(open_atomic(evidence))
+        for answer in each_letter(letters, make, jobs or default_jobs(), report):
+            table.write(answer["rows"])
+            if quotes:
+                _write_lines(quotes, map(json_line, answer["evidence"]))
+
+
+def score_letters(report_failure: ReportFailure, **options: Any) -> None:
+    """`imr score`: see :class:`serve.score.ScoreRun` for the options."""
+    from serve.score import ScoreRun, score
+
+    run = ScoreRun(**options)
+    try:
+        result = score(run, report_failure)
+    except KeyboardInterrupt:
+        message = f"interrupted: {run.output} not written"
+        raise Refused(message, "the same command with --resume continues") from None
+    for line in result.tally.lines():
+        print(line)
+    print(f"written: {run.output}" + (f" and {run.report}" if run.report else ""))
+
+
+def explain_letter(
+    letter: str, model: str, as_json: bool, item: int | None, letter_id: str | None
+) -> None:
+    """`imr explain`: for a person, or as JSON."""
+    from serve.detail import NOTICE
+    from serve.explain import chosen_items, explain, make_console, show
+
+    explained = explain(letter, model, letter_id)
+    if not as_json:
+        show(explained, item, make_console())
+        return
+    detail = {**explained.detail, "items": chosen_items(explained.detail, item)}
+    result = {**detail, "model_uri": explained.model_uri, "notice": NOTICE}
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def train_models(letters: tuple[str, ...], decisions: Path | None) -> None:
+    """`imr train`."""
+    raise NotImplementedError
+
+
+def evaluate_models(letters: tuple[str, ...], by: str) -> None:
+    """`imr evaluate`."""
+    raise NotImplementedError
+
+
+def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:
+    """`imr synthesize`."""
+    raise NotImplementedError

@@ -1,0 +1,235 @@
+"""One letter on the terminal: what is predicted, why, and what is not documented.
+
+Colour and highlights on a terminal, the same words as plain text in a pipe.  Text of a letter is
+never read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serve.detail import NOTICE, reason_sentence, similar_sentence
+from serve.letters import Chunk, Failure, Task, tasks
+from serve.model import ModelAddress, load_predictor, resolve
+from serve.pool import Pool
+from serve.refusal import Refused
+from serve.work import Predicts, ScoreSetup
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+BAR_CELLS = 40
+CONTEXT_CHARS = 70
+PLAIN_WIDTH = 100
+SIGNS = {"met": "✓", "not met": "✗", "not documented": "○"}
+STYLES = {"met": "green", "not met": "yellow", "not documented": "dim"}
+HEADER = {
+    "case_number": "case",
+    "date_of_injury": "injured",
+    "ur_denial_date": "denied",
+    "application_received": "application",
+    "priority": "priority",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The letter's detail (see :func:`serve.detail.letter_detail`) and the model it came from."""
+
+    detail: dict[str, Any]
+    model_uri: str
+
+
+def explain(
+    path: str,
+    model: str,
+    letter_id: str | None = None,
+    load: Callable[[str], Predicts] = load_predictor,
+    resolve: Callable[[str], ModelAddress] = resolve,
+) -> Explained:
+    """Predict and explain one letter.
+
+    Raises:
+        Refused: where there is not exactly one letter, it cannot be read, or there is no model.
+    """
+    task = _one(list(_candidates(path, letter_id)), path)
+    address = resolve(model)
+    setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
+    [(_, [answer])] = Pool(setup, jobs=1).run([Chunk(0, (task,))])
+    if "error" in answer:
+        raise Refused(Failure(**answer["error"]).line())
+    return Explained(answer["detail"], address.uri)
+
+
+def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:
+    for task in tasks([path]):
+        if letter_id is None or _id(task) == letter_id:
+            yield task
+
+
+def _id(task: Task) -> str | None:
+    from data.read import Source
+
+    if isinstance(task, Failure):
+        return None
+    return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
+
+
+def _one(found: Sequence[Task], path: str) -> Task:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Refused(f"{path}: no letter of that id", "leave out --letter-id or correct it")
+    remedy = "name one file, or pick one with --letter-id; imr score takes many"
+    raise Refused(f"{path}: {len(found)} letters, explain takes one", remedy)
+
+
+def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any]]:
+    """All items, or the one with that index (from 0)."""
+    items: list[dict[str, Any]] = detail["items"]
+    if item is None:
+        return items
+    if not 0 <= item < len(items):
+        raise Refused(f"no item {item}: the letter has items 0 to {len(items) - 1}")
+    return [items[item]]
+
+
+def show(explained: Explained, item: int | None, console: Console) -> None:
+    """Print the letter and its items (all, or one by its index)."""
+    items = chosen_items(explained.detail, item)
+    for part in _letter(explained.detail):
+        console.print(part, soft_wrap=False)
+    for entry in items:
+        console.print()
+        for part in _item(explained.detail, entry):
+            console.print(part, soft_wrap=False)
+    console.print()
+    console.print(_text(NOTICE, "italic"))
+    console.print(_text(f"model {explained.model_uri}", "dim"))
+
+
+def make_console() -> Console:
+    """Standard output as rich prints to it; a pipe gets plain text of a fixed width."""
+    import sys
+
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _text(content: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(content, style=style)
+
+
+def _indented(content: RenderableType, cells: int) -> RenderableType:
+    from rich.padding import Padding
+
+    return Padding(content, (0, 0, 0, cells))
+
+
+def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
+    facts = [
+        f"{name} {detail['header'][key]}" for key, name in HEADER.items() if detail["header"][key]
+    ]
+    yield _text(f"Letter {detail['letter_id']}", "bold")
+    yield _text(" · ".join([*facts, detail["source"]]), "dim")
+    for warning in detail["warnings"]:
+        yield _text(f"note: {warning}", "yellow")
+
+
+def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
+    yield _text(f"Item {item['item_index']}: {item['requested']}", "bold")
+    kind = " · ".join(x for x in (item["category"], item["subcategory"]) if x)
+    yield _indented(_text(f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim"), 2)
+    yield _indented(_estimate(item), 2)
+    if item["decision"]:
+        yield _indented(_text(f"decided: {item['decision']}", "bold"), 2)
+    if item["similar"]:
+        yield _indented(_text(similar_sentence(item["similar"]), "dim"), 2)
+    yield from _reasons(detail, item)
+    yield from _checklist(detail, item)
+    yield from _guidelines(item)
+
+
+def _estimate(item: dict[str, Any]) -> Text:
+    p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
+    line = _text(f"p(overturned) {p:6.1%}  ", "bold")
+    line.append_text(_bar(p, low, high))
+    line.append(f"  interval {low:.1%} to {high:.1%} → predicted {item['predicted_outcome']}")
+    return line
+
+
+def _bar(p: float, low: float, high: float) -> Text:
+    """A scale from 0 to 100%: ``·`` track, ``─`` interval, ``●`` estimate."""
+    at, first, last = (min(BAR_CELLS - 1, int(x * BAR_CELLS)) for x in (p, low, high))
+    bar = _text("")
+    for cell in range(BAR_CELLS):
+        inside = first <= cell <= last
+        mark = "●" if cell == at else "─" if inside else "·"
+        bar.append(mark, "bold cyan" if cell == at else "cyan" if inside else "dim")
+    return bar
+
+
+def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
+    for direction, title, sign in (
+        ("for", "Speaks for an overturn", "+"),
+        ("against", "Speaks against", "−"),
+    ):
+        reasons = [r for r in item["reasons"] if r["direction"] == direction]
+        yield _indented(_text(title if reasons else f"{title}: nothing found", "bold"), 2)
+        for reason in reasons:
+            yield _indented(_text(f"{sign} {reason_sentence(reason)}"), 4)
+            yield from _quotes(detail, reason["quotes"])
+
+
+def _quotes(detail: dict[str, Any], quotes: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
+    for quote in quotes:
+        yield _indented(in_context(detail["case_summary"], quote), 6)
+
+
+def in_context(summary: str, quote: dict[str, Any]) -> Text:
+    """The quoted words, highlighted, with what stands around them in the case summary."""
+    if quote["field"] != "case_summary":
+        return _text(f"“{quote['quote']}” (the request)", "dim")
+    start, end = quote["start"], quote["end"]
+    first, last = _word(summary, start - CONTEXT_CHARS, 1), _word(summary, end + CONTEXT_CHARS, -1)
+    line = _text("“" + ("…" if first else ""), "dim")
+    line.append(summary[first:start], "dim")
+    line.append(summary[start:end], "bold reverse")
+    line.append(summary[end:last] + ("…" if last < len(summary) else "") + "”", "dim")
+    return line
+
+
+def _word(text: str, at: int, step: int) -> int:
+    """The nearest beginning (step 1) or end (step -1) of a word, toward the quote."""
+    if at <= 0 or at >= len(text):
+        return max(0, min(at, len(text)))
+    space = text.find(" ", at) if step > 0 else text.rfind(" ", 0, at)
+    return at if space < 0 else space + (1 if step > 0 else 0)
+
+
+def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
+    if item["checklist"]:
+        yield _indented(_text("Documentation checklist", "bold"), 2)
+    for criterion in item["checklist"]:
+        status = criterion["status"]
+        line = _text(f"{SIGNS[status]} {status}: ", STYLES[status])
+        line.append(criterion["text"], "")
+        line.append(f"  [{criterion['source'] or criterion['guideline']}]", "dim")
+        yield _indented(line, 4)
+        yield from _quotes(detail, criterion["quotes"])
+
+
+def _guidelines(item: dict[str, Any]) -> Iterator[RenderableType]:
+    if item["guidelines"]:
+        yield _indented(_text("Guideline the reviewer may cite", "bold"), 2)
+    for candidate in item["guidelines"]:
+        yield _indented(_text(f"{candidate['p']:6.1%}  {candidate['guideline']}"), 4)
+    if item["decision_guideline"]:
+        yield _indented(_text(f"cited by the reviewer: {item['decision_guideline']}"), 4)

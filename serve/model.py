@@ -1,0 +1,134 @@
+"""The model a command uses: its address with version and digest, and the predictor behind it.
+
+The address is resolved once, in the process that the user started; workers load the folder that
+it stands for, so that all rows of a run come from one model and no worker asks MLflow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serve.refusal import Refused
+
+if TYPE_CHECKING:
+    from models.predictor import Predictor
+
+CHAMPION = "models:/imr@champion"
+"""The model that `imr train` registered last, in the MLflow store of the working directory."""
+
+_TRAIN = "run imr train in this folder first, or name a model with --model"
+_SCHEMES = ("models:/", "runs:/")
+DIGEST_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAddress:
+    """Where a model lies (``folder``) and what it is called in results (``uri``).
+
+    ``uri`` holds the registry's version, not an alias, and the beginning of the digest:
+    ``models:/imr/3#sha256=0123456789abcdef``.
+    """
+
+    uri: str
+    folder: Path
+
+
+def resolve(uri: str) -> ModelAddress:
+    """The model at a registry address, a run's artifact or a folder.
+
+    Raises:
+        Refused: where there is no such model.
+    """
+    remote = uri.startswith(_SCHEMES) or "://" in uri
+    if not remote:
+        folder = _folder(Path(uri))
+        return ModelAddress(f"{uri}#sha256={_digest(folder)}", folder)
+    version = _version(uri)
+    folder = _folder(_download(version), uri)
+    return ModelAddress(f"{version}#sha256={_digest(folder)}", folder)
+
+
+def load_predictor(folder: str) -> Predictor:
+    """The predictor in a model folder.
+
+    Raises:
+        Refused: where the model is damaged, or made for other versions or signals.
+    """
+    from models.bundle import BundleError
+    from models.predictor import Predictor
+
+    try:
+        return Predictor.load(folder)
+    except BundleError as error:
+        raise Refused(str(error)) from None
+
+
+def training_profile(folder: Path) -> dict[str, Any] | None:
+    """Distributions of the training data, where the model's manifest carries them."""
+    from models.bundle import MANIFEST
+
+    about = json.loads((folder / MANIFEST).read_bytes()).get("about") or {}
+    profile = about.get("profile")
+    return profile if isinstance(profile, dict) else None
+
+
+def _folder(root: Path, uri: str = "") -> Path:
+    from models.bundle import MANIFEST
+
+    if (root / MANIFEST).is_file():
+        return root
+    inside = sorted(root.rglob(MANIFEST)) if root.is_dir() else []
+    if len(inside) != 1:
+        raise Refused(f"{uri or root}: no imr model there", _TRAIN)
+    return inside[0].parent
+
+
+def _digest(folder: Path) -> str:
+    from models.bundle import MANIFEST
+
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes())["digest"])[:DIGEST_DIGITS]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused(f"{folder}: the model's {MANIFEST} is not whole", "train it again") from None
+
+
+def _version(uri: str) -> str:
+    """The address with the version that an alias stands for now."""
+    name, at, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not at:
+        return uri
+    _refuse_without_store(uri)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return f"models:/{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
+    except MlflowException as error:
+        raise _no_model(uri, error) from None
+
+
+def _download(uri: str) -> Path:
+    _refuse_without_store(uri)
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(artifact_uri=uri))
+    except (MlflowException, OSError) as error:
+        raise _no_model(uri, error) from None
+
+
+def _refuse_without_store(uri: str) -> None:
+    """MLflow would make an empty store here before it says that it has no model."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI")
+    if not named and not Path("mlflow.db").exists() and not Path("mlruns").exists():
+        raise Refused(f"{uri}: no model has been trained in this folder", _TRAIN)
+
+
+def _no_model(uri: str, error: Exception) -> Refused:
+    said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+    return Refused(f"{uri}: no such model: {said}", _TRAIN)

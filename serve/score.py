@@ -1,0 +1,195 @@
+"""Batch scoring: letters in, one row an item out, and every letter in exactly one place.
+
+Chunks of letters are scored by worker processes and appended to a journal as they finish; the
+table, the error list and the report are then written from the journal in the order of the input
+and renamed into place.  Memory does not grow with the number of letters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from serve.engine import EngineName, make_engine
+from serve.journal import Journal, RunSettings, open_journal
+from serve.letters import Chunk, Failure, chunked, something_to_do, tasks
+from serve.model import CHAMPION, ModelAddress, load_predictor, resolve
+from serve.progress import progress
+from serve.refusal import Refused
+from serve.report import open_report
+from serve.rows import ERROR_COLUMNS, SCORE_COLUMNS
+from serve.summary import Tally
+from serve.work import Predicts, ScoreSetup
+from serve.writers import check_writable, open_table, table_format
+
+CHUNK_LETTERS = 64
+"""Letters a worker takes on at a time: enough to predict together, few to lose."""
+
+
+CHUNKS_AT_LEAST = 8
+"""Few letters are dealt out in smaller chunks, so that all processes have work."""
+
+
+def default_jobs() -> int:
+    """The cores this process may use."""
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRun:
+    """What `imr score` was asked to do."""
+
+    letters: tuple[str, ...]
+    output: Path
+    report: Path | None = None
+    model: str = CHAMPION
+    jobs: int = 0
+    engine: EngineName = "local"
+    scheduler: str | None = None
+    resume: bool = False
+    reasons: bool = True
+    load: Callable[[str], Predicts] = load_predictor
+    resolve: Callable[[str], ModelAddress] = resolve
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreResult:
+    """What became of it: the counts, and the letters that could not be read."""
+
+    tally: Tally
+    model_uri: str
+
+
+def errors_file(output: Path) -> Path:
+    """``FILE.errors.jsonl`` beside the output."""
+    return output.with_name(f"{output.name}.errors.jsonl")
+
+
+def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResult:
+    """Score everything and write the files; each letter not read is passed on, in order.
+
+    Raises:
+        Refused: where there is nothing to score, no model, or the output cannot be written.
+    """
+    _check_outputs(run)
+    jobs = run.jobs or default_jobs()
+    work = something_to_do(run.letters, report_failure)
+    model = run.resolve(run.model)
+    first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
+    settings = RunSettings(
+        model=model.uri,
+        reasons=run.reasons,
+        detail=run.report is not None,
+        chunk_letters=max(1, min(CHUNK_LETTERS, -(-len(first) // CHUNKS_AT_LEAST))),
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    with open_journal(run.output, settings, run.resume) as journal:
+        chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
+        _score_chunks(run, model.folder, jobs, journal, chunks)
+        tally = _write(run, journal, chunks.count, report_failure)
+    return ScoreResult(tally, model.uri)
+
+
+def _check_outputs(run: ScoreRun) -> None:
+    table_format(run.output)
+    check_writable(run.output)
+    if run.report is not None:
+        check_writable(run.report)
+        if run.report.resolve() == run.output.resolve():
+            raise Refused(f"{run.report}: output and report are one file", "name two files")
+
+
+class _Counted:
+    """The chunks, and how many of them there were."""
+
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        self._chunks, self.count = chunks, 0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for chunk in self._chunks:
+            self.count = chunk.index + 1
+            yield chunk
+
+
+def _score_chunks(
+    run: ScoreRun, model: Path, jobs: int, journal: Journal, chunks: Iterable[Chunk]
+) -> None:
+    setup = ScoreSetup(str(model), run.reasons, run.report is not None, run.load)
+    engine = make_engine(run.engine, setup, jobs, run.scheduler)
+    with progress("scoring", lambda: _count(run.letters)) as advance:
+        for chunk, answer in engine.run(_missing(journal, chunks, advance)):
+            journal.append(chunk, answer)
+            advance(len(chunk.tasks))
+
+
+def _missing(
+    journal: Journal, chunks: Iterable[Chunk], advance: Callable[[int], None]
+) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if len(journal) and journal.has(chunk):
+            advance(len(chunk.tasks))
+        else:
+            yield chunk
+
+
+def _count(letters: tuple[str, ...]) -> int | None:
+    return None if "-" in letters else sum(1 for _ in tasks(letters))
+
+
+# --- from the journal to the files -------------------------------------------------------------
+
+
+def _write(
+    run: ScoreRun, journal: Journal, chunks: int, report_failure: Callable[[Failure], None]
+) -> Tally:
+    tally, doubled = Tally(), _doubled(journal, chunks)
+    tally.doubled = len(doubled)
+    started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
+    with contextlib.ExitStack() as files:
+        table = files.enter_context(open_table(run.output, SCORE_COLUMNS, journal.folder))
+        errors = files.enter_context(
+            open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
+        )
+        report = run.report and files.enter_context(open_report(run.report, tally, started))
+        for answer in journal.answers(chunks):
+            if "error" in answer:
+                tally.failures += 1
+                errors.write([answer["error"]])
+                report_failure(Failure(**answer["error"]))
+                continue
+            note = _doubled_note(answer, doubled)
+            rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
+            tally.letters += 1
+            for row in rows:
+                tally.add(row)
+            table.write(rows)
+            if report:
+                report.add({**answer["detail"], "warnings": rows[0]["warnings"]})
+    if not tally.failures:
+        errors_file(run.output).unlink()
+    return tally
+
+
+def _doubled(journal: Journal, chunks: int) -> set[str]:
+    """Letter ids that more than one letter goes by."""
+    seen: set[str] = set()
+    doubled: set[str] = set()
+    for answer in journal.answers(chunks):
+        letter_id = answer.get("letter_id")
+        if letter_id is not None:
+            (doubled if letter_id in seen else seen).add(letter_id)
+    return doubled
+
+
+def _doubled_note(answer: dict[str, Any], doubled: set[str]) -> list[str]:
+    if answer["letter_id"] not in doubled:
+        return []
+    return [f"more than one letter has this letter_id; this one is {answer['source']}"]

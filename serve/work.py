@@ -1,0 +1,117 @@
+"""What a worker does with a chunk: read the letters, predict them together, hand back rows.
+
+Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from data.letter import Case, Evidence, Letter, LetterError
+from serve.detail import letter_detail, score_rows
+from serve.letters import Chunk, Failure, Task, read_letter, task_name
+from serve.model import load_predictor
+from serve.pool import Answer, Work, failure_answer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from features.criteria import Criterion
+
+    from features.table import CaseSignals
+    from models.predictor import Prediction
+
+
+class Predicts(Protocol):
+    """What scoring needs of a predictor."""
+
+    def predict_rows(
+        self,
+        cases: Sequence[Case],
+        table: pd.DataFrame,
+        evidence: Sequence[Iterable[Evidence]] | None = None,
+    ) -> list[Prediction]:
+        """One prediction an item, in the order of cases and items."""
+
+
+def read_safely(task: Task) -> Letter | Failure:
+    """The letter, or why there is none: whatever one letter does, the others go on."""
+    try:
+        return read_letter(task)
+    except LetterError as error:
+        return Failure.of(error)
+    except MemoryError:
+        return Failure(task_name(task), "too_large", "needs too much memory", "check the file")
+    except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
+        return _unexpected(task_name(task), "reading", error)
+
+
+def _unexpected(source: str, stage: str, error: Exception) -> Failure:
+    """A fault of ours: its kind only, for the message of an exception can hold letter text."""
+    message = f"{stage} failed ({type(error).__name__})"
+    return Failure(source, "internal", message, "please report it with the letter's source")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSetup:
+    """How a worker gets ready to score; ``load`` turns the model's address into a predictor."""
+
+    model: str
+    reasons: bool = True
+    detail: bool = False
+    load: Callable[[str], Predicts] = load_predictor
+
+    def __call__(self) -> Work:
+        """Load the model once and score chunks with it."""
+        predictor = self.load(self.model)
+        return lambda chunk: self._score(predictor, chunk)
+
+    def _score(self, predictor: Predicts, chunk: Chunk) -> Answer:
+        read = [read_safely(task) for task in chunk.tasks]
+        letters = [letter for letter in read if isinstance(letter, Letter)]
+        scored = iter(self._scored(predictor, letters))
+        return [failure_answer(r) if isinstance(r, Failure) else next(scored) for r in read]
+
+    def _scored(self, predictor: Predicts, letters: list[Letter]) -> Answer:
+        try:
+            return self._predicted(predictor, letters) if letters else []
+        except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
+            if len(letters) > 1:  # find the one that does it
+                return [answer for one in letters for answer in self._scored(predictor, [one])]
+            return [failure_answer(_unexpected(letters[0].case.source, "scoring", error))]
+
+    def _predicted(self, predictor: Predicts, letters: list[Letter]) -> Answer:
+        from features.table import signals
+        from models.inputs import signals_frame
+
+        cases = [letter.case for letter in letters]
+        derived = [signals(case) for case in cases]
+        evidence = [one.evidence for one in derived] if self.reasons else None
+        table = signals_frame(cases, derived)
+        predictions = iter(predictor.predict_rows(cases, table, evidence))
+        return [
+            self._answer(letter, list(islice(predictions, len(found.rows))), found)
+            for letter, found in zip(letters, derived, strict=True)
+        ]
+
+    def _answer(
+        self, letter: Letter, predictions: list[Prediction], found: CaseSignals
+    ) -> dict[str, Any]:
+        lists = _checklists(letter.case, found) if self.detail else [[]] * len(predictions)
+        detail = letter_detail(letter, predictions, lists)
+        answer = {
+            "letter_id": letter.case.letter_id,
+            "source": letter.case.source,
+            "rows": score_rows(detail),
+        }
+        return {**answer, "detail": detail} if self.detail else answer
+
+
+def _checklists(case: Case, found: CaseSignals) -> list[list[Criterion]]:
+    from features.criteria import checklist
+
+    evidence = found.evidence
+    pairs = zip(case.items, found.rows, strict=True)
+    return [list(checklist(case, item, row, evidence)) for item, row in pairs]
