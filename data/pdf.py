@@ -31,6 +31,7 @@ PARAGRAPH_GAP = 1.3
 _HEADER_WITHIN = 1024  # the PDF standard lets up to 1,024 bytes of other matter precede the mark
 _END_WITHIN = 2048
 _LOOK_BACK_ROWS = 4  # a piece of a table row stands at most this many lines after its row
+_FONT_NAME_BYTES = 128
 _PASSWORD, _SECURITY = 4, 5  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 _SOFT_HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
 
@@ -161,7 +162,7 @@ def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator
     """
     text, same_index = _characters(pdfium, text_page, source)
     x, y = ctypes.c_double(), ctypes.c_double()
-    origin, weight = pdfium.FPDFText_GetCharOrigin, pdfium.FPDFText_GetFontWeight
+    origin = pdfium.FPDFText_GetCharOrigin
     start = 0
     for line in text.split("\r\n"):
         shown = line.strip()
@@ -171,7 +172,7 @@ def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator
                 index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, index)
             origin(text_page, index, x, y)
             baseline, left = _upright(x.value, y.value, rotation)
-            row = Row(baseline, left, 0.0, weight(text_page, index) >= BOLD_WEIGHT, shown)
+            row = Row(baseline, left, 0.0, _is_bold(pdfium, text_page, index), shown)
             if _SOFT_HYPHEN in line:
                 last = index + shown.rindex(_SOFT_HYPHEN) + 1
                 if origin(text_page, last, x, y):
@@ -179,6 +180,16 @@ def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator
                 row.text = shown.replace(_SOFT_HYPHEN, "-")
             yield row
         start += len(line) + 2
+
+
+def _is_bold(pdfium: Any, text_page: Any, index: int) -> bool:
+    """By the font's weight, or by its name: the standard fonts of PDF state no weight."""
+    weight: int = pdfium.FPDFText_GetFontWeight(text_page, index)
+    if weight > 0:
+        return weight >= BOLD_WEIGHT
+    name, flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
+    pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
+    return b"bold" in name.value.lower()
 
 
 def _upright(x: float, y: float, rotation: int) -> tuple[float, float]:

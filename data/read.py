@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import codecs
 import glob
+import lzma
 import os
 import stat
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
@@ -79,6 +80,16 @@ _MAX_CONTROL_SHARE = 0.01
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1
+_ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,  # a way of packing that Python does not know
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +215,8 @@ def _sources_of(path: str, stdin: BinaryIO | None) -> Iterator[Source | LetterEr
 
 
 def _globbed(path: str, stdin: BinaryIO | None) -> Iterator[Source | LetterError]:
-    matches = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else []
+    found = glob.glob(path, recursive=True) if glob.has_magic(path) else []
+    matches = sorted(match for match in found if not _hidden(os.path.basename(match)))
     for match in matches:
         yield from _sources_of(match, stdin)
     if not matches:
@@ -244,6 +256,8 @@ def _walk(folder: str, on_error: Callable[[OSError], None]) -> Iterator[str]:
 
 def _hidden(name: str) -> bool:
     """Names that systems leave behind: ``.DS_Store``, ``~$letter.docx``, ``__MACOSX``."""
+    if name in (".", ".."):
+        return False
     return name.startswith((".", "~$")) or name == "__MACOSX"
 
 
@@ -315,7 +329,7 @@ def _kind_of(data: bytes) -> Kind:
 def _file_bytes(source: Source) -> bytes:
     limit = MAX_BYTES[source.kind]
     try:
-        with open(source.path, "rb") as file:
+        with open(source.path, "rb", opener=_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise LetterError(source.name, "unsupported", "not a regular file", "copy it")
@@ -326,6 +340,11 @@ def _file_bytes(source: Source) -> bytes:
         raise _missing(source.path) from None
     except OSError as error:
         raise _unreadable(source.path, error) from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a named pipe would hold the run until somebody writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _member_bytes(source: Source) -> bytes:
@@ -349,24 +368,6 @@ def _member_bytes(source: Source) -> bytes:
         raise _bad_zip(source.name, error) from None
 
 
-def _zip_faults() -> tuple[type[Exception], ...]:
-    from lzma import LZMAError
-
-    return (
-        zipfile.BadZipFile,
-        zlib.error,
-        LZMAError,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    )
-
-
-_ZIP_FAULTS = _zip_faults()
-
-
 def _archive(path: str) -> zipfile.ZipFile:
     """The opened archive; kept open, for its list takes longer to read than a letter."""
     try:
@@ -381,8 +382,11 @@ def _archive(path: str) -> zipfile.ZipFile:
 
 
 @lru_cache(maxsize=2)
-def _opened_archive(path: str, modified_ns: int, size: int, process: int) -> zipfile.ZipFile:
-    """Keyed by process too: a forked worker must not share the parent's place in the file."""
+def _opened_archive(path: str, *_stamp: int) -> zipfile.ZipFile:
+    """Keyed by a stamp: the file's time and size, and the process.
+
+    A forked worker must not share its parent's place in the file.
+    """
     return zipfile.ZipFile(path)
 
 

@@ -1,0 +1,64 @@
+# The commands people type.  `make train` and `make test` set everything up by themselves on a
+# machine with CPython 3.11 or later, pip and make.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+LETTERS ?= data/samples
+OUT ?= scores.parquet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test ui score check lint coverage bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+setup: $(READY) ## make the virtual environment (the other commands do it by themselves)
+
+# pip compiles no bytecode here: Python does it for the modules that are really used.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV) || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+train: $(READY) ## train both models, log them to MLflow and register them
+	$(BIN)/imr train $(ARGS)
+
+test: $(READY) ## run the tests
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+ui: $(READY) ## open the experiments in the browser
+	$(BIN)/mlflow ui $(ARGS)
+
+score: $(READY) ## score letters: make score LETTERS=folder OUT=scores.parquet
+	$(BIN)/imr score $(LETTERS) -o $(OUT) $(ARGS)
+
+lint: $(READY) ## formatting, lint rules and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint ## lint, and the tests with their coverage
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+
+bench: $(READY) ## measure speed and scale, by hand: every benchmarks/bench_*.py
+	@for script in benchmarks/bench_*.py; do \
+		echo "== $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
+
+# The list must not depend on whose machine made it, hence no configuration and no address in it.
+lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(BIN)/uv pip compile \
+		--quiet --no-config --universal --python-version 3.11 --extra dev --upgrade --no-build \
+		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and everything that tools left behind
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

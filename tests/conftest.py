@@ -1,0 +1,40 @@
+"""Fixtures that every test may use, and how Hypothesis runs here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The machines that run the tests differ in speed, so no example has a deadline; unattended runs
+# take the same examples every time, for a failure there must be one that can be repeated.
+settings.register_profile("imr", deadline=None)
+settings.register_profile("unattended", deadline=None, derandomize=True)
+settings.load_profile("unattended" if os.environ.get("CI") else "imr")
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's folder."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def samples(project: Path) -> Path:
+    """The folder of the letters we wrote ourselves."""
+    return project / "data" / "samples"
+
+
+@pytest.fixture(scope="session")
+def real_letters() -> Path:
+    """The folder of real letters (``pdf/`` and ``text/`` in it), named by IMR_LETTERS."""
+    named = os.environ.get("IMR_LETTERS")
+    if not named:
+        pytest.skip("no real letters: set IMR_LETTERS to their folder")
+    folder = Path(named)
+    assert folder.is_dir(), f"IMR_LETTERS names {folder}, which is no folder"
+    return folder

@@ -1,0 +1,136 @@
+"""What a fresh clone relies on: the lock, the packages and their data, the order of imports."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ORDER = ["data", "features", "models", "training", "serve"]
+"""Imports point down this list: a package uses those before it, never those after it."""
+
+HEAVY = ["dask", "distributed", "lightgbm", "matplotlib", "mlflow", "numpy", "optuna", "pandas",
+         "pyarrow", "pypdfium2", "reportlab", "scipy", "sklearn"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def settings(project: Path) -> dict[str, dict]:  # type: ignore[type-arg]
+    return tomllib.loads((project / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def lock(project: Path) -> str:
+    return (project / "requirements.lock").read_text()
+
+
+def entries(lock: str) -> list[str]:
+    """The requirements of the lock, each with its hashes."""
+    lines = "\n".join(line for line in lock.split("\n") if not line.startswith("#"))
+    return [entry for entry in re.split(r"\n(?=\S)", lines) if entry.strip()]
+
+
+def test_every_locked_package_has_one_version_and_hashes(lock: str) -> None:
+    found = entries(lock)
+    assert len(found) > 100
+    for entry in found:
+        assert re.match(r"[a-z0-9-]+==[\w.!+]+( ; [^\n]+)? \\\n", entry), entry[:60]
+        hashes = entry.split("\\\n")[1:]
+        assert hashes
+        assert all(re.fullmatch(r"\s+--hash=sha256:[0-9a-f]{64}\s*", line) for line in hashes)
+
+
+def test_the_lock_names_no_place(lock: str) -> None:
+    assert re.findall(r"://|find-links|index-url|@ |file:|(?<!\S)/\w", lock) == []
+
+
+def test_the_lock_holds_what_is_declared(settings: dict, lock: str) -> None:  # type: ignore[type-arg]
+    project = settings["project"]
+    declared = project["dependencies"] + project["optional-dependencies"]["dev"]
+    locked: dict[str, list[str]] = {}
+    for entry in entries(lock):
+        requirement = Requirement(entry.split(" \\")[0])
+        versions = [specifier.version for specifier in requirement.specifier]
+        locked.setdefault(canonicalize_name(requirement.name), []).extend(versions)
+    for line in declared:
+        requirement = Requirement(line)
+        versions = locked.get(canonicalize_name(requirement.name), [])
+        assert versions, f"{line} is not in requirements.lock: run make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), line
+
+
+def test_the_packages_are_the_folders(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
+    folders = {path.parent.name for path in project.glob("*/__init__.py")}
+    assert settings["tool"]["setuptools"]["packages"] == ORDER
+    assert folders - {"benchmarks", "tests"} == set(ORDER)
+
+
+def test_subfolders_hold_data_and_no_modules(project: Path) -> None:
+    nested = [
+        str(p.relative_to(project)) for name in ORDER for p in (project / name).glob("*/*.py")
+    ]
+    assert nested == []
+
+
+def test_data_files_are_installed(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
+    [patterns] = settings["tool"]["setuptools"]["package-data"].values()
+    left_out = [
+        str(path.relative_to(project))
+        for name in ORDER
+        for path in (project / name).rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and path.suffix not in {".py", ".md"}
+        and not any(fnmatch.fnmatch(path.name, pattern.split("/")[-1]) for pattern in patterns)
+    ]
+    assert left_out == []
+
+
+def imported(module: Path) -> set[str]:
+    """The top-level names that a module imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_point_down(package: str, project: Path) -> None:
+    later = set(ORDER[ORDER.index(package) + 1 :])
+    wrong = {
+        f"{module.relative_to(project)} imports {', '.join(sorted(imported(module) & later))}"
+        for module in (project / package).rglob("*.py")
+        if imported(module) & later
+    }
+    assert wrong == set()
+
+
+def test_the_command_loads_nothing_heavy(project: Path) -> None:
+    code = f"import sys, serve.cli; print(*sorted(set(sys.modules) & set({HEAVY})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def test_the_changelog_knows_the_version(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
+    latest = re.search(r"^## (\S+)", (project / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert latest
+    assert latest[1] == settings["project"]["version"]
+
+
+def test_the_licence_is_the_declared_one(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
+    assert settings["project"]["license"] == "Apache-2.0"
+    text = (project / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
