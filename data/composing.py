@@ -393,11 +393,16 @@ class Writer:
             authorized=authorized,
             category=request.category,
             subcategory=request.subcategory,
-            body_parts=(self.region.body_part,) if request.body_part else (),
+            body_parts=self._body_parts(request),
             quantity=quantity,
             quantity_unit=request.unit,
             claims_administrator_guideline=self._administrator(request),
         )
+
+    def _body_parts(self, request: Request) -> tuple[str, ...]:
+        if request.body_part == "(region)":
+            return (self.region.body_part,)
+        return (request.body_part,) if request.body_part else ()
 
     def _title(self, request: Request, n: int) -> tuple[str, int | None]:
         """The title with its numbers, and the quantity that they make."""

@@ -49,6 +49,7 @@ class Region:
 class Request:
     """A disputed item of the grammar: its title and what the title means.
 
+    ``body_part`` is ``(region)`` for the region's own, or a name, or "".
     ``quantity`` is ``"n"`` (the slot ``n``), ``"fw"`` (times a week x weeks), a number, or "".
     """
 
@@ -56,7 +57,7 @@ class Request:
     title: Template
     category: str
     subcategory: str
-    body_part: bool
+    body_part: str
     quantity: str
     unit: str | None
     modified: bool
@@ -153,7 +154,7 @@ def _request(row: dict[str, str]) -> Request:
         compiled(row["title"]),
         row["category"],
         row["subcategory"],
-        row["body_part"] == "yes",
+        row["body_part"],
         row["quantity"],
         row["unit"] or None,
         row["modified"] == "yes",
