@@ -66,8 +66,9 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _LEAD = re.compile(
-    r"(?:injur(?:y|ies)|injured(?! worker| employee| patient)|doi|accident|trauma|incident|onset|hurt|"
-    r"claims?(?!s? (?:admin|exam|adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
+    r"(?:injur(?:y|ies)|injured(?! worker| employee| patient)|doi|accident|trauma|incident|onset|"
+    r"hurt|claims?(?!s? (?:admin|exam|adj|eval)))\b(?P<gap>[^.;]{0,60})$"
+    r"|(?:fell|slipped) (?P<fall>on )$"
 )
 _ELSEWHERE = re.compile(
     r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"

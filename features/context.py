@@ -44,6 +44,8 @@ _PRIORITY: tuple[Qualifier, ...] = (
     "hypothetical",
     "historical",
 )
+# These scopes end at a semicolon; a plan, a request or a review goes on through a list.
+_CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 
 
 class Cue:
@@ -175,9 +177,24 @@ class Summary:
 
     def qualify(self, start: int, end: int) -> Qualifier:
         """The qualifier of a span: the strongest kind of cue whose scope reaches it."""
-        cues = self.cues(self.sentence_at(start))
-        kinds = {cue.kind for cue in cues if _reaches(cue, start, end, cues)}
+        sentence = self.sentence_at(start)
+        cues = self.cues(sentence)
+        if not cues:
+            return "affirmed"
+        clause = self._clause(sentence, start, end)
+        kinds = {
+            cue.kind
+            for cue in cues
+            if (cue.kind not in _CLAUSE_KINDS or clause[0] <= cue.start < clause[1])
+            and _reaches(cue, start, end, cues)
+        }
         return next((kind for kind in _PRIORITY if kind in kinds), "affirmed")
+
+    def _clause(self, sentence: int, start: int, end: int) -> tuple[int, int]:
+        """The stretch between semicolons that holds a span."""
+        first, last = self.sentence_span(sentence)
+        closing = self.lower.find(";", end, last)
+        return max(first, self.lower.rfind(";", first, start)), last if closing < 0 else closing
 
 
 def read_summary(text: str) -> Summary:
@@ -238,9 +255,14 @@ def _outermost(mentions: list[Mention]) -> list[Mention]:
     return kept
 
 
+_BREAKS = ("\n", "\r", "\t", "\f", "\u00a0", "\u202f")
+
+
 def _lower(text: str) -> str:
-    """Lower case without changing any offset (some letters grow when lowered)."""
+    """Lower case with line breaks and tabs as spaces, without changing an offset."""
     lower = text.lower()
-    if len(lower) == len(text):
-        return lower
-    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+    if len(lower) != len(text):  # some letters grow when lowered
+        lower = "".join(low if len(low := char.lower()) == 1 else char for char in text)
+    for char in _BREAKS:
+        lower = lower.replace(char, " ")
+    return lower

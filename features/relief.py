@@ -49,7 +49,8 @@ _GAIN = (
     r"lessen|less pain|pain[- ]free|response|respond|recover|pain control|diminish|gone|ameliorat)"
 )
 _AHEAD = re.compile(
-    rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}|^ of (?:his|her|the|their) (?:pain|sympt)"
+    rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}"
+    r"|^ of (?:his|her|the|their) (?:pain|sympt)"
 )
 _BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
 _DRUGS = (
