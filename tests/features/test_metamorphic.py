@@ -17,20 +17,7 @@ PARTS = st.sampled_from(["left knee", "right shoulder", "lumbar spine", "neck", 
 STUDIES = st.sampled_from(["MRI", "CT scan", "x-ray", "magnetic resonance imaging"])
 DAYS = st.dates(date(1980, 1, 1), date(2025, 12, 31))
 FORMATS = ("{m}-{d}-{y}", "{m}/{d}/{y}", "{m:02}/{d:02}/{y}", "{m}-{d}- {y}", "{name} {d}, {y}")
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 NEUTRAL = (
     "The copy was hard to read.",
     "The handwriting was small.",
