@@ -81,12 +81,14 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _POSITIVE_AFTER = re.compile(
-    r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|seated|on|"
+    r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|"
+    r"seated|on|"
     r"to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|extremity|"
     r"extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|with|for|"
     r"slightly|mildly|markedly|strongly|significantly|both|again|knee|shoulder|"
     r"reported|as|being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?°?)\b\)?°?)*?"
-    r"[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
+    r"[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|"
+    r"ing)|"
     r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|"
     r"(?:was |is |were )?abnormal)"
 )
@@ -104,40 +106,45 @@ _NEW_STATEMENT = re.compile(
     r"spasms?|range|motion|strength|sensation|decreased|limited|intact|normal)\b"
 )
 _LIMITED_BEFORE = re.compile(
-    r"\b(?:decreased?|limited|limitations? (?:in|of)|restrict(?:ed|ions? (?:in|of))|reduced|painful|"
+    r"\b(?:decreased?|limited|limitations? (?:in|of)|restrict(?:ed|ions? (?:in|of))|reduced|"
+    r"painful|"
     r"diminished|loss of|los[st]|impaired|poor|guarded|abnormal|stiff(?:ness)?|pain(?:-limited)?|"
     r"limits?|lack of|deficits? in|reduction (?:in|of))\b"
     r"(?:(?!\b(?:full|normal|intact|was|were|is|are|no)\b)[^.;:]){0,60}$"
 )
 _LIMITED_AFTER = re.compile(
-    r"^(?:(?!\b(?:full|normal|intact|no|without|unrestricted)\b)[^.;:]){0,70}?\b(?:decreased?|limited|"
+    r"^(?:(?!\b(?:full|normal|intact|no|without|unrestricted)\b)[^.;:]){0,70}?\b(?:decreased?|"
+    r"limited|"
     r"limitation|restrict(?:ed|ion)|reduced|painful|diminished|impaired|loss|guarded|abnormal|"
     r"with pain|pain\b|cannot|unable|lacking)"
 )
 _FULL_BEFORE = re.compile(
-    r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|limitations?) (?:of|in)|"
+    r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|"
+    r"limitations?) (?:of|in)|"
     r"pain[- ]free|functional|unlimited)\b[^.;:,]{0,30}$"
 )
 _FULL_AFTER = re.compile(
     r"^[^.;:,]{0,45}?\b(?:full|normal|unrestricted|intact|within (?:normal|functional)|good|wnl|"
     r"not (?:limited|restricted))\b"
 )
-_ASYMMETRY = re.compile(r"\b(?:symmetric(?:al)?|equal|bilateral(?:ly)?)\b")
 _UNDETECTED = re.compile(
     r"\b(?:no|not|without|unable to|denie[sd]|denying|negative for|rule out|absence of|lack of|"
-    r"nor|never)\b(?:(?!\b(?:but|however|positive|was|were|is|are|had|has|noted|revealed)\b)[^.;])*$"
+    r"nor|never)\b(?:(?!\b(?:but|however|positive|was|were|is|are|had|has|noted|"
+    r"revealed)\b)[^.;])*$"
 )
-_MYOTOME_OF_JOINT = re.compile(r"\b(?:shoulder|elbow|wrist|hand|knee|ankle|foot|finger|thumb|hip)\b")
-_SPINE = re.compile(r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)")
+_SPINE = re.compile(
+    r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)"
+)
 _MUSCLE = re.compile(
-    r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|toe extension|"
+    r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|"
+    r"toe extension|"
     r"ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|wrist (?:ext|flex)\w+|"
     r"finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
 )
 _LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _case: Case) -> Findings:
     """Signs found on examination; False where a sign is not documented or negative."""
     found = Findings()
     by_value: dict[str, list[Mention]] = {}
@@ -171,8 +178,11 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
 
 def _test_list(gap: str) -> bool:
     """Whether the words between a result and a test are a list of tests ("Neer's, Hawkins and")."""
-    return re.fullmatch(r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*", gap) is not None and not re.search(
-        r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b", gap
+    return re.fullmatch(
+        r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*", gap
+    ) is not None and not re.search(
+        r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b",
+        gap,
     )
 
 

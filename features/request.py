@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from data.letter import Case, Evidence, Item
 from features.context import Mention, Summary, read_summary
-from features.signal import Column, Findings
+from features.signal import Column, Findings, Value
 
 FAMILY = "request"
 
@@ -86,34 +86,59 @@ _REGION = {
     "head": ("head", "brain", "skull", "face", "eye", "ear", "jaw", "teeth", "dental", "psych"),
     "trunk": ("chest", "rib", "abdom", "groin", "hernia", "heart", "trunk", "internal"),
 }
-_SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.I)
+_SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.IGNORECASE)
 _SIDES = {"lt": "left", "rt": "right"}
 _LEVEL = re.compile(
     r"\b([ctls])-?(\d{1,2})(?:\s?(?:-|/|to|through|thru)\s?(?:([ctls])-?)?(\d{1,2})\b(?!\s*(?:mg|%)))?",
-    re.I,
+    re.IGNORECASE,
 )
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
-_WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
+_WORDS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
 _NUMBER = {"once": 1, "twice": 2} | {word: n for n, word in enumerate(_WORDS, 1)}
 _N = rf"(\d{{1,2}}(?:\.\d)?|{'|'.join(_NUMBER)})"
 _PER_WEEK = re.compile(
     rf"(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:x|times?|visits?|sessions?)?\s*\(?\d?\)?\s*"
     r"(?:sessions?|visits?)?\s*(?:/|per|a|each|every|x)\s*(?:an?\s+)?(?:wks?|weeks?)\b",
-    re.I,
+    re.IGNORECASE,
 )
-_TIMES = re.compile(r"(?<![\d/.])(\d)\s?x\s?(\d{1,2})(?![\d/.]|\s?(?:mg|%|cm|mm|inch))", re.I)
-_WEEKLY = re.compile(rf"\b{_N}\s*(?:x|times?|visits?|sessions?)?\s*weekly", re.I)
+_TIMES = re.compile(
+    r"(?<![\d/.])(\d)\s?x\s?(\d{1,2})(?![\d/.]|\s?(?:mg|%|cm|mm|inch))", re.IGNORECASE
+)
+_WEEKLY = re.compile(rf"\b{_N}\s*(?:x|times?|visits?|sessions?)?\s*weekly", re.IGNORECASE)
 _WEEKS = re.compile(
     rf"(?:for|x|times|over|/)\s*(?:the next\s*)?(?:{_N}\s*(?:-|to)\s*)?{_N}\s*\(?\d*\)?\s*"
     r"(?:more\s*)?(?:wks?|weeks?)\b",
-    re.I,
+    re.IGNORECASE,
 )
-_DOSE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.I)
-_REFILLS = re.compile(rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b", re.I)
+_DOSE = re.compile(
+    r"(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.IGNORECASE
+)
+_REFILLS = re.compile(
+    rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")
 
 
@@ -123,7 +148,7 @@ def request_mentions(text: str) -> tuple[Mention, ...]:
     return tuple(read_summary(text).mentions(FAMILY, overlapping=True))
 
 
-def build_item(summary: Summary, case: Case, item: Item, found: object = None) -> Findings:
+def build_item(_summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """The request's fields, amounts and flags; each flag quotes the words of the request."""
     findings = Findings()
     findings.values.update(_fields(item))
@@ -158,7 +183,7 @@ def _amounts(item: Item) -> dict[str, bool | float | str | None]:
         "request_per_week": per_week,
         "request_weeks": weeks,
         "request_dose_mg": _last_number(_DOSE, text),
-        "request_refills": _last_number(_REFILLS, text),
+        "request_refills": refills(text),
         "request_ingredients": float(len(_PERCENT.findall(text))) or None,
     }
 
@@ -258,6 +283,11 @@ def _last_number(pattern: re.Pattern[str], text: str) -> float | None:
         return None
     word = numbers[-1].lower()
     return float(_NUMBER.get(word) or word)
+
+
+def refills(text: str) -> float | None:
+    """The number of refills printed ("with 2 refills", "refills x 3")."""
+    return _last_number(_REFILLS, text) if "refill" in text.lower() else None
 
 
 def _float(value: int | float | None) -> float | None:

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 from data.letter import Case, Evidence, Item
 from features import (
     chronicity,
+    comorbidity,
     complaints,
+    criteria,
     electrodiagnostics,
+    examination,
     imaging,
+    letter_mix,
+    medication,
     person,
     relief,
+    request,
+    review,
+    treatment,
     work_status,
 )
 from features.context import Mention, Summary, read_summary
@@ -44,6 +52,14 @@ FAMILIES: tuple[ModuleType, ...] = (
     imaging,
     electrodiagnostics,
     relief,
+    request,
+    review,
+    letter_mix,
+    treatment,
+    examination,
+    medication,
+    comorbidity,
+    criteria,
 )
 
 KEYS = (

@@ -94,7 +94,6 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _flag("conservative_care_tried", "At least one physical treatment or home exercise was had"),
     _flag("conservative_care_failed", "Treatment is said to have failed or not helped"),
-    _flag("treatment_helped", "Treatment is said to have helped"),
     _flag("same_treatment_prior", "The item's kind of treatment was received before"),
     Column(
         "same_treatment_sessions",
@@ -114,8 +113,28 @@ _N = (
 _VALUES = {
     word: n
     for n, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split(),
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ],
         1,
     )
 } | {"twenty-four": 24, "twenty four": 24, "a": 1}
@@ -133,15 +152,18 @@ _RECEIVED_BEFORE = re.compile(
     r"documentation of|should|would|could|will|to|unless)\s+(?:yet |previously |been |have |had |"
     r"having |any |adequately |fully |successfully )*)?"
     r"\b(?:completed|completion of|attended|attending|underwent|undergone|undergoing|finished|"
-    r"received(?! for\b)|receiving|tried|trialed|participated in|participating in|began|begun|started|"
+    r"received(?! for\b)|receiving|tried|trialed|participated in|participating in|began|begun|"
+    r"started|"
     r"starting|initiated|gone to|going to|went to|been to|been in|had|having had|has had|"
-    r"treated with|managed with|progress(?:ing)? (?:in|with)|given|administered|performed|doing|done|course of|"
+    r"treated with|managed with|progress(?:ing)? (?:in|with)|given|administered|performed|doing|"
+    r"done|course of|"
     r"status[- ]post|s/p)"
     rf"{_FILLER}{{0,10}}[\s,(]*$"
 )
 # To continue a therapy says that it is under way; only right before it, not down a list.
 _CONTINUED_BEFORE = re.compile(
-    r"\b(?:continue[sd]?|continuing|continuation|resume[sd]?)(?: (?:with|of|to|attend|his|her|the|in|"
+    r"\b(?:continue[sd]?|continuing|continuation|resume[sd]?)(?: (?:with|of|to|attend|his|her|"
+    r"the|in|"
     r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
 )
 _RESPONSE_BEFORE = re.compile(
@@ -170,14 +192,11 @@ _FAILED = re.compile(
     r"beneficial)|unresponsive|refractory|(?:un|in)successful|minimal (?:relief|improvement|"
     r"benefit)|despite)\b"
 )
-_HELPED = re.compile(
-    r"(?<!not )(?<!no )\b(?:helped|helpful|helps|helping|improv(?:ed|ing|ement)|beneficial|"
-    r"benefit(?:ed|s)?|effective(?:ly)?|(?:provid|giv)\w+ (?:\w+ )?relief|reli(?:ef|eved)|"
-    r"better|progress(?:ing|ed)?)\b"
-)
 _NOT_DONE_AFTER = re.compile(
-    r"^[\s,]*(?:\w+ ){0,4}?(?:(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
-    r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|pending|"
+    r"^[\s,]*(?:\w+ ){0,4}?(?:(?:was|were|is|are|has been|have been|being|be|had been) (?:not |"
+    r"also |"
+    r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
+    r"pending|"
     r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified)\w*)|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"
@@ -211,7 +230,7 @@ _PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b
 _INJECTIONS = re.compile(rf"\b(?P<n>{_N}|a)\s+(?:\w+\s+){{0,3}}?$")
 
 
-def build(summary: Summary, case: Case) -> Findings:
+def build(summary: Summary, _case: Case) -> Findings:
     """What was received, with session counts and response; False where nothing is documented."""
     found = Findings()
     received = [m for m in summary.mentions(FAMILY) if is_received(summary, m)]
@@ -228,7 +247,7 @@ def build(summary: Summary, case: Case) -> Findings:
     return found
 
 
-def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
+def build_item(_summary: Summary, _case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Whether the item's kind of treatment was had before, and how much of it."""
     own = Findings()
     name = same_treatment(item)
@@ -335,9 +354,7 @@ def _put_response(found: Findings, summary: Summary, received: list[Mention]) ->
     found.put("conservative_care_tried", bool(physical), *physical)
     cared = [*physical, *(m for m in received if m.value in ("medication", "injection"))]
     failed = [m for m in cared if _FAILED.search(_around(summary, m))]
-    helped = [m for m in cared if m not in failed and _HELPED.search(_around(summary, m))]
     found.put("conservative_care_failed", bool(failed), *failed)
-    found.put("treatment_helped", bool(helped), *helped)
 
 
 def _around(summary: Summary, mention: Mention) -> str:

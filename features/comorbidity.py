@@ -1,0 +1,77 @@
+"""Comorbidity and diagnoses that guidelines turn on: psychological, systemic, pre-existing.
+
+A truth value each, True where the summary documents the condition (complaint or diagnosis), not
+where it is denied, ruled out, or named only in the utilization review or in a quoted guideline.
+Lexicon: ``lexicons/comorbidity.csv``.
+"""
+
+from __future__ import annotations
+
+from data.letter import Case
+from features.context import Mention, Summary
+from features.signal import Column, Findings
+
+FAMILY = "comorbidity"
+
+_CONDITIONS: dict[str, str] = {
+    "depression": "Depression or depressed mood",
+    "anxiety": "Anxiety or panic",
+    "ptsd": "Post-traumatic stress disorder",
+    "psychological_other": "Another psychological condition or symptom",
+    "sleep": "Insomnia or another sleep problem",
+    "diabetes": "Diabetes",
+    "hypertension": "Hypertension",
+    "cardiovascular": "Heart disease, arrhythmia or stroke",
+    "obesity": "Obesity, or a body mass index of 30 or more",
+    "tobacco": "Tobacco use",
+    "substance_use": "Alcohol or substance use",
+    "gi_symptoms": "Gastritis, reflux, ulcer or other gastrointestinal symptoms",
+    "constipation": "Constipation",
+    "renal": "Kidney disease",
+    "hepatic": "Liver disease",
+    "pulmonary": "Asthma or chronic obstructive lung disease",
+    "head_injury": "Concussion or traumatic brain injury",
+    "headache": "Headache or migraine",
+    "crps": "Complex regional pain syndrome",
+    "widespread_pain": "Fibromyalgia or myofascial pain",
+    "chronic_pain": "Chronic pain is stated",
+    "degenerative": "Arthritis or degenerative disease",
+    "neuropathic": "Neuropathy or neuropathic pain",
+    "radiculopathy_diagnosis": "Radiculopathy, radiculitis or sciatica as complaint or diagnosis",
+    "stenosis": "Spinal stenosis",
+    "disc_herniation": "Disc herniation, protrusion or displacement",
+    "preexisting": "A pre-existing condition, or an earlier injury or claim",
+    "nerve_entrapment": "Carpal or cubital tunnel syndrome",
+    "tear": "A tear of tendon, ligament, meniscus or labrum",
+    "pregnancy": "Pregnancy",
+    "homebound": "Homebound, bed-bound, in a wheelchair or not bearing weight",
+    "mri_obstacle": "Claustrophobia or a pacemaker",
+}
+_PSYCHOLOGICAL = ("depression", "anxiety", "ptsd", "psychological_other")
+_NAMES = {name: f"{name}_documented" for name in _CONDITIONS}
+
+
+def _flag(name: str, definition: str) -> Column:
+    return Column(name, "bool", definition, family=FAMILY)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _flag(
+        "psychological_comorbidity", "Depression, anxiety, PTSD or another psychological condition"
+    ),
+    *(_flag(_NAMES[name], definition) for name, definition in _CONDITIONS.items()),
+)
+
+
+def build(summary: Summary, _case: Case) -> Findings:
+    """One truth value a condition, with the mentions that document it."""
+    found = Findings()
+    by_value: dict[str, list[Mention]] = {name: [] for name in _CONDITIONS}
+    for mention in summary.mentions(FAMILY):
+        if mention.documented:
+            by_value[mention.value].append(mention)
+    for name, mentions in by_value.items():
+        found.put(_NAMES[name], bool(mentions), *mentions)
+    psychological = [m for name in _PSYCHOLOGICAL for m in by_value[name]]
+    found.put("psychological_comorbidity", bool(psychological), *psychological)
+    return found

@@ -1,0 +1,321 @@
+"""What the guideline asks for, item by item: met, not met or not documented.
+
+``criteria.csv`` (beside this module) is the dated table: one row a criterion and edition, with
+its source.  Its conditions are written over the signals of a row::
+
+    radicular_findings                      true
+    !epidural_injection_prior               documented as false
+    relief_percent_max>=50 & relief_weeks>=6
+    conservative_care_failed | treatment_failed & conservative_care_tried
+
+``&`` binds closer than ``|``; a comparison with an unknown value is false.  ``when`` says for
+which requests a criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where
+neither holds the criterion is *not documented*, which is what a resubmission can mend.  Edition:
+the one in effect on the day of the utilization review, else the nearest before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from data.letter import Case, Evidence, Item
+from features.context import Summary
+from features.letter_mix import is_primary_surgery
+from features.review import is_associated
+from features.signal import Column, Findings, Value
+
+FAMILY = "criteria"
+TABLE = Path(__file__).parent / "criteria.csv"
+
+Status = Literal["met", "not met", "not documented"]
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One criterion judged for one item; ``quotes`` are the words of the signals it rests on."""
+
+    id: str
+    guideline: str
+    source: str
+    text: str
+    status: Status
+    quotes: tuple[str, ...] = ()
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "criteria_class",
+        "str",
+        "Class of request whose criteria apply",
+        null="no criteria for this class of request",
+        family=FAMILY,
+    ),
+    Column(
+        "criteria_met_share",
+        "float",
+        "Criteria met over criteria asked, 0 to 1",
+        null="no criteria for this class of request",
+        family=FAMILY,
+        source="criteria.csv",
+    ),
+    *(
+        Column(
+            f"criteria_{name}",
+            "int",
+            f"Number of criteria {said}",
+            "criteria",
+            "no criteria for this class of request",
+            FAMILY,
+            "criteria.csv",
+        )
+        for name, said in (("not_met", "not met"), ("missing", "not documented"))
+    ),
+)
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_TERM = re.compile(r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One signal in a condition: its truth, or a comparison of its value."""
+
+    name: str
+    negated: bool
+    op: str | None
+    value: str | None
+
+    def holds(self, row: Row) -> bool:
+        """Whether the term is true of a row; an unknown value makes a comparison false."""
+        known = row.get(self.name)
+        if self.op is None:
+            return (known is not None and not known) if self.negated else bool(known)
+        if self.op == "=":
+            return known == self.value
+        if not isinstance(known, int | float) or self.value is None:
+            return False
+        return _OPERATORS[self.op](known, float(self.value))
+
+
+Condition = tuple[tuple[Term, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of ``criteria.csv``, its conditions as alternatives of conjunctions."""
+
+    id: str
+    applies: str
+    guideline: str
+    edition: str
+    effective_from: date
+    effective_to: date
+    source: str
+    text: str
+    when: Condition
+    met_if: Condition
+    not_met_if: Condition
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """The signals that the judgement reads."""
+        conditions = (self.met_if, self.not_met_if)
+        return frozenset(t.name for c in conditions for terms in c for t in terms)
+
+
+def condition(text: str) -> Condition:
+    """Read a condition; raises ValueError where a term is not understood."""
+    alternatives = [part for part in text.split("|") if part.strip()]
+    return tuple(tuple(_term(word) for word in part.split("&")) for part in alternatives)
+
+
+def _term(text: str) -> Term:
+    match = _TERM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"criteria.csv: cannot read the term {text.strip()!r}")
+    value = match["value"].strip() if match["value"] else None
+    return Term(match["name"], bool(match["not"]), match["op"], value)
+
+
+def holds(alternatives: Condition, row: Row) -> bool:
+    """Whether one of the alternatives is true of a row."""
+    return any(all(term.holds(row) for term in terms) for terms in alternatives)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rows of ``criteria.csv``."""
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        return tuple(_rule(row) for row in csv.DictReader(lines))
+
+
+def _rule(row: dict[str, str]) -> Rule:
+    return Rule(
+        id=row["id"],
+        applies=row["applies"],
+        guideline=row["guideline"],
+        edition=row["edition"],
+        effective_from=date.fromisoformat(row["effective_from"]),
+        effective_to=date.fromisoformat(row["effective_to"]),
+        source=row["source"],
+        text=row["text"],
+        when=condition(row["when"]),
+        met_if=condition(row["met_if"]),
+        not_met_if=condition(row["not_met_if"]),
+    )
+
+
+@cache
+def _editions(request_class: str) -> Mapping[str, tuple[Rule, ...]]:
+    """The editions of each criterion of a class, oldest first."""
+    found: dict[str, list[Rule]] = {}
+    for rule in rules():
+        if rule.applies == request_class:
+            found.setdefault(rule.id, []).append(rule)
+    return {
+        name: tuple(sorted(same, key=lambda rule: rule.effective_from))
+        for name, same in found.items()
+    }
+
+
+_BY_SUBCATEGORY = {
+    "Epidural Steroid Injection": "epidural",
+    "Facet Injection": "facet",
+    "EMG/NCV/NCS": "electrodiagnostic",
+    "Chiropractic": "chiropractic",
+    "Acupuncture": "acupuncture",
+    "Opioids": "opioid",
+    "Muscle Relaxant": "muscle_relaxant",
+    "NSAID": "nsaid",
+    "Topical Analgesics": "topical",
+    "Topical Compounds": "topical",
+    "Proton Pump Inhibitors": "acid_suppression",
+    "H2 Blocker": "acid_suppression",
+    "Electrical Stimulation": "tens",
+    "Home Health": "home_health",
+}
+_DRUG_TEST = re.compile(r"\b(?:urine|drug screen|drug test|toxicolog|udt|uds)", re.IGNORECASE)
+_MRI = re.compile(r"\b(?:mri|magnetic|mr)\b", re.IGNORECASE)
+
+
+def request_class(item: Item, row: Row) -> str | None:
+    """The class of request whose criteria apply; None where the table has none."""
+    if item.subcategory in ("Physical Therapy", "Occupational Therapy"):
+        return "postoperative_therapy" if row.get("postoperative_request") else "physical_therapy"
+    if is_primary_surgery(item):
+        return "surgery"
+    if is_associated(item):
+        return "postoperative_care"
+    if item.subcategory == "CT/MRI/PET Scans" and _MRI.search(item.requested):
+        return "mri_spine" if row.get("request_region") == "spine" else "mri_joint"
+    if item.subcategory == "Lab & Pathology" and _DRUG_TEST.search(item.requested):
+        return "urine_drug_test"
+    return _BY_SUBCATEGORY.get(item.subcategory or "")
+
+
+def checklist(
+    case: Case, item: Item, row: Row, evidence: Sequence[Evidence] = ()
+) -> list[Criterion]:
+    """The criteria of the item's class, each judged from the signals, with their quotes."""
+    quotes = _quotes(evidence, item.index)
+    known = _with_course(row)
+    return [
+        Criterion(
+            id=rule.id,
+            guideline=f"{rule.guideline} {rule.edition}",
+            source=rule.source,
+            text=rule.text,
+            status=judge(rule, known),
+            quotes=tuple(
+                dict.fromkeys(quote for name in sorted(rule.signals) for quote in quotes(name))
+            ),
+        )
+        for rule in _asked(case, item, known)
+    ]
+
+
+def judge(rule: Rule, row: Row) -> Status:
+    """Met before not met; not documented where neither condition holds."""
+    if holds(rule.met_if, row):
+        return "met"
+    return "not met" if holds(rule.not_met_if, row) else "not documented"
+
+
+def _asked(case: Case, item: Item, row: Row) -> Iterable[Rule]:
+    """The rules of the item's class that apply on its day and to its circumstances."""
+    name = request_class(item, row)
+    if name is None:
+        return
+    day = review_day(case, row)
+    for editions in _editions(name).values():
+        rule = _in_effect(editions, day)
+        if rule is not None and (not rule.when or holds(rule.when, row)):
+            yield rule
+
+
+def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule | None:
+    """The edition of a day: in effect, else the latest before it; None before the first.
+
+    Without a day the latest edition is taken.
+    """
+    if day is None:
+        return editions[-1]
+    begun = [rule for rule in editions if rule.effective_from <= day]
+    return begun[-1] if begun else None
+
+
+def review_day(case: Case, row: Row) -> date | None:
+    """The day of the utilization review; without a header, the last day the summary tells."""
+    if case.header.ur_denial_date is not None:
+        return case.header.ur_denial_date
+    injury, days = row.get("injury_date"), row.get("chronicity_days")
+    if isinstance(injury, str) and isinstance(days, int):
+        return date.fromisoformat(injury) + timedelta(days=days)
+    return None
+
+
+def _with_course(row: Row) -> dict[str, Value]:
+    """The row with ``course_total``: sessions done (where counted) plus sessions asked for."""
+    known = dict(row)
+    asked, done = row.get("request_sessions"), row.get("same_treatment_sessions")
+    if isinstance(asked, int | float):
+        if isinstance(done, int | float):
+            known["course_total"] = asked + done
+        elif not row.get("same_treatment_prior"):
+            known["course_total"] = asked
+    return known
+
+
+def _quotes(evidence: Sequence[Evidence], index: int) -> Callable[[str], list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in evidence:
+        if one.item_index in (None, index):
+            found.setdefault(one.signal, []).append(one.quote)
+    return lambda name: found.get(name, [])
+
+
+def build_item(_summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
+    """Class of request, and how many of its criteria are met, not met, not documented."""
+    own = Findings()
+    known = _with_course(found)
+    judged = [judge(rule, known) for rule in _asked(case, item, known)]
+    own.values["criteria_class"] = request_class(item, known) if judged else None
+    if judged:
+        own.values["criteria_met_share"] = round(judged.count("met") / len(judged), 3)
+        own.values["criteria_not_met"] = judged.count("not met")
+        own.values["criteria_missing"] = judged.count("not documented")
+    return own

@@ -1,0 +1,216 @@
+"""Medication taken now or before: drugs, classes, opioid use and its duration, monitoring.
+
+Taken, prescribed, dispensed, refilled or given counts; a drug only requested, planned, denied or
+named in the utilization review does not, nor allergies, drug screens and agents of an injection.
+Classes are the drug classes of the Division of Workers' Compensation, as in ``subcategory``.
+Lexicon: ``lexicons/medication.csv``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from data.letter import Case, Item
+from features.context import Mention, Summary
+from features.dates import dates
+from features.signal import Column, Findings, Value
+
+FAMILY = "medication"
+
+_CLASSES: dict[str, str] = {
+    "Opioids": "opioid_taken",
+    "NSAID": "nsaid_taken",
+    "Muscle Relaxant": "muscle_relaxant_taken",
+    "Anti-epilepsy drugs": "antiepileptic_taken",
+    "Antidepressant": "antidepressant_taken",
+    "Benzodiazepines": "benzodiazepine_taken",
+    "Sedative-hypnotics": "sedative_taken",
+    "Proton Pump Inhibitors": "proton_pump_inhibitor_taken",
+    "H2 Blocker": "h2_blocker_taken",
+    "Topical Analgesics": "topical_taken",
+    "Adrenal Cortical Steroids": "oral_steroid_taken",
+    "Misc Analgesics": "simple_analgesic_taken",
+}
+_MONITORING: dict[str, str] = {
+    "opioid_agreement": "An opioid or pain agreement is documented",
+    "cures_checked": "The prescription monitoring database (CURES) is documented as checked",
+    "urine_drug_test_done": "A urine drug test is documented as done",
+    "opioid_risk_assessed": "A risk tool or the absence of aberrant behaviour is documented",
+    "tapering": "Tapering or weaning is documented",
+}
+
+
+def _flag(name: str, definition: str, source: str = "annotation guide") -> Column:
+    return Column(name, "bool", definition, family=FAMILY, source=source)
+
+
+_OPIOIDS = "MTUS Chronic Pain 2009 p. 78; MTUS Opioids Treatment Guidelines 2016"
+COLUMNS: tuple[Column, ...] = (
+    *(_flag(column, f"A drug of the class is taken or was: {c}") for c, column in _CLASSES.items()),
+    *(_flag(name, definition, _OPIOIDS) for name, definition in _MONITORING.items()),
+    _flag("first_line_oral_taken", "An NSAID or a simple analgesic is taken or was"),
+    _flag("neuropathic_drug_taken", "An antidepressant or antiepileptic drug is taken or was"),
+    _flag("medication_failed", "A drug or class is said to have failed or not helped"),
+    _flag("medication_helped", "A drug or class is said to have helped"),
+    Column(
+        "opioid_days",
+        "float",
+        'Days of opioid use up to the denial, where a start is printed ("since at least …")',
+        "days",
+        "no start is printed, or no denial date is known",
+        FAMILY,
+        _OPIOIDS,
+    ),
+    _flag("same_drug_taken", "The requested drug itself is taken or was"),
+    _flag("same_class_taken", "A drug of the requested class is taken or was"),
+    Column(
+        "same_class_days",
+        "float",
+        "Days of use of the requested class up to the denial, where a start is printed",
+        "days",
+        "not a drug, no start is printed, or no denial date is known",
+        FAMILY,
+    ),
+)
+
+_TAKEN_BEFORE = re.compile(
+    r"\b(?:prescribed|dispensed|refilled|given|taking|takes|took|taken|using|uses|used|tried|"
+    r"renewed|"
+    r"received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|were|"
+    r"are|"
+    r"was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|use of))?|"
+    r"continuing|treated with|managed with|regimen (?:of|include[sd]?|listed))"
+    r"(?P<gap>(?:(?!\b(?:request\w*|authoriz\w*|plan(?:ned|s)?|recommend\w*|denied|certif\w*|if|"
+    r"ordered)\b)[^.;]){0,110})$"
+)
+_NOT_TAKEN_BEFORE = re.compile(
+    r"(?:\ballerg(?:ic|y|ies)\b[^.;]{0,40}|\b(?:positive|negative|consistent|tested|"
+    r"screen\w*) (?:\w+ )?"
+    r"for [^.;]{0,40}|\binject\w* (?:with|of|using|containing)[^.;]{0,40}|\bper note|"
+    r"\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) )$"
+)
+_INJECTED = re.compile(r"^(?:[^.;,]{0,25})\b(?:injection|injected|was injected|block)\b")
+_FAILED = re.compile(
+    r"\b(?:fail(?:ed|ure|ing)|(?:did|does|do) not (?:\w+ )?(?:help|work|relieve|improve)|"
+    r"no (?:\w+ )?"
+    r"relief|without (?:\w+ )?(?:relief|benefit)|not (?:been )?(?:helpful|effective|working)|"
+    r"ineffective|made \w+ \w+ worse|despite|minimal relief|intoleran\w+)\b"
+)
+_HELPED = re.compile(
+    r"(?<!not )(?<!no )\b(?:help(?:ed|ful|s|ing)|effective|reliev(?:ed|es|ing)|better|relief|"
+    r"reduc(?:ed|es)|alleviat\w+|improv\w+|allow\w*|manage[sd]?)\b"
+)
+_SINCE = re.compile(r"^[^.;]{0,60}?\bsince (?:at least |about |approximately )?$")
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """Classes taken, response to them, monitoring; False where nothing is documented."""
+    found = Findings()
+    taken = drugs_taken(summary)
+    by_class: dict[str, list[Mention]] = {}
+    for mention in taken:
+        by_class.setdefault(mention.value, []).append(mention)
+    for drug_class, column in _CLASSES.items():
+        found.put(column, drug_class in by_class, *by_class.get(drug_class, ()))
+    for name in _MONITORING:
+        done = [m for m in summary.mentions(FAMILY) if m.value == name and _monitored(m)]
+        found.put(name, bool(done), *done)
+    _put_response(found, summary, taken)
+    _put_combined(found, by_class)
+    days = _days_of_use(summary, case, by_class.get("Opioids", []))
+    if days is not None:
+        found.values["opioid_days"] = days
+    return found
+
+
+def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+    """Whether the requested drug, or another of its class, is taken or was."""
+    own = Findings()
+    if item.category != "Pharmaceuticals":
+        return own
+    taken = drugs_taken(summary)
+    names = {term.lower() for term in item.terms}
+    words = item.requested.lower()
+    same = [m for m in taken if _generic(m) in names or (_drug(m) and _name(m) in words)]
+    own.put("same_drug_taken", bool(same), *same)
+    of_class = [m for m in taken if m.value == item.subcategory]
+    own.put("same_class_taken", bool(of_class or same), *(of_class or same))
+    own.values["same_class_days"] = _days_of_use(summary, case, [*of_class, *same])
+    return own
+
+
+def drugs_taken(summary: Summary) -> list[Mention]:
+    """Mentions of drugs and drug classes that the summary documents as taken or tried."""
+    classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
+    return [m for m in classes if _taken(summary, m)]
+
+
+def medications(summary: Summary) -> list[str]:
+    """The drugs taken or tried, as printed, in lower case, each once, in order of mention."""
+    printed = (m.text.lower() for m in drugs_taken(summary) if _drug(m))
+    return list(dict.fromkeys(" ".join(name.split()) for name in printed))
+
+
+def _drug(mention: Mention) -> bool:
+    return mention.rule.extra["kind"] == "drug"
+
+
+def _generic(mention: Mention) -> str:
+    return mention.rule.extra["generic"]
+
+
+def _name(mention: Mention) -> str:
+    return mention.text.lower().split(" ")[0]
+
+
+def _taken(summary: Summary, mention: Mention) -> bool:
+    before = summary.before(mention, 160)
+    if _NOT_TAKEN_BEFORE.search(before) or _INJECTED.match(summary.after(mention, 40)):
+        return False
+    if mention.documented:
+        return True
+    return mention.qualifier == "requested" and _TAKEN_BEFORE.search(before) is not None
+
+
+_MONITORED_NEGATIVE = ("opioid_risk_assessed",)
+
+
+def _monitored(mention: Mention) -> bool:
+    """Done; "no aberrant behaviour" is an assessment although it is negated."""
+    if mention.value in _MONITORED_NEGATIVE and mention.qualifier == "negated":
+        return True
+    return mention.documented
+
+
+def _put_response(found: Findings, summary: Summary, taken: list[Mention]) -> None:
+    failed = [m for m in taken if _FAILED.search(_around(summary, m))]
+    helped = [m for m in taken if m not in failed and _HELPED.search(_around(summary, m))]
+    found.put("medication_failed", bool(failed), *failed)
+    found.put("medication_helped", bool(helped), *helped)
+
+
+def _put_combined(found: Findings, by_class: dict[str, list[Mention]]) -> None:
+    oral = [*by_class.get("NSAID", ()), *by_class.get("Misc Analgesics", ())]
+    found.put("first_line_oral_taken", bool(oral), *oral)
+    nerve = [*by_class.get("Antidepressant", ()), *by_class.get("Anti-epilepsy drugs", ())]
+    found.put("neuropathic_drug_taken", bool(nerve), *nerve)
+
+
+def _around(summary: Summary, mention: Mention) -> str:
+    return summary.before(mention, 40) + " | " + summary.after(mention, 60)
+
+
+def _days_of_use(summary: Summary, case: Case, mentions: list[Mention]) -> float | None:
+    """Days from the earliest printed start ("since at least …") to the denial."""
+    denial = case.header.ur_denial_date
+    if denial is None or not mentions:
+        return None
+    starts = [
+        d.day
+        for m in mentions
+        for d in dates(summary)
+        if 0 <= d.mention.start - m.end <= 70
+        and _SINCE.match(summary.lower[m.end : d.mention.start])
+    ]
+    past = [day for day in starts if day <= denial]
+    return float((denial - min(past)).days) if past else None

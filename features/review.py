@@ -1,0 +1,261 @@
+"""The review so far: what the claims administrator did, on what ground, and by which guideline.
+
+Everything here is known before the independent review.  Reasons are those that the case summary
+recites from the utilization review; where it recites several, an item gets those of the sentences
+that name it.  Lexicon: ``lexicons/review.csv``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+
+from data.citations import catalogue_chapter, primary_label
+from data.letter import Case, Citation, Item
+from data.quantity import find_quantity, spell_out
+from features.context import Mention, Summary
+from features.dates import dates
+from features.request import refills, request_mentions
+from features.signal import Column, Findings, Value
+
+FAMILY = "review"
+
+_REASONS: dict[str, str] = {
+    "no_conservative_care": "conservative care was not tried or not exhausted",
+    "no_objective_findings": "examination shows no objective or neurological findings",
+    "no_red_flags": "no red flags",
+    "no_improvement": "no functional improvement or efficacy is shown",
+    "no_first_line_drug": "first-line or other drugs were not tried",
+    "no_gi_risk": "no gastrointestinal complaint or risk",
+    "not_recommended": "the guideline does not recommend the service",
+    "exceeds_guideline": "more than the guideline's (initial) number",
+    "long_term_use": "long-term use is not supported",
+    "insufficient_documentation": "rationale or specification is missing",
+    "duplicate_or_concurrent": "already approved, or given along with another service",
+}
+# Body parts (as stems) that a chapter of the schedule is about.
+_PARTS = {
+    "Low Back": ("lumbar", "back", "sacr", "pelvi", "coccyx"),
+    "Neck and Upper Back": ("cervical", "neck", "thoracic", "upper back"),
+    "Shoulder": ("shoulder", "clavicle", "upper arm", "upper extremity", "scapula"),
+    "Elbow": ("elbow", "upper extremity", "forearm"),
+    "Forearm Wrist and Hand": ("wrist", "hand", "finger", "thumb", "forearm", "upper extremity"),
+    "Knee": ("knee", "lower extremity", "lower leg", "leg"),
+    "Ankle and Foot": ("ankle", "foot", "toe", "heel", "lower extremity"),
+    "Eye": ("eye",),
+    "Hip and Groin": ("hip", "groin", "pelvi"),
+}
+
+
+def _column(name: str, dtype: str, definition: str, null: str = "", unit: str = "") -> Column:
+    return Column(name, dtype, definition, unit=unit, null=null, family=FAMILY)  # type: ignore[arg-type]
+
+
+_DAYS = "a date is missing"
+COLUMNS: tuple[Column, ...] = (
+    _column("ur_action", "str", "denied, or modified where a part was authorized"),
+    _column(
+        "share_authorized",
+        "float",
+        "Authorized part of the original quantity (0 to 1); 0 for a denial",
+        "a modified request without two comparable quantities",
+    ),
+    *(
+        _column(f"ur_reason_{name}", "bool", f"The utilization review reasons that {definition}")
+        for name, definition in _REASONS.items()
+    ),
+    _column("request_date", "date", "Date of the request for authorization", "not stated"),
+    _column("days_request_to_denial", "int", "Request to UR denial", _DAYS, "days"),
+    _column("days_denial_to_application", "int", "UR denial to application", _DAYS, "days"),
+    _column("priority_expedited", "bool", "The review was filed as expedited"),
+    _column(
+        "ca_guideline",
+        "str",
+        "First guideline of the claims administrator: chapter, with section where cited",
+        "no administrator's guideline is known",
+    ),
+    _column("ca_chapter", "str", "Chapter of that guideline", "as ca_guideline"),
+    _column("ca_none_cited", "bool", "The claims administrator cited no guideline"),
+    _column("ca_mtus", "bool", "The claims administrator cited the MTUS"),
+    _column("ca_non_mtus", "bool", "The claims administrator cited a source outside the MTUS"),
+    _column("ca_several", "bool", "The claims administrator cited two or more sources"),
+    _column(
+        "ca_body_part_matches",
+        "bool",
+        "The administrator's chapter is about the body part of the request",
+        "the request names no body part, or no cited chapter is about one",
+    ),
+)
+
+
+def build(summary: Summary, case: Case) -> Findings:
+    """The dates of the review, from the header and the summary."""
+    found = Findings()
+    asked = _request_date(summary, case.header.ur_denial_date)
+    denial, received = case.header.ur_denial_date, case.header.application_received
+    if asked is not None:
+        found.put("request_date", asked[0].isoformat(), asked[1])
+    if asked is not None and denial is not None:
+        found.put("days_request_to_denial", (denial - asked[0]).days, asked[1])
+    if denial is not None and received is not None and received >= denial:
+        found.values["days_denial_to_application"] = (received - denial).days
+    found.values["priority_expedited"] = "expedited" in (case.header.priority or "").lower()
+    return found
+
+
+def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+    """What the claims administrator did with the item, why, and what it cited."""
+    own = Findings()
+    own.values["ur_action"] = item.ur_action
+    own.values["share_authorized"] = share_authorized(item)
+    _put_reasons(own, summary, case, item)
+    own.values.update(_cited(item.claims_administrator_guideline, item.body_parts))
+    return own
+
+
+def share_authorized(item: Item) -> float | None:
+    """Authorized amount over the original one; 0 for a denial, None where not comparable."""
+    if item.ur_action == "denied":
+        return 0.0
+    granted = amount(item.authorized or "", item)
+    asked = amount(item.original_request or "", item)
+    if granted is None or asked is None or granted[1] != asked[1]:
+        return None
+    return round(granted[0] / asked[0], 3) if 0 < granted[0] <= asked[0] else None
+
+
+def amount(text: str, item: Item) -> tuple[float, str] | None:
+    """The amount a portion of a modified request prints, refills included, and what it counts."""
+    in_sessions = item.quantity_unit == "sessions"
+    found = find_quantity(spell_out(text), item.category or "", in_sessions)
+    if found is None:
+        return None
+    fills = 1 + (refills(text) or 0)
+    return found.value * fills, found.kind if found.kind in _TIMES_KINDS else "counted"
+
+
+_TIMES_KINDS = ("days", "weeks", "months", "hours")
+
+
+def _put_reasons(own: Findings, summary: Summary, case: Case, item: Item) -> None:
+    mentions = _reasons(summary)
+    if len(case.items) > 1:
+        mentions = _about(summary, mentions, item)
+    for name in _REASONS:
+        given = [m for m in mentions if m.value == name]
+        own.put(f"ur_reason_{name}", bool(given), *given)
+
+
+def _reasons(summary: Summary) -> list[Mention]:
+    mentions = summary.mentions(FAMILY, overlapping=True)
+    return [m for m in mentions if m.qualifier in ("denied_by_ur", "quoted_guideline")]
+
+
+_WORDS = re.compile(r"[a-z]{3,}")
+_COMMON = frozenset(
+    [
+        "the",
+        "and",
+        "for",
+        "with",
+        "without",
+        "right",
+        "left",
+        "bilateral",
+        "additional",
+        "initial",
+        "associated",
+        "surgical",
+        "service",
+        "times",
+        "week",
+        "weeks",
+        "sessions",
+        "visits",
+        "session",
+        "two",
+        "three",
+        "four",
+        "six",
+        "eight",
+        "twelve",
+        "per",
+        "therapy",
+        "original",
+        "request",
+        "treatment",
+        "evaluation",
+        "per",
+        "order",
+        "unit",
+        "spine",
+    ]
+)
+
+
+@lru_cache(maxsize=4096)
+def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
+    """Words by which a summary would name an item."""
+    words = set(_WORDS.findall(requested.lower())) - _COMMON
+    return frozenset(words | {word for term in terms for word in _WORDS.findall(term.lower())})
+
+
+def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
+    """The reasons whose clause names the item; a clause ends at a semicolon or full stop."""
+    names = _names(item.requested, item.terms)
+    return [m for m in mentions if names & set(_WORDS.findall(_clause(summary, m)))]
+
+
+def _clause(summary: Summary, mention: Mention) -> str:
+    start, end = summary.sentence_span(mention.sentence)
+    left = summary.lower.rfind(";", start, mention.start)
+    right = summary.lower.find(";", mention.end, end)
+    return summary.lower[left + 1 if left >= 0 else start : right if right >= 0 else end]
+
+
+_ASKED = re.compile(r"(?:authorization|rfa)\b[^.;]{0,60}$")
+
+
+def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention] | None:
+    """The latest date printed after "request for authorization" that is not after the denial."""
+    asked = [
+        (d.day, d.mention)
+        for d in dates(summary)
+        if d.exact
+        and (denial is None or d.day <= denial)
+        and _ASKED.search(summary.before(d.mention, 90))
+    ]
+    return max(asked, key=lambda pair: pair[0], default=None)
+
+
+def _cited(citation: Citation | None, parts: Sequence[str]) -> dict[str, Value]:
+    if citation is None:
+        return {}
+    label = primary_label(citation)
+    sources = len(citation.mtus) + len(citation.non_mtus)
+    return {
+        "ca_guideline": label,
+        "ca_chapter": label.split(" > ")[0],
+        "ca_none_cited": citation.none_cited,
+        "ca_mtus": bool(citation.mtus),
+        "ca_non_mtus": bool(citation.non_mtus),
+        "ca_several": sources > 1,
+        "ca_body_part_matches": body_part_matches(citation, parts),
+    }
+
+
+def body_part_matches(citation: Citation, parts: Sequence[str]) -> bool | None:
+    """Whether a cited body-part chapter is about a requested part; None where neither can tell."""
+    chapters = {catalogue_chapter(m.chapter) for m in citation.mtus}
+    stems = [stem for chapter in chapters for stem in _PARTS.get(chapter or "", ())]
+    if not stems or not parts:
+        return None
+    return any(stem in part for part in parts for stem in stems)
+
+
+def is_associated(item: Item) -> bool:
+    """Whether an item goes with an operation: associated, assistant, pre- or post-operative."""
+    values = {m.value for text in (item.title, item.requested) for m in request_mentions(text)}
+    return bool(values & {"associated_surgical", "preoperative", "postoperative"})
