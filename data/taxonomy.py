@@ -1,0 +1,194 @@
+"""Request heading -> treatment request category, body parts and quantity.
+
+The knowledge stands in the tables of ``data/reference/``; this module holds the priorities:
+
+1. *Terms* (``drugs``, ``procedures``, ``tests``, ``devices``, ``therapies``, ``visits``,
+   ``generic_words``): at each word the longest term wins.  A service after "post" is past and
+   does not count.
+2. *Heading*: what stands before the first "for", "after", "following" … names the service, what
+   follows names its purpose; the purpose counts only where the heading has no named service.
+3. *Rank* of the row (70 heading of associated services, 50 a named service, below 40 a weak
+   word such as "evaluation"), then the first in the text.
+4. *Combinations* (``combinations.csv``): the first row whose ``head`` is a tag of the winner,
+   whose ``with`` tags are all in the heading and whose ``without`` tags are not, sets the class.
+5. *Topical drugs*: a drug in a cream, gel or patch, or given in percent, takes the ``topical``
+   subcategory of its row; several drugs mixed are Topical Compounds, except two over-the-counter
+   rubs, which are Topical Analgesics.
+
+What no table knows is Other / Other, with a dispensed number (``#60``) an other drug.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from data.quantity import Quantity, find_quantity, spell_out, unit_of
+from data.terms import Found, Hit, Term, lexicon, reference_rows
+
+SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
+NAMED = 40  # rank from which a term names a service rather than a kind of word
+_PURPOSE = frozenset(("for", "following", "after", "status", "due", "secondary", "before"))
+_IN_SESSIONS = frozenset(("electrical_modality", "ultrasound", "cold", "modality"))
+_PERCENT = re.compile(r"\d\s?(?:%|percent)")
+_TOPICAL = "Topical Analgesics"
+_COMPOUND = "Topical Compounds"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemClass:
+    """What a request is for.
+
+    ``category`` and ``subcategory`` are a pair of ``data/reference/taxonomy.csv``;
+    ``body_parts`` are sorted and carry no side; ``quantity`` counts ``quantity_unit``
+    (``sessions``, ``units``, ``days``, ``weeks``, ``months``, ``hours``); ``terms`` are the
+    names of the table rows found, in the order of the text.
+    """
+
+    category: str
+    subcategory: str
+    body_parts: tuple[str, ...] = ()
+    quantity: int | float | None = None
+    quantity_unit: str | None = None
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One row of ``combinations.csv``."""
+
+    with_tags: frozenset[str]
+    without: frozenset[str]
+    category: str
+    subcategory: str
+
+
+@lru_cache(maxsize=1)
+def _combinations() -> dict[str, list[Combination]]:
+    """Head tag -> its combinations, in the order of the table."""
+    by_head: dict[str, list[Combination]] = {}
+    for row in reference_rows("combinations"):
+        combination = Combination(
+            frozenset(filter(None, row["with"].split(";"))),
+            frozenset(filter(None, row["without"].split(";"))),
+            row["category"],
+            row["subcategory"],
+        )
+        for head in row["head"].split(";"):
+            by_head.setdefault(head, []).append(combination)
+    return by_head
+
+
+def classify(requested: str, title: str | None = None) -> ItemClass:
+    """The class of a request, from what is under review.
+
+    ``title`` (the whole heading) helps only where ``requested`` names no service.
+    """
+    found = lexicon().find(requested)
+    head = _head(found)
+    if head is None and title and title != requested:
+        head = _head(lexicon().find(title))
+    term = head.term if head else _unknown(requested)
+    text = spell_out(requested)
+    quantity = find_quantity(text, term.category, not _IN_SESSIONS.isdisjoint(term.tags))
+    category, subcategory = _category(term, found, head, text, quantity)
+    if quantity is not None and category != term.category:
+        quantity = find_quantity(text, category, quantity.kind == "sessions")
+    return ItemClass(
+        category,
+        subcategory,
+        found.body_parts,
+        quantity.value if quantity else None,
+        unit_of(quantity, category, _adjunct_therapy(found, category)) if quantity else None,
+        tuple(dict.fromkeys(hit.term.name for hit in found.hits)),
+    )
+
+
+_UNKNOWN = Term("", "Other", "Other", frozenset(), 0)
+_UNKNOWN_DRUG = Term("", "Pharmaceuticals", "Other", frozenset(), 0)  # "#60" of no known name
+_DISPENSED = re.compile(r"#\s?\d")
+
+
+def _unknown(requested: str) -> Term:
+    """The class of a request without a known word: a dispensed number means a drug."""
+    return _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
+
+
+def _adjunct_therapy(found: Found, category: str) -> bool:
+    """True for therapy sessions that are requested along with an operation."""
+    return category == "Surgery" and any("therapy" in hit.term.tags for hit in found.hits)
+
+
+def _purpose_start(words: tuple[str, ...]) -> int:
+    """The word at which the purpose of the service begins (the number of words if none)."""
+    for at, word in enumerate(words):
+        if at and word in _PURPOSE:
+            return at
+    return len(words)
+
+
+def _head(found: Found) -> Hit | None:
+    """The term that names the service."""
+    if not found.hits:
+        return None
+    purpose = _purpose_start(found.words)
+    heading = [hit for hit in found.hits if hit.start < purpose]
+    best = max(heading, key=_priority, default=None)
+    if best is not None and best.term.rank >= NAMED:
+        return best
+    return max(found.hits, key=_priority)
+
+
+def _priority(hit: Hit) -> tuple[int, int]:
+    return hit.term.rank, -hit.start
+
+
+def _category(
+    term: Term, found: Found, head: Hit | None, text: str, quantity: Quantity | None
+) -> tuple[str, str]:
+    if head is None:
+        return term.category, term.subcategory
+    tags = _tags(found, head, text, quantity)
+    for tag in term.tags:
+        for row in _combinations().get(tag, ()):
+            if row.with_tags <= tags and row.without.isdisjoint(tags):
+                return row.category, row.subcategory
+    if "drug" in term.tags:
+        return term.category, _drug_subcategory(term, found, tags)
+    return term.category, term.subcategory
+
+
+def _tags(found: Found, head: Hit, text: str, quantity: Quantity | None) -> frozenset[str]:
+    """Everything ``combinations.csv`` can ask about the heading."""
+    purpose = _purpose_start(found.words)
+    if head.start >= purpose:
+        purpose = len(found.words)
+    tags = {tag for tag, at in found.contexts if at < purpose}
+    for hit in found.hits:
+        if hit.start < purpose or "injection" in hit.term.tags:
+            tags |= hit.term.tags
+    if found.body_parts:
+        tags.add("body_part")
+        if not SPINE_PARTS.isdisjoint(found.body_parts):
+            tags.add("spine_part")
+    if quantity is not None and quantity.value >= 2:
+        tags.add(quantity.kind)
+    if _PERCENT.search(text):
+        tags.add("percent")
+    return frozenset(tags)
+
+
+def _drug_subcategory(term: Term, found: Found, tags: frozenset[str]) -> str:
+    """The subcategory of a drug, alone or mixed, by mouth or on the skin."""
+    if tags.isdisjoint(("topical_form", "percent", "compound")) or "kit" in term.name:
+        return term.subcategory
+    drugs = {hit.term.name: hit.term for hit in found.hits if "drug" in hit.term.tags}
+    if "compound" in tags and term.topical:
+        return _COMPOUND
+    if "branded" in term.name or not any(drug.topical for drug in drugs.values()):
+        return term.subcategory
+    rubs_only = all(drug.topical == _TOPICAL for drug in drugs.values())
+    if len(drugs) > 2 or (len(drugs) == 2 and not rubs_only):
+        return _COMPOUND
+    return term.topical or term.subcategory
