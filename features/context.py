@@ -44,18 +44,23 @@ _PRIORITY: tuple[Qualifier, ...] = (
     "hypothetical",
     "historical",
 )
+_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(_PRIORITY)}
 # These scopes end at a semicolon; a plan, a request or a review goes on through a list.
 _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 
 
 class Cue:
-    """A context cue in place: ``direction`` is ``after``, ``before`` or ``sentence``."""
+    """A context cue in place: ``direction`` is ``after``, ``before`` or ``sentence``.
 
-    __slots__ = ("direction", "end", "kind", "reach", "start")
+    ``rank`` is the place of its kind in the order of priority; terminators have none.
+    """
+
+    __slots__ = ("direction", "end", "kind", "rank", "reach", "start")
 
     def __init__(self, hit: Hit) -> None:
         rule, match = hit
         self.kind, self.direction = rule.value, rule.direction
+        self.rank = _RANK.get(self.kind, len(_PRIORITY))
         self.reach = rule.reach or _WHOLE_SENTENCE
         self.start, self.end = match.span()
 
@@ -63,12 +68,13 @@ class Cue:
 class Mention:
     """A rule's match in the summary; ``qualifier`` is worked out when first asked for."""
 
-    __slots__ = ("_qualifier", "end", "match", "rule", "start", "summary")
+    __slots__ = ("_qualifier", "_sentence", "end", "match", "rule", "start", "summary")
 
     def __init__(self, summary: Summary, rule: Rule, match: re.Match[str]) -> None:
         self.summary, self.rule, self.match = summary, rule, match
         self.start, self.end = match.span()
         self._qualifier: Qualifier | None = None
+        self._sentence: int | None = None
 
     @property
     def rule_id(self) -> str:
@@ -93,13 +99,15 @@ class Mention:
     @property
     def sentence(self) -> int:
         """The number of the sentence it starts in."""
-        return self.summary.sentence_at(self.start)
+        if self._sentence is None:
+            self._sentence = self.summary.sentence_at(self.start)
+        return self._sentence
 
     @property
     def qualifier(self) -> Qualifier:
         """What the context makes of it."""
         if self._qualifier is None:
-            self._qualifier = self.summary.qualify(self.start, self.end)
+            self._qualifier = self.summary.qualify(self.start, self.end, self.sentence)
         return self._qualifier
 
     @property
@@ -124,7 +132,7 @@ class Summary:
         ]
         self._hits = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
-        self._cues: dict[int, list[Cue]] = {}
+        self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
         self._cue_starts = [match.start() for _, match in self._context_hits()]
         self.known: dict[object, object] = {}
 
@@ -162,39 +170,41 @@ class Summary:
         end = self.sentence_span(mention.sentence)[1]
         return self.lower[mention.end : min(end, mention.end + reach)]
 
-    def cues(self, sentence: int) -> Sequence[Cue]:
-        """The context cues that start in a sentence, in order."""
-        cues = self._cues.get(sentence)
-        if cues is None:
+    def cues(self, sentence: int) -> tuple[Sequence[Cue], Sequence[Cue]]:
+        """The cues that start in a sentence, in order: those with a scope, and the terminators."""
+        known = self._cues.get(sentence)
+        if known is None:
             start, end = self.sentence_span(sentence)
             first, last = (bisect_left(self._cue_starts, place) for place in (start, end))
             cues = [Cue(hit) for hit in self._context_hits()[first:last]]
-            self._cues[sentence] = cues
-        return cues
+            scopes = [cue for cue in cues if cue.kind != "end"]
+            known = scopes, [cue for cue in cues if cue.kind == "end"]
+            self._cues[sentence] = known
+        return known
 
     def _context_hits(self) -> list[Hit]:
         return self._hits[lexicon().families["context"]]
 
-    def qualify(self, start: int, end: int) -> Qualifier:
+    def qualify(self, start: int, end: int, sentence: int | None = None) -> Qualifier:
         """The qualifier of a span: the strongest kind of cue whose scope reaches it."""
-        sentence = self.sentence_at(start)
-        cues = self.cues(sentence)
-        if not cues:
-            return "affirmed"
-        clause = self._clause(sentence, start, end)
-        kinds = {
-            cue.kind
-            for cue in cues
-            if (cue.kind not in _CLAUSE_KINDS or clause[0] <= cue.start < clause[1])
-            and _reaches(cue, start, end, cues)
-        }
-        return next((kind for kind in _PRIORITY if kind in kinds), "affirmed")
+        cues, ends = self.cues(self.sentence_at(start) if sentence is None else sentence)
+        best = len(_PRIORITY)
+        for cue in cues:
+            if cue.rank < best and self._reaches(cue, start, end, ends):
+                best = cue.rank
+        return _PRIORITY[best] if best < len(_PRIORITY) else "affirmed"
 
-    def _clause(self, sentence: int, start: int, end: int) -> tuple[int, int]:
-        """The stretch between semicolons that holds a span."""
-        first, last = self.sentence_span(sentence)
-        closing = self.lower.find(";", end, last)
-        return max(first, self.lower.rfind(";", first, start)), last if closing < 0 else closing
+    def _reaches(self, cue: Cue, start: int, end: int, ends: Sequence[Cue]) -> bool:
+        """Whether a cue's scope holds a span: direction, reach, and no terminator between."""
+        if cue.direction == "sentence":
+            return True
+        forward = cue.direction == "after"
+        first, last = (cue.end, start) if forward else (end, cue.start)
+        if not 0 <= last - first <= cue.reach:
+            return False
+        if any(_terminates(stop, cue.kind, forward, first, last) for stop in ends):
+            return False
+        return cue.kind not in _CLAUSE_KINDS or self.lower.find(";", first, last) < 0
 
 
 def read_summary(text: str) -> Summary:
@@ -218,32 +228,14 @@ def once(read: Callable[[Summary], Reading]) -> Callable[[Summary], Reading]:
     return remembered
 
 
-def _reaches(cue: Cue, start: int, end: int, cues: Sequence[Cue]) -> bool:
-    """Whether a cue's scope holds a span: direction, reach, and no terminator in between."""
-    if cue.kind == "end":
-        return False
-    if cue.direction == "sentence":
-        return True
-    if cue.direction == "after":
-        near = cue.end <= start and start - cue.end <= cue.reach
-        return near and not _ended(cues, cue.kind, cue.end, start)
-    near = cue.start >= end and cue.start - end <= cue.reach
-    return near and not any(end <= c.start and c.end <= cue.start for c in cues if c.kind == "end")
+def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:
+    """Whether a terminator ends a scope of some kind between two positions.
 
-
-def _ended(cues: Sequence[Cue], kind: str, start: int, end: int) -> bool:
-    """Whether a terminating cue ends a scope of some kind that runs forward.
-
-    A terminator's ``direction`` names the kind of scope it ends, ``any`` for all of them.  (A
-    scope that runs backward ends at any terminator.)
+    Its ``direction`` names the kind of scope it ends, ``any`` for all; a scope that runs backward
+    ends at any terminator.
     """
-    return any(
-        cue.kind == "end"
-        and cue.start >= start
-        and cue.end <= end
-        and cue.direction in ("any", kind)
-        for cue in cues
-    )
+    between = first <= stop.start and stop.end <= last
+    return between and (not forward or stop.direction in ("any", kind))
 
 
 def _outermost(mentions: list[Mention]) -> list[Mention]:

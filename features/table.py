@@ -106,11 +106,10 @@ class CaseSignals:
 def signals(case: Case) -> CaseSignals:
     """All signals of a case; total (any text gives a row an item) and deterministic."""
     summary = read_summary(case.case_summary)
-    shared: dict[str, Value] = {}
+    shared = dict(_undocumented())
     found: list[tuple[int | None, Item | None, Findings]] = []
-    for family in FAMILIES:
-        if build := getattr(family, "build", None):
-            _add(shared, found, build(summary, case), None)
+    for build in _builders("build"):
+        _add(shared, found, build(summary, case), None)
     rows = [_row(summary, case, item, shared, found) for item in case.items]
     return CaseSignals(case.letter_id, rows, found)
 
@@ -119,14 +118,14 @@ def _row(
     summary: Summary,
     case: Case,
     item: Item,
-    shared: Mapping[str, Value],
+    shared: dict[str, Value],
     found: list[tuple[int | None, Item | None, Findings]],
 ) -> dict[str, Value]:
-    values = dict(shared)
-    values["letter_id"], values["item_index"] = case.letter_id, item.index
-    for build_item in _item_builders():
-        _add(values, found, build_item(summary, case, item, values), item)
-    return {name: values.get(name, absent) for name, absent in _defaults().items()}
+    row = dict(shared)
+    row["letter_id"], row["item_index"] = case.letter_id, item.index
+    for build_item in _builders("build_item"):
+        _add(row, found, build_item(summary, case, item, row), item)
+    return row
 
 
 def _add(
@@ -140,16 +139,15 @@ def _add(
         found.append((None if item is None else item.index, item, findings))
 
 
-ItemBuilder = Callable[[Summary, Case, Item, dict[str, Value]], Findings]
+@cache
+def _builders(name: str) -> tuple[Callable[..., Findings], ...]:
+    """The families' builders of one scope, in order."""
+    return tuple(getattr(family, name) for family in FAMILIES if hasattr(family, name))
 
 
 @cache
-def _item_builders() -> tuple[ItemBuilder, ...]:
-    return tuple(f.build_item for f in FAMILIES if hasattr(f, "build_item"))
-
-
-@cache
-def _defaults() -> dict[str, Value]:
+def _undocumented() -> dict[str, Value]:
+    """A row that documents nothing: its keys keep every row in the order of the columns."""
     return {column.name: column.undocumented for column in COLUMNS}
 
 
