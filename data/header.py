@@ -88,17 +88,35 @@ def parse_header(head: str) -> tuple[CaseHeader, date | None]:
 
 
 def _fields(block: str) -> Iterator[tuple[str, str]]:
-    """Label and value, each value given to the first label that waits for one of its kind."""
+    """Label and value: a value belongs to the nearest label of its kind before it on its line.
+
+    A line of bare values takes the labels that wait from the lines above, in their order.
+    """
     waiting: list[str] = []
+    line: list[str] = []
+    line_start = 0
     for token in _TOKEN.finditer(block):
+        if "\n" in block[line_start : token.start()]:
+            waiting, line = [*waiting, *line], []
+        line_start = token.end()
         name = str(token.lastgroup)
         if name in _LABELS:
-            waiting.append(name)
-            continue
-        label = next((w for w in waiting if _KINDS.get(w, "date") == name), None)
-        if label:
-            waiting.remove(label)
+            line.append(name)
+        elif label := _label_of(name, line, waiting):
             yield label, token.group()
+
+
+def _label_of(kind: str, line: list[str], waiting: list[str]) -> str | None:
+    """The label a value belongs to, taken out of its queue; an empty cell's label is dropped."""
+    for label in reversed(line):
+        if _KINDS.get(label, "date") == kind:
+            line[:] = [w for w in line if _KINDS.get(w, "date") != kind]
+            return label
+    for label in waiting:
+        if _KINDS.get(label, "date") == kind:
+            waiting.remove(label)
+            return label
+    return None
 
 
 def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -246,7 +246,7 @@ def _item(block: _Block, index: int, text: Text) -> ParsedItem:
         raise _broken(text, index, "has no heading")
     guideline = parse_citation(block.administrator) if block.administrator else None
     decision = _decision(block, outcome, index, text)
-    original, authorized, requested = _modified(title)
+    original, authorized, requested = requested_part(title)
     return ParsedItem(
         title=title,
         requested=requested,
@@ -270,7 +270,7 @@ def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) ->
     return Decision(outcome, guideline, block.rationale)
 
 
-def _modified(title: str) -> tuple[str | None, str | None, str]:
+def requested_part(title: str) -> tuple[str | None, str | None, str]:
     """``(original request, authorized, under review)`` of a heading; None, None where denied."""
     match = _MODIFIED.match(title)
     if match is None:

@@ -113,6 +113,12 @@ def test_header_printed_column_by_column() -> None:
     assert parsed(columns + rest).case == parsed(LETTER).case
 
 
+def test_empty_cell_of_the_header_leaves_the_others_in_place() -> None:
+    undated = parsed(LETTER.replace("Decision Date: 01/04/2017", "Decision Date:           "))
+    assert undated.determination.decision_date is None
+    assert undated.case == parsed(LETTER).case
+
+
 def test_letter_without_header_block() -> None:
     letter = parsed(SUMMARY + PLAIN)
     assert dataclasses.astuple(letter.case.header) == (None,) * 6
