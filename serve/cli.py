@@ -253,13 +253,26 @@ def _refuse(problem: str, remedy: str = "") -> NoReturn:
     raise Refused(problem, remedy)
 
 
+def spread(arguments: list[str]) -> list[str]:
+    """``--letters a b`` as ``--letters a --letters b``, so that a glob can follow the option."""
+    result: list[str] = []
+    in_letters = False
+    for argument in arguments:
+        is_option = argument.startswith("-") and argument != "-"
+        if not is_option and in_letters and result[-1] != "--letters":
+            result.append("--letters")
+        in_letters = argument == "--letters" or (in_letters and not is_option)
+        result.append(argument)
+    return result
+
+
 def main() -> None:
     """Run the command; every error a user can cause ends in one line and status 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(spread(sys.argv[1:]))
     except Exception as error:
         from serve.refusal import Refused
 

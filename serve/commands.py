@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from serve.letters import Failure
 from serve.refusal import Refused
 from serve.writers import (
     TableColumn,
     check_writable,
+    explained,
     json_line,
     open_atomic,
     open_table,
@@ -113,6 +114,13 @@ def evaluate_models(letters: tuple[str, ...], by: str) -> None:
     raise NotImplementedError
 
 
-def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:
-    """`imr synthesize`."""
-    raise NotImplementedError
+def synthesize_letters(
+    n: int, output: Path, seed: int, form: Literal["pdf", "txt", "jsonl"]
+) -> None:
+    """`imr synthesize`: letters by our own grammar, and their truth beside them."""
+    from data.synthetic import write
+    from serve.score import default_jobs
+
+    with explained(output):
+        letters, truth = write(n, output, seed, form, default_jobs())
+    print(f"written: {letters} and {truth}")

@@ -16,7 +16,6 @@ from serve.rows import GUIDELINES
 
 if TYPE_CHECKING:
     from features.criteria import Criterion
-
     from models.predictor import Prediction, Reason
 
 DIGITS = 6

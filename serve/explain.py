@@ -60,7 +60,8 @@ def explain(
     setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
     [(_, [answer])] = Pool(setup, jobs=1).run([Chunk(0, (task,))])
     if "error" in answer:
-        raise Refused(Failure(**answer["error"]).line())
+        failure = Failure(**answer["error"])
+        raise Refused(f"{failure.source}: {failure.message}", failure.remedy)
     return Explained(answer["detail"], address.uri)
 
 
@@ -79,6 +80,8 @@ def _id(task: Task) -> str | None:
 
 
 def _one(found: Sequence[Task], path: str) -> Task:
+    if len(found) == 1 and isinstance(found[0], Failure):
+        raise Refused(f"{found[0].source}: {found[0].message}", found[0].remedy)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -130,7 +133,7 @@ def _text(content: str, style: str = "") -> Text:
 def _indented(content: RenderableType, cells: int) -> RenderableType:
     from rich.padding import Padding
 
-    return Padding(content, (0, 0, 0, cells))
+    return Padding(content, (0, 0, 0, cells), expand=False)
 
 
 def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
@@ -148,8 +151,8 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     kind = " · ".join(x for x in (item["category"], item["subcategory"]) if x)
     yield _indented(_text(f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim"), 2)
     yield _indented(_estimate(item), 2)
-    if item["decision"]:
-        yield _indented(_text(f"decided: {item['decision']}", "bold"), 2)
+    decided = f", decided {item['decision']}" if item["decision"] else ""
+    yield _indented(_text(f"predicted {item['predicted_outcome']}{decided}", "bold"), 2)
     if item["similar"]:
         yield _indented(_text(similar_sentence(item["similar"]), "dim"), 2)
     yield from _reasons(detail, item)
@@ -161,7 +164,7 @@ def _estimate(item: dict[str, Any]) -> Text:
     p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
     line = _text(f"p(overturned) {p:6.1%}  ", "bold")
     line.append_text(_bar(p, low, high))
-    line.append(f"  interval {low:.1%} to {high:.1%} → predicted {item['predicted_outcome']}")
+    line.append(f"  interval {low:.1%} to {high:.1%}")
     return line
 
 

@@ -85,8 +85,9 @@ class _Broken:
 class Pool:
     """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order."""
 
-    def __init__(self, setup: Setup, jobs: int, letter_seconds: float = LETTER_SECONDS) -> None:
-        self._setup, self._jobs, self._seconds = setup, jobs, letter_seconds
+    def __init__(self, setup: Setup, jobs: int, letter_seconds: float | None = None) -> None:
+        self._setup, self._jobs = setup, jobs
+        self._seconds = letter_seconds or LETTER_SECONDS
         self._context = _context()
         self._workers: list[_Worker] = []
         self._broken: deque[_Broken] = deque()

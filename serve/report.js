@@ -123,7 +123,7 @@
     if (!letter) return show("items");
     const marks = spansOf(letter);
     const section = byId("view-letter");
-    section.replaceChildren(bar(at), heading(letter), el("div", { class: "letter" },
+    section.replaceChildren(bar(at), heading(letter), el("div", { class: "spread" },
       el("div", {}, ...letter.items.map((item, index) => card(item, index, letter))), summary(letter, marks)));
     show("letter");
     const target = n > 0 ? byId(`item-${n}`) : null;
@@ -194,28 +194,47 @@
 
   // A quote is a span of the case summary, or a text of its own (from the request).
   function quoted(quote, letter) {
-    if (typeof quote === "string") return el("span", { class: "quote" }, `“${quote}”`);
+    if (typeof quote === "string") return el("span", { class: "quote" }, "“", el("mark", {}, quote), "” (the request)");
     const [start, end] = quote;
-    const button = el("button", { type: "button", class: "quote", title: "Show in the case summary" }, `“${around(letter.case_summary, start, end)}”`);
-    button.addEventListener("click", () => flash(start, end));
+    const text = letter.case_summary;
+    const [from, to] = around(text, start, end);
+    const button = el("button", { type: "button", class: "quote", title: "Show in the case summary" },
+      from > 0 ? "“… " : "“", text.slice(from, start), el("mark", {}, text.slice(start, end)), text.slice(end, to), to < text.length ? " …”" : "”");
+    button.addEventListener("click", () => flash(start, end, button));
     return button;
   }
 
+  // Up to 70 characters each way, within the sentence, cut between words.
   function around(text, start, end) {
-    const from = Math.max(text.lastIndexOf(". ", start - 1) + 2, start - 70, 0);
-    const dot = text.indexOf(". ", end - 1);
-    const to = Math.min(dot < 0 ? text.length : dot + 1, end + 70);
-    return `${from > 0 && text.slice(from - 2, from) !== ". " ? "…" : ""}${text.slice(from, to)}${to < text.length && text[to - 1] !== "." ? "…" : ""}`;
+    let from = Math.max(0, text.lastIndexOf(". ", start - 1) + 2 > 1 ? text.lastIndexOf(". ", start - 1) + 2 : 0);
+    if (start - from > 70) from = text.indexOf(" ", start - 70) + 1;
+    if (from <= 0 || from > start) from = start > 70 ? start : 0;
+    const stop = text.indexOf(". ", end - 1);
+    let to = stop < 0 ? text.length : stop + 1;
+    if (to - end > 70) to = text.lastIndexOf(" ", end + 70);
+    return [from, Math.max(to, end)];
   }
 
-  function flash(start, end) {
-    const mark = [...document.querySelectorAll("#summary mark")]
+  function flash(start, end, origin) {
+    const mark = [...document.querySelectorAll("#summary mark[data-start]")]
       .find((node) => Number(node.dataset.start) <= start && Number(node.dataset.end) >= end);
     if (!mark) return;
     document.querySelectorAll("mark.flash").forEach((node) => node.classList.remove("flash"));
     mark.classList.add("flash");
     mark.scrollIntoView({ block: "center" });
     mark.focus({ preventScroll: true });
+    offerReturn(origin);
+  }
+
+  function offerReturn(origin) {
+    document.querySelectorAll(".return").forEach((node) => node.remove());
+    const button = el("button", { type: "button", class: "return" }, "Back to the reason");
+    button.addEventListener("click", () => {
+      button.remove();
+      origin.scrollIntoView({ block: "center" });
+      origin.focus({ preventScroll: true });
+    });
+    byId("view-letter").append(button);
   }
 
   function checklist(item, letter) {

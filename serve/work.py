@@ -5,9 +5,11 @@ Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` al
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.letter import Case, Evidence, Letter, LetterError
@@ -18,8 +20,8 @@ from serve.pool import Answer, Work, failure_answer
 
 if TYPE_CHECKING:
     import pandas as pd
-    from features.criteria import Criterion
 
+    from features.criteria import Criterion
     from features.table import CaseSignals
     from models.predictor import Prediction
 
@@ -49,9 +51,14 @@ def read_safely(task: Task) -> Letter | Failure:
 
 
 def _unexpected(source: str, stage: str, error: Exception) -> Failure:
-    """A fault of ours: its kind only, for the message of an exception can hold letter text."""
-    message = f"{stage} failed ({type(error).__name__})"
+    """A fault of ours: its kind and place only, for its message can hold letter text."""
+    message = f"{stage} failed ({type(error).__name__} in {_place(error)})"
     return Failure(source, "internal", message, "please report it with the letter's source")
+
+
+def _place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 @dataclass(frozen=True, slots=True)
