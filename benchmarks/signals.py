@@ -3,8 +3,8 @@
     python -m benchmarks.signals [LETTERS] [--rounds N]
 
 ``LETTERS`` is a folder of letters (else the environment variable IMR_LETTERS, else the samples).
-Processor time is counted, so a busy machine disturbs little.  Reading and parsing are not timed; tokens, sentences, mentions, scope and every signal are.
-spaCy is timed where it is installed.
+Processor time is counted, so that a busy machine disturbs little.  Reading and parsing are not
+timed; tokens, sentences, mentions, scope and every signal are.  spaCy is timed where installed.
 """
 
 from __future__ import annotations

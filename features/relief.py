@@ -3,6 +3,10 @@
 A percentage counts where the words around it speak of relief, improvement or reduced pain.
 Stenosis, ejection fractions, strengths of creams, ranges of motion, impairment ratings, shares
 of time and quoted or hypothetical thresholds are not relief.
+
+Measured on 135 letters annotated by hand: every percentage, precision 1.00 and recall 1.00, but
+on three letters with any; the signals in words were not annotated.  The rules were tuned on the
+same letters.
 """
 
 from __future__ import annotations
