@@ -92,6 +92,15 @@ _POSITIVE_AFTER = re.compile(
     r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|"
     r"(?:was |is |were )?abnormal)"
 )
+# "Spurling and axial compression were positive": one result for tests that "and" joins.
+_JOINED_AFTER = re.compile(
+    r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,4}(?:,? and [\w\s']{1,40}?)\b(?:were|are)(?: all| both|"
+    r" also)? "
+    r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
+)
+_TESTS_WERE = re.compile(
+    r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
+)
 _POSITIVE_BEFORE = re.compile(
     r"(?<![\w-])(?P<sign>positive|negative|pos\b|neg\b|no\b|without|stable (?:to|with)|\+ ?|"
     r"painful|abnormal|pain (?:on|with|upon|during)|radicul\w+ [^.;]{0,50}?(?:on|with|upon|during)|"
@@ -168,10 +177,14 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     after = _POSITIVE_AFTER.match(summary.after(mention, 90))
     if after is not None:
         return not _NEGATIVE.match(after["sign"].strip())
+    joined = _JOINED_AFTER.match(summary.after(mention, 90))
+    if joined is not None:
+        return not _NEGATIVE.match(joined["sign"])
     before = _POSITIVE_BEFORE.search(summary.before(mention, 170))
     if before is None or _UNSURE.match(before["sign"]):
         return None
-    if _NEW_STATEMENT.search(before["gap"]) and not _test_list(before["gap"]):
+    gap = _TESTS_WERE.sub(" ", before["gap"])
+    if _NEW_STATEMENT.search(gap) and not _test_list(gap):
         return None
     return not _NEGATIVE.match(before["sign"])
 
@@ -266,9 +279,10 @@ def _myotomal(
     summary: Summary, by: dict[str, list[Mention]], grades: list[Mention]
 ) -> list[Mention]:
     """Weakness with a spinal level or a key muscle, in a case about the spine."""
-    if not _SPINE.search(summary.lower):
-        return [m for m in by.get("foot_drop", ()) if _objective(summary, m)]
     weak = [m for m in by.get("motor_myotomal", ()) if _objective(summary, m)]
+    if not _SPINE.search(summary.lower):
+        levelled = [m for m in weak if _LEVELLED.search(m.text.lower())]
+        return [*levelled, *(m for m in by.get("foot_drop", ()) if _objective(summary, m))]
     weak = [m for m in weak if _LEVELLED.search(m.text.lower()) or _of_nerve(summary, m)]
     graded = [m for m in grades if _MUSCLE.search(_clause(summary, m)) and _of_nerve(summary, m)]
     drops = [m for m in by.get("foot_drop", ()) if _objective(summary, m)]

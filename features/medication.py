@@ -96,6 +96,11 @@ _FAILED = re.compile(
     r"relief|without (?:\w+ )?(?:relief|benefit)|not (?:been )?(?:helpful|effective|working)|"
     r"ineffective|made \w+ \w+ worse|despite|minimal relief|intoleran\w+)\b"
 )
+_NO_HELP_AFTER = re.compile(
+    r"^[^.;,]{0,25}\b(?:(?:did|does|has|had|was|is) not (?:\w+ )?(?:help|work|reliev|improv|"
+    r"effective)|"
+    r"(?:gave|with|without) (?:no )?(?:relief|benefit|improvement)|provided no)"
+)
 _HELPED = re.compile(
     r"(?<!not )(?<!no )\b(?:help(?:ed|ful|s|ing)|effective|reliev(?:ed|es|ing)|better|relief|"
     r"reduc(?:ed|es)|alleviat\w+|improv\w+|allow\w*|manage[sd]?)\b"
@@ -169,6 +174,8 @@ def _taken(summary: Summary, mention: Mention) -> bool:
         return False
     if mention.documented:
         return True
+    if mention.qualifier == "negated":  # a drug that "did not help" was taken
+        return _NO_HELP_AFTER.match(summary.after(mention, 60)) is not None
     return mention.qualifier == "requested" and _TAKEN_BEFORE.search(before) is not None
 
 

@@ -156,7 +156,7 @@ _RECEIVED_BEFORE = re.compile(
     r"started|"
     r"starting|initiated|gone to|going to|went to|been to|been in|had|having had|has had|"
     r"treated with|managed with|progress(?:ing)? (?:in|with)|given|administered|performed|doing|"
-    r"done|course of|"
+    r"done|"
     r"status[- ]post|s/p)"
     rf"{_FILLER}{{0,10}}[\s,(]*$"
 )
@@ -167,7 +167,9 @@ _CONTINUED_BEFORE = re.compile(
     r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
 )
 _RESPONSE_BEFORE = re.compile(
-    r"\b(?:relief|improve(?:d|ment)|benefit(?:ed|s)?|help(?:ed)?|respon(?:se|d(?:ed|ing)?)|"
+    r"(?P<not>\b(?:would|may|might|could|should|will|can|to|evidence of|documentation of)\s+"
+    r"(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
+    r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|"
     r"progress|better|worse|gains?)\s+(?:with|from|after|following|to|by)"
     rf"{_FILLER}{{0,6}}[\s,(]*$"
 )
@@ -208,9 +210,11 @@ _NOT_DONE_BEFORE = re.compile(
     r"refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )
-# "pending" governs a whole list, however long; a fragment without a verb goes on with the plan
-# of the sentence before it ("The plan included films. Hand therapy and physical therapy.").
-_PENDING = re.compile(r"\bpending\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$")
+# "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
+# with the plan of the sentence before it ("The plan included films. Hand therapy and physical therapy.").
+_PENDING = re.compile(
+    r"\b(?:pending|ask(?:s|ed|ing)? for)\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$"
+)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|did|does|includ\w+|[a-z]{3,}ed|reports?|notes?|"
     r"shows?|continues?|uses?|takes?)\b"
@@ -287,13 +291,14 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool:
     match = _RECEIVED_BEFORE.search(before)
     if match is not None:
         return match["not"] is None
+    response = _RESPONSE_BEFORE.search(before)
+    if response is not None:
+        return response["not"] is None and mention.qualifier != "denied_by_ur"
     if mention.qualifier == "negated":
         return False
     failed = _FAILED_BEFORE.search(before)
     if failed is not None:
         return failed["not"] is None
-    if _RESPONSE_BEFORE.search(before):
-        return True
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
     return _RECEIVED_AFTER.match(summary.after(mention, 90)) is not None
