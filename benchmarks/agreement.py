@@ -41,7 +41,8 @@ _SAME = (
 
 
 def _entries(truth: Truth, name: str) -> list[dict[str, str]]:
-    return list(truth[name])  # type: ignore[call-overload]
+    entries: list[dict[str, str]] = list(truth[name])  # type: ignore[call-overload]
+    return entries
 
 
 def _numbers(truth: Truth, name: str) -> list[float]:
