@@ -31,6 +31,19 @@ PRODUCTS = (
 )
 PLAIN = tuple(name for name in PAIR_FEATURES if name not in OF_THE_ITEM)
 INPUTS = (*PLAIN, *(" x ".join(product) for product in PRODUCTS))
+# What is expected before any letter is read, in log odds: reviewers answer the administrator's
+# citation, and a request is decided under the section about it.
+EXPECTED = {
+    "cited_first": 0.5,
+    "cited_label": 0.5,
+    "cited_chapter": 0.3,
+    "link": 1.0,
+    "body_part": 0.5,
+    "wording": 1.0,
+    "share_term": 0.3,
+    "share_part": 0.3,
+    "share_class_cited": 0.3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +85,17 @@ def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: 
     scale = x.reshape(-1, x.shape[2]).std(axis=0)
     scale[scale < 1e-9] = np.inf
     x = x / scale
+    finite = np.where(np.isfinite(scale), scale, 0.0)
+    expected = np.array([EXPECTED.get(name, 0.0) for name in INPUTS]) * finite
 
     def loss(beta: Array) -> tuple[float, Array]:
         p = softmax(x @ beta)
         nll = -float(np.sum(w * np.log(np.sum(p * chosen, axis=1))))
         gradient = -np.einsum("i,ik,ikf->f", w, chosen - p, x)
-        return nll + 0.5 * l2 * float(beta @ beta), gradient + l2 * beta
+        gap = beta - expected
+        return nll + 0.5 * l2 * float(gap @ gap), gradient + l2 * gap
 
-    found = minimize(loss, np.zeros(x.shape[2]), jac=True, method="L-BFGS-B")
+    found = minimize(loss, expected, jac=True, method="L-BFGS-B")
     return Choice(np.asarray(found.x / scale, dtype=np.float64))
 
 

@@ -229,4 +229,5 @@ def _is_null(value: object) -> bool:
 
 
 def _printed(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value)
+    return text.lower() if text in {"True", "False"} else text

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # Sizes of a batch of items beside all labels: bounds the memory of pairs to about 100 MB.
 CHUNK_ITEMS = 1024
+TREE_SHARES = (0.0, 0.5, 1.0)
 TEMPERATURES = tuple(0.3 * 1.15**step for step in range(20))
 
 
@@ -49,7 +50,7 @@ class GuidelineConfig:
     """
 
     seed: int = 20161013
-    choice_l2: float = 4.0
+    choice_l2: float = 16.0
     objective: str = "lambdarank"
     rounds: int = 30
     leaves: int = 6
@@ -73,6 +74,7 @@ class GuidelineModel:
     shares: Shares = field(default_factory=Shares)
     choice: Choice | None = None
     trees: list[lgb.Booster] = field(default_factory=list)
+    tree_share: float = 1.0
     temperature: float = 1.0
 
     @property
@@ -96,7 +98,7 @@ class GuidelineModel:
                 f"guideline model: at least two labels and {self.config.inner_folds} letters "
                 "are needed to train"
             )
-        self.temperature = _temperature(*self._left_out_scores(items, truth))
+        self.tree_share, self.temperature = _blend(*self._left_out_scores(items, truth))
         self._fit_ranker(items, truth)
         return self
 
@@ -157,6 +159,7 @@ class GuidelineModel:
             "labels": list(self.labels),
             "shares": self.shares.counts,
             "choice": self._fitted.weights.tolist(),
+            "tree_share": self.tree_share,
             "temperature": self.temperature,
         }
 
@@ -172,6 +175,7 @@ class GuidelineModel:
             shares=Shares(stored["shares"], config.smoothing),
             choice=Choice(np.array(stored["choice"], dtype=np.float64)),
             trees=list(trees),
+            tree_share=float(stored["tree_share"]),
             temperature=float(stored["temperature"]),
         )
 
@@ -226,38 +230,41 @@ class GuidelineModel:
             "verbosity": -1,
         }
 
-    def _scores(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
+    def _scores(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array, Array]:
+        """Names of the kept candidates, their log-linear scores, and what the trees add."""
         import numpy as np
 
         pairs = make_pairs(items, self.labels, self.shares, self.config.pruned)
         features = pairs.features.reshape(-1, len(PAIR_FEATURES))
-        scores = [t.predict(features, num_threads=self.config.threads) for t in self.trees]
+        added = [t.predict(features, num_threads=self.config.threads) for t in self.trees]
         start = self._fitted.scores(pairs.features)
-        return pairs.names, start + np.mean(scores, axis=0).reshape(pairs.names.shape)
+        return pairs.names, start, np.mean(added, axis=0).reshape(pairs.names.shape)
 
     def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
         import numpy as np
 
-        names, scores = self._scores(items)
+        names, start, added = self._scores(items)
+        scores = start + self.tree_share * added
         order = np.argsort(-scores, axis=1, kind="stable")
         p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature)
         return np.take_along_axis(names, order, axis=1), p
 
     def _left_out_scores(
         self, items: pd.DataFrame, truth: npt.NDArray[Any]
-    ) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Scores of all items by rankers fitted without their letters, and which was right."""
+    ) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+        """Both scores of all items by rankers fitted without their letters, and what was right."""
         import numpy as np
 
         folds = _letter_folds(items, self.config)
-        scores = np.zeros((len(items), self.config.pruned))
-        hits = np.zeros(scores.shape, dtype=bool)
+        start = np.zeros((len(items), self.config.pruned))
+        added, hits = np.zeros(start.shape), np.zeros(start.shape, dtype=bool)
         for fold in range(self.config.inner_folds):
             inside, outside = folds != fold, folds == fold
             self._fit_ranker(items[inside].reset_index(drop=True), truth[inside])
-            names, scores[outside] = self._scores(items[outside].reset_index(drop=True))
+            scored = self._scores(items[outside].reset_index(drop=True))
+            names, start[outside], added[outside] = scored
             hits[outside] = names == truth[outside][:, None]
-        return scores, hits
+        return start, added, hits
 
 
 def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.intp]:
@@ -277,15 +284,23 @@ def _sibling_weights(items: pd.DataFrame) -> Array:
     return np.asarray(1.0 / np.sqrt(counts))
 
 
-def _temperature(scores: Array, hits: npt.NDArray[np.bool_]) -> float:
-    """The temperature under which what was cited was most likely."""
+def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """How much of the trees to add, and the temperature, under which what was cited was likeliest.
+
+    With few letters the trees add nothing and get no share; with many they earn theirs.
+    """
     import numpy as np
 
     known = hits.any(axis=1)
     if not known.any():
-        return 1.0
-    losses = [-np.log(softmax(scores[known] / t)[hits[known]]).mean() for t in TEMPERATURES]
-    return TEMPERATURES[int(np.argmin(losses))]
+        return 1.0, 1.0
+    start, added, hits = start[known], added[known], hits[known]
+    losses = {
+        (share, t): float(-np.log(softmax((start + share * added) / t)[hits]).mean())
+        for share in TREE_SHARES
+        for t in TEMPERATURES
+    }
+    return min(losses, key=lambda pair: (losses[pair], pair))
 
 
 def _summed(names: npt.NDArray[Any], p: Array, top: int) -> list[Any]:

@@ -59,14 +59,16 @@ class OutcomeConfig:
 
     seed: int = 20161013
     members: int = 12
-    trees: int = 40
+    fewest_trees: int = 20
+    most_trees: int = 300
+    positives_a_tree: float = 2.0
     leaves: int = 4
-    learning_rate: float = 0.05
+    learning_rate: float = 0.03
     min_items_leaf: int = 12
-    l2: float = 10.0
+    l2: float = 20.0
     feature_share: float = 0.5
     tree_share: float = 0.5
-    effect_sd: float = 0.5
+    effect_sd: float = 0.2
     intercept_sd: float = 1.0
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0
@@ -328,8 +330,14 @@ class OutcomeModel:
             feature_name=self.tree_names,
             free_raw_data=True,
         )
-        booster = lgb.train(self._tree_settings(), data, num_boost_round=self.config.trees)
+        booster = lgb.train(self._tree_settings(), data, num_boost_round=self._rounds(y))
         return booster, float(shift[0])
+
+    def _rounds(self, y: Array) -> int:
+        """One tree for every so many overturned items: what the data can teach grows with them."""
+        config = self.config
+        wanted = int(y.sum() / config.positives_a_tree)
+        return min(max(wanted, config.fewest_trees), config.most_trees)
 
     def _tree_settings(self) -> dict[str, Any]:
         config = self.config

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The first of these that is known dates the request; never the decision.
 DATE_COLUMNS = ("ur_denial_date", "application_received")
-FLAGS = ("request_associated_surgical", "request_preoperative", "request_postoperative")
+FLAGS = ("associated_with_surgery", "primary_surgery_in_letter", "request_postoperative")
 CITED = "administrator_labels"
 TEXT_COLUMNS = ("category", "subcategory", "request_terms", "request_body_parts", CITED)
 REQUEST_COLUMNS = (*TEXT_COLUMNS, "n_items", *FLAGS, *DATE_COLUMNS)
@@ -55,6 +55,7 @@ PAIR_FEATURES = (
     "surgical",
 )
 _KEPT_FOR_SURE = 10.0
+UNSPECIFIED = ", unspecified"
 
 
 def describe(frame: pd.DataFrame) -> pd.DataFrame:
@@ -74,9 +75,8 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     items["cited_chapter"] = _mapped(items["first_cited"], cand.chapter_of)
     own = (items["cited_chapter"] == items["body_chapter"]) & (items["body_chapter"] != "")
     items["cited_chapter"] = items["cited_chapter"].mask(own, cand.RELATIVE)
-    adjunct = items["subcategory"] == "Adjunct Surgical Services"
-    surgical = items[list(FLAGS)].any(axis=1) | adjunct
-    items["surgical_role"] = surgical.map({True: "surgical", False: ""})
+    disputed = items["primary_surgery_in_letter"].map({True: "disputed", False: "not disputed"})
+    items["surgical_role"] = disputed.where(items["associated_with_surgery"], "")
     items["opioid_chapter"] = _opioid_chapter(frame)
     return items
 
@@ -328,7 +328,8 @@ def _wording(items: pd.DataFrame, labels: list[str]) -> Array:
     import pandas as pd
 
     sections = [cand.words(cand.section_of(label) or "") for label in labels]
-    asked = items["request_terms"] + " " + items["subcategory"]
+    terms = items["request_terms"].str.replace(UNSPECIFIED, "", regex=False)
+    asked = terms + " " + items["subcategory"]
     codes, distinct = pd.factorize(asked)
     table = [
         [len(section & cand.words(text)) / max(len(section), 1) for section in sections]
@@ -359,7 +360,9 @@ def _opioid_chapter(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def _first(cell: str) -> str:
-    return (cand.cited(cell) or ("",))[0]
+    """The first of a list that names something ("drug, unspecified" does not)."""
+    listed = cand.cited(cell)
+    return next((part for part in listed if not part.endswith(UNSPECIFIED)), "")
 
 
 def _body_chapters(cell: str) -> str:
