@@ -235,13 +235,7 @@ def _after_last_sentence(body: str, end: int) -> int:
 
 
 def _item(block: _Block, index: int, text: Text) -> ParsedItem:
-    heading = block.heading.strip()
-    match = _OUTCOME.search(heading)
-    outcome: Outcome | None = None
-    if match:
-        outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
-        heading = heading[: match.start()]
-    title = collapse(heading).rstrip(" :;")
+    title, outcome = split_outcome(block.heading.strip())
     if not title:
         raise _broken(text, index, "has no heading")
     guideline = parse_citation(block.administrator) if block.administrator else None
@@ -256,6 +250,15 @@ def _item(block: _Block, index: int, text: Text) -> ParsedItem:
         guideline=guideline,
         decision=decision,
     )
+
+
+def split_outcome(heading: str) -> tuple[str, Outcome | None]:
+    """A printed heading -> the title without the outcome, and the outcome (None: undecided)."""
+    match = _OUTCOME.search(heading)
+    if match is None:
+        return collapse(heading).rstrip(" :;"), None
+    outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
+    return collapse(heading[: match.start()]).rstrip(" :;"), outcome
 
 
 def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) -> Decision | None:

@@ -16,7 +16,7 @@ from data.citations import unknown_chapters
 from data.header import parse_header, parse_reviewer
 from data.items import ParsedItem, parse_items
 from data.letter import Case, Determination, Letter, LetterError, Text
-from data.spacing import collapse
+from data.summary import known_summary
 from data.taxonomy import classify
 
 _SUMMARY_HEADING = re.compile(
@@ -40,27 +40,6 @@ _ISSUES_LEAD = re.compile(
     r"items?\s*/\s*services?\s+set\s+forth\s+below\s*:?",
     re.IGNORECASE,
 )
-# A heading of the reviewer's own words inside the summary: what follows is the rationale.
-_REVIEWER_HEADING = re.compile(
-    r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
-    r"\b(?:decision\s+rationale|rationale\s+for\s+the\s+(?:IMR\s+)?decision)\s*:"
-    r"|\bMAXIMUS\s+guideline\s*:",
-    re.IGNORECASE,
-)
-# The verdict formula, present tense ("is not medically necessary").  Utilization review's
-# earlier denial is recited in the past tense or with its author, and is known beforehand.
-_VERDICT = re.compile(
-    r"\b(?:is|are)\s+(?:therefore\s+|thus\s+|also\s+)?(?:not\s+)?medically\s+"
-    r"(?:necessary|appropriate|warranted)\b",
-    re.IGNORECASE,
-)
-_UTILIZATION_REVIEW = re.compile(
-    r"\butili[sz]ation\b|\bUR\b|claims\s+administrator|prior\s+(?:determination|denial|review)|"
-    r"non-?certif|\bstat(?:es|ed|ing)\s+that|\bnot(?:es|ed|ing)\s+that|physician\s+reviewer|"
-    r"treating|provider",
-    re.IGNORECASE,
-)
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\u201c])")
 
 
 def parse(text: Text) -> Letter:
@@ -73,7 +52,7 @@ def parse(text: Text) -> Letter:
     head, summary, issues = _sections(text)
     header, decision_date = parse_header(head)
     states, specialties = parse_reviewer(head)
-    case_summary, warnings = _case_summary(summary)
+    case_summary, warnings = known_summary(summary)
     items = parse_items(issues, text)
     decisions = tuple(item.decision for item in items)
     case = Case(
@@ -116,38 +95,6 @@ def _sections(text: Text) -> tuple[str, str, str]:
     summary = _SUMMARY_LEAD.sub("", text.text[summary_at.end() : issues_at.start()], count=1)
     issues = _ISSUES_LEAD.sub("", text.text[issues_at.end() :], count=1)
     return head, summary, issues
-
-
-def _case_summary(section: str) -> tuple[str, list[str]]:
-    """The summary without any determination of the reviewer that slipped into it."""
-    summary = collapse(section)
-    warnings: list[str] = []
-    heading = _REVIEWER_HEADING.search(summary) if _may_hold_heading(summary) else None
-    if heading:
-        summary = summary[: heading.start()].rstrip()
-        warnings.append("reviewer's rationale inside the case summary: cut out")
-    without = _without_verdicts(summary)
-    if without != summary:
-        warnings.append("reviewer's determination inside the case summary: cut out")
-    if not without:
-        warnings.append("case summary is empty")
-    return without, warnings
-
-
-def _may_hold_heading(summary: str) -> bool:
-    """Quick look for the words of a reviewer's heading before the full search."""
-    lower = summary.lower()
-    return "rationale" in lower or "maximus" in lower
-
-
-def _without_verdicts(summary: str) -> str:
-    if "medically" not in summary.lower():
-        return summary
-    return " ".join(s for s in _SENTENCE_END.split(summary) if not _is_verdict(s))
-
-
-def _is_verdict(sentence: str) -> bool:
-    return bool(_VERDICT.search(sentence)) and not _UTILIZATION_REVIEW.search(sentence)
 
 
 def _warnings(items: list[ParsedItem]) -> Iterator[str]:

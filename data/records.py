@@ -24,6 +24,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
+from data.items import requested_part, split_outcome
 from data.letter import (
     Case,
     CaseHeader,
@@ -36,6 +37,7 @@ from data.letter import (
     Outcome,
     UrAction,
 )
+from data.summary import known_summary
 
 RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
 MAX_ITEMS = 1_000
@@ -267,7 +269,9 @@ def letter_from_record(record: RawRecord) -> Letter:
 def _letter(record: RawRecord) -> Letter:
     values = record.values
     warnings = _unknown(values, _FLAT_NAMES | {"items"} if record.flat else _LETTER_NAMES, "")
-    letter_id, summary = (str(_value(f, values)) for f in LETTER_FIELDS)
+    letter_id, given = (str(_value(f, values)) for f in LETTER_FIELDS)
+    summary, cut = known_summary(given)
+    warnings += cut
     rows = _items(values.get("items"))
     pairs = [_item(index, row, record.flat, warnings) for index, row in enumerate(rows)]
     case = Case(letter_id, record.source, _header(values), summary, tuple(i for i, _ in pairs))
@@ -308,15 +312,22 @@ def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, 
     if not flat:
         warnings += _unknown(row, _ITEM_NAMES, where)
     value = {f.name: _value(f, row, where) for f in ITEM_FIELDS}
-    title, requested = value["title"], value["requested"] or value["title"]
+    title, outcome = split_outcome(value["title"])
+    if outcome:
+        warnings.append(f"{where}the title ends in an outcome: cut off")
+    # The title alone may be the heading of a modified request, as letters print it.
+    original, authorized, under_review = requested_part(title)
+    original = value["original_request"] or original
+    authorized = value["authorized"] or authorized
+    requested = value["requested"] or under_review
     found = classify(requested, title)
     item = Item(
         index=index,
         title=title,
         requested=requested,
-        ur_action=value["ur_action"] or ("modified" if value["authorized"] else "denied"),
-        original_request=value["original_request"],
-        authorized=value["authorized"],
+        ur_action=value["ur_action"] or ("modified" if original or authorized else "denied"),
+        original_request=original,
+        authorized=authorized,
         category=found.category,
         subcategory=found.subcategory,
         body_parts=found.body_parts,
