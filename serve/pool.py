@@ -36,6 +36,9 @@ START_SECONDS = 60.0
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
+PRELOAD = ("data.parse", "features.table", "pandas", "serve.work")
+"""Imported once for all workers; only what every worker needs."""
+
 _READY = "ready"
 _START_REMEDY = "try --jobs 1; the lines above may say why"
 
@@ -221,9 +224,16 @@ def _end(worker: _Worker) -> None:
 
 
 def _context() -> BaseContext:
-    """Clean processes: a fork of one that has started threads (OpenMP, Arrow) can hang."""
+    """Clean processes: a fork of one that has started threads (OpenMP, Arrow) can hang.
+
+    Workers are forked from a server that has imported what they need and has run none of it.
+    """
     methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" not in methods:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOAD))
+    return context
 
 
 def _serve(connection: Connection, setup: Setup) -> None:

@@ -102,8 +102,9 @@ class Tally:
             share = self.expected / self.items
             yield f"predicted: {called}; expected share overturned {share:.1%}"
         if self.doubled:
+            stand = "stands" if self.doubled == 1 else "stand"
             yield (
-                f"{_many(self.doubled, 'letter_id')} stand for more than one letter: "
+                f"{_many(self.doubled, 'letter_id')} {stand} for more than one letter: "
                 "see the column warnings"
             )
         yield from _backtest_lines(self.backtest())

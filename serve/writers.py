@@ -12,6 +12,7 @@ one readable text in CSV.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import json
@@ -50,6 +51,9 @@ class TableWriter(Protocol):
     def finish(self) -> None:
         """Write what is still held back."""
 
+    def abandon(self) -> None:
+        """Let go of the file, which is not kept."""
+
 
 def table_format(path: Path) -> str:
     """``.parquet``, ``.csv`` or ``.jsonl``; any other ending is refused."""
@@ -68,8 +72,12 @@ def open_table(
     make = _WRITERS[table_format(path)]
     with open_atomic(path, folder) as file:
         writer = make(file, columns)
-        yield writer
-        writer.finish()
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 @contextmanager
@@ -182,6 +190,10 @@ class _ParquetTable:
             self._flush()
         self._writer.close()
 
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
+
     def _flush(self) -> None:
         import pyarrow as pa
 
@@ -230,7 +242,8 @@ class _CsvTable:
 
         self._text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
         self._columns = columns
-        self._csv = csv.writer(self._text, lineterminator="\n")
+        # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
+        self._csv = csv.writer(self._text, lineterminator="\r\n")
         self._csv.writerow([column.name for column in columns])
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -239,6 +252,10 @@ class _CsvTable:
 
     def finish(self) -> None:
         self._text.detach()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._text.detach()
 
 
 def csv_cell(kind: Kind, value: Any) -> Any:
@@ -289,6 +306,9 @@ class _JsonTable:
             self._file.write(json_line({name: row.get(name) for name in self._names}))
 
     def finish(self) -> None:
+        pass
+
+    def abandon(self) -> None:
         pass
 
 

@@ -1,0 +1,113 @@
+"""Worker processes that crash, hang or cannot start: no letter is lost, none stops the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from serve.letters import Chunk, Failure
+from serve.pool import Answer, Pool, Work, in_order
+from serve.refusal import Refused
+
+
+def chunks(*names: str) -> list[Chunk]:
+    """One chunk a string, one task a word; a task's source says what the worker does."""
+    return [
+        Chunk(i, tuple(Failure(word, "", "") for word in name.split()))
+        for i, name in enumerate(names)
+    ]
+
+
+@dataclass(frozen=True)
+class Obey:
+    """A set-up whose work does what the task's source says."""
+
+    def __call__(self) -> Work:
+        return lambda chunk: [{"did": obey(task)} for task in chunk.tasks]
+
+
+def obey(task: object) -> str:
+    assert isinstance(task, Failure)
+    if task.source == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if task.source == "hang":
+        time.sleep(60)
+    if task.source.startswith("wait"):
+        time.sleep(0.3)
+    return task.source
+
+
+@dataclass(frozen=True)
+class Refuse:
+    def __call__(self) -> Work:
+        raise Refused("no model", "train one")
+
+
+@dataclass(frozen=True)
+class Die:
+    def __call__(self) -> Work:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def outcomes(answer: Answer) -> list[str]:
+    return [one["did"] if "did" in one else one["error"]["reason"] for one in answer]
+
+
+def test_every_chunk_is_answered_once() -> None:
+    names = [f"a{n} b{n} c{n}" for n in range(40)]
+    done = list(Pool(Obey(), jobs=2).run(chunks(*names)))
+    assert sorted(chunk.index for chunk, _ in done) == list(range(40))
+    assert all(outcomes(answer) == names[chunk.index].split() for chunk, answer in done)
+
+
+def test_a_crash_takes_only_its_own_letter() -> None:
+    done = dict(enumerate(a for _, a in in_order(Pool(Obey(), 2).run(
+        chunks("a b", "c crash d", "e f", "crash", "g")))))  # fmt: skip
+    assert [outcomes(done[i]) for i in range(5)] == [
+        ["a", "b"], ["c", "crashed", "d"], ["e", "f"], ["crashed"], ["g"],
+    ]  # fmt: skip
+
+
+def test_a_letter_over_its_time_is_ended() -> None:
+    start = time.monotonic()
+    done = [
+        a for _, a in in_order(Pool(Obey(), 2, letter_seconds=0.5).run(chunks("a hang b", "c")))
+    ]
+    assert [outcomes(answer) for answer in done] == [["a", "too_slow", "b"], ["c"]]
+    assert time.monotonic() - start < 30
+    assert "0.5 seconds" in done[0][1]["error"]["message"]
+
+
+def test_the_order_can_be_kept() -> None:
+    done = in_order(Pool(Obey(), 2).run(chunks("wait", "a", "b", "wait", "c")))
+    assert [chunk.index for chunk, _ in done] == [0, 1, 2, 3, 4]
+
+
+def test_a_refusal_at_the_start_ends_the_run() -> None:
+    with pytest.raises(Refused) as caught:
+        list(Pool(Refuse(), 2).run(chunks("a", "b")))
+    assert (caught.value.problem, caught.value.remedy) == ("no model", "train one")
+
+
+def test_a_worker_that_cannot_start_ends_the_run() -> None:
+    with pytest.raises(Refused, match="ended at its start"):
+        list(Pool(Die(), 1).run(chunks("a", "b")))
+
+
+def test_chunks_are_asked_for_only_when_there_is_room() -> None:
+    asked: list[int] = []
+
+    def source() -> object:
+        for chunk in chunks(*["a"] * 50):
+            asked.append(chunk.index)
+            yield chunk
+
+    running = Pool(Obey(), 2).run(source())  # type: ignore[arg-type]
+    next(running)
+    assert len(asked) <= 5
+    running.close()  # type: ignore[attr-defined]
