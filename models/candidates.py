@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -23,10 +23,6 @@ ARROW = " > "
 RELATIVE = "*"
 LIST_SEPARATOR = "|"
 
-# 8 CCR 9792.20 ff. as amended: the chapters of 2004-2016 gave way on 1 December 2017, the
-# chronic pain chapter of 2009 and its opioid pages on 28 July 2016.
-OPIOID_CHAPTER_FROM = date(2016, 7, 28)
-ACOEM_FROM = date(2017, 12, 1)
 _WORD = re.compile(r"[a-z]{3,}")
 _STOP = frozenset(
     ["and", "for", "the", "with", "chronic", "pain", "treatment", "medical", "therapy"]
@@ -101,15 +97,30 @@ def guideline_links() -> tuple[Link, ...]:
     )
 
 
-def in_force(labels: Sequence[str], day: date | None) -> list[bool]:
-    """Whether each label can be cited on that day; all of them where the day is not known.
+def out_of_force(day: date | None) -> tuple[str, ...]:
+    """Chapters of which no edition was in force on that day; none where the day is not known.
 
-    The opioid chapter was adopted with the chronic pain chapter of 2016; every other chapter of
-    the catalogue has had an edition in force since 2009.
+    The windows are those of whole chapters in ``data/reference/guideline_catalogue.csv``.
     """
-    if day is None or day >= OPIOID_CHAPTER_FROM:
-        return [True] * len(labels)
-    return [chapter_of(label) != "Opioids" for label in labels]
+    if day is None:
+        return ()
+    return tuple(
+        chapter
+        for chapter, windows in _windows().items()
+        if not any(start <= day <= end for start, end in windows)
+    )
+
+
+@cache
+def _windows() -> Mapping[str, tuple[tuple[date, date], ...]]:
+    """Chapter -> the days its editions were in force; a month or year alone means its first day."""
+    windows: dict[str, list[tuple[date, date]]] = {}
+    for row in _rows("data", "reference/guideline_catalogue.csv"):
+        if row["chapter_short"] and row["whole_chapter"] == "true" and row["effective_from"]:
+            start = date.fromisoformat((row["effective_from"] + "-01-01")[:10])
+            end = date.fromisoformat(row["effective_to"]) if row["effective_to"] else date.max
+            windows.setdefault(row["chapter_short"], []).append((start, end))
+    return {chapter: tuple(found) for chapter, found in sorted(windows.items())}
 
 
 def cited(cell: object) -> tuple[str, ...]:
@@ -130,6 +141,6 @@ def body_chapter(part: object) -> str | None:
     return known[max(inside, key=len)] if inside else None
 
 
-def _rows(package: str, path: str) -> Iterable[dict[str, str]]:
+def _rows(package: str, path: str) -> list[dict[str, str]]:
     table = resources.files(package).joinpath(*path.split("/"))
     return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))

@@ -51,15 +51,17 @@ class TrainingDataError(ValueError):
 class OutcomeConfig:
     """Settings of the outcome model; the defaults were fixed by grouped cross-validation.
 
-    ``tree_share`` weighs trees against the logistic member in log odds.  ``sibling_correlation``
-    down-weights the items of one letter to ``1 / (1 + r (n - 1))``.  ``missed_cost`` is what a
+    ``trees`` is the least number of trees a member; ``positives_a_tree`` overturned items allow
+    one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
+    log odds.  ``effect_sd`` is how far (log odds) letters are expected to move an expected effect.
+    ``sibling_correlation`` down-weights the items of one letter to ``1 / (1 + r (n - 1))``.  ``missed_cost`` is what a
     missed *overturned* costs in units of one false alarm; an item is predicted *Overturned* from
     ``1 / (1 + missed_cost)`` on, by default 0.2.
     """
 
     seed: int = 20161013
     members: int = 12
-    fewest_trees: int = 20
+    trees: int = 20
     most_trees: int = 300
     positives_a_tree: float = 2.0
     leaves: int = 4
@@ -337,7 +339,7 @@ class OutcomeModel:
         """One tree for every so many overturned items: what the data can teach grows with them."""
         config = self.config
         wanted = int(y.sum() / config.positives_a_tree)
-        return min(max(wanted, config.fewest_trees), config.most_trees)
+        return min(max(wanted, config.trees), config.most_trees)
 
     def _tree_settings(self) -> dict[str, Any]:
         config = self.config

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,6 @@ PAIR_FEATURES = (
     "has_section",
     "is_none_cited",
     "is_non_mtus",
-    "in_force",
     "none_cited_at_all",
     "n_items",
     "surgical",
@@ -77,7 +77,7 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     items["cited_chapter"] = items["cited_chapter"].mask(own, cand.RELATIVE)
     disputed = items["primary_surgery_in_letter"].map({True: "disputed", False: "not disputed"})
     items["surgical_role"] = disputed.where(items["associated_with_surgery"], "")
-    items["opioid_chapter"] = _opioid_chapter(frame)
+    items["out_of_force"] = _out_of_force(frame)
     return items
 
 
@@ -193,15 +193,25 @@ def make_pairs(
     import numpy as np
 
     names = np.array(_with_cited(labels, items[CITED]), dtype=object)
-    extra = len(names) - len(labels)
     values = _features(items, list(names), shares, own)
     promise = _promise(values)
-    if extra:
-        # A label that only this administrator prints is a candidate for this item alone.
-        promise[:, len(labels) :][values["cited_label"][:, len(labels) :] == 0] = -np.inf
+    promise[_impossible(items, names, len(labels)) & (values["cited_label"] == 0)] = -np.inf
     best = np.argsort(-promise, axis=1, kind="stable")[:, :kept]
     stacked = [np.take_along_axis(values[name], best, axis=1) for name in PAIR_FEATURES]
     return Pairs(names[best], np.stack(stacked, axis=2).astype(np.float32).astype(np.float64))
+
+
+def _impossible(items: pd.DataFrame, names: npt.NDArray[Any], known: int) -> npt.NDArray[np.bool_]:
+    """Labels that only another item's administrator prints, and chapters not in force."""
+    import numpy as np
+
+    chapters = np.array([cand.chapter_of(label) for label in names])
+    mask = np.zeros((len(items), len(names)), dtype=bool)
+    mask[:, known:] = True
+    for retired in items["out_of_force"].unique():
+        rows = (items["out_of_force"] == retired).to_numpy()
+        mask[np.ix_(rows, np.isin(chapters, cand.cited(retired)))] = True
+    return mask
 
 
 def _with_cited(labels: Sequence[str], cells: pd.Series[str]) -> list[str]:
@@ -315,8 +325,6 @@ def _add_item_facts(values: dict[str, Array], items: pd.DataFrame, labels: list[
     values["has_section"][:] = [cand.ARROW in label for label in labels]
     values["is_none_cited"][:] = chapters == cand.NONE_CITED
     values["is_non_mtus"][:] = chapters == cand.NON_MTUS
-    values["in_force"][:] = 1.0
-    values["in_force"][np.ix_(~items["opioid_chapter"].to_numpy(), chapters == "Opioids")] = 0.0
     values["n_items"][:] = items["n_items"].to_numpy()[:, None]
     values["surgical"][:] = (items["surgical_role"] != "").to_numpy()[:, None]
     values["wording"][:] = _wording(items, labels)
@@ -347,16 +355,18 @@ def _weights(items: pd.DataFrame, keys: Sequence[str]) -> Array:
     return np.asarray(1.0 / np.sqrt(pairs.map(pairs.value_counts()).to_numpy(dtype=np.float64)))
 
 
-def _opioid_chapter(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Whether the opioid chapter of 2016 was in force at the request; true where undated."""
-    import numpy as np
+def _out_of_force(frame: pd.DataFrame) -> list[str]:
+    """Chapters that could not be cited at the date of the request, joined; empty if undated."""
     import pandas as pd
 
-    days = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
+    days = pd.Series(pd.NA, index=frame.index, dtype="string")
     for column in DATE_COLUMNS:
-        days = days.fillna(pd.to_datetime(frame[column], errors="coerce"))
-    before = days < pd.Timestamp(cand.OPIOID_CHAPTER_FROM)
-    return np.asarray(~before)
+        days = days.fillna(frame[column].astype("string"))
+    return _mapped(days.str.slice(0, 10).fillna(""), _retired)
+
+
+def _retired(day: str) -> str:
+    return "|".join(cand.out_of_force(date.fromisoformat(day) if day else None))
 
 
 def _first(cell: str) -> str:

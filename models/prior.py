@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-SERIES = {"treatment requests (DWC)": "DWC", "services (CWCI)": "CWCI"}
 LEVEL_SERIES = "DWC"
 
 # The published categories' names in the words of data/reference/taxonomy.csv.
@@ -34,7 +33,10 @@ SHRINKAGE_FIGURES = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PublishedRate:
-    """One usable row of the table: the middle of the stated range, as a share (0-1)."""
+    """One usable row of the table: the middle of the stated range, as a share (0-1).
+
+    ``series`` is the publisher, DWC or CWCI.
+    """
 
     series: str
     year: float
@@ -107,16 +109,16 @@ def published_prior() -> RatePrior:
 
 
 def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
-    """Rows of a known series that speak of all requests or of one category."""
+    """Rows that speak of all requests or of one treatment category (not of some providers)."""
     rates = []
     for row in rows:
-        series = SERIES.get(row["measure"])
-        if series is None or (row["category"] == "ALL" and row["subcategory"]):
+        if row["category"] == "ALL" and row["subcategory"]:
             continue
         name = (row["category"], row["subcategory"])
         category, subcategory = PUBLISHED_NAMES.get(name, name)
-        rate = _middle(row["overturn_rate"])
-        rates.append(PublishedRate(series, _year(row["year"]), category, subcategory, rate))
+        year = (float(row["year_from"]) + float(row["year_to"])) / 2
+        rate = (float(row["overturn_rate_low"]) + float(row["overturn_rate_high"])) / 2
+        rates.append(PublishedRate(row["publisher"], year, category, subcategory, rate))
     return rates
 
 
@@ -160,18 +162,6 @@ def _nearest(overall: Sequence[PublishedRate], rate: PublishedRate) -> Published
 
 def _shrunken(ratios: Sequence[float]) -> float:
     return sum(ratios) / (len(ratios) + SHRINKAGE_FIGURES)
-
-
-def _year(printed: str) -> float:
-    """``2016``, ``2016-Q1`` and ``2016-H1`` are 2016; ``2014-2015`` is 2014.5."""
-    first, _, rest = printed.partition("-")
-    return (int(first) + int(rest)) / 2 if rest.isdigit() else float(first)
-
-
-def _middle(printed: str) -> float:
-    """``0.09`` or the middle of ``0.10-0.20``."""
-    ends = [float(end) for end in printed.split("-")]
-    return sum(ends) / len(ends)
 
 
 def _logit(share: float) -> float:
