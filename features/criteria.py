@@ -87,7 +87,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_TERM = re.compile(r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?")
+_TERM = re.compile(
+    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)

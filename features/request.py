@@ -207,6 +207,7 @@ def _flags(item: Item, findings: Findings) -> None:
     findings.values["request_contrast"] = _contrast(values)
     findings.values["request_side"] = _side(item, "bilateral" in values)
     findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
+    findings.quoted.extend(_level_evidence(item))
 
 
 def _evidence(item: Item, mention: Mention) -> Evidence:
@@ -219,6 +220,23 @@ def _evidence(item: Item, mention: Mention) -> Evidence:
         field="request",
         item_index=item.index,
     )
+
+
+def _level_evidence(item: Item) -> list[Evidence]:
+    """The printed levels, as evidence of their number."""
+    return [
+        Evidence(
+            signal="request_level_count",
+            start=match.start(),
+            end=match.end(),
+            quote=match[0],
+            rule="request.spinal_levels",
+            field="request",
+            item_index=item.index,
+        )
+        for match in _LEVEL.finditer(item.requested)
+        if _segment(*match.groups())
+    ]
 
 
 def _contrast(values: dict[str, Mention]) -> str | None:
@@ -265,7 +283,7 @@ def spinal_levels(text: str) -> tuple[str, ...]:
 def _segment(region_from: str, n_from: str, region_to: str | None, n_to: str | None) -> list[str]:
     first = f"{region_from.lower()}{n_from}"
     last = f"{(region_to or region_from).lower()}{n_to}"
-    if n_to and last not in _ORDER:  # "L5-1" is printed for L5-S1
+    if n_to and not region_to and int(n_to) < int(n_from):  # "L5-1" is printed for L5-S1
         last = {"l5": "s1", "c7": "t1", "t12": "l1"}.get(first, last)
     if first not in _ORDER:
         return []

@@ -148,7 +148,8 @@ _FILLER = (
     r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
 )
 _RECEIVED_BEFORE = re.compile(
-    r"(?P<not>\b(?:not|never|no|without|n't|yet to|if|until|to be|will be|be|lack of|evidence of|"
+    r"(?P<not>\b(?:not|never|no|without|denie[sd]|denying|declined|refused|n't|yet to|if|until|"
+    r"to be|will be|be|lack of|evidence of|"
     r"documentation of|should|would|could|will|to|unless)\s+(?:yet |previously |been |have |had |"
     r"having |any |adequately |fully |successfully )*)?"
     r"\b(?:completed|completion of|attended|attending|underwent|undergone|undergoing|finished|"
@@ -211,7 +212,7 @@ _NOT_DONE_BEFORE = re.compile(
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )
 # "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
-# with the plan of the sentence before it ("The plan included films. Hand therapy and physical therapy.").
+# with the plan of the sentence before it ("The plan included films. Hand therapy and PT.").
 _PENDING = re.compile(
     r"\b(?:pending|ask(?:s|ed|ing)? for)\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$"
 )
@@ -220,6 +221,10 @@ _VERB = re.compile(
     r"shows?|continues?|uses?|takes?)\b"
 )
 _PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
+_NOT_HAD = re.compile(
+    r"\b(?:denie[sd]|denying|without|never|not|refused|declined) (?:having |ever )*(?:had|undergone|"
+    r"received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
+)
 _COUNT_BEFORE = re.compile(
     rf"\b(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
@@ -282,12 +287,15 @@ def is_received(summary: Summary, mention: Mention) -> bool:
     if qualifier == "quoted_guideline":
         return False
     stated = _stated_received(summary, mention, before)
+    if stated is not None:
+        return stated
     if qualifier in ("affirmed", "historical"):
-        return stated or not _merely_planned(summary, mention, before)
-    return stated or (qualifier == "requested" and bool(_CONTINUED_BEFORE.search(before)))
+        return not _merely_planned(summary, mention, before)
+    return qualifier == "requested" and bool(_CONTINUED_BEFORE.search(before))
 
 
-def _stated_received(summary: Summary, mention: Mention, before: str) -> bool:
+def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | None:
+    """What the words next to a treatment say of its receipt; None where they say nothing."""
     match = _RECEIVED_BEFORE.search(before)
     if match is not None:
         return match["not"] is None
@@ -295,20 +303,20 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool:
     if response is not None:
         return response["not"] is None and mention.qualifier != "denied_by_ur"
     if mention.qualifier == "negated":
-        return False
+        return None
     failed = _FAILED_BEFORE.search(before)
     if failed is not None:
-        return failed["not"] is None
+        return failed["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
-    return _RECEIVED_AFTER.match(summary.after(mention, 90)) is not None
+    return True if _RECEIVED_AFTER.match(summary.after(mention, 90)) else None
 
 
 def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
     after = summary.after(mention, 70)
     if _NOT_DONE_AFTER.match(after) or _NOT_DONE_BEFORE.search(before[-50:]):
         return True
-    if _PENDING.search(summary.before(mention, 320)):
+    if _NOT_HAD.search(before) or _PENDING.search(summary.before(mention, 320)):
         return True
     return _goes_on_with_plan(summary, mention)
 

@@ -1,0 +1,46 @@
+"""Items among their siblings: classes, duplicates, operations and what goes with them."""
+
+from __future__ import annotations
+
+from data.letter import Item
+from features.table import signals
+from tests.features.case_files import undecided
+
+SURGERY = {"category": "Surgery", "subcategory": "Arthroscopic Surgery"}
+REHAB = {"category": "Rehabilitation", "subcategory": "Physical Therapy"}
+
+
+def rows(*titles: tuple[str, dict[str, str]]) -> list[dict[str, object]]:
+    items = [Item(i, title, title, **known) for i, (title, known) in enumerate(titles)]  # type: ignore[arg-type]
+    return signals(undecided("", *items)).rows  # type: ignore[return-value]
+
+
+def test_an_operation_and_what_goes_with_it() -> None:
+    operation, therapy, pills = rows(
+        ("Knee arthroscopy", SURGERY),
+        ("Post-op physical therapy", REHAB),
+        ("Ibuprofen", {"category": "Pharmaceuticals", "subcategory": "NSAID"}),
+    )
+    assert (operation["primary_surgery"], operation["primary_surgery_in_letter"]) == (True, False)
+    assert (therapy["primary_surgery"], therapy["primary_surgery_in_letter"]) == (False, True)
+    assert (therapy["associated_with_surgery"], pills["associated_with_surgery"]) == (True, False)
+    assert {row["n_items"] for row in (operation, therapy, pills)} == {3}
+    assert operation["letter_has_drug"] is True
+    assert operation["letter_has_injection"] is False
+
+
+def test_siblings_and_duplicates() -> None:
+    first, second, third = rows(
+        ("Physical therapy, left knee", REHAB),
+        ("Physical therapy 6 sessions for the left knee", REHAB),
+        ("Physical therapy, right knee", REHAB),
+    )
+    assert [r["same_subcategory_items"] for r in (first, second, third)] == [2, 2, 2]
+    assert [r["duplicate_item"] for r in (first, second, third)] == [True, True, False]
+    assert first["all_items_same_category"] is True
+
+
+def test_a_single_item() -> None:
+    (row,) = rows(("Office visit", {}))
+    assert (row["n_items"], row["same_category_items"], row["duplicate_item"]) == (1, 0, False)
+    assert row["several_actions"] is False

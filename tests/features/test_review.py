@@ -1,0 +1,103 @@
+"""What the claims administrator did, why, and what it cited."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from data.citations import parse_citation
+from data.letter import CaseHeader, Item
+from features.review import body_part_matches, share_authorized
+from features.table import signals
+from tests.features.case_files import row_of, undecided
+
+KNEE = parse_citation("Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies.")
+NONE = parse_citation("The Claims Administrator did not cite any medical evidence.")
+OUTSIDE = parse_citation("Decision based on Non-MTUS Citation Official Disability Guidelines.")
+
+
+def modified(original: str, authorized: str, **known: object) -> Item:
+    return Item(0, "x", "x", "modified", original, authorized, **known)  # type: ignore[arg-type]
+
+
+THERAPY = {
+    "category": "Rehabilitation",
+    "subcategory": "Physical Therapy",
+    "quantity_unit": "sessions",
+}
+
+
+@pytest.mark.parametrize(
+    ("item", "share"),
+    [
+        (Item(0, "x", "x"), 0.0),
+        (modified("Therapy 12 sessions", "Therapy 6 sessions", **THERAPY), 0.5),
+        (modified("Therapy 3 times a week for 4 weeks", "Therapy 9 visits", **THERAPY), 0.75),
+        (
+            modified("Baclofen #60 with 2 refills", "Baclofen #60", category="Pharmaceuticals"),
+            0.333,
+        ),
+        (modified("A wheelchair", "A wheelchair for one month", category="DMEPOS"), None),
+        (modified("Therapy 6 sessions", "Therapy 12 sessions", **THERAPY), None),
+    ],
+)
+def test_share_authorized(item: Item, share: float | None) -> None:
+    assert share_authorized(item) == share
+
+
+@pytest.mark.parametrize(
+    ("citation", "parts", "matches"),
+    [
+        (KNEE, ("knee",), True),
+        (KNEE, ("shoulder",), False),
+        (KNEE, (), None),
+        (OUTSIDE, ("knee",), None),
+        (NONE, ("knee",), None),
+    ],
+)
+def test_body_part_matches(citation: object, parts: tuple[str, ...], matches: bool | None) -> None:
+    assert body_part_matches(citation, parts) is matches  # type: ignore[arg-type]
+
+
+def test_the_administrators_citation() -> None:
+    item = Item(0, "MRI", "MRI", claims_administrator_guideline=KNEE, body_parts=("knee",))
+    row = row_of("", item)
+    assert row["ca_guideline"] == "Knee > Special Studies"
+    assert row["ca_chapter"] == "Knee"
+    assert (row["ca_mtus"], row["ca_non_mtus"], row["ca_none_cited"]) == (True, False, False)
+    assert row["ca_body_part_matches"] is True
+    silent = row_of("", Item(0, "MRI", "MRI", claims_administrator_guideline=NONE))
+    assert (silent["ca_guideline"], silent["ca_none_cited"]) == ("None cited", True)
+    assert row_of("")["ca_guideline"] is None
+
+
+def test_days_of_the_review() -> None:
+    header = CaseHeader(
+        ur_denial_date=date(2016, 12, 1),
+        application_received=date(2016, 12, 21),
+        priority="Expedited",
+    )
+    row = row_of("The request for authorization was dated 11-17-2016.", header=header)
+    assert row["days_request_to_denial"] == 14
+    assert row["days_denial_to_application"] == 20
+    assert row["priority_expedited"] is True
+    later = row_of("The request for authorization was dated 12-17-2016.", header=header)
+    assert later["days_request_to_denial"] is None
+
+
+def test_a_reason_belongs_to_the_item_it_names() -> None:
+    summary = (
+        "The request for Omeprazole was denied due to no history of reflux. "
+        "The request for an MRI was denied due to no evidence of failed conservative care."
+    )
+    case = undecided(summary, Item(0, "Omeprazole", "Omeprazole"), Item(1, "Knee MRI", "Knee MRI"))
+    drug, scan = signals(case).rows
+    assert (drug["ur_reason_no_gi_risk"], drug["ur_reason_no_conservative_care"]) == (True, False)
+    assert (scan["ur_reason_no_gi_risk"], scan["ur_reason_no_conservative_care"]) == (False, True)
+
+
+def test_a_reason_of_the_review_is_not_a_finding() -> None:
+    row = row_of("The request was denied due to no evidence of a positive straight leg raise.")
+    assert row["radicular_findings"] is False
+    assert row["radicular_signs_negative"] is False
