@@ -7,7 +7,13 @@ and the signs of peripheral entrapment (Tinel, Phalen) are not among them.
 
 A test (``kind`` test in ``lexicons/examination.csv``) counts with its own polarity: "positive"
 or "negative" printed after it, else the nearest such word before it in the same clause; a test
-without a result counts as neither.  Source: ACOEM 2004 chapters 8-13, annotation guide.
+without a result counts as neither.
+
+Measured on 135 annotated letters: ``radicular_findings`` precision and recall 1.00 (19 positive);
+the annotated spans were seen while the rules were written, the phrases of
+``tests/cases/examination.csv`` after the first 70 were not.
+
+Source: ACOEM 2004 chapters 8-13, annotation guide.
 """
 
 from __future__ import annotations

