@@ -3,6 +3,10 @@
 Everything here is known before the independent review.  Reasons are those that the case summary
 recites from the utilization review; where it recites several, an item gets those of the sentences
 that name it.  Lexicon: ``lexicons/review.csv``.
+
+Not for models: only one of the stock summary templates recites reasons (62% of its letters, none
+of the others), so ``ur_reason_*``, ``request_date`` and ``days_request_to_denial`` tell the
+template as much as the case.  They serve explanation.
 """
 
 from __future__ import annotations
