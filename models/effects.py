@@ -160,15 +160,25 @@ def effect_matrix(frame: pd.DataFrame, effects: Sequence[Effect]) -> Array:
     """Values of the effects, shape (items, effects), float64; null where a ``raw`` signal is."""
     import numpy as np
 
-    matrix = np.empty((len(frame), len(effects)), dtype=np.float64)
+    applies = applicable(frame, effects)
+    columns = [
+        np.where(applies[:, place], _signal(frame, effect), 0.0)
+        for place, effect in enumerate(effects)
+    ]
+    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+
+
+def applicable(frame: pd.DataFrame, effects: Sequence[Effect]) -> npt.NDArray[np.bool_]:
+    """Whether each effect's conditions hold for each item, shape (items, effects)."""
+    import numpy as np
+
+    matrix = np.ones((len(frame), len(effects)), dtype=bool)
     memo: dict[Condition, npt.NDArray[np.bool_]] = {}
-    for position, effect in enumerate(effects):
-        applies = np.ones(len(frame), dtype=bool)
+    for place, effect in enumerate(effects):
         for condition in effect.conditions:
             if condition not in memo:
                 memo[condition] = by_value(frame[condition.column], condition.holds).astype(bool)
-            applies &= memo[condition]
-        matrix[:, position] = np.where(applies, _signal(frame, effect), 0.0)
+            matrix[:, place] &= memo[condition]
     return matrix
 
 

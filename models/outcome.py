@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CLASS_COLUMNS = ("category", "subcategory")
 KEY_COLUMNS = ("letter_id", "item_index")
 # The first of these that is known dates the request; never the decision.
-DATE_COLUMNS = ("ur_denial_date", "application_received", "injury_date")
+DATE_COLUMNS = ("ur_denial_date", "application_received")
 OVERTURNED, UPHELD = "Overturned", "Upheld"
 
 
@@ -54,9 +54,9 @@ class OutcomeConfig:
     ``trees`` is the least number of trees a member; ``positives_a_tree`` overturned items allow
     one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
     log odds.  ``effect_sd`` is how far (log odds) letters are expected to move an expected effect.
-    ``sibling_correlation`` down-weights the items of one letter to ``1 / (1 + r (n - 1))``.  ``missed_cost`` is what a
-    missed *overturned* costs in units of one false alarm; an item is predicted *Overturned* from
-    ``1 / (1 + missed_cost)`` on, by default 0.2.
+    ``sibling_correlation`` down-weights the items of one letter to ``1 / (1 + r (n - 1))``.
+    ``missed_cost`` is what a missed *overturned* costs in units of one false alarm; an item is
+    predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
     """
 
     seed: int = 20161013
@@ -97,6 +97,7 @@ class OutcomeModel:
     calibration: Calibration | None = None
     letters_by_class: dict[str, int] = field(default_factory=dict)
     sibling_share: float = 0.0
+    usual_year: float | None = None
     centre: Array | None = None
     out_of_bag: Array | None = None
 
@@ -125,6 +126,7 @@ class OutcomeModel:
         y = np.asarray(overturned, dtype=np.float64)[order]
         letters = frame["letter_id"].astype(str).to_numpy()
         _check_labels(y, letters)
+        self.usual_year = _median(request_years(frame))
         x, offset = self._inputs(frame)
         weight = self._weights(letters)
         self._fit_bag(x, y, offset, weight, letters)
@@ -146,9 +148,9 @@ class OutcomeModel:
         import pandas as pd
 
         check_frame(frame, self.columns, "outcome model")
+        calibration = self._calibrated
         scores = self._member_scores(*self._inputs(frame))
-        mean = scores.mean(axis=1)
-        centre = self._calibrated.log_odds(mean)
+        centre = calibration.log_odds(scores.mean(axis=1))
         reach = _normal_quantile(self.config.level) * np.sqrt(self._variance(frame, scores))
         p = sigmoid(centre)
         return pd.DataFrame(
@@ -164,7 +166,7 @@ class OutcomeModel:
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What each effect adds to the calibrated log odds, against the average decided item.
 
-        One column an effect and ``category`` for the published rate; LightGBM's own
+        One column an effect, ``category`` and ``year`` for the published rates; LightGBM's own
         contributions (exact, additive) for the trees.
         """
         import numpy as np
@@ -178,8 +180,11 @@ class OutcomeModel:
         slopes = (1 - share) * betas + share * self._expected
         linear = (known - centre[:-1]) * slopes
         trees = np.mean([self._tree_contributions(t, x) for t in self.trees], axis=0)
-        columns = np.column_stack([linear + share * trees, offset - centre[-1]])
-        names = [*self.tree_names, "category"]
+        of_class = np.array(self.prior.log_odds(*_classes(frame), [None] * len(frame)))
+        level = self.prior.year_log_odds(None)
+        published = np.column_stack([of_class - level, offset - of_class + level - centre[-1]])
+        columns = np.column_stack([linear + share * trees, published])
+        names = [*self.tree_names, "category", "year"]
         return pd.DataFrame(columns * self._calibrated.slope, columns=names, index=frame.index)
 
     def letter_rollup(self, letters: Sequence[str], p: Sequence[float]) -> pd.DataFrame:
@@ -216,6 +221,7 @@ class OutcomeModel:
             "calibration": self._calibrated.to_json(),
             "letters_by_class": self.letters_by_class,
             "sibling_share": self.sibling_share,
+            "usual_year": self.usual_year,
             "centre": np.asarray(self.centre).tolist(),
         }
 
@@ -234,6 +240,7 @@ class OutcomeModel:
             calibration=Calibration.from_json(stored["calibration"]),
             letters_by_class={str(k): int(v) for k, v in stored["letters_by_class"].items()},
             sibling_share=float(stored["sibling_share"]),
+            usual_year=stored["usual_year"],
             centre=np.array(stored["centre"], dtype=np.float64),
         )
 
@@ -259,12 +266,12 @@ class OutcomeModel:
     def _inputs(self, frame: pd.DataFrame) -> tuple[Array, Array]:
         import numpy as np
 
-        rows = zip(frame["category"], frame["subcategory"], strict=True)
-        classes = [(_text(category), _text(subcategory)) for category, subcategory in rows]
-        offset = self.prior.log_odds(
-            [c for c, _ in classes], [s for _, s in classes], request_years(frame)
-        )
+        offset = self.prior.log_odds(*_classes(frame), self._years(frame))
         return effect_matrix(frame, self.effects), np.array(offset, dtype=np.float64)
+
+    def _years(self, frame: pd.DataFrame) -> list[float | None]:
+        """The year of each request; an undated one is taken for a letter of the usual year."""
+        return [self.usual_year if y is None else y for y in request_years(frame)]
 
     def _weights(self, letters: npt.NDArray[Any]) -> Array:
         import numpy as np
@@ -474,6 +481,15 @@ def _normal_quantile(level: float) -> float:
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _median(years: Sequence[float | None]) -> float | None:
+    known = sorted(year for year in years if year is not None)
+    return known[len(known) // 2] if known else None
+
+
+def _classes(frame: pd.DataFrame) -> tuple[list[str | None], list[str | None]]:
+    return [_text(v) for v in frame["category"]], [_text(v) for v in frame["subcategory"]]
 
 
 def _text(value: object) -> str | None:

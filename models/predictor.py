@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from data.letter import Case, Evidence
 from models import bundle as bundles
 from models.bundle import Bundle, BundleError
-from models.effects import Effect
+from models.effects import ALWAYS, Effect, applicable
 from models.guideline import GuidelineModel
 from models.inputs import CASE_FACTS, signals_frame
 from models.outcome import OutcomeModel
@@ -26,7 +26,11 @@ GUIDELINES = 3
 LEAST_CONTRIBUTION = 0.02
 REASONS_EACH_WAY = 4
 QUOTES = 2
-CATEGORY_STATEMENT = "Published overturn rate of this kind of request"
+STATEMENTS = {
+    "category": "Published overturn rate of this kind of request",
+    "year": "Published overturn rate of the year",
+}
+NOT_DOCUMENTED = "Not documented: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,9 @@ class Predictor:
         evidence: Sequence[Iterable[Evidence]],
     ) -> list[tuple[Reason, ...]]:
         parts = self.outcome.contributions(table)
+        applies = applicable(table, self.outcome.effects)
+        # An effect that does not concern the item is no reason, whatever its small share.
+        parts.iloc[:, : applies.shape[1]] = parts.iloc[:, : applies.shape[1]].where(applies, 0.0)
         effects = {effect.effect: effect for effect in self.outcome.effects}
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
@@ -292,15 +299,26 @@ def _reason(
     cells: Mapping[str, list[Any]],
     quotes: Quotes,
 ) -> Reason:
-    columns = effect.columns if effect is not None else ("category", "subcategory")
+    columns = effect.columns if effect is not None else (name,)
     signal = columns[0] if columns else name
-    found = [quote for column in columns for quote in quotes.get(column, ())]
     value = cells[signal][row] if signal in cells else None
+    value = None if type(value).__name__ in {"NAType", "NaTType"} else value
+    found = [quote for column in columns for quote in quotes.get(column, ())]
     return Reason(
         signal=signal,
-        value=None if type(value).__name__ in {"NAType", "NaTType"} else value,
+        value=value,
         contribution=contribution,
         direction="for" if contribution > 0 else "against",
-        statement=effect.statement if effect is not None else CATEGORY_STATEMENT,
+        statement=_statement(effect, name, value),
         quotes=tuple(dict.fromkeys(found))[:QUOTES],
     )
+
+
+def _statement(effect: Effect | None, name: str, value: Any) -> str:
+    """The effect's sentence, or that what it speaks of is not documented."""
+    if effect is None:
+        return STATEMENTS[name]
+    absent = effect.transform in {"flag", "log1p"} and effect.signal != ALWAYS and not value
+    if not absent:
+        return effect.statement
+    return NOT_DOCUMENTED + effect.statement[0].lower() + effect.statement[1:]

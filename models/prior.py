@@ -3,9 +3,10 @@
 Two bodies publish how often Independent Medical Review overturns a denial.  The Division of
 Workers' Compensation (DWC) counts *treatment requests*, the unit of a disputed item; the
 California Workers' Compensation Institute (CWCI) counts *primary services*.  Their figures are
-never mixed: the level of a year comes from the DWC series alone, and what a category adds is an
-odds ratio taken inside one series (category against all, same body, nearest year), so the unit
-cancels out.  A category with few figures is shrunken toward the overall rate.
+never mixed: the level of a year comes from the DWC's treatment requests alone, and what a
+category adds is an odds ratio taken inside one series (category against all, same body, same
+unit, nearest year), so the unit cancels out.  A category with few figures is shrunken toward the
+overall rate.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-LEVEL_SERIES = "DWC"
+LEVEL_SERIES = "DWC, treatment request"
 
 # The published categories' names in the words of data/reference/taxonomy.csv.
 PUBLISHED_NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
@@ -35,7 +36,7 @@ SHRINKAGE_FIGURES = 2.0
 class PublishedRate:
     """One usable row of the table: the middle of the stated range, as a share (0-1).
 
-    ``series`` is the publisher, DWC or CWCI.
+    ``series`` is the publisher and what it counts.
     """
 
     series: str
@@ -114,18 +115,19 @@ def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
     for row in rows:
         if row["category"] == "ALL" and row["subcategory"]:
             continue
+        series = f"{row['publisher']}, {row['counted']}"
         name = (row["category"], row["subcategory"])
         category, subcategory = PUBLISHED_NAMES.get(name, name)
         year = (float(row["year_from"]) + float(row["year_to"])) / 2
         rate = (float(row["overturn_rate_low"]) + float(row["overturn_rate_high"])) / 2
-        rates.append(PublishedRate(row["publisher"], year, category, subcategory, rate))
+        rates.append(PublishedRate(series, year, category, subcategory, rate))
     return rates
 
 
 def prior_from_rates(rates: Sequence[PublishedRate]) -> RatePrior:
-    """Level by year from the DWC series, odds ratios inside each series, shrunken.
+    """Level by year from treatment requests, odds ratios inside each series, shrunken.
 
-    Raises ValueError where the DWC series has no figure over all requests.
+    Raises ValueError where that series has no figure over all requests.
     """
     overall = [r for r in rates if r.category == "ALL"]
     level = _mean_by_year(r for r in overall if r.series == LEVEL_SERIES)

@@ -1,0 +1,143 @@
+"""The guideline ranking: candidates, probabilities, and what must not sway them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import candidates as cand
+from models.effects import DecisionColumnError, MissingColumnsError
+from models.guideline import GuidelineConfig, GuidelineModel
+from models.outcome import TrainingDataError
+from tests.models.conftest import inputs, made_table
+
+QUICK = GuidelineConfig(members=1, rounds=5, inner_folds=3)
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return GuidelineModel(QUICK).fit(inputs(table), table["label_guideline"].tolist())
+
+
+def test_the_section_of_the_kind_of_request_comes_first(model):
+    fresh = made_table(60, seed=3)
+    found = model.predict(inputs(fresh))
+    assert (found["guideline_1"] == fresh["label_guideline"]).mean() > 0.75
+    places = found[["guideline_1", "guideline_2", "guideline_3"]].eq(fresh["label_guideline"], axis=0)
+    assert places.any(axis=1).mean() > 0.9
+
+
+def test_probabilities(model, unseen):
+    names, p = model.ranked(unseen)
+    assert p.sum(axis=1) == pytest.approx(1.0)
+    assert (np.diff(p, axis=1) <= 0).all()
+    assert all(len(set(row)) == len(row) for row in names)
+
+
+def test_chapters_sum_their_sections(model, unseen):
+    names, p = model.ranked(unseen)
+    found = model.chapters(unseen)
+    for row in range(len(unseen)):
+        chapter = found["chapter_1"].iloc[row]
+        own = [q for n, q in zip(names[row], p[row], strict=True) if cand.chapter_of(n) == chapter]
+        assert found["chapter_1_p"].iloc[row] == pytest.approx(sum(own))
+
+
+@given(order=st.permutations(range(30)))
+@settings(max_examples=10, deadline=None)
+def test_order_of_rows_does_not_matter(model, unseen, order):
+    rows = unseen.head(30)
+    moved = model.predict(rows.iloc[list(order)]).sort_index()
+    pd.testing.assert_frame_equal(moved, model.predict(rows))
+
+
+def test_an_item_alone_is_ranked_as_among_others(model, unseen):
+    together = model.predict(unseen)
+    for row in range(0, len(unseen), 9):
+        alone = model.predict(unseen.iloc[[row]])
+        pd.testing.assert_frame_equal(alone, together.iloc[[row]])
+
+
+def test_an_unknown_section_that_the_administrator_cites_is_a_candidate(model, unseen):
+    odd = unseen.head(2).copy()
+    odd["administrator_labels"] = ["Hip and Groin > Never Printed Before", "Knee"]
+    names, _ = model.ranked(odd)
+    assert "Hip and Groin > Never Printed Before" in names[0]
+    assert "Hip and Groin > Never Printed Before" not in names[1]
+
+
+def test_other_columns_are_ignored(model, unseen):
+    assert model.predict(unseen.assign(anything=1)).equals(model.predict(unseen))
+
+
+def test_what_was_decided_is_refused(model, unseen):
+    with pytest.raises(DecisionColumnError, match="label_chapter"):
+        model.predict(unseen.assign(label_chapter="Knee"))
+
+
+def test_missing_columns_are_named(model, unseen):
+    with pytest.raises(MissingColumnsError, match="administrator_labels, request_terms"):
+        model.predict(unseen.drop(columns=["request_terms", "administrator_labels"]))
+
+
+def test_all_null_rows(model, unseen):
+    null = unseen.head(3).copy()
+    for column in set(model.columns) - {"letter_id", "item_index"}:
+        null[column] = pd.Series(pd.NA, index=null.index, dtype=null[column].dtype)
+    names, p = model.ranked(null)
+    assert np.isfinite(p).all()
+    assert cand.NON_MTUS in names[0]
+
+
+def test_no_rows(model, unseen):
+    assert model.predict(unseen.head(0)).empty
+
+
+def test_one_label_only_is_refused(table):
+    with pytest.raises(TrainingDataError, match="two labels"):
+        GuidelineModel(QUICK).fit(inputs(table), ["Knee"] * len(table))
+
+
+def test_chapters_not_in_force_cannot_be_cited_unless_the_administrator_does(model, unseen):
+    early = unseen[unseen["subcategory"] == "Opioids"].head(1).assign(ur_denial_date="2015-03-01")
+    names, _ = model.ranked(early.assign(administrator_labels="None cited"))
+    assert not any(cand.chapter_of(name) == "Opioids" for name in names[0])
+    names, _ = model.ranked(early.assign(administrator_labels="Opioids"))
+    assert "Opioids" in names[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "retired"),
+    [
+        (date(2015, 3, 1), {"Opioids"}),
+        (date(2016, 12, 1), set()),
+        (date(2018, 5, 1), {"Acupuncture", "Postsurgical", "Stress Related Conditions"}),
+        (None, set()),
+    ],
+)
+def test_editions_in_force(day, retired):
+    assert set(cand.out_of_force(day)) == retired
+
+
+def test_relative_labels_turn_back():
+    for label in cand.catalogue_labels():
+        for body in (*sorted(set(cand.body_chapters().values())), None):
+            assert cand.absolute(cand.relative(label, body), body) == label
+
+
+def test_every_link_names_a_label_of_the_catalogue():
+    """A link to a section that cannot be cited would never do anything."""
+    chapters = set(cand.body_chapters().values())
+    for link in cand.guideline_links():
+        reached = {cand.absolute(link.label, chapter) for chapter in chapters}
+        assert reached & set(cand.catalogue_labels()), link
+        assert link.source
+
+
+def test_every_chapter_of_a_body_part_is_in_the_catalogue():
+    assert set(cand.body_chapters().values()) <= set(cand.catalogue_labels())

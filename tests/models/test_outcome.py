@@ -1,0 +1,183 @@
+"""The outcome model: what it must never read, what it must always promise."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from models.effects import DecisionColumnError, MissingColumnsError
+from models.outcome import OutcomeConfig, OutcomeModel, TrainingDataError
+from tests.models.conftest import inputs, made_table
+
+QUICK = OutcomeConfig(members=3)
+
+
+@pytest.fixture(scope="module")
+def model(table, overturned):
+    return OutcomeModel(QUICK).fit(inputs(table), overturned)
+
+
+def test_planted_effect_is_found(model):
+    fresh = made_table(80, seed=3)
+    p = model.predict(inputs(fresh))["p_overturned"]
+    assert roc_auc_score(fresh["label_outcome"] == "Overturned", p) > 0.7
+
+
+def test_nothing_is_found_where_nothing_was_planted(table):
+    random = np.random.default_rng(5)
+    labels = random.permutation((table["label_outcome"] == "Overturned").to_numpy())
+    fitted = OutcomeModel(QUICK).fit(inputs(table), labels)
+    p = fitted.predict(inputs(made_table(80, seed=3)))["p_overturned"]
+    assert abs(p.mean() - labels.mean()) < 0.1
+
+
+def test_probabilities_and_intervals(model, unseen):
+    found = model.predict(unseen)
+    low, p, high = (found[f"p_overturned{end}"] for end in ("_low", "", "_high"))
+    assert (low >= 0).all()
+    assert (low <= p).all()
+    assert (p <= high).all()
+    assert (high <= 1).all()
+    assert found.index.equals(unseen.index)
+
+
+def test_calibrated_in_the_large(model, overturned):
+    assert abs(np.mean(model.out_of_bag) - np.mean(overturned)) < 0.05
+
+
+def test_interval_is_wider_for_an_unknown_class(model, unseen):
+    known = unseen[unseen["subcategory"] == "NSAID"].head(1)
+    unknown = known.assign(subcategory="Never Met")
+    widths = [_width(model.predict(rows)) for rows in (known, unknown)]
+    assert widths[1] > widths[0]
+
+
+def _width(found):
+    """Width of the first interval in log odds."""
+    ends = found[["p_overturned_low", "p_overturned_high"]].to_numpy(dtype=float)[0]
+    low, high = np.log(ends / (1 - ends))
+    return high - low
+
+
+@given(order=st.permutations(range(40)))
+@settings(max_examples=10, deadline=None)
+def test_order_of_rows_does_not_matter(model, unseen, order):
+    rows = unseen.head(40)
+    moved = model.predict(rows.iloc[list(order)]).sort_index()
+    pd.testing.assert_frame_equal(moved, model.predict(rows))
+
+
+def test_order_of_training_rows_does_not_matter(table, overturned, model, unseen):
+    order = np.random.default_rng(1).permutation(len(table))
+    shuffled = inputs(table).iloc[order]
+    again = OutcomeModel(QUICK).fit(shuffled, np.array(overturned)[order])
+    pd.testing.assert_frame_equal(again.predict(unseen), model.predict(unseen))
+
+
+def test_same_seed_same_figures_and_another_seed_others(table, overturned, model, unseen):
+    again = OutcomeModel(QUICK).fit(inputs(table), overturned).predict(unseen)
+    other = dataclasses.replace(QUICK, seed=1)
+    differs = OutcomeModel(other).fit(inputs(table), overturned).predict(unseen)
+    assert again.equals(model.predict(unseen))
+    assert not differs["p_overturned"].equals(again["p_overturned"])
+
+
+def test_other_columns_are_ignored(model, unseen):
+    more = unseen.assign(case_summary_words=1, reviewer_state="anything")
+    assert model.predict(more).equals(model.predict(unseen))
+
+
+@pytest.mark.parametrize("column", ["label_outcome", "label_guideline", "decision"])
+def test_what_was_decided_is_refused(model, unseen, column):
+    with pytest.raises(DecisionColumnError, match=column):
+        model.predict(unseen.assign(**{column: "Upheld"}))
+
+
+def test_missing_columns_are_named(model, unseen):
+    with pytest.raises(MissingColumnsError, match="category, fracture"):
+        model.predict(unseen.drop(columns=["fracture", "category"]))
+
+
+def test_unseen_categories_and_all_null_columns(model, unseen):
+    null = unseen.copy()
+    for column in model.columns:
+        if column not in {"letter_id", "item_index"}:
+            null[column] = pd.Series(pd.NA, index=null.index, dtype=null[column].dtype)
+    odd = unseen.assign(category="New", subcategory="Newer")
+    for rows in (null, odd):
+        assert model.predict(rows)["p_overturned"].between(0, 1).all()
+
+
+def test_no_rows(model, unseen):
+    assert model.predict(unseen.head(0)).empty
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_fixed_signs_hold(model, unseen, sign):
+    """Raising a signal whose sign is fixed never moves the odds the other way."""
+    flags = [e for e in model.effects if e.sign == sign and e.transform == "flag" and e.signal != "1"]
+    signals = {e.signal for e in flags} - {e.signal for e in model.effects if e.sign != sign}
+    signals -= {c.column for e in model.effects for c in e.conditions}
+    assert len(signals) >= (5 if sign > 0 else 1)
+    for signal in sorted(signals):
+        without = model.predict(unseen.assign(**{signal: False}))["p_overturned"]
+        with_it = model.predict(unseen.assign(**{signal: True}))["p_overturned"]
+        assert ((with_it - without) * sign >= -1e-12).all(), signal
+
+
+def test_threshold_follows_the_costs(model, unseen):
+    found = model.predict(unseen)
+    assert model.config.threshold == pytest.approx(0.2)
+    said = found["predicted_outcome"] == "Overturned"
+    assert said.equals(found["p_overturned"] >= 0.2)
+    generous = OutcomeModel(dataclasses.replace(QUICK, missed_cost=30.0))
+    generous.__dict__.update({k: v for k, v in model.__dict__.items() if k != "config"})
+    assert (generous.predict(unseen)["predicted_outcome"] == "Overturned").sum() > said.sum()
+    assert OutcomeConfig(missed_cost=1.0).threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [([True], "all .* items are Overturned"), ([False], "are Upheld")]
+)
+def test_one_outcome_only_is_refused(table, labels, message):
+    with pytest.raises(TrainingDataError, match=message):
+        OutcomeModel(QUICK).fit(inputs(table), labels * len(table))
+
+
+def test_too_few_letters_are_refused(table, overturned):
+    rows = table["letter_id"].isin(["letter-000", "letter-001"])
+    with pytest.raises(TrainingDataError, match="at least 3"):
+        OutcomeModel(QUICK).fit(inputs(table)[rows], np.array(overturned)[rows.to_numpy()])
+
+
+def test_one_positive_is_enough_to_fit(table, unseen):
+    labels = [False] * len(table)
+    labels[4] = True
+    p = OutcomeModel(QUICK).fit(inputs(table), labels).predict(unseen)["p_overturned"]
+    assert p.mean() < 0.1
+
+
+def test_predicting_unfitted_is_refused(unseen):
+    with pytest.raises(TrainingDataError, match="not fitted"):
+        OutcomeModel(QUICK).predict(unseen)
+
+
+def test_contributions_add_up(model, unseen):
+    """All contributions together are the calibrated log odds less those of the average item."""
+    total = model.contributions(unseen).sum(axis=1).to_numpy()
+    p = model.predict(unseen)["p_overturned"].to_numpy()
+    gap = np.log(p / (1 - p)) - total
+    assert gap == pytest.approx(np.full(len(gap), gap[0]), abs=1e-9)
+
+
+def test_letter_rollup(model):
+    rolled = model.letter_rollup(["a", "a", "b"], [0.5, 0.5, 0.1]).set_index("letter_id")
+    assert rolled.loc["a", "expected_overturned"] == pytest.approx(1.0)
+    assert 0.5 <= rolled.loc["a", "p_any_overturned"] <= 0.75
+    assert rolled.loc["b", "p_any_overturned"] == pytest.approx(0.1)
