@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, cast
 
 from serve.letters import Failure
 from serve.refusal import Refused
@@ -114,13 +114,11 @@ def evaluate_models(letters: tuple[str, ...], by: str) -> None:
     raise NotImplementedError
 
 
-def synthesize_letters(
-    n: int, output: Path, seed: int, form: Literal["pdf", "txt", "jsonl"]
-) -> None:
+def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:
     """`imr synthesize`: letters by our own grammar, and their truth beside them."""
-    from data.synthetic import write
+    from data.synthetic import Format, write
     from serve.score import default_jobs
 
     with explained(output):
-        letters, truth = write(n, output, seed, form, default_jobs())
+        letters, truth = write(n, output, seed, cast("Format", form), default_jobs())
     print(f"written: {letters} and {truth}")

@@ -27,8 +27,12 @@ NOTICE = (
 )
 
 
+Checklist = Sequence[tuple["Criterion", Sequence[Evidence]]]
+"""Criteria with the words that each one rests on."""
+
+
 def letter_detail(
-    letter: Letter, predictions: Sequence[Prediction], checklists: Sequence[Sequence[Criterion]]
+    letter: Letter, predictions: Sequence[Prediction], checklists: Sequence[Checklist]
 ) -> dict[str, Any]:
     """The letter's facts and, an item each, its prediction with reasons, criteria and cohort.
 
@@ -61,7 +65,7 @@ def _item(
     item: Item,
     decision: Decision | None,
     prediction: Prediction,
-    checklist: Sequence[Criterion],
+    checklist: Checklist,
 ) -> dict[str, Any]:
     return {
         "item_index": item.index,
@@ -79,7 +83,7 @@ def _item(
         "predicted_outcome": prediction.predicted_outcome,
         "guidelines": _guidelines(prediction),
         "reasons": [_reason(reason) for reason in prediction.reasons],
-        "checklist": [_criterion(criterion) for criterion in checklist],
+        "checklist": [_criterion(*pair) for pair in checklist],
         "similar": asdict(prediction.similar),
         "decision": None if decision is None else decision.outcome,
         "decision_guideline": _cited(decision),
@@ -95,14 +99,14 @@ def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
     return [{"guideline": name, "p": round(p, DIGITS)} for name, p in candidates if name]
 
 
-def _criterion(criterion: Criterion) -> dict[str, Any]:
+def _criterion(criterion: Criterion, quotes: Sequence[Evidence]) -> dict[str, Any]:
     return {
         "id": criterion.id,
         "guideline": criterion.guideline,
         "source": criterion.source,
         "text": criterion.text,
         "status": criterion.status,
-        "quotes": [quote_object(evidence) for evidence in criterion.quotes],
+        "quotes": [quote_object(evidence) for evidence in quotes],
     }
 
 
@@ -139,9 +143,10 @@ def _printed(value: Any) -> str | None:
 
 
 def reason_sentence(reason: Mapping[str, Any]) -> str:
-    """The reason's statement with the value found, where there is one."""
+    """The reason's statement, with the value found where that is a number."""
     value = reason["value"]
-    return str(reason["statement"]) + ("" if value is None else f": {value}")
+    number = isinstance(value, str) and value.replace(".", "", 1).replace("-", "", 1).isdigit()
+    return f"{reason['statement']}: {value}" if number else str(reason["statement"])
 
 
 def similar_sentence(similar: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,14 @@ DIGEST_DIGITS = 16
 class ModelAddress:
     """Where a model lies (``folder``) and what it is called in results (``uri``).
 
+    ``profile`` is the training data's (see :mod:`models.stability`), where the model carries it.
     ``uri`` holds the registry's version, not an alias, and the beginning of the digest:
     ``models:/imr/3#sha256=0123456789abcdef``.
     """
 
     uri: str
     folder: Path
+    profile: Mapping[str, Any] | None = None
 
 
 def resolve(uri: str) -> ModelAddress:
@@ -43,13 +46,21 @@ def resolve(uri: str) -> ModelAddress:
     Raises:
         Refused: where there is no such model.
     """
-    remote = uri.startswith(_SCHEMES) or "://" in uri
-    if not remote:
-        folder = _folder(Path(uri))
-        return ModelAddress(f"{uri}#sha256={_digest(folder)}", folder)
+    if not uri.startswith(_SCHEMES) and "://" not in uri:
+        return _address(uri, _folder(Path(uri)))
     version = _version(uri)
-    folder = _folder(_download(version), uri)
-    return ModelAddress(f"{version}#sha256={_digest(folder)}", folder)
+    return _address(version, _folder(_download(version), uri))
+
+
+def _address(uri: str, folder: Path) -> ModelAddress:
+    from models.bundle import MANIFEST
+
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        digest, profile = str(manifest["digest"]), manifest["about"].get("profile")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(f"{folder}: the model's {MANIFEST} is not whole", "train it again") from None
+    return ModelAddress(f"{uri}#sha256={digest[:DIGEST_DIGITS]}", folder, profile)
 
 
 def load_predictor(folder: str) -> Predictor:
@@ -67,15 +78,6 @@ def load_predictor(folder: str) -> Predictor:
         raise Refused(str(error)) from None
 
 
-def training_profile(folder: Path) -> dict[str, Any] | None:
-    """Distributions of the training data, where the model's manifest carries them."""
-    from models.bundle import MANIFEST
-
-    about = json.loads((folder / MANIFEST).read_bytes()).get("about") or {}
-    profile = about.get("profile")
-    return profile if isinstance(profile, dict) else None
-
-
 def _folder(root: Path, uri: str = "") -> Path:
     from models.bundle import MANIFEST
 
@@ -85,15 +87,6 @@ def _folder(root: Path, uri: str = "") -> Path:
     if len(inside) != 1:
         raise Refused(f"{uri or root}: no imr model there", _TRAIN)
     return inside[0].parent
-
-
-def _digest(folder: Path) -> str:
-    from models.bundle import MANIFEST
-
-    try:
-        return str(json.loads((folder / MANIFEST).read_bytes())["digest"])[:DIGEST_DIGITS]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Refused(f"{folder}: the model's {MANIFEST} is not whole", "train it again") from None
 
 
 def _version(uri: str) -> str:

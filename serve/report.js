@@ -197,22 +197,30 @@
     if (typeof quote === "string") return el("span", { class: "quote" }, "“", el("mark", {}, quote), "” (the request)");
     const [start, end] = quote;
     const text = letter.case_summary;
-    const [from, to] = around(text, start, end);
+    const [from, to, before, after] = around(text, start, end);
     const button = el("button", { type: "button", class: "quote", title: "Show in the case summary" },
-      from > 0 ? "“… " : "“", text.slice(from, start), el("mark", {}, text.slice(start, end)), text.slice(end, to), to < text.length ? " …”" : "”");
+      `“${before}`, text.slice(from, start), el("mark", {}, text.slice(start, end)), text.slice(end, to), `${after}”`);
     button.addEventListener("click", () => flash(start, end, button));
     return button;
   }
 
   // Up to 70 characters each way, within the sentence, cut between words.
   function around(text, start, end) {
-    let from = Math.max(0, text.lastIndexOf(". ", start - 1) + 2 > 1 ? text.lastIndexOf(". ", start - 1) + 2 : 0);
-    if (start - from > 70) from = text.indexOf(" ", start - 70) + 1;
-    if (from <= 0 || from > start) from = start > 70 ? start : 0;
-    const stop = text.indexOf(". ", end - 1);
-    let to = stop < 0 ? text.length : stop + 1;
-    if (to - end > 70) to = text.lastIndexOf(" ", end + 70);
-    return [from, Math.max(to, end)];
+    const sentence = text.lastIndexOf(". ", start - 1);
+    let from = sentence < 0 || start === 0 ? 0 : sentence + 2;
+    let before = "";
+    if (start - from > 70) {
+      from = Math.min(start, text.indexOf(" ", start - 70) + 1);
+      before = "… ";
+    }
+    const stop = text.indexOf(". ", Math.max(0, end - 1));
+    let to = stop < 0 ? text.length : Math.max(end, stop + 1);
+    let after = "";
+    if (to - end > 70) {
+      to = Math.max(end, text.lastIndexOf(" ", end + 70));
+      after = " …";
+    }
+    return [from, to, before, after];
   }
 
   function flash(start, end, origin) {

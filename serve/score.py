@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +94,7 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
     with open_journal(run.output, settings, run.resume) as journal:
         chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
         _score_chunks(run, model.folder, jobs, journal, chunks)
-        tally = _write(run, journal, chunks.count, report_failure)
+        tally = _write(run, journal, chunks.count, model.profile, report_failure)
     return ScoreResult(tally, model.uri)
 
 
@@ -148,9 +148,13 @@ def _count(letters: tuple[str, ...]) -> int | None:
 
 
 def _write(
-    run: ScoreRun, journal: Journal, chunks: int, report_failure: Callable[[Failure], None]
+    run: ScoreRun,
+    journal: Journal,
+    chunks: int,
+    profile: Mapping[str, Any] | None,
+    report_failure: Callable[[Failure], None],
 ) -> Tally:
-    tally, doubled = Tally(), _doubled(journal, chunks)
+    tally, doubled = Tally(profile=profile), _doubled(journal, chunks)
     tally.doubled = len(doubled)
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
@@ -168,6 +172,7 @@ def _write(
             note = _doubled_note(answer, doubled)
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
             tally.letters += 1
+            tally.add_counts(answer.get("counts", {}))
             for row in rows:
                 tally.add(row)
             table.write(rows)

@@ -13,6 +13,10 @@ FEW_OF_A_KIND = 30
 """With fewer decisions of either kind the backtest's figures are shown with a caution."""
 
 
+SHOWN = 6
+"""Columns that a warning names."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts over the rows of a run; memory does not grow but for the decided items' pairs."""
@@ -30,6 +34,8 @@ class Tally:
     guideline_decided: int = 0
     guideline_first: int = 0
     guideline_top3: int = 0
+    profile: Mapping[str, Any] | None = None
+    counts: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the score table."""
@@ -87,9 +93,24 @@ class Tally:
         bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
         return [_group(pairs[a:b]) for a, b in itertools.pairwise(bounds)]
 
+    def add_counts(self, counts: Mapping[str, list[int]]) -> None:
+        """Add a batch's items in the bins of the training data."""
+        from models.stability import add
+
+        add(self.counts, counts)
+
     def drift_lines(self) -> Iterator[str]:
-        """Warnings where signals or scores differ from those of the training data."""
-        yield from ()
+        """A warning where signals or scores differ from those of the training data."""
+        from models.stability import SHIFTED, shifts
+
+        found = shifts(self.profile, self.counts) if self.profile else {}
+        if found:
+            named = ", ".join(f"{name} {index:.2f}" for name, index in list(found.items())[:SHOWN])
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            yield (
+                f"warning: these letters differ from those the model was trained on "
+                f"(population stability index above {SHIFTED}): {named}{more}"
+            )
 
     def lines(self) -> Iterator[str]:
         """The summary of the run for a person."""
@@ -108,6 +129,7 @@ class Tally:
                 "see the column warnings"
             )
         yield from _backtest_lines(self.backtest())
+        yield from self.drift_lines()
 
 
 def _group(pairs: list[tuple[float, int]]) -> dict[str, float]:

@@ -6,14 +6,14 @@ Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` al
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.letter import Case, Evidence, Letter, LetterError
-from serve.detail import letter_detail, score_rows
+from serve.detail import Checklist, letter_detail, score_rows
 from serve.letters import Chunk, Failure, Task, read_letter, task_name
 from serve.model import load_predictor
 from serve.pool import Answer, Work, failure_answer
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from features.criteria import Criterion
     from features.table import CaseSignals
     from models.predictor import Prediction
+
+
+CRITERION_QUOTES = 3
 
 
 class Predicts(Protocol):
@@ -97,11 +100,15 @@ class ScoreSetup:
         derived = [signals(case) for case in cases]
         evidence = [one.evidence for one in derived] if self.reasons else None
         table = signals_frame(cases, derived)
-        predictions = iter(predictor.predict_rows(cases, table, evidence))
-        return [
+        predicted = predictor.predict_rows(cases, table, evidence)
+        predictions = iter(predicted)
+        answers = [
             self._answer(letter, list(islice(predictions, len(found.rows))), found)
             for letter, found in zip(letters, derived, strict=True)
         ]
+        # Counts over all letters of the batch travel with its first.
+        answers[0]["counts"] = _counts(predictor, table, [p.p_overturned for p in predicted])
+        return answers
 
     def _answer(
         self, letter: Letter, predictions: list[Prediction], found: CaseSignals
@@ -116,9 +123,28 @@ class ScoreSetup:
         return {**answer, "detail": detail} if self.detail else answer
 
 
-def _checklists(case: Case, found: CaseSignals) -> list[list[Criterion]]:
+def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[str, list[int]]:
+    """The batch in the bins of the training data, where the model knows them."""
+    from models.stability import count
+
+    profile = getattr(predictor, "about", {}).get("profile")
+    return count(profile, table, p) if profile else {}
+
+
+def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
     from features.criteria import checklist
 
     evidence = found.evidence
+    spans = {one.quote: one for one in evidence}
     pairs = zip(case.items, found.rows, strict=True)
-    return [list(checklist(case, item, row, evidence)) for item, row in pairs]
+    return [
+        [
+            (criterion, _spans(criterion, spans))
+            for criterion in checklist(case, item, row, evidence)
+        ]
+        for item, row in pairs
+    ]
+
+
+def _spans(criterion: Criterion, spans: Mapping[str, Evidence]) -> list[Evidence]:
+    return [spans[quote] for quote in criterion.quotes if quote in spans][:CRITERION_QUOTES]

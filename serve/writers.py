@@ -280,12 +280,10 @@ def _plain(kind: Kind, value: Any) -> str:
 
 
 def reason_text(reason: Row) -> str:
-    """A reason as one readable line: ``for: MRI documented: yes ("MRI of the knee")``."""
-    value = "" if reason["value"] is None else f": {reason['value']}"
-    quotes = "; ".join(f'"{quote}"' for quote in reason["quotes"])
-    return f"{reason['direction']}: {reason['statement']}{value}" + (
-        f" ({quotes})" if quotes else ""
-    )
+    """A reason as one readable line: ``for: MRI documented ("MRI of the knee")``."""
+    quoted = "; ".join(f'"{quote}"' for quote in reason["quotes"])
+    quotes = f" ({quoted})" if quoted else ""
+    return f"{reason['direction']}: {reason['statement']}{quotes}"
 
 
 def formula_safe(text: str) -> str:
