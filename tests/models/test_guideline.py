@@ -28,7 +28,9 @@ def test_the_section_of_the_kind_of_request_comes_first(model):
     fresh = made_table(60, seed=3)
     found = model.predict(inputs(fresh))
     assert (found["guideline_1"] == fresh["label_guideline"]).mean() > 0.75
-    places = found[["guideline_1", "guideline_2", "guideline_3"]].eq(fresh["label_guideline"], axis=0)
+    places = found[["guideline_1", "guideline_2", "guideline_3"]].eq(
+        fresh["label_guideline"], axis=0
+    )
     assert places.any(axis=1).mean() > 0.9
 
 

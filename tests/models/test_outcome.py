@@ -121,7 +121,9 @@ def test_no_rows(model, unseen):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_fixed_signs_hold(model, unseen, sign):
     """Raising a signal whose sign is fixed never moves the odds the other way."""
-    flags = [e for e in model.effects if e.sign == sign and e.transform == "flag" and e.signal != "1"]
+    flags = [
+        e for e in model.effects if e.sign == sign and e.transform == "flag" and e.signal != "1"
+    ]
     signals = {e.signal for e in flags} - {e.signal for e in model.effects if e.sign != sign}
     signals -= {c.column for e in model.effects for c in e.conditions}
     assert len(signals) >= (5 if sign > 0 else 1)

@@ -1,0 +1,159 @@
+"""Cases in, predictions with reasons out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+
+from data.letter import Case, Citation, Decision, Determination, Letter
+from data.records import RawRecord, letter_from_record
+from models.predictor import Prediction, Predictor
+from models.rows import COLUMNS
+from models.served import cases_from_frame, example_input, logging_arguments, predictions_frame
+
+
+@pytest.fixture(scope="module")
+def letter():
+    summary = (
+        "A 41-year-old man fell at work. He reports numbness of both hands. The wrist shows a "
+        "fracture on plain films. He had ten visits of physical therapy."
+    )
+    items = [
+        {"title": "EMG/NCV of the bilateral upper extremities"},
+        {
+            "title": "Naproxen 500mg #60",
+            "claims_administrator_guideline": "Decision based on MTUS Knee Complaints 2004.",
+        },
+    ]
+    record = {"letter_id": "one", "case_summary": summary, "items": items}
+    return letter_from_record(RawRecord("test", record))
+
+
+def test_one_prediction_an_item_in_order(predictor, letter):
+    twin = dataclasses.replace(letter.case, letter_id="two")
+    found = predictor.predict([letter.case, twin])
+    assert [(p.letter_id, p.item_index) for p in found] == [
+        ("one", 0),
+        ("one", 1),
+        ("two", 0),
+        ("two", 1),
+    ]
+    assert [p.p_overturned for p in found[:2]] == [p.p_overturned for p in found[2:]]
+
+
+def test_letters_of_one_batch_do_not_touch_each_other(predictor, letter):
+    other = dataclasses.replace(letter.case, letter_id="two", items=letter.case.items[:1])
+    together = predictor.predict([other, letter.case], explain=True)
+    assert together[1:] == predictor.predict([letter.case], explain=True)
+
+
+def test_no_cases(predictor):
+    assert predictor.predict([]) == []
+
+
+def test_reasons_quote_the_letter(predictor, letter):
+    study = predictor.predict([letter.case], explain=True)[0]
+    numb = [r for r in study.reasons if r.signal == "complaint_numbness"]
+    assert len(numb) == 1
+    assert numb[0].direction == "for"
+    assert numb[0].contribution > 0
+    for quote in numb[0].quotes:
+        assert letter.case.case_summary[quote.start : quote.end] == quote.quote
+    assert numb[0].quotes
+
+
+def test_reasons_concern_the_item(predictor, letter):
+    """An effect of nerve studies is no reason for a drug."""
+    drug = predictor.predict([letter.case], explain=True)[1]
+    assert "complaint_numbness" not in {r.signal for r in drug.reasons}
+
+
+def test_reasons_only_when_asked(predictor, letter):
+    assert all(p.reasons == () for p in predictor.predict([letter.case]))
+
+
+def test_similar_items_are_counted(predictor, letter, table, overturned):
+    study = predictor.predict([letter.case])[0].similar
+    rows = table["subcategory"] == "EMG/NCV/NCS"
+    assert study.items == rows.sum()
+    assert study.overturned == sum(o for o, r in zip(overturned, rows, strict=True) if r)
+    assert (study.first_year, study.last_year) == (2016, 2016)
+
+
+def test_few_similar_items_widen_to_all(predictor):
+    assert predictor.similar.of("Surgery", "Spine").of == "all requests"
+
+
+def test_rollup(predictor, letter):
+    found = predictor.predict([letter.case])
+    rolled = predictor.rollup(found)
+    assert [r.letter_id for r in rolled] == ["one"]
+    assert rolled[0].expected_overturned == pytest.approx(sum(p.p_overturned for p in found))
+    assert max(p.p_overturned for p in found) <= rolled[0].p_any_overturned <= 1
+
+
+def test_a_determination_cannot_reach_a_prediction(predictor, letter):
+    """The predictor takes a Case, and a Case has no way to a Determination."""
+    decided = Determination(decisions=(Decision("Overturned", Citation("Knee"), "granted"),) * 2)
+    other = Letter(letter.case, decided)
+    assert predictor.predict([other.case], explain=True) == predictor.predict(
+        [letter.case], explain=True
+    )
+    fields = {f.name for f in dataclasses.fields(Case)}
+    assert not fields & {"determination", "decision", "outcome", "rationale", "reviewer"}
+    with pytest.raises(AttributeError):
+        predictor.predict([other])
+
+
+def test_contract_columns_come_from_predictions():
+    copied = [name for name in COLUMNS if name in {f.name for f in dataclasses.fields(Prediction)}]
+    assert copied[:15] == list(COLUMNS)[:15]
+
+
+def test_served_records_and_whole_letters(predictor):
+    letters = cases_from_frame(example_input())
+    found = predictions_frame(predictor, letters, explain=True)
+    assert list(found.columns) == list(COLUMNS)
+    assert {c: str(t) for c, t in found.dtypes.items()} == COLUMNS
+    assert len(found) == 2
+    assert json.loads(found["reasons"][0])
+
+
+def test_served_without_letters_keeps_its_types(predictor):
+    found = predictions_frame(predictor, [], explain=True)
+    assert {c: str(t) for c, t in found.dtypes.items()} == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame({"x": [1]}), "give text, or letter_id"),
+        (pd.DataFrame({"letter_id": ["a"], "case_summary": ["b"], "items": ["{"]}), "not JSON"),
+        (pd.DataFrame({"letter_id": ["a"], "case_summary": [None], "items": ["[]"]}), "row 0"),
+    ],
+)
+def test_served_input_that_is_not_allowed(frame, message):
+    from data.letter import LetterError
+
+    with pytest.raises(LetterError, match=message):
+        cases_from_frame(frame)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow warns about its own type hints
+def test_mlflow_model_from_code(predictor, tmp_path):
+    """Logged without pickle, loaded by MLflow alone, the same figures."""
+    import mlflow
+
+    predictor.save(tmp_path / "bundle")
+    arguments = logging_arguments(tmp_path / "bundle")
+    mlflow.pyfunc.save_model(tmp_path / "mlflow", **arguments)
+    assert not list((tmp_path / "mlflow").rglob("*.pkl"))
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "mlflow"))
+    found = loaded.predict(example_input())
+    case = cases_from_frame(example_input())[0].case
+    expected = Predictor.load(tmp_path / "bundle").predict([case])
+    assert found["p_overturned"].tolist() == [p.p_overturned for p in expected]

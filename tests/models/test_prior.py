@@ -1,0 +1,82 @@
+"""The published rates as starting odds: series apart, few figures shrunken."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from models.prior import PublishedRate, RatePrior, prior_from_rates, published_prior, usable_rates
+
+DWC, CWCI = "DWC, treatment request", "CWCI, service"
+
+
+def test_level_comes_from_treatment_requests_alone():
+    rates = [
+        PublishedRate(DWC, 2016, "ALL", "", 0.08),
+        PublishedRate(CWCI, 2016, "ALL", "", 0.30),
+        PublishedRate("DWC, decision", 2016, "ALL", "", 0.40),
+    ]
+    assert prior_from_rates(rates).year_log_odds(2016) == pytest.approx(math.log(0.08 / 0.92))
+
+
+def test_a_category_is_compared_inside_its_own_series_and_shrunken():
+    rates = [
+        PublishedRate(DWC, 2016, "ALL", "", 0.08),
+        PublishedRate(CWCI, 2016, "ALL", "", 0.10),
+        PublishedRate(CWCI, 2016, "Psych Services", "", 0.20),
+    ]
+    full = math.log(0.20 / 0.80) - math.log(0.10 / 0.90)
+    assert prior_from_rates(rates).ratio("Psych Services", "Therapies") == pytest.approx(full / 3)
+
+
+def test_shipped_rates():
+    prior = published_prior()
+    odds = dict(
+        zip(
+            "epio",
+            prior.log_odds(
+                ["Evaluation & Management", "Psych Services", "Injection", "Other"],
+                [None] * 4,
+                [2016.0] * 4,
+            ),
+            strict=True,
+        )
+    )
+    assert odds["e"] > odds["p"] > odds["o"] > odds["i"]
+    assert odds["o"] == pytest.approx(math.log(0.084 / 0.916))
+
+
+def test_years_between_and_beyond_the_published_ones():
+    prior = RatePrior(((2016.0, -2.0), (2018.0, -1.0)), {})
+    assert [prior.year_log_odds(y) for y in (2010, 2016, 2017, 2025)] == [-2.0, -2.0, -1.5, -1.0]
+    assert prior.year_log_odds(None) == -1.5
+
+
+def test_subcategory_before_category_before_nothing():
+    prior = RatePrior(((2016.0, 0.0),), {("A", ""): 0.1, ("A", "a"): 0.5})
+    assert [prior.ratio("A", "a"), prior.ratio("A", "b"), prior.ratio("B", None)] == [0.5, 0.1, 0.0]
+
+
+def test_rates_of_some_providers_are_not_used():
+    row = {
+        "year_from": "2014",
+        "year_to": "2014",
+        "category": "ALL",
+        "subcategory": "top providers",
+        "overturn_rate_low": "0.09",
+        "overturn_rate_high": "0.09",
+        "counted": "letter",
+        "publisher": "CWCI",
+    }
+    assert usable_rates([row]) == []
+
+
+def test_no_level_is_refused():
+    with pytest.raises(ValueError, match="treatment requests"):
+        prior_from_rates([PublishedRate(CWCI, 2016, "ALL", "", 0.1)])
+
+
+def test_stored_and_read_again():
+    prior = published_prior()
+    assert RatePrior.from_json(prior.to_json()) == prior
