@@ -329,6 +329,7 @@
   byId("l-decision").hidden = !decided;
   document.querySelector("th.decided").hidden = !decided;
   byId("filters").addEventListener("input", refresh);
+  byId("filters").addEventListener("change", refresh);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("previous").addEventListener("click", () => { state.page -= 1; draw(); });
   byId("next").addEventListener("click", () => { state.page += 1; draw(); });

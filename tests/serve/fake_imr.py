@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import Any
 
 from tests.serve import fake
 
@@ -15,7 +16,7 @@ def main() -> None:
     import serve.score
     from serve.cli import main as imr
 
-    parts = {"load": fake.load, "resolve": fake.resolve}
+    parts: dict[str, Any] = {"load": fake.load, "resolve": fake.resolve}
     serve.score.ScoreRun = functools.partial(serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
     serve.explain.explain = functools.partial(serve.explain.explain, **parts)
     serve.pool.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))

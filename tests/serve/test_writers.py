@@ -83,7 +83,7 @@ def test_jsonl_and_csv(tmp_path: Path) -> None:
     assert rows[0] == {
         "name": "Knee brace", "n": "3", "p": "0.25", "yes": "true", "day": "2016-10-13",
         "at": "2017-01-02T03:04:05.678+00:00", "notes": "one; two",
-        "reasons": 'for: MRI documented: yes ("MRI of the knee")',
+        "reasons": 'for: MRI documented ("MRI of the knee")',
     }  # fmt: skip
     assert rows[1] == dict.fromkeys(FULL, "")
 
