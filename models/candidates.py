@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from models.effects import Condition, parse_condition
@@ -62,6 +62,7 @@ def absolute(label: str, body_chapter: str | None) -> str | None:
     return body_chapter and body_chapter + label[len(RELATIVE) :]
 
 
+@lru_cache(maxsize=4096)
 def words(text: str) -> frozenset[str]:
     """Words of three letters and more that tell sections apart, lower case, without plural s."""
     found = _WORD.findall(text.lower())

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from models import candidates as cand
-from models.effects import by_value, numbers
+from models.effects import Condition, by_value, numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -302,17 +302,23 @@ def _add_links(values: dict[str, Array], items: pd.DataFrame, labels: list[str])
 
     chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
     place = {label: column for column, label in enumerate(labels)}
+    bodies, codes = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
+    holds = _conditions(items)
     for link in cand.guideline_links():
-        holds = np.ones(len(items), dtype=bool)
-        for condition in link.conditions:
-            holds &= by_value(items[condition.column], condition.holds).astype(bool)
-        for body in items.loc[holds, "body_chapter"].unique():
-            label = cand.absolute(link.label, body or None)
-            rows = np.flatnonzero(holds & (items["body_chapter"] == body).to_numpy())
+        applies = np.logical_and.reduce([holds[condition] for condition in link.conditions])
+        for code in np.unique(codes[applies]):
+            label = cand.absolute(link.label, str(bodies[code]) or None)
             if label in place:
+                rows = np.flatnonzero(applies & (codes == code))
                 values["link"][rows, place[label]] = 1.0
                 same = np.flatnonzero(chapters == cand.chapter_of(label))
                 values["link_chapter"][np.ix_(rows, same)] = 1.0
+
+
+def _conditions(items: pd.DataFrame) -> dict[Condition, npt.NDArray[np.bool_]]:
+    """Every condition of the links, tried once on each distinct value."""
+    conditions = {c for link in cand.guideline_links() for c in link.conditions}
+    return {c: by_value(items[c.column], c.holds).astype(bool) for c in conditions}
 
 
 def _add_item_facts(values: dict[str, Array], items: pd.DataFrame, labels: list[str]) -> None:
@@ -335,15 +341,17 @@ def _wording(items: pd.DataFrame, labels: list[str]) -> Array:
     import numpy as np
     import pandas as pd
 
-    sections = [cand.words(cand.section_of(label) or "") for label in labels]
     terms = items["request_terms"].str.replace(UNSPECIFIED, "", regex=False)
-    asked = terms + " " + items["subcategory"]
-    codes, distinct = pd.factorize(asked)
-    table = [
-        [len(section & cand.words(text)) / max(len(section), 1) for section in sections]
-        for text in distinct
-    ]
+    codes, distinct = pd.factorize(terms + " " + items["subcategory"])
+    table = [_overlaps(str(text), tuple(labels)) for text in distinct]
     return np.array(table, dtype=np.float64)[codes]
+
+
+@lru_cache(maxsize=4096)
+def _overlaps(asked: str, labels: tuple[str, ...]) -> tuple[float, ...]:
+    own = cand.words(asked)
+    sections = (cand.words(cand.section_of(label) or "") for label in labels)
+    return tuple(len(section & own) / max(len(section), 1) for section in sections)
 
 
 def _weights(items: pd.DataFrame, keys: Sequence[str]) -> Array:
