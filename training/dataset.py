@@ -32,6 +32,7 @@ LABELS: dict[str, str] = {
     "label_guideline": "string",  # the reviewer's primary guideline, Chapter > Section
     "label_chapter": "string",  # its chapter
     "label_guidelines": "string",  # every cited guideline, separated by " | "
+    "label_edition": "string",  # printed year of the primary guideline, for slices
     "label_decision_date": "string",  # ISO; for splits by time and for prior years only
 }
 CASE_FACTS: dict[str, str] = {
@@ -96,6 +97,11 @@ def chapter_of(label: str) -> str:
     return label.split(" > ", 1)[0]
 
 
+def _edition(decision: Decision) -> str | None:
+    cited = decision.guideline
+    return cited.mtus[0].edition if cited and cited.mtus else None
+
+
 def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
     cited = labels(decision.guideline)
     return {
@@ -103,6 +109,7 @@ def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
         "label_guideline": cited[0],
         "label_chapter": chapter_of(cited[0]),
         "label_guidelines": _joined(cited),
+        "label_edition": _edition(decision),
         "label_decision_date": _iso(letter.determination.decision_date),
     }
 
@@ -195,7 +202,8 @@ def dtypes() -> dict[str, str]:
     """Column -> pandas type of the table, in order."""
     from features.table import COLUMNS, frame
 
-    signals_types = {c.name: str(frame([]).dtypes[c.name]) for c in COLUMNS}
+    empty = frame([]).dtypes
+    signals_types = {c.name: str(empty[c.name]) for c in COLUMNS}
     return signals_types | {k: v for k, v in CASE_FACTS.items() if k not in signals_types} | LABELS
 
 
