@@ -218,8 +218,8 @@ def _word(text: str, at: int, step: int) -> int:
 
 
 def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
-    if item["checklist"]:
-        yield _indented(_text("Documentation checklist", "bold"), 2)
+    none = "" if item["checklist"] else ": no criteria for this kind of request"
+    yield _indented(_text(f"Documentation checklist{none}", "bold"), 2)
     for criterion in item["checklist"]:
         status = criterion["status"]
         line = _text(f"{SIGNS[status]} {status}: ", STYLES[status])

@@ -246,7 +246,7 @@
   }
 
   function checklist(item, letter) {
-    if (!item.checklist.length) return null;
+    if (!item.checklist.length) return el("p", { class: "small" }, "Documentation checklist: no criteria for this kind of request.");
     const lines = item.checklist.map(([id, status, quotes]) => {
       const criterion = criteria[id];
       return el("li", { class: status.replace(" ", "-") },

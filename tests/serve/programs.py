@@ -43,7 +43,7 @@ def run(
     )
 
 
-def record(letter_id: str, items: int = 2, **more: Any) -> dict[str, Any]:
+def record(letter_id: str, count: int = 2, **more: Any) -> dict[str, Any]:
     """A case record written for tests."""
     return {
         "letter_id": letter_id,
@@ -51,7 +51,7 @@ def record(letter_id: str, items: int = 2, **more: Any) -> dict[str, Any]:
             "A 47-year-old baker hurt her low back on 03-02-2015. An MRI of the lumbar spine "
             "dated 05-01-2015 showed a disc bulge. She had 8 visits of physical therapy."
         ),
-        "items": [{"title": f"Lumbar support number {n}"} for n in range(items)],
+        "items": [{"title": f"Epidural injection {n} of the low back"} for n in range(count)],
         **more,
     }
 

@@ -134,7 +134,7 @@ def test_a_letter_over_its_time_is_listed(tmp_path: Path) -> None:
 def test_the_same_letter_id_twice_is_listed_twice_and_told(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        write_records(tmp_path / folder / "cases.jsonl", ["same", f"own-{folder}"], items=1)
+        write_records(tmp_path / folder / "cases.jsonl", ["same", f"own-{folder}"], count=1)
     done = score(tmp_path, "a", "b", "-o", "s.jsonl")
     assert done.returncode == 0
     assert "1 letter_id stands for more than one letter" in done.stdout

@@ -1,0 +1,95 @@
+"""One letter on the terminal and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve.detail import NOTICE
+from serve.explain import in_context
+from tests.serve.programs import FAKE, record, run, write_records
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    return write_records(tmp_path / "case.jsonl", ["A"])
+
+
+def explained(tmp_path: Path, *arguments: object) -> str:
+    done = run(FAKE, "explain", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_terminal_says_why_and_what_is_missing(letter: Path, tmp_path: Path) -> None:
+    text = explained(tmp_path, letter)
+    for words in (
+        "Letter A", "Item 0: Epidural injection 0 of the low back",
+        "Item 1: Epidural injection 1 of the low back",
+        "p(overturned)", "predicted Overturned", "Speaks for an overturn", "Speaks against",
+        "+ MRI findings are documented", "+ Age of the worker: 50", "Documentation checklist",
+        "Similar decided items (Injection): 5 of 40 overturned (12%, 2013 to 2017).",
+        "50.0% Chronic Pain > Epidural steroid injections",
+        "no medical and no legal verdict", "model models:/imr/7#sha256=0123456789abcdef",
+    ):  # fmt: skip
+        assert words in " ".join(text.split())
+    assert "\x1b" not in text
+    assert all(len(line) <= 100 and line == line.rstrip() for line in text.splitlines())
+
+
+def test_one_item(letter: Path, tmp_path: Path) -> None:
+    text = explained(tmp_path, letter, "--item", 1)
+    assert "Item 1:" in text
+    assert "Item 0:" not in text
+    done = run(FAKE, "explain", letter, "--item", 2, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2, "imr: no item 2: the letter has items 0 to 1\n",
+    )  # fmt: skip
+
+
+def test_json_for_machines(letter: Path, tmp_path: Path) -> None:
+    found = json.loads(explained(tmp_path, letter, "--json"))
+    assert (found["letter_id"], found["notice"]) == ("A", NOTICE)
+    item = found["items"][1]
+    assert item["p_overturned_low"] <= item["p_overturned"] <= item["p_overturned_high"]
+    summary = found["case_summary"]
+    quotes = [quote for reason in item["reasons"] for quote in reason["quotes"]]
+    assert quotes
+    assert all(summary[q["start"] : q["end"]] == q["quote"] for q in quotes)
+    assert {c["status"] for c in item["checklist"]} <= {"met", "not met", "not documented"}
+
+
+def test_one_letter_of_several_is_picked_by_its_id(tmp_path: Path) -> None:
+    cases = write_records(tmp_path / "cases.jsonl", ["A", "B"])
+    assert "Letter B" in explained(tmp_path, cases, "--letter-id", "B")
+    done = run(FAKE, "explain", cases, "--letter-id", "C", cwd=tmp_path)
+    assert (done.returncode, "no letter of that id" in done.stderr) == (2, True)
+
+
+def test_markup_in_a_letter_is_text(tmp_path: Path) -> None:
+    made = record("A", case_summary="[bold]No[/bold] :smile: {x} \x1b[31m red", items=[
+        {"title": "[red]Brace[/red] [link=file:///x]"}
+    ])  # fmt: skip
+    (tmp_path / "case.jsonl").write_text(json.dumps(made))
+    text = explained(tmp_path, "case.jsonl")
+    assert "Item 0: [red]Brace[/red] [link=file:///x]" in text
+    assert "\x1b" not in text
+
+
+@given(st.text(min_size=1), st.data())
+def test_a_quote_stands_in_its_context(summary: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(summary) - 1))
+    end = data.draw(st.integers(start + 1, len(summary)))
+    quote: dict[str, Any] = {
+        "field": "case_summary", "start": start, "end": end, "quote": summary[start:end],
+    }  # fmt: skip
+    text = in_context(summary, quote)
+    [span] = [s for s in text.spans if "reverse" in str(s.style)]
+    assert text.plain[span.start : span.end] == text.plain[span.start :][: span.end - span.start]
+    shown = text.plain[1:-1].removeprefix("…").removesuffix("…")
+    assert shown in summary or not summary.isprintable()
