@@ -1,0 +1,125 @@
+"""What a training run may be told: one frozen object; an unknown key fails."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+By = Literal["group", "time"]
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or cannot hold; the message names it and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Settings of ``imr train`` and ``imr evaluate``.
+
+    Source: ``letters`` (files, folders, zips), else the table ``decisions``, else the shipped
+    table.  Protocol: ``folds`` x ``repeats`` grouped folds, or with ``by="time"`` ``time_parts``
+    later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
+    ``full`` adds the learning curve, the ablation by family and permutation importance by column.
+    ``tune`` is how many settings Optuna tries inside the training folds (0: none).
+    ``keep`` is the folder that holds what a tracking server would not take.
+    """
+
+    letters: tuple[str, ...] = ()
+    decisions: str | None = None
+    by: By = "group"
+    folds: int = 5
+    repeats: int = 2
+    time_parts: int = 3
+    gap_days: int = 7
+    bootstrap: int = 1000
+    seed: int = 20161013
+    full: bool = False
+    tune: int = 0
+    jobs: int = 2
+    experiment: str = "imr"
+    registered_model: str = "imr"
+    tracking_uri: str | None = None
+    tracking_timeout_seconds: int = 300
+    keep: str = "runs-kept"
+
+    def __post_init__(self) -> None:
+        if self.by not in get_args(By):
+            raise ConfigError(f"by: {self.by!r} is neither group nor time")
+        if self.letters and self.decisions:
+            raise ConfigError("give letters or a table of decisions, not both")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name}: {getattr(self, name)} is below {least}")
+
+    @classmethod
+    def read(cls, path: str | Path | None = None, **options: Any) -> TrainConfig:
+        """Settings of a TOML file (``[train]`` table or top level), options taking precedence.
+
+        Options that are None were not given.  Raises :class:`ConfigError`.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls.of({**(_toml(Path(path)) if path else {}), **given})
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """From a mapping; raises :class:`ConfigError` naming an unknown key or a wrong type."""
+        known = {f.name: f for f in fields(cls)}
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ConfigError(
+                f"unknown setting {', '.join(unknown)} (known: {', '.join(sorted(known))})"
+            )
+        return cls(**{name: _typed(name, value) for name, value in values.items()})
+
+    def as_params(self) -> dict[str, str | int | float | bool]:
+        """The protocol as parameters of the experiment log: no path, no address."""
+        left_out = {"letters", "decisions", "keep", "tracking_uri", "jobs"}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
+
+
+_LEAST = {
+    "folds": 2,
+    "repeats": 1,
+    "time_parts": 1,
+    "gap_days": 0,
+    "bootstrap": 50,
+    "seed": 0,
+    "tune": 0,
+    "jobs": 1,
+    "tracking_timeout_seconds": 1,
+}
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(_LEAST, int),
+    **dict.fromkeys(("by", "experiment", "registered_model", "keep"), str),
+    **dict.fromkeys(("decisions", "tracking_uri"), str),
+    "full": bool,
+}
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name == "letters":
+        if isinstance(value, str) or not all(isinstance(path, (str, Path)) for path in value):
+            raise ConfigError("letters: a list of paths is expected")
+        return tuple(str(path) for path in value)
+    wanted = _TYPES[name]
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise ConfigError(f"{name}: {value!r} is not of type {wanted.__name__}")
+    return value
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file ({error})") from error
+    table = values.get("train", values)
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: [train] is not a table")
+    return table

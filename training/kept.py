@@ -1,0 +1,255 @@
+"""A training run as a folder: everything the experiment log is to hold, on disk first.
+
+The model and its figures are written here before a tracking server is asked for anything, so a
+server that is down, slow or fails half-way loses nothing; the folder can be logged later
+(``python -m training.tracking FOLDER``).  Facts and figures only, no text of a letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import metrics
+from training.contenders import MODEL
+from training.protocol import FoldResult
+
+if TYPE_CHECKING:
+    from models.predictor import Predictor
+    from training.evaluate import Evaluation
+
+RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
+PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
+FOLD_FIGURES = ("auc", "average_precision", "brier", "log_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A folder with ``run.json`` (name, params, metrics, tags, folds, times in ms), ``model/``,
+    ``tables/``, ``plots/``, ``data/decisions.csv`` and the model card.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> KeptRun:
+        """Read a folder.  Raises ValueError where it is none."""
+        path = Path(folder)
+        try:
+            return cls(path, json.loads((path / RUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path}: no kept run ({error})") from error
+
+    @property
+    def model(self) -> Path:
+        """The model folder; ``imr score --model`` takes it."""
+        return self.folder / MODEL_FOLDER
+
+    def card(self) -> str:
+        """The model card."""
+        return (self.folder / CARD).read_text(encoding="utf-8")
+
+
+def keep(
+    evaluation: Evaluation, predictor: Predictor, name: str, times: tuple[int, int]
+) -> KeptRun:
+    """Write the run to a new folder under ``config.keep``."""
+    from training.dataset import write_decisions
+    from training.model_card import model_card
+    from training.plots import draw_all
+
+    config = evaluation.config
+    folder = _new_folder(Path(config.keep), name)
+    predictor.save(folder / MODEL_FOLDER)
+    (folder / CARD).write_text(model_card(evaluation), encoding="utf-8")
+    draw_all(evaluation, folder / "plots")
+    _write_tables(evaluation, folder / "tables")
+    (folder / "data").mkdir()
+    write_decisions(evaluation.corpus, folder / "data" / "decisions.csv")
+    run = {
+        "name": name,
+        "started_ms": times[0],
+        "ended_ms": times[1],
+        "params": params(evaluation, predictor),
+        "metrics": run_metrics(evaluation),
+        "tags": tags(evaluation),
+        "lexicons": lexicon_digests(),
+        "facts": evaluation.facts,
+        "folds": [fold_run(evaluation, result) for result in evaluation.predictions.results],
+    }
+    _write_json(folder / RUN, run)
+    return KeptRun.open(folder)
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{parent}: a thousand runs are called {name}")
+
+
+def params(evaluation: Evaluation, predictor: Predictor) -> dict[str, Any]:
+    """The protocol, the settings of both models and the size of the data."""
+    found: dict[str, Any] = dict(evaluation.config.as_params())
+    for model in ("outcome", "guideline"):
+        settings = asdict(getattr(predictor, model).config)
+        found |= {f"{model}.{name}": value for name, value in settings.items()}
+    facts = evaluation.facts
+    return found | {f"data.{k}": facts[k] for k in ("letters", "items", "overturned", "groups")}
+
+
+def run_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Figures of the model by their plain name, of the others as ``contender/figure``, each with
+    ``_low`` and ``_high``; undefined ones are left out.
+    """
+    found: dict[str, float] = {}
+    for figure in evaluation.figures:
+        ours = figure.contender == MODEL
+        name = figure.metric if ours else f"{_name(figure.contender)}/{figure.metric}"
+        ends = ("", "_low", "_high") if ours else ("",)
+        e = figure.estimate
+        for end, value in zip(ends, (e.value, e.low, e.high), strict=False):
+            if not np.isnan(value):
+                found[f"{name}{end}"] = value
+    for row in evaluation.studies["thresholds"]:
+        if row["default"]:
+            for name in ("precision", "recall"):
+                if not np.isnan(row[name]):
+                    found[f"{name}_at_threshold"] = row[name]
+    return found
+
+
+def _name(contender: str) -> str:
+    """A name that MLflow takes: letters, digits, dashes, dots, blanks."""
+    return "".join(c if c.isalnum() or c in "-. _" else "" for c in contender)
+
+
+def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:
+    """Name, settings and figures of one fold."""
+    test = result.fold.test
+    y, p = evaluation.sample.y[test].astype(np.float64), result.outcome[MODEL]
+    one = np.ones((1, len(test)))
+    figures = {"auc": metrics.auc(y, p, one)[0]}
+    figures |= {m: metrics.OUTCOME_METRICS[m](y, p, one)[0] for m in FOLD_FIGURES[1:]}
+    figures |= {name: hits.mean() for name, hits in result.hits[MODEL].items()}
+    return {
+        "name": f"fold {result.fold.name}",
+        "params": {
+            "train_items": len(result.fold.train),
+            "test_items": len(test),
+            "test_overturned": int(y.sum()),
+            **result.settings,
+        },
+        "metrics": {k: float(v) for k, v in figures.items() if not np.isnan(v)},
+    }
+
+
+def tags(evaluation: Evaluation) -> dict[str, str]:
+    """Versions of code, data, lexicons and libraries."""
+    digests = lexicon_digests()
+    found = {
+        "data_digest": evaluation.facts["data_digest"],
+        "data_source": evaluation.facts["source"],
+        "lexicons_digest": _sha("".join(f"{k}{v}" for k, v in digests.items()).encode()),
+        "seed": str(evaluation.config.seed),
+        "protocol": evaluation.config.by,
+        "python": platform.python_version(),
+    }
+    found |= {f"version.{name}": v for name, v in package_versions().items()}
+    commit = git_commit()
+    return found | ({"git_commit": commit} if commit else {})
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the libraries that figures depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def lexicon_digests() -> dict[str, str]:
+    """SHA-256 of every rule table: lexicons, reference data, expected effects."""
+    folders = {"features": "features/lexicons", "data": "data/reference", "models": "models"}
+    found = {}
+    for package, shown in folders.items():
+        root = Path(str(resources.files(package))).joinpath(*shown.split("/")[1:])
+        for path in sorted(root.glob("*.csv")):
+            found[f"{shown}/{path.name}"] = _sha(path.read_bytes())
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of the code, with ``+`` where files differ from it; None outside a repository."""
+    root = Path(str(resources.files("training"))).parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        ["git", "-C", str(root), *arguments],  # noqa: S607 - the git of the user's path
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=10,
+    )
+    return done.stdout.strip()
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write_tables(evaluation: Evaluation, folder: Path) -> None:
+    import pandas as pd
+
+    folder.mkdir(parents=True)
+    evaluation.predictions_table().to_csv(folder / PREDICTIONS, index=False)
+    evaluation.figures_table().to_csv(folder / "figures.csv", index=False)
+    pd.DataFrame(evaluation.differences).to_csv(folder / "differences.csv", index=False)
+    for name, found in evaluation.studies.items():
+        if isinstance(found, list):
+            pd.DataFrame(found).to_csv(folder / f"{name}.csv", index=False)
+        else:
+            _write_json(folder / f"{name}.json", found)
+    (folder / "table.txt").write_text(evaluation.text(), encoding="utf-8")
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    text = json.dumps(_plain(data), ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: null there."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (float, np.floating)):
+        return None if np.isnan(value) else float(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,199 @@
+"""Figures of merit, each for many reweightings of the letters at once.
+
+Every figure takes the truth ``y`` (items,), the prediction (items,) and ``weights``
+(draws, items), and gives one value a draw.  A row of ones gives the figure itself; the rows of
+:func:`bootstrap_weights` (how often each letter was drawn) give its sampling distribution, and
+the same rows for two contenders give the distribution of their difference.
+
+A figure that a draw leaves undefined (no overturned item drawn) is NaN there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+    Codes = npt.NDArray[np.intp]
+
+Metric = Callable[["Array", "Array", "Array"], "Array"]
+
+LEVEL = 0.95
+CALIBRATION_BINS = 8
+SMALLEST_P = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its bootstrap interval (percentiles over letters, 95%)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "–"
+        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+    def covers(self, value: float) -> bool:
+        """Whether ``value`` lies in the interval."""
+        return self.low <= value <= self.high
+
+
+def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
+    """How often each item counts, shape (1 + draws, items): groups drawn with replacement.
+
+    Row 0 is the sample itself (ones).  Items of one group are always drawn together.
+    """
+    _, codes = np.unique(groups, return_inverse=True)
+    n = int(codes.max()) + 1 if len(codes) else 0
+    if n == 0:
+        return np.ones((1 + draws, 0))
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=draws)
+    return np.vstack([np.ones(len(codes)), counts[:, codes]]).astype(np.float64)
+
+
+def estimate(draws: Array, level: float = LEVEL) -> Estimate:
+    """The first value, with the central interval of the others; undefined draws are left out."""
+    value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
+    if np.isnan(value) or not len(others):
+        return Estimate(value, float("nan"), float("nan"))
+    low, high = np.quantile(others, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def share_above(draws: Array, limit: float = 0.0) -> float:
+    """The share of bootstrap draws above ``limit``: how sure the sign of a difference is."""
+    others = draws[1:][~np.isnan(draws[1:])]
+    return float(np.mean(others > limit)) if len(others) else float("nan")
+
+
+def mean(values: Array, weights: Array) -> Array:
+    """Weighted mean of a value an item (shares of hits, losses)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(weights @ values / weights.sum(axis=1))
+
+
+def concordant(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> tuple[Any, Any]:
+    """Pairs of an overturned and an upheld item ranked rightly (ties half), and all such pairs.
+
+    ``strata`` counts pairs inside one stratum only: predictions of two folds come from two
+    models, and comparing them would measure the folds.
+    """
+    right, pairs = np.zeros(len(weights)), np.zeros(len(weights))
+    codes = np.zeros(len(y), dtype=np.intp) if strata is None else strata
+    for stratum in np.unique(codes):
+        inside = np.flatnonzero(codes == stratum)
+        good, total = _concordant(y[inside], p[inside], weights[:, inside])
+        right += good
+        pairs += total
+    return right, pairs
+
+
+def _concordant(y: Array, p: Array, weights: Array) -> tuple[Array, Array]:
+    order = np.argsort(p, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0])
+    positive = np.add.reduceat((weights * y)[:, order], starts, axis=1)
+    negative = np.add.reduceat((weights * (1 - y))[:, order], starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative
+    right = (positive * (below + 0.5 * negative)).sum(axis=1)
+    return right, positive.sum(axis=1) * negative.sum(axis=1)
+
+
+def auc(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> Array:
+    """Area under the ROC curve: the share of pairs ranked rightly."""
+    right, pairs = concordant(y, p, weights, strata)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(right / pairs)
+
+
+def average_precision(y: Array, p: Array, weights: Array) -> Array:
+    """Precision averaged over the overturned items found, from the highest score down."""
+    order = np.argsort(-p, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0])
+    positive = np.add.reduceat((weights * y)[:, order], starts, axis=1)
+    everything = np.add.reduceat(weights[:, order], starts, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.cumsum(positive, axis=1) / np.cumsum(everything, axis=1)
+        # Draws may leave the top of the list empty: nothing found there, nothing to average.
+        precision = np.nan_to_num(precision)
+        return np.asarray((positive * precision).sum(axis=1) / positive.sum(axis=1))
+
+
+def brier(y: Array, p: Array, weights: Array) -> Array:
+    """Mean squared distance of probability and outcome; 0 is perfect."""
+    return mean((p - y) ** 2, weights)
+
+
+def brier_skill(y: Array, p: Array, weights: Array, reference: Array | None = None) -> Array:
+    """1 - Brier / Brier of ``reference`` (default: the base rate of the draw); 0 is no skill."""
+    if reference is None:
+        base = mean(y, weights)
+        against = base * (1 - base)
+    else:
+        against = brier(y, reference, weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(1.0 - brier(y, p, weights) / against)
+
+
+def log_loss(y: Array, p: Array, weights: Array) -> Array:
+    """Mean negative log likelihood in nats, probabilities kept off 0 and 1 by 1e-6."""
+    kept = np.clip(p, SMALLEST_P, 1 - SMALLEST_P)
+    return mean(-np.where(y > 0, np.log(kept), np.log1p(-kept)), weights)
+
+
+def quantile_bins(p: Array, bins: int = CALIBRATION_BINS) -> Codes:
+    """A bin number an item, bins of about equal count, equal predictions in one bin."""
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, p, side="left").astype(np.intp)
+
+
+def calibration_error(y: Array, p: Array, weights: Array) -> Array:
+    """Mean distance of predicted and observed share over bins of about equal count.
+
+    Not zero even for a perfect model: with few items a bin's observed share varies by chance.
+    """
+    codes = quantile_bins(p)
+    distance = np.zeros(len(weights))
+    for code in np.unique(codes):
+        inside = codes == code
+        distance += np.abs(weights[:, inside] @ (p[inside] - y[inside]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(distance / weights.sum(axis=1))
+
+
+def expected_over_observed(y: Array, p: Array, weights: Array) -> Array:
+    """Overturned items expected, an overturned item observed: 1 is calibration in the large."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = weights @ y
+        return np.asarray(np.where(observed > 0, weights @ p / observed, np.nan))
+
+
+def precision_at(y: Array, p: Array, weights: Array, threshold: float) -> Array:
+    """Share of overturned among items predicted at ``threshold`` or above."""
+    chosen = (p >= threshold).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(weights @ (chosen * y) / (weights @ chosen))
+
+
+def recall_at(y: Array, p: Array, weights: Array, threshold: float) -> Array:
+    """Share of the overturned items that are predicted at ``threshold`` or above."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(weights @ ((p >= threshold) * y) / (weights @ y))
+
+
+OUTCOME_METRICS: Mapping[str, Metric] = {
+    "average_precision": average_precision,
+    "brier": brier,
+    "brier_skill": brier_skill,
+    "log_loss": log_loss,
+    "calibration_error": calibration_error,
+    "expected_over_observed": expected_over_observed,
+}

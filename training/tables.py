@@ -1,0 +1,223 @@
+"""The evaluation as tables on the terminal; in a pipe they keep their width."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.contenders import MODEL
+from training.metrics import Estimate
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from training.evaluate import Evaluation
+
+OUTCOME_COLUMNS = {
+    "auc": "AUC",
+    "average_precision": "av. precision",
+    "brier_skill": "Brier skill",
+    "log_loss": "log loss",
+    "calibration_error": "calibr. error",
+}
+GUIDELINE_COLUMNS = {
+    "chapter_top1": "chapter top-1",
+    "chapter_top3": "chapter top-3",
+    "section_top1": "section top-1",
+    "section_top3": "section top-3",
+    "section_any_top3": "any cited, top-3",
+}
+HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
+
+
+def evaluation_tables(evaluation: Evaluation) -> RenderableType:
+    """Both tables of the protocol, then the warnings."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [
+        Text(headline(evaluation)),
+        _table(evaluation, "outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
+        _table(evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"),
+    ]
+    if "ablation" in evaluation.studies:
+        parts.append(_ablation(evaluation.studies["ablation"]))
+    if "learning_curve" in evaluation.studies:
+        parts.append(_curve(evaluation.studies["learning_curve"]))
+    parts.append(Text("\n".join(remarks(evaluation))))
+    return Group(*parts)
+
+
+def headline(evaluation: Evaluation) -> str:
+    """What was evaluated, in one line."""
+    facts, config = evaluation.facts, evaluation.config
+    how = (
+        f"{len(evaluation.folds[0])} later spans, {config.gap_days} days apart"
+        if config.by == "time"
+        else f"{config.folds} folds x {config.repeats} by letter and injured worker"
+    )
+    return (
+        f"{facts['items']} items of {facts['letters']} letters, {facts['overturned']} overturned; "
+        f"{how}; 95% intervals over letters"
+    )
+
+
+def _table(evaluation: Evaluation, subject: str, columns: dict[str, str], title: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in columns.values():
+        table.add_column(name, justify="right")
+    for (of, name), kind in evaluation.kinds.items():
+        if of == subject:
+            cells = _cells(evaluation, subject, name, columns)
+            label = f"{name} (warning)" if kind == "probe" else name
+            table.add_row(label, *cells, style=HIGHLIGHT[kind])
+    return table
+
+
+def _cells(
+    evaluation: Evaluation, subject: str, name: str, columns: dict[str, str]
+) -> Sequence[str]:
+    reason = evaluation.predictions.left_out.get(name)
+    if reason is not None:
+        return [reason, *[""] * (len(columns) - 1)]
+    return [cell(evaluation.figure(subject, metric, name)) for metric in columns]
+
+
+def cell(e: Estimate) -> str:
+    """``0.71 0.60–0.82``; a dash where there is nothing to say."""
+    if np.isnan(e.value):
+        return "–"
+    return f"{e.value:.2f} {e.low:.2f}–{e.high:.2f}".replace("-", "−")
+
+
+def remarks(evaluation: Evaluation) -> list[str]:
+    """What a reader must know beside the table."""
+    lines = []
+    for subject, metric, name in (
+        ("outcome", "auc", "AUC"),
+        ("outcome", "log_loss", "log loss"),
+        ("guideline", "section_top1", "section top-1"),
+    ):
+        best = _closest(evaluation, subject, metric)
+        if best:
+            lines.append(
+                f"{name}: {MODEL} against {best['against']}, the best alternative: "
+                f"{best['value']:+.3f} ({best['low']:+.3f} to {best['high']:+.3f}), "
+                f"better in {best['p_better']:.0%} of draws"
+            )
+    lines.append(expectation_line(evaluation))
+    if evaluation.predictions.left_out:
+        lines.append("Alternatives on texts need the letters themselves: imr train --letters PATH")
+    else:
+        lines.append(
+            "Probes are warnings, no rivals: what length and stock phrases give is who wrote the "
+            "summary, and the rationale is the decision itself."
+        )
+    lines.extend(_style_lines(evaluation.studies.get("style")))
+    return lines
+
+
+def expectation_line(evaluation: Evaluation) -> str:
+    """How much of the model was written down beforehand, and how much it learned."""
+    whole, alone, blind = (
+        evaluation.figure("outcome", "auc", name)
+        for name in (MODEL, "expected effects alone", "imr, nothing expected")
+    )
+    return (
+        f"Of the AUC {whole.value:.2f}, the effects written down beforehand reach "
+        f"{alone.value:.2f} without learning, and learning without them {blind.value:.2f}. Folds cannot test what "
+        "was written by people who knew these letters: only letters new to them can."
+    )
+
+
+def _closest(evaluation: Evaluation, subject: str, metric: str) -> dict[str, Any] | None:
+    rows = [
+        row
+        for row in evaluation.differences
+        if (row["subject"], row["metric"]) == (subject, metric)
+        and evaluation.kinds[subject, row["against"]] == "alternative"
+    ]
+    return min(rows, key=lambda row: row["value"], default=None)
+
+
+def _style_lines(style: dict[str, Any] | None) -> list[str]:
+    if style is None:
+        return []
+    within, across = Estimate(**style["auc_within"]), Estimate(**style["auc_across"])
+    known = Estimate(**style["signals_know_style_auc"])
+    return [
+        (
+            f"House style: AUC {within} among summaries of one style, {across} between styles; "
+            f"the signals tell the commonest style from the others with AUC {known}."
+        )
+    ]
+
+
+def _ablation(rows: Sequence[dict[str, Any]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title="what each family of signals adds", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("family", "signals", "AUC", "log loss"):
+        table.add_column(name, justify="left" if name == "family" else "right")
+    for row in rows:
+        table.add_row(
+            row["family"],
+            str(row["columns"]),
+            _signed(row, "auc_gain"),
+            _signed(row, "log_loss_gain"),
+        )
+    return table
+
+
+def _signed(row: dict[str, Any], name: str) -> str:
+    return f"{row[name]:+.3f} ({row[name + '_low']:+.3f} to {row[name + '_high']:+.3f})"
+
+
+def _curve(rows: Sequence[dict[str, Any]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    names = list(dict.fromkeys(row["metric"] for row in rows))
+    table = Table(title="more letters", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("letters", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for letters, measured in sorted({(row["letters"], row["measured"]) for row in rows}):
+        cells = [
+            str(Estimate(row["value"], row["low"], row["high"]))
+            for name in names
+            for row in rows
+            if (row["letters"], row["measured"], row["metric"]) == (letters, measured, name)
+        ]
+        table.add_row(f"{letters:,}" + ("" if measured else " extrapolated"), *cells)
+    return table
+
+
+def as_text(table: RenderableType, width: int = 118) -> str:
+    """Plain text of a table, without colours."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def print_table(table: RenderableType) -> None:
+    """To standard output: coloured on a terminal, plain and of full width in a pipe."""
+    import sys
+
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(table)
+    else:
+        sys.stdout.write(as_text(table))

@@ -1,0 +1,403 @@
+"""A kept run -> MLflow: runs, datasets, tables, plots, the model and its registered version.
+
+The store is MLflow's own choice: ``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` in
+the working directory, which is what ``mlflow ui`` opens there.  Anything that goes wrong ends in
+:class:`TrackingError`; the run is then marked failed, and the kept folder stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.champion import Verdict, judge
+from training.kept import CARD, PREDICTIONS, KeptRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+CHAMPION, CANDIDATE = "champion", "candidate"
+# A user's own settings win.  MLflow alone would try a dead server for several minutes.
+QUIET_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+LOUD = ("mlflow", "alembic", "urllib3")
+BATCH = 90
+DESCRIPTION_LENGTH = 4900
+HEADLINE = (
+    "auc",
+    "average_precision",
+    "brier_skill",
+    "log_loss",
+    "calibration_error",
+    "chapter_top1",
+    "chapter_top3",
+    "section_top1",
+    "section_top3",
+)
+
+
+class TrackingError(Exception):
+    """The experiment log could not be written; one line, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Where a run lies: its id, the registered version, its alias and why it has it."""
+
+    run_id: str
+    experiment_id: str
+    version: str
+    alias: str
+    reason: str
+    model_uri: str
+    tracking_uri: str
+
+    @property
+    def is_local(self) -> bool:
+        """True for the SQLite store, which ``mlflow ui`` shows."""
+        return self.tracking_uri.startswith("sqlite:")
+
+
+@dataclass
+class _Session:
+    """What is under way, so that a failure can mark it."""
+
+    client: MlflowClient
+    deadline: float
+    runs: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise TimeoutError past the deadline."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError("the tracking server is too slow")
+
+
+def log(
+    kept: KeptRun,
+    experiment: str = "imr",
+    registered_model: str = "imr",
+    tracking_uri: str | None = None,
+    timeout_seconds: int = 300,
+) -> Logged:
+    """Log and register a kept run.  Raises :class:`TrackingError`; the folder is left as it is."""
+    with _quiet():
+        import mlflow
+
+        before = mlflow.get_tracking_uri() if tracking_uri else None
+        try:
+            if tracking_uri:
+                mlflow.set_tracking_uri(tracking_uri)
+            session = _Session(mlflow.MlflowClient(), time.monotonic() + timeout_seconds)
+            return _logged(session, kept, experiment, registered_model)
+        except TrackingError:
+            raise
+        except Exception as error:
+            # Servers and stores fail in every way there is; the run must not be lost to any.
+            raise TrackingError(_one_line(error)) from error
+        finally:
+            if before is not None:
+                mlflow.set_tracking_uri(before)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:240]}"
+
+
+def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) -> Logged:
+    import mlflow
+
+    experiment_id = _experiment(session.client, experiment)
+    run_id = _start(session, experiment_id, kept.run, {"mlflow.source.name": "imr train"})
+    try:
+        for step in (_figures, _dataset, _artifacts, _folds):
+            session.check()
+            step(session, experiment_id, run_id, kept)
+        session.check()
+        model = _model(run_id, kept)
+        _log_metrics(session.client, run_id, kept.run, model[0])
+        session.check()
+        version, verdict = _register(session, registered, run_id, model, kept)
+        alias = CHAMPION if verdict.better else CANDIDATE
+        session.client.set_tag(run_id, "alias", alias)
+        session.client.set_tag(run_id, "alias_reason", verdict.reason)
+        session.client.set_terminated(run_id, "FINISHED", kept.run["ended_ms"])
+    except BaseException:
+        _mark_failed(session)
+        raise
+    return Logged(
+        run_id=run_id,
+        experiment_id=experiment_id,
+        version=version,
+        alias=alias,
+        reason=verdict.reason,
+        model_uri=f"models:/{registered}/{version}",
+        tracking_uri=mlflow.get_tracking_uri(),
+    )
+
+
+def _mark_failed(session: _Session) -> None:
+    for run_id in session.runs:
+        try:
+            if session.client.get_run(run_id).info.status == "RUNNING":
+                session.client.set_terminated(run_id, "FAILED")
+        except Exception:  # noqa: BLE001 - the server may be gone; the first error is the news
+            logging.getLogger(__name__).debug("run %s could not be marked failed", run_id)
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:
+            # Another process was faster.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _start(session: _Session, experiment_id: str, run: dict[str, Any], tags: dict[str, str]) -> str:
+    made = session.client.create_run(
+        experiment_id,
+        start_time=run.get("started_ms"),
+        run_name=run["name"],
+        tags={**run.get("tags", {}), **tags},
+    )
+    session.runs.append(made.info.run_id)
+    return str(made.info.run_id)
+
+
+def _figures(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+    from mlflow.entities import Param
+
+    params = [Param(k, str(v)) for k, v in kept.run["params"].items()]
+    for at in range(0, len(params), BATCH):
+        session.client.log_batch(run_id, params=params[at : at + BATCH])
+    _log_metrics(session.client, run_id, kept.run)
+
+
+def _log_metrics(
+    client: MlflowClient, run_id: str, run: dict[str, Any], model_id: str | None = None
+) -> None:
+    """All figures of the run; with a model, its headline figures once more under the model."""
+    from mlflow.entities import Metric
+
+    found = [
+        Metric(k, v, run["ended_ms"], 0, model_id=model_id)
+        for k, v in run["metrics"].items()
+        if model_id is None or k in HEADLINE
+    ]
+    for at in range(0, len(found), BATCH):
+        client.log_batch(run_id, metrics=found[at : at + BATCH])
+
+
+def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+    import pandas as pd
+    from mlflow.data.pandas_dataset import from_pandas
+    from mlflow.entities import DatasetInput, InputTag
+
+    path = kept.folder / "data" / "decisions.csv"
+    dataset = from_pandas(
+        _nullable(pd.read_csv(path)),
+        source=_source(kept),
+        name="decisions" if kept.run["facts"]["source"] == "decisions" else "letters",
+        digest=kept.run["facts"]["data_digest"][:12],
+    )
+    tags = [InputTag("mlflow.data.context", "training and evaluation")]
+    session.client.log_inputs(run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), tags)])
+
+
+def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+    import pandas as pd
+
+    client = session.client
+    for name in ("plots", "tables"):
+        client.log_artifacts(run_id, str(kept.folder / name), name)
+        session.check()
+    client.log_artifact(run_id, str(kept.folder / CARD))
+    client.log_dict(run_id, kept.run["lexicons"], "lexicons.json")
+    figures = pd.read_csv(kept.folder / "tables" / "figures.csv")
+    client.log_table(run_id, wide(figures), artifact_file="evaluation.json")
+
+
+def wide(figures: pd.DataFrame) -> pd.DataFrame:
+    """Figures as the UI compares them: a row a contender, a column a figure with its interval."""
+    text = [
+        "" if value != value else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        for value, low, high in zip(figures["value"], figures["low"], figures["high"], strict=True)
+    ]
+    named = figures.assign(text=text, contender=figures["subject"] + ": " + figures["contender"])
+    order = list(dict.fromkeys(named["contender"]))
+    columns = list(dict.fromkeys(named["metric"]))
+    table = named.pivot_table(index="contender", columns="metric", values="text", aggfunc="first")
+    table = table.reindex(index=order, columns=columns).fillna("").reset_index()
+    table.columns.name = None
+    return table
+
+
+def _folds(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    started, ended = kept.run["started_ms"], kept.run["ended_ms"]
+    for fold in kept.run["folds"]:
+        session.check()
+        child = _start(
+            session,
+            experiment_id,
+            {"name": fold["name"], "started_ms": started},
+            {"mlflow.parentRunId": run_id},
+        )
+        session.client.log_batch(
+            child,
+            metrics=[Metric(k, v, ended, 0) for k, v in fold["metrics"].items()],
+            params=[Param(k, str(v)) for k, v in fold["params"].items()],
+            tags=[RunTag("kind", "fold")],
+        )
+        session.client.set_terminated(child, "FINISHED", ended)
+
+
+def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
+    """Log the predictor as a model from code; its id and address."""
+    import mlflow
+
+    from models.served import logging_arguments
+
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.pyfunc.log_model(name="model", **logging_arguments(kept.model))
+    # Leaving the block marks the run finished; it is not, yet.
+    mlflow.MlflowClient().update_run(run_id, status="RUNNING")
+    return str(info.model_id), str(info.model_uri)
+
+
+def _registered_model(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _register(
+    session: _Session, name: str, run_id: str, model: tuple[str, str], kept: KeptRun
+) -> tuple[str, Verdict]:
+    model_id, model_uri = model
+    verdict = _verdict(session.client, name, kept)
+    client, description = session.client, kept.card()[:DESCRIPTION_LENGTH]
+    _registered_model(client, name)
+    made = client.create_model_version(
+        name, model_uri, run_id, model_id=model_id, await_creation_for=60
+    )
+    version = str(made.version)
+    client.update_model_version(name, version, f"{verdict.reason}\n\n{description}"[:4990])
+    client.set_model_version_tag(name, version, "run_id", run_id)
+    client.set_model_version_tag(name, version, "data_digest", kept.run["facts"]["data_digest"])
+    if verdict.better:
+        client.set_registered_model_alias(name, CHAMPION, version)
+        client.update_registered_model(name, description)
+    else:
+        client.set_registered_model_alias(name, CANDIDATE, version)
+    return version, verdict
+
+
+def _verdict(client: MlflowClient, name: str, kept: KeptRun) -> Verdict:
+    """The first model is the champion; a later one has to be better on the same protocol."""
+    import mlflow
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+
+    try:
+        champion = client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        return Verdict(True, "the first model: there is no champion to beat")
+    try:
+        theirs = client.get_run(str(champion.run_id))
+        path = mlflow.artifacts.download_artifacts(
+            run_id=champion.run_id, artifact_path=f"tables/{PREDICTIONS}"
+        )
+        table = pd.read_csv(path, dtype={"letter_id": "string"})
+    except (MlflowException, OSError) as error:
+        return Verdict(False, f"not comparable: the champion's run is gone ({_one_line(error)})")
+    ours = pd.read_csv(kept.folder / "tables" / PREDICTIONS, dtype={"letter_id": "string"})
+    if theirs.data.params.get("by") != kept.run["params"]["by"]:
+        return Verdict(False, "not comparable: the champion was evaluated by another protocol")
+    verdict = judge(ours, table)
+    return Verdict(verdict.better, f"{verdict.reason} (champion: version {champion.version})")
+
+
+def _nullable(table: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers as numbers that may be missing, as they may in other letters."""
+    whole = table.select_dtypes("integer").columns
+    return table.astype(dict.fromkeys(whole, "float64"))
+
+
+def _source(kept: KeptRun) -> Any:
+    """How to build the data, for the dataset's entry: no path of this machine."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+
+    built = "data/decisions.csv" if kept.run["facts"]["source"] == "decisions" else "letters"
+    return CodeDatasetSource({"built_by": "training.dataset", "from": built})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Short waits for a dead server, no migration chatter; both undone at the end."""
+    given = {k: v for k, v in QUIET_SETTINGS.items() if k not in os.environ}
+    os.environ.update(given)
+    import mlflow  # noqa: F401 - its import sets the levels of its loggers
+
+    loggers = [logging.getLogger(name) for name in LOUD]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for name in given:
+            os.environ.pop(name, None)
+
+
+def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:
+    """``python -m training.tracking FOLDER``: log a run that was kept; removes it when done."""
+    import argparse
+    import shutil
+
+    parser = argparse.ArgumentParser(description="Log a training run that was kept on disk.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tracking-uri")
+    arguments = parser.parse_args(argv)
+    try:
+        kept = KeptRun.open(arguments.folder)
+        logged = log(kept, tracking_uri=arguments.tracking_uri)
+    except (ValueError, TrackingError) as error:
+        say(f"imr: {error}")
+        return 1
+    shutil.rmtree(kept.folder)
+    say(f"{logged.model_uri} ({logged.alias}): {logged.reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
