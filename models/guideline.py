@@ -43,7 +43,7 @@ TEMPERATURES = tuple(0.3 * 1.15**step for step in range(20))
 
 @dataclass(frozen=True, slots=True)
 class GuidelineConfig:
-    """Settings of the ranker; the defaults were fixed by grouped cross-validation.
+    """Settings of the ranker; the defaults suit a few hundred decided items.
 
     ``smoothing`` is how many letters of its own a context needs to outweigh the coarser one;
     ``pruned`` how many candidates an item keeps before ranking.

@@ -49,7 +49,7 @@ class TrainingDataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeConfig:
-    """Settings of the outcome model; the defaults were fixed by grouped cross-validation.
+    """Settings of the outcome model; the defaults suit a few dozen overturned items.
 
     ``trees`` is the least number of trees a member; ``positives_a_tree`` overturned items allow
     one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
