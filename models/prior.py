@@ -141,15 +141,6 @@ def prior_from_rates(rates: Sequence[PublishedRate]) -> RatePrior:
     return RatePrior(tuple(sorted(level.items())), {k: _shrunken(v) for k, v in ratios.items()})
 
 
-def prior_summary(prior: RatePrior) -> list[dict[str, Any]]:
-    """One row a category: what the prior says, for the model card."""
-    rows = []
-    for (category, subcategory), value in sorted(prior.ratios.items()):
-        row = {"category": category, "subcategory": subcategory, "odds_ratio": math.exp(value)}
-        rows.append(row)
-    return rows
-
-
 def _mean_by_year(rates: Iterable[PublishedRate]) -> dict[float, float]:
     by_year: dict[float, list[float]] = defaultdict(list)
     for rate in rates:
