@@ -82,16 +82,27 @@ def features(
     failures.exit()
 
 
+Decided = Annotated[
+    list[str] | None,
+    typer.Option("--letters", metavar="PATH...", help="Decided letters instead of the shipped."),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="Further settings.")
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Also learning curve, ablation and importance (slower).")
+]
+
+
 @app.command()
 def train(
-    letters: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="Decided letters; repeat for more."),
-    ] = None,
+    letters: Decided = None,
     decisions: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Decided items as signals and labels."),
     ] = None,
+    config: Config = None,
+    full: Full = False,
 ) -> None:
     """Train, evaluate, log to MLflow and register both models.
 
@@ -101,26 +112,33 @@ def train(
         _refuse("give --letters or --decisions, not both")
     from serve.commands import train_models
 
-    train_models(tuple(letters or ()), decisions)
+    given = tuple(letters or ())
+    _exit(train_models(config=config, letters=given, decisions=decisions, full=full))
 
 
 @app.command()
 def evaluate(
-    letters: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="Decided letters; repeat for more."),
+    letters: Decided = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Decided items as signals and labels."),
     ] = None,
     by: Annotated[
         str,
         typer.Option(metavar="group|time", help="Folds by letter, or train earlier, test later."),
     ] = "group",
+    config: Config = None,
+    full: Full = False,
 ) -> None:
     """Evaluate as imr train does, without registering."""
     if by not in ("group", "time"):
         _refuse(f"--by {by}: not known", "give group or time")
+    if letters and decisions:
+        _refuse("give --letters or --decisions, not both")
     from serve.commands import evaluate_models
 
-    evaluate_models(tuple(letters or ()), by)
+    given = tuple(letters or ())
+    _exit(evaluate_models(config=config, letters=given, decisions=decisions, by=by, full=full))
 
 
 @app.command()
@@ -241,6 +259,11 @@ class _Failures:
         """End with status 1 where a letter could not be read."""
         if self.count:
             raise typer.Exit(1)
+
+
+def _exit(status: int) -> None:
+    if status:
+        raise typer.Exit(status)
 
 
 def _say(line: str) -> None:

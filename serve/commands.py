@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from data.letter import LetterError
 from serve.letters import Failure
 from serve.refusal import Refused
 from serve.writers import (
@@ -20,6 +21,9 @@ from serve.writers import (
     open_table,
     table_format,
 )
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
 
 ReportFailure = Callable[[Failure], None]
 
@@ -104,14 +108,48 @@ def explain_letter(
     print(json.dumps(result, indent=2, ensure_ascii=False))
 
 
-def train_models(letters: tuple[str, ...], decisions: Path | None) -> None:
-    """`imr train`."""
-    raise NotImplementedError
+def train_models(**options: Any) -> int:
+    """`imr train`: prints the table and where everything lies; gives the exit status."""
+    from training.tables import print_table
+    from training.train import train
+
+    with _refusing():
+        result = train(_config(**options))
+    print_table(result.table())
+    print(result.message())
+    return result.exit_code
 
 
-def evaluate_models(letters: tuple[str, ...], by: str) -> None:
-    """`imr evaluate`."""
-    raise NotImplementedError
+def evaluate_models(**options: Any) -> int:
+    """`imr evaluate`: prints the table; gives the exit status."""
+    from training.evaluate import evaluate
+    from training.tables import print_table
+
+    with _refusing():
+        evaluation = evaluate(_config(**options))
+    print_table(evaluation.table())
+    for error in evaluation.corpus.errors:
+        print(f"imr: {error}", file=sys.stderr)
+    return int(bool(evaluation.corpus.errors))
+
+
+def _config(config: Path | None, **options: Any) -> TrainConfig:
+    from training.config import TrainConfig
+
+    return TrainConfig.read(config, **{k: v for k, v in options.items() if v not in ((), False)})
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """What a user can mend about decisions and settings is refused in one line."""
+    from training.config import ConfigError
+    from training.dataset import NoDecisionsError
+    from training.split import SplitError
+
+    try:
+        yield
+    except (ConfigError, NoDecisionsError, SplitError, LetterError) as error:
+        raise Refused(str(error)) from None
 
 
 def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:

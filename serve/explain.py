@@ -102,16 +102,25 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
 
 def show(explained: Explained, item: int | None, console: Console) -> None:
     """Print the letter and its items (all, or one by its index)."""
+    from rich.console import Group
+
     items = chosen_items(explained.detail, item)
-    for part in _letter(explained.detail):
-        console.print(part, soft_wrap=False)
+    parts: list[RenderableType] = [*_letter(explained.detail)]
     for entry in items:
-        console.print()
-        for part in _item(explained.detail, entry):
-            console.print(part, soft_wrap=False)
-    console.print()
-    console.print(_text(NOTICE, "italic"))
-    console.print(_text(f"model {explained.model_uri}", "dim"))
+        parts += [_text(""), *_item(explained.detail, entry)]
+    end = [_text(NOTICE, "italic"), _text(f"model {explained.model_uri}", "dim")]
+    _print(Group(*parts, _text(""), *end), console)
+
+
+def _print(content: RenderableType, console: Console) -> None:
+    """In a pipe without the blanks that rich fills lines with."""
+    if console.is_terminal:
+        console.print(content)
+        return
+    with console.capture() as held:
+        console.print(content)
+    for line in held.get().splitlines():
+        print(line.rstrip())
 
 
 def make_console() -> Console:
