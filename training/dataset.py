@@ -20,8 +20,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.citations import NON_MTUS, NONE_CITED, labels
-from data.letter import Case, Decision, Letter, LetterError
+from data.citations import labels
+from data.letter import Decision, Letter, LetterError
+from models.inputs import CASE_FACTS, LIST_SEPARATOR, case_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +36,6 @@ LABELS: dict[str, str] = {
     "label_edition": "string",  # printed year of the primary guideline, for slices
     "label_decision_date": "string",  # ISO; for splits by time and for prior years only
 }
-CASE_FACTS: dict[str, str] = {
-    "ur_denial_date": "string",
-    "application_received": "string",
-    "administrator_labels": "string",  # of the administrator's citation, " | "
-    "request_terms": "string",  # lexicon names in the request, " | "
-    "request_body_parts": "string",  # " | "
-}
-LIST_SEPARATOR = " | "
 
 
 class NoDecisionsError(ValueError):
@@ -69,27 +62,12 @@ class Corpus:
         return hashlib.sha256(self.table.to_csv(index=False).encode()).hexdigest()
 
 
-def case_facts(case: Case) -> list[dict[str, str | None]]:
-    """Facts of the case beside its signals, an entry an item: known before the decision."""
-    header = case.header
-    return [
-        {
-            "ur_denial_date": _iso(header.ur_denial_date),
-            "application_received": _iso(header.application_received),
-            "administrator_labels": _joined(labels(item.claims_administrator_guideline)),
-            "request_terms": _joined(item.terms),
-            "request_body_parts": _joined(item.body_parts),
-        }
-        for item in case.items
-    ]
+def _joined(names: Iterable[str]) -> str | None:
+    return LIST_SEPARATOR.join(names) or None
 
 
 def _iso(value: Any) -> str | None:
     return value.isoformat() if value else None
-
-
-def _joined(names: Iterable[str]) -> str | None:
-    return LIST_SEPARATOR.join(names) or None
 
 
 def chapter_of(label: str) -> str:
@@ -114,22 +92,6 @@ def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
     }
 
 
-def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
-    """Keys, case facts and signals of cases, a row an item: the input of the models."""
-    import pandas as pd
-
-    from features.table import frame, signals
-
-    rows: list[dict[str, Any]] = []
-    facts: list[dict[str, Any]] = []
-    for case in cases:
-        rows.extend(signals(case).rows)
-        facts.extend(case_facts(case))
-    known = pd.DataFrame(facts, columns=list(CASE_FACTS)).astype(CASE_FACTS)
-    table = frame(rows)
-    return pd.concat([table, known[[c for c in known if c not in table]]], axis=1)
-
-
 def build(letters: Iterable[Letter]) -> Corpus:
     """The training table of decided letters; undecided items are left out.
 
@@ -138,7 +100,7 @@ def build(letters: Iterable[Letter]) -> Corpus:
     import pandas as pd
 
     letters = list(letters)
-    table = case_frame(letter.case for letter in letters)
+    table = case_frame([letter.case for letter in letters])
     decided, label_rows, text_rows = [], [], []
     for row, (letter, i) in enumerate(_items(letters)):
         decision = letter.determination.decisions[i]
@@ -263,11 +225,6 @@ def inputs(table: pd.DataFrame) -> pd.DataFrame:
 def outcomes(table: pd.DataFrame) -> pd.Series[int]:
     """1 where overturned, 0 where upheld."""
     return (table["label_outcome"] == "Overturned").astype(int)
-
-
-def is_undetermined_guideline(label: str) -> bool:
-    """True for the two labels that name no chapter of the schedule."""
-    return label in (NONE_CITED, NON_MTUS)
 
 
 def main() -> None:
