@@ -69,7 +69,7 @@ class DaskEngine:
         if self._scheduler is None:
             return client(n_workers=self._jobs, threads_per_worker=1, dashboard_address=None)
         try:
-            return client(self._scheduler, timeout=10)
+            return client(self._scheduler, timeout=5)
         except (OSError, ValueError) as error:
             problem = f"{self._scheduler}: no Dask scheduler answers ({type(error).__name__})"
             raise Refused(problem, "check the address, for example tcp://host:8786") from None
