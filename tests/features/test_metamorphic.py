@@ -26,7 +26,7 @@ NEUTRAL = (
     "The office is in another county.",
 )
 BASE = (
-    "This is a 41 year old female who sustained an industrial injury on 3-4-2015. "
+    "The patient is a 41 year old female with an industrial injury on 3-4-2015. "
     "On 6-7-2015 she had low back pain, 7/10, radiating to the left leg. "
     "MRI of the lumbar spine dated 5-6-2015 showed a disc protrusion. "
     "The epidural injection gave 60% relief of left-sided pain for six weeks. "
