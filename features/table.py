@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data.letter import Case, Evidence, Item
 from features import (
@@ -31,6 +31,7 @@ from features.signal import Column, Findings, Value
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.api.extensions import ExtensionArray
 
 __all__ = [
     "COLUMNS",
@@ -75,14 +76,6 @@ COLUMNS: tuple[Column, ...] = (
     *KEYS,
     *(c for family in FAMILIES for c in family.COLUMNS),
 )
-
-_NULLABLE = {
-    "bool": "boolean",
-    "int": "Int64",
-    "float": "Float64",
-    "str": "string",
-    "date": "string",
-}
 
 
 @dataclass(slots=True)
@@ -169,8 +162,37 @@ def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:
     """Rows as a data frame with the catalogue's columns and nullable types (dates as text)."""
     import pandas as pd
 
-    table = pd.DataFrame(list(rows), columns=[column.name for column in COLUMNS])
-    return table.astype({column.name: _NULLABLE[column.dtype] for column in COLUMNS})
+    listed = list(rows)
+    make = _arrays()
+    columns = {c.name: make[c.dtype]([row.get(c.name) for row in listed]) for c in COLUMNS}
+    return pd.DataFrame(columns, copy=False)
+
+
+@cache
+def _arrays() -> dict[str, Callable[[list[Value]], ExtensionArray]]:
+    """What makes a column of a type; much faster than a frame of objects with its types changed."""
+    import numpy as np
+    import pandas as pd
+
+    def masked(kind: Callable[..., ExtensionArray], dtype: type, absent: Value) -> Any:
+        def make(cells: list[Value]) -> ExtensionArray:
+            mask = np.fromiter((cell is None for cell in cells), dtype=bool, count=len(cells))
+            known = [absent if cell is None else cell for cell in cells]
+            return kind(np.array(known, dtype=dtype), mask)
+
+        return make
+
+    def text(cells: list[Any]) -> ExtensionArray:
+        return pd.array(cells, dtype=string)
+
+    string: Any = pd.StringDtype()
+    return {
+        "bool": masked(pd.arrays.BooleanArray, np.bool_, False),
+        "int": masked(pd.arrays.IntegerArray, np.int64, 0),
+        "float": masked(pd.arrays.FloatingArray, np.float64, 0.0),
+        "str": text,
+        "date": text,
+    }
 
 
 def catalogue() -> str:
