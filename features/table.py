@@ -183,7 +183,8 @@ def _arrays() -> dict[str, Callable[[list[Value]], ExtensionArray]]:
         return make
 
     def text(cells: list[Any]) -> ExtensionArray:
-        return pd.array(cells, dtype=string)
+        made: ExtensionArray = pd.array(cells, dtype=string)
+        return made
 
     string: Any = pd.StringDtype()
     return {

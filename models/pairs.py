@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Array = npt.NDArray[np.float64]
+    Codes = npt.NDArray[np.intp]
 
 # The first of these that is known dates the request; never the decision.
 DATE_COLUMNS = ("ur_denial_date", "application_received")
@@ -55,6 +56,12 @@ PAIR_FEATURES = (
     "surgical",
 )
 _KEPT_FOR_SURE = 10.0
+_FINER = ("part", "term", "cited", "role_cited", "class_cited")
+_PROMISING = (
+    *(f"share_{name}" for name in _FINER),
+    *("cited_label", "link", "is_none_cited", "is_non_mtus"),
+    *("chapter_share_part", "cited_chapter", "wording"),
+)
 UNSPECIFIED = ", unspecified"
 
 
@@ -98,9 +105,9 @@ class Shares:
         labels = relative_truth(items, truth)
         for name in CONTEXTS:
             table: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-            keys = context_keys(items, name)
-            for key, label, weight in zip(keys, labels, _weights(items, keys), strict=True):
-                table[key][label] += weight
+            codes, _, keys = context_keys(items, name)
+            for code, label, weight in zip(codes, labels, _weights(items, codes), strict=True):
+                table[keys[code]][label] += weight
             shares.counts[name] = {key: dict(sorted(row.items())) for key, row in table.items()}
         return shares
 
@@ -119,25 +126,28 @@ class Shares:
         """Counts as matrices, a row a key, with a last empty row for keys never met."""
         return {name: self._matrix(table) for name, table in self.counts.items()}
 
-    def of(self, items: pd.DataFrame, own: Sequence[str] | None = None) -> dict[str, Array]:
-        """Smoothed shares, each of shape (items, vocabulary + 1).
+    def of(self, items: pd.DataFrame, own: Sequence[str] | None = None) -> dict[str, Table]:
+        """Smoothed shares of each context, beside the vocabulary and 'never cited'.
 
         ``own`` are the items' own relative labels where the items were counted: what their
-        letter added is then taken out again.
+        letter added is then taken out again, so that each item has a row of its own.
         """
         import numpy as np
 
-        result: dict[str, Array] = {}
+        result: dict[str, Table] = {}
         width = len(self.vocabulary) + 1
         for name, (_, parent) in CONTEXTS.items():
-            rows, matrix = self.dense[name]
-            keys = context_keys(items, name)
-            counts = matrix[[rows.get(key, -1) for key in keys]]
+            codes, first, keys = context_keys(items, name)
             if own is not None:
-                counts = np.clip(counts - self._of_own_letter(items, keys, own), 0.0, None)
-            base = result[parent] if parent else np.full((len(items), width), 1.0 / width)
+                first = np.arange(len(items))
+            places, matrix = self.dense[name]
+            counts = matrix[[places.get(key, -1) for key in keys]]
+            if own is not None:
+                counts = np.clip(counts[codes] - self._of_own_letter(items, codes, own), 0.0, None)
+                codes = first
+            base = result[parent].at(first) if parent else np.full((1, width), 1.0 / width)
             total = counts.sum(axis=1, keepdims=True)
-            result[name] = (counts + self.smoothing * base) / (total + self.smoothing)
+            result[name] = Table(codes, (counts + self.smoothing * base) / (total + self.smoothing))
         return result
 
     def _matrix(self, table: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, int], Array]:
@@ -149,14 +159,13 @@ class Shares:
                 matrix[row, self.position[label]] = weight
         return {key: row for row, key in enumerate(table)}, matrix
 
-    def _of_own_letter(self, items: pd.DataFrame, keys: Sequence[str], own: Sequence[str]) -> Array:
+    def _of_own_letter(self, items: pd.DataFrame, codes: Codes, own: Sequence[str]) -> Array:
         import numpy as np
-        import pandas as pd
 
-        pairs = pd.factorize(items["letter_id"] + "\t" + pd.Series(list(keys), dtype=object))[0]
+        pairs = _letter_codes(items, codes)
         matrix = np.zeros((pairs.max() + 1, len(self.vocabulary) + 1))
         places = np.array([self.position[label] for label in own], dtype=np.intp)
-        np.add.at(matrix, (pairs, places), _weights(items, keys))
+        np.add.at(matrix, (pairs, places), _weights(items, codes))
         return matrix[pairs]
 
 
@@ -166,12 +175,51 @@ def relative_truth(items: pd.DataFrame, truth: Sequence[str]) -> list[str]:
     return [cand.relative(label, body or None) for label, body in pairs]
 
 
-def context_keys(items: pd.DataFrame, context: str) -> list[str]:
-    """The value of a context for each item, as text."""
-    columns = CONTEXTS[context][0]
+def context_keys(items: pd.DataFrame, context: str) -> tuple[Codes, Codes, list[str]]:
+    """A context's value for each item: its number, the first item of each number, and the values
+    as text.
+    """
+    columns = [items[column].to_numpy(dtype=object) for column in CONTEXTS[context][0]]
+    first, codes = _combined(columns, len(items))
     if not columns:
-        return [""] * len(items)
-    return ["\t".join(row) for row in zip(*(items[c] for c in columns), strict=True)]
+        return codes, first, [""] * len(first)
+    return codes, first, ["\t".join(row) for row in zip(*(c[first] for c in columns), strict=True)]
+
+
+def _combined(columns: Sequence[npt.NDArray[Any]], rows: int) -> tuple[Codes, Codes]:
+    """Rows alike in all columns share a number: the first row of each number, and the numbers."""
+    import numpy as np
+    import pandas as pd
+
+    codes = np.zeros(rows, dtype=np.intp)
+    for column in columns:
+        own, values = pd.factorize(column)
+        codes = np.unique(codes * max(len(values), 1) + own, return_inverse=True)[1]
+    _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+    return first, codes
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A feature as rows beside the labels; ``codes`` is the row of each item.
+
+    Few rows stand for many items: most features depend on one part of the request.
+    """
+
+    codes: Codes
+    rows: Array
+
+    def at(self, items: Codes) -> Array:
+        """The values of some items beside all labels."""
+        return self.rows[self.codes[items]]
+
+    def dense(self) -> Array:
+        """The values of all items beside all labels."""
+        return self.rows[self.codes]
+
+    def beside(self, labels: Codes) -> Array:
+        """The values of each item beside its own choice of labels, shape (items, kept)."""
+        return self.rows[self.codes[:, None], labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +241,15 @@ def make_pairs(
     import numpy as np
 
     names = np.array(_with_cited(labels, items[CITED]), dtype=object)
-    values = _features(items, list(names), shares, own)
-    promise = _promise(values)
-    promise[_impossible(items, names, len(labels)) & (values["cited_label"] == 0)] = -np.inf
+    tables = _features(items, list(names), shares, own)
+    promise = _promise(tables)
+    cited = tables["cited_label"].dense()
+    promise[_impossible(items, names, len(labels)) & (cited == 0)] = -np.inf
     best = np.argsort(-promise, axis=1, kind="stable")[:, :kept]
-    stacked = [np.take_along_axis(values[name], best, axis=1) for name in PAIR_FEATURES]
-    return Pairs(names[best], np.stack(stacked, axis=2).astype(np.float32).astype(np.float64))
+    features = np.empty((*best.shape, len(PAIR_FEATURES)), dtype=np.float32)
+    for place, name in enumerate(PAIR_FEATURES):
+        features[:, :, place] = tables[name].beside(best)
+    return Pairs(names[best], features.astype(np.float64))
 
 
 def _impossible(items: pd.DataFrame, names: npt.NDArray[Any], known: int) -> npt.NDArray[np.bool_]:
@@ -219,52 +270,71 @@ def _with_cited(labels: Sequence[str], cells: pd.Series[str]) -> list[str]:
     return [*labels, *sorted(printed - set(labels))]
 
 
-def _promise(values: Mapping[str, Array]) -> Array:
+def _promise(tables: Mapping[str, Table]) -> Array:
     """A first, rough order: which candidates are worth ranking."""
     import numpy as np
 
+    values = {name: tables[name].dense() for name in _PROMISING}
     sure = values["cited_label"] + values["link"] + values["is_none_cited"] + values["is_non_mtus"]
-    finer = ("part", "term", "cited", "role_cited", "class_cited")
-    shares = sum(values[f"share_{name}"] for name in finer)
+    shares = sum(values[f"share_{name}"] for name in _FINER)
     chapters = values["chapter_share_part"] + values["cited_chapter"] + 20 * values["wording"]
     return np.asarray(_KEPT_FOR_SURE * sure + shares + 0.01 * chapters, dtype=np.float64)
 
 
 def _features(
     items: pd.DataFrame, labels: list[str], shares: Shares, own: Sequence[str] | None
-) -> dict[str, Array]:
+) -> dict[str, Table]:
+    return {
+        **_shares(items, labels, shares.of(items, own), shares),
+        **_cited(items, labels),
+        **_links(items, labels),
+        **_item_facts(items, labels),
+    }
+
+
+def _shares(
+    items: pd.DataFrame, labels: list[str], tables: Mapping[str, Table], shares: Shares
+) -> dict[str, Table]:
+    """Shares of the labels and of their chapters; ``*`` stands for the item's own chapter."""
     import numpy as np
 
-    shape = (len(items), len(labels))
-    values = {name: np.zeros(shape) for name in PAIR_FEATURES}
-    _add_shares(values, items, labels, shares.of(items, own), shares)
-    _add_cited(values, items, labels)
-    _add_links(values, items, labels)
-    _add_item_facts(values, items, labels)
-    return values
+    bodies, body_of = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
+    relative = [_Relative.of(labels, str(body), shares) for body in bodies]
+    result: dict[str, Table] = {}
+    for name, table in tables.items():
+        first, codes = _combined([table.codes, body_of], len(items))
+        own, chapters = np.empty((len(first), len(labels))), np.empty((len(first), len(labels)))
+        for number, view in enumerate(relative):
+            chosen = np.flatnonzero(body_of[first] == number)
+            rows = table.at(first[chosen])
+            own[chosen], chapters[chosen] = rows[:, view.places], view.by_chapter(rows)
+        result[f"share_{name}"] = Table(codes, own)
+        if name != "all":
+            result[f"chapter_share_{name}"] = Table(codes, chapters)
+    return result
 
 
-def _add_shares(
-    values: dict[str, Array],
-    items: pd.DataFrame,
-    labels: list[str],
-    tables: Mapping[str, Array],
-    shares: Shares,
-) -> None:
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Relative:
+    """The labels as an item with some body chapter sees them in the vocabulary of the shares."""
 
-    never = len(shares.vocabulary)
-    for body in items["body_chapter"].unique():
-        rows = np.flatnonzero(items["body_chapter"] == body)
-        own_names = [cand.relative(label, body or None) for label in labels]
-        places = np.array([shares.position.get(name, never) for name in own_names])
-        chapters, codes = np.unique([cand.chapter_of(n) for n in own_names], return_inverse=True)
-        of_vocabulary = _chapter_indicator(shares.vocabulary, list(chapters))
-        for name, table in tables.items():
-            values[f"share_{name}"][rows] = table[rows][:, places]
-            if name != "all":
-                by_chapter = table[rows][:, :never] @ of_vocabulary
-                values[f"chapter_share_{name}"][rows] = by_chapter[:, codes]
+    places: Codes
+    chapters: Codes
+    of_vocabulary: Array
+
+    @classmethod
+    def of(cls, labels: Sequence[str], body: str, shares: Shares) -> _Relative:
+        import numpy as np
+
+        never = len(shares.vocabulary)
+        names = [cand.relative(label, body or None) for label in labels]
+        places = np.array([shares.position.get(name, never) for name in names], dtype=np.intp)
+        chapters, codes = np.unique([cand.chapter_of(n) for n in names], return_inverse=True)
+        return cls(places, codes, _chapter_indicator(shares.vocabulary, list(chapters)))
+
+    def by_chapter(self, rows: Array) -> Array:
+        """The shares of the labels' chapters from those of the vocabulary."""
+        return (rows[:, : len(self.of_vocabulary)] @ self.of_vocabulary)[:, self.chapters]
 
 
 def _chapter_indicator(vocabulary: Sequence[str], chapters: Sequence[str]) -> Array:
@@ -279,40 +349,51 @@ def _chapter_indicator(vocabulary: Sequence[str], chapters: Sequence[str]) -> Ar
     return matrix
 
 
-def _add_cited(values: dict[str, Array], items: pd.DataFrame, labels: list[str]) -> None:
+def _cited(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
+    """What the administrator's citation, a row each, says of the labels."""
     import numpy as np
+    import pandas as pd
 
+    codes, cells = pd.factorize(items[CITED])
     chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
     place = {label: column for column, label in enumerate(labels)}
-    for cell in items[CITED].unique():
-        rows = np.flatnonzero(items[CITED] == cell)
+    names = ("cited_label", "cited_first", "cited_chapter", "cited_count", "none_cited_at_all")
+    values = {name: np.zeros((len(cells), len(labels))) for name in names}
+    for row, cell in enumerate(cells):
         printed = cand.cited(cell)
-        values["cited_count"][rows] = len(printed)
-        values["none_cited_at_all"][rows] = float(cand.NONE_CITED in printed)
+        values["cited_count"][row] = len(printed)
+        values["none_cited_at_all"][row] = float(cand.NONE_CITED in printed)
         for label in printed:
-            values["cited_label"][rows, place[label]] = 1.0
-            same = np.flatnonzero(chapters == cand.chapter_of(label))
-            values["cited_chapter"][np.ix_(rows, same)] = 1.0
+            values["cited_label"][row, place[label]] = 1.0
+            values["cited_chapter"][row, chapters == cand.chapter_of(label)] = 1.0
         if printed:
-            values["cited_first"][rows, place[printed[0]]] = 1.0
+            values["cited_first"][row, place[printed[0]]] = 1.0
+    return {name: Table(codes, rows) for name, rows in values.items()}
 
 
-def _add_links(values: dict[str, Array], items: pd.DataFrame, labels: list[str]) -> None:
+def _links(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
+    """The sections that the kind of request falls under, and their chapters."""
     import numpy as np
 
     chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
     place = {label: column for column, label in enumerate(labels)}
-    bodies, codes = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
-    holds = _conditions(items)
+    columns = sorted({c.column for link in cand.guideline_links() for c in link.conditions})
+    read = [items[name].to_numpy(dtype=object) for name in (*columns, "body_chapter")]
+    first, codes = _combined(read, len(items))
+    alike = items.iloc[first].reset_index(drop=True)
+    linked, linked_chapter = (np.zeros((len(alike), len(labels))) for _ in range(2))
+    bodies, body_of = np.unique(alike["body_chapter"].to_numpy(dtype=str), return_inverse=True)
+    holds = _conditions(alike)
     for link in cand.guideline_links():
         applies = np.logical_and.reduce([holds[condition] for condition in link.conditions])
-        for code in np.unique(codes[applies]):
+        for code in np.unique(body_of[applies]):
             label = cand.absolute(link.label, str(bodies[code]) or None)
             if label in place:
-                rows = np.flatnonzero(applies & (codes == code))
-                values["link"][rows, place[label]] = 1.0
+                rows = np.flatnonzero(applies & (body_of == code))
+                linked[rows, place[label]] = 1.0
                 same = np.flatnonzero(chapters == cand.chapter_of(label))
-                values["link_chapter"][np.ix_(rows, same)] = 1.0
+                linked_chapter[np.ix_(rows, same)] = 1.0
+    return {"link": Table(codes, linked), "link_chapter": Table(codes, linked_chapter)}
 
 
 def _conditions(items: pd.DataFrame) -> dict[Condition, npt.NDArray[np.bool_]]:
@@ -321,30 +402,48 @@ def _conditions(items: pd.DataFrame) -> dict[Condition, npt.NDArray[np.bool_]]:
     return {c: by_value(items[c.column], c.holds).astype(bool) for c in conditions}
 
 
-def _add_item_facts(values: dict[str, Array], items: pd.DataFrame, labels: list[str]) -> None:
-    import numpy as np
-
-    chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
-    for named in items["body_chapters"].unique():
-        same = np.isin(chapters.astype(str), cand.cited(named))
-        values["body_part"][np.ix_(items["body_chapters"] == named, same)] = 1.0
-    values["has_section"][:] = [cand.ARROW in label for label in labels]
-    values["is_none_cited"][:] = chapters == cand.NONE_CITED
-    values["is_non_mtus"][:] = chapters == cand.NON_MTUS
-    values["n_items"][:] = items["n_items"].to_numpy()[:, None]
-    values["surgical"][:] = (items["surgical_role"] != "").to_numpy()[:, None]
-    values["wording"][:] = _wording(items, labels)
-
-
-def _wording(items: pd.DataFrame, labels: list[str]) -> Array:
-    """The share of a section's words that the request's own class and term hold."""
+def _item_facts(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
+    """Facts of the item alone, and of the label alone."""
     import numpy as np
     import pandas as pd
 
+    chapters = np.array([cand.chapter_of(label) for label in labels], dtype=object)
+    bodies, named = pd.factorize(items["body_chapters"])
+    about = [np.isin(chapters.astype(str), cand.cited(cell)) for cell in named]
+    asked, requests = _asked(items)
+    wording = [_overlaps(str(text), tuple(labels)) for text in requests]
+    return {
+        "body_part": Table(bodies, np.array(about, dtype=np.float64)),
+        "wording": Table(asked, np.array(wording, dtype=np.float64)),
+        "has_section": _of_labels(items, [cand.ARROW in label for label in labels]),
+        "is_none_cited": _of_labels(items, chapters == cand.NONE_CITED),
+        "is_non_mtus": _of_labels(items, chapters == cand.NON_MTUS),
+        "n_items": _of_items(items["n_items"], len(labels)),
+        "surgical": _of_items(items["surgical_role"] != "", len(labels)),
+    }
+
+
+def _of_labels(items: pd.DataFrame, values: Any) -> Table:
+    import numpy as np
+
+    return Table(np.zeros(len(items), dtype=np.intp), np.array([values], dtype=np.float64))
+
+
+def _of_items(values: pd.Series[Any], labels: int) -> Table:
+    import numpy as np
+    import pandas as pd
+
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    rows = np.array(distinct, dtype=np.float64)[:, None]
+    return Table(codes, np.broadcast_to(rows, (len(distinct), labels)))
+
+
+def _asked(items: pd.DataFrame) -> tuple[Codes, Any]:
+    """The terms and the class of each request, as text, numbered."""
+    import pandas as pd
+
     terms = items["request_terms"].str.replace(UNSPECIFIED, "", regex=False)
-    codes, distinct = pd.factorize(terms + " " + items["subcategory"])
-    table = [_overlaps(str(text), tuple(labels)) for text in distinct]
-    return np.array(table, dtype=np.float64)[codes]
+    return pd.factorize(terms + " " + items["subcategory"])
 
 
 @lru_cache(maxsize=4096)
@@ -354,13 +453,17 @@ def _overlaps(asked: str, labels: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(len(section & own) / max(len(section), 1) for section in sections)
 
 
-def _weights(items: pd.DataFrame, keys: Sequence[str]) -> Array:
+def _letter_codes(items: pd.DataFrame, codes: Codes) -> Codes:
+    """Items of one letter with the same key share a number."""
+    return _combined([items["letter_id"].to_numpy(dtype=object), codes], len(items))[1]
+
+
+def _weights(items: pd.DataFrame, codes: Codes) -> Array:
     """Siblings with the same key weigh together as the root of their number."""
     import numpy as np
-    import pandas as pd
 
-    pairs = items["letter_id"] + "\t" + pd.Series(list(keys), dtype=object, index=items.index)
-    return np.asarray(1.0 / np.sqrt(pairs.map(pairs.value_counts()).to_numpy(dtype=np.float64)))
+    pairs = _letter_codes(items, codes)
+    return np.asarray(1.0 / np.sqrt(np.bincount(pairs)[pairs]))
 
 
 def _out_of_force(frame: pd.DataFrame) -> list[str]:
