@@ -17,7 +17,6 @@ import csv
 import difflib
 import io
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -42,6 +41,9 @@ from data.summary import known_summary
 RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
 MAX_ITEMS = 1_000
 """Real letters have 1 to about 20 items; more than this in one letter is a grouping mistake."""
+
+MAX_RECORD_BYTES = 16 * 2**20
+"""A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
 
 Kind = Literal["text", "date", "ur_action", "guideline", "decision", "any"]
 
@@ -133,8 +135,12 @@ def raw_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterErr
 
 
 def _json_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterError]:
-    for number, line in enumerate(content, start=1):
+    for number, line in enumerate(_lines(content), start=1):
         if not line.strip():
+            continue
+        if len(line) > MAX_RECORD_BYTES:
+            message = f"longer than {MAX_RECORD_BYTES // 2**20} MiB, the most of one record"
+            yield _error(f"{name} line {number}", "too_large", message, "write one object a line")
             continue
         source = f"{name} line {number}"
         try:
@@ -146,6 +152,15 @@ def _json_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterE
             yield _error(source, "not_json", f"not JSON: {reason}", "write one object a line")
         else:
             yield _object(source, values)
+
+
+def _lines(content: IO[bytes]) -> Iterator[bytes]:
+    """The lines; of one that is too long only so much that it is seen to be."""
+    while line := content.readline(MAX_RECORD_BYTES + 1):
+        end = line
+        while len(end) > MAX_RECORD_BYTES and not end.endswith(b"\n"):
+            end = content.readline(MAX_RECORD_BYTES + 1)
+        yield line
 
 
 def _object(source: str, values: Any) -> RawRecord | LetterError:
@@ -160,7 +175,7 @@ _Numbered = tuple[int, dict[str, Any]]
 
 
 def _csv_rows(name: str, content: IO[bytes]) -> Iterator[_Numbered | LetterError]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    csv.field_size_limit(MAX_RECORD_BYTES)
     text = io.TextIOWrapper(content, "utf-8-sig", newline="")
     reader = csv.reader(text)
     try:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -101,6 +101,11 @@ def something_to_do(
     for failure in failures:
         report_failure(failure)
     raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
+
+
+def count_letters(paths: Sequence[str]) -> int | None:
+    """How many tasks there are; None where standard input, which is read once, is among them."""
+    return None if "-" in paths else sum(1 for _ in tasks(paths))
 
 
 def _record_tasks(source: Source) -> Iterator[Task]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from serve.engine import EngineName, make_engine
 from serve.journal import Journal, RunSettings, open_journal
-from serve.letters import Chunk, Failure, chunked, something_to_do, tasks
+from serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from serve.model import CHAMPION, ModelAddress, load_predictor, resolve
 from serve.progress import progress
 from serve.refusal import Refused
@@ -28,7 +28,7 @@ from serve.summary import Tally
 from serve.work import Predicts, ScoreSetup
 from serve.writers import check_writable, open_table, table_format
 
-CHUNK_LETTERS = 64
+CHUNK_LETTERS = 128
 """Letters a worker takes on at a time: enough to predict together, few to lose."""
 
 
@@ -124,7 +124,7 @@ def _score_chunks(
 ) -> None:
     setup = ScoreSetup(str(model), run.reasons, run.report is not None, run.load)
     engine = make_engine(run.engine, setup, jobs, run.scheduler)
-    with progress("scoring", lambda: _count(run.letters)) as advance:
+    with progress("scoring", lambda: count_letters(run.letters)) as advance:
         for chunk, answer in engine.run(_missing(journal, chunks, advance)):
             journal.append(chunk, answer)
             advance(len(chunk.tasks))
@@ -138,10 +138,6 @@ def _missing(
             advance(len(chunk.tasks))
         else:
             yield chunk
-
-
-def _count(letters: tuple[str, ...]) -> int | None:
-    return None if "-" in letters else sum(1 for _ in tasks(letters))
 
 
 # --- from the journal to the files -------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.letter import Letter
-from serve.letters import Chunk, Failure, chunked, something_to_do
+from serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from serve.parsed import letter_object
 from serve.pool import Answer, Pool, Setup, Work, failure_answer, in_order
 from serve.progress import progress
@@ -65,7 +65,7 @@ def each_letter(
     """What ``make`` made of each letter, in order; a letter not read is passed on instead."""
     setup: Setup = EachLetter(make)
     chunks = chunked(something_to_do(letters, report_failure), CHUNK_LETTERS)
-    with progress("reading", lambda: None) as advance:
+    with progress("reading", lambda: count_letters(letters)) as advance:
         for chunk, answer in in_order(Pool(setup, jobs).run(chunks)):
             advance(len(chunk.tasks))
             yield from _split(answer, report_failure)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data import records
 from data.letter import Letter, LetterError
 from data.records import (
     MAX_ITEMS,
@@ -192,6 +193,14 @@ def test_a_bad_line_does_not_end_the_file() -> None:
         ("c.jsonl line 4", "not_utf8"),
         "c.jsonl line 5",
     ]
+
+
+def test_a_line_that_is_too_long_is_named_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = json.dumps(RECORD).encode()
+    monkeypatch.setattr(records, "MAX_RECORD_BYTES", len(good) + 1)
+    found = read("c.jsonl", b"\n".join([good, good + b" " * 5000, good]))
+    shown = [(f.source, f.reason) if isinstance(f, LetterError) else f.source for f in found]
+    assert shown == ["c.jsonl line 1", ("c.jsonl line 2", "too_large"), "c.jsonl line 3"]
 
 
 def test_a_flat_line_of_json_is_a_letter_of_one_item() -> None:
