@@ -21,6 +21,7 @@ import numpy as np
 
 from training import metrics
 from training.contenders import MODEL
+from training.figures import COMPARED
 from training.protocol import FoldResult
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     found: dict[str, float] = {}
     for figure in evaluation.figures:
         ours = figure.contender == MODEL
+        if not ours and figure.metric not in (*COMPARED, "chapter_top1", "section_top1"):
+            continue
         name = figure.metric if ours else f"{_name(figure.contender)}/{figure.metric}"
         ends = ("", "_low", "_high") if ours else ("",)
         e = figure.estimate

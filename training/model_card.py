@@ -80,7 +80,7 @@ def _threshold(row: dict[str, Any]) -> dict[str, str]:
 def _slice(row: dict[str, Any]) -> dict[str, str]:
     shown = {name: _between(row, name) for name in ("observed", "auc", "section_top1")}
     name = f"{row['slice']}: {row['value']}"
-    return shown | {"name": name, "items": str(row["items"]), "expected": f"{row['expected']:.2f}"}
+    return shown | {"name": name, "n": str(row["items"]), "expected": f"{row['expected']:.2f}"}
 
 
 def _style(evaluation: Evaluation) -> dict[str, str] | None:

@@ -133,8 +133,9 @@ def expectation_line(evaluation: Evaluation) -> str:
     )
     return (
         f"Of the AUC {whole.value:.2f}, the effects written down beforehand reach "
-        f"{alone.value:.2f} without learning, and learning without them {blind.value:.2f}. Folds cannot test what "
-        "was written by people who knew these letters: only letters new to them can."
+        f"{alone.value:.2f} without learning, and learning without them {blind.value:.2f}. "
+        "Folds cannot test what was written by people who knew these letters: only letters new "
+        "to them can."
     )
 
 

@@ -7,6 +7,8 @@ the working directory, which is what ``mlflow ui`` opens there.  Anything that g
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import time
@@ -34,6 +36,9 @@ QUIET_SETTINGS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 LOUD = ("mlflow", "alembic", "urllib3")
+NOTE = "mlflow.note.content"
+EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
+ADDRESS = "MLFLOW_TRACKING_URI"
 BATCH = 90
 DESCRIPTION_LENGTH = 4900
 HEADLINE = (
@@ -96,7 +101,7 @@ def log(
     with _quiet():
         import mlflow
 
-        before = mlflow.get_tracking_uri() if tracking_uri else None
+        before = os.environ.get(ADDRESS)
         try:
             if tracking_uri:
                 mlflow.set_tracking_uri(tracking_uri)
@@ -108,8 +113,9 @@ def log(
             # Servers and stores fail in every way there is; the run must not be lost to any.
             raise TrackingError(_one_line(error)) from error
         finally:
-            if before is not None:
-                mlflow.set_tracking_uri(before)
+            if tracking_uri:
+                # MLflow keeps the address it was told in this variable; None takes it back.
+                mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
 def _one_line(error: BaseException) -> str:
@@ -127,13 +133,14 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
             session.check()
             step(session, experiment_id, run_id, kept)
         session.check()
-        model = _model(run_id, kept)
-        _log_metrics(session.client, run_id, kept.run, model[0])
+        model_id, model_uri = _model(run_id, kept)
+        _log_metrics(session.client, run_id, kept.run, model_id)
         session.check()
-        version, verdict = _register(session, registered, run_id, model, kept)
+        version, verdict = _register(session, registered, run_id, model_uri, kept)
         alias = CHAMPION if verdict.better else CANDIDATE
         session.client.set_tag(run_id, "alias", alias)
         session.client.set_tag(run_id, "alias_reason", verdict.reason)
+        session.client.set_tag(run_id, NOTE, _note(kept, alias, verdict))
         session.client.set_terminated(run_id, "FINISHED", kept.run["ended_ms"])
     except BaseException:
         _mark_failed(session)
@@ -147,6 +154,12 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
         model_uri=f"models:/{registered}/{version}",
         tracking_uri=mlflow.get_tracking_uri(),
     )
+
+
+def _note(kept: KeptRun, alias: str, verdict: Verdict) -> str:
+    """The description on the run's page: the alias and why, and the table."""
+    table = (kept.folder / "tables" / "table.txt").read_text(encoding="utf-8")
+    return f"**{alias}**: {verdict.reason}\n\n```\n{table}```\n"
 
 
 def _mark_failed(session: _Session) -> None:
@@ -164,7 +177,8 @@ def _experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name))
+            # The kind opens the pages of model training, not those of language models.
+            return str(client.create_experiment(name, tags={EXPERIMENT_KIND: MODEL_TRAINING}))
         except MlflowException:
             # Another process was faster.
             found = client.get_experiment_by_name(name)
@@ -236,7 +250,8 @@ def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: KeptRu
     client.log_artifact(run_id, str(kept.folder / CARD))
     client.log_dict(run_id, kept.run["lexicons"], "lexicons.json")
     figures = pd.read_csv(kept.folder / "tables" / "figures.csv")
-    client.log_table(run_id, wide(figures), artifact_file="evaluation.json")
+    for subject, part in figures.groupby("subject"):
+        client.log_table(run_id, wide(part), artifact_file=f"evaluation/{subject}.json")
 
 
 def wide(figures: pd.DataFrame) -> pd.DataFrame:
@@ -245,7 +260,7 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
         "" if value != value else f"{value:.3f} ({low:.3f} to {high:.3f})"
         for value, low, high in zip(figures["value"], figures["low"], figures["high"], strict=True)
     ]
-    named = figures.assign(text=text, contender=figures["subject"] + ": " + figures["contender"])
+    named = figures.assign(text=text)
     order = list(dict.fromkeys(named["contender"]))
     columns = list(dict.fromkeys(named["metric"]))
     table = named.pivot_table(index="contender", columns="metric", values="text", aggfunc="first")
@@ -288,26 +303,16 @@ def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
     return str(info.model_id), str(info.model_uri)
 
 
-def _registered_model(client: MlflowClient, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-
-
 def _register(
-    session: _Session, name: str, run_id: str, model: tuple[str, str], kept: KeptRun
+    session: _Session, name: str, run_id: str, model_uri: str, kept: KeptRun
 ) -> tuple[str, Verdict]:
-    model_id, model_uri = model
+    import mlflow
+
     verdict = _verdict(session.client, name, kept)
     client, description = session.client, kept.card()[:DESCRIPTION_LENGTH]
-    _registered_model(client, name)
-    made = client.create_model_version(
-        name, model_uri, run_id, model_id=model_id, await_creation_for=60
-    )
+    # MLflow speaks to the terminal here, whatever its loggers are told.
+    with contextlib.redirect_stderr(io.StringIO()):
+        made = mlflow.register_model(model_uri, name, await_registration_for=60)
     version = str(made.version)
     client.update_model_version(name, version, f"{verdict.reason}\n\n{description}"[:4990])
     client.set_model_version_tag(name, version, "run_id", run_id)

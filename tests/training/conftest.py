@@ -1,0 +1,32 @@
+"""A corpus of synthetic letters, evaluated and trained once for all tests of training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from data.synthetic import synthesize
+from training.config import TrainConfig
+from training.dataset import Corpus, build
+from training.evaluate import Evaluation, evaluate
+
+QUICK = TrainConfig(folds=2, repeats=1, bootstrap=200, jobs=1, seed=11)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    return build(made.letter for made in synthesize(60, seed=3))
+
+
+@pytest.fixture(scope="session")
+def evaluation(corpus: Corpus) -> Evaluation:
+    return evaluate(QUICK, corpus)
+
+
+@pytest.fixture
+def quick(tmp_path) -> TrainConfig:
+    """Settings that write to a folder of the test alone."""
+    return replace(
+        QUICK, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", keep=str(tmp_path / "kept")
+    )

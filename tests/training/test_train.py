@@ -1,0 +1,252 @@
+"""Training end to end: what MLflow holds, who is champion, and what a failing server costs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.predictor import Predictor
+from training import tracking
+from training import train as training
+from training.kept import KeptRun
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies warn
+
+
+@pytest.fixture(autouse=True)
+def _evaluated_once(monkeypatch, evaluation):
+    """The protocol's figures are computed once; each test trains, keeps and logs."""
+    _evaluate_once(monkeypatch, evaluation)
+
+
+def _evaluate_once(patch, evaluation):
+    patch.setattr(training, "evaluate", lambda config, corpus: replace(evaluation, config=config))
+    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+def _client(config):
+    import mlflow
+
+    return mlflow.MlflowClient(config.tracking_uri, config.tracking_uri)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def shared(store, evaluation):
+    """Settings of the one training that several tests look at."""
+    return replace(
+        evaluation.config, tracking_uri=f"sqlite:///{store}/mlflow.db", keep=str(store / "kept")
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(shared, store, corpus, evaluation):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(store)
+        _evaluate_once(patch, evaluation)
+        return training.train(shared, corpus)
+
+
+def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
+    assert trained.exit_code == 0
+    assert not Path(shared.keep).exists()
+    client = _client(shared)
+    run = client.get_run(trained.logged.run_id)
+    assert run.info.status == "FINISHED"
+    for name in ("auc", "auc_low", "auc_high", "section_top1", "base rate/auc"):
+        assert name in run.data.metrics
+    assert run.data.metrics["auc"] == trained.evaluation.figure("outcome", "auc").value
+    assert run.data.params["folds"] == "2"
+    assert run.data.params["outcome.seed"] == "11"
+    assert run.data.tags["data_digest"] == corpus.digest
+    assert {"lexicons_digest", "seed", "version.lightgbm", "alias_reason"} <= set(run.data.tags)
+    assert run.inputs.dataset_inputs[0].dataset.digest == corpus.digest[:12]
+    top = {f.path for f in client.list_artifacts(run.info.run_id)}
+    assert top == {"plots", "tables", "evaluation", "MODEL_CARD.md", "lexicons.json"}
+    plots = {Path(f.path).stem for f in client.list_artifacts(run.info.run_id, "plots")}
+    assert {"outcome_roc", "outcome_precision_recall", "outcome_calibration"} <= plots
+    children = client.search_runs(
+        [run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'"
+    )
+    assert sorted(c.info.run_name for c in children) == ["fold 0.0", "fold 0.1"]
+    assert all("auc" in c.data.metrics for c in children)
+
+
+def test_the_registered_model_predicts_and_is_described(trained, shared, corpus, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared.tracking_uri)
+    client = _client(shared)
+    version = client.get_model_version_by_alias("imr", "champion")
+    assert str(version.version) == trained.logged.version == "1"
+    assert version.description.startswith("the first model")
+    assert client.get_registered_model("imr").description.startswith("# Model card")
+    predictor = Predictor.load("models:/imr@champion")
+    assert predictor.digest == trained.predictor.digest
+    model = mlflow.pyfunc.load_model("models:/imr@champion")
+    assert model.metadata.signature is not None
+    scored = model.predict(
+        model.input_example[0] if isinstance(model.input_example, tuple) else model.input_example
+    )
+    assert scored["p_overturned"].between(0, 1).all()
+
+
+def test_no_text_of_a_letter_reaches_the_log(trained, corpus, store):
+    # The code inside the model holds the phrases that synthetic letters are made of.
+    files = [p for p in store.rglob("*") if p.is_file() and "code" not in p.parts]
+    assert len(files) > 40
+    held = b"".join(p.read_bytes() for p in files)
+    runs = checked = 0
+    for text in (*corpus.texts["case_summary"], *corpus.texts["rationale"]):
+        words = text.split()
+        for at in range(0, len(words) - 8, 40):
+            checked += 1
+            runs += " ".join(words[at : at + 8]).encode() in held
+    assert checked > 100
+    assert runs == 0
+
+
+def test_the_same_training_again_is_a_candidate_with_the_same_model(
+    trained, shared, corpus, store, monkeypatch
+):
+    monkeypatch.chdir(store)
+    again = training.train(shared, corpus)
+    assert again.predictor.digest == trained.predictor.digest
+    assert again.logged.alias == "candidate"
+    assert again.logged.reason.startswith("the same: ")
+    assert "champion: version 1" in again.logged.reason
+    client = _client(shared)
+    assert int(client.get_model_version_by_alias("imr", "champion").version) == 1
+    assert int(client.get_model_version_by_alias("imr", "candidate").version) == 2
+    assert "The champion stays" in again.message()
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_that_is_down_loses_nothing(quick, corpus):
+    down = replace(quick, tracking_uri=f"http://127.0.0.1:{_closed_port()}")
+    result = training.train(down, corpus)
+    assert result.exit_code == 1
+    assert result.logged is None
+    assert "python -m training.tracking" in result.message()
+    assert str(result.kept.folder) in result.message()
+    _whole(result.kept, result)
+
+
+def _whole(kept: KeptRun, result) -> None:
+    assert Predictor.load(kept.model).digest == result.predictor.digest
+    assert json.loads((kept.folder / "run.json").read_text())["metrics"]["auc"] > 0
+    assert (kept.folder / "MODEL_CARD.md").read_text().startswith("# Model card")
+    assert len(list((kept.folder / "plots").glob("*.png"))) >= 8
+    assert (kept.folder / "tables" / "predictions.csv").stat().st_size > 0
+
+
+def _full_disk(*_args):
+    raise OSError("no space left on device")
+
+
+def _broken_store(session, *_args):
+    import sqlite3
+
+    path = session.client.tracking_uri.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as store:
+        store.execute("DROP TABLE metrics")
+    store.close()
+    session.client.log_metric(session.runs[0], "lost", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("step", "failure", "said"),
+    [
+        ("_folds", _broken_store, "metrics"),
+        ("_register", _full_disk, "no space left on device"),
+    ],
+)
+def test_a_store_that_fails_half_way_loses_nothing(
+    quick, corpus, monkeypatch, tmp_path, step, failure, said
+):
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(tracking, step, failure)
+        result = training.train(quick, corpus)
+    assert result.exit_code == 1
+    assert said in result.error
+    _whole(result.kept, result)
+    assert _statuses(tmp_path / "mlflow.db") == {"FAILED"} | (
+        {"FINISHED"} if step == "_register" else set()
+    )
+
+
+def _statuses(path) -> set[str]:
+    import sqlite3
+
+    store = sqlite3.connect(path)
+    found = {status for (status,) in store.execute("SELECT status FROM runs")}
+    store.close()
+    return found
+
+
+def test_a_kept_run_can_be_logged_later(quick, corpus, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(tracking, "_artifacts", _full_disk)
+        result = training.train(quick, corpus)
+    lines: list[str] = []
+    arguments = [str(result.kept.folder), "--tracking-uri", quick.tracking_uri]
+    assert tracking.main(arguments, lines.append) == 0
+    assert lines == ["models:/imr/1 (champion): the first model: there is no champion to beat"]
+    assert not result.kept.folder.exists()
+    assert _statuses(tmp_path / "mlflow.db") == {"FAILED", "FINISHED"}
+
+
+def test_a_slow_server_is_given_up(quick, corpus, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        tracking._Session,
+        "check",
+        lambda self: (_ for _ in ()).throw(TimeoutError("the tracking server is too slow")),
+    )
+    result = training.train(quick, corpus)
+    assert "too slow" in result.error
+    _whole(result.kept, result)
+
+
+def test_what_is_no_kept_run_is_named(tmp_path):
+    said: list[str] = []
+    assert tracking.main([str(tmp_path)], said.append) == 1
+    assert "no kept run" in said[0]
+
+
+def test_the_message_never_shows_a_password(trained):
+    shown = replace(
+        trained,
+        logged=replace(trained.logged, tracking_uri="https://user:secret@mlflow.example"),
+    )
+    assert "secret" not in shown.message()
+    assert "https://mlflow.example" in shown.message()
+
+
+def test_the_card_holds_the_figures(evaluation):
+    from training.model_card import model_card
+
+    card = model_card(evaluation)
+    auc = evaluation.figure("outcome", "auc")
+    assert f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})" in card
+    assert "must not be used" in card
+    assert "nan" not in card
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model_card(evaluation) == card
