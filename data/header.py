@@ -45,10 +45,10 @@ _SPECIALTIES = re.compile(
 )
 # Letters of 2013 tell the credentials in prose.
 _BOARD = re.compile(
-    r"is\s+Board\s+Certified\s+in\s+(.+?)"
-    r"(?:,?\s+(?:has|and\s+has|with)\s+a\s+subspecialty\s+in\s+(.+?))?,?\s+"
-    r"and\s+is\s+licensed\s+to\s+practice\s+in\s+(.+?)\.",
-    re.DOTALL | re.IGNORECASE,
+    r"is Board Certified in (.{1,300}?)"
+    r"(?:,? (?:has|and has|with) a subspecialty in (.{1,200}?))?,? "
+    r"and is licensed to practice in ([^.]{1,400})\.",
+    re.IGNORECASE,
 )
 
 
@@ -124,7 +124,7 @@ def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     states, specialties = _STATES.search(head), _SPECIALTIES.search(head)
     if states or specialties:
         return _listed(states), _listed(specialties)
-    if prose := _BOARD.search(head):
+    if prose := _BOARD.search(collapse(head)):
         boards = (name for part in (prose[1], prose[2] or "") for name in _enumerated(part))
         return tuple(_enumerated(prose[3])), tuple(boards)
     return (), ()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from data.citations import parse_citation
 from data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
+from data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, refuse_longer
 from data.spacing import collapse
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ _LABEL = re.compile(
 _BEFORE_LABEL = re.compile(r"(?:^|\n|[.:?!\"')]|\b(?:Upheld|Overturned))[ \t]*\Z", re.IGNORECASE)
 _LOOK_BACK = 24
 _OUTCOME = re.compile(
-    r"[ \t]*[:;]?\s*\b(?P<outcome>Upheld|Overturned)[ \t]*[.:]?\s*\Z",
+    r"\s?[:;]?\s?\b(?P<outcome>Upheld|Overturned)\s?[.:]?\Z",
     re.IGNORECASE,
 )
-_BARE_OUTCOME = re.compile(r"\s*(?:is\s*:?\s*)?(?:Upheld|Overturned)?[\s.:]*", re.IGNORECASE)
+_BARE_OUTCOME = re.compile(r"\s*+(?:is\b\s*+:?\s*+)?(?:Upheld|Overturned)?[\s.:]*+", re.IGNORECASE)
 _SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
 _MODIFIED = re.compile(
     r"^(?P<original>.+?)\s+(?:was|were|is)\s+the\s+original\s+request\.\s*(?P<rest>.+)$",
@@ -122,6 +123,13 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
             "no disputed item found after IMR ISSUES, DECISIONS AND RATIONALES",
             "get the whole letter",
         )
+    if len(blocks) > MAX_ITEMS:
+        raise LetterError(
+            text.source,
+            "too_many_items",
+            f"the letter has {len(blocks)} items, at most {MAX_ITEMS} are read",
+            "check that it is one letter",
+        )
     return [_item(block, i, text) for i, block in enumerate(blocks)]
 
 
@@ -179,17 +187,20 @@ def _heading_start(body: str) -> int:
     if formula is not None:
         return formula
     lines = list(re.finditer(r"^.*$", body[start:body_end], re.MULTILINE))
+    prose = _PROSE.search(body, start, body_end)
     for previous, line in reversed(list(itertools.pairwise(lines))):
-        ends_sentence = _SENTENCE_ENDS_LINE.search(previous.group())
-        before = body[start : start + line.start()]
-        if ends_sentence and (start == 0 or _PROSE.search(before)):
-            return start + line.start()
+        at = start + line.start()
+        if not _SENTENCE_ENDS_LINE.search(previous.group()):
+            continue
+        if start == 0 or (prose is not None and prose.end() <= at):
+            return at
     return start or _after_last_sentence(body, body_end)
 
 
 def _last_paragraph_start(body: str) -> int:
     """Start of the last paragraph; an outcome that stands alone takes the one before it."""
-    breaks = [m.end() for m in re.finditer(r"\n[ \t]*\n\s*", body)]
+    printed = len(body.rstrip(" \t\n.:"))
+    breaks = [m.end() for m in re.finditer(r"\n[ \t]*\n\s*", body[:printed])]
     for start in reversed(breaks):
         paragraph = body[start:]
         if not _BARE_OUTCOME.fullmatch(paragraph):
@@ -238,6 +249,9 @@ def _item(block: _Block, index: int, text: Text) -> ParsedItem:
     title, outcome = split_outcome(block.heading.strip())
     if not title:
         raise _broken(text, index, "has no heading")
+    refuse_longer(text.source, f"the heading of item {index + 1}", title, MAX_HEADING_CHARS)
+    for cited in (block.administrator, block.reviewer or ""):
+        refuse_longer(text.source, f"a guideline of item {index + 1}", cited, MAX_GUIDELINE_CHARS)
     guideline = parse_citation(block.administrator) if block.administrator else None
     decision = _decision(block, outcome, index, text)
     original, authorized, requested = requested_part(title)
@@ -254,11 +268,12 @@ def _item(block: _Block, index: int, text: Text) -> ParsedItem:
 
 def split_outcome(heading: str) -> tuple[str, Outcome | None]:
     """A printed heading -> the title without the outcome, and the outcome (None: undecided)."""
+    heading = collapse(heading)
     match = _OUTCOME.search(heading)
     if match is None:
-        return collapse(heading).rstrip(" :;"), None
+        return heading.rstrip(" :;"), None
     outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
-    return collapse(heading[: match.start()]).rstrip(" :;"), outcome
+    return heading[: match.start()].rstrip(" :;"), outcome
 
 
 def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) -> Decision | None:
@@ -281,8 +296,8 @@ def requested_part(title: str) -> tuple[str | None, str | None, str]:
     rest = match["rest"]
     authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
     review = None
-    for found in re.finditer(r"(?:remaining\s+IMR|(?<=\.)\s*The\s+original\s+request)", rest):
-        review = _UNDER_REVIEW.search(rest, found.start())
+    if found := list(re.finditer(r"remaining\s+IMR|(?<=\.)\s?The\s+original\s+request", rest)):
+        review = _UNDER_REVIEW.search(rest, found[-1].start())
     requested = review["requested"] if review else match["original"]
     return match["original"], authorized, requested.strip(" ,:;")
 

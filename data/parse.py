@@ -16,14 +16,15 @@ from data.citations import unknown_chapters
 from data.header import parse_header, parse_reviewer
 from data.items import ParsedItem, parse_items
 from data.letter import Case, Determination, Letter, LetterError, Text
+from data.limits import MAX_SUMMARY_CHARS, refuse_longer
 from data.summary import known_summary
 from data.taxonomy import classify
 
 _SUMMARY_HEADING = re.compile(
-    r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY\s*:?[ \t]*$", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY[ \t]*+:?[ \t]*+$", re.MULTILINE | re.IGNORECASE
 )
 _ISSUES_HEADING = re.compile(
-    r"^[ \t]*IMR\s+ISSUES\s*,\s*DECISIONS?,?\s+AND\s+RATIONALES?\s*:?[ \t]*$",
+    r"^[ \t]*IMR\s+ISSUES\s*,\s*DECISIONS?,?\s+AND\s+RATIONALES?[ \t]*+:?[ \t]*+$",
     re.MULTILINE | re.IGNORECASE,
 )
 # The same headings where a text came without line breaks.
@@ -46,13 +47,15 @@ def parse(text: Text) -> Letter:
     """Parse one letter, decided or not.
 
     Raises :class:`LetterError` with reason ``unknown_format`` where the headings of a
-    determination letter are missing, ``truncated`` where an item or section breaks off, and
-    ``no_items`` where the letter disputes nothing.
+    determination letter are missing, ``truncated`` where an item or section breaks off,
+    ``no_items`` where the letter disputes nothing, and ``too_large`` or ``too_many_items`` where
+    it holds more than a letter can (``data/limits.py``).
     """
     head, summary, issues = _sections(text)
     header, decision_date = parse_header(head)
     states, specialties = parse_reviewer(head)
     case_summary, warnings = known_summary(summary)
+    refuse_longer(text.source, "the case summary", case_summary, MAX_SUMMARY_CHARS)
     items = parse_items(issues, text)
     decisions = tuple(item.decision for item in items)
     case = Case(

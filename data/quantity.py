@@ -56,7 +56,7 @@ _SESSIONS_FIRST = re.compile(
     r"|more|minutes?))"
 )
 _HOURS_DAYS_WEEKS = re.compile(
-    rf"{_RANGE}\s*(?:hours?|hrs?)\s*{_PER}day[\s,;x*-]*(?:for\s+)?"
+    rf"(?<!\d){_RANGE}\s*(?:hours?|hrs?)\s*{_PER}day[\s,;x*-]*(?:for\s+)?"
     rf"{_RANGE}\s*days?\s*{_PER}(?:week|wk)[\s,;x*-]*(?:for\s+|times\s+)?{_RANGE}\s*{_WEEK}"
 )
 _FREQUENCY = re.compile(
@@ -65,7 +65,7 @@ _FREQUENCY = re.compile(
     rf"[^\d#]{{0,60}}?(?<![a-z]){_RANGE}(?:\s*\(\d+\))?\s*[- ]?({_WEEK})?"
 )
 _FREQUENCY_LAST = re.compile(
-    rf"{_RANGE}[\s-]*(weeks?|wks?|months?)\b[^\d#]{{0,25}}?{_RANGE}\s*(?:x|times?|visits?|sessions?"
+    rf"(?<!\d){_RANGE}[\s-]*(weeks?|wks?|months?)\b[^\d#]{{0,25}}?{_RANGE}\s*(?:x|times?|visits?|sessions?"
     rf"|days?)\s*{_PER}(week|wk|month)(?:ly)?\b"
 )
 _WEEKLY = re.compile(

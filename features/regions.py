@@ -29,8 +29,9 @@ _KIND = (
     r"series|imaging|testing|tests?|report|views?|performed|done|obtained|completed|taken|were|was|"
     r"with(?:out)?|and|or|contrast|dated|from|on|multiple|ncv|ncs|emg)\b)"
 )
+# Each word is taken in one way only (atomic), for a run of digits could be cut in many.
 _LEAD_OF = re.compile(
-    rf"\s*(?:{_KIND}[\s,/-]*)*(?:of|for|to|on|over|involving|in)\s+"
+    rf"\s*(?:(?>{_KIND}[\s,/-]*))*(?:of|for|to|on|over|involving|in)\s+"
     r"(?:(?:the|his|her|a|an|both|bilateral|left|right|affected|entire|upper|lower|index|middle|ring|"
     r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
 )

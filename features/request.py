@@ -133,13 +133,13 @@ _WEEKS = re.compile(
     re.IGNORECASE,
 )
 _DOSE = re.compile(
-    r"(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.IGNORECASE
+    r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.IGNORECASE
 )
 _REFILLS = re.compile(
     rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b",
     re.IGNORECASE,
 )
-_PERCENT = re.compile(r"\d+(?:\.\d+)?\s?%")
+_PERCENT = re.compile(r"(?<!\d)\d+(?:\.\d+)?\s?%")
 
 
 @lru_cache(maxsize=4096)
