@@ -70,17 +70,36 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _LEAD = re.compile(
-    r"(?:injur(?:y|ies)|injured(?! worker| employee| patient)|doi|accident|trauma|incident|onset|"
+    r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
+    r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|"
     r"hurt|claims?(?!s? (?:admin|exam|adj|eval)))\b(?P<gap>[^.;]{0,60})$"
     r"|(?:fell|slipped) (?P<fall>on )$"
 )
+# What happened, where no word says "injury": told right before the date or right after it.
+_EVENT = re.compile(
+    r"\b(?:fell|fall|slipped|tripped|struck|hit|collision|crash|mva|twist(?:ed|ing)|tore|torn|"
+    r"strain(?:ed)?|sprain(?:ed)?|lift(?:ed|ing)|caught|crush(?:ed)?|lacerat(?:ed|ion)|assault(?:ed)?|"
+    r"attack(?:ed)?|bitten|burn(?:ed|s|t)?|felt a|noticed|popp(?:ed|ing)|rear-?ended|exposure|cut|"
+    r"jammed|pinned|rolled|broke)\b(?P<gap>[^.;]{0,60})$"
+)
+_EVENT_AFTER = re.compile(
+    r"^,? (?:when |while )?(?:he|she|(?:the |this )?(?:injured worker|patient|worker|applicant|"
+    r"claimant|employee|iw)) (?:\w+ ){0,2}?(?:fell|slipped|tripped|was (?:struck|hit|involved|"
+    r"assaulted|attacked|bitten|burned|rear)|twisted|tore|strained|sprained|hurt|"
+    r"injured|lifted|was lifting|sustained|suffered|incurred|caught|crushed|lacerated|felt a|"
+    r"noticed|cut|jammed|rolled|broke|fractured|ruptured)\b"
+)
 _ELSEWHERE = re.compile(
     r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"
-    r"follow|evaluat|treat|return|state|therap|administrator|denied|approve"
+    r"follow|evaluat|treat|return|state|therap|administrator|denied|approve|repair|status post|s/p|"
+    r"operat|fusion|fused|arthroscop|releas|replac|inject|x-?rays?|radiograph|\bct\b|stud(?:y|ies)"
 )
 _NAMED_AFTER = re.compile(
-    r"^,? (?:industrial |work |occupational )*(?:date of injury|doi\b|injury date|injury\b)"
+    r"^,? (?:(?:there )?(?:was|is) )?(?:as )?(?:the |an? )?(?:industrial |work |work-related |"
+    r"occupational )*(?:date of (?:the )?injury|doi\b|injury date|injury\b)"
 )
+# An injury is told at the start of a summary; later falls are others.
+_FIRST_SENTENCES = 3
 _FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
 
 
@@ -108,6 +127,19 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
         lead = _LEAD.search(before[-90:])
         if lead and not _ELSEWHERE.search(lead["gap"] or "") and not _FIRST_REPORT.search(before):
+            return printed
+    return _event_in_summary(summary)
+
+
+def _event_in_summary(summary: Summary) -> DateMention | None:
+    """The first date that something happened on which could have injured the worker."""
+    for printed in dates(summary):
+        if not printed.exact or summary.sentence_at(printed.mention.start) > _FIRST_SENTENCES:
+            continue
+        if _EVENT_AFTER.match(summary.after(printed.mention, 70)):
+            return printed
+        event = _EVENT.search(summary.before(printed.mention, 90))
+        if event and not _ELSEWHERE.search(event["gap"]):
             return printed
     return None
 

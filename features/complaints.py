@@ -50,6 +50,7 @@ _NOT_PAIN = re.compile(
     r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
     r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
 )
+_PAINFUL = re.compile(r"pain|ache|sore|discomfort")
 _TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
 _MEDICATION = (
     r"(?:(?:the |use |of |his |her |taking |pain |current |any |oral |opioid |prescribed )*"
@@ -143,7 +144,7 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
         start = mention.start
     else:
         start = mention.match.start("low")
-        if "pain" not in summary.sentence_lower(mention.sentence):
+        if not _PAINFUL.search(summary.sentence_lower(mention.sentence)):
             return mention.rule.id == "vas"
     before = summary.lower[max(0, start - 40) : start]
     return not (_NOT_PAIN.search(before) or _TENDER.match(summary.after(mention, 30)))

@@ -24,19 +24,21 @@ Qualifier = Literal[
     "quoted_guideline",
     "denied_by_ur",
     "historical",
+    "other_person",
 ]
 
 # A stop ends a sentence before white space, and before a letter where a space was lost
 # ("10-18-2016.The", "elbow).The").  Titles and "e.g." end none.
 _STOP = re.compile(
     r"""[.!?](?<!\bdr.)(?<!\bmr.)(?<!\bms.)(?<!\bmrs.)(?<!\bvs.)(?<!\be\.g.)(?<!\bi\.e.)(?<!approx.)
-        [.!?]*["')\]]*(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
+        [.!?]{0,8}["')\]]{0,8}(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
     re.VERBOSE,
 )
 # A reach of 0 in the lexicon: as far as the sentence goes.
 _WHOLE_SENTENCE = 1_000_000
 # Where two kinds of cue reach the same mention, the kind named first decides.
 _PRIORITY: tuple[Qualifier, ...] = (
+    "other_person",
     "quoted_guideline",
     "denied_by_ur",
     "negated",

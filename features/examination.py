@@ -91,8 +91,8 @@ _POSITIVE_AFTER = re.compile(
     r"seated|on|"
     r"to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|extremity|"
     r"extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|with|for|"
-    r"slightly|mildly|markedly|strongly|significantly|both|again|knee|shoulder|"
-    r"reported|as|being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?°?)\b\)?°?)*?"
+    r"slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|"
+    r"reported|as|being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?"
     r"[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|"
     r"ing)|"
     r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|"
@@ -103,6 +103,11 @@ _JOINED_AFTER = re.compile(
     r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,4}(?:,? and [\w\s']{1,40}?)\b(?:were|are)(?: all| both|"
     r" also)? "
     r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
+)
+# "Produces back pain only" is a negative tension sign.
+_NOT_RADICULAR = re.compile(
+    r"^\s(?:only )?(?:(?:low(?:er)?|axial|local) )?"
+    r"(?:back pain|hamstring \w+) (?:only|alone|without)\b"
 )
 _TESTS_WERE = re.compile(
     r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
@@ -182,6 +187,8 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
         return None
     after = _POSITIVE_AFTER.match(summary.after(mention, 90))
     if after is not None:
+        if _NOT_RADICULAR.match(summary.after(mention, 150)[after.end() :]):
+            return False
         return not _NEGATIVE.match(after["sign"].strip())
     joined = _JOINED_AFTER.match(summary.after(mention, 90))
     if joined is not None:

@@ -50,7 +50,8 @@ COLUMNS: tuple[Column, ...] = (
 
 _GAIN = (
     r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
-    r"lessen|less pain|pain[- ]free|response|respond|recover|pain control|diminish|gone|ameliorat)"
+    r"lessen|less (?!than)|pain[- ]free|response|respond|recover|pain control|diminish|gone|"
+    r"ameliorat)"
 )
 _AHEAD = re.compile(
     rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}"
@@ -79,6 +80,18 @@ _CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)
 _NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
 _NUMBER_WORDS = {"a": 1, "an": 1} | {word: n for n, word in enumerate(_NUMBERS.split(), 1)}
 _WORDS = _NUMBERS.replace(" ", "|")
+_TENS = {
+    "ten": 10.0,
+    "twenty": 20.0,
+    "thirty": 30.0,
+    "forty": 40.0,
+    "fifty": 50.0,
+    "sixty": 60.0,
+    "seventy": 70.0,
+    "eighty": 80.0,
+    "ninety": 90.0,
+    "hundred": 100.0,
+}
 _DURATION = re.compile(
     r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s"
     r"(?:(?:at least|approximately|about|over|nearly|more than|up to|only|almost|"
@@ -111,9 +124,13 @@ def reliefs(summary: Summary) -> list[Relief]:
             continue
         about = (_side(summary, mention), _treatment(summary, mention), _weeks(summary, mention))
         printed = (mention.groups["low"], mention.groups["high"])
-        percents = [float(number) for number in printed if number is not None]
+        percents = [_percent(number) for number in printed if number is not None]
         found.extend(Relief(percent, *about, mention) for percent in percents if percent <= 100)
     return found
+
+
+def _percent(printed: str) -> float:
+    return _TENS.get(printed) or float(printed)
 
 
 def build(summary: Summary, _: Case) -> Findings:

@@ -150,7 +150,7 @@ _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
     r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
     r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
-    rf"extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
+    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
     r"physical therapy|pt|chiropractic|acupuncture|chiro|medications?|nsaids?|rest|"
     r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
 )
@@ -163,7 +163,7 @@ _RECEIVED_BEFORE = re.compile(
     r"received(?! for\b)|receiving|tried|trialed|participated in|participating in|began|begun|"
     r"started|"
     r"starting|initiated|gone to|going to|went to|been to|been in|had|having had|has had|"
-    r"treated with|managed with|progress(?:ing)? (?:in|with)|given(?! to\b)|administered|"
+    r"treated with|managed with|progress(?:ing)? (?:in|with)|given(?! (?:to|for)\b)|administered|"
     r"performed|doing|"
     r"done|"
     r"status[- ]post|s/p)"
@@ -176,7 +176,8 @@ _CONTINUED_BEFORE = re.compile(
     r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
 )
 _RESPONSE_BEFORE = re.compile(
-    r"(?P<not>\b(?:would|may|might|could|should|will|can|to|evidence of|documentation of)\s+"
+    r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )to|"
+    r"evidence of|documentation of)\s+"
     r"(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
     r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|"
     r"progress|better|worse|gains?)\s+(?:with|from|after|following|to|by)"
@@ -184,7 +185,9 @@ _RESPONSE_BEFORE = re.compile(
 )
 _FAILED_BEFORE = re.compile(
     rf"(?P<not>\b(?:not|no|without|evidence of|lack of|until)\s+(?:\w+ )?)?"
-    r"\b(?:failed|fail|failure of|failing|despite|refractory to|unresponsive to|"
+    r"\b(?:fail(?:ed|ing|ure)?(?: of| to (?:respond|improve|benefit|progress)(?: to| with| from)?)?"
+    r"|"
+    r"despite|refractory to|unresponsive to|"
     rf"(?:not|never) (?:respond(?:ed)? to|helped by)){_FILLER}{{0,8}}[\s,(]*$"
 )
 _RECEIVED_AFTER = re.compile(
@@ -204,7 +207,9 @@ _FAILED = re.compile(
     r"benefit)|despite)\b"
 )
 _NOT_DONE_AFTER = re.compile(
-    r"^[\s,]*(?:\w+ ){0,4}?(?:(?:was|were|is|are|has been|have been|being|be|had been) (?:not |"
+    r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?"
+    r"(?:the |at |in )(?:issue|question|dispute)|"
+    r"(?:was|were|is|are|has been|have been|being|be|had been) (?:not |"
     r"also |"
     r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
     r"pending|"
@@ -236,6 +241,8 @@ _NOT_HAD = re.compile(
     r"undergone|"
     r"received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
 )
+# A review that misses care ("no trial of therapy had been completed") does not document it.
+_MISSED = re.compile(r"\b(?:no|not|without|lack of|absence of|never|insufficient)\b[^.;]{0,60}$")
 _COUNT_BEFORE = re.compile(
     rf"\b(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
@@ -295,7 +302,7 @@ def same_treatment(item: Item) -> str | None:
 def is_received(summary: Summary, mention: Mention) -> bool:
     """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
     before, qualifier = summary.before(mention, 110), mention.qualifier
-    if qualifier == "quoted_guideline":
+    if qualifier in ("quoted_guideline", "other_person"):
         return False
     stated = _stated_received(summary, mention, before)
     if stated is not None:
@@ -320,6 +327,8 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | 
         return failed["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
+    if mention.qualifier == "denied_by_ur" and _MISSED.search(before):
+        return None
     return True if _RECEIVED_AFTER.match(summary.after(mention, 90)) else None
 
 

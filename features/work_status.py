@@ -41,7 +41,14 @@ _DIFFICULTY = re.compile(
 _WHILE = re.compile(
     r"(?:while|injury (?:is|was) from|detailed as|when (?:he|she|they) (?:was|were)) (?:\w+ )?$"
 )
-_UNKNOWN = re.compile(r"(?:whether|not (?:clearly|explicitly) stated|unclear|until)[^.;]*$")
+_RETURN_BEFORE = re.compile(
+    r"\b(?:can|may|will|should|could|expected to|anticipated to|to) (?:be )?(?:return|resume|"
+    r"released?|go back)\w*(?: (?:to|for|his|her|the))* $"
+)
+_FROM_DATE = re.compile(r"^,? (?:on|by|as of|effective|starting|after|beginning) (?:about )?\d")
+_UNKNOWN = re.compile(
+    r"(?:whether|not (?:clearly|explicitly) stated|unclear|until(?! then\b))[^.;]*$"
+)
 
 
 def build(summary: Summary, _: Case) -> Findings:
@@ -50,6 +57,7 @@ def build(summary: Summary, _: Case) -> Findings:
     stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
     if not stated:
         return found
+    stated = [m for m in stated if not _ahead(summary, m)] or stated
     rank = max(_rank(mention) for mention in stated)
     strongest = [mention for mention in stated if _rank(mention) == rank]
     latest = _latest(summary, strongest)
@@ -60,6 +68,12 @@ def build(summary: Summary, _: Case) -> Findings:
 
 def _rank(mention: Mention) -> int:
     return int(mention.rule.extra["rank"])
+
+
+def _ahead(summary: Summary, mention: Mention) -> bool:
+    """A date of return that may still lie ahead ("can return to full duty on 1-2-2017")."""
+    back = _RETURN_BEFORE.search(summary.before(mention, 60))
+    return back is not None and _FROM_DATE.match(summary.after(mention, 20)) is not None
 
 
 def _stated(summary: Summary, mention: Mention) -> bool:

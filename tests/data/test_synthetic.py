@@ -292,33 +292,9 @@ def derived(letters: list[SyntheticLetter]) -> list[list[dict[str, Any]]]:
 
 
 COLUMNS = list(next(synthesize(1)).signals[0])
-ASKED = "'the doctor asks for ...' is not read as a request"
-NOT_YET = {
-    "imaging_present": ASKED,
-    "imaging_mri": ASKED,
-    "imaging_ct": ASKED,
-    "electrodiagnostic_present": ASKED,
-    "chiropractic_prior": ASKED,
-    "acupuncture_prior": ASKED,
-    "injection_prior": ASKED,
-    "surgery_prior": f"{ASKED}; 'an open repair of the left knee' is not read as surgery",
-    "physical_therapy_prior": f"{ASKED}; nor is 'a course of physical therapy was requested'",
-    "relief_percent_max": "'the hope is for' and 'calls for at least 50% relief' count as relief",
-    "sex": "'male, age 40' and 'is male and 40 years old' are not read",
-    "injury_date": "'the injured person ... repair on 7-27-2012' is taken for the injury",
-    "chronicity_days": "as injury_date",
-}
 
 
-def marked(names: list[str], known: dict[str, str]) -> list[Any]:
-    """Parameters, those with a known failure marked with its reason."""
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=known[name]) if name in known else ())
-        for name in names
-    ]
-
-
-@pytest.mark.parametrize("column", marked(COLUMNS, NOT_YET))
+@pytest.mark.parametrize("column", COLUMNS)
 def test_signals_are_the_planted_truth(
     column: str, letters: list[SyntheticLetter], derived: list[list[dict[str, Any]]]
 ) -> None:
