@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ def effects_to_json(effects: Sequence[Effect]) -> list[dict[str, Any]]:
     return [asdict(effect) for effect in effects]
 
 
+@cache
 def parse_condition(text: str) -> Condition:
     """``"category=Surgery|Injection"`` -> Condition; raises ValueError."""
     match = _CONDITION.match(text.strip())
@@ -165,11 +167,13 @@ def effect_matrix(frame: pd.DataFrame, effects: Sequence[Effect]) -> Array:
     import numpy as np
 
     applies = applicable(frame, effects)
-    columns = [
-        np.where(applies[:, place], _signal(frame, effect), 0.0)
-        for place, effect in enumerate(effects)
-    ]
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    memo: dict[str, Array] = {}
+    matrix = np.empty((len(frame), len(effects)))
+    for place, effect in enumerate(effects):
+        if effect.signal not in memo and effect.signal != ALWAYS:
+            memo[effect.signal] = numbers(frame[effect.signal])
+        matrix[:, place] = np.where(applies[:, place], _signal(effect, memo), 0.0)
+    return matrix
 
 
 def applicable(frame: pd.DataFrame, effects: Sequence[Effect]) -> npt.NDArray[np.bool_]:
@@ -201,19 +205,17 @@ def numbers(column: pd.Series[Any]) -> Array:
     import numpy as np
     import pandas as pd
 
-    return np.asarray(
-        pd.to_numeric(column, errors="coerce")
-        .astype("Float64")
-        .to_numpy(dtype=np.float64, na_value=np.nan)
-    )
+    if getattr(column.dtype, "kind", "O") not in "biuf":
+        column = pd.to_numeric(column, errors="coerce").astype("Float64")
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _signal(frame: pd.DataFrame, effect: Effect) -> Array:
+def _signal(effect: Effect, numbers_of: Mapping[str, Array]) -> Array | float:
     import numpy as np
 
     if effect.signal == ALWAYS:
-        return np.ones(len(frame), dtype=np.float64)
-    values = numbers(frame[effect.signal])
+        return 1.0
+    values = numbers_of[effect.signal]
     if effect.transform == "raw":
         return values
     if effect.transform == "missing":

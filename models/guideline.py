@@ -25,6 +25,7 @@ from models.pairs import (
     describe,
     make_pairs,
     relative_truth,
+    request_keys,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 # Sizes of a batch of items beside all labels: bounds the memory of pairs to about 100 MB.
 CHUNK_ITEMS = 1024
+# Rankings kept for requests that come again, about 1 KB each.
+KNOWN_REQUESTS = 20_000
 TREE_SHARES = (0.0, 0.5, 1.0)
 TEMPERATURES = tuple(0.3 * 1.15**step for step in range(20))
 
@@ -76,6 +79,9 @@ class GuidelineModel:
     trees: list[lgb.Booster] = field(default_factory=list)
     tree_share: float = 1.0
     temperature: float = 1.0
+    _known: dict[tuple[Any, ...], tuple[Any, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,6 +96,7 @@ class GuidelineModel:
         import numpy as np
 
         check_frame(frame, self.columns, "guideline model")
+        self._known.clear()
         order = row_order(frame)
         items = describe(frame.iloc[order].reset_index(drop=True))
         truth = np.array(list(guideline), dtype=object)[order]
@@ -106,12 +113,26 @@ class GuidelineModel:
         """Columns ``guideline_1``, ``guideline_1_p`` … for the ``top`` labels, likeliest first."""
         import pandas as pd
 
-        names, p = self.ranked(frame)
-        columns: dict[str, Any] = {}
-        for place in range(top):
-            columns[f"guideline_{place + 1}"] = names[:, place]
-            columns[f"guideline_{place + 1}_p"] = p[:, place]
-        return pd.DataFrame(columns, index=frame.index)
+        check_frame(frame, self.columns, "guideline model")
+        keys = [(top, *key) for key in request_keys(frame)]
+        self._remember(keys, frame, top)
+        rows = [self._known[key] for key in keys]
+        columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
+        cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
+        return pd.DataFrame(dict(zip(columns, cells, strict=True)), index=frame.index)
+
+    def _remember(self, keys: Sequence[tuple[Any, ...]], frame: pd.DataFrame, top: int) -> None:
+        """Rank what was not asked before; letters ask for the same again and again."""
+        if len(self._known) > KNOWN_REQUESTS:
+            self._known.clear()
+        new = {key: row for row, key in enumerate(keys) if key not in self._known}
+        if not new:
+            return
+        names, p = (side[:, :top].tolist() for side in self.ranked(frame.iloc[[*new.values()]]))
+        for key, own, chances in zip(new, names, p, strict=True):
+            self._known[key] = tuple(
+                cell for pair in zip(own, chances, strict=True) for cell in pair
+            )
 
     def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""
@@ -140,17 +161,12 @@ class GuidelineModel:
             kept = self.config.pruned
             return np.empty((0, kept), dtype=object), np.empty((0, kept))
         items = describe(frame.reset_index(drop=True))
-        # Items that ask for the same under the same citation share one ranking.
-        inputs = items.drop(columns="letter_id")
-        codes = inputs.groupby(list(inputs.columns), sort=False, dropna=False).ngroup().to_numpy()
-        _, first = np.unique(codes, return_index=True)
-        distinct = items.iloc[first]
         parts = [
-            self._rank(distinct.iloc[start : start + CHUNK_ITEMS].reset_index(drop=True))
-            for start in range(0, len(distinct), CHUNK_ITEMS)
+            self._rank(items.iloc[start : start + CHUNK_ITEMS].reset_index(drop=True))
+            for start in range(0, len(items), CHUNK_ITEMS)
         ]
         names, p = (np.concatenate(side) for side in zip(*parts, strict=True))
-        return names[codes], p[codes]
+        return names, p
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the trees, as plain data."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from models.calibration import Calibration, MapLogistic, calibrate, sigmoid
@@ -411,13 +412,18 @@ class OutcomeModel:
 def request_years(frame: pd.DataFrame) -> list[float | None]:
     """The year of each request from the first known date, as a fraction; null if none is known."""
     import numpy as np
-    import pandas as pd
 
-    years = pd.Series(np.nan, index=frame.index, dtype="float64")
+    years = np.full(len(frame), np.nan)
     for column in DATE_COLUMNS:
-        dates = pd.to_datetime(frame[column], errors="coerce")
-        years = years.fillna(dates.dt.year.astype("float64"))
+        years = np.where(np.isnan(years), by_value(frame[column], _year), years)
     return [None if np.isnan(year) else float(year) for year in years]
+
+
+def _year(day: object) -> float:
+    try:
+        return float(date.fromisoformat(str(day)[:10]).year)
+    except ValueError:
+        return float("nan")
 
 
 def _letter_draws(
@@ -489,7 +495,8 @@ def _median(years: Sequence[float | None]) -> float | None:
 
 
 def _classes(frame: pd.DataFrame) -> tuple[list[str | None], list[str | None]]:
-    return [_text(v) for v in frame["category"]], [_text(v) for v in frame["subcategory"]]
+    category, subcategory = (frame[name].to_numpy(dtype=object) for name in CLASS_COLUMNS)
+    return [_text(v) for v in category], [_text(v) for v in subcategory]
 
 
 def _text(value: object) -> str | None:

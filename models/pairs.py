@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
@@ -63,29 +63,52 @@ _PROMISING = (
     *("chapter_share_part", "cited_chapter", "wording"),
 )
 UNSPECIFIED = ", unspecified"
+_NO_TEXT = frozenset({"n_items", *FLAGS})
 
 
 def describe(frame: pd.DataFrame) -> pd.DataFrame:
     """The item's side of a pair: request columns and what follows from them, a row an item."""
     import pandas as pd
 
-    items = pd.DataFrame({"letter_id": frame["letter_id"].astype(str).to_numpy()})
-    for column in TEXT_COLUMNS:
-        items[column] = [v if isinstance(v, str) else "" for v in frame[column]]
-    items["n_items"] = numbers(frame["n_items"])
+    facts = _request(frame)
+    facts["letter_id"] = frame["letter_id"].astype(str).tolist()
+    facts["request_term"] = _mapped(facts["request_terms"], _first)
+    facts["body_chapters"] = _mapped(facts["request_body_parts"], _body_chapters)
+    facts["body_chapter"] = _mapped(facts["body_chapters"], _first)
+    facts["first_cited"] = _mapped(facts[CITED], _first)
+    chapters = zip(
+        _mapped(facts["first_cited"], cand.chapter_of), facts["body_chapter"], strict=True
+    )
+    facts["cited_chapter"] = [cand.RELATIVE if own and own == c else c for c, own in chapters]
+    roles = zip(facts["associated_with_surgery"], facts["primary_surgery_in_letter"], strict=True)
+    facts["surgical_role"] = [_surgical_role(*role) for role in roles]
+    # Objects, for rows are picked and compared far more often than columns are worked on.
+    texts = {n: pd.Series(v, dtype=object) for n, v in facts.items() if n not in _NO_TEXT}
+    return pd.DataFrame({**facts, **texts})
+
+
+def request_keys(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """What the ranker sees of each item, and nothing else: items with one key rank alike."""
+    return list(zip(*_request(frame).values(), strict=True))
+
+
+def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    facts: dict[str, list[Any]] = {name: _texts(frame[name]) for name in TEXT_COLUMNS}
+    facts["n_items"] = numbers(frame["n_items"]).tolist()
     for flag in FLAGS:
-        items[flag] = numbers(frame[flag]) == 1
-    items["request_term"] = _mapped(items["request_terms"], _first)
-    items["body_chapters"] = _mapped(items["request_body_parts"], _body_chapters)
-    items["body_chapter"] = _mapped(items["body_chapters"], _first)
-    items["first_cited"] = _mapped(items[CITED], _first)
-    items["cited_chapter"] = _mapped(items["first_cited"], cand.chapter_of)
-    own = (items["cited_chapter"] == items["body_chapter"]) & (items["body_chapter"] != "")
-    items["cited_chapter"] = items["cited_chapter"].mask(own, cand.RELATIVE)
-    disputed = items["primary_surgery_in_letter"].map({True: "disputed", False: "not disputed"})
-    items["surgical_role"] = disputed.where(items["associated_with_surgery"], "")
-    items["out_of_force"] = _out_of_force(frame)
-    return items
+        facts[flag] = (numbers(frame[flag]) == 1).tolist()
+    facts["out_of_force"] = _out_of_force(frame)
+    return facts
+
+
+def _texts(column: pd.Series[Any]) -> list[str]:
+    return [v if isinstance(v, str) else "" for v in column.to_numpy(dtype=object)]
+
+
+def _surgical_role(associated: bool, disputed: bool) -> str:
+    if not associated:
+        return ""
+    return "disputed" if disputed else "not disputed"
 
 
 @dataclass
@@ -438,12 +461,12 @@ def _of_items(values: pd.Series[Any], labels: int) -> Table:
     return Table(codes, np.broadcast_to(rows, (len(distinct), labels)))
 
 
-def _asked(items: pd.DataFrame) -> tuple[Codes, Any]:
+def _asked(items: pd.DataFrame) -> tuple[Codes, list[str]]:
     """The terms and the class of each request, as text, numbered."""
-    import pandas as pd
-
-    terms = items["request_terms"].str.replace(UNSPECIFIED, "", regex=False)
-    return pd.factorize(terms + " " + items["subcategory"])
+    columns = [items[name].to_numpy(dtype=object) for name in ("request_terms", "subcategory")]
+    first, codes = _combined(columns, len(items))
+    pairs = zip(*(column[first] for column in columns), strict=True)
+    return codes, [f"{terms.replace(UNSPECIFIED, '')} {kind}" for terms, kind in pairs]
 
 
 @lru_cache(maxsize=4096)
@@ -468,12 +491,8 @@ def _weights(items: pd.DataFrame, codes: Codes) -> Array:
 
 def _out_of_force(frame: pd.DataFrame) -> list[str]:
     """Chapters that could not be cited at the date of the request, joined; empty if undated."""
-    import pandas as pd
-
-    days = pd.Series(pd.NA, index=frame.index, dtype="string")
-    for column in DATE_COLUMNS:
-        days = days.fillna(frame[column].astype("string"))
-    return _mapped(days.str.slice(0, 10).fillna(""), _retired)
+    dates = zip(*(_texts(frame[column].astype("string")) for column in DATE_COLUMNS), strict=True)
+    return _mapped([next(filter(None, known), "")[:10] for known in dates], _retired)
 
 
 def _retired(day: str) -> str:
@@ -492,6 +511,6 @@ def _body_chapters(cell: str) -> str:
     return "|".join(dict.fromkeys(chapter for chapter in chapters if chapter))
 
 
-def _mapped(column: pd.Series[Any], function: Any) -> list[str]:
-    memo = {value: function(value) for value in column.unique()}
-    return [memo[value] for value in column]
+def _mapped(values: Sequence[str], function: Callable[[str], str]) -> list[str]:
+    memo = {value: function(value) for value in set(values)}
+    return [memo[value] for value in values]
