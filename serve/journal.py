@@ -87,8 +87,9 @@ class Journal:
             yield from json.loads(self._file.readline())["answer"]
 
     def close(self) -> None:
-        """Close the file; the folder stays."""
-        self._file.close()
+        """Close the file; the folder stays.  What a full disk did not take was never counted."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _whole(raw: bytes) -> dict[str, Any] | None:

@@ -67,14 +67,14 @@ def test_the_samples_are_scored_and_explained(model: Path, samples: Path, tmp_pa
 def test_text_record_and_number_of_processes_make_no_difference(
     model: Path, tmp_path: Path
 ) -> None:
-    run(REAL, "synthesize", "-n", 150, "-o", "made", "--seed", 3, cwd=tmp_path)
+    run(REAL, "synthesize", "-n", 60, "-o", "made", "--seed", 3, cwd=tmp_path)
     (tmp_path / "made" / "truth.jsonl.gz").unlink()
     run(REAL, "parse", "made", "-o", "parsed.jsonl", cwd=tmp_path)
     for name, jobs, source in (("a", 1, "made"), ("b", 3, "made"), ("c", 2, "parsed.jsonl")):
         done = run(REAL, "score", source, "-o", f"{name}.jsonl", "--jobs", jobs, "--model", model,
                    cwd=tmp_path)  # fmt: skip
         assert done.returncode == 0, done.stderr
-    assert len({row["letter_id"] for row in rows(tmp_path / "a.jsonl")}) == 150
+    assert len({row["letter_id"] for row in rows(tmp_path / "a.jsonl")}) == 60
     assert rows(tmp_path / "a.jsonl") == rows(tmp_path / "b.jsonl")
     blank = {"warnings": None}
     assert [{**r, **blank} for r in rows(tmp_path / "c.jsonl")] == [

@@ -207,7 +207,7 @@ def killed(
     return Scored(program.args, program.returncode, out, err)
 
 
-@pytest.mark.parametrize("after_chunks", [0, 2, 5])
+@pytest.mark.parametrize("after_chunks", [0, 4])
 def test_a_killed_run_resumes_to_the_same_result(after_chunks: int, tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)] + ["fail-1"])
     whole = score(tmp_path, cases, "-o", "whole.jsonl", FAKE_SECONDS="0")
