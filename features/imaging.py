@@ -11,7 +11,7 @@ letters, precision and recall 0.94 (47).  The rules were tuned on the same lette
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -19,7 +19,7 @@ from typing import Literal
 from data.letter import Case, Item
 from features.context import Mention, Summary, once
 from features.dates import nearest_date
-from features.regions import regions_of, same_region
+from features.regions import regions_of, same_region, starting_between
 from features.signal import Column, Findings, Value
 
 Result = Literal["normal", "abnormal", "not_stated"]
@@ -137,15 +137,13 @@ def result_of(summary: Summary, mention: Mention) -> Result:
 
     Studies joined by "and" share what follows them; "negative knee x-rays" stands before.
     """
+    *_, mention = _listed(summary, mention)
     following = _next_study(summary, mention)
-    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
-        return result_of(summary, following)
     end = following.start if following else summary.sentence_span(mention.sentence)[1]
     found: set[str] = set()
-    for finding in summary.mentions("imaging_result"):
-        if mention.end <= finding.start < end:
-            affirmed = finding.value == "normal" or finding.qualifier != "negated"
-            found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
+    for finding in starting_between(summary.mentions("imaging_result"), mention.end, end):
+        affirmed = finding.value == "normal" or finding.qualifier != "negated"
+        found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
     ahead = _ADJECTIVE.search(summary.before(mention, 50)) if not found else None
     if "abnormal" in found or (ahead and ahead[1] in ("abnormal", "positive")):
         return "abnormal"
@@ -155,7 +153,21 @@ def result_of(summary: Summary, mention: Mention) -> Result:
 def _next_study(summary: Summary, mention: Mention) -> Mention | None:
     """The next imaging mention of the same sentence."""
     end = summary.sentence_span(mention.sentence)[1]
-    return next((m for m in summary.mentions("imaging") if mention.end <= m.start < end), None)
+    return next(starting_between(summary.mentions("imaging"), mention.end, end), None)
+
+
+def _listed(summary: Summary, mention: Mention) -> Iterator[Mention]:
+    """The mention and the studies that "and" or a comma joins to it."""
+    for _ in range(LONGEST_LIST):
+        yield mention
+        following = _next_study(summary, mention)
+        if not following or not _joins(summary, mention, following):
+            return
+        mention = following
+
+
+def _joins(summary: Summary, one: Mention, other: Mention) -> bool:
+    return _AND_ANOTHER.fullmatch(summary.lower, one.end, other.start) is not None
 
 
 _ADJECTIVE = re.compile(
@@ -166,6 +178,8 @@ _SHOWN = re.compile(
     r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for|"
     r"interpreted|read)\b"
 )
+LONGEST_LIST = 30
+"""Studies that one sentence can list; a chain of hundreds is no sentence."""
 _AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
@@ -180,16 +194,13 @@ def _performed(summary: Summary, mention: Mention) -> bool:
 
 def _regions(summary: Summary, mention: Mention) -> Sequence[str | None]:
     """Own regions; else those of the study it is listed with; else those of its finding."""
-    fixed = mention.rule.extra["region"]
-    if fixed:
-        return (fixed,)
-    own = regions_of(summary, mention)
-    if own:
-        return own
-    following = _next_study(summary, mention)
-    if following and _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
-        return _regions(summary, following)
-    return _region_of_finding(summary, mention) or (None,)
+    study = mention
+    for study in _listed(summary, mention):
+        fixed = study.rule.extra["region"]
+        own = (fixed,) if fixed else regions_of(summary, study)
+        if own:
+            return own
+    return _region_of_finding(summary, study) or (None,)
 
 
 def _region_of_finding(summary: Summary, mention: Mention) -> tuple[str, ...]:
@@ -198,8 +209,8 @@ def _region_of_finding(summary: Summary, mention: Mention) -> tuple[str, ...]:
     if not shown:
         return ()
     start, end = mention.end + shown.end(), summary.sentence_span(mention.sentence)[1]
-    parts = [m.value for m in summary.mentions("body_part") if start <= m.start < end]
-    return tuple(parts[:1])
+    first = next(starting_between(summary.mentions("body_part"), start, end), None)
+    return (first.value,) if first else ()
 
 
 def _keep(found: dict[tuple[str, str | None], Study], study: Study) -> None:

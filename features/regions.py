@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from features.context import Mention, Summary
 
@@ -48,7 +49,7 @@ def regions_of(summary: Summary, mention: Mention) -> list[str]:
     "lumbar x-ray, left shoulder MRI" gives the MRI the shoulder.
     """
     start, end = summary.sentence_span(mention.sentence)
-    parts = [m for m in summary.mentions("body_part") if start <= m.start and m.end <= end]
+    parts = [m for m in starting_between(summary.mentions("body_part"), start, end) if m.end <= end]
     ahead = [part for part in parts if part.start >= mention.end]
     behind = [part for part in parts if part.end <= mention.start]
     return (
@@ -80,6 +81,18 @@ def _chain_behind(summary: Summary, mention: Mention, parts: Sequence[Mention]) 
         found.insert(0, part.value)
         position, joined = part.start, _JOINS
     return list(dict.fromkeys(found))
+
+
+def starting_between(mentions: Sequence[Mention], start: int, end: int) -> Iterator[Mention]:
+    """The mentions (in order) that start from ``start`` up to before ``end``."""
+    for at in range(bisect_left(mentions, start, key=_start), len(mentions)):
+        if mentions[at].start >= end:
+            return
+        yield mentions[at]
+
+
+def _start(mention: Mention) -> int:
+    return mention.start
 
 
 def same_region(one: str, other: str) -> bool:
