@@ -133,6 +133,18 @@ def test_every_view_opens_by_a_click_and_fits(sized: Browser, page: Path) -> Non
     assert sized.problems() == []
 
 
+def test_the_number_stands_beside_its_bar(sized: Browser, page: Path) -> None:
+    sized.open(page, "#letter/43/0")
+    number, rail = sized.one(".large b"), sized.one(".large .rail")
+    assert number.text == "1.7%"
+    script = (
+        "const r = document.createRange(); r.selectNodeContents(arguments[0]);"
+        "const t = r.getBoundingClientRect(), b = arguments[1].getBoundingClientRect();"
+        "return t.right <= b.left && t.left >= arguments[0].parentNode.getBoundingClientRect().left"
+    )
+    assert sized.driver.execute_script(script, number, rail)
+
+
 def test_searching_filtering_sorting_and_paging(sized: Browser, page: Path) -> None:
     sized.open(page, "#items")
     assert shown(sized) == "120 of 120 items"
