@@ -221,10 +221,11 @@ class Predictor:
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
         names, values = list(parts.columns), parts.to_numpy()
+        signals = [effects[n].columns[0] if n in effects else n for n in names]
         cells = {column: table[column].tolist() for column in self.outcome.columns}
         result = []
         for row, (case_place, item_index) in enumerate(places):
-            chosen = _strongest(names, values[row])
+            chosen = _strongest(names, values[row], signals)
             found = quotes[case_place][item_index]
             result.append(
                 tuple(_reason(effects.get(n), n, v, row, cells, found) for n, v in chosen)
@@ -281,9 +282,20 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
     return result
 
 
-def _strongest(names: Sequence[str], values: Iterable[float]) -> list[tuple[str, float]]:
-    """The strongest contributions each way, strongest first."""
-    pairs = [(n, float(v)) for n, v in zip(names, values, strict=True)]
+def _strongest(
+    names: Sequence[str], values: Iterable[float], signals: Sequence[str]
+) -> list[tuple[str, float]]:
+    """The strongest contributions each way, strongest first; one a signal.
+
+    Several effects may read one signal: their contributions add up under the strongest name.
+    """
+    total: dict[str, float] = {}
+    strongest: dict[str, tuple[float, str]] = {}
+    for name, value, signal in zip(names, values, signals, strict=True):
+        if value:
+            total[signal] = total.get(signal, 0.0) + float(value)
+            strongest[signal] = max(strongest.get(signal, (0.0, "")), (abs(float(value)), name))
+    pairs = [(strongest[signal][1], value) for signal, value in total.items()]
     pairs = [pair for pair in pairs if abs(pair[1]) >= LEAST_CONTRIBUTION]
     pairs.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
     for_it = [pair for pair in pairs if pair[1] > 0][:REASONS_EACH_WAY]

@@ -23,10 +23,18 @@ def model(table, overturned):
     return OutcomeModel(QUICK).fit(inputs(table), overturned)
 
 
-def test_planted_effect_is_found(model):
-    fresh = made_table(80, seed=3)
-    p = model.predict(inputs(fresh))["p_overturned"]
-    assert roc_auc_score(fresh["label_outcome"] == "Overturned", p) > 0.7
+def test_planted_effect_is_learned_from_letters(model):
+    """What was planted outweighs what was expected, and weighs more the more letters show it."""
+    fresh = made_table(200, seed=3)
+    planted = (fresh["subcategory"] == "EMG/NCV/NCS") & fresh["complaint_numbness"]
+    more = made_table(500, seed=11)
+    taught = OutcomeModel(QUICK).fit(inputs(more), more["label_outcome"] == "Overturned")
+    ratios = []
+    for fitted in (model, taught):
+        p = fitted.predict(inputs(fresh))["p_overturned"]
+        ratios.append(p[planted].mean() / p[~planted].mean())
+    assert 1.5 < ratios[0] < ratios[1]
+    assert roc_auc_score(planted, taught.predict(inputs(fresh))["p_overturned"]) > 0.9
 
 
 def test_nothing_is_found_where_nothing_was_planted(table):
