@@ -105,6 +105,7 @@ def _chapter_at(text: str) -> re.Match[str] | None:
     return max(matches, key=re.Match.end, default=None)
 
 
+@functools.lru_cache(maxsize=4096)
 def catalogue_chapter(printed: str) -> str | None:
     """The short chapter name (``"Low Back"``) of a printed one; None where it is not known."""
     text = printed.strip()
@@ -120,6 +121,7 @@ def _section_number(section: str) -> str | None:
     return match[1] if match else None
 
 
+@functools.lru_cache(maxsize=4096)
 def catalogue_section(chapter: str, printed: str) -> str | None:
     """The catalogue's name of a printed section, misspellings forgiven; None where unknown.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from data.spacing import collapse
 if TYPE_CHECKING:
     from data.taxonomy import ItemClass
 
-# Without re.IGNORECASE, so that the scan skips to the first letters of a label.
+# Tried only before a colon that follows the last word of a label.
 _LABEL = re.compile(
     r"(?P<label>(?P<administrator>(?:Claims|CLAIMS|claims)\s+(?i:Administrator(?:'s)?\s+guidelines?))"
     r"|(?P<reviewer>(?:MAXIMUS|Maximus)\s+(?i:guidelines?))"
@@ -30,6 +30,8 @@ _LABEL = re.compile(
 # A label opens a line; where lines ran together, it follows a sentence or an outcome.
 _BEFORE_LABEL = re.compile(r"(?:^|\n|[.:?!\"')]|\b(?:Upheld|Overturned))[ \t]*\Z", re.IGNORECASE)
 _LOOK_BACK = 24
+_LABEL_ENDS = ("guideline", "guidelines", "rationale")
+_LONGEST_LABEL = 200
 _OUTCOME = re.compile(
     r"\s?[:;]?\s?\b(?P<outcome>Upheld|Overturned)\s?[.:]?\Z",
     re.IGNORECASE,
@@ -136,7 +138,7 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
 def _blocks(issues: str, text: Text) -> list[_Block]:
     """Cut the section at its labels; each heading is the end of the paragraph before it."""
     blocks: list[_Block] = []
-    labels = [m for m in _LABEL.finditer(issues) if _opens(issues, m.start())]
+    labels = [m for m in _labels(issues) if _opens(issues, m.start())]
     heading_at = 0
     for i, label in enumerate(labels):
         end = labels[i + 1].start() if i + 1 < len(labels) else len(issues)
@@ -159,6 +161,17 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             body = body[:cut]
         _fill(blocks[-1], label, body)
     return blocks
+
+
+def _labels(issues: str) -> Iterator[re.Match[str]]:
+    """The labels in order, each found from its colon: there are few, and the section is long."""
+    after = 0
+    while (colon := issues.find(":", after)) >= 0:
+        start, after = max(after, colon - _LONGEST_LABEL), colon + 1
+        if issues[start:colon].rstrip()[-10:].lower().endswith(_LABEL_ENDS):
+            label = _LABEL.search(issues, start, after)
+            if label:
+                yield label
 
 
 def _opens(issues: str, at: int) -> bool:

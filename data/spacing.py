@@ -6,7 +6,8 @@ import re
 
 # A hyphen at the end of a line belongs to the word or date it breaks ("x-/ray", "10-30-/2016");
 # a dash with a space before it does not.
-_BROKEN_WORD = re.compile(r"(?<=\w)-[ \t]*\n\s*(?=\w)")
+# It begins with the hyphen, so that the search skips from hyphen to hyphen.
+_BROKEN_WORD = re.compile(r"-(?<=\w-)[ \t]*\n\s*(?=\w)")
 
 
 def collapse(text: str) -> str:

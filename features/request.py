@@ -193,6 +193,9 @@ def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
     bare = _TIMES.search(text) if is_course else None
     if bare is not None:
         return float(bare[1]), float(bare[2])
+    lower = text.lower()
+    if "week" not in lower and "wk" not in lower:
+        return None, None
     per_week = _last_number(_PER_WEEK, text) or _last_number(_WEEKLY, text)
     return per_week, _last_number(_WEEKS, text)
 

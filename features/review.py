@@ -19,7 +19,7 @@ from functools import lru_cache
 from data.citations import catalogue_chapter, primary_label
 from data.letter import Case, Citation, Item
 from data.quantity import find_quantity, spell_out
-from features.context import Mention, Summary
+from features.context import Mention, Summary, once
 from features.dates import dates
 from features.request import refills, request_mentions
 from features.signal import Column, Findings, Value
@@ -145,13 +145,19 @@ _TIMES_KINDS = ("days", "weeks", "months", "hours")
 
 def _put_reasons(own: Findings, summary: Summary, case: Case, item: Item) -> None:
     mentions = _reasons(summary)
-    if len(case.items) > 1:
+    if mentions and len(case.items) > 1:
         mentions = _about(summary, mentions, item)
-    for name in _REASONS:
-        given = [m for m in mentions if m.value == name]
-        own.put(f"ur_reason_{name}", bool(given), *given)
+    own.values.update(_NO_REASON)
+    given = [m for m in mentions if m.value in _REASONS]
+    for mention in sorted(given, key=lambda m: _ORDER[m.value]):
+        own.put(f"ur_reason_{mention.value}", True, mention)
 
 
+_ORDER = {name: place for place, name in enumerate(_REASONS)}
+_NO_REASON: dict[str, Value] = {f"ur_reason_{name}": False for name in _REASONS}
+
+
+@once
 def _reasons(summary: Summary) -> list[Mention]:
     mentions = summary.mentions(FAMILY, overlapping=True)
     return [m for m in mentions if m.qualifier in ("denied_by_ur", "quoted_guideline")]
