@@ -1,6 +1,6 @@
 """How much one letter may hold.
 
-Real letters stay twenty times below these limits (case summary 3,920 characters, heading 433,
+Real letters stay ten times below these limits (case summary 3,920 characters, heading 433,
 guideline paragraph 774, 15 items).  What exceeds them is no letter, and it would hold up the
 others: time grows with the length of a summary times the number of items.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from data.letter import LetterError
 
-MAX_SUMMARY_CHARS = 100_000
+MAX_SUMMARY_CHARS = 40_000
 MAX_HEADING_CHARS = 10_000
 MAX_GUIDELINE_CHARS = 20_000
 MAX_ITEMS = 1_000
