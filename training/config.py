@@ -22,7 +22,7 @@ class TrainConfig:
     Source: ``letters`` (files, folders, zips), else the table ``decisions``, else the shipped
     table.  Protocol: ``folds`` x ``repeats`` grouped folds, or with ``by="time"`` ``time_parts``
     later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
-    ``full`` adds the learning curve, the ablation by family and permutation importance by column.
+    ``full`` adds the learning curve, the ablation by family and permutation importance by signal.
     ``tune`` is how many settings Optuna tries inside the training folds (0: none).
     ``keep`` is the folder that holds what a tracking server would not take.
     """
@@ -31,7 +31,7 @@ class TrainConfig:
     decisions: str | None = None
     by: By = "group"
     folds: int = 5
-    repeats: int = 2
+    repeats: int = 3
     time_parts: int = 3
     gap_days: int = 7
     bootstrap: int = 1000

@@ -28,7 +28,7 @@ from training.dataset import Corpus, load_decisions, read_corpus
 from training.figures import Draws, Figure
 from training.metrics import Estimate
 from training.protocol import Predictions, folds_of, run_folds
-from training.sample import Sample, sample
+from training.sample import Sample, ordered, sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     Raises :class:`training.dataset.NoDecisionsError` and :class:`training.split.SplitError`.
     """
     started = time.monotonic()
-    corpus = corpus or read(config)
+    corpus = ordered(corpus or read(config))
     data = sample(corpus)
     folds = folds_of(data, config)
     predictions = run_folds(data, folds, config)
@@ -175,8 +175,8 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, 
     tuned = [{"fold": r.fold.name, **r.settings} for r in draws.predictions.results if r.settings]
     if tuned:
         found["tuning"] = tuned
+    found["permutation_families"] = studies.permutation(draws, folds, config, by_column=False)
     if config.full:
-        found["permutation_families"] = studies.permutation(draws, folds, config, by_column=False)
         found["permutation_columns"] = studies.permutation(draws, folds, config, by_column=True)
         found["ablation"] = studies.ablation(draws, folds, config)
         found["learning_curve"] = studies.learning_curve(draws, folds, config)

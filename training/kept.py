@@ -23,6 +23,7 @@ from training import metrics
 from training.contenders import MODEL
 from training.figures import COMPARED
 from training.protocol import FoldResult
+from training.tables import headline, remarks
 
 if TYPE_CHECKING:
     from models.predictor import Predictor
@@ -86,6 +87,7 @@ def keep(
         "tags": tags(evaluation),
         "lexicons": lexicon_digests(),
         "facts": evaluation.facts,
+        "remarks": [headline(evaluation), *remarks(evaluation)],
         "folds": [fold_run(evaluation, result) for result in evaluation.predictions.results],
     }
     _write_json(folder / RUN, run)

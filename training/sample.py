@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.dataset import LIST_SEPARATOR, Corpus, inputs, outcomes
+from models.inputs import LIST_SEPARATOR
+from training.dataset import Corpus, inputs, outcomes
 from training.split import groups
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ class Sample:
             table=self.table.iloc[rows].reset_index(drop=True),
             texts=None if self.texts is None else self.texts.iloc[rows].reset_index(drop=True),
         )
+
+
+def ordered(corpus: Corpus) -> Corpus:
+    """Rows by letter and item, so that the order of files or of a table changes no figure."""
+    keys = corpus.table.reset_index(drop=True)[["letter_id", "item_index"]]
+    rows = keys.sort_values(["letter_id", "item_index"], kind="stable").index
+    texts = None if corpus.texts is None else corpus.texts.iloc[rows].reset_index(drop=True)
+    return replace(corpus, table=corpus.table.iloc[rows].reset_index(drop=True), texts=texts)
 
 
 def sample(corpus: Corpus) -> Sample:

@@ -157,9 +157,9 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
 
 
 def _note(kept: KeptRun, alias: str, verdict: Verdict) -> str:
-    """The description on the run's page: the alias and why, and the table."""
-    table = (kept.folder / "tables" / "table.txt").read_text(encoding="utf-8")
-    return f"**{alias}**: {verdict.reason}\n\n```\n{table}```\n"
+    """The description on the run's page: the alias and why, and the remarks of the table."""
+    remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
+    return f"**{alias}**: {verdict.reason}\n\n{remarks}"
 
 
 def _mark_failed(session: _Session) -> None:

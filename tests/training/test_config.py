@@ -32,7 +32,7 @@ def test_options_beat_the_file(tmp_path):
     path = tmp_path / "train.toml"
     path.write_text("[train]\nfolds = 3\nseed = 1\n")
     config = TrainConfig.read(path, seed=2, repeats=None, letters=["x"])
-    assert (config.folds, config.seed, config.repeats, config.letters) == (3, 2, 2, ("x",))
+    assert (config.folds, config.seed, config.repeats, config.letters) == (3, 2, 3, ("x",))
 
 
 def test_a_broken_file_is_named(tmp_path):

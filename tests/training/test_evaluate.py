@@ -90,6 +90,12 @@ def test_same_seed_and_data_give_the_same_digits(evaluation, corpus):
     assert again.text() == evaluation.text()
 
 
+def test_the_order_of_rows_changes_no_figure(evaluation, corpus):
+    order = np.random.default_rng(1).permutation(len(corpus.table))
+    turned = replace(corpus, table=corpus.table.iloc[order], texts=corpus.texts.iloc[order])
+    assert evaluate(QUICK, turned).figures_table().equals(evaluation.figures_table())
+
+
 def test_models_see_no_label(corpus):
     data = sample(corpus)
     assert not [c for c in data.frame if c.startswith(LABEL_PREFIX)]

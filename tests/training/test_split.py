@@ -18,17 +18,14 @@ def _table(draw: st.DrawFn) -> tuple[pd.DataFrame, np.ndarray]:
     for letter in range(letters):
         worker = draw(st.integers(0, letters))
         known = draw(st.booleans())
-        for item in range(draw(st.integers(1, 4))):
-            rows.append(
-                {
-                    "letter_id": f"L{letter}",
-                    "item_index": item,
-                    "injury_date": f"2015-01-{1 + worker % 28:02d}" if known else None,
-                    "age": 30 + worker // 28,
-                    "sex": "F",
-                    "label_decision_date": f"2017-{1 + letter % 12:02d}-15",
-                }
-            )
+        row = {
+            "letter_id": f"L{letter}",
+            "injury_date": f"2015-01-{1 + worker % 28:02d}" if known else None,
+            "age": 30 + worker // 28,
+            "sex": "F",
+            "label_decision_date": f"2017-{1 + letter % 12:02d}-15",
+        }
+        rows.extend(row | {"item_index": i} for i in range(draw(st.integers(1, 4))))
     table = pd.DataFrame(rows).astype(
         {"letter_id": "string", "injury_date": "string", "sex": "string", "age": "Int64"}
     )

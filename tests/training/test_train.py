@@ -67,9 +67,9 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
     assert run.data.metrics["auc"] == trained.evaluation.figure("outcome", "auc").value
     assert run.data.params["folds"] == "2"
     assert run.data.params["outcome.seed"] == "11"
-    assert run.data.tags["data_digest"] == corpus.digest
+    assert run.data.tags["data_digest"] == trained.evaluation.corpus.digest
     assert {"lexicons_digest", "seed", "version.lightgbm", "alias_reason"} <= set(run.data.tags)
-    assert run.inputs.dataset_inputs[0].dataset.digest == corpus.digest[:12]
+    assert run.inputs.dataset_inputs[0].dataset.digest == trained.evaluation.corpus.digest[:12]
     top = {f.path for f in client.list_artifacts(run.info.run_id)}
     assert top == {"plots", "tables", "evaluation", "MODEL_CARD.md", "lexicons.json"}
     plots = {Path(f.path).stem for f in client.list_artifacts(run.info.run_id, "plots")}
