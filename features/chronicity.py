@@ -80,7 +80,9 @@ _EVENT = re.compile(
     r"\b(?:fell|fall|slipped|tripped|struck|hit|collision|crash|mva|twist(?:ed|ing)|tore|torn|"
     r"strain(?:ed)?|sprain(?:ed)?|lift(?:ed|ing)|caught|crush(?:ed)?|lacerat(?:ed|ion)|assault(?:ed)?|"
     r"attack(?:ed)?|bitten|burn(?:ed|s|t)?|felt a|noticed|popp(?:ed|ing)|rear-?ended|exposure|cut|"
-    r"jammed|pinned|rolled|broke)\b(?P<gap>[^.;]{0,60})$"
+    r"jammed|pinned|rolled|broke|"
+    r"(?:pain|symptoms|problems) (?:that |which )?(?:first )?(?:started|began))\b"
+    r"(?P<gap>[^.;]{0,60})$"
 )
 _EVENT_AFTER = re.compile(
     r"^,? (?:when |while )?(?:he|she|(?:the |this )?(?:injured worker|patient|worker|applicant|"

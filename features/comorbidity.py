@@ -51,15 +51,36 @@ _PSYCHOLOGICAL = ("depression", "anxiety", "ptsd", "psychological_other")
 _NAMES = {name: f"{name}_documented" for name in _CONDITIONS}
 
 
-def _flag(name: str, definition: str) -> Column:
-    return Column(name, "bool", definition, family=FAMILY)
+_STRESS = "ACOEM 2004 ch. 15 (stress related conditions)"
+_NSAID_RISK = "MTUS Chronic Pain 2009 pp. 68-69 (NSAIDs: gastrointestinal and cardiovascular risk)"
+_LETTERS = "letter phrasing (lexicons/comorbidity.csv)"
+# Conditions that a guideline turns on; the others are diagnoses as letters name them.
+_SOURCES: dict[str, str] = {
+    **dict.fromkeys(_PSYCHOLOGICAL, _STRESS),
+    **dict.fromkeys(("gi_symptoms", "cardiovascular", "hypertension"), _NSAID_RISK),
+    "constipation": "MTUS Chronic Pain 2009 p. 77 (opioids: constipation)",
+    "substance_use": "MTUS Chronic Pain 2009 p. 78 (opioids: ongoing management)",
+    "crps": "MTUS Chronic Pain 2009 p. 35 (complex regional pain syndrome)",
+    "neuropathic": "MTUS Chronic Pain 2009 p. 16 (antiepilepsy drugs)",
+    "radiculopathy_diagnosis": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
+    "homebound": "MTUS Chronic Pain 2009 p. 51 (home health services)",
+}
+
+
+def _flag(name: str, definition: str, source: str = _LETTERS) -> Column:
+    return Column(name, "bool", definition, family=FAMILY, source=source)
 
 
 COLUMNS: tuple[Column, ...] = (
     _flag(
-        "psychological_comorbidity", "Depression, anxiety, PTSD or another psychological condition"
+        "psychological_comorbidity",
+        "Depression, anxiety, PTSD or another psychological condition",
+        _STRESS,
     ),
-    *(_flag(_NAMES[name], definition) for name, definition in _CONDITIONS.items()),
+    *(
+        _flag(_NAMES[name], definition, _SOURCES.get(name, _LETTERS))
+        for name, definition in _CONDITIONS.items()
+    ),
 )
 
 

@@ -58,6 +58,7 @@ COLUMNS: tuple[Column, ...] = (
         "Class of request whose criteria apply",
         null="no criteria for this class of request",
         family=FAMILY,
+        source="criteria.csv",
     ),
     Column(
         "criteria_met_share",

@@ -107,7 +107,7 @@ _JOINED_AFTER = re.compile(
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(
     r"^\s(?:only )?(?:(?:low(?:er)?|axial|local) )?"
-    r"(?:back pain|hamstring \w+) (?:only|alone|without)\b"
+    r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
 )
 _TESTS_WERE = re.compile(
     r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"

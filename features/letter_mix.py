@@ -23,12 +23,17 @@ _MIX = {
 }
 
 
+_LIST = "letter format: list of the disputed items"
+_CATEGORIES = "treatment request categories of the DWC"
+_POSTSURGICAL = "8 CCR §9792.24.3 (postsurgical treatment guidelines)"
+
+
 def _count(name: str, definition: str) -> Column:
-    return Column(name, "int", definition, unit="items", family=FAMILY)
+    return Column(name, "int", definition, unit="items", family=FAMILY, source=_LIST)
 
 
-def _flag(name: str, definition: str) -> Column:
-    return Column(name, "bool", definition, family=FAMILY)
+def _flag(name: str, definition: str, source: str = _LIST) -> Column:
+    return Column(name, "bool", definition, family=FAMILY, source=source)
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -36,11 +41,22 @@ COLUMNS: tuple[Column, ...] = (
     _count("same_category_items", "Other items of the item's category"),
     _count("same_subcategory_items", "Other items of the item's subcategory"),
     _flag("duplicate_item", "Another item asks for the same thing for the same part and side"),
-    _flag("all_items_same_category", "All items of the letter are of one category"),
-    *(_flag(name, f"An item of the letter is of the category {c}") for name, c in _MIX.items()),
-    _flag("primary_surgery", "The item is an operation that others may go with"),
-    _flag("primary_surgery_in_letter", "Another item of the letter is a primary operation"),
-    _flag("associated_with_surgery", "The item goes with an operation, asked or done"),
+    _flag("all_items_same_category", "All items of the letter are of one category", _CATEGORIES),
+    *(
+        _flag(name, f"An item of the letter is of the category {c}", _CATEGORIES)
+        for name, c in _MIX.items()
+    ),
+    _flag("primary_surgery", "The item is an operation that others may go with", _POSTSURGICAL),
+    _flag(
+        "primary_surgery_in_letter",
+        "Another item of the letter is a primary operation",
+        _POSTSURGICAL,
+    ),
+    _flag(
+        "associated_with_surgery",
+        "The item goes with an operation, asked or done",
+        "letter format: associated surgical service",
+    ),
     _flag("several_actions", "Some items were denied and some modified"),
 )
 

@@ -73,6 +73,7 @@ COLUMNS: tuple[Column, ...] = (
         "days",
         "not a drug, no start is printed, or no denial date is known",
         FAMILY,
+        "drug classes of the DWC treatment request categories",
     ),
 )
 

@@ -45,24 +45,42 @@ _FLAGS: dict[str, str] = {
 }
 
 
-def _text(name: str, definition: str, null: str) -> Column:
-    return Column(name, "str", definition, null=null, family=FAMILY)
+_RFA = "DWC request for authorization form (8 CCR §9785.5)"
+_CATEGORIES = "treatment request categories of the DWC"
+_CONTRACT = "contract of the column set"
+# Roles of a request that a rule turns on; the others are entries of the form.
+_FLAG_SOURCES: dict[str, str] = {
+    "retrospective": "8 CCR §9792.9.1 (retrospective review)",
+    "postoperative": "8 CCR §9792.24.3 (postsurgical treatment guidelines)",
+    "preoperative": "8 CCR §9792.24.3 (postsurgical treatment guidelines)",
+    "compound": "Labor Code 5307.1(e) (compounded drugs)",
+    "fluoroscopy": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
+    "transforaminal": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
+    "interlaminar": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
+    "series_of_three": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
+}
 
 
-def _number(name: str, unit: str, definition: str, null: str) -> Column:
-    return Column(name, "float", definition, unit=unit, null=null, family=FAMILY)
+def _text(name: str, definition: str, null: str, source: str = _RFA) -> Column:
+    return Column(name, "str", definition, null=null, family=FAMILY, source=source)
+
+
+def _number(name: str, unit: str, definition: str, null: str, source: str = _RFA) -> Column:
+    return Column(name, "float", definition, unit=unit, null=null, family=FAMILY, source=source)
 
 
 _DWC = "no category of the Division of Workers' Compensation fits"
 COLUMNS: tuple[Column, ...] = (
-    _text("category", "treatment request category", _DWC),
-    _text("subcategory", "treatment request subcategory", _DWC),
-    _number("quantity", "quantity_unit", "how much is under review", "no amount is printed"),
-    _text("quantity_unit", "what the quantity counts", "no amount is printed"),
+    _text("category", "treatment request category", _DWC, _CATEGORIES),
+    _text("subcategory", "treatment request subcategory", _DWC, _CATEGORIES),
+    _number(
+        "quantity", "quantity_unit", "how much is under review", "no amount is printed", _CONTRACT
+    ),
+    _text("quantity_unit", "what the quantity counts", "no amount is printed", _CONTRACT),
     _text("request_term", "first name the taxonomy found (drug, study, procedure)", "none found"),
     _text("request_body_part", "first body part of the request", "none named"),
     _text("request_region", "spine, upper_limb, lower_limb, head or trunk", "no body part named"),
-    Column("request_several_parts", "bool", "two or more body parts", family=FAMILY),
+    Column("request_several_parts", "bool", "two or more body parts", family=FAMILY, source=_RFA),
     _text("request_side", "left, right or bilateral", "no side is printed"),
     _text("request_levels", "spinal levels, joined by a semicolon (L4-L5;L5-S1)", "none printed"),
     _number("request_level_count", "levels", "number of spinal levels", "none printed"),
@@ -74,7 +92,13 @@ COLUMNS: tuple[Column, ...] = (
     _number("request_ingredients", "drugs", "strengths in percent of one preparation", "none"),
     _text("request_contrast", "with or without contrast", "contrast is not mentioned"),
     *(
-        Column(f"request_{name}", "bool", definition, family=FAMILY)
+        Column(
+            f"request_{name}",
+            "bool",
+            definition,
+            family=FAMILY,
+            source=_FLAG_SOURCES.get(name, _RFA),
+        )
         for name, definition in _FLAGS.items()
     ),
 )

@@ -53,27 +53,71 @@ _PARTS = {
 }
 
 
-def _column(name: str, dtype: str, definition: str, null: str = "", unit: str = "") -> Column:
-    return Column(name, dtype, definition, unit=unit, null=null, family=FAMILY)  # type: ignore[arg-type]
+_UR = "utilization review as recited (8 CCR §9792.9.1)"
+_CITED = "letter format: claims administrator guideline"
+# The text of every column that tells the template of a letter as much as its case.
+_TEMPLATE = "; tells the house style of the letter too, not for models"
+
+
+def _column(
+    name: str, dtype: str, definition: str, null: str = "", unit: str = "", source: str = _CITED
+) -> Column:
+    return Column(name, dtype, definition, unit, null, FAMILY, source)  # type: ignore[arg-type]
 
 
 _DAYS = "a date is missing"
 COLUMNS: tuple[Column, ...] = (
-    _column("ur_action", "str", "denied, or modified where a part was authorized"),
+    _column(
+        "ur_action",
+        "str",
+        "denied, or modified where a part was authorized",
+        source="contract of the column set",
+    ),
     _column(
         "share_authorized",
         "float",
         "Authorized part of the original quantity (0 to 1); 0 for a denial",
         "a modified request without two comparable quantities",
+        source="letter format: items of a modified request",
     ),
     *(
-        _column(f"ur_reason_{name}", "bool", f"The utilization review reasons that {definition}")
+        _column(
+            f"ur_reason_{name}",
+            "bool",
+            f"The utilization review reasons that {definition}{_TEMPLATE}",
+            source=_UR,
+        )
         for name, definition in _REASONS.items()
     ),
-    _column("request_date", "date", "Date of the request for authorization", "not stated"),
-    _column("days_request_to_denial", "int", "Request to UR denial", _DAYS, "days"),
-    _column("days_denial_to_application", "int", "UR denial to application", _DAYS, "days"),
-    _column("priority_expedited", "bool", "The review was filed as expedited"),
+    _column(
+        "request_date",
+        "date",
+        f"Date of the request for authorization{_TEMPLATE}",
+        "not stated",
+        source="DWC request for authorization form (8 CCR §9785.5)",
+    ),
+    _column(
+        "days_request_to_denial",
+        "int",
+        f"Request to UR denial{_TEMPLATE}",
+        _DAYS,
+        "days",
+        "8 CCR §9792.9.1 (time limits of utilization review)",
+    ),
+    _column(
+        "days_denial_to_application",
+        "int",
+        "UR denial to application",
+        _DAYS,
+        "days",
+        "8 CCR §9792.10.1 (30 days to apply)",
+    ),
+    _column(
+        "priority_expedited",
+        "bool",
+        "The review was filed as expedited",
+        source="8 CCR §9792.10.1 (expedited review)",
+    ),
     _column(
         "ca_guideline",
         "str",

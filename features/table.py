@@ -69,8 +69,15 @@ KEYS = (
         "str",
         "File name without ending, or the record's own id",
         family="key",
+        source="contract of the column set",
     ),
-    Column("item_index", "int", "Position of the item in the letter, from 0", family="key"),
+    Column(
+        "item_index",
+        "int",
+        "Position of the item in the letter, from 0",
+        family="key",
+        source="contract of the column set",
+    ),
 )
 COLUMNS: tuple[Column, ...] = (
     *KEYS,

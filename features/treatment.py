@@ -77,6 +77,7 @@ def _flag(name: str, definition: str) -> Column:
     return Column(name, "bool", definition, family=FAMILY, source="annotation guide")
 
 
+_ESI = "MTUS Chronic Pain 2009 p. 46 (at most four blocks a region and year)"
 COLUMNS: tuple[Column, ...] = (
     *(_flag(f"{name}_prior", definition) for name, definition in _PRIOR.items()),
     *(_flag(f"{name}_injection_prior", definition) for name, definition in _KINDS.items()),
@@ -88,6 +89,7 @@ COLUMNS: tuple[Column, ...] = (
             "sessions",
             "no number is stated",
             FAMILY,
+            "annotation guide",
         )
         for name in _COUNTED
     ),
@@ -98,6 +100,7 @@ COLUMNS: tuple[Column, ...] = (
         "injections",
         "no number is stated",
         FAMILY,
+        _ESI,
     ),
     _flag("conservative_care_tried", "At least one physical treatment or home exercise was had"),
     _flag("conservative_care_failed", "Treatment is said to have failed or not helped"),
@@ -109,6 +112,7 @@ COLUMNS: tuple[Column, ...] = (
         "sessions",
         "no number is stated, or the item is not a course of sessions",
         FAMILY,
+        "annotation guide",
     ),
     _flag("postoperative_request", "The item is care after an operation that was done or is asked"),
 )
@@ -241,6 +245,14 @@ _NOT_HAD = re.compile(
     r"undergone|"
     r"received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
 )
+_CARE_LIST = re.compile(
+    r"(?:tx|rx|(?:prior |past |previous |conservative )*(?:treatments?|care|therap(?:y|ies)))"
+    r"(?: to date| so far| history)?(?: includes?d?| has included)?:"
+)
+_OPEN = re.compile(
+    r"\b(?:request|denied|pending|recommend|declin|refus|order|authoriz|sought|schedul|plan|propos|"
+    r"consider|non-?certif|not )"
+)
 # A review that misses care ("no trial of therapy had been completed") does not document it.
 _MISSED = re.compile(r"\b(?:no|not|without|lack of|absence of|never|insufficient)\b[^.;]{0,60}$")
 _COUNT_BEFORE = re.compile(
@@ -309,7 +321,19 @@ def is_received(summary: Summary, mention: Mention) -> bool:
         return stated
     if qualifier in ("affirmed", "historical"):
         return not _merely_planned(summary, mention, before)
-    return qualifier == "requested" and bool(_CONTINUED_BEFORE.search(before))
+    return qualifier == "requested" and (
+        _CONTINUED_BEFORE.search(before) is not None or _in_list_of_care(summary, mention)
+    )
+
+
+def _in_list_of_care(summary: Summary, mention: Mention) -> bool:
+    """An entry of "Tx: PT (18), chiro (24), ESI denied" that is not itself denied or asked for."""
+    sentence = summary.sentence_lower(mention.sentence)
+    if _CARE_LIST.match(sentence) is None:
+        return False
+    start = mention.start - summary.bounds[mention.sentence]
+    entry = sentence[sentence.rfind(",", 0, start) + 1 :].split(",", 1)[0]
+    return _OPEN.search(entry) is None
 
 
 def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | None:

@@ -55,9 +55,9 @@ def build(summary: Summary, _: Case) -> Findings:
     """The stated status with the latest date; a bare mention of restrictions only alone."""
     found = Findings()
     stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
+    stated = [m for m in stated if not _ahead(summary, m)] or stated
     if not stated:
         return found
-    stated = [m for m in stated if not _ahead(summary, m)] or stated
     rank = max(_rank(mention) for mention in stated)
     strongest = [mention for mention in stated if _rank(mention) == rank]
     latest = _latest(summary, strongest)
