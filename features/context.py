@@ -34,6 +34,9 @@ _STOP = re.compile(
         [.!?]{0,8}["')\]]{0,8}(?:\s+|$|(?<=[0-9a-z)]\.)(?=[a-z]{2}))""",
     re.VERBOSE,
 )
+LONGEST_SENTENCE = 3_000
+"""Characters; real sentences stay far below.  Within one, time grows with the square of it."""
+
 # A reach of 0 in the lexicon: as far as the sentence goes.
 _WHOLE_SENTENCE = 1_000_000
 # Where two kinds of cue reach the same mention, the kind named first decides.
@@ -128,10 +131,7 @@ class Summary:
 
     def __init__(self, text: str) -> None:
         self.text, self.lower = text, _lower(text)
-        self.bounds: list[int] = [
-            0,
-            *(stop.end() for stop in _STOP.finditer(self.lower)),
-        ]
+        self.bounds: list[int] = _bounds(self.lower)
         self._hits = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
         self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
@@ -207,6 +207,14 @@ class Summary:
         if any(_terminates(stop, cue.kind, forward, first, last) for stop in ends):
             return False
         return cue.kind not in _CLAUSE_KINDS or self.lower.find(";", first, last) < 0
+
+
+def _bounds(lower: str) -> list[int]:
+    """Where sentences start; words that go on without a stop are cut into pieces."""
+    bounds = [0]
+    for stop in _STOP.finditer(lower):
+        bounds += [*range(bounds[-1] + LONGEST_SENTENCE, stop.end(), LONGEST_SENTENCE), stop.end()]
+    return [*bounds, *range(bounds[-1] + LONGEST_SENTENCE, len(lower), LONGEST_SENTENCE)]
 
 
 def read_summary(text: str) -> Summary:
