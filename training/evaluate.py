@@ -140,8 +140,17 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     Same seed and data give the same figures to the last digit, on any number of processes.
     Raises :class:`training.dataset.NoDecisionsError` and :class:`training.split.SplitError`.
     """
-    started = time.monotonic()
+    from joblib import parallel_config
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     corpus = ordered(corpus or read(config))
+    # One thread a process: sums in another order would change the last digit.
+    with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1):
+        return _evaluated(config, corpus)
+
+
+def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
+    started = time.monotonic()
     data = sample(corpus)
     folds = folds_of(data, config)
     predictions = run_folds(data, folds, config)

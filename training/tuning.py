@@ -1,14 +1,15 @@
 """Settings of the outcome model chosen by Optuna, inside the training rows only.
 
-Trials are kept in ``tuning.db`` (SQLite) in the working directory; a study is named by its
-training rows and seed, so a run that was broken off goes on where it stopped, and one that is
-repeated finds its trials done.
+Trials are kept as journals in the folder ``tuning`` of the working directory, a file a study; a
+study is named by its training rows and seed, so a run that was broken off goes on where it
+stopped, and one that is repeated finds its trials done.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from training.split import group_folds
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
-STORE = "sqlite:///tuning.db"
+FOLDER = Path("tuning")
 INNER_FOLDS = 3
 
 
@@ -33,7 +34,7 @@ def tuned(train: Sample, config: TrainConfig, name: str) -> tuple[Settings, dict
     digest = hashlib.sha256(train.table.to_csv(index=False).encode()).hexdigest()[:12]
     study = optuna.create_study(
         study_name=f"outcome {name} {digest} seed {config.seed}",
-        storage=STORE,
+        storage=_journal(f"{name}-{digest}-{config.seed}.log"),
         sampler=optuna.samplers.TPESampler(seed=config.seed),
         load_if_exists=True,
     )
@@ -49,6 +50,16 @@ def tuned(train: Sample, config: TrainConfig, name: str) -> tuple[Settings, dict
         "trials": len(study.trials),
         **study.best_params,
     }
+
+
+def _journal(name: str) -> Any:
+    """A file of its own a study: folds are tuned side by side."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    FOLDER.mkdir(exist_ok=True)
+    path = str(FOLDER / name)
+    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
 
 
 def _settings(trial: Any, config: TrainConfig) -> Settings:
