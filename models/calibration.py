@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,15 @@ class Calibration:
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
         """The inverse of :meth:`to_json`."""
         return cls(**{name: float(value) for name, value in stored.items()})
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Linear algebra on one thread: for matrices as small as these, more of them only wait."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def calibrate(score: Array, y: Array, weight: Array) -> Calibration:

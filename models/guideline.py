@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models import candidates as cand
+from models.calibration import one_blas_thread
 from models.choice import Choice, fit_choice, softmax
 from models.effects import check_frame
 from models.outcome import KEY_COLUMNS, TrainingDataError, row_order
@@ -49,7 +50,8 @@ class GuidelineConfig:
     """Settings of the ranker; the defaults suit a few hundred decided items.
 
     ``smoothing`` is how many letters of its own a context needs to outweigh the coarser one;
-    ``pruned`` how many candidates an item keeps before ranking.
+    ``pruned`` how many candidates an item keeps before ranking.  The shares are counted over all
+    letters, the ranker's few weights are learned from ``most_letters`` of them at most.
     """
 
     seed: int = 20161013
@@ -64,6 +66,7 @@ class GuidelineConfig:
     members: int = 3
     smoothing: float = 2.0
     pruned: int = 32
+    most_letters: int = 3_000
     inner_folds: int = 4
     threads: int = 1
 
@@ -105,8 +108,9 @@ class GuidelineModel:
                 f"guideline model: at least two labels and {self.config.inner_folds} letters "
                 "are needed to train"
             )
-        self.tree_share, self.temperature = _blend(*self._left_out_scores(items, truth))
-        self._fit_ranker(items, truth)
+        with one_blas_thread():
+            self.tree_share, self.temperature = _blend(*self._left_out_scores(items, truth))
+            self._fit_ranker(items, truth)
         return self
 
     def predict(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
@@ -206,6 +210,8 @@ class GuidelineModel:
 
         self.labels = tuple(sorted({*cand.catalogue_labels(), *truth}))
         self.shares = Shares.learned(items, list(truth), self.config.smoothing)
+        sample = _some_letters(items, self.config)
+        items, truth = items[sample].reset_index(drop=True), truth[sample]
         own = relative_truth(items, list(truth))
         pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, own)
         hits = pairs.names == truth[:, None]
@@ -271,16 +277,32 @@ class GuidelineModel:
         """Both scores of all items by rankers fitted without their letters, and what was right."""
         import numpy as np
 
-        folds = _letter_folds(items, self.config)
+        folds, sampled = _letter_folds(items, self.config), _some_letters(items, self.config)
         start = np.zeros((len(items), self.config.pruned))
         added, hits = np.zeros(start.shape), np.zeros(start.shape, dtype=bool)
         for fold in range(self.config.inner_folds):
             inside, outside = folds != fold, folds == fold
             self._fit_ranker(items[inside].reset_index(drop=True), truth[inside])
+            outside &= sampled
+            if not outside.any():
+                continue
             scored = self._scores(items[outside].reset_index(drop=True))
             names, start[outside], added[outside] = scored
             hits[outside] = names == truth[outside][:, None]
         return start, added, hits
+
+
+def _some_letters(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.bool_]:
+    """The rows of ``most_letters`` letters drawn at random; all rows where there are no more."""
+    import numpy as np
+
+    names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
+    if len(names) <= config.most_letters:
+        return np.ones(len(items), dtype=bool)
+    chosen = np.zeros(len(names), dtype=bool)
+    random = np.random.default_rng(config.seed)
+    chosen[random.choice(len(names), config.most_letters, replace=False)] = True
+    return np.asarray(chosen[codes])
 
 
 def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.intp]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -124,13 +123,18 @@ class Shares:
     @classmethod
     def learned(cls, items: pd.DataFrame, truth: Sequence[str], smoothing: float) -> Shares:
         """Counts over decided items; siblings alike weigh together as much as their root."""
+        import numpy as np
+        import pandas as pd
+
         shares = cls({name: {} for name in CONTEXTS}, smoothing)
-        labels = relative_truth(items, truth)
+        label_of, names = pd.factorize(np.array(relative_truth(items, truth), dtype=object))
         for name in CONTEXTS:
-            table: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
             codes, _, keys = context_keys(items, name)
-            for code, label, weight in zip(codes, labels, _weights(items, codes), strict=True):
-                table[keys[code]][label] += weight
+            table: dict[str, dict[str, float]] = {key: {} for key in keys}
+            met = codes * len(names) + label_of
+            totals = np.bincount(met, _weights(items, codes), minlength=len(keys) * len(names))
+            for place in np.unique(met):
+                table[keys[place // len(names)]][names[place % len(names)]] = float(totals[place])
             shares.counts[name] = {key: dict(sorted(row.items())) for key, row in table.items()}
         return shares
 
