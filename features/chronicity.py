@@ -80,7 +80,7 @@ _EVENT = re.compile(
     r"\b(?:fell|fall|slipped|tripped|struck|hit|collision|crash|mva|twist(?:ed|ing)|tore|torn|"
     r"strain(?:ed)?|sprain(?:ed)?|lift(?:ed|ing)|caught|crush(?:ed)?|lacerat(?:ed|ion)|assault(?:ed)?|"
     r"attack(?:ed)?|bitten|burn(?:ed|s|t)?|felt a|noticed|popp(?:ed|ing)|rear-?ended|exposure|cut|"
-    r"jammed|pinned|rolled|broke|"
+    r"jammed|pinned|rolled|broke|dropped|landed|stepped|bent|pushed|pulled|thrown|kicked|"
     r"(?:pain|symptoms|problems) (?:that |which )?(?:first )?(?:started|began))\b"
     r"(?P<gap>[^.;]{0,60})$"
 )
@@ -98,7 +98,8 @@ _ELSEWHERE = re.compile(
 )
 _NAMED_AFTER = re.compile(
     r"^,? (?:(?:there )?(?:was|is) )?(?:as )?(?:the |an? )?(?:industrial |work |work-related |"
-    r"occupational )*(?:date of (?:the )?injury|doi\b|injury date|injury\b)"
+    r"occupational |(?:low |lower |upper |left |right )?(?:back|neck|spine|head|shoulder|elbow|"
+    r"wrist|hand|hip|knee|ankle|foot) )*(?:date of (?:the )?injury|doi\b|injury date|injury\b)"
 )
 # An injury is told at the start of a summary; later falls are others.
 _FIRST_SENTENCES = 3

@@ -50,6 +50,7 @@ _NOT_PAIN = re.compile(
     r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
     r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
 )
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PAINFUL = re.compile(r"pain|ache|sore|discomfort")
 _TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
 _MEDICATION = (
@@ -83,8 +84,12 @@ def pain_scores(summary: Summary) -> list[PainScore]:
         for name in ("low", "high"):
             printed = mention.groups.get(name)
             if printed is not None:
-                found.append(PainScore(float(printed.rstrip("+")), on_medication, mention))
+                found.append(PainScore(_points(printed), on_medication, mention))
     return found
+
+
+def _points(printed: str) -> float:
+    return float(_WORDS.index(printed)) if printed in _WORDS else float(printed.rstrip("+"))
 
 
 def build(summary: Summary, _: Case) -> Findings:

@@ -51,7 +51,7 @@ COLUMNS: tuple[Column, ...] = (
 _GAIN = (
     r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
     r"lessen|less (?!than)|pain[- ]free|response|respond|recover|pain control|diminish|gone|"
-    r"ameliorat)"
+    r"ameliorat|tolerance (?:is |was |went )?(?:up|increas))"
 )
 _AHEAD = re.compile(
     rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}"
@@ -71,7 +71,7 @@ _NOT_RELIEF_AHEAD = re.compile(
     rf"extension|rotation|strength|hearing|height|{_DRUGS}))"
 )
 _NOT_RELIEF_BEHIND = re.compile(
-    r"(?:stenosis|saturation|fraction|range of motion|rom|motion|flexion|extension|rotation|"
+    r"(?:stenosis|saturation|fraction|range(?: of motion)?|rom|motion|flexion|extension|rotation|"
     r"bending|abduction|strength|grip|sensation|loss|impairment|disability|disabled|wpi|hearing|"
     rf"height|lordosis|bmi|weight|hgb|a1c|reduced to|decreased to|{_DRUGS})"
     r"(?:[\s,:(]+(?:\w+[\s,]+){0,3})$"

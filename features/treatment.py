@@ -196,11 +196,14 @@ _FAILED_BEFORE = re.compile(
 )
 _RECEIVED_AFTER = re.compile(
     r"^(?:'s)?[\s,]*(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*)?"
-    rf"(?:\(?(?:x|times|#)?\s*{_N}\)?\s*{_UNIT}?\s*)?(?:for (?:the|his|her) [\w ]{{2,24}}?)?[\s,(]*"
+    rf"(?:\(?(?:x|times|#)?\s*{_N}\)?\s*{_UNIT}?\s*)?(?:for (?:(?:the|his|her) )?"
+    r"[\w ]{2,24}?)?[\s,(]*"
     r"(?:(?:has |have |was |were |had |did |also |previously |significantly |not |which )*"
     r"(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|beneficial|performed|"
     r"received|administered|effective|failed|given|done)\b|(?:progress |daily |treatment )"
     r"(?:notes?|reports?)\b|notes?\b|reports? (?:dated|of|on|noted)\b|"
+    r"(?:that )?(?:he|she|the \w+(?: \w+)?) (?:has|had) (?:already |previously )?(?:had|received|"
+    r"completed|attended|done|undergone)\b|"
     r"(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|improvement)\b)"
 )
 _FAILED = re.compile(
@@ -217,7 +220,7 @@ _NOT_DONE_AFTER = re.compile(
     r"also |"
     r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
     r"pending|"
-    r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified)\w*)|"
+    r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified|prescri)\w*)|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"
 )

@@ -35,6 +35,15 @@ def _qualifier(text: str, family: str = "imaging") -> str:
         ("There was no weakness; an MRI showed a tear.", "affirmed"),
         ("Therapy was requested. An MRI showed a tear.", "affirmed"),
         ("The MRI showed a tear and surgery was requested.", "affirmed"),
+        ("His brother had an MRI.", "other_person"),
+        ("The doctor asks for an MRI.", "requested"),
+        ("At issue is an MRI.", "requested"),
+        ("An MRI will be done.", "requested"),
+        ("An MRI was discussed.", "requested"),
+        ("The MRI findings were discussed.", "affirmed"),
+        ("Future medical care allows for an MRI.", "requested"),
+        ("The hope is for an MRI.", "hypothetical"),
+        ("The guidelines call for an MRI.", "quoted_guideline"),
     ],
 )
 def test_the_scope_of_a_mention(text: str, qualifier: str) -> None:

@@ -2,16 +2,22 @@
 
 ``tests/cases/summaries.jsonl`` holds them: many house styles of published letters, and what leads
 astray (requested, pending or denied care, relatives, other percentages, recited reviews, quoted
-guidelines).  The gold follows ``tests/annotations/GUIDE.md``.  They were written without sight of
-a lexicon, and each batch was scored once before anything was changed for it.  The signals agreed
-with the gold, as a macro average over the 17 columns:
+guidelines).  The gold follows ``tests/annotations/GUIDE.md``.  The first batch was written before
+its author had seen a lexicon, the other two after the corrections that the batch before called
+for; each was scored once before anything was changed for it.  The signals agreed with the gold,
+as a macro average over the 17 columns:
 
-==================  =========  =========
-held-out agreement  batch 1    batch 2
-==================  =========  =========
-summaries           40         25
-macro agreement     0.922      0.934
-==================  =========  =========
+==================  =========  =========  =========
+held-out agreement  batch 1    batch 2    batch 3
+==================  =========  =========  =========
+summaries           40         25         20
+macro agreement     0.922      0.934      0.965
+lowest column       0.80       0.60       0.75
+==================  =========  =========  =========
+
+(injury date lowest in the first, work status in the others).  Two cells of the gold were slips
+against the guide and were put right after the scoring: a sex that only a pronoun gave, and
+restrictions given to a worker of whom nothing else was known.  Some openings were reworded later.
 
 The rules were then corrected, so what the tests below hold is a floor and no estimate.
 """
