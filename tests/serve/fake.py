@@ -55,6 +55,9 @@ class FakePredictor:
 def _misbehave(letter_id: str) -> None:
     if letter_id.startswith("slow"):
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
+    elif letter_id.startswith("wait"):
+        while not Path(os.environ["FAKE_UNTIL"]).exists():
+            time.sleep(0.01)
     elif letter_id.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     elif letter_id.startswith("fail"):

@@ -274,14 +274,16 @@ def test_resume_with_another_model_or_other_options_is_refused(tmp_path: Path) -
 
 
 def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
-    cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
-    first = started(tmp_path, cases, "-o", "s.jsonl", FAKE_SECONDS="0.05")
+    ids = [f"{'L' if n < 300 else 'wait'}-{n}" for n in range(304)]
+    cases = write_records(tmp_path / "cases.jsonl", ids)
+    first = started(tmp_path, cases, "-o", "s.jsonl", FAKE_UNTIL=str(tmp_path / "go"))
     wait_for(first, lambda: journal_lines(tmp_path, "s.jsonl") > 0)
     second = score(tmp_path, cases, "-o", "s.jsonl")
-    assert (second.returncode, "another run is writing it" in second.stderr) == (2, True)
+    (tmp_path / "go").touch()
     first.communicate(timeout=60)
+    assert (second.returncode, "another run is writing it" in second.stderr) == (2, True)
     assert first.returncode == 0
-    assert len(scored(tmp_path / "s.jsonl")) == 160
+    assert len(scored(tmp_path / "s.jsonl")) == 608
 
 
 @pytest.mark.parametrize("limit", [1_000, 100_000])
