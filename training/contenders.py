@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from models.effects import Effect
     from models.guideline import GuidelineConfig
     from models.outcome import OutcomeConfig
 
@@ -76,6 +77,7 @@ class Settings:
         return self.guideline or replace(GuidelineConfig(), seed=self.seed)
 
 
+BLIND = "effects written blind, alone"
 TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary",)
 
 
@@ -85,7 +87,8 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
 
     return (
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
-        Contender("expected effects alone", "part", _expected_alone),
+        Contender("expected effects alone", "part", _expected_alone()),
+        Contender(BLIND, "part", _expected_alone(blind=True)),
         Contender("imr, nothing expected", "part", _nothing_expected(settings)),
         Contender("base rate", "alternative", _outcome(baselines.BaseRate)),
         Contender("category base rate", "alternative", _outcome(baselines.CategoryBaseRate)),
@@ -149,23 +152,32 @@ def _outcome(baseline: Callable[[], Any]) -> Callable[[Sample, Sample], Array]:
     return predict
 
 
-def _expected_alone(train: Sample, test: Sample) -> Array:
+def _expected_alone(blind: bool = False) -> Callable[[Sample, Sample], Array]:
     """The starting odds as written down beforehand, moved to the training letters' base rate:
     what the model knows without having learned anything.
+
+    ``blind``: only the table whose author had seen no outcome.  These letters had no part in it,
+    so its figure is the one that folds do not flatter.
     """
-    from models.calibration import sigmoid
 
-    scores = _starting_odds(train), _starting_odds(test)
-    shift = _shift_to(scores[0], float(train.y.mean()))
-    return sigmoid(scores[1] + shift)
+    def predict(train: Sample, test: Sample) -> Array:
+        from models.calibration import sigmoid
+        from models.effects import OPINIONS, expected_effects, opinion
+
+        effects = opinion(OPINIONS[-1]) if blind else expected_effects()
+        scores = _starting_odds(train, effects), _starting_odds(test, effects)
+        shift = _shift_to(scores[0], float(train.y.mean()))
+        return sigmoid(scores[1] + shift)
+
+    return predict
 
 
-def _starting_odds(sample: Sample) -> Array:
-    from models.effects import effect_matrix, expected_effects
+def _starting_odds(sample: Sample, effects: Sequence[Effect]) -> Array:
+    from models.effects import effect_matrix
     from models.outcome import request_years
     from models.prior import published_prior
 
-    frame, effects = sample.frame, expected_effects()
+    frame = sample.frame
     classes = [
         [None if value is None else str(value) for value in frame[name].astype(object)]
         for name in ("category", "subcategory")

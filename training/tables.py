@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import MODEL
+from training.contenders import BLIND, MODEL
 from training.metrics import Estimate
 
 if TYPE_CHECKING:
@@ -127,15 +127,16 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 def expectation_line(evaluation: Evaluation) -> str:
     """How much of the model was written down beforehand, and how much it learned."""
-    whole, alone, blind = (
+    whole, alone, learned, blind = (
         evaluation.figure("outcome", "auc", name)
-        for name in (MODEL, "expected effects alone", "imr, nothing expected")
+        for name in (MODEL, "expected effects alone", "imr, nothing expected", BLIND)
     )
     return (
         f"Of the AUC {whole.value:.2f}, the effects written down beforehand reach "
-        f"{alone.value:.2f} without learning, and learning without them {blind.value:.2f}. "
-        "Folds cannot test what was written by people who knew these letters: only letters new "
-        "to them can."
+        f"{alone.value:.2f} without learning, and learning without them {learned.value:.2f}. "
+        "Half of these effects were written by people who knew these letters, which folds cannot "
+        f"test; the half written without sight of any outcome reaches {blind.value:.2f} alone. "
+        "Expect letters new to everybody to lie between."
     )
 
 

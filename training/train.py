@@ -157,4 +157,20 @@ def about(evaluation: Evaluation) -> dict[str, Any]:
     """What the model was made from, for its manifest: no path, no clock."""
     facts = evaluation.facts
     wanted = ("letters", "items", "overturned", "data_digest", "source")
-    return {**{name: facts[name] for name in wanted}, "seed": evaluation.config.seed}
+    return {
+        **{name: facts[name] for name in wanted},
+        "seed": evaluation.config.seed,
+        "profile": _profile(evaluation),
+    }
+
+
+def _profile(evaluation: Evaluation) -> dict[str, Any]:
+    """Signals and out-of-fold scores of the training items, for the drift warning."""
+    from models.outcome import OutcomeModel
+    from models.stability import profile
+    from training.contenders import MODEL
+
+    tested = evaluation.predictions.tested
+    frame = evaluation.sample.frame[tested]
+    p = evaluation.predictions.per_item(MODEL)[tested]
+    return profile(frame, OutcomeModel().columns, p.tolist())
