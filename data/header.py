@@ -132,9 +132,7 @@ def parse_reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _enumerated(prose: str) -> Iterator[str]:
     """Names joined by commas and "and"; an "and" inside one specialty's name stays."""
-    for part in re.split(
-        r",\s*(?:and\s+)?|\s+and\s+(?!Rehabilitation|Palliative|General|Gynec)", prose
-    ):
+    for part in re.split(r", ?(?:and )?| and (?!Rehabilitation|Palliative|General|Gynec)", prose):
         if name := collapse(part):
             yield name
 

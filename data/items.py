@@ -38,26 +38,27 @@ _OUTCOME = re.compile(
 )
 _BARE_OUTCOME = re.compile(r"\s*+(?:is\b\s*+:?\s*+)?(?:Upheld|Overturned)?[\s.:]*+", re.IGNORECASE)
 _SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
+# These read headings with their blanks collapsed.
 _MODIFIED = re.compile(
-    r"^(?P<original>.+?)\s+(?:was|were|is)\s+the\s+original\s+request\.\s*(?P<rest>.+)$",
+    r"^(?P<original>.+?) (?:was|were|is) the original request\. ?(?P<rest>.+)$",
     re.DOTALL | re.IGNORECASE,
 )
 _AUTHORIZED = (
     re.compile(
-        r"^(?P<authorized>.+?)\s+(?:was|were|has\s+been|is)\s+authorized\s+by\s+the\s+"
-        r"Claims\s+Administrator\b",
+        r"^(?P<authorized>.+?) (?:was|were|has been|is) authorized by the "
+        r"Claims Administrator\b",
         re.DOTALL | re.IGNORECASE,
     ),
     re.compile(
-        r"^The\s+Claims\s+Administrator\s+(?:has\s+)?authorized\s+(?P<authorized>.+?)"
-        r"(?:,\s*leaving\s+the\s+original\s+request|\.\s+The\s+(?:remaining|original)|\Z)",
+        r"^The Claims Administrator (?:has )?authorized (?P<authorized>.+?)"
+        r"(?:, ?leaving the original request|\. The (?:remaining|original)|\Z)",
         re.DOTALL | re.IGNORECASE,
     ),
 )
 _UNDER_REVIEW = re.compile(
-    r"(?:The\s+)?(?:remaining\s+IMR[-\s]+eligible\s+portion\s+of\s+the\s+original\s+request|"
-    r"original\s+request)\s*,\s*(?P<requested>.+?)"
-    r"(?:,?\s+(?:is|are|was))?\s*[:;,.]?\s*$",
+    r"(?:The )?(?:remaining IMR[- ]eligible portion of the original request|"
+    r"original request) ?, ?(?P<requested>.+?)"
+    r"(?:,? (?:is|are|was))? ?[:;,.]?$",
     re.DOTALL | re.IGNORECASE,
 )
 # Words that only a finished rationale or citation has, never the heading of an item.
@@ -309,7 +310,7 @@ def requested_part(title: str) -> tuple[str | None, str | None, str]:
     rest = match["rest"]
     authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
     review = None
-    if found := list(re.finditer(r"remaining\s+IMR|(?<=\.)\s?The\s+original\s+request", rest)):
+    if found := list(re.finditer(r"remaining IMR|(?<=\.) ?The original request", rest)):
         review = _UNDER_REVIEW.search(rest, found[-1].start())
     requested = review["requested"] if review else match["original"]
     return match["original"], authorized, requested.strip(" ,:;")

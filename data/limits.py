@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from data.letter import LetterError
 
+MAX_HEAD_CHARS = 100_000
 MAX_SUMMARY_CHARS = 40_000
 MAX_HEADING_CHARS = 10_000
 MAX_GUIDELINE_CHARS = 20_000

@@ -16,7 +16,7 @@ from data.citations import unknown_chapters
 from data.header import parse_header, parse_reviewer
 from data.items import ParsedItem, parse_items
 from data.letter import Case, Determination, Letter, LetterError, Text
-from data.limits import MAX_SUMMARY_CHARS, refuse_longer
+from data.limits import MAX_HEAD_CHARS, MAX_SUMMARY_CHARS, refuse_longer
 from data.summary import known_summary
 from data.taxonomy import classify
 
@@ -52,6 +52,7 @@ def parse(text: Text) -> Letter:
     it holds more than a letter can (``data/limits.py``).
     """
     head, summary, issues = _sections(text)
+    refuse_longer(text.source, "what stands before the case summary", head, MAX_HEAD_CHARS)
     header, decision_date = parse_header(head)
     states, specialties = parse_reviewer(head)
     case_summary, warnings = known_summary(summary)
