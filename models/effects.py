@@ -7,8 +7,10 @@ model starts from these values and lets the decided letters move them.
 
 The values are coarse on purpose (0.2, 0.4 or 0.8 log odds), each taken from its source and none
 fitted.  Two people wrote a table each: one had read the shipped letters, so cross-validation on
-those letters flatters that table; the other had seen no outcome.  The model starts from their
-mean (:func:`expected_effects`).
+those letters flatters that table; the other had seen no outcome.  Two more people, who had seen
+no outcome either, rated every row of both without knowing the authors' values (``rated_a``,
+``rated_b``).  A row's value is the mean of its three opinions, and the model starts from the mean
+of the tables (:func:`expected_effects`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
+RATINGS = ("rated_a", "rated_b")
 OPINIONS = ("expected_effects.csv", "expected_effects_blind.csv")
 ALWAYS = "1"
 CONDITION_SEPARATOR = ";"
@@ -145,7 +148,7 @@ def effects_from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
             when=str(row["when"]),
             signal=str(row["signal"]),
             transform=str(row["transform"]),
-            prior_log_odds=float(row["prior_log_odds"]),
+            prior_log_odds=_mean_opinion(row),
             sign=SIGNS[row["sign"]] if isinstance(row["sign"], str) else int(row["sign"]),
             statement=str(row["statement"]),
             source=str(row["source"]),
@@ -153,6 +156,13 @@ def effects_from_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Effect, ...]:
         _check(effect)
         effects.append(effect)
     return tuple(effects)
+
+
+def _mean_opinion(row: Mapping[str, Any]) -> float:
+    """The author's value, averaged with what blind raters gave where they rated the row."""
+    given = [row["prior_log_odds"], *(row.get(name) for name in RATINGS)]
+    values = [float(value) for value in given if value not in (None, "")]
+    return sum(values) / len(values)
 
 
 def effects_to_json(effects: Sequence[Effect]) -> list[dict[str, Any]]:

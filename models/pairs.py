@@ -476,8 +476,13 @@ def _asked(items: pd.DataFrame) -> tuple[Codes, list[str]]:
 @lru_cache(maxsize=4096)
 def _overlaps(asked: str, labels: tuple[str, ...]) -> tuple[float, ...]:
     own = cand.words(asked)
-    sections = (cand.words(cand.section_of(label) or "") for label in labels)
+    sections = _section_words(labels)
     return tuple(len(section & own) / max(len(section), 1) for section in sections)
+
+
+@lru_cache(maxsize=64)
+def _section_words(labels: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    return tuple(cand.words(cand.section_of(label) or "") for label in labels)
 
 
 def _letter_codes(items: pd.DataFrame, codes: Codes) -> Codes:

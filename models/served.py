@@ -9,7 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.layout import paragraphs, visible
 from data.letter import Letter, LetterError, Text
+from data.read import MAX_TEXT_BYTES
 from models.rows import COLUMNS, prediction_row
 
 if TYPE_CHECKING:
@@ -139,11 +141,19 @@ def _letter(place: int, row: Mapping[str, Any]) -> Letter:
     text = values.pop("text", None)
     if text is not None:
         name = str(values.get("letter_id") or f"row-{place}")
-        return parse(Text(name, source, str(text)))
+        return parse(_as_read(name, source, str(text)))
     items = values.get("items")
     if isinstance(items, str):
         values["items"] = _items(source, items)
     return letter_from_record(RawRecord(source, {k: v for k, v in values.items() if v is not None}))
+
+
+def _as_read(name: str, source: str, text: str) -> Text:
+    """A whole letter in a cell, its layout brought in order as that of a file is."""
+    if len(text) > MAX_TEXT_BYTES:
+        raise LetterError(source, "too_large", f"the text has {len(text)} characters", "one letter")
+    shown, has_paragraphs = paragraphs(text)
+    return Text(visible(name), source, shown, has_paragraphs)
 
 
 def _items(source: str, text: str) -> Any:

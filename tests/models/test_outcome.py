@@ -33,7 +33,8 @@ def test_planted_effect_is_learned_from_letters(model):
     for fitted in (model, taught):
         p = fitted.predict(inputs(fresh))["p_overturned"]
         ratios.append(p[planted].mean() / p[~planted].mean())
-    assert 1.5 < ratios[0] < ratios[1]
+    assert 1 < ratios[0] < ratios[1]
+    assert ratios[1] > 2
     assert roc_auc_score(planted, taught.predict(inputs(fresh))["p_overturned"]) > 0.9
 
 
