@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
 from data.items import requested_part, split_outcome
+from data.layout import visible
 from data.letter import (
     Case,
     CaseHeader,
@@ -36,14 +37,21 @@ from data.letter import (
     Outcome,
     UrAction,
 )
+from data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS
 from data.summary import known_summary
 
 RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
-MAX_ITEMS = 1_000
-"""Real letters have 1 to about 20 items; more than this in one letter is a grouping mistake."""
-
 MAX_RECORD_BYTES = 16 * 2**20
 """A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
+
+LONGEST_NAME = 40
+"""Characters of a column name that a message may show."""
+
+_MOST = {
+    "case_summary": MAX_SUMMARY_CHARS,
+    "claims_administrator_guideline": MAX_GUIDELINE_CHARS,
+    "decision_guideline": MAX_GUIDELINE_CHARS,
+}
 
 Kind = Literal["text", "date", "ur_action", "guideline", "decision", "any"]
 
@@ -185,7 +193,7 @@ def _csv_rows(name: str, content: IO[bytes]) -> Iterator[_Numbered | LetterError
             return
         doubled = sorted({c for c in columns if columns.count(c) > 1})
         if doubled:
-            yield _error(name, "columns", f"column {doubled[0]!r} stands twice", "keep one")
+            yield _error(name, "columns", f"{_column(doubled[0])} stands twice", "keep one")
             return
         for number, cells in enumerate(reader, start=2):
             if cells:
@@ -368,14 +376,26 @@ def _unknown(values: Mapping[str, Any], known: frozenset[str], where: str) -> li
     for name in extra:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
         if near:
-            raise _NotAllowed(f"{where}column {name!r} is not known, allowed is {near[0]!r}")
-    return [f"{where}column {name!r} is not read" for name in extra]
+            raise _NotAllowed(f"{where}{_column(name)} is not known, allowed is {near[0]!r}")
+    return [f"{where}{_column(name)} is not read" for name in extra]
+
+
+def _column(name: str) -> str:
+    """A column for a message; without a header row its name is the text of a letter."""
+    if len(name) <= LONGEST_NAME and " " not in name.strip():
+        return f"column {name!r}"
+    return f"a column whose name has {len(name)} characters"
 
 
 def _value(field: Field, values: Mapping[str, Any], where: str = "") -> Any:
     value = values.get(field.name)
     if isinstance(value, str):
-        value = " ".join(value.split())
+        value = " ".join(visible(value).split())
+        if len(value) > _MOST.get(field.name, MAX_HEADING_CHARS):
+            most = _MOST.get(field.name, MAX_HEADING_CHARS)
+            raise _NotAllowed(
+                f"{where}column {field.name!r}: received {_shown(value)}, allowed are {most}"
+            )
     if value is None or value == "" or (isinstance(value, float) and value != value):
         if field.required:
             raise _NotAllowed(f"{where}column {field.name!r}: received nothing, allowed is text")
@@ -416,7 +436,10 @@ def _guideline(value: Any) -> Citation:
     from data.citations import parse_citation
 
     raw = value["raw"] if isinstance(value, Mapping) else value
-    return parse_citation(" ".join(_text(raw).split()))
+    text = " ".join(visible(_text(raw)).split())
+    if len(text) > MAX_GUIDELINE_CHARS:
+        raise ValueError
+    return parse_citation(text)
 
 
 def _known_decision(value: Any) -> Decision:
