@@ -311,5 +311,8 @@ def body_part_matches(citation: Citation, parts: Sequence[str]) -> bool | None:
 
 def is_associated(item: Item) -> bool:
     """Whether an item goes with an operation: associated, assistant, pre- or post-operative."""
-    values = {m.value for text in (item.title, item.requested) for m in request_mentions(text)}
-    return bool(values & {"associated_surgical", "preoperative", "postoperative"})
+    texts = {item.title, item.requested}
+    return any(m.value in _WITH_AN_OPERATION for text in texts for m in request_mentions(text))
+
+
+_WITH_AN_OPERATION = frozenset({"associated_surgical", "preoperative", "postoperative"})

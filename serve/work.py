@@ -5,6 +5,7 @@ Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` al
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,9 @@ class ScoreSetup:
     def __call__(self) -> Work:
         """Load the model once and score chunks with it."""
         predictor = self.load(self.model)
+        # Lexicons and model stay to the end: looking through them again and again is wasted.
+        gc.collect()
+        gc.freeze()
         return lambda chunk: self._score(predictor, chunk)
 
     def _score(self, predictor: Predicts, chunk: Chunk) -> Answer:
