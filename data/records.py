@@ -44,6 +44,9 @@ RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
 MAX_RECORD_BYTES = 16 * 2**20
 """A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
 
+MAX_RATIO = 100
+"""A table of letters shrinks to a third; one that grows a hundredfold is a bomb."""
+
 LONGEST_NAME = 40
 """Characters of a column name that a message may show."""
 
@@ -222,6 +225,10 @@ def _parquet_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | Lett
 
     try:
         table = pq.ParquetFile(content)
+        if _grows_too_much(table, content):
+            message = f"the table would grow more than {MAX_RATIO} times when read"
+            yield _error(name, "too_large", message, "check where it comes from")
+            return
         rows = _parquet_rows(table)
         if "items" not in table.schema_arrow.names:
             yield from _grouped(name, rows)
@@ -231,11 +238,20 @@ def _parquet_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | Lett
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         yield _error(name, "not_parquet", f"cannot read it as Parquet: {reason}", "write it again")
+    except Exception as error:  # noqa: BLE001 - a damaged file makes Arrow raise anything
+        kind = type(error).__name__
+        yield _error(name, "not_parquet", f"cannot read it as Parquet ({kind})", "write it again")
+
+
+def _grows_too_much(table: Any, content: IO[bytes]) -> bool:
+    groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
+    packed = max(content.seek(0, io.SEEK_END), 2**20)
+    return sum(group.total_byte_size for group in groups) > MAX_RATIO * packed
 
 
 def _parquet_rows(table: Any) -> Iterator[_Numbered]:
     number = 0
-    for batch in table.iter_batches(batch_size=256):
+    for batch in table.iter_batches(batch_size=64):
         for values in batch.to_pylist():
             number += 1
             yield number, values
