@@ -21,6 +21,7 @@ from training.studies import extrapolated, nested_part, undocumented
 OUTCOME = (
     "imr",
     "expected effects alone",
+    "effects written blind, alone",
     "imr, nothing expected",
     "base rate",
     "category base rate",
