@@ -246,7 +246,8 @@ def _parquet_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | Lett
 def _grows_too_much(table: Any, content: IO[bytes]) -> bool:
     groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
     packed = max(content.seek(0, io.SEEK_END), 2**20)
-    return sum(group.total_byte_size for group in groups) > MAX_RATIO * packed
+    unpacked: int = sum(group.total_byte_size for group in groups)
+    return unpacked > MAX_RATIO * packed
 
 
 def _parquet_rows(table: Any) -> Iterator[_Numbered]:

@@ -11,7 +11,7 @@ from serve.letters import Chunk, Failure, chunked, count_letters, something_to_d
 from serve.parsed import letter_object
 from serve.pool import Answer, Pool, Setup, Work, failure_answer, in_order
 from serve.progress import progress
-from serve.work import read_safely
+from serve.work import read_safely, unexpected
 
 CHUNK_LETTERS = 16
 
@@ -30,7 +30,12 @@ class EachLetter:
         return [self._one(read_safely(task)) for task in chunk.tasks]
 
     def _one(self, letter: Letter | Failure) -> dict[str, Any]:
-        return failure_answer(letter) if isinstance(letter, Failure) else self.make(letter)
+        if isinstance(letter, Failure):
+            return failure_answer(letter)
+        try:
+            return self.make(letter)
+        except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
+            return failure_answer(unexpected(letter.case.source, "deriving", error))
 
 
 def parsed(letter: Letter) -> dict[str, Any]:

@@ -51,10 +51,10 @@ def read_safely(task: Task) -> Letter | Failure:
     except MemoryError:
         return Failure(task_name(task), "too_large", "needs too much memory", "check the file")
     except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
-        return _unexpected(task_name(task), "reading", error)
+        return unexpected(task_name(task), "reading", error)
 
 
-def _unexpected(source: str, stage: str, error: Exception) -> Failure:
+def unexpected(source: str, stage: str, error: Exception) -> Failure:
     """A fault of ours: its kind and place only, for its message can hold letter text."""
     message = f"{stage} failed ({type(error).__name__} in {_place(error)})"
     return Failure(source, "internal", message, "please report it with the letter's source")
@@ -94,7 +94,7 @@ class ScoreSetup:
         except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
             if len(letters) > 1:  # find the one that does it
                 return [answer for one in letters for answer in self._scored(predictor, [one])]
-            return [failure_answer(_unexpected(letters[0].case.source, "scoring", error))]
+            return [failure_answer(unexpected(letters[0].case.source, "scoring", error))]
 
     def _predicted(self, predictor: Predicts, letters: list[Letter]) -> Answer:
         from features.table import signals
