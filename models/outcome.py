@@ -294,6 +294,7 @@ class OutcomeModel:
 
         names, codes = np.unique(letters, return_inverse=True)
         totals, counts = np.zeros(len(y)), np.zeros(len(y))
+        known = np.nan_to_num(x)
         self.trees, coefficients, shifts = [], [], []
         for draws in _letter_draws(len(names), codes, y, self.config):
             drawn = draws[codes] > 0
@@ -303,8 +304,8 @@ class OutcomeModel:
             self.trees.append(tree)
             shifts.append(shift)
             left_out = ~drawn
-            member = coefficients[-1], shift, tree
-            totals[left_out] += self._one_score(x[left_out], offset[left_out], *member)
+            rest = x[left_out], known[left_out], offset[left_out]
+            totals[left_out] += self._one_score(*rest, coefficients[-1], shift, tree)
             counts[left_out] += 1
         self.coefficients, self.shifts = np.array(coefficients), np.array(shifts)
         missed = counts == 0
@@ -377,11 +378,11 @@ class OutcomeModel:
         }
 
     def _one_score(
-        self, x: Array, offset: Array, beta: Array, shift: float, tree: lgb.Booster
+        self, x: Array, known: Array, offset: Array, beta: Array, shift: float, tree: lgb.Booster
     ) -> Array:
+        """The score of one member; ``known`` is ``x`` with 0 for null."""
         import numpy as np
 
-        known = np.nan_to_num(x)
         logistic = offset + beta[0] + known @ beta[1:]
         raw = np.asarray(tree.predict(x, raw_score=True, num_threads=self.config.threads))
         boosted = offset + shift + known @ self._expected + raw
@@ -395,7 +396,8 @@ class OutcomeModel:
             return np.empty((0, len(self.trees)))
         betas, shifts = np.asarray(self.coefficients), np.asarray(self.shifts)
         members = zip(betas, shifts, self.trees, strict=True)
-        return np.column_stack([self._one_score(x, offset, *member) for member in members])
+        known = np.nan_to_num(x)
+        return np.column_stack([self._one_score(x, known, offset, *member) for member in members])
 
     def _tree_contributions(self, tree: lgb.Booster, x: Array) -> Array:
         import numpy as np
