@@ -115,8 +115,9 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
     """The items of the issues section (the text after its lead sentence).
 
     Raises :class:`LetterError`: ``no_items``; ``truncated`` where an item has an outcome but
-    no rationale, or a rationale but no outcome; ``no_line_breaks`` for several items in a text
-    that lost its lines, where a heading could only be guessed.
+    no rationale, or a rationale but no outcome; ``doubled`` where an item has two of them;
+    ``no_line_breaks`` for several items in a text that lost its lines, where a heading could only
+    be guessed; ``too_many_items`` and ``too_large`` (``data/limits.py``).
     """
     blocks = _blocks(issues, text)
     if not blocks:
@@ -160,7 +161,13 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
-        _fill(blocks[-1], label, body)
+        if not _fill(blocks[-1], label, body):
+            raise LetterError(
+                text.source,
+                "doubled",
+                f"item {len(blocks)} of the letter has {collapse(label['label'])!r} twice",
+                "get the letter as published",
+            )
     return blocks
 
 
@@ -179,13 +186,15 @@ def _opens(issues: str, at: int) -> bool:
     return bool(_BEFORE_LABEL.search(issues, max(0, at - _LOOK_BACK), at))
 
 
-def _fill(block: _Block, label: re.Match[str], body: str) -> None:
+def _fill(block: _Block, label: re.Match[str], body: str) -> bool:
+    """Whether the label's place was still free; which of two is meant could only be guessed."""
     if label["administrator"]:
         block.administrator = collapse(body)
-    elif label["reviewer"]:
-        block.reviewer = collapse(body)
-    else:
-        block.rationale = collapse(body)
+        return True
+    part = "reviewer" if label["reviewer"] else "rationale"
+    free = getattr(block, part) is None
+    setattr(block, part, collapse(body))
+    return free
 
 
 def _heading_start(body: str) -> int:

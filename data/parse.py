@@ -48,7 +48,8 @@ def parse(text: Text) -> Letter:
 
     Raises :class:`LetterError` with reason ``unknown_format`` where the headings of a
     determination letter are missing, ``truncated`` where an item or section breaks off,
-    ``no_items`` where the letter disputes nothing, and ``too_large`` or ``too_many_items`` where
+    ``no_items`` where the letter disputes nothing, ``doubled`` where a heading or label stands
+    twice, and ``too_large`` or ``too_many_items`` where
     it holds more than a letter can (``data/limits.py``).
     """
     head, summary, issues = _sections(text)
@@ -95,6 +96,14 @@ def _sections(text: Text) -> tuple[str, str, str]:
             "the letter breaks off: the heading IMR ISSUES, DECISIONS AND RATIONALES is missing",
             "get the whole letter",
         )
+    for heading in (_SUMMARY_HEADING, _ISSUES_HEADING):
+        if len(heading.findall(text.text)) > 1:
+            raise LetterError(
+                text.source,
+                "doubled",
+                "a section heading stands twice, as where two letters are in one file",
+                "give each letter a file of its own",
+            )
     head = text.text[: summary_at.start()]
     summary = _SUMMARY_LEAD.sub("", text.text[summary_at.end() : issues_at.start()], count=1)
     issues = _ISSUES_LEAD.sub("", text.text[issues_at.end() :], count=1)
