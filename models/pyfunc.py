@@ -1,9 +1,9 @@
 """The predictor as an MLflow model from code (no pickle): MLflow runs this file to load it.
 
 Input: a data frame with one letter a row, either as a case record (``letter_id``,
-``case_summary``, ``items`` as JSON text and the optional header fields, see ``imr schema``) or as
-a whole letter in ``text``.  Output: one row an item with the columns of ``imr score``.  Importing
-MLflow at the top is this file's purpose; nothing else imports it.
+``case_summary``, ``items`` as a list or its JSON text and the optional header fields, see
+``imr schema``) or as a whole letter in ``text``.  Output: one row an item with the columns of
+``imr score``.  Importing MLflow at the top is this file's purpose; nothing else imports it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,21 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from models.served import cases_from_frame, predictions_frame
+from data.letter import LetterError
+from models.served import PARAMS, cases_from_frame, letters_frame, predictions_frame
+
+
+class Refused(MlflowException):
+    """A request that was not answered, with a reason of one line and no letter text."""
+
+    def serialize_as_json(self) -> str:
+        """The response: MLflow's server has put the request's data into ``message`` by now."""
+        self.message = str(self.args[0])
+        return str(super().serialize_as_json())  # type: ignore[no-untyped-call]
 
 
 class ImrModel(PythonModel):
@@ -32,12 +44,24 @@ class ImrModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """One row an item, in the order of letters and items; raises LetterError by row.
+        """One row an item, in the order of letters and items; nothing where one row is refused.
 
-        ``params``: ``explain`` (bool, default true) fills ``reasons``.
+        ``params``: ``explain`` (default true) fills ``reasons``; ``by_letter`` (default false)
+        makes it one row a letter, as Spark needs it: ``predictions``, the rows as JSON text.
+        Raises :class:`Refused`, which MLflow's server answers with status 400 and the row at
+        fault.
         """
-        explain = bool((params or {}).get("explain", True))
-        return predictions_frame(self.predictor, cases_from_frame(model_input), explain)
+        wanted = PARAMS | (params or {})
+        try:
+            letters = cases_from_frame(model_input)
+            found = predictions_frame(self.predictor, letters, bool(wanted["explain"]))
+            return letters_frame(found, letters) if wanted["by_letter"] else found
+        except LetterError as error:
+            raise Refused(str(error), INVALID_PARAMETER_VALUE) from None
+        except Exception as error:
+            # MLflow's server would answer with the traceback, whose last line may quote a letter.
+            reason = f"the prediction failed with {type(error).__name__}; see the server's log"
+            raise Refused(reason, INTERNAL_ERROR) from error
 
 
 mlflow.models.set_model(ImrModel())

@@ -33,10 +33,16 @@ RECORD_COLUMNS = (
     "application_received",
     "priority",
 )
+BY_LETTER = "predictions"
+PARAMS = {"explain": True, "by_letter": False}
 
 
 def cases_from_frame(frame: pd.DataFrame) -> list[Letter]:
-    """One letter a row; raises LetterError that names the row and what is allowed."""
+    """One letter a row; raises LetterError that names the row and what is allowed.
+
+    Rows count from 0.  A frame without any known column is refused even if it has no rows:
+    MLflow drops columns that it does not know, and their rows with them.
+    """
     if not {"text", "items"} & set(frame.columns):
         raise LetterError(
             "input",
@@ -66,6 +72,21 @@ def predictions_frame(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
+def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:
+    """:func:`predictions_frame` with one row a letter: a JSON list of its rows, in one column.
+
+    Spark's functions return a row for every row they are given, whatever its items.
+    """
+    import pandas as pd
+
+    rows = iter(found.astype(object).where(found.notna(), None).to_dict("records"))
+    texts = [
+        json.dumps([next(rows) for _ in letter.case.items], ensure_ascii=False)
+        for letter in letters
+    ]
+    return pd.DataFrame({BY_LETTER: pd.Series(texts, dtype=object)})
+
+
 def logging_arguments(folder: str | Path, example: pd.DataFrame | None = None) -> dict[str, Any]:
     """What ``mlflow.pyfunc.log_model`` needs for a model folder: code, artifact, signature.
 
@@ -77,13 +98,17 @@ def logging_arguments(folder: str | Path, example: pd.DataFrame | None = None) -
         "artifacts": {"bundle": str(folder)},
         "code_paths": [str(root / package) for package in PACKAGES],
         "signature": signature(),
-        "input_example": (example_input() if example is None else example, {"explain": True}),
+        "input_example": (example_input() if example is None else example, dict(PARAMS)),
         "pip_requirements": requirements(),
     }
 
 
 def signature() -> Any:
-    """Column names and types of input and output; every input column is text and optional."""
+    """Column names and types of input and output; every input column is text and optional.
+
+    Text and not ``any``: MLflow's server reads CSV only where every column has a type.  Lists,
+    dates and numbers in JSON pass as they are and are checked by row (``data/records.py``).
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -94,7 +119,7 @@ def signature() -> Any:
     made: list[ColSpec | TensorSpec] = [
         ColSpec(kinds[kind], name, required=False) for name, kind in COLUMNS.items()
     ]
-    params = ParamSchema([ParamSpec("explain", "boolean", True)])
+    params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
     return ModelSignature(Schema(given), Schema(made), params)
 
 
@@ -171,7 +196,7 @@ def _plain(value: Any) -> Any:
         return value
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    missing = type(value).__name__ in {"NAType", "NaTType"} or value != value
-    return None if missing else value
+    # Before the dates: pandas' NaT is one.
+    if type(value).__name__ in {"NAType", "NaTType"} or value != value:
+        return None
+    return value.isoformat() if isinstance(value, (date, datetime)) else value
