@@ -36,6 +36,8 @@ _OUTCOME = re.compile(
     r"\s?[:;]?\s?\b(?P<outcome>Upheld|Overturned)\s?[.:]?\Z",
     re.IGNORECASE,
 )
+# A heading inside a rationale: the labels of that item were not recognised.
+_INNER_OUTCOME = re.compile(r":[ \t]*(?:Upheld|Overturned)[ \t]*\.?[ \t]*$", re.MULTILINE)
 _BARE_OUTCOME = re.compile(r"\s*+(?:is\b\s*+:?\s*+)?(?:Upheld|Overturned)?[\s.:]*+", re.IGNORECASE)
 _SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
 # These read headings with their blanks collapsed.
@@ -116,8 +118,9 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
 
     Raises :class:`LetterError`: ``no_items``; ``truncated`` where an item has an outcome but
     no rationale, or a rationale but no outcome; ``doubled`` where an item has two of them;
-    ``no_line_breaks`` for several items in a text that lost its lines, where a heading could only
-    be guessed; ``too_many_items`` and ``too_large`` (``data/limits.py``).
+    ``unread_item`` where the labels of an item are damaged; ``no_line_breaks`` for several items
+    in a text that lost its lines, where a heading could only be guessed; ``too_many_items`` and
+    ``too_large`` (``data/limits.py``).
     """
     blocks = _blocks(issues, text)
     if not blocks:
@@ -161,6 +164,14 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
+        if label["rationale"] and _INNER_OUTCOME.search(body):
+            raise LetterError(
+                text.source,
+                "unread_item",
+                f"the rationale of item {len(blocks)} holds the outcome of another item, whose "
+                "labels cannot be read",
+                "get the letter as published",
+            )
         if not _fill(blocks[-1], label, body):
             raise LetterError(
                 text.source,

@@ -43,6 +43,9 @@ _ISSUES_LEAD = re.compile(
 )
 
 
+_SENTENCE_ENDS = re.compile(r"[.!?][\"')\u201d\u2019\]]*$")
+
+
 def parse(text: Text) -> Letter:
     """Parse one letter, decided or not.
 
@@ -111,6 +114,9 @@ def _sections(text: Text) -> tuple[str, str, str]:
 
 
 def _warnings(items: list[ParsedItem]) -> Iterator[str]:
+    last = items[-1].decision
+    if last is not None and not _SENTENCE_ENDS.search(last.rationale):
+        yield "the last rationale ends in mid-sentence: the letter may be cut off"
     for i, item in enumerate(items):
         reviewer = item.decision.guideline if item.decision else None
         for side, citation in (("administrator", item.guideline), ("reviewer", reviewer)):
