@@ -55,7 +55,7 @@ class OutcomeConfig:
     ``trees`` is the least number of trees a member; ``positives_a_tree`` overturned items allow
     one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
     log odds.  ``effect_sd`` is how far (log odds) letters are expected to move an expected effect:
-    half the smallest step of the tables.
+    the smallest step of the tables.
     A member draws ``most_letters`` letters at most: of many, small draws vote as well as whole
     ones (Breiman, Machine Learning 1999; 36:85-103).  ``sibling_correlation`` down-weights the
     items of one letter to ``1 / (1 + r (n - 1))``.
@@ -75,7 +75,7 @@ class OutcomeConfig:
     l2: float = 20.0
     feature_share: float = 0.5
     tree_share: float = 0.5
-    effect_sd: float = 0.1
+    effect_sd: float = 0.2
     intercept_sd: float = 1.0
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0
