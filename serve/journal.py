@@ -39,16 +39,30 @@ class RunSettings:
     format: int = FORMAT
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A chunk in the journal: where its line starts, what it was made from, whose rows it holds."""
+
+    offset: int
+    fingerprint: str
+    letter_ids: tuple[str, ...]
+
+
+def _letter_ids(answer: Answer) -> tuple[str, ...]:
+    return tuple(one["letter_id"] for one in answer if "letter_id" in one)
+
+
 class Journal:
     """Finished chunks of one run, by number."""
 
     def __init__(self, folder: Path, settings: RunSettings) -> None:
         self.folder, self.settings = folder, settings
         self._file: IO[bytes] = _open_private(folder / "journal.jsonl")
-        self._done: dict[int, tuple[int, str]] = {}
+        self._done: dict[int, _Finished] = {}
         self._end = 0
         for offset, line in self._lines():
-            self._done[line["chunk"]] = (offset, line["fingerprint"])
+            ids = _letter_ids(line["answer"])
+            self._done[line["chunk"]] = _Finished(offset, line["fingerprint"], ids)
         self._file.truncate(self._end)
 
     def __len__(self) -> int:
@@ -66,7 +80,7 @@ class Journal:
     def has(self, chunk: Chunk) -> bool:
         """True where the same tasks on the same files were finished before."""
         done = self._done.get(chunk.index)
-        return done is not None and done[1] == chunk.fingerprint()
+        return done is not None and done.fingerprint == chunk.fingerprint()
 
     def append(self, chunk: Chunk, answer: Answer) -> None:
         """Keep a finished chunk; it survives the end of this process."""
@@ -76,15 +90,19 @@ class Journal:
             self._file.seek(self._end)
             self._file.write(raw)
             self._file.flush()
-        self._done[chunk.index] = (self._end, fingerprint)
+        self._done[chunk.index] = _Finished(self._end, fingerprint, _letter_ids(answer))
         self._end += len(raw)
 
     def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
         """The answers of the first ``chunks`` chunks, in the order of the input."""
         for index in range(chunks):
-            offset, _ = self._done[index]
-            self._file.seek(offset)
+            self._file.seek(self._done[index].offset)
             yield from json.loads(self._file.readline())["answer"]
+
+    def letter_ids(self, chunks: int) -> Iterator[str]:
+        """The ids of the letters in the first ``chunks`` chunks, without reading the file again."""
+        for index in range(chunks):
+            yield from self._done[index].letter_ids
 
     def close(self) -> None:
         """Close the file; the folder stays.  What a full disk did not take was never counted."""

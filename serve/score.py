@@ -183,10 +183,8 @@ def _doubled(journal: Journal, chunks: int) -> set[str]:
     """Letter ids that more than one letter goes by."""
     seen: set[str] = set()
     doubled: set[str] = set()
-    for answer in journal.answers(chunks):
-        letter_id = answer.get("letter_id")
-        if letter_id is not None:
-            (doubled if letter_id in seen else seen).add(letter_id)
+    for letter_id in journal.letter_ids(chunks):
+        (doubled if letter_id in seen else seen).add(letter_id)
     return doubled
 
 
