@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from machine import describe, table
@@ -76,7 +77,7 @@ def main() -> None:
 
     with workplace() as folder:
         model = trained(folder, chosen.model)
-        fresh = lambda: Predictor.load(model)  # noqa: E731
+        fresh = partial(Predictor.load, model)
         cases: list[Case] = [parse(made_text(m)).case for m in synthesize(chosen.letters, SEED)]
         found: list[CaseSignals] = [signals(case) for case in cases]
         frame = signals_frame(cases, found)
@@ -84,12 +85,11 @@ def main() -> None:
         keys = request_keys(frame)
         new = frame.iloc[sorted({key: row for row, key in enumerate(keys)}.values())]
         whole = repeated(frame, chosen.items)
+        parts = {"requests never met": new, "letters as they come": frame, "whole frame": whole}
         rows = []
-        for name, part in (("requests never met", new), ("letters as they come", frame),
-                           ("whole frame", whole)):  # fmt: skip
-            predictor = fresh()
-            rows.append((f"without reasons, {name}", len(part),
-                         len(part) / seconds(lambda p=predictor, f=part: p.predict_frame(f))))  # type: ignore[misc]  # fmt: skip
+        for name, part in parts.items():
+            spent = seconds(partial(fresh().predict_frame, part))
+            rows.append((f"without reasons, {name}", len(part), len(part) / spent))
         predictor, evidence = fresh(), [one.evidence for one in found]
         spent = seconds(lambda: predictor.predict_rows(cases, frame, evidence))
         rows.append(("with reasons and quotes", len(frame), len(frame) / spent))
