@@ -44,7 +44,8 @@ def mtus(text: str) -> list[tuple[str, str | None, tuple[str, ...], str | None]]
         (
             (
                 "Neck and Upper Back Complaints 2004, Section(s): Initial Care, and "
-                "Forearm, Wrist, and Hand Complaints 2004, and Shoulder Complaints 2004, Section(s): Summary."
+                "Forearm, Wrist, and Hand Complaints 2004, and Shoulder Complaints 2004, "
+                "Section(s): Summary."
             ),
             [
                 ("Neck and Upper Back Complaints", "2004", ("Initial Care",), None),
