@@ -37,7 +37,7 @@ _OUTCOME = re.compile(
     re.IGNORECASE,
 )
 # A heading inside a rationale: the labels of that item were not recognised.
-_INNER_OUTCOME = re.compile(r":[ \t]*(?:Upheld|Overturned)[ \t]*\.?[ \t]*$", re.MULTILINE)
+_INNER_OUTCOME = re.compile(r":[ \t]*+(?:Upheld|Overturned)[ \t]*+\.?[ \t]*+$", re.MULTILINE)
 _BARE_OUTCOME = re.compile(r"\s*+(?:is\b\s*+:?\s*+)?(?:Upheld|Overturned)?[\s.:]*+", re.IGNORECASE)
 _SENTENCE_ENDS_LINE = re.compile(r"[.!?][\"'\u201d\u2019)\]]*[ \t]*$")
 # These read headings with their blanks collapsed.

@@ -33,6 +33,9 @@ WORKER_BYTES = 3 * 2**30
 SECONDS_A_TASK = 0.5
 START_SECONDS = 60.0
 
+LONGEST_TEMPORARY_PATH = 64
+"""Bytes: a fork server listens on a socket below TMPDIR, whose whole path may have 107."""
+
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
@@ -228,8 +231,10 @@ def _context() -> BaseContext:
 
     Workers are forked from a server that has imported what they need and has run none of it.
     """
-    methods = multiprocessing.get_all_start_methods()
-    if "forkserver" not in methods:
+    import tempfile
+
+    short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY_PATH
+    if not short or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))

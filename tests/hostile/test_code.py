@@ -290,3 +290,30 @@ def test_the_shipped_files_are_no_programs(project: Path) -> None:
         and (os.access(path, os.X_OK) or path.suffix in {".pkl", ".joblib", ".npy", ".so", ".sh"})
     ]  # fmt: skip
     assert found == []
+
+
+IMPORT_NAMES = {"scikit-learn": "sklearn", "dask": "dask distributed"}
+
+
+def test_nothing_is_imported_that_is_not_declared(project: Path) -> None:
+    import re
+    import sys
+    import tomllib
+
+    settings = tomllib.loads((project / "pyproject.toml").read_text())
+    names = [re.split(r"[\[>=<~ ;]", d)[0] for d in settings["project"]["dependencies"]]
+    declared = {name for n in names for name in IMPORT_NAMES.get(n, n).replace("-", "_").split()}
+    allowed = declared | set(PACKAGES) | sys.stdlib_module_names
+    found = {
+        (module, alias.split(".")[0])
+        for module, tree in modules(project)
+        for node in ast.walk(tree)
+        for alias in imported_by(node)
+    }
+    assert {(module, name) for module, name in found if name not in allowed} == set()
+
+
+def imported_by(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []

@@ -226,6 +226,17 @@ def test_no_text_in_errors_messages_or_temporary_files(tmp_path: Path) -> None:
     assert len(lines(tmp_path / "s.jsonl.errors.jsonl")) >= 7
 
 
+def test_a_temporary_folder_of_a_long_name(tmp_path: Path) -> None:
+    """The sockets of a fork server have no place below it: the work is done without one."""
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    cases = write_cases(tmp_path / "cases.jsonl", ["A", "crash-1", "B"])
+    done = run(FAKE, "score", cases, "-o", "s.jsonl", cwd=tmp_path, TMPDIR=str(long))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert set(everything(tmp_path, "s.jsonl").values()) == {1}
+
+
 def test_no_text_in_messages_of_parse_and_features(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text(f"A text about {MARK} that is no letter.\n" * 20)
     cases = write_cases(tmp_path / "cases.jsonl", ["A"])
