@@ -5,9 +5,10 @@ expected is written down beforehand, a row an effect: *when* it applies, the *si
 the *prior log odds* it adds, the *sign* that medicine or law fixes, and the source.  The outcome
 model starts from these values and lets the decided letters move them.
 
-The values are coarse on purpose (0.2, 0.4 or 0.8 log odds), each taken from its source and none
-fitted.  Two people wrote a table each: one had read the shipped letters, so cross-validation on
-those letters flatters that table; the other had seen no outcome.  Two more people, who had seen
+The values are coarse on purpose (0.2, 0.4 or 0.8 log odds).  Two tables were written, by language
+models and unreviewed by a physician.  The author of the first had read the shipped letters and
+revised it after some twenty looks at cross-validation, so cross-validation on
+those letters flatters that table; the other had seen no outcome.  Two more raters, who had seen
 no outcome either, rated every row of both without knowing the authors' values (``rated_a``,
 ``rated_b``).  A row's value is the mean of its three opinions, and the model starts from the mean
 of the tables (:func:`expected_effects`).
@@ -122,7 +123,7 @@ def opinion(table: str) -> tuple[Effect, ...]:
 def expected_effects() -> tuple[Effect, ...]:
     """What the model starts from: the mean of the opinions, 0 where one is silent.
 
-    One table was written by people who knew the decided letters, and cross-validation cannot
+    One table was written with the decided letters in view, and cross-validation cannot
     see what that let in; the other by somebody who had seen no outcome.  Averaging pulls the
     first towards what the guidelines alone would say.
     """

@@ -134,7 +134,7 @@ def expectation_line(evaluation: Evaluation) -> str:
     return (
         f"Of the AUC {whole.value:.2f}, the effects written down beforehand reach "
         f"{alone.value:.2f} without learning, and learning without them {learned.value:.2f}. "
-        "Half of these effects were written by people who knew these letters, which folds cannot "
+        "Half of these effects were written with these letters in view, which folds cannot "
         f"test; the half written without sight of any outcome reaches {blind.value:.2f} alone. "
         "Expect letters new to everybody to lie between."
     )
