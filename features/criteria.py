@@ -1,14 +1,7 @@
 """What the guideline asks for, item by item: met, not met or not documented.
 
 ``criteria.csv`` (beside this module) is the dated table: one row a criterion and edition, with
-its source.  Its conditions are written over the signals of a row::
-
-    radicular_findings                      true
-    !epidural_injection_prior               documented as false
-    relief_percent_max>=50 & relief_weeks>=6
-    conservative_care_failed | treatment_failed & conservative_care_tried
-
-``&`` binds closer than ``|``; a comparison with an unknown value is false.  ``when`` says for
+its source, its conditions in the grammar of :mod:`features.condition`.  ``when`` says for
 which requests a criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where
 neither holds the criterion is *not documented*, which is what a resubmission can mend.  Edition:
 the one in effect on the day of the utilization review, else the nearest before it.
@@ -17,7 +10,6 @@ the one in effect on the day of the utilization review, else the nearest before 
 from __future__ import annotations
 
 import csv
-import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.letter import Case, Evidence, Item
+from features.condition import Condition, Row, condition, holds
 from features.context import Summary
 from features.letter_mix import is_primary_surgery
 from features.review import is_associated
@@ -36,7 +29,6 @@ FAMILY = "criteria"
 TABLE = Path(__file__).parent / "criteria.csv"
 
 Status = Literal["met", "not met", "not documented"]
-Row = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +74,6 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-_TERM = re.compile(
-    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One signal in a condition: its truth, or a comparison of its value."""
-
-    name: str
-    negated: bool
-    op: str | None
-    value: str | None
-
-    def holds(self, row: Row) -> bool:
-        """Whether the term is true of a row; an unknown value makes a comparison false."""
-        known = row.get(self.name)
-        if self.op is None:
-            return (known is not None and not known) if self.negated else bool(known)
-        if self.op == "=":
-            return known == self.value
-        if not isinstance(known, int | float) or self.value is None:
-            return False
-        return _OPERATORS[self.op](known, float(self.value))
-
-
-Condition = tuple[tuple[Term, ...], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -138,25 +96,6 @@ class Rule:
         """The signals that the judgement reads."""
         conditions = (self.met_if, self.not_met_if)
         return frozenset(t.name for c in conditions for terms in c for t in terms)
-
-
-def condition(text: str) -> Condition:
-    """Read a condition; raises ValueError where a term is not understood."""
-    alternatives = [part for part in text.split("|") if part.strip()]
-    return tuple(tuple(_term(word) for word in part.split("&")) for part in alternatives)
-
-
-def _term(text: str) -> Term:
-    match = _TERM.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"criteria.csv: cannot read the term {text.strip()!r}")
-    value = match["value"].strip() if match["value"] else None
-    return Term(match["name"], bool(match["not"]), match["op"], value)
-
-
-def holds(alternatives: Condition, row: Row) -> bool:
-    """Whether one of the alternatives is true of a row."""
-    return any(all(term.holds(row) for term in terms) for terms in alternatives)
 
 
 @cache

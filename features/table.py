@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from data.letter import Case, Evidence, Item
 from features import (
+    authorization,
     chronicity,
     comorbidity,
     complaints,
     criteria,
+    diagnosis,
     electrodiagnostics,
     examination,
     imaging,
+    indication,
     letter_mix,
     medication,
     person,
     relief,
     request,
     review,
+    severity,
     treatment,
     work_status,
 )
@@ -60,6 +64,10 @@ FAMILIES: tuple[ModuleType, ...] = (
     examination,
     medication,
     comorbidity,
+    diagnosis,
+    severity,
+    authorization,
+    indication,
     criteria,
 )
 

@@ -7,12 +7,15 @@ import pytest
 from tests.features.case_files import FOLDER, cases, expected, row_of
 
 FILES = (
+    "authorization",
     "chronicity",
     "complaints",
+    "diagnosis",
     "electrodiagnostics",
     "imaging",
     "person",
     "relief",
+    "severity",
     "work_status",
 )
 

@@ -1,0 +1,76 @@
+"""Conditions over the signals of a row, as the tables of criteria and indications write them.
+
+::
+
+    radicular_findings                      true
+    !epidural_injection_prior               documented as false
+    relief_percent_max>=50 & relief_weeks>=6
+    conservative_care_failed | treatment_failed & conservative_care_tried
+    request_term=shoulder repair            equal to a text
+
+``&`` binds closer than ``|``; a comparison with an unknown value is false.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from features.signal import Value
+
+Row = Mapping[str, Value]
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_TERM = re.compile(
+    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One signal in a condition: its truth, or a comparison of its value."""
+
+    name: str
+    negated: bool
+    op: str | None
+    value: str | None
+
+    def holds(self, row: Row) -> bool:
+        """Whether the term is true of a row; an unknown value makes a comparison false."""
+        known = row.get(self.name)
+        if self.op is None:
+            return (known is not None and not known) if self.negated else bool(known)
+        if self.op == "=":
+            return known == self.value
+        if not isinstance(known, int | float) or self.value is None:
+            return False
+        return _OPERATORS[self.op](known, float(self.value))
+
+
+Condition = tuple[tuple[Term, ...], ...]
+
+
+def condition(text: str) -> Condition:
+    """Read a condition; raises ValueError where a term is not understood."""
+    alternatives = [part for part in text.split("|") if part.strip()]
+    return tuple(tuple(_term(word) for word in part.split("&")) for part in alternatives)
+
+
+def _term(text: str) -> Term:
+    match = _TERM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"condition: cannot read the term {text.strip()!r}")
+    value = match["value"].strip() if match["value"] else None
+    return Term(match["name"], bool(match["not"]), match["op"], value)
+
+
+def holds(alternatives: Condition, row: Row) -> bool:
+    """Whether one of the alternatives is true of a row."""
+    return any(all(term.holds(row) for term in terms) for terms in alternatives)

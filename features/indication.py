@@ -1,0 +1,78 @@
+"""Whether what is documented is what the requested treatment is for.
+
+``indications.csv`` (beside this module) says for each kind of request (``when``) what indicates it
+(``indicated_if``), with its source; both are conditions over the signals of the row
+(:mod:`features.condition`).  The first row whose ``when`` holds decides.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from data.letter import Case, Item
+from features.condition import Condition, condition, holds
+from features.context import Summary
+from features.signal import Column, Findings, Value
+
+FAMILY = "indication"
+TABLE = Path(__file__).parent / "indications.csv"
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "indication_documented",
+        "bool",
+        "A diagnosis or finding that the requested treatment is for",
+        null="indications.csv has no row for this kind of request",
+        family=FAMILY,
+        source="indications.csv",
+    ),
+    Column(
+        "indication",
+        "str",
+        "The row of indications.csv that the request falls under",
+        null="indications.csv has no row for this kind of request",
+        family=FAMILY,
+        source="indications.csv",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Indication:
+    """One row of ``indications.csv``: a kind of request, and what it is for."""
+
+    id: str
+    when: Condition
+    indicated_if: Condition
+    text: str
+    source: str
+
+
+@cache
+def indications() -> tuple[Indication, ...]:
+    """The rows of ``indications.csv``, in order."""
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            Indication(
+                row["id"],
+                condition(row["when"]),
+                condition(row["indicated_if"]),
+                row["text"],
+                row["source"],
+            )
+            for row in csv.DictReader(lines)
+        )
+
+
+def build_item(_summary: Summary, _case: Case, _item: Item, found: dict[str, Value]) -> Findings:
+    """The indication the request falls under, and whether it is documented."""
+    own = Findings()
+    for row in indications():
+        if holds(row.when, found):
+            own.values["indication"] = row.id
+            own.values["indication_documented"] = holds(row.indicated_if, found)
+            break
+    return own

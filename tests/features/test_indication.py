@@ -1,0 +1,58 @@
+"""Is what is documented what the request is for?  The table, and judgements on our own cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from data.letter import Item
+from data.taxonomy import classify
+from features.indication import indications
+from features.table import COLUMNS
+from tests.features.case_files import row_of
+
+NAMES = {column.name for column in COLUMNS}
+
+
+def _asked(requested: str) -> Item:
+    known = classify(requested)
+    return Item(
+        0,
+        requested,
+        requested,
+        category=known.category,
+        subcategory=known.subcategory,
+        body_parts=known.body_parts,
+        terms=known.terms,
+    )
+
+
+@pytest.mark.parametrize("row", indications(), ids=lambda row: row.id)
+def test_a_row_reads_known_signals_and_names_its_source(row: object) -> None:
+    conditions = (row.when, row.indicated_if)  # type: ignore[attr-defined]
+    read = {term.name for c in conditions for terms in c for term in terms}
+    assert read
+    assert read <= NAMES
+    assert row.source  # type: ignore[attr-defined]
+    assert row.text  # type: ignore[attr-defined]
+
+
+def test_ids_are_unique() -> None:
+    assert len({row.id for row in indications()}) == len(indications())
+
+
+@pytest.mark.parametrize(
+    ("requested", "summary", "row", "documented"),
+    [
+        ("Left carpal tunnel release", "Carpal tunnel syndrome; Tinel's is positive.", True, True),
+        ("Left carpal tunnel release", "The left wrist is sore.", True, False),
+        ("Omeprazole 20 mg #60", "She has gastritis from naproxen.", True, True),
+        ("Omeprazole 20 mg #60", "She denies gastritis.", True, False),
+        ("MRI of the lumbar spine", "Strength of the EHL is 3/5, with a foot drop.", True, True),
+        ("MRI of the lumbar spine", "The lumbar spine is tender.", True, False),
+        ("Interpreter", "The lumbar spine is tender.", False, False),
+    ],
+)
+def test_documented(requested: str, summary: str, row: bool, documented: bool) -> None:
+    found = row_of(summary, _asked(requested))
+    assert (found["indication"] is not None) is row
+    assert found["indication_documented"] is (documented if row else None)
