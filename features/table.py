@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ __all__ = [
     "FAMILIES",
     "CaseSignals",
     "Column",
+    "arrays",
     "catalogue",
     "frame",
     "signals",
@@ -177,31 +178,37 @@ def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:
     """Rows as a data frame with the catalogue's columns and nullable types (dates as text)."""
     import pandas as pd
 
-    listed = list(rows)
-    make = _arrays()
-    columns = {c.name: make[c.dtype]([row.get(c.name) for row in listed]) for c in COLUMNS}
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(arrays(rows), copy=False)
+
+
+def arrays(rows: Iterable[Mapping[str, Value]]) -> dict[str, ExtensionArray]:
+    """The catalogue's columns with nullable types, before they make a frame (maybe with others)."""
+    names = [column.name for column in COLUMNS]
+    # All rows turned into columns at once: asking each row for each column took longest.
+    cells = list(zip(*(map(row.get, names) for row in rows), strict=True)) or [()] * len(names)
+    make = _makers()
+    return {c.name: make[c.dtype](own) for c, own in zip(COLUMNS, cells, strict=True)}
 
 
 @cache
-def _arrays() -> dict[str, Callable[[list[Value]], ExtensionArray]]:
+def _makers() -> dict[str, Callable[[Sequence[Any]], ExtensionArray]]:
     """What makes a column of a type; much faster than a frame of objects with its types changed."""
     import numpy as np
     import pandas as pd
 
     def masked(kind: Callable[..., ExtensionArray], dtype: type, absent: Value) -> Any:
-        def make(cells: list[Value]) -> ExtensionArray:
-            mask = np.fromiter((cell is None for cell in cells), dtype=bool, count=len(cells))
+        def make(cells: Sequence[Value]) -> ExtensionArray:
+            n = len(cells)
+            if None not in cells:  # as in most columns, for what is not documented is False
+                return kind(np.fromiter(cells, dtype, n), np.zeros(n, dtype=bool))
+            mask = np.array([cell is None for cell in cells], dtype=bool)
             known = [absent if cell is None else cell for cell in cells]
             return kind(np.array(known, dtype=dtype), mask)
 
         return make
 
-    def text(cells: list[Any]) -> ExtensionArray:
-        made: ExtensionArray = pd.array(cells, dtype=string)
-        return made
-
     string: Any = pd.StringDtype()
+    text: Any = partial(pd.array, dtype=string)
     return {
         "bool": masked(pd.arrays.BooleanArray, np.bool_, False),
         "int": masked(pd.arrays.IntegerArray, np.int64, 0),

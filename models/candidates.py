@@ -38,6 +38,7 @@ class Link:
     source: str
 
 
+@lru_cache(maxsize=4096)
 def chapter_of(label: str) -> str:
     """``"Knee > Special Studies"`` -> ``"Knee"``."""
     return label.split(ARROW, 1)[0]

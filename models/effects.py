@@ -21,7 +21,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ class Condition:
             number, limit = float(str(value)), float(self.values[0])
             return number >= limit if self.operator == ">=" else number <= limit
         if self.operator == "~":
-            return bool(set(_LISTED.split(str(value))) & set(self.values))
+            return not _listed(str(value)).isdisjoint(self.values)
         return (_printed(value) in self.values) == (self.operator == "=")
 
 
@@ -105,7 +105,7 @@ class Effect:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """``when`` taken apart; all conditions must hold."""
-        return tuple(parse_condition(text) for text in self.when.split(CONDITION_SEPARATOR) if text)
+        return _conditions(self.when)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -172,6 +172,11 @@ def effects_to_json(effects: Sequence[Effect]) -> list[dict[str, Any]]:
 
 
 @cache
+def _conditions(when: str) -> tuple[Condition, ...]:
+    return tuple(parse_condition(text) for text in when.split(CONDITION_SEPARATOR) if text)
+
+
+@cache
 def parse_condition(text: str) -> Condition:
     """``"category=Surgery|Injection"`` -> Condition; raises ValueError."""
     match = _CONDITION.match(text.strip())
@@ -195,11 +200,18 @@ def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> Non
         raise MissingColumnsError(missing, reader)
 
 
-def effect_matrix(frame: pd.DataFrame, effects: Sequence[Effect]) -> Array:
-    """Values of the effects, shape (items, effects), float64; null where a ``raw`` signal is."""
+def effect_matrix(
+    frame: pd.DataFrame,
+    effects: Sequence[Effect],
+    applies: npt.NDArray[np.bool_] | None = None,
+) -> Array:
+    """Values of the effects, shape (items, effects), float64; null where a ``raw`` signal is.
+
+    ``applies`` is what :func:`applicable` says of them, where that is known already.
+    """
     import numpy as np
 
-    applies = applicable(frame, effects)
+    applies = applicable(frame, effects) if applies is None else applies
     memo: dict[str, Array] = {}
     matrix = np.empty((len(frame), len(effects)))
     for place, effect in enumerate(effects):
@@ -213,24 +225,53 @@ def applicable(frame: pd.DataFrame, effects: Sequence[Effect]) -> npt.NDArray[np
     """Whether each effect's conditions hold for each item, shape (items, effects)."""
     import numpy as np
 
+    holds = conditions_hold(frame, {c for effect in effects for c in effect.conditions})
     matrix = np.ones((len(frame), len(effects)), dtype=bool)
-    memo: dict[Condition, npt.NDArray[np.bool_]] = {}
     for place, effect in enumerate(effects):
         for condition in effect.conditions:
-            if condition not in memo:
-                memo[condition] = by_value(frame[condition.column], condition.holds).astype(bool)
-            matrix[:, place] &= memo[condition]
+            matrix[:, place] &= holds[condition]
     return matrix
 
 
-def by_value(column: pd.Series[Any], function: Callable[[object], float | bool]) -> Array:
-    """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
-    import numpy as np
-    import pandas as pd
+def conditions_hold(
+    frame: pd.DataFrame, conditions: Iterable[Condition]
+) -> dict[Condition, npt.NDArray[np.bool_]]:
+    """Each condition for every item: a column's values are told apart once for all that ask."""
+    by_column: dict[str, Distinct] = {}
+    result = {}
+    for condition in conditions:
+        name = condition.column
+        if name not in by_column:
+            by_column[name] = Distinct.of(frame[name])
+        result[condition] = by_column[name].each(condition.holds).astype(bool)
+    return result
 
-    codes, values = pd.factorize(column, use_na_sentinel=True)
-    results = np.array([*(function(value) for value in values), function(None)], dtype=np.float64)
-    return results[codes]
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """A column as its distinct values and the number of each cell's; null is the last, -1."""
+
+    codes: npt.NDArray[np.intp]
+    values: list[Any]
+
+    @classmethod
+    def of(cls, column: pd.Series[Any]) -> Distinct:
+        """Tell the values of a column apart."""
+        import pandas as pd
+
+        codes, values = pd.factorize(column, use_na_sentinel=True)
+        return cls(codes, [*values.tolist(), None])
+
+    def each(self, function: Callable[[Any], float | bool]) -> Array:
+        """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
+        import numpy as np
+
+        return np.array([function(value) for value in self.values], dtype=np.float64)[self.codes]
+
+
+def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
+    """As :meth:`Distinct.each`, for one function alone."""
+    return Distinct.of(column).each(function)
 
 
 def numbers(column: pd.Series[Any]) -> Array:
@@ -269,6 +310,12 @@ def _check(effect: Effect) -> None:
     if not (effect.source and effect.statement):
         raise ValueError(f"{effect.effect}: source and statement must be given")
     _ = effect.conditions
+
+
+@lru_cache(maxsize=4096)
+def _listed(cell: str) -> frozenset[str]:
+    """The entries of a list in one cell; many conditions ask for those of the same cell."""
+    return frozenset(_LISTED.split(cell))
 
 
 def _is_null(value: object) -> bool:

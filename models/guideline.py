@@ -132,7 +132,9 @@ class GuidelineModel:
         new = {key: row for row, key in enumerate(keys) if key not in self._known}
         if not new:
             return
-        names, p = (side[:, :top].tolist() for side in self.ranked(frame.iloc[[*new.values()]]))
+        # Only the columns that are read: picking rows out of all 273 takes longer than ranking.
+        read = frame[[*self.columns]].iloc[[*new.values()]]
+        names, p = (side[:, :top].tolist() for side in self.ranked(read))
         for key, own, chances in zip(new, names, p, strict=True):
             self._known[key] = tuple(
                 cell for pair in zip(own, chances, strict=True) for cell in pair

@@ -36,12 +36,14 @@ def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.D
     """As :func:`case_frame`, from signals that are already derived."""
     import pandas as pd
 
-    from features.table import frame
+    from features.table import arrays
 
-    table = frame(row for one in derived for row in one.rows)
+    columns = arrays(row for one in derived for row in one.rows)
     facts = [item_facts(case, item) for case in cases for item in case.items]
-    known = pd.DataFrame(facts, columns=list(CASE_FACTS)).astype(CASE_FACTS)
-    return pd.concat([table, known[[name for name in known if name not in table]]], axis=1)
+    for name, dtype in CASE_FACTS.items():
+        if name not in columns:
+            columns[name] = pd.array([fact[name] for fact in facts], dtype=dtype)
+    return pd.DataFrame(columns, copy=False)
 
 
 def item_facts(case: Case, item: Item) -> dict[str, str | None]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from models.calibration import Calibration, MapLogistic, calibrate, one_blas_thread, sigmoid
 from models.effects import (
     Effect,
+    applicable,
     by_value,
     check_frame,
     columns_read,
@@ -42,6 +43,19 @@ KEY_COLUMNS = ("letter_id", "item_index")
 # The first of these that is known dates the request; never the decision.
 DATE_COLUMNS = ("ur_denial_date", "application_received")
 OVERTURNED, UPHELD = "Overturned", "Upheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the model reads of a frame, a row an item.
+
+    ``x`` holds the values of the effects, ``applies`` whether an effect concerns the item, and
+    ``offset`` the published starting odds (log odds).
+    """
+
+    x: Array
+    applies: npt.NDArray[np.bool_]
+    offset: Array
 
 
 class TrainingDataError(ValueError):
@@ -132,7 +146,8 @@ class OutcomeModel:
         letters = frame["letter_id"].astype(str).to_numpy()
         _check_labels(y, letters)
         self.usual_year = _median(request_years(frame))
-        x, offset = self._inputs(frame)
+        read = self._inputs(frame)
+        x, offset = read.x, read.offset
         weight = self._weights(letters)
         with one_blas_thread():
             self._fit_bag(x, y, offset, weight, letters)
@@ -146,16 +161,20 @@ class OutcomeModel:
         self.centre = np.append(np.nan_to_num(x).mean(axis=0), offset.mean())
         return self
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def inputs(self, frame: pd.DataFrame) -> Inputs:
+        """What the model reads of a frame: made once for :meth:`predict` and its reasons."""
+        check_frame(frame, self.columns, "outcome model")
+        return self._inputs(frame)
+
+    def predict(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """Columns ``p_overturned``, ``p_overturned_low``, ``p_overturned_high``,
         ``predicted_outcome``; index as in ``frame``; ``low <= p <= high`` within 0 and 1.
         """
         import numpy as np
         import pandas as pd
 
-        check_frame(frame, self.columns, "outcome model")
-        calibration = self._calibrated
-        scores = self._member_scores(*self._inputs(frame))
+        calibration, inputs = self._calibrated, inputs or self.inputs(frame)
+        scores = self._member_scores(inputs.x, inputs.offset)
         centre = calibration.log_odds(scores.mean(axis=1))
         reach = _normal_quantile(self.config.level) * np.sqrt(self._variance(frame, scores))
         p = sigmoid(centre)
@@ -169,7 +188,7 @@ class OutcomeModel:
             index=frame.index,
         )
 
-    def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def contributions(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """What each effect adds to the calibrated log odds, against the average decided item.
 
         One column an effect, ``category`` and ``year`` for the published rates; LightGBM's own
@@ -178,8 +197,8 @@ class OutcomeModel:
         import numpy as np
         import pandas as pd
 
-        check_frame(frame, self.columns, "outcome model")
-        x, offset = self._inputs(frame)
+        inputs = inputs or self.inputs(frame)
+        x, offset = inputs.x, inputs.offset
         known, centre = np.nan_to_num(x), np.asarray(self.centre)
         betas = np.asarray(self.coefficients).mean(axis=0)[1:]
         share = self.config.tree_share
@@ -269,11 +288,13 @@ class OutcomeModel:
 
         return np.array([effect.transform != "raw" for effect in self.effects])
 
-    def _inputs(self, frame: pd.DataFrame) -> tuple[Array, Array]:
+    def _inputs(self, frame: pd.DataFrame) -> Inputs:
         import numpy as np
 
         offset = self.prior.log_odds(*_classes(frame), self._years(frame))
-        return effect_matrix(frame, self.effects), np.array(offset, dtype=np.float64)
+        applies = applicable(frame, self.effects)
+        x = effect_matrix(frame, self.effects, applies)
+        return Inputs(x, applies, np.array(offset, dtype=np.float64))
 
     def _years(self, frame: pd.DataFrame) -> list[float | None]:
         """The year of each request; an undated one is taken for a letter of the usual year."""

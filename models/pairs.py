@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from models import candidates as cand
-from models.effects import Condition, by_value, numbers
+from models.effects import conditions_hold, numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -410,7 +410,8 @@ def _links(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
     alike = items.iloc[first].reset_index(drop=True)
     linked, linked_chapter = (np.zeros((len(alike), len(labels))) for _ in range(2))
     bodies, body_of = np.unique(alike["body_chapter"].to_numpy(dtype=str), return_inverse=True)
-    holds = _conditions(alike)
+    conditions = {c for link in cand.guideline_links() for c in link.conditions}
+    holds = conditions_hold(alike, conditions)
     for link in cand.guideline_links():
         applies = np.logical_and.reduce([holds[condition] for condition in link.conditions])
         for code in np.unique(body_of[applies]):
@@ -423,12 +424,6 @@ def _links(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
     return {"link": Table(codes, linked), "link_chapter": Table(codes, linked_chapter)}
 
 
-def _conditions(items: pd.DataFrame) -> dict[Condition, npt.NDArray[np.bool_]]:
-    """Every condition of the links, tried once on each distinct value."""
-    conditions = {c for link in cand.guideline_links() for c in link.conditions}
-    return {c: by_value(items[c.column], c.holds).astype(bool) for c in conditions}
-
-
 def _item_facts(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
     """Facts of the item alone, and of the label alone."""
     import numpy as np
@@ -438,10 +433,9 @@ def _item_facts(items: pd.DataFrame, labels: list[str]) -> dict[str, Table]:
     bodies, named = pd.factorize(items["body_chapters"])
     about = [np.isin(chapters.astype(str), cand.cited(cell)) for cell in named]
     asked, requests = _asked(items)
-    wording = [_overlaps(str(text), tuple(labels)) for text in requests]
     return {
         "body_part": Table(bodies, np.array(about, dtype=np.float64)),
-        "wording": Table(asked, np.array(wording, dtype=np.float64)),
+        "wording": Table(asked, _overlaps(requests, tuple(labels))),
         "has_section": _of_labels(items, [cand.ARROW in label for label in labels]),
         "is_none_cited": _of_labels(items, chapters == cand.NONE_CITED),
         "is_non_mtus": _of_labels(items, chapters == cand.NON_MTUS),
@@ -473,16 +467,31 @@ def _asked(items: pd.DataFrame) -> tuple[Codes, list[str]]:
     return codes, [f"{terms.replace(UNSPECIFIED, '')} {kind}" for terms, kind in pairs]
 
 
-@lru_cache(maxsize=4096)
-def _overlaps(asked: str, labels: tuple[str, ...]) -> tuple[float, ...]:
-    own = cand.words(asked)
-    sections = _section_words(labels)
-    return tuple(len(section & own) / max(len(section), 1) for section in sections)
+def _overlaps(requests: Sequence[str], labels: tuple[str, ...]) -> Array:
+    """The share of each section's words that a request has, shape (requests, labels)."""
+    import numpy as np
+
+    holding, sizes = _section_words(labels)
+    common = np.zeros((len(requests), len(labels)))
+    for row, asked in enumerate(requests):
+        for word in cand.words(asked):
+            if word in holding:
+                common[row, holding[word]] += 1.0
+    return common / sizes
 
 
 @lru_cache(maxsize=64)
-def _section_words(labels: tuple[str, ...]) -> tuple[frozenset[str], ...]:
-    return tuple(cand.words(cand.section_of(label) or "") for label in labels)
+def _section_words(labels: tuple[str, ...]) -> tuple[dict[str, Codes], Array]:
+    """The labels whose section holds a word, by word, and how many words each section has."""
+    import numpy as np
+
+    sections = [cand.words(cand.section_of(label) or "") for label in labels]
+    holding: dict[str, list[int]] = {}
+    for place, section in enumerate(sections):
+        for word in section:
+            holding.setdefault(word, []).append(place)
+    sizes = np.array([max(len(section), 1) for section in sections], dtype=np.float64)
+    return {word: np.array(places) for word, places in holding.items()}, sizes
 
 
 def _letter_codes(items: pd.DataFrame, codes: Codes) -> Codes:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from data.letter import Case, Evidence
 from models import bundle as bundles
 from models.bundle import Bundle, BundleError
-from models.effects import ALWAYS, Effect, applicable
+from models.effects import ALWAYS, Effect
 from models.guideline import GuidelineModel
 from models.inputs import CASE_FACTS, signals_frame
-from models.outcome import OutcomeModel
+from models.outcome import Inputs, OutcomeModel
 from models.similar import Similar, SimilarItems
 
 if TYPE_CHECKING:
@@ -176,8 +176,9 @@ class Predictor:
         """
         if not len(table):
             return []
-        scores = self.predict_frame(table)
-        reasons = self._reasons(cases, table, evidence) if evidence is not None else None
+        inputs = self.outcome.inputs(table)
+        scores = self.predict_frame(table, inputs)
+        reasons = self._reasons(cases, table, inputs, evidence) if evidence is not None else None
         items = ((case, item) for case in cases for item in case.items)
         rows: list[dict[str, Any]] = [_named(row) for row in scores.to_dict("records")]
         return [
@@ -194,11 +195,11 @@ class Predictor:
             for place, ((case, item), row) in enumerate(zip(items, rows, strict=True))
         ]
 
-    def predict_frame(self, table: pd.DataFrame) -> pd.DataFrame:
+    def predict_frame(self, table: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """Probabilities, interval, outcome and guidelines for a frame of signals, vectorised."""
         import pandas as pd
 
-        parts = [self.outcome.predict(table), self.guideline.predict(table, GUIDELINES)]
+        parts = [self.outcome.predict(table, inputs), self.guideline.predict(table, GUIDELINES)]
         return pd.concat(parts, axis=1)
 
     def rollup(self, predictions: Sequence[Prediction]) -> list[LetterRollup]:
@@ -211,16 +212,16 @@ class Predictor:
         self,
         cases: Sequence[Case],
         table: pd.DataFrame,
+        inputs: Inputs,
         evidence: Sequence[Iterable[Evidence]],
     ) -> list[tuple[Reason, ...]]:
-        parts = self.outcome.contributions(table)
-        applies = applicable(table, self.outcome.effects)
+        parts = self.outcome.contributions(table, inputs)
+        names, values = list(parts.columns), parts.to_numpy(copy=True)
         # An effect that does not concern the item is no reason, whatever its small share.
-        parts.iloc[:, : applies.shape[1]] = parts.iloc[:, : applies.shape[1]].where(applies, 0.0)
+        values[:, : inputs.applies.shape[1]][~inputs.applies] = 0.0
         effects = {effect.effect: effect for effect in self.outcome.effects}
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
-        names, values = list(parts.columns), parts.to_numpy()
         signals = [effects[n].columns[0] if n in effects else n for n in names]
         cells = {column: table[column].tolist() for column in self.outcome.columns}
         result = []

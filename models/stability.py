@@ -12,8 +12,11 @@ By convention below 0.1 is stable and above 0.25 has shifted (Siddiqi, Credit Ri
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from models.effects import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +53,13 @@ def profile(frame: pd.DataFrame, columns: Iterable[str], p: Sequence[float]) -> 
 
 def count(profile: Mapping[str, Any], frame: pd.DataFrame, p: Sequence[float]) -> Counts:
     """New items in the profile's bins, by column; the last bin is what is missing."""
-    table = frame.assign(**{SCORE: list(p)})
+    import pandas as pd
+
+    scores = pd.Series(p, dtype="float64")
     return {
-        name: _count(bins, table[name])
+        name: _count(bins, scores if name == SCORE else frame[name])
         for name, bins in profile["columns"].items()
-        if name in table
+        if name == SCORE or name in frame
     }
 
 
@@ -111,11 +116,12 @@ def _bins(column: pd.Series[Any]) -> dict[str, Any]:
 def _count(bins: Mapping[str, Any], column: pd.Series[Any]) -> list[int]:
     import numpy as np
 
-    missing = int(column.isna().sum())
+    known = ~column.isna().to_numpy()
+    missing = len(column) - int(known.sum())
     if "edges" in bins:
-        values = column.dropna().astype("float64").to_numpy()
+        values = numbers(column)[known]
         place = np.searchsorted(np.asarray(bins["edges"], dtype=float), values, side="left")
         return [*np.bincount(place, minlength=len(bins["edges"]) + 1).tolist(), missing]
-    found = column.dropna().astype(str).value_counts()
-    counts = [int(found.get(value, 0)) for value in bins["values"]]
+    found = Counter(map(str, column.to_numpy(dtype=object)[known]))
+    counts = [found[value] for value in bins["values"]]
     return [*counts, len(column) - missing - sum(counts), missing]
