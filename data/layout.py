@@ -78,7 +78,7 @@ def _lines(text: str) -> list[str]:
 
 def _page_lines(page: str) -> list[str]:
     """The lines of a page, without the blank ones above and below what is printed."""
-    lines = [visible(line) for line in page.split("\n")]
+    lines = visible(page).split("\n")
     first, last = 0, len(lines)
     while first < last and not lines[first].strip():
         first += 1

@@ -77,13 +77,16 @@ def parse(text: Text) -> Letter:
 
 def _sections(text: Text) -> tuple[str, str, str]:
     """Split at the two headings; the head may be empty, the other two may not."""
-    summary_at = _SUMMARY_HEADING.search(text.text) or _SUMMARY_INLINE.search(text.text)
+    # Each heading looked for once, wherever it stands: the search takes as long as reading on.
+    summaries, issues = (
+        list(heading.finditer(text.text)) for heading in (_SUMMARY_HEADING, _ISSUES_HEADING)
+    )
+    summary_at = summaries[0] if summaries else _SUMMARY_INLINE.search(text.text)
     issues_at = None
     if summary_at:
         after = summary_at.end()
-        issues_at = _ISSUES_HEADING.search(text.text, after) or _ISSUES_INLINE.search(
-            text.text, after
-        )
+        issues_at = next((m for m in issues if m.start() >= after), None)
+        issues_at = issues_at or _ISSUES_INLINE.search(text.text, after)
     if summary_at is None:
         raise LetterError(
             text.source,
@@ -99,18 +102,16 @@ def _sections(text: Text) -> tuple[str, str, str]:
             "the letter breaks off: the heading IMR ISSUES, DECISIONS AND RATIONALES is missing",
             "get the whole letter",
         )
-    for heading in (_SUMMARY_HEADING, _ISSUES_HEADING):
-        if len(heading.findall(text.text)) > 1:
-            raise LetterError(
-                text.source,
-                "doubled",
-                "a section heading stands twice, as where two letters are in one file",
-                "give each letter a file of its own",
-            )
+    if max(len(summaries), len(issues)) > 1:
+        raise LetterError(
+            text.source,
+            "doubled",
+            "a section heading stands twice, as where two letters are in one file",
+            "give each letter a file of its own",
+        )
     head = text.text[: summary_at.start()]
     summary = _SUMMARY_LEAD.sub("", text.text[summary_at.end() : issues_at.start()], count=1)
-    issues = _ISSUES_LEAD.sub("", text.text[issues_at.end() :], count=1)
-    return head, summary, issues
+    return head, summary, _ISSUES_LEAD.sub("", text.text[issues_at.end() :], count=1)
 
 
 def _warnings(items: list[ParsedItem]) -> Iterator[str]:

@@ -311,7 +311,13 @@ def body_part_matches(citation: Citation, parts: Sequence[str]) -> bool | None:
 
 def is_associated(item: Item) -> bool:
     """Whether an item goes with an operation: associated, assistant, pre- or post-operative."""
-    texts = {item.title, item.requested}
+    return _is_associated(item.title, item.requested)
+
+
+@lru_cache(maxsize=4096)
+def _is_associated(title: str, requested: str) -> bool:
+    """Remembered, for each item of a letter asks it of all its siblings."""
+    texts = {title, requested}
     return any(m.value in _WITH_AN_OPERATION for text in texts for m in request_mentions(text))
 
 

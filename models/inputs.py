@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data.citations import labels
 from data.letter import Case, Item
@@ -40,9 +40,10 @@ def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.D
 
     columns = arrays(row for one in derived for row in one.rows)
     facts = [item_facts(case, item) for case in cases for item in case.items]
+    make: Any = pd.array
     for name, dtype in CASE_FACTS.items():
         if name not in columns:
-            columns[name] = pd.array([fact[name] for fact in facts], dtype=dtype)
+            columns[name] = make([fact[name] for fact in facts], dtype=dtype)
     return pd.DataFrame(columns, copy=False)
 
 

@@ -9,9 +9,10 @@ import gc
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from data.letter import Case, Evidence, Letter, LetterError
 from serve.detail import Checklist, letter_detail, score_rows
@@ -40,6 +41,31 @@ class Predicts(Protocol):
         evidence: Sequence[Iterable[Evidence]] | None = None,
     ) -> list[Prediction]:
         """One prediction an item, in the order of cases and items."""
+
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+
+def collected_once(work: Callable[Given, Made]) -> Callable[Given, Made]:
+    """The work with one look for garbage at its end instead of hundreds on the way.
+
+    Nearly all that a chunk makes is alive to its end, so that looking earlier finds nothing; it
+    took a fifth of the time.  What is left then stands in circles (a summary and its mentions).
+    """
+
+    @wraps(work)
+    def unhindered(*given: Given.args, **named: Given.kwargs) -> Made:
+        if not gc.isenabled():
+            return work(*given, **named)
+        gc.disable()
+        try:
+            return work(*given, **named)
+        finally:
+            gc.enable()
+            gc.collect(0)
+
+    return unhindered
 
 
 def read_safely(task: Task) -> Letter | Failure:
@@ -82,6 +108,7 @@ class ScoreSetup:
         gc.freeze()
         return lambda chunk: self._score(predictor, chunk)
 
+    @collected_once
     def _score(self, predictor: Predicts, chunk: Chunk) -> Answer:
         read = [read_safely(task) for task in chunk.tasks]
         letters = [letter for letter in read if isinstance(letter, Letter)]

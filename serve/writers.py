@@ -229,8 +229,8 @@ def _encodable_reason(reason: Row) -> dict[str, Any]:
 
 
 def encodable(text: str) -> str:
-    """The text without lone surrogates, which no file format can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """The text without lone surrogates, which no file format can hold; most has none at sight."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 # --- CSV ---------------------------------------------------------------------------------------
