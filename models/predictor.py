@@ -219,6 +219,7 @@ class Predictor:
         names, values = list(parts.columns), parts.to_numpy(copy=True)
         # An effect that does not concern the item is no reason, whatever its small share.
         values[:, : inputs.applies.shape[1]][~inputs.applies] = 0.0
+        rows = values.tolist()  # Python's own numbers: these are added and compared one by one
         effects = {effect.effect: effect for effect in self.outcome.effects}
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
@@ -226,7 +227,7 @@ class Predictor:
         cells = {column: table[column].tolist() for column in self.outcome.columns}
         result = []
         for row, (case_place, item_index) in enumerate(places):
-            chosen = _strongest(names, values[row], signals)
+            chosen = _strongest(names, rows[row], signals)
             found = quotes[case_place][item_index]
             result.append(
                 tuple(_reason(effects.get(n), n, v, row, cells, found) for n, v in chosen)
@@ -294,8 +295,8 @@ def _strongest(
     strongest: dict[str, tuple[float, str]] = {}
     for name, value, signal in zip(names, values, signals, strict=True):
         if value:
-            total[signal] = total.get(signal, 0.0) + float(value)
-            strongest[signal] = max(strongest.get(signal, (0.0, "")), (abs(float(value)), name))
+            total[signal] = total.get(signal, 0.0) + value
+            strongest[signal] = max(strongest.get(signal, (0.0, "")), (abs(value), name))
     pairs = [(strongest[signal][1], value) for signal, value in total.items()]
     pairs = [pair for pair in pairs if abs(pair[1]) >= LEAST_CONTRIBUTION]
     pairs.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
