@@ -201,6 +201,24 @@ def test_what_is_no_whole_letter_is_refused(text: str, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+ISSUES = "IMR ISSUES, DECISIONS AND RATIONALES\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (ISSUES + SUMMARY.split("IMR ISSUES")[0], "truncated"),  # the order of the headings counts
+        (ISSUES + LETTER, "doubled"),
+        (LETTER + ISSUES, "doubled"),
+        (LETTER + "CLINICAL CASE SUMMARY\n", "doubled"),
+    ],
+)
+def test_section_headings_stand_once_and_in_order(text: str, reason: str) -> None:
+    with pytest.raises(LetterError) as caught:
+        parsed(text)
+    assert caught.value.reason == reason
+
+
 def test_reviewers_rationale_in_the_summary_is_cut_and_reported() -> None:
     leak = "The Physician Reviewer's decision rationale: Splints need no custom work."
     letter = parsed(SUMMARY.replace("Splint and ibuprofen so far.", leak) + PLAIN)
