@@ -174,7 +174,8 @@ class OutcomeModel:
         import pandas as pd
 
         calibration, inputs = self._calibrated, inputs or self.inputs(frame)
-        scores = self._member_scores(inputs.x, inputs.offset)
+        with one_blas_thread():
+            scores = self._member_scores(inputs.x, inputs.offset)
         centre = calibration.log_odds(scores.mean(axis=1))
         reach = _normal_quantile(self.config.level) * np.sqrt(self._variance(frame, scores))
         p = sigmoid(centre)
