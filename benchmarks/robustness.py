@@ -7,7 +7,7 @@ What is read from the undamaged letter is the truth.  A damaged letter is *right
 is as in the truth (items, requests, outcomes, guidelines, summary), *refused* where it ends in a
 named error, *short* where whole items at the end are missing and all others are right, *marred*
 where only the wording differs (outcomes and number of items as they were), and *wrong* otherwise.
-Wrong is what must not happen.
+Wrong is what must not happen.  *Warned* is the share of the short and marred that carry a warning.
 """
 
 from __future__ import annotations
@@ -227,8 +227,8 @@ def main() -> None:
     options = parser.parse_args()
     title, texts = letters(options.letters, options.n, options.seed)
     print(f"{title}, seed {options.seed}\n")
-    print("| damage | tried | " + " | ".join(KINDS) + " | signals kept | refused as |")
-    print("| --- |" + " ---: |" * (len(KINDS) + 2) + " --- |")
+    print("| damage | tried | " + " | ".join(KINDS) + " | warned | signals kept | refused as |")
+    print("| --- |" + " ---: |" * (len(KINDS) + 3) + " --- |")
     slowest = 0.0
     for name, damage in DAMAGES.items():
         result = Result()
@@ -243,8 +243,10 @@ def row(name: str, result: Result) -> str:
     tried = sum(result.kinds.values())
     shares = [f"{result.kinds[kind] / max(tried, 1):.1%}" for kind in KINDS]
     kept = f"{result.cells_kept / result.cells:.1%}" if result.cells else ""
+    changed = sum(result.kinds[kind] for kind in ("short", "marred", "wrong"))
+    warned = f"{result.warned / changed:.0%}" if changed else ""
     reasons = ", ".join(f"{reason} {n}" for reason, n in result.reasons.most_common(3))
-    return f"| {name} | {tried:,} | " + " | ".join(shares) + f" | {kept} | {reasons} |"
+    return f"| {name} | {tried:,} | " + " | ".join(shares) + f" | {warned} | {kept} | {reasons} |"
 
 
 if __name__ == "__main__":

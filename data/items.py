@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from data.citations import parse_citation
 from data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
 from data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, refuse_longer
+from data.misread import ADMINISTRATOR_LABEL, RATIONALE_LABEL, REVIEWER_LABEL, misread_label
 from data.spacing import collapse
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ _PROSE = re.compile(
     r"did\s+not\s+cite|guidelines?\s+(?:recommend|state)",
     re.IGNORECASE,
 )
+_WORDS_OF_PROSE = ("medically", "based", "not cite", "guideline")
+"""Quick look before the full search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,13 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
 
     Raises :class:`LetterError`: ``no_items``; ``truncated`` where an item has an outcome but
     no rationale, or a rationale but no outcome; ``doubled`` where an item has two of them;
-    ``unread_item`` where the labels of an item are damaged; ``no_line_breaks`` for several items
-    in a text that lost its lines, where a heading could only be guessed; ``too_many_items`` and
-    ``too_large`` (``data/limits.py``).
+    ``unread_item`` where the labels of an item are damaged, a heading holds the prose of another
+    item, or only some items are decided; ``no_line_breaks`` for several items in a text that lost
+    its lines, where a heading could only be guessed; ``too_many_items`` and ``too_large``
+    (``data/limits.py``).
     """
+    if misread_label(issues, (ADMINISTRATOR_LABEL, RATIONALE_LABEL)):
+        raise _unread(text, "a label of an item is misread")
     blocks = _blocks(issues, text)
     if not blocks:
         raise LetterError(
@@ -137,7 +143,10 @@ def parse_items(issues: str, text: Text) -> list[ParsedItem]:
             f"the letter has {len(blocks)} items, at most {MAX_ITEMS} are read",
             "check that it is one letter",
         )
-    return [_item(block, i, text) for i, block in enumerate(blocks)]
+    items = [_item(block, i, text) for i, block in enumerate(blocks)]
+    if len({item.decision is None for item in items}) > 1:
+        raise _unread(text, "some items are decided and others are not")
+    return items
 
 
 def _blocks(issues: str, text: Text) -> list[_Block]:
@@ -165,13 +174,10 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             heading_at = label.end() + cut
             body = body[:cut]
         if label["rationale"] and _INNER_OUTCOME.search(body):
-            raise LetterError(
-                text.source,
-                "unread_item",
-                f"the rationale of item {len(blocks)} holds the outcome of another item, whose "
-                "labels cannot be read",
-                "get the letter as published",
-            )
+            which = f"the rationale of item {len(blocks)}"
+            raise _unread(text, f"{which} holds the outcome of another item")
+        if _swallows_reviewer(labels[i : i + 2], body):
+            raise _unread(text, f"the reviewer's guideline of item {len(blocks)} has no label")
         if not _fill(blocks[-1], label, body):
             raise LetterError(
                 text.source,
@@ -180,6 +186,13 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
                 "get the letter as published",
             )
     return blocks
+
+
+def _swallows_reviewer(labels: list[re.Match[str]], body: str) -> bool:
+    """Whether the administrator's paragraph goes on with the reviewer's, its label misread."""
+    if not labels[0]["administrator"] or (len(labels) > 1 and labels[1]["reviewer"]):
+        return False
+    return misread_label(body, (REVIEWER_LABEL,))
 
 
 def _labels(issues: str) -> Iterator[re.Match[str]]:
@@ -283,6 +296,8 @@ def _item(block: _Block, index: int, text: Text) -> ParsedItem:
     title, outcome = split_outcome(block.heading.strip())
     if not title:
         raise _broken(text, index, "has no heading")
+    if any(word in title for word in _WORDS_OF_PROSE) and _PROSE.search(title):
+        raise _unread(text, f"the heading of item {index + 1} holds a citation or a rationale")
     refuse_longer(text.source, f"the heading of item {index + 1}", title, MAX_HEADING_CHARS)
     for cited in (block.administrator, block.reviewer or ""):
         refuse_longer(text.source, f"a guideline of item {index + 1}", cited, MAX_GUIDELINE_CHARS)
@@ -339,4 +354,13 @@ def requested_part(title: str) -> tuple[str | None, str | None, str]:
 def _broken(text: Text, index: int, what: str) -> LetterError:
     return LetterError(
         text.source, "truncated", f"item {index + 1} of the letter {what}", "get the whole letter"
+    )
+
+
+def _unread(text: Text, what: str) -> LetterError:
+    return LetterError(
+        text.source,
+        "unread_item",
+        f"items of the letter cannot be told apart: {what}",
+        "get the letter as published",
     )

@@ -303,7 +303,7 @@ def test_any_text_is_a_letter_or_a_named_error(noise: str, at: int, cut: int) ->
     if isinstance(found, LetterError):
         assert found.reason in {
             "unknown_format", "truncated", "no_items", "no_line_breaks", "doubled",
-            "unread_item",
+            "unread_item", "misread", "out_of_order",
         }  # fmt: skip
     else:
         assert len(found.case.items) == len(found.determination.decisions)

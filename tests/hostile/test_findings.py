@@ -93,6 +93,107 @@ def test_an_item_whose_labels_are_misread_is_not_swallowed() -> None:
     assert refusal(head + one + other) == "unread_item"
 
 
+LEAD = (
+    "The expert reviewer developed the following clinical case summary based on a review of the "
+    "case file, including all medical records:"
+)
+ISSUES_LEAD = (
+    "The Final Determination was based on decisions for the disputed items/services set forth "
+    "below:"
+)
+
+
+def whole_letter(items: int = 2) -> str:
+    """As published: with its lead sentences and the heading above the reviewer."""
+    text = letter_text(items).replace("SUMMARY\n\n", f"SUMMARY\n\n{LEAD}\n\n")
+    text = text.replace("RATIONALES\n\n", f"RATIONALES\n\n{ISSUES_LEAD}\n\n")
+    return f"HOW THE IMR FINAL DETERMINATION WAS MADE\n\nBy one reviewer.\n\n{text}"
+
+
+def replaced(text: str, *changes: tuple[str, str]) -> str:
+    """The text with each change made once; it must be possible."""
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+LABELS_MISREAD = (
+    ("Claims Administrator guideline", "Clairns Adninistrator guidelime"),
+    ("MAXIMUS guideline", "MAXlMUS guide1ine"),
+    ("Decision rationale", "Decisionratlonale"),
+)
+
+
+@pytest.mark.parametrize("item", [1, 2])
+@pytest.mark.parametrize("outcome", ["Uphcld", "Upbeld.", ""])
+def test_an_item_that_is_misread_from_end_to_end_is_not_swallowed(item: int, outcome: str) -> None:
+    """Its outcome and all its labels: it would be part of the item before it or after it."""
+    before, title, after = whole_letter().partition(f"{item}. Knee brace: ")
+    misread = replaced(after, ("Upheld", outcome), *LABELS_MISREAD)
+    assert refusal(before + title + misread) == "unread_item"
+
+
+def test_the_only_item_that_is_misread_does_not_look_undecided() -> None:
+    text = replaced(whole_letter(1), (": Upheld", ":"), *LABELS_MISREAD[1:])
+    assert refusal(text) == "unread_item"
+
+
+def test_a_letter_decided_in_part_is_refused() -> None:
+    before, title, after = whole_letter().partition("2. Knee brace")
+    undecided = after.replace(": Upheld", ":").split("MAXIMUS")[0]
+    assert refusal(before + title + undecided) == "unread_item"
+
+
+def test_the_reviewers_guideline_is_not_read_as_the_administrators() -> None:
+    """Or a feature would be made of what was decided."""
+    assert refusal(replaced(whole_letter(), LABELS_MISREAD[1])) == "unread_item"
+
+
+def test_a_heading_that_holds_a_citation_is_no_heading() -> None:
+    text = replaced(whole_letter(1), ("1. Knee", "She did. Decision based on MTUS.\n1. Knee"))
+    assert refusal(text) == "unread_item"
+
+
+@pytest.mark.parametrize("label", ["Decision rationa1e:", "decislon rationale;"])
+def test_a_misread_label_in_the_summary_is_refused(label: str) -> None:
+    """What follows it would be read as known before the decision."""
+    hurt = "A baker hurt her knee."
+    assert refusal(replaced(whole_letter(), (hurt, f"{hurt} {label} It is fit."))) == "misread"
+
+
+def test_misread_lead_sentences_are_taken_out_and_reported() -> None:
+    text = replaced(whole_letter(), ("developed", "deve1oped"), ("disputed", "dispufed"))
+    letter, plain = parse(Text("x", "x", text)), parse(Text("x", "x", whole_letter()))
+    assert letter.case == plain.case
+    assert letter.determination == plain.determination
+    assert [w for w in letter.warnings if "2 places" in w] == list(letter.warnings)
+    assert plain.warnings == ()
+
+
+def test_a_letter_whose_lead_sentences_are_full_of_errors_is_refused() -> None:
+    text = replaced(whole_letter(), ("developed", "deve1oped"), ("review of", "rcview of"))
+    assert refusal(replaced(text, ("set forth", "sct forth"))) == "misread"
+
+
+@pytest.mark.parametrize("who", ["expert", "physician"])
+@pytest.mark.parametrize("what", ["decisions for the disputed items/services",
+                                  "decision for the disputed item/service"])  # fmt: skip
+def test_every_wording_of_the_lead_sentences_is_read(who: str, what: str) -> None:
+    text = whole_letter().replace("decisions for the disputed items/services", what)
+    assert parse(Text("x", "x", text.replace("expert reviewer", f"{who} reviewer"))).warnings == ()
+
+
+def test_parts_in_the_wrong_place_are_refused() -> None:
+    text = whole_letter()
+    head, _, rest = text.partition("CLINICAL CASE SUMMARY")
+    assert refusal(f"CLINICAL CASE SUMMARY{rest}\n\n{head}") == "out_of_order"
+    assert refusal(replaced(text, (LEAD, ""), ("1. Knee", f"{LEAD}\n\n1. Knee"))) == "out_of_order"
+    assert refusal(replaced(text, (ISSUES_LEAD, ""), (LEAD, f"{LEAD} {ISSUES_LEAD}"))) == (
+        "out_of_order"
+    )
+
+
 def test_a_letter_that_ends_in_mid_sentence_says_so() -> None:
     text = letter_text(1).rstrip()
     assert parse(Text("x", "x", text)).warnings == ()
