@@ -47,6 +47,11 @@ MAX_RECORD_BYTES = 16 * 2**20
 MAX_RATIO = 100
 """A table of letters shrinks to a third; one that grows a hundredfold is a bomb."""
 
+BATCH_ROWS = 64
+BATCH_BYTES = 64 * 2**20
+"""Of a Parquet table, decoded at a time: a value of its dictionary costs a few bits a row there
+and its full length here, so that large columns are taken in fewer rows."""
+
 LONGEST_NAME = 40
 """Characters of a column name that a message may show."""
 
@@ -250,9 +255,17 @@ def _grows_too_much(table: Any, content: IO[bytes]) -> bool:
     return unpacked > MAX_RATIO * packed
 
 
+def _batch_rows(table: Any) -> int:
+    """Rows at a time, so that even the longest value there may be, in each row, stays in bounds."""
+    metadata = table.metadata
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    longest = max((group.total_byte_size for group in groups), default=0)
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(longest, 1)))
+
+
 def _parquet_rows(table: Any) -> Iterator[_Numbered]:
     number = 0
-    for batch in table.iter_batches(batch_size=64):
+    for batch in table.iter_batches(batch_size=_batch_rows(table)):
         for values in batch.to_pylist():
             number += 1
             yield number, values
@@ -263,7 +276,7 @@ def _grouped(
 ) -> Iterator[RawRecord | LetterError]:
     """Flat rows as records: neighbours with one ``letter_id`` are the items of one letter."""
     group: list[dict[str, Any]] = []
-    first, seen = 0, set[Any]()
+    first, seen, texts = 0, set[Any](), dict[str, str]()
     for row in rows:
         if isinstance(row, LetterError):
             yield row
@@ -274,9 +287,16 @@ def _grouped(
             group = []
         if not group:
             first = number
-        group.append(values)
+            texts.clear()
+        if len(group) <= MAX_ITEMS:  # one more shows that there are too many
+            group.append({k: _shared(value, texts) for k, value in values.items()})
     if group:
         yield _from_group(name, first, group, seen)
+
+
+def _shared(value: Any, texts: dict[str, str]) -> Any:
+    """The value; of equal texts in the rows of a letter, only one is kept."""
+    return texts.setdefault(value, value) if isinstance(value, str) else value
 
 
 def _from_group(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,12 +60,12 @@ def save(bundle: Bundle, folder: str | Path) -> str:
     if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file():
         raise BundleError(target, "foreign", "holds something else than a model", "name a new one")
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
+    draft.mkdir()
     try:
         digest = _write(bundle, draft)
         if target.exists():
             shutil.rmtree(target)
-        draft.chmod(0o755)
         os.replace(draft, target)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

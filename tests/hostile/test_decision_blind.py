@@ -128,19 +128,21 @@ def test_predictions_with_reasons(made_letters: list[Letter], model: Path) -> No
     assert predictor.predict(one, explain=True) == predictor.predict(other, explain=True)
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow tells of a type hint that it does not check
 def test_the_served_model(made_letters: list[Letter], model: Path) -> None:
     """What MLflow serves: whole letters as text, and records that carry a decision along."""
     import pandas as pd
 
     from models.predictor import Predictor
-    from models.served import cases_from_frame, predictions_frame
+    from models.pyfunc import ImrModel
 
-    predictor = Predictor.load(model)
+    served = ImrModel()
+    served.predictor = Predictor.load(model)
     answers = []
     for seed in (None, 1, 2):
         letters = made_letters if seed is None else [redecided(x, seed) for x in made_letters]
         frame = pd.DataFrame({"text": [render_text(letter) for letter in letters]})
-        answers.append(predictions_frame(predictor, cases_from_frame(frame), explain=True))
+        answers.append(served.predict(None, frame))
     for answer in answers:
         answer["scored_at"] = ""
         answer["warnings"] = ""
@@ -150,8 +152,9 @@ def test_the_served_model(made_letters: list[Letter], model: Path) -> None:
 BLIND = ("decision", "decision_guideline", "scored_at")
 
 
-def scored(folder: Path, name: str, model: Path) -> list[dict[str, Any]]:
-    done = run(REAL, "score", name, "-o", f"{name}-s.jsonl", "--model", model, cwd=folder)
+def scored(folder: Path, name: str, model: Path, *options: object) -> list[dict[str, Any]]:
+    arguments = (name, "-o", f"{name}-s.jsonl", "--model", model, *(options or ("--jobs", 1)))
+    done = run(REAL, "score", *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     return [
         {k: v for k, v in row.items() if k not in BLIND}
@@ -187,6 +190,14 @@ def test_imr_score(made_letters: list[Letter], model: Path, tmp_path: Path) -> N
     write_parsed(tmp_path / "two.jsonl", [reread(redecided(letter, 4)) for letter in letters])
     from_records = [scored(tmp_path, f"{name}.jsonl", model) for name in ("one", "two")]
     assert from_records[0] == from_records[1]
+
+    write_letters(tmp_path / "cluster", [redecided(letter, 5) for letter in letters])
+    by_cluster = scored(tmp_path, "cluster", model, "--engine", "dask", "--jobs", 2)
+    assert without_source(by_cluster) == without_source(as_decided)
+
+
+def without_source(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "source"} for row in rows]
 
 
 def test_models_are_given_no_column_of_a_decision() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from data.letter import Case, CaseHeader, Item, Letter, LetterError, Text
+from data.limits import MAX_ITEMS
 from data.parse import parse
 from data.records import RawRecord, letter_from_record, raw_records
 from tests.hostile.files import letter_text
+from tests.serve.programs import environment
 
 
 def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, object]:
@@ -68,6 +73,67 @@ def test_a_table_that_would_grow_without_end_is_refused() -> None:
     [error] = raw_records("cases.parquet", io.BytesIO(out.getvalue()))
     assert isinstance(error, LetterError)
     assert error.reason == "too_large"
+
+
+DICTIONARY_BOMB = """
+import io, resource, sys
+import pyarrow as pa, pyarrow.parquet as pq
+from data.records import raw_records
+
+def told(rows, length, ids):
+    codes, texts = pa.array([0] * rows, pa.int32()), pa.array(["a" * length])
+    texts = pa.DictionaryArray.from_arrays(codes, texts)
+    table = pa.table({"letter_id": ids[:rows], "case_summary": texts, "title": ["Brace"] * rows})
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd", dictionary_pagesize_limit=2**30)
+    assert len(out.getvalue()) < 10_000
+    return out
+
+bombs = [told(60, 16_000_000, [str(n) for n in range(60)]), told(60, 16_000_000, ["L"] * 60),
+         told(5_000, 200_000, ["L"] * 5_000)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+counts = [sum(1 for _ in raw_records("cases.parquet", bomb)) for bomb in bombs]
+print(*counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_long_text_of_a_dictionary_is_not_held_once_a_row(project: Path) -> None:
+    """Two kilobytes that were gigabytes in memory: one text, named by every row."""
+    done = subprocess.run(
+        [sys.executable, "-c", DICTIONARY_BOMB], cwd=project, env=environment(),
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    *counts, kilobytes = map(int, done.stdout.split())
+    assert counts == [60, 1, 1]
+    assert kilobytes < 400_000  # more than a gigabyte where each row holds its own
+
+
+def test_a_letter_of_too_many_rows_is_refused_without_holding_them() -> None:
+    rows = "".join("L1,A baker.,Brace\n" for _ in range(5_000))
+    [record] = raw_records(
+        "cases.csv", io.BytesIO(f"letter_id,case_summary,title\n{rows}".encode())
+    )
+    assert isinstance(record, RawRecord)
+    assert len(record.values["items"]) == MAX_ITEMS + 1
+    with pytest.raises(LetterError) as caught:
+        letter_from_record(record)
+    assert "items" in str(caught.value)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_modes_of_a_model_follow_the_umask(umask: int, model: Path, tmp_path: Path) -> None:
+    from models import bundle
+
+    before = os.umask(umask)
+    try:
+        bundle.save(bundle.load(model), tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model").stat().st_mode & 0o777 == 0o777 & ~umask
+    files = list((tmp_path / "model").iterdir())
+    assert len(files) > 3
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o666 & ~umask}
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
 
 def refusal(text: str) -> str:
