@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 from data.letter import Case
+from data.numbers import number_words
 from features.context import Mention, Summary, once
 from features.signal import Column, Findings
 
@@ -77,9 +78,8 @@ _NOT_RELIEF_BEHIND = re.compile(
     r"(?:[\s,:(]+(?:\w+[\s,]+){0,3})$"
 )
 _CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)\b[^.;]{0,20}$")
-_NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
-_NUMBER_WORDS = {"a": 1, "an": 1} | {word: n for n, word in enumerate(_NUMBERS.split(), 1)}
-_WORDS = _NUMBERS.replace(" ", "|")
+_NUMBER_WORDS = {"a": 1, "an": 1} | number_words(12)
+_WORDS = "|".join(number_words(12))
 _TENS = {
     "ten": 10.0,
     "twenty": 20.0,

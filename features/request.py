@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from data.letter import Case, Evidence, Item
+from data.numbers import number_words
 from features.context import Mention, Summary, read_summary
 from features.signal import Column, Findings, Value
 
@@ -118,29 +119,7 @@ _LEVEL = re.compile(
 )
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
-_WORDS = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_NUMBER = {"once": 1, "twice": 2} | {word: n for n, word in enumerate(_WORDS, 1)}
+_NUMBER = {"once": 1, "twice": 2} | number_words(20)
 _N = rf"(\d{{1,2}}(?:\.\d)?|{'|'.join(_NUMBER)})"
 _PER_WEEK = re.compile(
     rf"(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:x|times?|visits?|sessions?)?\s*\(?\d?\)?\s*"

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable
 
 from data.letter import Case, Item
+from data.numbers import number_words
 from features.context import Mention, Summary
 from features.signal import Column, Findings, Value
 
@@ -121,34 +122,7 @@ _N = (
     r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|"
     r"sixteen|eighteen|twenty(?:[- ]four)?)"
 )
-_VALUES = {
-    word: n
-    for n, word in enumerate(
-        [
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ],
-        1,
-    )
-} | {"twenty-four": 24, "twenty four": 24, "a": 1}
+_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "a": 1}
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"

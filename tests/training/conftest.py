@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +27,22 @@ def evaluation(corpus: Corpus) -> Evaluation:
     return evaluate(QUICK, corpus)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """A store of MLflow with its tables and no run, which takes a second to make."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own dependencies warn
+        mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def quick(tmp_path) -> TrainConfig:
+def quick(tmp_path, empty_store) -> TrainConfig:
     """Settings that write to a folder of the test alone."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
     return replace(
         QUICK, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", keep=str(tmp_path / "kept")
     )
