@@ -14,6 +14,18 @@ settings.register_profile("imr", deadline=None)
 settings.register_profile("unattended", deadline=None, derandomize=True)
 settings.load_profile("unattended" if os.environ.get("CI") else "imr")
 
+COSTLY = {"evaluation", "corpus", "trained", "server", "bundle", "model", "alone", "derived"}
+"""Fixtures that train, evaluate or start a server: with several workers, each is made once."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder that share a costly fixture on one worker (--dist loadgroup)."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not COSTLY.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data.synthetic import synthesize
+from training import plots, train
 from training.config import TrainConfig
 from training.dataset import Corpus, build
 from training.evaluate import Evaluation, evaluate
@@ -25,6 +27,38 @@ def corpus() -> Corpus:
 @pytest.fixture(scope="session")
 def evaluation(corpus: Corpus) -> Evaluation:
     return evaluate(QUICK, corpus)
+
+
+@pytest.fixture(scope="session")
+def drawn(evaluation: Evaluation, tmp_path_factory) -> Path:
+    """The plots of the evaluation, for trainings that are about something else."""
+    from training.plots import draw_all
+
+    folder = tmp_path_factory.mktemp("drawn") / "plots"
+    draw_all(evaluation, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluated_once(evaluation: Evaluation) -> Callable[[pytest.MonkeyPatch], None]:
+    """What makes a training take the figures that are there already."""
+
+    def patched(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(train, "evaluate", lambda config, _: replace(evaluation, config=config))
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    return patched
+
+
+@pytest.fixture
+def computed_once(monkeypatch, evaluated_once, drawn) -> None:
+    """Figures and plots are made once; each test trains, keeps and logs."""
+
+    def copied(_: Evaluation, folder: Path) -> list[Path]:
+        return list(Path(shutil.copytree(drawn, folder)).iterdir())
+
+    evaluated_once(monkeypatch)
+    monkeypatch.setattr(plots, "draw_all", copied)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ import pytest
 from models.predictor import Predictor
 from training import train as training
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies warn
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
+    pytest.mark.usefixtures("computed_once"),
+]
 
 HANG_SECONDS = 6
 
@@ -55,15 +58,9 @@ def serving(way: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", ["errors", "nonsense", "wrong", "hangs"])
-def test_a_bad_server_costs_no_figure_and_no_model(
-    way, quick, corpus, evaluation, monkeypatch, tmp_path
-):
+def test_a_bad_server_costs_no_figure_and_no_model(way, quick, corpus, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setattr(
-        training, "evaluate", lambda config, corpus: replace(evaluation, config=config)
-    )
     start = time.monotonic()
     with serving(way) as address:
         result = training.train(replace(quick, tracking_uri=address), corpus)

@@ -15,18 +15,10 @@ from training import tracking
 from training import train as training
 from training.kept import KeptRun
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies warn
-
-
-@pytest.fixture(autouse=True)
-def _evaluated_once(monkeypatch, evaluation):
-    """The protocol's figures are computed once; each test trains, keeps and logs."""
-    _evaluate_once(monkeypatch, evaluation)
-
-
-def _evaluate_once(patch, evaluation):
-    patch.setattr(training, "evaluate", lambda config, corpus: replace(evaluation, config=config))
-    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
+    pytest.mark.usefixtures("computed_once"),
+]
 
 
 def _client(config):
@@ -49,10 +41,10 @@ def shared(store, evaluation):
 
 
 @pytest.fixture(scope="module")
-def trained(shared, store, corpus, evaluation):
+def trained(shared, store, corpus, evaluated_once):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(store)
-        _evaluate_once(patch, evaluation)
+        evaluated_once(patch)
         return training.train(shared, corpus)
 
 
