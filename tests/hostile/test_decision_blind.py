@@ -149,17 +149,20 @@ def test_the_served_model(made_letters: list[Letter], model: Path) -> None:
     assert answers[0].to_csv() == answers[1].to_csv() == answers[2].to_csv()
 
 
-BLIND = ("decision", "decision_guideline", "scored_at")
+CARRIED = {"decision", "decision_guideline", "scored_at", "warnings"}
+"""What may differ: the decision is carried along; warnings tell that a letter came twice."""
 
 
-def scored(folder: Path, name: str, model: Path, *options: object) -> list[dict[str, Any]]:
-    arguments = (name, "-o", f"{name}-s.jsonl", "--model", model, *(options or ("--jobs", 1)))
+def scored(folder: Path, model: Path, inputs: list[str], *options: object) -> list[dict[str, Any]]:
+    """The rows of `imr score`, of one input after the other."""
+    arguments = (*inputs, "-o", "s.jsonl", "--model", model, *options)
     done = run(REAL, "score", *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
-    return [
-        {k: v for k, v in row.items() if k not in BLIND}
-        for row in lines(folder / f"{name}-s.jsonl")
-    ]
+    return lines(folder / "s.jsonl")
+
+
+def blind(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k not in CARRIED} for row in rows]
 
 
 def write_letters(folder: Path, letters: Iterable[Letter]) -> None:
@@ -177,27 +180,30 @@ def write_parsed(path: Path, letters: Iterable[Letter]) -> None:
 
 @pytest.mark.slow
 def test_imr_score(made_letters: list[Letter], model: Path, tmp_path: Path) -> None:
+    """Letters and records, as decided and rewritten, here and by a cluster: the same rows."""
     letters = made_letters[:15]
     write_letters(tmp_path / "as-decided", letters)
-    write_letters(tmp_path / "rewritten", [redecided(letter, 3) for letter in letters])
-    as_decided, rewritten = (scored(tmp_path, n, model) for n in ("as-decided", "rewritten"))
-    assert len(as_decided) == sum(len(letter.case.items) for letter in letters)
-    assert as_decided == rewritten
-    carried = lines(tmp_path / "rewritten-s.jsonl")
-    assert {row["decision"] for row in carried} == {"Upheld", "Overturned"}
-
+    for seed, name in ((3, "rewritten"), (5, "other")):
+        write_letters(tmp_path / name, [redecided(letter, seed) for letter in letters])
     write_parsed(tmp_path / "one.jsonl", [reread(letter) for letter in letters])
     write_parsed(tmp_path / "two.jsonl", [reread(redecided(letter, 4)) for letter in letters])
-    from_records = [scored(tmp_path, f"{name}.jsonl", model) for name in ("one", "two")]
-    assert from_records[0] == from_records[1]
+    inputs = ["as-decided", "rewritten", "one.jsonl", "two.jsonl"]
+    rows = scored(tmp_path, model, inputs, "--jobs", 1)
+    size = sum(len(letter.case.items) for letter in letters)
+    as_decided, rewritten, *records = (rows[at : at + size] for at in range(0, len(rows), size))
+    assert len(records) == 2
+    assert blind(as_decided) == blind(rewritten)
+    assert blind(records[0]) == blind(records[1]) == blind(as_decided)
+    assert decisions(as_decided) != decisions(rewritten) != decisions(records[1])
+    assert {row["decision"] for row in rewritten} == {"Upheld", "Overturned"}
 
-    write_letters(tmp_path / "cluster", [redecided(letter, 5) for letter in letters])
-    by_cluster = scored(tmp_path, "cluster", model, "--engine", "dask", "--jobs", 2)
-    assert without_source(by_cluster) == without_source(as_decided)
+    by_cluster = scored(tmp_path, model, ["other"], "--engine", "dask", "--jobs", 1)
+    assert blind(by_cluster) == blind(as_decided)
+    assert decisions(by_cluster) != decisions(as_decided)
 
 
-def without_source(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "source"} for row in rows]
+def decisions(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["decision"] for row in rows]
 
 
 def test_models_are_given_no_column_of_a_decision() -> None:

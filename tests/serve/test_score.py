@@ -200,7 +200,8 @@ def journal_lines(tmp_path: Path, output: str) -> int:
 def killed(
     tmp_path: Path, cases: Path, output: str, after_chunks: int, by: signal.Signals
 ) -> Scored:
-    program = started(tmp_path, cases, "-o", output, "--jobs", 2, FAKE_SECONDS="0.02")
+    # Slow enough that a busy machine does not finish before it is killed.
+    program = started(tmp_path, cases, "-o", output, "--jobs", 2, FAKE_SECONDS="0.05")
     wait_for(program, lambda: journal_lines(tmp_path, output) >= after_chunks)
     os.kill(program.pid, by)
     out, err = program.communicate(timeout=60)
