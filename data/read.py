@@ -1,5 +1,9 @@
 """Letters in: files, folders, globs, zip archives and standard input -> text with its layout.
 
+Files, folders, globs and archives may lie on an object store or a web server (``s3://``,
+``gs://``, ``abfs://``, ``https://`` …, see :mod:`data.remote`); every bound and every refusal is
+the same there.
+
 ``sources`` lists what there is to read, cheaply; ``load`` reads one of them; ``read`` does both.
 A :class:`Source` can be sent to another process: PDFium is not thread-safe, so letters are read
 in parallel by processes, never by threads.
@@ -16,6 +20,7 @@ import codecs
 import glob
 import lzma
 import os
+import re
 import stat
 import sys
 import zipfile
@@ -26,8 +31,10 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
 
+from data import remote
 from data.layout import paragraphs, visible
 from data.letter import LetterError, Text
+from data.remote import StoreError, UnknownStoreError
 
 Kind = Literal["pdf", "text", "records"]
 
@@ -64,6 +71,12 @@ MAX_BYTES: dict[Kind, int] = {
     "records": MAX_RECORDS_BYTES,
 }
 
+MAX_FOLDER_DEPTH = 64
+"""A web server can name a folder in a folder without end."""
+
+_PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
+"""``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
+
 _DOCUMENT_ENDINGS = frozenset(
     {".doc", ".docx", ".odt", ".rtf", ".tif", ".tiff", ".eml", ".msg", ".htm", ".html"}
 )
@@ -97,18 +110,25 @@ class Source:
     """Where one letter (or one file of case records) lies; small and picklable.
 
     ``member`` names the entry of a zip archive at ``path``; ``content`` is set only for what
-    came through standard input.
+    came through standard input, ``size`` (bytes, of the object at ``path``) and ``state`` (changes
+    with it) only for what lies on a store, where asking again would take a request.
     """
 
     path: str
     kind: Kind
     member: str | None = None
     content: bytes | None = None
+    size: int | None = None
+    state: str = ""
 
     @property
     def name(self) -> str:
-        """The name shown in results and errors: the path, or ``archive!member``."""
-        return printable(self.path if self.member is None else f"{self.path}!{self.member}")
+        """The name shown in results and errors: the path, or ``archive!member``.
+
+        Of a URL without user, password and signature.
+        """
+        path = remote.shown(self.path)
+        return printable(path if self.member is None else f"{path}!{self.member}")
 
     @property
     def letter_id(self) -> str:
@@ -117,7 +137,7 @@ class Source:
             return printable(PurePosixPath(self.member).stem)
         if self.path == STANDARD_INPUT:
             return "stdin"
-        return printable(os.path.splitext(os.path.basename(self.path))[0])
+        return printable(os.path.splitext(_base_name(self.path))[0])
 
 
 def read(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Text | LetterError]:
@@ -142,11 +162,23 @@ def sources(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Sou
     for path in paths:
         for source in _sources_of(os.fspath(path), stdin):
             if isinstance(source, Source):
-                place = (os.path.abspath(source.path), source.member)
+                place = (_place(source.path), source.member)
                 if place in seen:
                     continue
                 seen.add(place)
             yield source
+
+
+def _place(path: str) -> str:
+    return path if remote.protocol(path) else os.path.abspath(path)
+
+
+def _base_name(path: str) -> str:
+    return remote.base_name(path) if remote.protocol(path) else os.path.basename(path)
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(_base_name(path))[1].lower()
 
 
 def load(source: Source) -> Text:
@@ -167,7 +199,7 @@ def load(source: Source) -> Text:
 
 
 def content(source: Source) -> bytes:
-    """The bytes behind a source, from the disk, an archive's member or standard input.
+    """The bytes behind a source, from disk or store, an archive's member or standard input.
 
     Raises:
         LetterError: reasons ``missing``, ``unreadable``, ``too_large``, ``empty``, ``bad_zip``,
@@ -204,6 +236,10 @@ def _sources_of(path: str, stdin: BinaryIO | None) -> Iterator[Source | LetterEr
     if path == STANDARD_INPUT:
         yield from _standard_input(stdin)
         return
+    path = remote.local_path(path)
+    if remote.protocol(path):
+        yield from _on_store(path)
+        return
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -223,22 +259,21 @@ def _globbed(path: str, stdin: BinaryIO | None) -> Iterator[Source | LetterError
         yield _missing(path)
 
 
-def _file(path: str) -> Iterator[Source | LetterError]:
-    ending = os.path.splitext(path)[1].lower()
+def _file(path: str, size: int | None = None, state: str = "") -> Iterator[Source | LetterError]:
+    ending = _ending(path)
     if ending == ZIP_ENDING:
-        yield from _archive_sources(path)
+        yield from _archive_sources(path, size, state)
     elif ending in KINDS:
-        yield Source(path, KINDS[ending])
+        yield Source(path, KINDS[ending], size=size, state=state)
     else:
-        yield _unsupported(printable(path), ending)
+        yield _unsupported(_shown(path), ending)
 
 
 def _folder(folder: str) -> Iterator[Source | LetterError]:
     found = False
     denied: list[OSError] = []
     for path in _walk(folder, denied.append):
-        ending = os.path.splitext(path)[1].lower()
-        if ending in KINDS or ending == ZIP_ENDING or ending in _DOCUMENT_ENDINGS:
+        if _may_be_letter(path):
             found = True
             yield from _file(path)
     for error in denied:
@@ -247,11 +282,22 @@ def _folder(folder: str) -> Iterator[Source | LetterError]:
         yield _no_letters(printable(folder), "folder")
 
 
+def _may_be_letter(path: str) -> bool:
+    ending = _ending(path)
+    return ending in KINDS or ending == ZIP_ENDING or ending in _DOCUMENT_ENDINGS
+
+
+def _in_order(name: str) -> str:
+    """The key by which names in a folder are sorted: by letter, the parts of a table by number."""
+    return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", name, count=1)
+
+
 def _walk(folder: str, on_error: Callable[[OSError], None]) -> Iterator[str]:
     """Files under a folder, sorted; hidden ones are passed over and links are not followed."""
     for parent, folders, files in os.walk(folder, onerror=on_error):
         folders[:] = sorted(name for name in folders if not _hidden(name))
-        yield from (os.path.join(parent, name) for name in sorted(files) if not _hidden(name))
+        names = sorted(files, key=_in_order)
+        yield from (os.path.join(parent, name) for name in names if not _hidden(name))
 
 
 def _hidden(name: str) -> bool:
@@ -261,9 +307,78 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "~$")) or name == "__MACOSX"
 
 
-def _archive_sources(path: str) -> Iterator[Source | LetterError]:
+def _on_store(url: str) -> Iterator[Source | LetterError]:
+    """What lies at a URL: an object, a folder of objects, or what a pattern names."""
     try:
-        names = _letter_members(path)
+        yield from _at(remote.entry(url))
+    except FileNotFoundError:
+        yield from _globbed_on_store(url)
+    except (OSError, UnknownStoreError) as error:
+        yield _not_opened(url, error)
+
+
+def _at(entry: remote.Entry) -> Iterator[Source | LetterError]:
+    if entry.folder:
+        yield from _folder_on_store(entry)
+    else:
+        yield from _file(entry.url, entry.size, entry.state)
+
+
+def _globbed_on_store(url: str) -> Iterator[Source | LetterError]:
+    try:
+        found = remote.globbed(url) if glob.has_magic(url) else []
+    except OSError as error:
+        yield _not_opened(url, error)
+        return
+    matches = [match for match in found if not _hidden(_base_name(match))]
+    for match in matches:
+        try:
+            entry = remote.entry(match)
+        except OSError as error:
+            yield _not_opened(match, error)
+        else:
+            yield from _at(entry)
+    if not matches:
+        yield _missing(remote.shown(url))
+
+
+def _folder_on_store(folder: remote.Entry) -> Iterator[Source | LetterError]:
+    found = False
+    for one in _walk_on_store(folder, MAX_FOLDER_DEPTH):
+        if isinstance(one, LetterError):
+            found = True
+            yield one
+        elif _may_be_letter(one.url):
+            found = True
+            yield from _file(one.url, one.size, one.state)
+    if not found:
+        yield _no_letters(_shown(folder.url), "folder")
+
+
+def _walk_on_store(folder: remote.Entry, depth: int) -> Iterator[remote.Entry | LetterError]:
+    """As :func:`_walk`: the files of a folder, then its folders; what fails is named."""
+    if not depth:
+        yield LetterError(
+            _shown(folder.url), "unreadable", f"more than {MAX_FOLDER_DEPTH} folders deep",
+            "name the folder with the letters",
+        )  # fmt: skip
+        return
+    try:
+        listed = remote.entries(folder)
+    except OSError as error:
+        yield _not_opened(folder.url, error)
+        return
+    visible_ones = [one for one in listed if not _hidden(_base_name(one.url.rstrip("/")))]
+    visible_ones.sort(key=lambda one: _in_order(_base_name(one.url)))
+    yield from (one for one in visible_ones if not one.folder)
+    for one in visible_ones:
+        if one.folder:
+            yield from _walk_on_store(one, depth - 1)
+
+
+def _archive_sources(path: str, size: int | None, state: str) -> Iterator[Source | LetterError]:
+    try:
+        names = _letter_members(path, state)
     except LetterError as error:
         yield error
         return
@@ -272,31 +387,33 @@ def _archive_sources(path: str) -> Iterator[Source | LetterError]:
         ending = PurePosixPath(name).suffix.lower()
         if ending in KINDS:
             found = True
-            yield Source(path, KINDS[ending], name)
+            yield Source(path, KINDS[ending], name, size=size, state=state)
         elif ending in _DOCUMENT_ENDINGS or ending == ZIP_ENDING:
             found = True
-            yield _unsupported(printable(f"{path}!{name}"), ending)
+            yield _unsupported(f"{_shown(path)}!{printable(name)}", ending)
     if not found:
-        yield _no_letters(printable(path), "archive")
+        yield _no_letters(_shown(path), "archive")
 
 
-def _letter_members(path: str) -> list[str]:
+def _letter_members(path: str, state: str) -> list[str]:
     """Names of the visible files in an archive, sorted.
 
     Members are read in memory and never unpacked, so a name with ``..`` leads nowhere.
     """
-    members = [entry for entry in _archive(path).infolist() if not entry.is_dir()]
+    archive = _archive(path, state)
+    members = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(members) > MAX_ZIP_MEMBERS:
         raise LetterError(
-            printable(path),
+            _shown(path),
             "too_large",
             f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read",
             "split it",
         )
-    packed = max(os.path.getsize(path), 2**20)
+    assert archive.fp is not None
+    packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
     if sum(entry.file_size for entry in members) > MAX_ZIP_RATIO * packed:
         raise LetterError(
-            printable(path),
+            _shown(path),
             "too_large",
             f"the archive would grow more than {MAX_ZIP_RATIO} times when unpacked",
             "check where it comes from",
@@ -328,6 +445,8 @@ def _kind_of(data: bytes) -> Kind:
 
 def _file_bytes(source: Source) -> bytes:
     limit = MAX_BYTES[source.kind]
+    if remote.protocol(source.path):
+        return _object_bytes(source, limit)
     try:
         with open(source.path, "rb", opener=_at_once) as file:
             status = os.fstat(file.fileno())
@@ -342,13 +461,22 @@ def _file_bytes(source: Source) -> bytes:
         raise _unreadable(source.path, error) from None
 
 
+def _object_bytes(source: Source, limit: int) -> bytes:
+    if source.size is not None and source.size > limit:
+        raise _too_large(source, limit)
+    try:
+        return remote.read_bytes(source.path, limit, source.size)
+    except (OSError, UnknownStoreError) as error:
+        raise _not_opened(source.path, error) from None
+
+
 def _at_once(path: str, flags: int) -> int:
     """Open without waiting: a named pipe would hold the run until somebody writes to it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _member_bytes(source: Source) -> bytes:
-    archive = _archive(source.path)
+    archive = _archive(source.path, source.state)
     limit = MAX_BYTES[source.kind]
     try:
         entry = archive.getinfo(source.member or "")
@@ -364,21 +492,28 @@ def _member_bytes(source: Source) -> bytes:
         raise _missing(source.name) from None
     except LetterError:
         raise
+    except StoreError as error:
+        raise _not_opened(source.path, error) from None
     except _ZIP_FAULTS as error:
         raise _bad_zip(source.name, error) from None
 
 
-def _archive(path: str) -> zipfile.ZipFile:
-    """The opened archive; kept open, for its list takes longer to read than a letter."""
+def _archive(path: str, state: str) -> zipfile.ZipFile:
+    """The opened archive; kept open, for its list takes longer to read than a letter.
+
+    ``state`` changes with an archive on a store; that of a file is asked for here.
+    """
     try:
+        if remote.protocol(path):
+            return _opened_on_store(path, state, os.getpid())
         status = os.stat(path)
         return _opened_archive(path, status.st_mtime_ns, status.st_size, os.getpid())
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except PermissionError as error:
-        raise _unreadable(path, error) from None
+    except (FileNotFoundError, PermissionError, StoreError, UnknownStoreError) as error:
+        raise _not_opened(path, error) from None
     except _ZIP_FAULTS as error:
-        raise _bad_zip(printable(path), error) from None
+        if isinstance(error.__context__, StoreError):  # zipfile takes it for a bad archive
+            raise _not_opened(path, error.__context__) from None
+        raise _bad_zip(_shown(path), error) from None
 
 
 @lru_cache(maxsize=2)
@@ -388,6 +523,11 @@ def _opened_archive(path: str, *_stamp: int) -> zipfile.ZipFile:
     A forked worker must not share its parent's place in the file.
     """
     return zipfile.ZipFile(path)
+
+
+@lru_cache(maxsize=2)
+def _opened_on_store(url: str, _state: str, _process: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(remote.open_seekable(url))
 
 
 # --- bytes to text ---------------------------------------------------------------------------
@@ -451,12 +591,26 @@ def _control_share(data: bytes) -> float:
 # --- errors ----------------------------------------------------------------------------------
 
 
+def _shown(path: str) -> str:
+    return printable(remote.shown(path))
+
+
+def _not_opened(path: str, error: Exception) -> LetterError:
+    """Why a place on disk or store cannot be read, without what its URL keeps secret."""
+    if isinstance(error, UnknownStoreError):
+        return LetterError(_shown(path), "unsupported", error.problem, error.remedy)
+    if isinstance(error, FileNotFoundError):
+        return _missing(remote.shown(path))
+    return _unreadable(remote.shown(path), error)
+
+
 def _missing(path: str) -> LetterError:
     return LetterError(printable(path), "missing", "no such file or folder", "check the path")
 
 
 def _unreadable(path: str, error: Exception) -> LetterError:
-    said = (getattr(error, "strerror", None) or "it cannot be opened").lower()
+    said = getattr(error, "strerror", None) or "it cannot be opened"
+    said = said[:1].lower() + said[1:]
     return LetterError(printable(path), "unreadable", said, "check the path and its permissions")
 
 
