@@ -34,7 +34,7 @@ Letters = Annotated[
     list[str],
     typer.Argument(
         help="Files, folders, globs, .zip, or - for standard input: .pdf, .txt, and case records "
-        "as .jsonl, .csv or .parquet (see imr schema).",
+        "as .jsonl, .csv or .parquet (see imr schema). Also URLs: s3://, gs://, abfs://, https://.",
         metavar="LETTERS",
         show_default=False,
     ),
@@ -49,7 +49,7 @@ Model = Annotated[
 def parse(
     letters: Letters,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", "-o", metavar="FILE.jsonl", help="Instead of standard output."),
     ] = None,
     jobs: Jobs = 0,
@@ -66,10 +66,10 @@ def parse(
 def features(
     letters: Letters,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
+        str, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
     ],
     evidence: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FILE.jsonl", help="The quoted words behind each signal."),
     ] = None,
     jobs: Jobs = 0,
@@ -145,10 +145,20 @@ def evaluate(
 def score(
     letters: Letters,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".parquet, .csv or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
+        ),
     ],
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")
+        str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")
+    ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Write a folder of N Parquet parts."),
     ] = None,
     model: Model = CHAMPION,
     jobs: Jobs = 0,
@@ -178,6 +188,7 @@ def score(
         letters=tuple(letters),
         output=output,
         report=report,
+        partitions=partitions,
         model=model,
         jobs=jobs,
         engine=engine,

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from data.letter import LetterError
 from serve.letters import Failure
+from serve.places import place
 from serve.refusal import Refused
 from serve.writers import (
     TableColumn,
@@ -29,7 +30,7 @@ ReportFailure = Callable[[Failure], None]
 
 
 def parse_letters(
-    letters: tuple[str, ...], output: Path | None, jobs: int, report: ReportFailure
+    letters: tuple[str, ...], output: str | None, jobs: int, report: ReportFailure
 ) -> None:
     """`imr parse`: one JSON object a line, in the order of the input."""
     from serve.score import default_jobs
@@ -40,8 +41,9 @@ def parse_letters(
     if output is None:
         _write_lines(sys.stdout.buffer, lines)
         return
-    check_writable(output)
-    with open_atomic(output) as file:
+    target = place(output)
+    check_writable(target)
+    with open_atomic(target) as file:
         _write_lines(file, lines)
 
 
@@ -53,8 +55,8 @@ def _write_lines(file: IO[bytes], lines: Iterable[bytes]) -> None:
 
 def write_features(
     letters: tuple[str, ...],
-    output: Path,
-    evidence: Path | None,
+    output: str,
+    evidence: str | None,
     jobs: int,
     report: ReportFailure,
 ) -> None:
@@ -63,25 +65,40 @@ def write_features(
     from serve.score import default_jobs
     from serve.stream import each_letter, signal_rows, signal_rows_with_evidence
 
-    table_format(output)
-    for path in filter(None, (output, evidence)):
-        check_writable(path)
+    target = place(output)
+    words = place(evidence) if evidence else None
+    table_format(target)
+    check_writable(target)
+    if words:
+        check_writable(words)
     columns = [TableColumn(column.name, column.dtype) for column in COLUMNS]
     make = signal_rows_with_evidence if evidence else signal_rows
     with contextlib.ExitStack() as files:
-        table = files.enter_context(open_table(output, columns))
-        quotes = evidence and files.enter_context(open_atomic(evidence))
+        table = files.enter_context(open_table(target, columns))
+        quotes = files.enter_context(open_atomic(words)) if words else None
         for answer in each_letter(letters, make, jobs or default_jobs(), report):
             table.write(answer["rows"])
             if quotes:
                 _write_lines(quotes, map(json_line, answer["evidence"]))
 
 
-def score_letters(report_failure: ReportFailure, **options: Any) -> None:
+def score_letters(
+    report_failure: ReportFailure,
+    *,
+    output: str,
+    report: str | None,
+    partitions: int | None,
+    **options: Any,
+) -> None:
     """`imr score`: see :class:`serve.score.ScoreRun` for the options."""
     from serve.score import ScoreRun, score
 
-    run = ScoreRun(**options)
+    run = ScoreRun(
+        output=place(output),
+        report=place(report) if report else None,
+        partitions=partitions or (0 if output.endswith("/") else None),
+        **options,
+    )
     try:
         result = score(run, report_failure)
     except KeyboardInterrupt:
@@ -89,7 +106,8 @@ def score_letters(report_failure: ReportFailure, **options: Any) -> None:
         raise Refused(message, "the same command with --resume continues") from None
     for line in result.tally.lines():
         print(line)
-    print(f"written: {run.output}" + (f" and {run.report}" if run.report else ""))
+    folder = "/" if run.partitions is not None else ""
+    print(f"written: {run.output}{folder}" + (f" and {run.report}" if run.report else ""))
 
 
 def explain_letter(

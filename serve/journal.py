@@ -5,6 +5,10 @@ appended to ``journal.jsonl``; a line cut short by a kill is dropped on the next
 the folder refuses a second run on the same output; the system drops it when its holder dies.
 The journal holds the quotes (and for a report the case summaries) of the letters, so the folder
 is readable by its owner only and is removed when the output is complete.
+
+Beside an output on an object store, where nothing can be appended and no lock is dropped, each
+finished chunk is an object of its own, and the holder of the lock object changes it every few
+seconds: a second run watches for that, and takes over where nothing moves.
 """
 
 from __future__ import annotations
@@ -12,13 +16,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
+import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from data import remote
 from serve.letters import Chunk
+from serve.places import Place, StorePath, known_store, names_in, remove
 from serve.pool import Answer
 from serve.refusal import Refused
 from serve.writers import explained, json_line
@@ -53,29 +61,16 @@ def _letter_ids(answer: Answer) -> tuple[str, ...]:
 
 
 class Journal:
-    """Finished chunks of one run, by number."""
+    """Finished chunks of one run, by number; what is the same on disk and store."""
 
-    def __init__(self, folder: Path, settings: RunSettings) -> None:
-        self.folder, self.settings = folder, settings
-        self._file: IO[bytes] = _open_private(folder / "journal.jsonl")
+    folder: Place
+
+    def __init__(self, settings: RunSettings) -> None:
+        self.settings = settings
         self._done: dict[int, _Finished] = {}
-        self._end = 0
-        for offset, line in self._lines():
-            ids = _letter_ids(line["answer"])
-            self._done[line["chunk"]] = _Finished(offset, line["fingerprint"], ids)
-        self._file.truncate(self._end)
 
     def __len__(self) -> int:
         return len(self._done)
-
-    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        self._file.seek(0)
-        for raw in self._file:
-            line = _whole(raw)
-            if line is None:
-                return
-            yield self._end, line
-            self._end += len(raw)
 
     def has(self, chunk: Chunk) -> bool:
         """True where the same tasks on the same files were finished before."""
@@ -87,27 +82,101 @@ class Journal:
         fingerprint = chunk.fingerprint()
         raw = json_line({"chunk": chunk.index, "fingerprint": fingerprint, "answer": answer})
         with explained(self.folder):
-            self._file.seek(self._end)
-            self._file.write(raw)
-            self._file.flush()
-        self._done[chunk.index] = _Finished(self._end, fingerprint, _letter_ids(answer))
-        self._end += len(raw)
+            offset = self._keep(chunk.index, raw)
+        self._done[chunk.index] = _Finished(offset, fingerprint, _letter_ids(answer))
 
     def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
         """The answers of the first ``chunks`` chunks, in the order of the input."""
         for index in range(chunks):
-            self._file.seek(self._done[index].offset)
-            yield from json.loads(self._file.readline())["answer"]
+            with explained(self.folder):
+                raw = self._kept(index)
+            yield from json.loads(raw)["answer"]
 
     def letter_ids(self, chunks: int) -> Iterator[str]:
-        """The ids of the letters in the first ``chunks`` chunks, without reading the file again."""
+        """The ids of the letters in the first ``chunks`` chunks, without reading them again."""
         for index in range(chunks):
             yield from self._done[index].letter_ids
 
     def close(self) -> None:
-        """Close the file; the folder stays.  What a full disk did not take was never counted."""
+        """Let go of what is open; the folder stays."""
+
+    def _note(self, line: dict[str, Any], offset: int) -> None:
+        ids = _letter_ids(line["answer"])
+        self._done[line["chunk"]] = _Finished(offset, line["fingerprint"], ids)
+
+    def _keep(self, index: int, raw: bytes) -> int:
+        raise NotImplementedError
+
+    def _kept(self, index: int) -> bytes:
+        raise NotImplementedError
+
+
+class FileJournal(Journal):
+    """One file on disk, to which a finished chunk is appended as a line."""
+
+    def __init__(self, folder: Path, settings: RunSettings) -> None:
+        super().__init__(settings)
+        self.folder = folder
+        self._file: IO[bytes] = _open_private(folder / "journal.jsonl")
+        self._end = 0
+        for offset, line in self._lines():
+            self._note(line, offset)
+        self._file.truncate(self._end)
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        self._file.seek(0)
+        for raw in self._file:
+            line = _whole(raw)
+            if line is None:
+                return
+            yield self._end, line
+            self._end += len(raw)
+
+    def _keep(self, index: int, raw: bytes) -> int:  # noqa: ARG002 - a line names its chunk
+        offset = self._end
+        self._file.seek(offset)
+        self._file.write(raw)
+        self._file.flush()
+        self._end += len(raw)
+        return offset
+
+    def _kept(self, index: int) -> bytes:
+        self._file.seek(self._done[index].offset)
+        return self._file.readline()
+
+    def close(self) -> None:
+        """Close the file.  What a full disk did not take was never counted."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+class StoreJournal(Journal):
+    """An object a chunk; a store shows an object whole or not at all."""
+
+    def __init__(self, folder: StorePath, settings: RunSettings, lock: _StoreLock) -> None:
+        super().__init__(settings)
+        self.folder, self._lock = folder, lock
+        for name in names_in(folder):
+            if _CHUNK.fullmatch(name):
+                line = _whole(remote.read_whole((folder / name).url))
+                if line is not None:
+                    self._note(line, 0)
+
+    def _place(self, index: int) -> str:
+        assert isinstance(self.folder, StorePath)
+        return (self.folder / f"chunk-{index:08}.jsonl").url
+
+    def _keep(self, index: int, raw: bytes) -> int:
+        self._lock.check()
+        remote.write_bytes(self._place(index), raw)
+        return 0
+
+    def _kept(self, index: int) -> bytes:
+        self._lock.check()
+        return remote.read_whole(self._place(index))
+
+
+_CHUNK = re.compile(r"chunk-\d{8}\.jsonl")
 
 
 def _whole(raw: bytes) -> dict[str, Any] | None:
@@ -124,49 +193,74 @@ def _open_private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
-def work_folder(output: Path) -> Path:
+def work_folder(output: Place) -> Place:
     """``FILE.partial`` beside the output."""
     return output.with_name(f"{output.name}.partial")
 
 
 @contextlib.contextmanager
-def open_journal(output: Path, settings: RunSettings, resume: bool) -> Iterator[Journal]:
+def open_journal(output: Place, settings: RunSettings, resume: bool) -> Iterator[Journal]:
     """The journal of a run on ``output``; removed when the block ends well, kept otherwise.
 
     Raises:
         Refused: where another run holds the output, or the earlier run had other settings.
     """
     folder = work_folder(output)
-    with explained(folder):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    with _locked(folder, output):
-        journal = _begin(folder, settings, resume)
+    if isinstance(folder, StorePath):
+        opened = _on_store(folder, output, settings, resume)
+    else:
+        opened = _on_disk(folder, output, settings, resume)
+    with opened as journal:
         try:
             yield journal
         finally:
             journal.close()
-        shutil.rmtree(folder)
+        with explained(folder):
+            remove(folder)
 
 
-def _begin(folder: Path, settings: RunSettings, resume: bool) -> Journal:
-    kept = folder / "settings.json"
-    earlier = _earlier(kept) if resume else None
-    if earlier is not None:
-        return Journal(folder, _same(earlier, settings, folder))
+@contextlib.contextmanager
+def _on_disk(folder: Path, output: Place, settings: RunSettings, resume: bool) -> Iterator[Journal]:
     with explained(folder):
-        (folder / "journal.jsonl").unlink(missing_ok=True)
-        kept.write_text(json.dumps(asdict(settings)), encoding="utf-8")
-        return Journal(folder, settings)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    with _locked(folder, output):
+        kept = folder / "settings.json"
+        earlier = _earlier(kept) if resume else None
+        with explained(folder):
+            if earlier is None:
+                (folder / "journal.jsonl").unlink(missing_ok=True)
+                kept.write_text(json.dumps(asdict(settings)), encoding="utf-8")
+            journal = FileJournal(folder, _continued(earlier, settings, folder))
+        yield journal
 
 
-def _earlier(kept: Path) -> RunSettings | None:
+@contextlib.contextmanager
+def _on_store(
+    folder: StorePath, output: Place, settings: RunSettings, resume: bool
+) -> Iterator[Journal]:
+    with known_store(), explained(folder), _StoreLock(folder / "lock", output) as lock:
+        kept = folder / "settings.json"
+        earlier = _earlier(kept) if resume else None
+        if earlier is None:
+            for name in names_in(folder):
+                if name != "lock":
+                    remove(folder / name)
+            remote.write_bytes(kept.url, json.dumps(asdict(settings)).encode())
+        journal = StoreJournal(folder, _continued(earlier, settings, folder), lock)
+        yield journal
+
+
+def _earlier(kept: Place) -> RunSettings | None:
     try:
-        return RunSettings(**json.loads(kept.read_text(encoding="utf-8")))
+        raw = kept.read_bytes() if isinstance(kept, Path) else remote.read_whole(kept.url)
+        return RunSettings(**json.loads(raw))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _same(earlier: RunSettings, now: RunSettings, folder: Path) -> RunSettings:
+def _continued(earlier: RunSettings | None, now: RunSettings, folder: Place) -> RunSettings:
+    if earlier is None:
+        return now
     for name in ("format", "model", "reasons", "detail"):
         before, after = getattr(earlier, name), getattr(now, name)
         if before != after:
@@ -178,7 +272,7 @@ def _same(earlier: RunSettings, now: RunSettings, folder: Path) -> RunSettings:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, output: Path) -> Iterator[None]:
+def _locked(folder: Path, output: Place) -> Iterator[None]:
     import fcntl
 
     with explained(folder):
@@ -200,5 +294,76 @@ def _still_there(file: IO[str], path: Path) -> bool:
         return False
 
 
-def _busy(output: Path) -> Refused:
+def _busy(output: Place) -> Refused:
     return Refused(f"{output}: another run is writing it", "wait for it, or name another output")
+
+
+# --- the lock on a store -----------------------------------------------------------------------
+
+BEAT_SECONDS = 5.0
+"""How often the holder of a lock object changes it; longer than a store takes to answer."""
+
+BEATS_WATCHED = 3
+
+
+class _StoreLock:
+    """An object that its holder changes again and again, for no store drops a dead run's lock.
+
+    Entering takes ``BEATS_WATCHED`` beats where an earlier run left its lock behind.  Of two runs
+    that begin in the same moment the one that wrote last keeps it; the other is refused with its
+    next chunk.
+    """
+
+    def __init__(self, lock: StorePath, output: Place) -> None:
+        self._lock, self._output = lock, output
+        self._mine = uuid.uuid4().hex
+        self._end, self._lost = threading.Event(), False
+        self._thread = threading.Thread(target=self._beat, name="lock", daemon=True)
+
+    def __enter__(self) -> _StoreLock:
+        seen = self._read()
+        if seen is not None:
+            self._end.wait(BEATS_WATCHED * BEAT_SECONDS)
+            if self._read() not in (seen, None):
+                raise _busy(self._output)
+        self._write(0)
+        if not self._is_mine():
+            raise _busy(self._output)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        # One that cannot be removed costs the next run a wait.
+        with contextlib.suppress(OSError):
+            if self._is_mine():
+                remote.remove(self._lock.url)
+
+    def check(self) -> None:
+        """Refuse to go on where another run has taken the lock."""
+        if self._lost:
+            raise _busy(self._output)
+
+    def _beat(self) -> None:
+        beats = 0
+        while not self._end.wait(BEAT_SECONDS):
+            beats += 1
+            # A store that does not answer now may answer at the next beat.
+            with contextlib.suppress(OSError):
+                if not self._is_mine():
+                    self._lost = True
+                    return
+                self._write(beats)
+
+    def _is_mine(self) -> bool:
+        return (self._read() or b"").startswith(self._mine.encode())
+
+    def _read(self) -> bytes | None:
+        try:
+            return remote.read_whole(self._lock.url)
+        except FileNotFoundError:
+            return None
+
+    def _write(self, beats: int) -> None:
+        remote.write_bytes(self._lock.url, f"{self._mine} {beats}".encode())

@@ -6,14 +6,20 @@ import hashlib
 import io
 import itertools
 import json
+import re
+import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from data import remote
 from data.letter import Letter, LetterError
 from data.read import Source, content, load, sources
 from data.records import RawRecord, letter_from_record, raw_records
+from serve.own import REPORT_HEAD_BYTES, is_report, written_by_imr
 from serve.refusal import Refused
 
 
@@ -59,7 +65,7 @@ def _identity(task: Task) -> str:
     if isinstance(task, Source):
         if task.content is not None:
             return f"{task.name} {hashlib.sha256(task.content).hexdigest()}"
-        return f"{task.name} {_state(task.path)}"
+        return f"{task.name} {task.state or _state(task.path)}"
     if isinstance(task, RawRecord):
         return f"{task.source} {json.dumps(task.values, default=str)}"
     return json.dumps(asdict(task))
@@ -67,21 +73,63 @@ def _identity(task: Task) -> str:
 
 def _state(path: str) -> str:
     try:
+        if remote.protocol(path):
+            return remote.entry(path).state
         status = Path(path).stat()
     except OSError:
         return "missing"
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def tasks(paths: Iterable[str]) -> Iterator[Task]:
-    """Everything under ``paths`` in their order; a file of records gives one task a record."""
+Notice = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """Tell the user something that is no failure."""
+    print(f"imr: {line}", file=sys.stderr)
+
+
+def tasks(paths: Iterable[str], notice: Notice = say) -> Iterator[Task]:
+    """Everything under ``paths`` in their order; a file of records gives one task a record.
+
+    What `imr` wrote itself is passed over, and ``notice`` told so.
+    """
+    return _joined(_tasks(paths, notice))
+
+
+def _tasks(paths: Iterable[str], notice: Notice) -> Iterator[Task]:
     for source in sources(paths):
         if isinstance(source, LetterError):
-            yield Failure.of(source)
+            if not _is_own_report(source, notice):
+                yield Failure.of(source)
         elif source.kind == "records":
-            yield from _record_tasks(source)
+            yield from _record_tasks(source, notice)
         else:
             yield source
+
+
+def _is_own_report(error: LetterError, notice: Notice) -> bool:
+    name = error.source
+    if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
+        return False
+    try:
+        found = is_report(_beginning(name))
+    except OSError:  # the error says already that it is not read
+        return False
+    if found:
+        _pass_over(name, "report", notice)
+    return found
+
+
+def _beginning(name: str) -> bytes:
+    if remote.protocol(name):
+        return remote.read_bytes(name, REPORT_HEAD_BYTES, None)
+    with Path(name).open("rb") as file:
+        return file.read(REPORT_HEAD_BYTES)
+
+
+def _pass_over(name: str, kind: str, notice: Notice) -> None:
+    notice(f"{name}: passed over: it is the {kind} that imr wrote, no letter and no record")
 
 
 def something_to_do(
@@ -105,18 +153,61 @@ def something_to_do(
 
 def count_letters(paths: Sequence[str]) -> int | None:
     """How many tasks there are; None where standard input, which is read once, is among them."""
-    return None if "-" in paths else sum(1 for _ in tasks(paths))
+    return None if "-" in paths else sum(1 for _ in tasks(paths, lambda _: None))
 
 
-def _record_tasks(source: Source) -> Iterator[Task]:
+_PART = re.compile(r"part[-.]?\d[^/]*$")
+
+
+def _joined(work: Iterable[Task]) -> Iterator[Task]:
+    """The tasks, where a letter whose rows two parts of one table share is one letter."""
+    last: RawRecord | None = None
+    for task in work:
+        if last is not None and isinstance(task, RawRecord) and _continues(last, task):
+            items = [*last.values["items"], *task.values["items"]]
+            last = replace(last, values={**last.values, "items": items})
+            continue
+        if last is not None:
+            yield last
+        last = task if isinstance(task, RawRecord) and task.flat else None
+        if last is None:
+            yield task
+    if last is not None:
+        yield last
+
+
+def _continues(last: RawRecord, record: RawRecord) -> bool:
+    """True for rows of one letter at the end of a part and at the beginning of the next."""
+    before, after = _file_of(last), _file_of(record)
+    return (
+        record.flat
+        and before != after
+        and before.rpartition("/")[0] == after.rpartition("/")[0]
+        and bool(_PART.search(before) and _PART.search(after))
+        and all(last.values.get(n) == record.values.get(n) for n in ("letter_id", "case_summary"))
+    )
+
+
+def _file_of(record: RawRecord) -> str:
+    return record.source.rpartition(" row ")[0]
+
+
+def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
     found = False
     try:
         with _opened(source) as file:
+            own = written_by_imr(_record_name(source), file)
+            if own is not None:
+                _pass_over(source.name, own, notice)
+                return
             for record in raw_records(_record_name(source), file):
                 found = True
                 yield Failure.of(record) if isinstance(record, LetterError) else record
     except LetterError as error:
         yield Failure.of(error)
+    except OSError as error:
+        said = (error.strerror or type(error).__name__).lower()
+        yield Failure(source.name, "unreadable", f"its end is not read: {said}", "read it again")
     else:
         if not found:
             yield Failure(source.name, "empty", "no records in the file", "see imr schema")
@@ -127,7 +218,8 @@ def _opened(source: Source) -> IO[bytes]:
     if source.member is not None or source.content is not None:
         return io.BytesIO(content(source))
     try:
-        return Path(source.path).open("rb")
+        on_store = remote.protocol(source.path)
+        return remote.open_seekable(source.path) if on_store else Path(source.path).open("rb")
     except OSError as error:
         said = (error.strerror or "it cannot be opened").lower()
         raise LetterError(source.name, "unreadable", said, "check the path") from None
@@ -137,6 +229,46 @@ def _record_name(source: Source) -> str:
     if source.content is None:
         return source.name
     return "stdin.parquet" if source.content.startswith(b"PAR1") else "stdin.jsonl"
+
+
+FETCHED_AHEAD = 8
+"""Objects asked for at the same time: a store takes 20 to 100 ms to answer, a letter 5 to parse."""
+
+
+def fetched(given: Sequence[Task]) -> Iterator[Task]:
+    """The tasks in their order, those on a store with their bytes, some fetched ahead."""
+    if not any(map(_to_fetch, given)):
+        yield from given
+        return
+    with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+        waiting: deque[Future[Task]] = deque()
+        for task in given:
+            waiting.append(threads.submit(_fetch, task))
+            if len(waiting) >= FETCHED_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _to_fetch(task: Task) -> bool:
+    """True for a letter that is an object of its own; members of an archive share one place."""
+    return (
+        isinstance(task, Source)
+        and task.member is None
+        and task.content is None
+        and remote.protocol(task.path) is not None
+    )
+
+
+def _fetch(task: Task) -> Task:
+    if not isinstance(task, Source) or not _to_fetch(task):
+        return task
+    try:
+        return replace(task, content=content(task))
+    except LetterError as error:
+        return Failure.of(error)
+    except MemoryError:
+        return Failure(task.name, "too_large", "needs too much memory", "check the file")
 
 
 def read_letter(task: Task) -> Letter:

@@ -21,6 +21,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from serve.detail import NOTICE, reason_sentence, similar_sentence
+from serve.places import Place
 from serve.summary import Tally
 from serve.writers import open_atomic
 
@@ -110,12 +111,14 @@ def script_json(value: Any) -> str:
 
 
 @contextmanager
-def open_report(path: Path, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
+def open_report(path: Place, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
     """A report at ``path``, written when the block ends well.
 
     ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.
     """
-    with open_atomic(path) as page, TemporaryFile(dir=path.parent) as letters:
+    # Without a name anywhere: it is gone when this process is.
+    beside = path.parent if isinstance(path, Path) else None
+    with open_atomic(path) as page, TemporaryFile(dir=beside) as letters:
         report = Report(letters)
         yield report
         before, after = _page(report, tally, run).split(_MARKER)

@@ -1,8 +1,9 @@
 """Batch scoring: letters in, one row an item out, and every letter in exactly one place.
 
 Chunks of letters are scored by worker processes and appended to a journal as they finish; the
-table, the error list and the report are then written from the journal in the order of the input
-and renamed into place.  Memory does not grow with the number of letters.
+table (one file, or a folder of parts), the error list and the report are then written from the
+journal in the order of the input and renamed into place.  Memory does not grow with the number of
+letters.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from serve.engine import EngineName, make_engine
 from serve.journal import Journal, RunSettings, open_journal
 from serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from serve.model import CHAMPION, ModelAddress, load_predictor, resolve
+from serve.partitions import PART_LETTERS, check_parts, open_parts
+from serve.places import Place, remove, same
 from serve.progress import progress
 from serve.refusal import Refused
 from serve.report import open_report
 from serve.rows import ERROR_COLUMNS, SCORE_COLUMNS
 from serve.summary import Tally
 from serve.work import Predicts, ScoreSetup
-from serve.writers import check_writable, open_table, table_format
+from serve.writers import TableWriter, check_writable, explained, open_table, table_format
 
 CHUNK_LETTERS = 256
 """Letters a worker takes on at a time: enough to predict together (a batch costs some 20 ms of its
@@ -46,11 +49,15 @@ def default_jobs() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRun:
-    """What `imr score` was asked to do."""
+    """What `imr score` was asked to do.
+
+    ``partitions`` makes the output a folder of so many files; 0 of as many as are useful.
+    """
 
     letters: tuple[str, ...]
-    output: Path
-    report: Path | None = None
+    output: Place
+    report: Place | None = None
+    partitions: int | None = None
     model: str = CHAMPION
     jobs: int = 0
     engine: EngineName = "local"
@@ -69,7 +76,7 @@ class ScoreResult:
     model_uri: str
 
 
-def errors_file(output: Path) -> Path:
+def errors_file(output: Place) -> Place:
     """``FILE.errors.jsonl`` beside the output."""
     return output.with_name(f"{output.name}.errors.jsonl")
 
@@ -100,12 +107,18 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
 
 
 def _check_outputs(run: ScoreRun) -> None:
-    table_format(run.output)
-    check_writable(run.output)
+    if run.partitions is None:
+        table_format(run.output)
+        check_writable(run.output)
+    else:
+        check_parts(run.output)
     if run.report is not None:
         check_writable(run.report)
-        if run.report.resolve() == run.output.resolve():
+        if same(run.report, run.output):
             raise Refused(f"{run.report}: output and report are one file", "name two files")
+        if run.partitions is not None and same(run.report.parent, run.output):
+            problem = f"{run.report}: would stand among the parts of the table"
+            raise Refused(problem, "write the report elsewhere")
 
 
 class _Counted:
@@ -155,7 +168,7 @@ def _write(
     tally.doubled = len(doubled)
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
-        table = files.enter_context(open_table(run.output, SCORE_COLUMNS, journal.folder))
+        table = files.enter_context(_open_output(run, journal, chunks))
         errors = files.enter_context(
             open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
         )
@@ -176,8 +189,19 @@ def _write(
             if report:
                 report.add({**answer["detail"], "warnings": rows[0]["warnings"]})
     if not tally.failures:
-        errors_file(run.output).unlink()
+        with explained(run.output):
+            remove(errors_file(run.output))
     return tally
+
+
+def _open_output(
+    run: ScoreRun, journal: Journal, chunks: int
+) -> contextlib.AbstractContextManager[TableWriter]:
+    if run.partitions is None:
+        return open_table(run.output, SCORE_COLUMNS, journal.folder)
+    letters = sum(1 for _ in journal.letter_ids(chunks))
+    parts = run.partitions or max(1, -(-letters // PART_LETTERS))
+    return open_parts(run.output, SCORE_COLUMNS, journal.folder, letters, parts)
 
 
 def _doubled(journal: Journal, chunks: int) -> set[str]:

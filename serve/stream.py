@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.letter import Letter
-from serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
+from serve.letters import Chunk, Failure, chunked, count_letters, fetched, something_to_do
 from serve.parsed import letter_object
 from serve.pool import Answer, Pool, Setup, Work, failure_answer, in_order
 from serve.progress import progress
@@ -27,7 +27,7 @@ class EachLetter:
         return self._chunk
 
     def _chunk(self, chunk: Chunk) -> Answer:
-        return [self._one(read_safely(task)) for task in chunk.tasks]
+        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
 
     def _one(self, letter: Letter | Failure) -> dict[str, Any]:
         if isinstance(letter, Failure):

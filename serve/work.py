@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from data.letter import Case, Evidence, Letter, LetterError
 from serve.detail import Checklist, letter_detail, score_rows
-from serve.letters import Chunk, Failure, Task, read_letter, task_name
+from serve.letters import Chunk, Failure, Task, fetched, read_letter, task_name
 from serve.model import load_predictor
 from serve.pool import Answer, Work, failure_answer
 
@@ -110,7 +110,7 @@ class ScoreSetup:
 
     @collected_once
     def _score(self, predictor: Predicts, chunk: Chunk) -> Answer:
-        read = [read_safely(task) for task in chunk.tasks]
+        read = [read_safely(task) for task in fetched(chunk.tasks)]
         letters = [letter for letter in read if isinstance(letter, Letter)]
         scored = iter(self._scored(predictor, letters))
         return [failure_answer(r) if isinstance(r, Failure) else next(scored) for r in read]

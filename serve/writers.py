@@ -2,7 +2,8 @@
 
 A writer fills a file beside its target and renames it over the target when everything is on
 the disk: until then an earlier file stands untouched, and a failed run leaves nothing behind.
-The new file gets the permissions that the umask allows.
+The new file gets the permissions that the umask allows.  On an object store the same is done with
+an object of another name, which is moved when it is whole.
 
 The ending of the name decides the format.  In CSV a text cell that a spreadsheet would take
 for a formula (first character ``=``, ``+``, ``-``, ``@``, tab or line break) is written with
@@ -24,6 +25,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
+from data import remote
+from serve.places import Place, StorePath, is_folder, known_store
 from serve.refusal import Refused
 
 Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
@@ -55,7 +58,7 @@ class TableWriter(Protocol):
         """Let go of the file, which is not kept."""
 
 
-def table_format(path: Path) -> str:
+def table_format(path: Place) -> str:
     """``.parquet``, ``.csv`` or ``.jsonl``; any other ending is refused."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
@@ -66,7 +69,7 @@ def table_format(path: Path) -> str:
 
 @contextmanager
 def open_table(
-    path: Path, columns: Sequence[TableColumn], folder: Path | None = None
+    path: Place, columns: Sequence[TableColumn], folder: Place | None = None
 ) -> Iterator[TableWriter]:
     """A writer for ``path``; the table appears under that name when the block ends well."""
     make = _WRITERS[table_format(path)]
@@ -81,25 +84,53 @@ def open_table(
 
 
 @contextmanager
-def open_atomic(path: Path, folder: Path | None = None) -> Iterator[IO[bytes]]:
+def open_atomic(path: Place, folder: Place | None = None) -> Iterator[IO[bytes]]:
     """A binary file that replaces ``path`` when the block ends well, and is removed otherwise.
 
-    It is filled in ``folder`` (on the same disk), by default beside ``path``.
+    It is filled in ``folder`` (on the same disk or store), by default beside ``path``.
     """
     part = (folder or path.parent) / f".{path.name}.{os.getpid()}.part"
     with explained(path):
-        try:
-            with part.open("xb") as file:
+        if isinstance(path, Path) and isinstance(part, Path):
+            with _replacing_file(part, path) as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        elif isinstance(path, StorePath) and isinstance(part, StorePath):
+            with _replacing_object(part, path) as file:
+                yield file
+        else:
+            raise TypeError(f"{part} and {path} are not in one place")
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def _replacing_file(part: Path, path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _replacing_object(part: StorePath, path: StorePath) -> Iterator[IO[bytes]]:
+    file = remote.open_writing(part.url)
+    try:
+        yield file
+        file.close()
+        remote.move(part.url, path.url)
+    except BaseException:
+        # The store that failed may fail again: the first fault is the one to tell.
+        with contextlib.suppress(OSError):
+            file.close()
+        with contextlib.suppress(OSError):
+            remote.remove(part.url)
+        raise
+
+
+@contextmanager
+def explained(path: Place) -> Iterator[None]:
     """Turn an error of the file system on ``path`` into a refusal that says what to do."""
     try:
         yield
@@ -107,11 +138,11 @@ def explained(path: Path) -> Iterator[None]:
         raise cannot_write(path, error) from error
 
 
-def cannot_write(path: Path, error: OSError) -> Refused:
+def cannot_write(path: Place, error: OSError) -> Refused:
     """The refusal for an error of the file system while writing ``path``."""
     remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
     reason = error.strerror or type(error).__name__
-    return Refused(f"{path}: cannot write: {reason.lower()}", remedy)
+    return Refused(f"{path}: cannot write: {reason[:1].lower()}{reason[1:]}", remedy)
 
 
 _FREE_SPACE = "free some space or write elsewhere; an earlier file of this name is unchanged"
@@ -121,22 +152,41 @@ _REMEDIES = {
     errno.EFBIG: "the limit for file sizes is reached; an earlier file of this name is unchanged",
     errno.ENOENT: "create the folder first",
     errno.ENOTDIR: "a part of the path is a file; write to a folder",
-    errno.EISDIR: "this is a folder; name a file",
+    errno.EISDIR: "this is a folder; name a file, or end it with / for scores in parts",
+    errno.EROFS: "write to a folder or an object store",
+    errno.EIO: "check the store and your rights; an earlier file of this name is unchanged",
 }
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Place) -> None:
     """Refuse now what could not be written at the end of a long run."""
-    if path.is_dir():
-        raise cannot_write(path, IsADirectoryError(errno.EISDIR, "it is a folder"))
+    with known_store(), explained(path):
+        if is_folder(path):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        check_place(path)
+
+
+def check_place(path: Place) -> None:
+    """Make and remove a file beside ``path``.
+
+    Raises:
+        OSError: where that cannot be done.
+    """
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
-    with explained(path):
-        try:
-            probe.touch(exist_ok=False)
-        finally:
-            # A folder that does not exist has no probe to remove.
-            if probe.parent.is_dir():
-                probe.unlink(missing_ok=True)
+    if isinstance(probe, StorePath):
+        if remote.on_web(probe.url):
+            raise OSError(errno.EROFS, "a web server takes no results")
+        if probe.is_bucket:
+            raise OSError(errno.EISDIR, "it is a bucket")
+        remote.write_bytes(probe.url, b"probe")
+        remote.remove(probe.url)
+        return
+    try:
+        probe.touch(exist_ok=False)
+    finally:
+        # A folder that does not exist has no probe to remove.
+        if probe.parent.is_dir():
+            probe.unlink(missing_ok=True)
 
 
 # --- Parquet -----------------------------------------------------------------------------------

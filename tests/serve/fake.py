@@ -1,7 +1,8 @@
 """A predictor without a model, for tests of everything around it: fast, and bad on request.
 
 The id of a letter tells what happens: ``slow-…`` sleeps, ``crash-…`` ends the process as a fault
-in a C library would, ``fail-…`` raises, ``memory-…`` asks for more than there is.
+in a C library would, ``hang-…`` never ends, ``fail-…`` raises, ``memory-…`` asks for more than
+there is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from data.letter import Case, Evidence
 from models.predictor import Prediction, Reason
 from models.similar import Similar
 from serve.model import ModelAddress
+from tests import stores
+
+stores.register()  # workers import this module before their first letter
 
 SIMILAR = Similar("Injection", 40, 22, 5, 2013, 2017)
 URI = "models:/imr/7#sha256=0123456789abcdef"
@@ -60,6 +64,8 @@ def _misbehave(letter_id: str) -> None:
             time.sleep(0.01)
     elif letter_id.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif letter_id.startswith("hang"):
+        time.sleep(3600)
     elif letter_id.startswith("fail"):
         raise RuntimeError("private text of a letter")
     elif letter_id.startswith("memory"):

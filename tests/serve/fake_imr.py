@@ -12,6 +12,7 @@ from tests.serve import fake
 def main() -> None:
     """Run `imr` with the fake predictor."""
     import serve.explain
+    import serve.journal
     import serve.pool
     import serve.score
     from serve.cli import main as imr
@@ -20,6 +21,7 @@ def main() -> None:
     serve.score.ScoreRun = functools.partial(serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
     serve.explain.explain = functools.partial(serve.explain.explain, **parts)
     serve.pool.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
+    serve.journal.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
     imr()
 
 
