@@ -1,17 +1,22 @@
 """Where chunks run: on processes of this machine, or on a Dask cluster.
 
-Both take the same function for a chunk and give the same answers.  On a cluster each worker
-process must see the letters under the same paths; use one thread a worker (PDFium is not
-thread-safe: more threads take turns).
+Both take the same function for a chunk and give the same answers.  On a cluster each worker must
+see the letters under the same paths or URLs, and the model's folder.  A thread of a Dask worker
+does not read letters itself: it has a process for it, as the local pool has, with the same bounds
+on time and memory, so that a letter that crashes, hangs or wants all memory costs no Dask worker.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Any, Literal, Protocol, cast
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
+from serve import pool as pools
 from serve.letters import Chunk, Failure, task_name
 from serve.pool import Answer, Pool, Setup, Work, failure_answer
 from serve.refusal import Refused
@@ -40,7 +45,8 @@ class DaskEngine:
     """Chunks as Dask tasks: a lost worker's chunks run again on another one."""
 
     def __init__(self, setup: Setup, jobs: int, scheduler: str | None) -> None:
-        self._setup, self._jobs, self._scheduler = setup, jobs, scheduler
+        self._setup, self._jobs, self._scheduler = InFolder(os.getcwd(), setup), jobs, scheduler
+        self._run, self._seconds = uuid.uuid4().hex, pools.LETTER_SECONDS
 
     def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
         """Each chunk once; without a scheduler's address on a cluster started here."""
@@ -57,6 +63,7 @@ class DaskEngine:
                     running[future.key] = chunk
                     done.add(future)
                 if not running:
+                    client.run(let_go, self._run, on_error="ignore")
                     return
                 future = next(done)
                 chunk = running.pop(future.key)
@@ -75,15 +82,16 @@ class DaskEngine:
             raise Refused(problem, "check the address, for example tcp://host:8786") from None
 
     def _submit(self, client: Any, chunk: Chunk) -> Any:
-        return client.submit(run_chunk, self._setup, chunk, pure=False, retries=RETRIES)
+        return client.submit(
+            run_chunk, self._run, self._setup, self._seconds, chunk, pure=False, retries=RETRIES
+        )
 
     def _answer(self, client: Any, future: Any, chunk: Chunk) -> Answer:
         """The chunk's answer; one that kills its workers is taken apart, letter by letter."""
         from distributed import KilledWorker
 
         try:
-            answer: Answer = future.result()
-            return answer
+            return _answered(future.result())
         except KilledWorker:
             return [self._alone(client, Chunk(chunk.index, (task,))) for task in chunk.tasks]
 
@@ -91,24 +99,61 @@ class DaskEngine:
         from distributed import KilledWorker
 
         try:
-            answer: Answer = self._submit(client, chunk).result()
-            return answer[0]
+            return _answered(self._submit(client, chunk).result())[0]
         except KilledWorker:
             source = task_name(chunk.tasks[0])
             message = "the process that read it crashed"
             return failure_answer(Failure(source, "crashed", message, "check the file by hand"))
 
 
-_ONE_AT_A_TIME = threading.Lock()
+def _answered(result: Answer | Refused) -> Answer:
+    if isinstance(result, Refused):
+        raise result
+    return result
 
 
-def run_chunk(setup: Setup, chunk: Chunk) -> Answer:
-    """The Dask task: set up once a worker process, one chunk at a time."""
-    with _ONE_AT_A_TIME:
-        return _work(cast("Any", setup))(chunk)
+# --- in a Dask worker --------------------------------------------------------------------------
+
+_POOLS: dict[int, tuple[str, Pool]] = {}
+"""By thread: the run it works for, and its process."""
 
 
-@lru_cache(maxsize=1)
-def _work(setup: Any) -> Work:
-    work: Work = setup()
-    return work
+@dataclass(frozen=True, slots=True)
+class InFolder:
+    """A set-up in the user's folder, where relative paths lead to the letters and the model."""
+
+    folder: str
+    setup: Setup
+
+    def __call__(self) -> Work:
+        """Go there, if this machine has it, and set up; the process is for nothing else."""
+        with contextlib.suppress(OSError):
+            os.chdir(self.folder)
+        return self.setup()
+
+
+def run_chunk(run: str, setup: Setup, letter_seconds: float, chunk: Chunk) -> Answer | Refused:
+    """The Dask task: the chunk in a process that this thread keeps for the run."""
+    thread = threading.get_ident()
+    if _POOLS.get(thread, ("",))[0] != run:
+        _end_pool(thread)
+        _POOLS[thread] = run, Pool(setup, 1, letter_seconds, keep=True)
+    try:
+        [(_, answer)] = _POOLS[thread][1].run([chunk])
+    except Refused as refusal:  # as a value: another try would be refused as well
+        _end_pool(thread)
+        return refusal
+    return answer
+
+
+def let_go(run: str) -> None:
+    """End the processes of a run, all of whose chunks are done."""
+    for thread, (theirs, _) in list(_POOLS.items()):
+        if theirs == run:
+            _end_pool(thread)
+
+
+def _end_pool(thread: int) -> None:
+    _, pool = _POOLS.pop(thread, ("", None))
+    if pool is not None:
+        pool.stop()

@@ -12,6 +12,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,9 @@ LETTER_SECONDS = 60.0
 
 WORKER_BYTES = 3 * 2**30
 """What a worker may take beside its start-up state; a letter needs about 20 MB."""
+
+ALONE_SECONDS = 600
+"""A worker ends itself after this, for the case that its owner was killed while it hung."""
 
 SECONDS_A_TASK = 0.5
 START_SECONDS = 60.0
@@ -89,10 +93,15 @@ class _Broken:
 
 
 class Pool:
-    """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order."""
+    """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order.
 
-    def __init__(self, setup: Setup, jobs: int, letter_seconds: float | None = None) -> None:
-        self._setup, self._jobs = setup, jobs
+    With ``keep`` the processes wait for the next run, until ``stop``.
+    """
+
+    def __init__(
+        self, setup: Setup, jobs: int, letter_seconds: float | None = None, keep: bool = False
+    ) -> None:
+        self._setup, self._jobs, self._keep = setup, jobs, keep
         self._seconds = letter_seconds or LETTER_SECONDS
         self._context = _context()
         self._workers: list[_Worker] = []
@@ -112,8 +121,12 @@ class Pool:
             while self._busy():
                 yield from self._collect()
                 self._feed(source)
+        except BaseException:
+            self.stop()
+            raise
         finally:
-            self._stop()
+            if not self._keep:
+                self.stop()
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.chunk is not None]
@@ -152,7 +165,8 @@ class Pool:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._setup), daemon=True)  # type: ignore[attr-defined]
-        process.start()
+        with _children_allowed():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -210,7 +224,8 @@ class Pool:
             self._open.discard(broken.chunk.index)
             yield broken.chunk, [broken.answers[i] for i in range(len(broken.chunk.tasks))]
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the processes."""
         for worker in self._workers:
             _end(worker)
         self._workers.clear()
@@ -224,6 +239,25 @@ def _end(worker: _Worker) -> None:
     if worker.process.is_alive():
         worker.process.kill()
         worker.process.join()
+
+
+_STARTING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _children_allowed() -> Iterator[None]:
+    """Let a daemon of multiprocessing, as Dask's workers are, start a process.
+
+    It may not because its parent's end would leave the child behind; ours ends when its pipe does.
+    """
+    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    with _STARTING:
+        daemon = settings.pop("daemon", None)
+        try:
+            yield
+        finally:
+            if daemon is not None:
+                settings["daemon"] = daemon
 
 
 def _context() -> BaseContext:
@@ -248,12 +282,17 @@ def _serve(connection: Connection, setup: Setup) -> None:
         try:
             work = setup()
         except Refused as refusal:
-            connection.send(refusal)
+            # Without what led to it, which other libraries may pickle with it.
+            connection.send(Refused(refusal.problem, refusal.remedy))
             return
         _limit_memory()
         connection.send(_READY)
         while True:
-            connection.send(work(connection.recv()))
+            chunk = connection.recv()
+            # Where nobody is left to end it: the process that gave the chunk may be gone.
+            signal.alarm(ALONE_SECONDS + len(chunk.tasks))
+            connection.send(work(chunk))
+            signal.alarm(0)
 
 
 def _limit_memory() -> None:

@@ -97,6 +97,19 @@ def kill_in_mid_run(
         time.sleep(0.02)
 
 
+def test_parts_hold_the_same_rows_from_one_process_two_and_a_cluster(
+    alone: pa.Table, letters: Path, model: Path, tmp_path: Path
+) -> None:
+    for name, options in (
+        ("one", ("--jobs", 1)),
+        ("two", ("--jobs", 2)),
+        ("cluster", ("--engine", "dask", "--jobs", 2)),
+    ):
+        table = score(letters, model, tmp_path / name, "--partitions", 3, *options)
+        assert len(list((tmp_path / name).iterdir())) == 3
+        assert table.equals(alone), name
+
+
 def test_two_processes_write_the_same_rows(
     alone: pa.Table, letters: Path, model: Path, tmp_path: Path
 ) -> None:
