@@ -78,6 +78,7 @@ class Settings:
 
 
 BLIND = "effects written blind, alone"
+STYLE = "style probe"
 TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary",)
 
 
@@ -89,14 +90,14 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
         Contender("expected effects alone", "part", _expected_alone()),
         Contender(BLIND, "part", _expected_alone(blind=True)),
-        Contender("imr, nothing expected", "part", _nothing_expected(settings)),
+        Contender("imr, nothing expected", "part", nothing_expected(settings)),
         Contender("base rate", "alternative", _outcome(baselines.BaseRate)),
         Contender("category base rate", "alternative", _outcome(baselines.CategoryBaseRate)),
         Contender("plain LightGBM", "alternative", _plain(settings.seed)),
         Contender("TF-IDF + LR, title", "alternative", _text(TITLE), True),
         Contender("TF-IDF + LR, title + admin.", "alternative", _text(REQUEST), True),
         Contender("TF-IDF + LR, summary", "alternative", _text(SUMMARY), True),
-        Contender("style probe", "probe", _text_probe(baselines.StyleProbe), True),
+        Contender(STYLE, "probe", _style_probe, True),
         Contender("rationale probe", "probe", _text(("rationale",)), True),
     )
 
@@ -196,7 +197,7 @@ def _shift_to(score: Array, rate: float) -> float:
     return float(brentq(lambda shift: float(sigmoid(score + shift).mean()) - rate, -30, 30))
 
 
-def _nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
+def nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
     """The same model with every expected effect set to none: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
@@ -212,12 +213,11 @@ def _nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
     return predict
 
 
-def _text_probe(baseline: Callable[[], Any]) -> Callable[[Sample, Sample], Array]:
-    def predict(train: Sample, test: Sample) -> Array:
-        fitted = baseline().fit(train.texts, train.overturned)
-        return np.asarray(fitted.predict(test.texts), dtype=np.float64)
+def _style_probe(train: Sample, test: Sample) -> Array:
+    from training.style import StyleProbe
 
-    return predict
+    fitted = StyleProbe().fit(_joined(train, SUMMARY), train.overturned)
+    return fitted.predict(_joined(test, SUMMARY))
 
 
 def _text(columns: Sequence[str]) -> Callable[[Sample, Sample], Array]:
