@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training import figures as fig
-from training import studies
+from training import importance
 from training.config import TrainConfig
 from training.contenders import (
     MODEL,
@@ -24,8 +24,10 @@ from training.contenders import (
     guideline_contenders,
     outcome_contenders,
 )
+from training.curve import learning_curve
 from training.dataset import Corpus, load_decisions, read_corpus
 from training.figures import Draws, Figure
+from training.house import style_report
 from training.metrics import Estimate
 from training.protocol import Predictions, folds_of, run_folds
 from training.sample import Sample, ordered, sample
@@ -176,20 +178,27 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, 
         "thresholds": fig.thresholds(draws, p, OutcomeConfig().threshold),
         "calibration": fig.calibration_curve(draws, p),
         "slices": fig.slices(draws),
-        "importance": studies.importance(draws.predictions.results),
+        "outcome_importance": importance.contributions(draws.predictions.results),
+        "outcome_permutation": importance.permutation(draws, folds, config),
+        "guideline_permutation": importance.permutation(draws, folds, config, importance.GUIDELINE),
+        **(style_report(draws, folds, config) or {}),
     }
-    style = studies.style_report(draws, folds, config)
-    if style is not None:
-        found["style"] = style
     tuned = [{"fold": r.fold.name, **r.settings} for r in draws.predictions.results if r.settings]
     if tuned:
         found["tuning"] = tuned
-    found["permutation_families"] = studies.permutation(draws, folds, config, by_column=False)
     if config.full:
-        found["permutation_columns"] = studies.permutation(draws, folds, config, by_column=True)
-        found["ablation"] = studies.ablation(draws, folds, config)
-        found["learning_curve"] = studies.learning_curve(draws, folds, config)
+        found |= _costly_studies(draws, folds, config)
     return found
+
+
+def _costly_studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, Any]:
+    """Those that fit the models anew, a hundred times and more."""
+    return {
+        "outcome_permutation_columns": importance.permutation(draws, folds, config, by_column=True),
+        "outcome_ablation": importance.ablation(draws, folds, config),
+        "guideline_ablation": importance.ablation(draws, folds, config, importance.GUIDELINE),
+        "learning_curve": learning_curve(draws, folds, config),
+    }
 
 
 def contender_kinds() -> dict[tuple[str, str], Kind]:

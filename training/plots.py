@@ -391,7 +391,7 @@ def _dots(
 
 def importance(evaluation: Evaluation, make: Make) -> Any:
     """Mean contribution of each effect to the log odds, on unseen items."""
-    rows = evaluation.studies["importance"][:MOST_BARS][::-1]
+    rows = evaluation.studies["outcome_importance"][:MOST_BARS][::-1]
     if not rows:
         return None
     figure, axes = make(7.4, 1.4 + 0.28 * len(rows))
@@ -409,54 +409,52 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+LOSSES = {"auc_loss": "AUC lost", "log_loss_loss": "log loss gained"}
+GAINS = {"auc_gain": "AUC gained", "log_loss_gain": "log loss saved"}
+HIT_LOSSES = {"section_top1_loss": "section top-1 lost", "chapter_top1_loss": "chapter top-1 lost"}
+HIT_GAINS = {
+    "section_top1_gain": "section top-1 gained",
+    "chapter_top1_gain": "chapter top-1 gained",
+}
+
+
 def permutation(evaluation: Evaluation, make: Make) -> Any:
     """Loss of AUC when a family's values are dealt out anew."""
-    rows = evaluation.studies.get("permutation_families")
-    return rows and _losses(
-        evaluation,
-        make,
-        rows,
-        "signal",
-        {"auc_loss": "AUC lost", "log_loss_loss": "log loss gained"},
-        "Permutation importance by family of signals",
-    )
+    title = "Outcome: what is lost when a family of signals is dealt out anew"
+    return _losses(evaluation, make, "outcome_permutation", LOSSES, title)
 
 
 def permutation_columns(evaluation: Evaluation, make: Make) -> Any:
     """The same, signal by signal."""
-    rows = evaluation.studies.get("permutation_columns")
-    return rows and _losses(
-        evaluation,
-        make,
-        rows[:MOST_BARS],
-        "signal",
-        {"auc_loss": "AUC lost", "log_loss_loss": "log loss gained"},
-        "Permutation importance by signal",
-    )
+    title = "Outcome: what is lost when one signal is dealt out anew"
+    return _losses(evaluation, make, "outcome_permutation_columns", LOSSES, title)
 
 
 def ablation(evaluation: Evaluation, make: Make) -> Any:
-    """What each family adds."""
-    rows = evaluation.studies.get("ablation")
-    return rows and _losses(
-        evaluation,
-        make,
-        rows,
-        "family",
-        {"auc_gain": "AUC gained", "log_loss_gain": "log loss saved"},
-        "What each family of signals adds (the model refitted without it)",
-    )
+    """What each family adds to the outcome model."""
+    title = "Outcome: what each family of signals adds (the model refitted without it)"
+    return _losses(evaluation, make, "outcome_ablation", GAINS, title)
+
+
+def guideline_permutation(evaluation: Evaluation, make: Make) -> Any:
+    """Loss of guideline hits when what the ranker reads is dealt out anew."""
+    title = "Guideline: what is lost when an input is dealt out anew"
+    return _losses(evaluation, make, "guideline_permutation", HIT_LOSSES, title)
+
+
+def guideline_ablation(evaluation: Evaluation, make: Make) -> Any:
+    """What each input adds to the guideline model."""
+    title = "Guideline: what each input adds (the model refitted without it)"
+    return _losses(evaluation, make, "guideline_ablation", HIT_GAINS, title)
 
 
 def _losses(
-    evaluation: Evaluation,
-    make: Make,
-    rows: Sequence[dict[str, Any]],
-    name: str,
-    panels: dict[str, str],
-    title: str,
+    evaluation: Evaluation, make: Make, study: str, panels: dict[str, str], title: str
 ) -> Any:
-    rows = list(rows)[::-1]
+    rows = evaluation.studies.get(study, [])[:MOST_BARS][::-1]
+    if not rows:
+        return None
+    names = [_words(row.get("signal") or row["family"]) for row in rows]
     figure, axes = make(9.6, 1.5 + 0.3 * len(rows), ncols=len(panels), sharey=True)
     for ax, (metric, label) in zip(axes, panels.items(), strict=True):
         value, low, high = (_column(rows, f"{metric}{end}") for end in ("", "_low", "_high"))
@@ -480,7 +478,7 @@ def _losses(
             )
         ax.set_title(label, fontsize=10)
         ax.grid(axis="y", visible=False)
-    axes[0].set_yticks(range(len(rows)), [_words(row[name]) for row in rows])
+    axes[0].set_yticks(range(len(rows)), names)
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     _foot(figure, evaluation, "filled: the 95% interval lies above 0")
     return figure
@@ -488,6 +486,7 @@ def _losses(
 
 CURVE_TITLES = {
     "auc": "AUC of the outcome",
+    "auc_nothing_expected": "AUC of the outcome, nothing expected",
     "log_loss": "log loss of the outcome (less is better)",
     "chapter_top1": "guideline chapter top-1",
     "section_top1": "guideline section top-1",
@@ -500,8 +499,8 @@ def learning_curve(evaluation: Evaluation, make: Make) -> Any:
     if not rows:
         return None
     names = list(dict.fromkeys(row["metric"] for row in rows))
-    figure, axes = make(10.0, 6.4, nrows=2, ncols=2, sharex=True)
-    for ax, name in zip(axes.ravel(), names, strict=True):
+    figure, axes = make(13.0, 6.4, nrows=2, ncols=3, sharex=True)
+    for ax, name in zip(axes.ravel(), names, strict=False):
         for measured, colour, line in ((True, BLUE, "o-"), (False, GREY, "o:")):
             part = [r for r in rows if r["metric"] == name and r["measured"] == measured]
             if not measured:
@@ -515,18 +514,26 @@ def learning_curve(evaluation: Evaluation, make: Make) -> Any:
                 ms=6,
                 lw=1.8,
                 mfc=colour if measured else "white",
-                label="measured" if measured else "extrapolated: a + b / root of letters",
+                label="measured" if measured else "extrapolated: a + b / letters^c",
             )
             ax.fill_between(
                 x, _column(part, "low"), _column(part, "high"), color=colour, alpha=0.15, lw=0
             )
         ax.set_xscale("log")
         ax.set_title(CURVE_TITLES.get(name, name), fontsize=10)
+    for ax in axes.ravel()[len(names) :]:
+        ax.axis("off")
     for ax in axes[-1]:
         ax.set_xlabel("training letters")
-    axes[0, 0].legend(fontsize=8.5, loc="lower right")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=8.5
+    )
     figure.suptitle("Is more data worth it?", x=0.01, ha="left", fontweight="bold", fontsize=12)
-    _foot(figure, evaluation, "bands: 95% intervals over letters; grey: a guess, not measured")
+    _foot(
+        figure,
+        evaluation,
+        "bands: 95% intervals over letters; grey: c = 1/2, the band over c = 1/4, 1/2 and 1",
+    )
     return figure
 
 
@@ -574,6 +581,37 @@ def slices(evaluation: Evaluation, make: Make) -> Any:
     return figure
 
 
+def style(evaluation: Evaluation, make: Make) -> Any:
+    """Observed and predicted share by house style, and what style gives the AUC."""
+    houses = evaluation.studies.get("style_houses", [])[::-1]
+    if not houses:
+        return None
+    figure, (left, right) = make(11.0, 4.6, ncols=2)
+    places = np.arange(len(houses))
+    left.hlines(
+        places, _column(houses, "observed_low"), _column(houses, "observed_high"), SKY, lw=2.4
+    )
+    left.plot(_column(houses, "observed"), places, "o", color=BLUE, ms=6.5, label="observed")
+    left.plot(
+        _column(houses, "predicted"), places, "D", mfc="white", mec=ORANGE, ms=6, label="predicted"
+    )
+    left.set_yticks(places, [f"{row['house']} ({row['items']} items)" for row in houses])
+    left.set_title("share overturned by stock opening", fontsize=10)
+    left.legend(fontsize=8.5, loc="lower right")
+    checks = [r for r in evaluation.studies["style_harm"] if r["check"].startswith("AUC")][::-1]
+    rows = np.arange(len(checks))
+    right.hlines(rows, _column(checks, "low"), _column(checks, "high"), SKY, lw=2.4)
+    right.plot(_column(checks, "value"), rows, "o", color=BLUE, ms=6.5)
+    right.axvline(0.5, color=GREY, lw=1, ls=(0, (1, 2)))
+    right.set_yticks(rows, [row["check"] for row in checks])
+    right.set_title("how much of the ranking is style", fontsize=10)
+    for ax in (left, right):
+        ax.grid(axis="y", visible=False)
+    figure.suptitle("House style of the summary", x=0.01, ha="left", fontweight="bold", fontsize=12)
+    _foot(figure, evaluation, "bars: 95% intervals over letters")
+    return figure
+
+
 PLOTS: dict[str, Callable[[Any, Make], Any]] = {
     "outcome_comparison": comparison,
     "outcome_roc": roc,
@@ -581,10 +619,13 @@ PLOTS: dict[str, Callable[[Any, Make], Any]] = {
     "outcome_calibration": calibration,
     "outcome_scores": scores,
     "outcome_importance": importance,
+    "outcome_permutation": permutation,
+    "outcome_permutation_columns": permutation_columns,
+    "outcome_ablation": ablation,
+    "outcome_style": style,
     "guideline_comparison": guideline,
-    "slices": slices,
-    "permutation_families": permutation,
-    "permutation_columns": permutation_columns,
-    "ablation": ablation,
+    "guideline_permutation": guideline_permutation,
+    "guideline_ablation": guideline_ablation,
     "learning_curve": learning_curve,
+    "slices": slices,
 }

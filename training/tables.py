@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.contenders import BLIND, MODEL
+from training.curve import EXTRAPOLATED_LETTERS
+from training.house import LEVELS_OUT, SCORE_OUT
 from training.metrics import Estimate
 
 if TYPE_CHECKING:
@@ -31,6 +33,21 @@ GUIDELINE_COLUMNS = {
     "section_top3": "section top-3",
     "section_any_top3": "any cited, top-3",
 }
+ABLATIONS = {
+    "outcome_ablation": (
+        "what each family of signals adds to p(overturned)",
+        {"auc_gain": "AUC", "log_loss_gain": "log loss"},
+    ),
+    "guideline_ablation": (
+        "what each input adds to the guideline",
+        {
+            "section_top1_gain": "section top-1",
+            "section_top3_gain": "section top-3",
+            "chapter_top1_gain": "chapter top-1",
+        },
+    ),
+}
+FORESEEN_LETTERS = EXTRAPOLATED_LETTERS[-1]
 HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
 
 
@@ -44,8 +61,9 @@ def evaluation_tables(evaluation: Evaluation) -> RenderableType:
         _table(evaluation, "outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
         _table(evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"),
     ]
-    if "ablation" in evaluation.studies:
-        parts.append(_ablation(evaluation.studies["ablation"]))
+    for study, (title, columns) in ABLATIONS.items():
+        if study in evaluation.studies:
+            parts.append(_ablation(evaluation.studies[study], title, columns))
     if "learning_curve" in evaluation.studies:
         parts.append(_curve(evaluation.studies["learning_curve"]))
     parts.append(Text("\n".join(remarks(evaluation))))
@@ -118,10 +136,12 @@ def remarks(evaluation: Evaluation) -> list[str]:
         lines.append("Alternatives on texts need the letters themselves: imr train --letters PATH")
     else:
         lines.append(
-            "Probes are warnings, no rivals: what length and stock phrases give is who wrote the "
+            "Probes are warnings, no rivals: what length and stock opening give is who wrote the "
             "summary, and the rationale is the decision itself."
         )
-    lines.extend(_style_lines(evaluation.studies.get("style")))
+    lines.extend(_style_lines(evaluation.studies))
+    if "learning_curve" in evaluation.studies:
+        lines.append(curve_line(evaluation.studies["learning_curve"]))
     return lines
 
 
@@ -150,33 +170,61 @@ def _closest(evaluation: Evaluation, subject: str, metric: str) -> dict[str, Any
     return min(rows, key=lambda row: row["value"], default=None)
 
 
-def _style_lines(style: dict[str, Any] | None) -> list[str]:
-    if style is None:
+def _style_lines(studies: dict[str, Any]) -> list[str]:
+    if "style" not in studies:
         return []
+    style = studies["style"]
     within, across = Estimate(**style["auc_within"]), Estimate(**style["auc_across"])
     known = Estimate(**style["signals_know_style_auc"])
     return [
         (
             f"House style: AUC {within} among summaries of one style, {across} between styles; "
             f"the signals tell the commonest style from the others with AUC {known}."
-        )
+        ),
+        harm_line(studies["style_harm"]),
     ]
 
 
-def _ablation(rows: Sequence[dict[str, Any]]) -> Table:
+def harm_line(checks: Sequence[dict[str, Any]]) -> str:
+    """How much of the ranking is lost without what style tells."""
+    found = {row["check"]: row for row in checks}
+
+    def lost(name: str) -> str:
+        row = found[name]
+        return f"{row['value']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+
+    said = f"Does style carry the AUC? Lost with style levels out: {lost(LEVELS_OUT)}"
+    if SCORE_OUT not in found:
+        return said + "."
+    return said + f"; with the style probe's score out: {lost(SCORE_OUT)}."
+
+
+def curve_line(rows: Sequence[dict[str, Any]]) -> str:
+    """What somebody with 10,000 letters may expect, and how little that is known."""
+    last = max((row for row in rows if row["measured"]), key=lambda row: row["letters"])
+    said = {
+        row["metric"]: str(Estimate(row["value"], row["low"], row["high"]))
+        for row in rows
+        if row["letters"] == FORESEEN_LETTERS
+    }
+    return (
+        f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, "
+        f"{said['auc_nothing_expected']} were nothing expected; section top-1 "
+        f"{said['section_top1']}. That is extrapolated from {last['letters']} training letters, "
+        "nobody has measured it."
+    )
+
+
+def _ablation(rows: Sequence[dict[str, Any]], title: str, columns: dict[str, str]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="what each family of signals adds", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("family", "signals", "AUC", "log loss"):
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in ("family", "columns", *columns.values()):
         table.add_column(name, justify="left" if name == "family" else "right")
     for row in rows:
-        table.add_row(
-            row["family"],
-            str(row["columns"]),
-            _signed(row, "auc_gain"),
-            _signed(row, "log_loss_gain"),
-        )
+        gains = (_signed(row, name) for name in columns)
+        table.add_row(row["family"], str(row["columns"]), *gains)
     return table
 
 

@@ -12,11 +12,12 @@ from models.outcome import OutcomeConfig
 from training import figures
 from training.config import TrainConfig
 from training.contenders import MODEL, Settings, fit_outcome, rotated_tfidf
+from training.curve import EXPONENTS, extrapolated, nested_part
 from training.dataset import LABEL_PREFIX, Corpus
 from training.evaluate import evaluate
+from training.importance import undocumented
 from training.protocol import NEEDS_LETTERS, folds_of
 from training.sample import sample
-from training.studies import extrapolated, nested_part, undocumented
 
 OUTCOME = (
     "imr",
@@ -170,10 +171,15 @@ def test_smaller_training_parts_lie_inside_larger_ones(corpus):
     assert not set(data.groups[small]) & set(data.groups[np.setdiff1d(rows, small)])
 
 
-def test_the_curve_is_extended_along_its_own_line():
+def test_the_curve_is_extended_along_its_own_line_and_doubts_the_form():
     letters = np.array([25.0, 100.0, 400.0])
-    values = np.stack([0.8 - 1.0 / np.sqrt(letters)] * 3, axis=1)
-    assert extrapolated(letters, values, 10_000, "auc") == pytest.approx(0.79)
+    rising = np.stack([0.8 - letters**-c for c in EXPONENTS], axis=1)
+    found = extrapolated(letters, rising, 10_000, "auc")
+    assert found == pytest.approx([0.8 - 10_000**-c for c in EXPONENTS])
+    assert EXPONENTS[0] == 0.5
+    same = np.repeat(rising[:, :1], len(EXPONENTS), axis=1)
+    _, slow, fast = extrapolated(letters, same, 10_000, "auc")
+    assert fast < 0.79 < slow
 
 
 def test_an_undocumented_family_keeps_its_types(corpus):

@@ -1,0 +1,106 @@
+"""Permutation and ablation: a column that decides is found, one that is not read costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.guideline import GuidelineModel
+from training.figures import Draws
+from training.importance import (
+    ALWAYS_KNOWN,
+    GUIDELINE,
+    GUIDELINE_FAMILIES,
+    OUTCOME,
+    ablation,
+    guideline_families,
+    permutation,
+    undocumented,
+)
+from training.sample import sample
+
+
+@pytest.fixture(scope="module")
+def draws(evaluation) -> Draws:
+    return Draws.of(evaluation.sample, evaluation.predictions, 100, 3)
+
+
+def test_every_column_of_the_ranker_has_a_family_and_only_one():
+    columns = GuidelineModel().columns
+    found = guideline_families(columns)
+    listed = [name for names in found.values() for name in names]
+    assert sorted(listed) == sorted(set(columns) - {"letter_id", "item_index"})
+    assert set(found) == set(GUIDELINE_FAMILIES)
+    assert guideline_families([*columns, "something_new"])["something_new"] == ("something_new",)
+
+
+def test_both_models_are_permuted_in_every_run(evaluation):
+    for study, loss in (
+        ("outcome_permutation", "log_loss_loss"),
+        ("guideline_permutation", "section_top1_loss"),
+    ):
+        rows = evaluation.studies[study]
+        assert len(rows) >= 6
+        values = [row[loss] for row in rows]
+        assert values == sorted(values, reverse=True)
+        assert all(row[f"{loss}_low"] <= row[f"{loss}_high"] for row in rows)
+
+
+def test_the_guideline_hangs_on_the_kind_of_request(evaluation):
+    rows = {row["signal"]: row for row in evaluation.studies["guideline_permutation"]}
+    assert rows["kind of request"]["section_top1_loss_low"] > 0
+    assert max(rows, key=lambda name: rows[name]["section_top1_loss"]) == "kind of request"
+
+
+def test_dealing_out_what_is_the_same_everywhere_loses_nothing(evaluation, draws):
+    constant = evaluation.sample.frame.assign(ur_denial_date=None, application_received=None)
+    same = replace(draws, sample=replace(evaluation.sample, frame=constant.astype(
+        evaluation.sample.frame.dtypes.to_dict()
+    )))  # fmt: skip
+    rows = permutation(same, evaluation.folds[0], evaluation.config, GUIDELINE)
+    dates = next(row for row in rows if row["signal"] == "dates (edition in force)")
+    lost = [value for name, value in dates.items() if name != "signal"]
+    assert len(lost) == 9
+    assert lost == pytest.approx([0.0] * 9, abs=1e-12)
+
+
+def test_a_family_left_out_is_left_out_of_both_sides(draws, evaluation, monkeypatch):
+    seen = []
+
+    def fit(train, settings):
+        seen.append(train.frame)
+        return OUTCOME.fit(train, settings)
+
+    def predict(model, test):
+        seen.append(test.frame)
+        return OUTCOME.predict(model, test)
+
+    watched = replace(OUTCOME, fit=fit, predict=predict, families=lambda _: {"one": ("sex",)})
+    rows = ablation(draws, evaluation.folds[0], evaluation.config, watched)
+    assert [(row["family"], row["columns"]) for row in rows] == [("one", 1)]
+    folds = len(evaluation.folds[0])
+    without = seen[1 + 2 * folds :]
+    assert len(without) == 2 * folds
+    assert all(frame["sex"].isna().all() for frame in without)
+    assert not any(frame["sex"].isna().all() for frame in seen[: 1 + 2 * folds])
+
+
+def test_the_guideline_model_can_do_without_any_family(corpus):
+    data = sample(corpus)
+    found = GuidelineModel().columns
+    for names in guideline_families(found).values():
+        blank = undocumented(data.frame, names)
+        assert (blank.dtypes == data.frame.dtypes).all()
+        model = GUIDELINE.fit(replace(data, frame=blank), _settings())
+        hits = GUIDELINE.predict(model, replace(data, frame=blank))
+        assert np.isfinite(hits["section_top1"]).all()
+    assert undocumented(data.frame, ALWAYS_KNOWN)["n_items"].eq(1).all()
+
+
+def _settings():
+    from models.guideline import GuidelineConfig
+    from training.contenders import Settings
+
+    return Settings(guideline=GuidelineConfig(rounds=3, members=1))

@@ -1,0 +1,127 @@
+"""The learning curve: what more letters of this kind would give.
+
+Measured on the letters at hand, and extended from them alone; letters made by program have a curve
+of their own (``benchmarks/bench_learning.py``) and never enter this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import metrics
+from training.contenders import Settings, cited, fit_guideline, fit_outcome, nothing_expected
+from training.figures import Draws
+from training.importance import filled, first_repeat
+from training.protocol import guideline_hits
+from training.sample import Sample
+from training.split import Fold
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.config import TrainConfig
+
+    Array = NDArray[np.float64]
+
+POINTS = 5
+SMALLEST = 0.25
+# Figure -> what of the values an item it is made of.
+FIGURES: Mapping[str, tuple[str, str]] = {
+    "auc": ("auc", "p"),
+    "log_loss": ("log_loss", "p"),
+    "auc_nothing_expected": ("auc", "learned"),
+    "chapter_top1": ("chapter_top1", "chapter_top1"),
+    "section_top1": ("section_top1", "section_top1"),
+}
+EXTRAPOLATED_LETTERS = (1_000, 10_000)
+# How fast an error falls with the letters: the usual root first, then slower and faster.
+EXPONENTS = (0.5, 0.25, 1.0)
+
+
+def learning_curve(
+    draws: Draws, folds: Sequence[Fold], config: TrainConfig
+) -> list[dict[str, Any]]:
+    """Figures against the number of training letters, and what lines through them would give at
+    1,000 and 10,000 letters (``measured`` false: an extrapolation, not a promise).
+
+    Sizes are spaced by the logarithm; a smaller training set is part of the larger one.
+    """
+    from joblib import Parallel, delayed
+
+    shares = np.geomspace(SMALLEST, 1.0, POINTS)
+    work = (delayed(_part_trained)(draws.sample, f, config, s) for s in shares for f in folds)
+    found = list(Parallel(n_jobs=config.jobs)(work))
+    n = len(folds)
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, list[Array]] = {name: [] for name in FIGURES}
+    letters: list[float] = []
+    for at in range(0, len(found), n):
+        part = filled(draws, folds, [one for one, _ in found[at : at + n]])
+        letters.append(float(np.mean([count for _, count in found[at : at + n]])))
+        for name, (figure, of) in FIGURES.items():
+            curves[name].append(first_repeat(draws, figure, part[of][0]))
+            rows.append(_row(name, letters[-1], curves[name][-1], measured=True))
+    for name, values in curves.items():
+        for count in EXTRAPOLATED_LETTERS:
+            beyond = extrapolated(np.array(letters), np.array(values), count, name)
+            rows.append(_row(name, count, beyond, measured=False))
+    return rows
+
+
+def _row(name: str, letters: float, values: Array, *, measured: bool) -> dict[str, Any]:
+    e = asdict(metrics.estimate(values))
+    return {"metric": name, "letters": round(letters), "measured": measured, **e}
+
+
+def _part_trained(
+    sample: Sample, fold: Fold, config: TrainConfig, share: float
+) -> tuple[dict[str, Array], int]:
+    rows = nested_part(sample, fold.train, share, config.seed)
+    train, test = sample.part(rows), sample.part(fold.test)
+    settings = Settings(seed=config.seed)
+    model = fit_outcome(train, settings)
+    found = {
+        "p": model.predict(test.frame)["p_overturned"].to_numpy(dtype=np.float64),
+        "learned": nothing_expected(settings)(train, test),
+        **guideline_hits(cited(fit_guideline(train, settings), test), test),
+    }
+    count = int(train.frame["letter_id"].nunique())
+    return {name: values[None, :] for name, values in found.items()}, count
+
+
+def nested_part(
+    sample: Sample, rows: NDArray[np.intp], share: float, seed: int
+) -> NDArray[np.intp]:
+    """Rows of that share of the groups with and without an overturned item; a smaller share is
+    part of a larger one.
+    """
+    random = np.random.default_rng(seed)
+    group = sample.groups[rows]
+    positive = set(group[sample.y[rows] == 1])
+    chosen: set[int] = set()
+    for of_kind in (sorted(positive), sorted(set(group) - positive)):
+        order = random.permutation(np.array(of_kind, dtype=np.intp))
+        chosen.update(order[: max(2, round(share * len(order)))].tolist())
+    return np.asarray(rows[np.isin(group, sorted(chosen))])
+
+
+def extrapolated(letters: Array, values: Array, count: float, name: str) -> Array:
+    """Value at ``count`` letters of ``a + b / letters ** c`` through the curve, draw by draw.
+
+    ``values`` (sizes, draws).  The figure itself (the first draw) takes ``c`` = 1/2; the others
+    take the :data:`EXPONENTS` in turn, so that the interval holds the doubt about the form as well
+    as the letters'.  Shares and AUC are kept within 0 and 1.
+    """
+    known = ~np.isnan(values).any(axis=0)
+    beyond = np.full(values.shape[1], np.nan)
+    for place, exponent in enumerate(EXPONENTS):
+        own = known & (np.arange(values.shape[1]) % len(EXPONENTS) == place)
+        design = np.column_stack([np.ones_like(letters), letters**-exponent])
+        line, *_ = np.linalg.lstsq(design, values[:, own], rcond=None)
+        beyond[own] = line[0] + line[1] * count**-exponent
+    upper = np.inf if name == "log_loss" else 1.0
+    return np.asarray(np.clip(beyond, 0.0, upper))

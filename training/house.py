@@ -1,0 +1,182 @@
+"""House styles: how far signals know who wrote a summary, and whether that moves predictions.
+
+Reviewers write summaries after the fact, in house styles, and houses differ in how often they
+overturn.  Some of that is the requests they get, some who they are.  A style is named by the stock
+opening of its summaries (A is the commonest), so that no words of a letter are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import metrics
+from training.contenders import MODEL, STYLE, plain_booster, plain_matrix
+from training.figures import FEW_OVERTURNED, Draws
+from training.split import Fold
+from training.style import OTHER, stock_openings, style_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.config import TrainConfig
+
+    Array = NDArray[np.float64]
+    Styles = NDArray[Any]
+
+HOUSE_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SMALLEST_P = 1e-6
+# Decimals of log odds; beyond them a difference of two equal ones would rank.
+TIES = 9
+LEVELS_OUT, SCORE_OUT = "lost with style levels out", "lost with style score out"
+
+
+def houses(summaries: Sequence[str]) -> Styles | None:
+    """``house A`` … or ``other`` for each summary; None where no opening is common."""
+    stock = stock_openings(summaries)
+    if not stock:
+        return None
+    names = {name: f"house {HOUSE_NAMES[i % 26]}" for i, name in enumerate(stock)}
+    return np.array([names.get(name, OTHER) for name in style_of(summaries, stock)], dtype=object)
+
+
+def style_report(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> dict[str, Any] | None:
+    """Studies by name: ``style`` (recognition and ranking inside one style), ``style_houses`` (a
+    row a style) and ``style_harm`` (a row a check); None without texts.
+    """
+    texts = draws.sample.texts
+    style = None if texts is None else houses(texts["case_summary"].tolist())
+    if style is None:
+        return None
+    inside, across = _inside_and_across(draws, style)
+    return {
+        "style": {
+            "auc_within": asdict(metrics.estimate(inside)),
+            "auc_across": asdict(metrics.estimate(across)),
+            "signals_know_style_auc": asdict(_knows_style(draws, folds, style, config)),
+        },
+        "style_houses": _houses(draws, style),
+        "style_harm": style_harm(draws, style),
+    }
+
+
+def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
+    """Draws of the AUC over pairs of one style, and over pairs of two."""
+    right, pairs = draws.concordant(draws.predictions.outcome[MODEL])
+    right_in, pairs_in = draws.concordant(draws.predictions.outcome[MODEL], within=style)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        inside = (right_in / pairs_in).mean(axis=0)
+        across = ((right - right_in) / (pairs - pairs_in)).mean(axis=0)
+    return inside, across
+
+
+def style_harm(draws: Draws, style: Styles) -> list[dict[str, Any]]:
+    """Does the prediction live on style?  A row a check: figure, interval over letters, meaning.
+
+    * Pairs of one style: nothing that is the same for a whole style can help there.
+    * Levels taken out: each style's mean predicted log odds is subtracted, so that no style is
+      favoured as a whole; what is lost is all that its level gave, content and style together.
+    * Style score regressed out: the held-out log odds less what a line through the style probe's
+      held-out log odds explains of them.
+    """
+    p = draws.predictions.outcome[MODEL]
+    whole, inside = draws.auc(p), _inside_and_across(draws, style)[0]
+    level = draws.auc(_levels_out(draws, p, style))
+    rows = [
+        _check("AUC of the model", whole, "all pairs"),
+        _check("AUC inside one style", inside, "pairs of one house style only"),
+        _check("lost inside one style", whole - inside, "above 0: part of the AUC is style"),
+        _check("AUC, style levels out", level, "no style favoured as a whole"),
+        _check(LEVELS_OUT, whole - level, "above 0: style levels helped"),
+    ]
+    probe = draws.predictions.outcome.get(STYLE)
+    if probe is None:
+        return rows
+    partial = draws.auc(_regressed_out(draws, p, probe))
+    return [
+        *rows,
+        _check("AUC of the style probe", draws.auc(probe), "length and opening alone"),
+        _check("AUC, style score out", partial, "what the style score cannot explain"),
+        _check(SCORE_OUT, whole - partial, "above 0: the style score helped"),
+    ]
+
+
+def _check(name: str, values: Array, meaning: str) -> dict[str, Any]:
+    return {"check": name, **asdict(metrics.estimate(values)), "meaning": meaning}
+
+
+def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
+    """Log odds less their mean over the tested items of the same style, repeat by repeat."""
+    score = _log_odds(p)
+    for name in set(style[draws.rows]):
+        rows = draws.rows[style[draws.rows] == name]
+        score[:, rows] -= score[:, rows].mean(axis=1, keepdims=True)
+    return np.round(score, TIES)
+
+
+def _regressed_out(draws: Draws, p: Array, by: Array) -> Array:
+    """Log odds of ``p`` less a least-squares line through those of ``by``, fold by fold."""
+    score, other = _log_odds(p), _log_odds(by)
+    for repeat, fold in enumerate(draws.predictions.fold):
+        for k in np.unique(fold[draws.rows]):
+            rows = draws.rows[fold[draws.rows] == k]
+            x, y = other[repeat, rows], score[repeat, rows]
+            x, spread = x - x.mean(), x.var()
+            slope = (x * (y - y.mean())).mean() / spread if spread > 0 else 0.0
+            score[repeat, rows] = y - slope * x
+    return np.round(score, TIES)
+
+
+def _log_odds(p: Array) -> Array:
+    kept = np.clip(p, SMALLEST_P, 1 - SMALLEST_P)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _houses(draws: Draws, style: Styles) -> list[dict[str, Any]]:
+    """Observed and predicted share of each style, their difference with its interval, and the
+    AUC inside the style where it has enough of both outcomes.
+    """
+    tested = style[draws.rows]
+    p = draws.predictions.per_item(MODEL)[draws.rows]
+    letters = draws.sample.frame["letter_id"].to_numpy(dtype=object)[draws.rows]
+    rows = []
+    for name in sorted(set(tested), key=lambda v: (-int((tested == v).sum()), v)):
+        inside = tested == name
+        part = draws.part(inside)
+        row: dict[str, Any] = {
+            "house": name,
+            "letters": len(set(letters[inside])),
+            "items": int(inside.sum()),
+            "overturned": int(part.y.sum()),
+            "predicted": float(p[inside].mean()),
+        }
+        row |= _named("observed", metrics.mean(part.y, part.weights))
+        row |= _named("too_high", metrics.mean(p[inside] - part.y, part.weights))
+        if FEW_OVERTURNED <= part.y.sum() <= len(part.y) - FEW_OVERTURNED:
+            row |= _named("auc", part.auc(draws.predictions.outcome[MODEL]))
+        rows.append(row)
+    return rows
+
+
+def _named(name: str, values: Array) -> dict[str, float]:
+    e = metrics.estimate(values)
+    return {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
+
+
+def _knows_style(
+    draws: Draws, folds: Sequence[Fold], style: Styles, config: TrainConfig
+) -> metrics.Estimate:
+    """AUC of plain LightGBM that guesses the commonest opening from the signals."""
+    sample = draws.sample
+    target = (style == f"house {HOUSE_NAMES[0]}").astype(np.float64)
+    p = np.full(len(sample), np.nan)
+    for fold in folds:
+        a, b = plain_matrix(sample.frame.iloc[fold.train], sample.frame.iloc[fold.test])
+        y = target[fold.train].astype(int)
+        p[fold.test] = plain_booster(config.seed).fit(a, y).predict_proba(b)[:, 1]
+    strata = draws.predictions.fold[0, draws.rows]
+    found = metrics.auc(target[draws.rows], p[draws.rows], draws.weights, strata)
+    return metrics.estimate(found)
