@@ -183,9 +183,9 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, 
         "guideline_permutation": importance.permutation(draws, folds, config, importance.GUIDELINE),
         **(style_report(draws, folds, config) or {}),
     }
-    tuned = [{"fold": r.fold.name, **r.settings} for r in draws.predictions.results if r.settings]
+    tuned = [r.study for r in draws.predictions.results if r.study is not None]
     if tuned:
-        found["tuning"] = tuned
+        found["tuning"] = [{"fold": study.name, **study.settings} for study in tuned]
     if config.full:
         found |= _costly_studies(draws, folds, config)
     return found

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -28,8 +29,10 @@ from training.tables import headline, remarks
 if TYPE_CHECKING:
     from models.predictor import Predictor
     from training.evaluate import Evaluation
+    from training.tuning import Study
 
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
+JOURNALS = "tuning"
 PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
 FOLD_FIGURES = ("auc", "average_precision", "brier", "log_loss")
 
@@ -37,7 +40,8 @@ FOLD_FIGURES = ("auc", "average_precision", "brier", "log_loss")
 @dataclass(frozen=True, slots=True)
 class KeptRun:
     """A folder with ``run.json`` (name, params, metrics, tags, folds, times in ms), ``model/``,
-    ``tables/``, ``plots/``, ``data/decisions.csv`` and the model card.
+    ``tables/``, ``plots/``, ``data/decisions.csv``, the model card, and where settings were tuned
+    the journals of the trials.
     """
 
     folder: Path
@@ -63,9 +67,13 @@ class KeptRun:
 
 
 def keep(
-    evaluation: Evaluation, predictor: Predictor, name: str, times: tuple[int, int]
+    evaluation: Evaluation,
+    predictor: Predictor,
+    name: str,
+    times: tuple[int, int],
+    study: Study | None = None,
 ) -> KeptRun:
-    """Write the run to a new folder under ``config.keep``."""
+    """Write the run to a new folder under ``config.keep``; ``study`` is that on all items."""
     from training.dataset import write_decisions
     from training.model_card import model_card
     from training.plots import draw_all
@@ -78,6 +86,9 @@ def keep(
     _write_tables(evaluation, folder / "tables")
     (folder / "data").mkdir()
     write_decisions(evaluation.corpus, folder / "data" / "decisions.csv")
+    studies = [r.study for r in evaluation.predictions.results if r.study is not None]
+    studies += [study] if study else []
+    _keep_journals(studies, folder / JOURNALS)
     run = {
         "name": name,
         "started_ms": times[0],
@@ -89,9 +100,29 @@ def keep(
         "facts": evaluation.facts,
         "remarks": [headline(evaluation), *remarks(evaluation)],
         "folds": [fold_run(evaluation, result) for result in evaluation.predictions.results],
+        "tuning": [study_run(study) for study in studies],
     }
     _write_json(folder / RUN, run)
     return KeptRun.open(folder)
+
+
+def _keep_journals(studies: Sequence[Study], folder: Path) -> None:
+    from training.tuning import FOLDER
+
+    for study in studies:
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(FOLDER / study.journal, folder / study.journal)
+
+
+def study_run(study: Study) -> dict[str, Any]:
+    """Name, choice and trials of one study."""
+    return {
+        "name": f"tuning {'on all letters' if study.name == 'all' else f'fold {study.name}'}",
+        "journal": study.journal,
+        "params": study.best,
+        "value": study.value,
+        "trials": [asdict(trial) for trial in study.trials],
+    }
 
 
 def _new_folder(parent: Path, name: str) -> Path:
@@ -157,7 +188,7 @@ def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:
             "train_items": len(result.fold.train),
             "test_items": len(test),
             "test_overturned": int(y.sum()),
-            **result.settings,
+            **(result.study.settings if result.study else {}),
         },
         "metrics": {k: float(v) for k, v in figures.items() if not np.isnan(v)},
     }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.config import TrainConfig
+    from training.tuning import Study
 
     Array = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class FoldResult:
     guidelines: Cited | None = None
     interval: tuple[Array, Array] | None = None
     contributions: Any = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    study: Study | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -111,7 +112,8 @@ def _run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
     result = FoldResult(fold)
     settings = Settings(seed=config.seed)
     if config.tune:
-        settings, result.settings = tuned(train, config, fold.name)
+        result.study = tuned(train, config, fold.name)
+        settings = result.study.chosen
     _outcome_model(train, test, settings, result)
     for contender in outcome_contenders(settings)[1:]:
         _try(contender, train, test, result, result.outcome.__setitem__)

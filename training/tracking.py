@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.champion import Verdict, judge
-from training.kept import CARD, PREDICTIONS, KeptRun
+from training.kept import CARD, JOURNALS, PREDICTIONS, KeptRun
+from training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +130,7 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
     experiment_id = _experiment(session.client, experiment)
     run_id = _start(session, experiment_id, kept.run, {"mlflow.source.name": "imr train"})
     try:
-        for step in (_figures, _dataset, _artifacts, _folds):
+        for step in (_figures, _dataset, _artifacts, _folds, _tuning):
             session.check()
             step(session, experiment_id, run_id, kept)
         session.check()
@@ -288,6 +289,64 @@ def _folds(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) ->
             tags=[RunTag("kind", "fold")],
         )
         session.client.set_terminated(child, "FINISHED", ended)
+
+
+def _tuning(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) -> None:
+    """A run a study under the training run, a run a trial under the study."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    for study in kept.run.get("tuning", ()):
+        session.check()
+        trials = study["trials"]
+        ended = max(trial["ended_ms"] for trial in trials)
+        child = _start(
+            session,
+            experiment_id,
+            {"name": study["name"], "started_ms": min(trial["started_ms"] for trial in trials)},
+            {"mlflow.parentRunId": run_id},
+        )
+        failed = sum(trial["state"] != COMPLETE for trial in trials)
+        figures = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
+        session.client.log_batch(
+            child,
+            metrics=[Metric(k, v, ended, 0) for k, v in figures.items()],
+            params=[Param(k, str(v)) for k, v in study["params"].items()],
+            tags=[RunTag("kind", "tuning")],
+        )
+        session.client.log_artifact(child, str(kept.folder / JOURNALS / study["journal"]))
+        for trial in trials:
+            session.check()
+            _trial(session, experiment_id, child, trial)
+        session.client.set_terminated(child, "FINISHED", ended)
+
+
+TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
+
+
+def _trial(session: _Session, experiment_id: str, study: str, trial: dict[str, Any]) -> None:
+    """Settings, loss and the loss of each inner fold (a step a fold); a failed one its reason."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    ended = trial["ended_ms"]
+    child = _start(
+        session,
+        experiment_id,
+        {"name": f"trial {trial['number']}", "started_ms": trial["started_ms"]},
+        {"mlflow.parentRunId": study},
+    )
+    found = [Metric("fold_log_loss", v, ended, k) for k, v in enumerate(trial["fold_values"])]
+    if trial["value"] is not None:
+        found.append(Metric(LOSS, trial["value"], ended, 0))
+    tags = {"kind": "trial", "state": trial["state"]}
+    if trial["error"]:
+        tags |= {"error": trial["error"], NOTE: trial["error"]}
+    session.client.log_batch(
+        child,
+        metrics=found,
+        params=[Param(k, str(v)) for k, v in trial["params"].items()],
+        tags=[RunTag(k, v) for k, v in tags.items()],
+    )
+    session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], ended)
 
 
 def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:

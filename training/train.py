@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from models.predictor import Predictor
+    from training.contenders import Settings
+    from training.tuning import Study
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 
@@ -101,9 +103,10 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     started = _now_ms()
     corpus = corpus or read(config)
     evaluation = evaluate(config, corpus)
-    predictor = fit(evaluation)
+    study = _tuned(evaluation)
+    predictor = fit(evaluation, study.chosen if study else None)
     name = datetime.fromtimestamp(started / 1000, UTC).strftime("train-%Y%m%d-%H%M%S")
-    kept = keep(evaluation, predictor, name, (started, _now_ms()))
+    kept = keep(evaluation, predictor, name, (started, _now_ms()), study)
     try:
         logged = log(
             kept,
@@ -128,20 +131,29 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def fit(evaluation: Evaluation) -> Predictor:
-    """Both models on all items, with settings tuned on all items where tuning was asked for."""
+def _tuned(evaluation: Evaluation) -> Study | None:
+    """The study on all items, where tuning was asked for: the folds' own chose for the folds."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    from training.tuning import tuned
+
+    if not evaluation.config.tune:
+        return None
+    with threadpool_limits(1):
+        return tuned(evaluation.sample, evaluation.config, "all")
+
+
+def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
+    """Both models on all items; ``settings`` default to those of the configuration."""
+    from threadpoolctl import threadpool_limits
 
     from models.guideline import GuidelineModel
     from models.outcome import OutcomeModel
     from models.predictor import Predictor
     from training.contenders import Settings
-    from training.tuning import tuned
 
-    data, config = evaluation.sample, evaluation.config
-    settings = Settings(seed=config.seed)
-    if config.tune:
-        settings, _ = tuned(data, config, "all")
+    data = evaluation.sample
+    settings = settings or Settings(seed=evaluation.config.seed)
     with threadpool_limits(1):
         return Predictor.fit(
             data.frame,

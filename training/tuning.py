@@ -1,55 +1,112 @@
 """Settings of the outcome model chosen by Optuna, inside the training rows only.
 
-Trials are kept as journals in the folder ``tuning`` of the working directory, a file a study; a
-study is named by its training rows and seed, so a run that was broken off goes on where it
-stopped, and one that is repeated finds its trials done.
+Trials are kept as journals in the folder ``tuning`` of the working directory, a file a study.  A
+study is named by its training rows, the seed and the code and tables of the models, so a run that
+was broken off goes on where it stopped, one that is repeated finds its trials done, and one of
+another model starts anew.  A trial that cannot be fitted is a failed trial with its reason.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training import metrics
+from training.config import ConfigError
 from training.contenders import Settings, fit_outcome
 from training.sample import Sample
-from training.split import group_folds
+from training.split import Fold, group_folds
 
 if TYPE_CHECKING:
+    import optuna
+
     from training.config import TrainConfig
 
 FOLDER = Path("tuning")
 INNER_FOLDS = 3
+LOSS = "inner_log_loss"
+COMPLETE, FAILED, BROKEN_OFF = "complete", "failed", "broken off"
+# What a setting that does not suit the letters raises; LightGBM's own error comes on top.
+UNFITTABLE = (ValueError, ArithmeticError)
+_FOLDS, _ERROR = "fold_log_loss", "error"
 
 
-def tuned(train: Sample, config: TrainConfig, name: str) -> tuple[Settings, dict[str, Any]]:
-    """Settings with the least inner log loss of ``config.tune`` trials, and what was chosen."""
+class TuningError(ConfigError):
+    """No trial of a study could be fitted; the message holds the last reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One setting tried: ``value`` is the log loss over the inner folds together (None where it
+    failed), ``fold_values`` of each; times in ms since 1970; ``error`` one line.
+    """
+
+    number: int
+    state: str
+    params: dict[str, int | float]
+    value: float | None
+    fold_values: list[float]
+    started_ms: int
+    ended_ms: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The trials of one training part, and what they chose; ``journal`` is their file."""
+
+    name: str
+    journal: str
+    chosen: Settings
+    best: dict[str, int | float]
+    value: float
+    trials: list[Trial] = field(default_factory=list)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was chosen, for tables."""
+        return {LOSS: self.value, "trials": len(self.trials), **self.best}
+
+
+def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
+    """The study of ``config.tune`` trials on these rows: taken up where its journal ends.
+
+    Raises :class:`TuningError`, and :class:`training.split.SplitError` where the rows are too few
+    for the inner folds.
+    """
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    digest = hashlib.sha256(train.table.to_csv(index=False).encode()).hexdigest()[:12]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    digest = _digest(train)
+    journal = f"{name}-{digest}-{config.seed}.log"
     study = optuna.create_study(
         study_name=f"outcome {name} {digest} seed {config.seed}",
-        storage=_journal(f"{name}-{digest}-{config.seed}.log"),
-        sampler=optuna.samplers.TPESampler(seed=config.seed),
+        storage=_journal(journal),
         load_if_exists=True,
     )
     folds = list(group_folds(train.table, train.y, INNER_FOLDS, 1, config.seed + 1))
-    done = len([t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE])
-    study.optimize(
-        lambda trial: _inner_loss(train, folds, _settings(trial, config)),
-        n_trials=max(0, config.tune - done),
-    )
+    _run(study, _objective(train, folds, config), config)
+    trials = [_trial(t) for t in study.get_trials(deepcopy=False)]
+    if not any(trial.state == COMPLETE for trial in trials):
+        last = trials[-1].error if trials else "none was run"
+        raise TuningError(f"tuning {name}: no trial could be fitted (the last: {last})")
     chosen = _settings(optuna.trial.FixedTrial(study.best_params), config)
-    return chosen, {
-        "inner_log_loss": study.best_value,
-        "trials": len(study.trials),
-        **study.best_params,
-    }
+    return Study(name, journal, chosen, study.best_params, study.best_value, trials)
+
+
+def _digest(train: Sample) -> str:
+    """Of the training rows, and of code and tables of the models."""
+    found = hashlib.sha256(train.table.to_csv(index=False).encode())
+    models = Path(str(resources.files("models")))
+    for path in sorted([*models.glob("*.py"), *models.glob("*.csv")]):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def _journal(name: str) -> Any:
@@ -60,6 +117,72 @@ def _journal(name: str) -> Any:
     FOLDER.mkdir(exist_ok=True)
     path = str(FOLDER / name)
     return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+
+
+def _run(study: optuna.Study, objective: Callable[[Any], float], config: TrainConfig) -> None:
+    """The trials that are missing, one by one.
+
+    Each draws from a seed of its own, so that a study taken up again goes the way it would have
+    gone.  Failed trials count, else a setting that never fits would be tried for ever.
+    """
+    import optuna
+    from lightgbm.basic import LightGBMError
+
+    done = sum(_state(trial) != BROKEN_OFF for trial in study.get_trials(deepcopy=False))
+    for number in range(done, config.tune):
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + number)
+        study.optimize(objective, n_trials=1, catch=(*UNFITTABLE, LightGBMError))
+
+
+def _objective(
+    train: Sample, folds: Sequence[Fold], config: TrainConfig
+) -> Callable[[optuna.Trial], float]:
+    from lightgbm.basic import LightGBMError
+
+    def loss(trial: optuna.Trial) -> float:
+        settings = _settings(trial, config)
+        try:
+            value, by_fold = inner_loss(train, folds, settings)
+            if np.isnan(value):
+                raise ValueError("the loss is no number")
+        except (*UNFITTABLE, LightGBMError) as error:
+            # The study marks the trial failed; the reason is kept with it.
+            trial.set_user_attr(_ERROR, _one_line(error))
+            raise
+        trial.set_user_attr(_FOLDS, by_fold)
+        return value
+
+    return loss
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:240]}"
+
+
+def _trial(found: Any) -> Trial:
+    from optuna.trial import TrialState
+
+    started = int(found.datetime_start.timestamp() * 1000)
+    ended = found.datetime_complete
+    return Trial(
+        number=found.number,
+        state=_state(found),
+        params=dict(found.params),
+        value=found.value if found.state == TrialState.COMPLETE else None,
+        fold_values=list(found.user_attrs.get(_FOLDS, [])),
+        started_ms=started,
+        ended_ms=started if ended is None else int(ended.timestamp() * 1000),
+        error=found.user_attrs.get(_ERROR, ""),
+    )
+
+
+def _state(found: Any) -> str:
+    """A trial without a value and without a reason was broken off: the process was stopped."""
+    from optuna.trial import TrialState
+
+    if found.state == TrialState.COMPLETE:
+        return COMPLETE
+    return FAILED if _ERROR in found.user_attrs else BROKEN_OFF
 
 
 def _settings(trial: Any, config: TrainConfig) -> Settings:
@@ -78,10 +201,19 @@ def _settings(trial: Any, config: TrainConfig) -> Settings:
     return Settings(outcome=chosen, seed=config.seed)
 
 
-def _inner_loss(train: Sample, folds: Any, settings: Settings) -> float:
+def inner_loss(
+    train: Sample, folds: Sequence[Fold], settings: Settings
+) -> tuple[float, list[float]]:
+    """Log loss of the held-out rows of all inner folds together, and of each."""
     p = np.full(len(train), np.nan)
     for fold in folds:
         model = fit_outcome(train.part(fold.train), settings)
         found = model.predict(train.part(fold.test).frame)
         p[fold.test] = found["p_overturned"].to_numpy(dtype=np.float64)
-    return float(metrics.log_loss(train.y.astype(float), p, np.ones((1, len(train))))[0])
+    y = train.y.astype(np.float64)
+    parts = [_loss(y[fold.test], p[fold.test]) for fold in folds]
+    return _loss(y, p), parts
+
+
+def _loss(y: Any, p: Any) -> float:
+    return float(metrics.log_loss(y, p, np.ones((1, len(y))))[0])

@@ -242,3 +242,66 @@ def test_the_card_holds_the_figures(evaluation):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert model_card(evaluation) == card
+
+
+def _tuned_once(folder, monkeypatch, evaluation):
+    """The evaluation as if a study had been made in its first fold: one trial good, one failed."""
+    from training import tuning
+    from training.sample import sample
+
+    answers = iter([ValueError("a setting that does not suit"), 0.4, 0.4, ValueError("again")])
+
+    def loss(_train, folds, _settings):
+        answer = next(answers)
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer, [answer] * len(folds)
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(tuning, "inner_loss", loss)
+    config = replace(evaluation.config, tune=2)
+    fold = evaluation.predictions.results[0]
+    train = sample(evaluation.corpus).part(fold.fold.train)
+    results = [replace(fold, study=tuning.tuned(train, config, fold.fold.name))]
+    results += evaluation.predictions.results[1:]
+    return replace(evaluation, predictions=replace(evaluation.predictions, results=results))
+
+
+def test_trials_are_runs_under_their_study_and_failed_ones_are_failed_runs(
+    quick, corpus, evaluation, monkeypatch, tmp_path
+):
+    tuned = _tuned_once(tmp_path, monkeypatch, evaluation)
+    _evaluate_once(monkeypatch, tuned)
+    logged = training.train(replace(quick, tune=2), corpus).logged
+    client = _client(quick)
+
+    def children(run_id, kind):
+        asked = f"tags.mlflow.parentRunId = '{run_id}' and tags.kind = '{kind}'"
+        return client.search_runs([logged.experiment_id], asked, order_by=["start_time"])
+
+    assert len(children(logged.run_id, "fold")) == 2
+    studies = {run.info.run_name: run for run in children(logged.run_id, "tuning")}
+    assert set(studies) == {"tuning fold 0.0", "tuning on all letters"}
+    study = studies["tuning fold 0.0"]
+    assert study.data.metrics == {"inner_log_loss": 0.4, "trials": 2, "failed_trials": 1}
+    (journal,) = client.list_artifacts(study.info.run_id)
+    assert journal.path.startswith("0.0-")
+    trials = {run.info.run_name: run for run in children(study.info.run_id, "trial")}
+    assert {name: run.info.status for name, run in trials.items()} == {
+        "trial 0": "FAILED",
+        "trial 1": "FINISHED",
+    }
+    assert trials["trial 0"].data.tags["error"] == "ValueError: a setting that does not suit"
+    assert trials["trial 0"].data.metrics == {}
+    good = trials["trial 1"]
+    assert good.data.params == study.data.params
+    assert set(good.data.params) == {
+        "trees", "leaves", "learning_rate", "l2", "tree_share", "effect_sd"
+    }  # fmt: skip
+    steps = client.get_metric_history(good.info.run_id, "fold_log_loss")
+    assert [(m.step, m.value) for m in steps] == [(0, 0.4), (1, 0.4), (2, 0.4)]
+    assert good.data.metrics["inner_log_loss"] == 0.4
+    whole = studies["tuning on all letters"]
+    chosen = client.get_run(logged.run_id).data.params
+    for name, value in whole.data.params.items():
+        assert chosen[f"outcome.{name}"] == value
