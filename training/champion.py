@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training import metrics
+from training.figures import LESS_IS_BETTER
+from training.metrics import Metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,10 +24,13 @@ KEYS = ["letter_id", "item_index"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``better`` decides the alias; ``reason`` is one line for the log and the terminal."""
+    """``better`` decides the alias; ``reason`` is one line for the log and the terminal;
+    ``figures`` a row a figure of both on the common items, for who wants to see why.
+    """
 
     better: bool
     reason: str
+    figures: tuple[dict[str, str], ...] = ()
 
 
 def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
@@ -55,12 +61,48 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
         f"(better in {metrics.share_above(gain):.0%} of draws), guideline section top-1 "
         f"{guideline[0]:+.3f}"
     )
+    figures = tuple(_figures(both, weights))
     if not gain[0] > 0:
         same = gain[0] == 0 and not hits.any()
-        return Verdict(False, f"{'the same' if same else 'not better'}: {said}")
+        return Verdict(False, f"{'the same' if same else 'not better'}: {said}", figures)
     if guideline[0] < -GUIDELINE_SLACK:
-        return Verdict(False, f"guideline worse: {said}")
-    return Verdict(True, f"better: {said}")
+        return Verdict(False, f"guideline worse: {said}", figures)
+    return Verdict(True, f"better: {said}", figures)
+
+
+def _figures(both: pd.DataFrame, weights: Any) -> Iterator[dict[str, str]]:
+    """Figures of the new model and of the champion, and by how much the new one is better."""
+    y = _column(both, "overturned")
+    for name, (column, metric) in FIGURES.items():
+        if f"{column}_champion" not in both:
+            # A champion of another version may not have kept this figure.
+            continue
+        ours, theirs = (
+            metric(y, _column(both, c), weights) for c in (column, f"{column}_champion")
+        )
+        gain = theirs - ours if name in LESS_IS_BETTER else ours - theirs
+        e = metrics.estimate(gain)
+        yield {
+            "figure": name,
+            "this run": f"{ours[0]:.4f}",
+            "champion": f"{theirs[0]:.4f}",
+            "better by": f"{e.value:+.4f} ({e.low:+.4f} to {e.high:+.4f})",
+            "better in draws": f"{metrics.share_above(gain):.0%}",
+        }
+
+
+def _share(_y: Any, hits: Any, weights: Any) -> Any:
+    return metrics.mean(hits, weights)
+
+
+FIGURES: Mapping[str, tuple[str, Metric]] = {
+    "log_loss": ("p_overturned", metrics.log_loss),
+    "brier": ("p_overturned", metrics.brier),
+    "auc": ("p_overturned", metrics.auc),
+    "average_precision": ("p_overturned", metrics.average_precision),
+    **{name: (name, _share) for name in ("section_top1", "section_top3")},
+    **{name: (name, _share) for name in ("chapter_top1", "chapter_top3")},
+}
 
 
 def _column(table: pd.DataFrame, name: str) -> Any:

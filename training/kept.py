@@ -22,7 +22,6 @@ import numpy as np
 
 from training import metrics
 from training.contenders import MODEL
-from training.figures import COMPARED
 from training.protocol import FoldResult
 from training.tables import headline, remarks
 
@@ -34,6 +33,18 @@ if TYPE_CHECKING:
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
 JOURNALS = "tuning"
 PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
+HEADLINE = (
+    "auc",
+    "average_precision",
+    "brier_skill",
+    "log_loss",
+    "calibration_error",
+    "chapter_top1",
+    "chapter_top3",
+    "section_top1",
+    "section_top3",
+)
+VERSUS = ("auc", "section_top1")
 FOLD_FIGURES = ("auc", "average_precision", "brier", "log_loss")
 
 
@@ -147,31 +158,29 @@ def params(evaluation: Evaluation, predictor: Predictor) -> dict[str, Any]:
 
 
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Figures of the model by their plain name, of the others as ``contender/figure``, each with
-    ``_low`` and ``_high``; undefined ones are left out.
+    """Figures of the model by their plain name, those of :data:`HEADLINE` with ``_low`` and
+    ``_high``; of each other contender one figure a subject, as ``versus NAME FIGURE``.  The rest
+    stands in the tables: a list that nobody reads to its end helps nobody.  Undefined ones are
+    left out.
     """
     found: dict[str, float] = {}
     for figure in evaluation.figures:
-        ours = figure.contender == MODEL
-        if not ours and figure.metric not in (*COMPARED, "chapter_top1", "section_top1"):
-            continue
-        name = figure.metric if ours else f"{_name(figure.contender)}/{figure.metric}"
-        ends = ("", "_low", "_high") if ours else ("",)
         e = figure.estimate
-        for end, value in zip(ends, (e.value, e.low, e.high), strict=False):
-            if not np.isnan(value):
-                found[f"{name}{end}"] = value
-    for row in evaluation.studies["thresholds"]:
-        if row["default"]:
-            for name in ("precision", "recall"):
-                if not np.isnan(row[name]):
-                    found[f"{name}_at_threshold"] = row[name]
-    return found
+        if figure.contender != MODEL:
+            if figure.metric in VERSUS:
+                found[f"versus {_name(figure.contender)} {figure.metric}"] = e.value
+            continue
+        found[figure.metric] = e.value
+        if figure.metric in HEADLINE:
+            found |= {f"{figure.metric}_low": e.low, f"{figure.metric}_high": e.high}
+    own = next(row for row in evaluation.studies["thresholds"] if row["default"])
+    found |= {f"{name}_at_threshold": own[name] for name in ("precision", "recall")}
+    return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
 def _name(contender: str) -> str:
-    """A name that MLflow takes: letters, digits, dashes, dots, blanks."""
-    return "".join(c if c.isalnum() or c in "-. _" else "" for c in contender)
+    """A name that MLflow takes: letters, digits, dashes, dots, single blanks."""
+    return " ".join("".join(c if c.isalnum() or c in "-. _" else " " for c in contender).split())
 
 
 def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:

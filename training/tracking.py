@@ -14,12 +14,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.champion import Verdict, judge
-from training.kept import CARD, JOURNALS, PREDICTIONS, KeptRun
+from training.kept import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
 from training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
@@ -42,17 +42,28 @@ EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_develop
 ADDRESS = "MLFLOW_TRACKING_URI"
 BATCH = 90
 DESCRIPTION_LENGTH = 4900
-HEADLINE = (
-    "auc",
-    "average_precision",
-    "brier_skill",
-    "log_loss",
-    "calibration_error",
-    "chapter_top1",
-    "chapter_top3",
-    "section_top1",
-    "section_top3",
-)
+EXPERIMENT_NOTE = """Runs of `imr train`. Press *Model training* at the top left to see them.
+
+* A run is one training: its description says why it became champion or candidate, and what its
+  figures mean. Below it stand a run a fold and, where settings were tuned, a run a study with a
+  run a trial.
+* To compare two: tick both, *Compare*, *Show diff only*. Or the table view (third button over the
+  list): `evaluation/outcome.json` and `evaluation/guideline.json` put every contender of both runs
+  side by side, with intervals; `evaluation/against_champion.json` has the paired differences.
+"""
+GUIDE = """
+**Metrics.** Measured on letters that the model of the fold had not seen. `auc`, `average_precision`
+and `brier_skill` (more is better), `log_loss` and `calibration_error` (less is better) are of
+p(overturned); `chapter_top1` … `section_top3` are shares of items whose cited guideline is among
+the first one or three, `_any_` any of those cited. `_low` and `_high` are 95% intervals over
+letters. `versus NAME …` is that contender's own figure on the same folds.
+
+**Where to look.** `plots/outcome_comparison.png` and `plots/guideline_comparison.png`: the model
+beside everything else. `plots/outcome_calibration.png`: can the probabilities be believed.
+`plots/*_permutation.png`: what the models rest on. `plots/outcome_style.png` (with letters): does
+the house style of summaries carry the ranking. `evaluation/`: the tables that the UI compares
+across runs. `tables/`: all figures as CSV. `MODEL_CARD.md`: what it is for, and what not.
+"""
 
 
 class TrackingError(Exception):
@@ -139,6 +150,7 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
         session.check()
         version, verdict = _register(session, registered, run_id, model_uri, kept)
         alias = CHAMPION if verdict.better else CANDIDATE
+        _against_champion(session.client, run_id, verdict)
         session.client.set_tag(run_id, "alias", alias)
         session.client.set_tag(run_id, "alias_reason", verdict.reason)
         session.client.set_tag(run_id, NOTE, _note(kept, alias, verdict))
@@ -160,7 +172,7 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
 def _note(kept: KeptRun, alias: str, verdict: Verdict) -> str:
     """The description on the run's page: the alias and why, and the remarks of the table."""
     remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    return f"**{alias}**: {verdict.reason}\n\n{remarks}"
+    return f"**{alias}**: {verdict.reason}\n\n{remarks}{GUIDE}"
 
 
 def _mark_failed(session: _Session) -> None:
@@ -179,7 +191,8 @@ def _experiment(client: MlflowClient, name: str) -> str:
     if found is None:
         try:
             # The kind opens the pages of model training, not those of language models.
-            return str(client.create_experiment(name, tags={EXPERIMENT_KIND: MODEL_TRAINING}))
+            tags = {EXPERIMENT_KIND: MODEL_TRAINING, NOTE: EXPERIMENT_NOTE}
+            return str(client.create_experiment(name, tags=tags))
         except MlflowException:
             # Another process was faster.
             found = client.get_experiment_by_name(name)
@@ -406,7 +419,15 @@ def _verdict(client: MlflowClient, name: str, kept: KeptRun) -> Verdict:
     if theirs.data.params.get("by") != kept.run["params"]["by"]:
         return Verdict(False, "not comparable: the champion was evaluated by another protocol")
     verdict = judge(ours, table)
-    return Verdict(verdict.better, f"{verdict.reason} (champion: version {champion.version})")
+    return replace(verdict, reason=f"{verdict.reason} (champion: version {champion.version})")
+
+
+def _against_champion(client: MlflowClient, run_id: str, verdict: Verdict) -> None:
+    import pandas as pd
+
+    if verdict.figures:
+        table = pd.DataFrame(verdict.figures)
+        client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")
 
 
 def _nullable(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("tuning")
 INNER_FOLDS = 3
+TUNED = ("trees", "leaves", "learning_rate", "l2", "tree_share", "effect_sd")
 LOSS = "inner_log_loss"
 COMPLETE, FAILED, BROKEN_OFF = "complete", "failed", "broken off"
 # What a setting that does not suit the letters raises; LightGBM's own error comes on top.
@@ -92,7 +93,7 @@ def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
     )
     folds = list(group_folds(train.table, train.y, INNER_FOLDS, 1, config.seed + 1))
     _run(study, _objective(train, folds, config), config)
-    trials = [_trial(t) for t in study.get_trials(deepcopy=False)]
+    trials = [_trial(t) for t in _begun(study)]
     if not any(trial.state == COMPLETE for trial in trials):
         last = trials[-1].error if trials else "none was run"
         raise TuningError(f"tuning {name}: no trial could be fitted (the last: {last})")
@@ -120,7 +121,8 @@ def _journal(name: str) -> Any:
 
 
 def _run(study: optuna.Study, objective: Callable[[Any], float], config: TrainConfig) -> None:
-    """The trials that are missing, one by one.
+    """The trials that are missing, one by one; the first tries the usual settings, so that no
+    study ends with a choice that its own folds find worse.
 
     Each draws from a seed of its own, so that a study taken up again goes the way it would have
     gone.  Failed trials count, else a setting that never fits would be tried for ever.
@@ -128,10 +130,16 @@ def _run(study: optuna.Study, objective: Callable[[Any], float], config: TrainCo
     import optuna
     from lightgbm.basic import LightGBMError
 
-    done = sum(_state(trial) != BROKEN_OFF for trial in study.get_trials(deepcopy=False))
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(usual())
+    done = sum(_state(trial) != BROKEN_OFF for trial in _begun(study))
     for number in range(done, config.tune):
         study.sampler = optuna.samplers.TPESampler(seed=config.seed + number)
         study.optimize(objective, n_trials=1, catch=(*UNFITTABLE, LightGBMError))
+
+
+def _begun(study: optuna.Study) -> list[Any]:
+    return [t for t in study.get_trials(deepcopy=False) if t.datetime_start is not None]
 
 
 def _objective(
@@ -183,6 +191,13 @@ def _state(found: Any) -> str:
     if found.state == TrialState.COMPLETE:
         return COMPLETE
     return FAILED if _ERROR in found.user_attrs else BROKEN_OFF
+
+
+def usual() -> dict[str, int | float]:
+    """The settings that are tuned, as they stand in the code."""
+    from models.outcome import OutcomeConfig
+
+    return {name: getattr(OutcomeConfig(), name) for name in TUNED}
 
 
 def _settings(trial: Any, config: TrainConfig) -> Settings:

@@ -46,3 +46,14 @@ def test_items_whose_outcome_was_read_otherwise_are_left_out():
     other = _table(0.7)
     other["overturned"] = 1 - other["overturned"]
     assert "0 items" in judge(_table(0.9), other).reason
+
+
+def test_the_figures_of_both_stand_side_by_side():
+    verdict = judge(_table(0.9, hit=0.6), _table(0.3, hit=0.4))
+    found = {row["figure"]: row for row in verdict.figures}
+    assert list(found) == ["log_loss", "brier", "auc", "average_precision", "section_top1"]
+    assert (found["auc"]["this run"], found["auc"]["champion"]) == ("1.0000", "0.0000")
+    for name, row in found.items():
+        assert row["better by"].startswith("+"), name
+        assert row["better in draws"] == "100%", name
+    assert judge(_table(0.9), _table(0.7, start=70)).figures == ()

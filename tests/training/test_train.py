@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import warnings
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from models.predictor import Predictor
 from training import tracking
 from training import train as training
-from training.kept import KeptRun
+from training.kept import HEADLINE, KeptRun
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -54,9 +55,20 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
     client = _client(shared)
     run = client.get_run(trained.logged.run_id)
     assert run.info.status == "FINISHED"
-    for name in ("auc", "auc_low", "auc_high", "section_top1", "base rate/auc"):
+    for name in ("auc", "auc_low", "auc_high", "section_top1", "versus base rate auc"):
         assert name in run.data.metrics
     assert run.data.metrics["auc"] == trained.evaluation.figure("outcome", "auc").value
+    # What a reader can take in; the rest stands in the tables.
+    assert len(run.data.metrics) < 60
+    assert set(HEADLINE) <= set(run.data.metrics)
+    guide = run.data.tags["mlflow.note.content"]
+    top = {f.path for f in client.list_artifacts(run.info.run_id)}
+    named = set(re.findall(r"`((?:plots|evaluation)/\w+\.\w+)`", guide))
+    held = {f.path for folder in ("plots", "evaluation") for f in
+            client.list_artifacts(run.info.run_id, folder)}  # fmt: skip
+    assert len(named) >= 3
+    assert named <= held
+    assert "Compare" in client.get_experiment(run.info.experiment_id).tags["mlflow.note.content"]
     assert run.data.params["folds"] == "2"
     assert run.data.params["outcome.seed"] == "11"
     assert run.data.tags["data_digest"] == trained.evaluation.corpus.digest
@@ -110,6 +122,8 @@ def test_no_text_of_a_letter_reaches_the_log(trained, corpus, store):
 def test_the_same_training_again_is_a_candidate_with_the_same_model(
     trained, shared, corpus, store, monkeypatch
 ):
+    import mlflow
+
     monkeypatch.chdir(store)
     again = training.train(shared, corpus)
     assert again.predictor.digest == trained.predictor.digest
@@ -119,6 +133,11 @@ def test_the_same_training_again_is_a_candidate_with_the_same_model(
     client = _client(shared)
     assert int(client.get_model_version_by_alias("imr", "champion").version) == 1
     assert int(client.get_model_version_by_alias("imr", "candidate").version) == 2
+    table = mlflow.MlflowClient(shared.tracking_uri).load_table(
+        again.logged.experiment_id, "evaluation/against_champion.json", [again.logged.run_id]
+    )
+    assert set(table["figure"]) >= {"log_loss", "auc", "section_top1"}
+    assert set(table["better by"]) == {"+0.0000 (+0.0000 to +0.0000)"}
     assert "The champion stays" in again.message()
 
 

@@ -13,7 +13,7 @@ from training.config import ConfigError, TrainConfig
 from training.protocol import run_fold
 from training.sample import sample
 from training.split import Fold
-from training.tuning import BROKEN_OFF, COMPLETE, FAILED, FOLDER, TuningError, tuned
+from training.tuning import BROKEN_OFF, COMPLETE, FAILED, FOLDER, TUNED, TuningError, tuned, usual
 
 CONFIG = TrainConfig(tune=2, seed=4)
 
@@ -61,6 +61,15 @@ def test_a_study_taken_up_again_goes_the_way_it_would_have_gone(train, monkeypat
     assert len({t.params["tree_share"] for t in parts.trials}) == 14
 
 
+def test_the_usual_settings_are_tried_first(train, monkeypatch):
+    monkeypatch.setattr(tuning, "inner_loss", _loss_of())
+    study = tuned(train, replace(CONFIG, tune=3), "0.0")
+    assert study.trials[0].params == usual()
+    assert tuple(usual()) == TUNED
+    assert study.value <= study.trials[0].value
+    assert len({str(t.params) for t in study.trials}) == 3
+
+
 def test_a_trial_that_cannot_be_fitted_is_a_failed_trial_with_its_reason(train, monkeypatch):
     calls = []
 
@@ -106,7 +115,6 @@ def test_a_trial_that_was_broken_off_is_replaced(train, monkeypatch, stop):
     monkeypatch.setattr(tuning, "inner_loss", _loss_of())
     study = tuned(train, CONFIG, "0.0")
     assert [t.state for t in study.trials] == [BROKEN_OFF, COMPLETE, COMPLETE]
-    assert study.trials[0].params == study.trials[1].params
 
 
 def test_where_no_trial_fits_the_settings_are_refused(train, monkeypatch):
