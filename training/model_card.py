@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.contenders import MODEL
-from training.tables import GUIDELINE_COLUMNS, OUTCOME_COLUMNS, expectation_line, headline
+from training.tables import (
+    GUIDELINE_COLUMNS,
+    OUTCOME_COLUMNS,
+    curve_line,
+    expectation_line,
+    harm_line,
+    headline,
+)
 
 if TYPE_CHECKING:
     from training.evaluate import Evaluation
@@ -21,6 +28,7 @@ def model_card(evaluation: Evaluation) -> str:
     """The card as Markdown."""
     import jinja2
 
+    curve = evaluation.studies.get("learning_curve")
     source = (resources.files("training") / TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
@@ -41,7 +49,8 @@ def model_card(evaluation: Evaluation) -> str:
         thresholds=[_threshold(row) for row in evaluation.studies["thresholds"]],
         slices=[_slice(row) for row in evaluation.studies["slices"] if row["items"] >= 5],
         style=_style(evaluation),
-        curve=evaluation.studies.get("learning_curve"),
+        curve=curve,
+        curve_said=curve_line(curve) if curve else "",
     )
 
 
@@ -83,11 +92,21 @@ def _slice(row: dict[str, Any]) -> dict[str, str]:
     return shown | {"name": name, "n": str(row["items"]), "expected": f"{row['expected']:.2f}"}
 
 
-def _style(evaluation: Evaluation) -> dict[str, str] | None:
+def _style(evaluation: Evaluation) -> dict[str, Any] | None:
     from training.metrics import Estimate
 
     style = evaluation.studies.get("style")
     if style is None:
         return None
     names = ("auc_within", "auc_across", "signals_know_style_auc")
-    return {name: _said(Estimate(**style[name])) for name in names}
+    return {
+        **{name: _said(Estimate(**style[name])) for name in names},
+        "harm": harm_line(evaluation.studies["style_harm"]),
+        "houses": [_house(row) for row in evaluation.studies["style_houses"]],
+    }
+
+
+def _house(row: dict[str, Any]) -> dict[str, str]:
+    shown = {name: _between(row, name) for name in ("observed", "too_high", "auc")}
+    counts = {name: str(row[name]) for name in ("letters", "items")}
+    return shown | counts | {"name": row["house"], "predicted": f"{row['predicted']:.2f}"}

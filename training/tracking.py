@@ -64,6 +64,15 @@ beside everything else. `plots/outcome_calibration.png`: can the probabilities b
 the house style of summaries carry the ranking. `evaluation/`: the tables that the UI compares
 across runs. `tables/`: all figures as CSV. `MODEL_CARD.md`: what it is for, and what not.
 """
+FOLD_NOTE = (
+    "One fold of the protocol: the figures are of the test letters, which the fold's model had "
+    "not seen. A fold holds few overturned items; the run above has the figures with intervals."
+)
+STUDY_NOTE = (
+    "Settings of the outcome model tried by Optuna, inside these training letters alone: a run a "
+    "trial, the usual settings first. The log loss is that of inner folds; the parameters are the "
+    "chosen ones. The journal among the artifacts takes the study up again."
+)
 
 
 class TrackingError(Exception):
@@ -299,7 +308,7 @@ def _folds(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) ->
             child,
             metrics=[Metric(k, v, ended, 0) for k, v in fold["metrics"].items()],
             params=[Param(k, str(v)) for k, v in fold["params"].items()],
-            tags=[RunTag("kind", "fold")],
+            tags=[RunTag("kind", "fold"), RunTag(NOTE, FOLD_NOTE)],
         )
         session.client.set_terminated(child, "FINISHED", ended)
 
@@ -324,7 +333,7 @@ def _tuning(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) -
             child,
             metrics=[Metric(k, v, ended, 0) for k, v in figures.items()],
             params=[Param(k, str(v)) for k, v in study["params"].items()],
-            tags=[RunTag("kind", "tuning")],
+            tags=[RunTag("kind", "tuning"), RunTag(NOTE, STUDY_NOTE)],
         )
         session.client.log_artifact(child, str(kept.folder / JOURNALS / study["journal"]))
         for trial in trials:
