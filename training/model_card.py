@@ -108,5 +108,6 @@ def _style(evaluation: Evaluation) -> dict[str, Any] | None:
 
 def _house(row: dict[str, Any]) -> dict[str, str]:
     shown = {name: _between(row, name) for name in ("observed", "too_high", "auc")}
-    counts = {name: str(row[name]) for name in ("letters", "items")}
+    # Not "items": a template takes that for the method of the mapping.
+    counts = {"letters": str(row["letters"]), "n": str(row["items"])}
     return shown | counts | {"name": row["house"], "predicted": f"{row['predicted']:.2f}"}

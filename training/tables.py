@@ -43,7 +43,6 @@ ABLATIONS = {
         {
             "section_top1_gain": "section top-1",
             "section_top3_gain": "section top-3",
-            "chapter_top1_gain": "chapter top-1",
         },
     ),
 }
@@ -208,10 +207,9 @@ def curve_line(rows: Sequence[dict[str, Any]]) -> str:
         if row["letters"] == FORESEEN_LETTERS
     }
     return (
-        f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, "
-        f"{said['auc_nothing_expected']} were nothing expected; section top-1 "
-        f"{said['section_top1']}. That is extrapolated from {last['letters']} training letters, "
-        "nobody has measured it."
+        f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, without expected "
+        f"effects {said['auc_nothing_expected']}; section top-1 {said['section_top1']}. That is "
+        f"extrapolated from {last['letters']} training letters, nobody has measured it."
     )
 
 

@@ -51,12 +51,11 @@ EXPERIMENT_NOTE = """Runs of `imr train`. Press *Model training* at the top left
   list): `evaluation/outcome.json` and `evaluation/guideline.json` put every contender of both runs
   side by side, with intervals; `evaluation/against_champion.json` has the paired differences.
 """
-GUIDE = """
-**Metrics.** Measured on letters that the model of the fold had not seen. `auc`, `average_precision`
-and `brier_skill` (more is better), `log_loss` and `calibration_error` (less is better) are of
-p(overturned); `chapter_top1` … `section_top3` are shares of items whose cited guideline is among
-the first one or three, `_any_` any of those cited. `_low` and `_high` are 95% intervals over
-letters. `versus NAME …` is that contender's own figure on the same folds.
+GUIDE = """**Metrics.** Measured on letters that the model of the fold had not seen. `auc`,
+`average_precision` and `brier_skill` (more is better), `log_loss` and `calibration_error` (less is
+better) are of p(overturned); `chapter_top1` … `section_top3` are shares of items whose cited
+guideline is among the first one or three, `_any_` any of those cited. `_low` and `_high` are 95%
+intervals over letters. `versus NAME …` is that contender's own figure on the same folds.
 
 **Where to look.** `plots/outcome_comparison.png` and `plots/guideline_comparison.png`: the model
 beside everything else. `plots/outcome_calibration.png`: can the probabilities be believed.
@@ -181,7 +180,12 @@ def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) 
 def _note(kept: KeptRun, alias: str, verdict: Verdict) -> str:
     """The description on the run's page: the alias and why, and the remarks of the table."""
     remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    return f"**{alias}**: {verdict.reason}\n\n{remarks}{GUIDE}"
+    return f"**{alias}**: {verdict.reason}\n\n{remarks}\n{_unwrapped(GUIDE)}"
+
+
+def _unwrapped(text: str) -> str:
+    """A line a paragraph: the page keeps the line breaks that it is given."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _mark_failed(session: _Session) -> None:

@@ -258,6 +258,7 @@ def test_the_card_holds_the_figures(evaluation):
     assert f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})" in card
     assert "must not be used" in card
     assert "nan" not in card
+    assert "<" not in card
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert model_card(evaluation) == card
