@@ -514,6 +514,7 @@ def learning_curve(evaluation: Evaluation, make: Make) -> Any:
                 ms=6,
                 lw=1.8,
                 mfc=colour if measured else "white",
+                zorder=3 if measured else 2,
                 label="measured" if measured else "extrapolated: a + b / letters^c",
             )
             ax.fill_between(
