@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 from machine import describe, table
-from unseen import HITS, Judge, made, shown
+from unseen import SEED, Judge, made, shown
 
 from models.effects import expected_effects
 from models.guideline import GuidelineModel
 from models.outcome import OutcomeModel
+from training.contenders import plain_booster, plain_matrix
 from training.sample import Sample
 
 SIZES = (135, 500, 2_000, 10_000)
@@ -32,6 +33,12 @@ def first(data: Sample, letters: int) -> Sample:
     return data.part(np.flatnonzero([name in chosen for name in names]))
 
 
+def plain(train: Sample, test: Sample) -> Any:
+    """p(overturned) by LightGBM as it comes, on all signals."""
+    a, b = plain_matrix(train.frame, test.frame)
+    return plain_booster(SEED).fit(a, train.y).predict_proba(b)[:, 1]
+
+
 def learned(train: Sample, judge: Judge) -> dict[str, Any]:
     """Draws of the figures of both models, and of the outcome model without expected effects."""
     nothing = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
@@ -41,7 +48,8 @@ def learned(train: Sample, judge: Judge) -> dict[str, Any]:
         "AUC, nothing expected": judge.outcome(
             OutcomeModel(effects=nothing).fit(train.frame, train.overturned)
         )["auc"],
-        **{name: judge.guideline(guideline)[name] for name in HITS},
+        "AUC, plain LightGBM": judge.probabilities(plain(train, judge.test))["auc"],
+        **judge.guideline(guideline),
     }
 
 
