@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from data.letter import Case, Item
@@ -26,6 +27,12 @@ _MIX = {
 _LIST = "letter format: list of the disputed items"
 _CATEGORIES = "treatment request categories of the DWC"
 _POSTSURGICAL = "8 CCR §9792.24.3 (postsurgical treatment guidelines)"
+_NO_OPERATION = "no service beside an operation, or nothing is known to indicate that"
+# What a service takes from the operation it goes with.
+_OF_THE_OPERATION = {
+    "operation_indicated": "indication_documented",
+    "operation_criteria_met_share": "criteria_met_share",
+}
 
 
 def _count(name: str, definition: str) -> Column:
@@ -58,6 +65,22 @@ COLUMNS: tuple[Column, ...] = (
         "letter format: associated surgical service",
     ),
     _flag("several_actions", "Some items were denied and some modified"),
+    Column(
+        "operation_indicated",
+        "bool",
+        "Of a service: the operation of the letter has its indication documented",
+        null=_NO_OPERATION,
+        family=FAMILY,
+        source=_POSTSURGICAL,
+    ),
+    Column(
+        "operation_criteria_met_share",
+        "float",
+        "Of a service: share of the criteria that the operation of the letter meets, 0 to 1",
+        null=_NO_OPERATION,
+        family=FAMILY,
+        source=_POSTSURGICAL,
+    ),
 )
 
 
@@ -85,6 +108,22 @@ def build_item(_summary: Summary, case: Case, item: Item, _found: dict[str, Valu
     own.values["primary_surgery_in_letter"] = any(is_primary_surgery(o) for o in others)
     own.values["associated_with_surgery"] = is_associated(item)
     return own
+
+
+def relate(case: Case, rows: Sequence[dict[str, Value]]) -> None:
+    """A service stands or falls with its operation: it takes over how well that is supported.
+
+    The operation is the first primary one of the letter.
+    """
+    operation = next(
+        (r for i, r in zip(case.items, rows, strict=True) if is_primary_surgery(i)), None
+    )
+    if operation is None:
+        return
+    for row in rows:
+        if row["associated_with_surgery"] and row is not operation:
+            for own, source in _OF_THE_OPERATION.items():
+                row[own] = operation[source]
 
 
 def is_primary_surgery(item: Item) -> bool:

@@ -25,6 +25,7 @@ from features import (
     person,
     relief,
     request,
+    requested_part,
     review,
     severity,
     treatment,
@@ -49,7 +50,8 @@ __all__ = [
 ]
 
 # A family is a module with COLUMNS and build(summary, case) and/or
-# build_item(summary, case, item, found); later families see what earlier ones found.
+# build_item(summary, case, item, found); later families see what earlier ones found.  A family's
+# relate(case, rows) is called last, where an item takes something from another of its letter.
 FAMILIES: tuple[ModuleType, ...] = (
     person,
     chronicity,
@@ -66,6 +68,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     medication,
     comorbidity,
     diagnosis,
+    requested_part,
     severity,
     authorization,
     indication,
@@ -120,6 +123,8 @@ def signals(case: Case) -> CaseSignals:
     for build in _builders("build"):
         _add(shared, found, build(summary, case), None)
     rows = [_row(summary, case, item, shared, found) for item in case.items]
+    for relate in _relations():
+        relate(case, rows)
     return CaseSignals(case.letter_id, rows, found)
 
 
@@ -152,6 +157,11 @@ def _add(
 def _builders(name: str) -> tuple[Callable[..., Findings], ...]:
     """The families' builders of one scope, in order."""
     return tuple(getattr(family, name) for family in FAMILIES if hasattr(family, name))
+
+
+@cache
+def _relations() -> tuple[Callable[..., None], ...]:
+    return tuple(family.relate for family in FAMILIES if hasattr(family, "relate"))
 
 
 @cache

@@ -1,0 +1,64 @@
+"""What a summary says of the requested region counts for it; what it says of another does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from data.letter import Item
+from features.table import signals
+from tests.features.case_files import row_of, undecided
+
+ELBOW = Item(0, "MRI of the elbow", "MRI of the elbow", body_parts=("elbow",))
+NO_PART = Item(0, "Ibuprofen", "Ibuprofen")
+
+
+@pytest.mark.parametrize(
+    ("summary", "findings", "diagnosis", "complaint"),
+    [
+        ("The elbow is tender and swollen.", 2, False, False),
+        ("The elbow is fractured.", 1, True, False),
+        ("He has lateral epicondylitis of the elbow.", 0, True, False),
+        ("He complains of elbow pain.", 0, False, True),
+        ("The foot is fractured and swollen. The elbow is well.", 0, False, False),
+        ("The foot is fractured.", 0, False, False),
+        ("There is no tenderness of the elbow.", 0, False, False),
+    ],
+)
+def test_of_the_requested_region(
+    summary: str, findings: int, diagnosis: bool, complaint: bool
+) -> None:
+    found = row_of(summary, ELBOW)
+    assert found["requested_part_findings"] == findings
+    assert found["requested_part_diagnosis"] is diagnosis
+    assert found["requested_part_complaint"] is complaint
+
+
+def test_a_request_without_a_region_has_none() -> None:
+    found = row_of("The elbow is tender.", NO_PART)
+    assert found["requested_part_findings"] is None
+    assert found["requested_part_diagnosis"] is None
+
+
+def test_a_service_takes_over_what_its_operation_rests_on() -> None:
+    release = Item(
+        0,
+        "Carpal tunnel release",
+        "Carpal tunnel release",
+        category="Surgery",
+        subcategory="Non-arthroscopic Surgery",
+        terms=("nerve decompression",),
+    )
+    sling = Item(
+        1,
+        "Associated surgical service: sling",
+        "Associated surgical service: sling",
+        category="Surgery",
+        subcategory="Adjunct Surgical Services",
+        terms=("associated surgical service",),
+    )
+    rows = signals(undecided("Carpal tunnel syndrome; Phalen's is positive.", release, sling)).rows
+    assert [row["operation_indicated"] for row in rows] == [None, True]
+    rows = signals(undecided("The wrist is sore.", release, sling)).rows
+    assert [row["operation_indicated"] for row in rows] == [None, False]
+    (alone,) = signals(undecided("Phalen's is positive.", sling)).rows
+    assert alone["operation_indicated"] is None
