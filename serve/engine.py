@@ -74,7 +74,9 @@ class DaskEngine:
 
         client: Any = Client
         if self._scheduler is None:
-            return client(n_workers=self._jobs, threads_per_worker=1, dashboard_address=None)
+            # Any free port, or a second run on this machine would be told that 8787 is taken.
+            quiet = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
+            return client(n_workers=self._jobs, threads_per_worker=1, **quiet)
         try:
             return client(self._scheduler, timeout=5)
         except (OSError, ValueError) as error:
