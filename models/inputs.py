@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from data.citations import labels
@@ -25,11 +25,12 @@ CASE_FACTS: dict[str, str] = {
 }
 
 
-def case_frame(cases: Sequence[Case]) -> pd.DataFrame:
+def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
     """Signals and facts of all items, one row an item, in the order of cases and items."""
     from features.table import signals
 
-    return signals_frame(cases, [signals(case) for case in cases])
+    known = list(cases)
+    return signals_frame(known, [signals(case) for case in known])
 
 
 def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.DataFrame:

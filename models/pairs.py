@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 DATE_COLUMNS = ("ur_denial_date", "application_received")
 FLAGS = ("associated_with_surgery", "primary_surgery_in_letter", "request_postoperative")
 CITED = "administrator_labels"
-TEXT_COLUMNS = ("category", "subcategory", "request_terms", "request_body_parts", CITED)
+TEXT_COLUMNS = (
+    "category",
+    "subcategory",
+    "request_terms",
+    "request_body_parts",
+    "case_body_part",
+    CITED,
+)
 REQUEST_COLUMNS = (*TEXT_COLUMNS, "n_items", *FLAGS, *DATE_COLUMNS)
 # A context of an item and the coarser one it falls back on where few letters share it.
 CONTEXTS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
@@ -62,6 +69,7 @@ _PROMISING = (
     *("chapter_share_part", "cited_chapter", "wording"),
 )
 UNSPECIFIED = ", unspecified"
+_DRUGS = "Pharmaceuticals"
 _NO_TEXT = frozenset({"n_items", *FLAGS})
 
 
@@ -72,7 +80,7 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     facts = _request(frame)
     facts["letter_id"] = frame["letter_id"].astype(str).tolist()
     facts["request_term"] = _mapped(facts["request_terms"], _first)
-    facts["body_chapters"] = _mapped(facts["request_body_parts"], _body_chapters)
+    facts["body_chapters"] = _mapped(_parts(facts), _body_chapters)
     facts["body_chapter"] = _mapped(facts["body_chapters"], _first)
     facts["first_cited"] = _mapped(facts[CITED], _first)
     chapters = zip(
@@ -84,6 +92,18 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     # Objects, for rows are picked and compared far more often than columns are worked on.
     texts = {n: pd.Series(v, dtype=object) for n, v in facts.items() if n not in _NO_TEXT}
     return pd.DataFrame({**facts, **texts})
+
+
+def _parts(facts: Mapping[str, Sequence[str]]) -> list[str]:
+    """The requested body parts; a request that names none is about the region of the case.
+
+    Drugs are decided under their own sections, whatever hurts.
+    """
+    columns = (facts[name] for name in ("request_body_parts", "case_body_part", "category"))
+    return [
+        asked or ("" if category == _DRUGS else case)
+        for asked, case, category in zip(*columns, strict=True)
+    ]
 
 
 def request_keys(frame: pd.DataFrame) -> list[tuple[Any, ...]]:

@@ -35,7 +35,7 @@ GUIDELINE_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "administrator's citation": ("administrator_labels",),
     "kind of request": ("category", "subcategory"),
     "words of the request": ("request_terms",),
-    "body part": ("request_body_parts",),
+    "body part": ("request_body_parts", "case_body_part"),
     "role in surgery": (
         "associated_with_surgery",
         "primary_surgery_in_letter",
