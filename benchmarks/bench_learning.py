@@ -46,7 +46,7 @@ def learned(train: Sample, judge: Judge) -> dict[str, Any]:
     return {
         "AUC": judge.outcome(OutcomeModel().fit(train.frame, train.overturned))["auc"],
         "AUC, nothing expected": judge.outcome(
-            OutcomeModel(effects=nothing).fit(train.frame, train.overturned)
+            OutcomeModel(effects=nothing, judgement=None).fit(train.frame, train.overturned)
         )["auc"],
         "AUC, plain LightGBM": judge.probabilities(plain(train, judge.test))["auc"],
         **judge.guideline(guideline),

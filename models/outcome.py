@@ -1,7 +1,9 @@
 """p(overturned): LightGBM and a small logistic member, both started from what is known.
 
-The starting odds of an item are the published overturn rate of its category and year
-(:mod:`models.prior`) plus the effects expected from guidelines and law (:mod:`models.effects`).
+The starting odds of an item are known before any decided letter is read: half of them the
+published overturn rate of its category and year (:mod:`models.prior`) plus the effects expected
+from guidelines and law (:mod:`models.effects`), half what rated vignettes say of it
+(:mod:`models.judgement`).
 A bag of members, each fitted to letters drawn with replacement, moves them: few shallow trees
 under monotone constraints, and a logistic regression whose coefficients are shrunken toward the
 expected effects, with fixed signs.  Letters left out of a member's draw calibrate the average.
@@ -28,6 +30,7 @@ from models.effects import (
     effects_to_json,
     expected_effects,
 )
+from models.judgement import JUDGED, Judgement, shipped
 from models.prior import RatePrior, published_prior
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ KEY_COLUMNS = ("letter_id", "item_index")
 # The first of these that is known dates the request; never the decision.
 DATE_COLUMNS = ("ur_denial_date", "application_received")
 OVERTURNED, UPHELD = "Overturned", "Upheld"
+# Items whose contributions are averaged into the "average decided item": more change nothing.
+CENTRE_ITEMS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,14 @@ class Inputs:
     """What the model reads of a frame, a row an item.
 
     ``x`` holds the values of the effects, ``applies`` whether an effect concerns the item, and
-    ``offset`` the published starting odds (log odds).
+    ``offset`` the starting odds (log odds) but for the expected effects; ``judged`` the inputs of
+    the judgement.
     """
 
     x: Array
     applies: npt.NDArray[np.bool_]
     offset: Array
+    judged: Array | None = None
 
 
 class TrainingDataError(ValueError):
@@ -69,7 +76,9 @@ class OutcomeConfig:
     ``trees`` is the least number of trees a member; ``positives_a_tree`` overturned items allow
     one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
     log odds.  ``effect_sd`` is how far (log odds) letters are expected to move an expected effect:
-    the smallest step of the tables.
+    the smallest step of the tables.  ``judgement_share`` weighs the judgement of rated vignettes
+    against published rates and expected effects; neither can be preferred without looking at
+    outcomes, hence one half.
     A member draws ``most_letters`` letters at most: of many, small draws vote as well as whole
     ones (Breiman, Machine Learning 1999; 36:85-103).  ``sibling_correlation`` down-weights the
     items of one letter to ``1 / (1 + r (n - 1))``.
@@ -90,6 +99,7 @@ class OutcomeConfig:
     feature_share: float = 0.5
     tree_share: float = 0.5
     effect_sd: float = 0.2
+    judgement_share: float = 0.5
     intercept_sd: float = 1.0
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0
@@ -110,6 +120,7 @@ class OutcomeModel:
     config: OutcomeConfig = field(default_factory=OutcomeConfig)
     effects: tuple[Effect, ...] = field(default_factory=expected_effects)
     prior: RatePrior = field(default_factory=published_prior)
+    judgement: Judgement | None = field(default_factory=shipped)
     trees: list[lgb.Booster] = field(default_factory=list)
     coefficients: Array | None = None
     shifts: Array | None = None
@@ -118,13 +129,15 @@ class OutcomeModel:
     sibling_share: float = 0.0
     usual_year: float | None = None
     centre: Array | None = None
+    judged_centre: Array | None = None
     out_of_bag: Array | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that must be there; others are ignored."""
         own = {*CLASS_COLUMNS, *KEY_COLUMNS, *DATE_COLUMNS}
-        return tuple(sorted(own | set(columns_read(self.effects))))
+        judged = self.judgement.columns if self.judgement else ()
+        return tuple(sorted(own | set(columns_read(self.effects)) | set(judged)))
 
     @property
     def tree_names(self) -> list[str]:
@@ -158,13 +171,23 @@ class OutcomeModel:
         p = sigmoid(self.calibration.log_odds(score))
         self.sibling_share = _sibling_share(p, y, letters)
         self.out_of_bag = p[inverse]
-        self.centre = np.append(np.nan_to_num(x).mean(axis=0), offset.mean())
+        self.centre = np.append(np.nan_to_num(x).mean(axis=0), self._published(frame).mean())
+        if self.judgement and read.judged is not None:
+            some = read.judged[:: len(read.judged) // CENTRE_ITEMS + 1]
+            self.judged_centre = self.judgement.contributions_of(some).mean(axis=0)
         return self
 
     def inputs(self, frame: pd.DataFrame) -> Inputs:
         """What the model reads of a frame: made once for :meth:`predict` and its reasons."""
         check_frame(frame, self.columns, "outcome model")
         return self._inputs(frame)
+
+    def starting_odds(self, frame: pd.DataFrame) -> Array:
+        """The log odds of every item before any decided letter, up to a shift common to all."""
+        import numpy as np
+
+        read = self.inputs(frame)
+        return np.asarray(read.offset + np.nan_to_num(read.x) @ self._expected)
 
     def predict(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """Columns ``p_overturned``, ``p_overturned_low``, ``p_overturned_high``,
@@ -192,25 +215,30 @@ class OutcomeModel:
     def contributions(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """What each effect adds to the calibrated log odds, against the average decided item.
 
-        One column an effect, ``category`` and ``year`` for the published rates; LightGBM's own
-        contributions (exact, additive) for the trees.
+        One column an effect, ``category`` and ``year`` for the published rates, and one a signal
+        that the judgement reads (``judged:SIGNAL``); LightGBM's own contributions (exact,
+        additive) for all trees.
         """
         import numpy as np
         import pandas as pd
 
         inputs = inputs or self.inputs(frame)
-        x, offset = inputs.x, inputs.offset
-        known, centre = np.nan_to_num(x), np.asarray(self.centre)
+        known, centre = np.nan_to_num(inputs.x), np.asarray(self.centre)
         betas = np.asarray(self.coefficients).mean(axis=0)[1:]
         share = self.config.tree_share
         slopes = (1 - share) * betas + share * self._expected
         linear = (known - centre[:-1]) * slopes
-        trees = np.mean([self._tree_contributions(t, x) for t in self.trees], axis=0)
+        trees = np.mean([self._tree_contributions(t, inputs.x) for t in self.trees], axis=0)
         of_class = np.array(self.prior.log_odds(*_classes(frame), [None] * len(frame)))
-        level = self.prior.year_log_odds(None)
+        level, offset = self.prior.year_log_odds(None), self._published(frame)
         published = np.column_stack([of_class - level, offset - of_class + level - centre[-1]])
-        columns = np.column_stack([linear + share * trees, published])
+        parts = [linear + share * trees, (1 - self._judged_share) * published]
         names = [*self.tree_names, "category", "year"]
+        if self.judgement and inputs.judged is not None:
+            judged = self.judgement.contributions_of(inputs.judged) - np.asarray(self.judged_centre)
+            parts.append(self._judged_share * judged)
+            names += [JUDGED + column for column in self.judgement.columns]
+        columns = np.column_stack(parts)
         return pd.DataFrame(columns * self._calibrated.slope, columns=names, index=frame.index)
 
     def letter_rollup(self, letters: Sequence[str], p: Sequence[float]) -> pd.DataFrame:
@@ -249,14 +277,28 @@ class OutcomeModel:
             "sibling_share": self.sibling_share,
             "usual_year": self.usual_year,
             "centre": np.asarray(self.centre).tolist(),
+            "judgement": self.judgement.to_json() if self.judgement else None,
+            "judged_centre": _plain(self.judged_centre),
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any], trees: Sequence[lgb.Booster]) -> OutcomeModel:
-        """The inverse of :meth:`to_json`, with the boosters read from their own files."""
+    def from_json(
+        cls,
+        stored: Mapping[str, Any],
+        trees: Sequence[lgb.Booster],
+        judged: Sequence[lgb.Booster] = (),
+    ) -> OutcomeModel:
+        """The inverse of :meth:`to_json`, with the boosters read from their own files.
+
+        ``judged`` is the judgement's booster, none where the model has no judgement.
+        """
         import numpy as np
 
         return cls(
+            judgement=Judgement.from_json(stored["judgement"], judged[0]) if judged else None,
+            judged_centre=None
+            if stored["judged_centre"] is None
+            else _array(stored["judged_centre"]),
             config=OutcomeConfig(**stored["config"]),
             effects=effects_from_rows(stored["effects"]),
             prior=RatePrior.from_json(stored["prior"]),
@@ -277,10 +319,15 @@ class OutcomeModel:
         return self.calibration
 
     @property
+    def _judged_share(self) -> float:
+        return self.config.judgement_share if self.judgement else 0.0
+
+    @property
     def _expected(self) -> Array:
         import numpy as np
 
-        return np.array([effect.prior_log_odds for effect in self.effects])
+        own = 1 - self._judged_share
+        return own * np.array([effect.prior_log_odds for effect in self.effects])
 
     @property
     def _linear(self) -> npt.NDArray[np.bool_]:
@@ -290,12 +337,19 @@ class OutcomeModel:
         return np.array([effect.transform != "raw" for effect in self.effects])
 
     def _inputs(self, frame: pd.DataFrame) -> Inputs:
+        offset, judged = (1 - self._judged_share) * self._published(frame), None
+        if self.judgement:
+            judged = self.judgement.matrix(frame)
+            offset = offset + self._judged_share * self.judgement.log_odds_of(judged)
+        applies = applicable(frame, self.effects)
+        return Inputs(effect_matrix(frame, self.effects, applies), applies, offset, judged)
+
+    def _published(self, frame: pd.DataFrame) -> Array:
+        """The published log odds of each item's category and year."""
         import numpy as np
 
-        offset = self.prior.log_odds(*_classes(frame), self._years(frame))
-        applies = applicable(frame, self.effects)
-        x = effect_matrix(frame, self.effects, applies)
-        return Inputs(x, applies, np.array(offset, dtype=np.float64))
+        odds = self.prior.log_odds(*_classes(frame), self._years(frame))
+        return np.array(odds, dtype=np.float64)
 
     def _years(self, frame: pd.DataFrame) -> list[float | None]:
         """The year of each request; an undated one is taken for a letter of the usual year."""
@@ -510,6 +564,16 @@ def _sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
     chances = np.clip(shares[:, None] * together + (1 - shares)[:, None] * alone, 1e-9, 1 - 1e-9)
     likelihood = np.where(any_overturned > 0, np.log(chances), np.log1p(-chances)).sum(axis=1)
     return float(shares[int(np.argmax(likelihood))])
+
+
+def _plain(values: Array | None) -> list[float] | None:
+    return None if values is None else [float(value) for value in values]
+
+
+def _array(values: Sequence[float]) -> Array:
+    import numpy as np
+
+    return np.array(values, dtype=np.float64)
 
 
 def _normal_quantile(level: float) -> float:

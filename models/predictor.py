@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from models.bundle import Bundle, BundleError
 from models.effects import ALWAYS, Effect
 from models.guideline import GuidelineModel
 from models.inputs import CASE_FACTS, signals_frame
+from models.judgement import JUDGED
 from models.outcome import Inputs, OutcomeModel
 from models.similar import Similar, SimilarItems
 
@@ -130,7 +132,9 @@ class Predictor:
         """Models out of a checked bundle."""
         documents, boosters = bundle.documents, bundle.boosters
         return cls(
-            outcome=OutcomeModel.from_json(documents["outcome"], boosters.get("outcome", [])),
+            outcome=OutcomeModel.from_json(
+                documents["outcome"], boosters.get("outcome", []), boosters.get("judgement", [])
+            ),
             guideline=GuidelineModel.from_json(
                 documents["guideline"], boosters.get("guideline", [])
             ),
@@ -147,6 +151,8 @@ class Predictor:
             "similar": self.similar.to_json(),
         }
         boosters = {"outcome": self.outcome.trees, "guideline": self.guideline.trees}
+        if self.outcome.judgement is not None:
+            boosters["judgement"] = [self.outcome.judgement.booster]
         self.digest = bundles.save(Bundle(documents, boosters, self.about), folder)
         return self.digest
 
@@ -223,7 +229,7 @@ class Predictor:
         effects = {effect.effect: effect for effect in self.outcome.effects}
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
-        signals = [effects[n].columns[0] if n in effects else n for n in names]
+        signals = [effects[n].columns[0] if n in effects else n.removeprefix(JUDGED) for n in names]
         cells = {column: table[column].tolist() for column in self.outcome.columns}
         result = []
         for row, (case_place, item_index) in enumerate(places):
@@ -313,7 +319,7 @@ def _reason(
     cells: Mapping[str, list[Any]],
     quotes: Quotes,
 ) -> Reason:
-    columns = effect.columns if effect is not None else (name,)
+    columns = effect.columns if effect is not None else (name.removeprefix(JUDGED),)
     signal = columns[0] if columns else name
     value = cells[signal][row] if signal in cells else None
     value = None if type(value).__name__ in {"NAType", "NaTType"} else value
@@ -331,8 +337,23 @@ def _reason(
 def _statement(effect: Effect | None, name: str, value: Any) -> str:
     """The effect's sentence, or that what it speaks of is not documented."""
     if effect is None:
-        return STATEMENTS[name]
+        return STATEMENTS.get(name) or _judged_statement(name.removeprefix(JUDGED), value)
     absent = effect.transform in {"flag", "log1p"} and effect.signal != ALWAYS and not value
     if not absent:
         return effect.statement
     return NOT_DOCUMENTED + effect.statement[0].lower() + effect.statement[1:]
+
+
+def _judged_statement(signal: str, value: Any) -> str:
+    """The definition of the signal, or that what it speaks of is not documented."""
+    definition = _definitions()[signal]
+    if value is None or value is False:
+        return NOT_DOCUMENTED + definition[0].lower() + definition[1:]
+    return definition
+
+
+@cache
+def _definitions() -> Mapping[str, str]:
+    from features.table import COLUMNS
+
+    return {column.name: column.definition for column in COLUMNS}

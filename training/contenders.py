@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from models.effects import Effect
     from models.guideline import GuidelineConfig
     from models.outcome import OutcomeConfig
 
@@ -77,7 +76,10 @@ class Settings:
         return self.guideline or replace(GuidelineConfig(), seed=self.seed)
 
 
-BLIND = "effects written blind, alone"
+BEFORE = "imr, before learning"
+EFFECTS = "expected effects alone"
+BLIND = "rated vignettes alone"
+NOTHING = "imr, nothing expected"
 STYLE = "style probe"
 TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary",)
 
@@ -88,9 +90,10 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
 
     return (
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
-        Contender("expected effects alone", "part", _expected_alone()),
-        Contender(BLIND, "part", _expected_alone(blind=True)),
-        Contender("imr, nothing expected", "part", nothing_expected(settings)),
+        Contender(BEFORE, "part", _unlearned(settings)),
+        Contender(EFFECTS, "part", _unlearned(settings, judgement_share=0.0)),
+        Contender(BLIND, "part", _unlearned(settings, judgement_share=1.0)),
+        Contender(NOTHING, "part", nothing_expected(settings)),
         Contender("base rate", "alternative", _outcome(baselines.BaseRate)),
         Contender("category base rate", "alternative", _outcome(baselines.CategoryBaseRate)),
         Contender("plain LightGBM", "alternative", _plain(settings.seed)),
@@ -153,39 +156,29 @@ def _outcome(baseline: Callable[[], Any]) -> Callable[[Sample, Sample], Array]:
     return predict
 
 
-def _expected_alone(blind: bool = False) -> Callable[[Sample, Sample], Array]:
-    """The starting odds as written down beforehand, moved to the training letters' base rate:
-    what the model knows without having learned anything.
+def _unlearned(
+    settings: Settings, judgement_share: float | None = None
+) -> Callable[[Sample, Sample], Array]:
+    """The starting odds, moved to the training letters' base rate: what the model knows without
+    having learned anything.
 
-    ``blind``: only the table whose author had seen no outcome.  These letters had no part in it,
-    so its figure is the one that folds do not flatter.
+    With a ``judgement_share`` of 0 these are published rates and expected effects, of 1 the rated
+    vignettes.  No writer of a vignette had seen a letter, so their figure is one that folds do not
+    flatter.
     """
 
     def predict(train: Sample, test: Sample) -> Array:
         from models.calibration import sigmoid
-        from models.effects import OPINIONS, expected_effects, opinion
+        from models.outcome import OutcomeModel
 
-        effects = opinion(OPINIONS[-1]) if blind else expected_effects()
-        scores = _starting_odds(train, effects), _starting_odds(test, effects)
-        shift = _shift_to(scores[0], float(train.y.mean()))
-        return sigmoid(scores[1] + shift)
+        config = settings.outcome_config()
+        if judgement_share is not None:
+            config = replace(config, judgement_share=judgement_share)
+        model = OutcomeModel(config=config)
+        known, asked = (model.starting_odds(part.frame) for part in (train, test))
+        return sigmoid(asked + _shift_to(known, float(train.y.mean())))
 
     return predict
-
-
-def _starting_odds(sample: Sample, effects: Sequence[Effect]) -> Array:
-    from models.effects import effect_matrix
-    from models.outcome import request_years
-    from models.prior import published_prior
-
-    frame = sample.frame
-    classes = [
-        [None if value is None else str(value) for value in frame[name].astype(object)]
-        for name in ("category", "subcategory")
-    ]
-    published = published_prior().log_odds(classes[0], classes[1], request_years(frame))
-    expected = np.array([effect.prior_log_odds for effect in effects])
-    return np.asarray(published + np.nan_to_num(effect_matrix(frame, effects)) @ expected)
 
 
 def _shift_to(score: Array, rate: float) -> float:
@@ -205,7 +198,7 @@ def nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
         from models.outcome import OutcomeModel
 
         blind = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
-        model = OutcomeModel(config=settings.outcome_config(), effects=blind).fit(
+        model = OutcomeModel(config=settings.outcome_config(), effects=blind, judgement=None).fit(
             train.frame, train.overturned
         )
         return np.asarray(model.predict(test.frame)["p_overturned"], dtype=np.float64)

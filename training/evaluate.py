@@ -30,6 +30,7 @@ from training.figures import Draws, Figure
 from training.house import style_report
 from training.metrics import Estimate
 from training.protocol import Predictions, folds_of, run_folds
+from training.raters import raters_report
 from training.sample import Sample, ordered, sample
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, 
         "outcome_permutation": importance.permutation(draws, folds, config),
         "guideline_permutation": importance.permutation(draws, folds, config, importance.GUIDELINE),
         **(style_report(draws, folds, config) or {}),
+        **(raters_report(draws) or {}),
     }
     tuned = [r.study for r in draws.predictions.results if r.study is not None]
     if tuned:

@@ -48,7 +48,7 @@ STYLE: Any = {
     "svg.hashsalt": "imr",
 }
 # Text alternatives to show beside the model; the rest stands in the table.
-BESIDE = ("category base rate", "expected effects alone", "TF-IDF + LR, summary", "style probe")
+BESIDE = ("category base rate", "rated vignettes alone", "TF-IDF + LR, summary", "style probe")
 BESIDE_LOOK = ((ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (AMBER, (0, (5, 1, 1, 1, 1, 1))))
 MOST_BARS = 20
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import BLIND, MODEL
+from training.contenders import BLIND, EFFECTS, MODEL, NOTHING
 from training.curve import EXTRAPOLATED_LETTERS
 from training.house import LEVELS_OUT, SCORE_OUT
 from training.metrics import Estimate
@@ -131,6 +131,8 @@ def remarks(evaluation: Evaluation) -> list[str]:
                 f"better in {best['p_better']:.0%} of draws"
             )
     lines.append(expectation_line(evaluation))
+    if "raters" in evaluation.studies:
+        lines.append(raters_line(evaluation.studies))
     if evaluation.predictions.left_out:
         lines.append("Alternatives on texts need the letters themselves: imr train --letters PATH")
     else:
@@ -145,17 +147,29 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 
 def expectation_line(evaluation: Evaluation) -> str:
-    """How much of the model was written down beforehand, and how much it learned."""
-    whole, alone, learned, blind = (
-        evaluation.figure("outcome", "auc", name)
-        for name in (MODEL, "expected effects alone", "imr, nothing expected", BLIND)
+    """How much of the model was known beforehand, and how much it learned."""
+    whole, effects, blind, learned = (
+        evaluation.figure("outcome", "auc", name) for name in (MODEL, EFFECTS, BLIND, NOTHING)
     )
     return (
-        f"Of the AUC {whole.value:.2f}, the effects written down beforehand reach "
-        f"{alone.value:.2f} without learning, and learning without them {learned.value:.2f}. "
-        "Half of these effects were written with these letters in view, which folds cannot "
-        f"test; the half written without sight of any outcome reaches {blind.value:.2f} alone. "
-        "Expect letters new to everybody to lie between."
+        f"Of the AUC {whole.value:.2f}, effects written down beforehand reach {effects.value:.2f} "
+        "without learning, but one of their two tables was written with these letters in view, "
+        "which folds cannot test. Rated vignettes, blind to every letter, reach "
+        f"{blind.value:.2f}; learning from these letters alone reaches {learned.value:.2f}."
+    )
+
+
+def raters_line(studies: dict[str, Any]) -> str:
+    """What a reader of the case can tell, and how far the model agrees with it."""
+    figures = {row["metric"]: Estimate(row["value"], row["low"], row["high"])
+               for row in studies["raters"]}  # fmt: skip
+    agreed = {row["of"]: row["value"] for row in studies["rater_agreement"]}
+    return (
+        "Three language models that read each case, blind to its outcome, rank it with AUC "
+        f"{figures['auc']}, average precision {figures['average_precision']}: so much more the "
+        f"case summaries hold than our signals take up. Correlation with their ratings: {MODEL} "
+        f"{agreed[MODEL]:.2f}, expected effects alone {agreed[EFFECTS]:.2f}, rated vignettes alone "
+        f"{agreed[BLIND]:.2f}."
     )
 
 

@@ -24,18 +24,20 @@ def model(table, overturned):
 
 
 def test_planted_effect_is_learned_from_letters(model):
-    """What was planted outweighs what was expected, and weighs more the more letters show it."""
+    """Letters move what was planted away from what was expected, and more of them move it more."""
     fresh = made_table(200, seed=3)
     planted = (fresh["subcategory"] == "EMG/NCV/NCS") & fresh["complaint_numbness"]
     more = made_table(500, seed=11)
     taught = OutcomeModel(QUICK).fit(inputs(more), more["label_outcome"] == "Overturned")
-    ratios = []
+    learned = []
     for fitted in (model, taught):
         p = fitted.predict(inputs(fresh))["p_overturned"]
-        ratios.append(p[planted].mean() / p[~planted].mean())
-    assert 1 < ratios[0] < ratios[1]
-    assert ratios[1] > 2
-    assert roc_auc_score(planted, taught.predict(inputs(fresh))["p_overturned"]) > 0.9
+        moved = np.log(p / (1 - p)) - fitted.starting_odds(inputs(fresh))
+        learned.append(moved[planted].mean() - moved[~planted].mean())
+    assert 0 < learned[0] < learned[1]
+    p = taught.predict(inputs(fresh))["p_overturned"]
+    assert p[planted].mean() > 2 * p[~planted].mean()
+    assert roc_auc_score(planted, p) > 0.9
 
 
 def test_nothing_is_found_where_nothing_was_planted(table):

@@ -21,8 +21,9 @@ from training.sample import sample
 
 OUTCOME = (
     "imr",
+    "imr, before learning",
     "expected effects alone",
-    "effects written blind, alone",
+    "rated vignettes alone",
     "imr, nothing expected",
     "base rate",
     "category base rate",

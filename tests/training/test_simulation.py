@@ -63,7 +63,7 @@ def _figures(frame: pd.DataFrame, y: np.ndarray, p: np.ndarray) -> dict[str, met
 @pytest.fixture(scope="module")
 def planted() -> OutcomeModel:
     frame, y, _ = _letters(1, "planted")
-    return OutcomeModel(effects=EFFECTS).fit(frame, (y > 0).tolist())
+    return OutcomeModel(effects=EFFECTS, judgement=None).fit(frame, (y > 0).tolist())
 
 
 def test_planted_effects_are_recovered(planted):
@@ -88,7 +88,7 @@ def test_unseen_letters_are_ranked_nearly_as_well_as_the_truth_ranks_them(plante
 
 def test_nothing_is_found_where_nothing_was_planted():
     frame, y, _ = _letters(3, None)
-    model = OutcomeModel(effects=EFFECTS).fit(frame, (y > 0).tolist())
+    model = OutcomeModel(effects=EFFECTS, judgement=None).fit(frame, (y > 0).tolist())
     unseen, truth, _ = _letters(4, None)
     found = _figures(unseen, truth, model.predict(unseen)["p_overturned"].to_numpy())
     assert found["auc"].covers(0.5)

@@ -1,0 +1,107 @@
+"""What blind raters gave for the items of real letters, and how predictions stand beside it.
+
+Three language models read each shipped case (summary, requests, the administrator's citation; not
+the decision) and gave a chance that the item was overturned: ``data/ratings.csv``, in percent.
+They had seen no outcome.  The ratings train nothing.  They show how much of the outcome a reader
+can tell from the case, and they measure agreement without touching an outcome.
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.calibration import sigmoid
+from training import metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from training.figures import Draws
+
+    Array = NDArray[np.float64]
+
+RATERS = ("rater_a", "rater_b", "rater_c")
+
+
+def ratings(table: pd.DataFrame) -> Array:
+    """The mean rated log odds of the items of a table; NaN where an item was not rated.
+
+    Columns read: ``letter_id``, ``item_index``.
+    """
+    path = Path(str(resources.files("data") / "ratings.csv"))
+    with path.open(encoding="utf-8", newline="") as lines:
+        given = {
+            (row["letter_id"], int(row["item_index"])): _mean_log_odds(
+                [float(row[rater]) / 100 for rater in RATERS]
+            )
+            for row in csv.DictReader(lines)
+        }
+    keys = zip(table["letter_id"].astype(str), table["item_index"].astype(int), strict=True)
+    return np.array([given.get(key, np.nan) for key in keys], dtype=np.float64)
+
+
+def _mean_log_odds(chances: list[float]) -> float:
+    p = np.array(chances)
+    return float(np.log(p / (1 - p)).mean())
+
+
+def correlation(one: Array, other: Array) -> float:
+    """Pearson's, over the items that both have."""
+    known = ~(np.isnan(one) | np.isnan(other))
+    return float(np.corrcoef(one[known], other[known])[0, 1])
+
+
+def raters_report(draws: Draws) -> dict[str, Any] | None:
+    """The raters' own figures, and each contender's agreement with them; None where not all items
+    were rated.
+
+    ``raters``: AUC, average precision and Brier skill of the mean rating.  ``agreement``: a row a
+    contender, Pearson's correlation of log odds with the mean rating, with its interval.
+    """
+    rated = ratings(draws.sample.table)
+    if np.isnan(rated).any():
+        return None
+    same = np.repeat(sigmoid(rated)[None, :], len(draws.predictions.fold), axis=0)
+    figures = {
+        name: draws.outcome(name, same) for name in ("auc", "average_precision", "brier_skill")
+    }
+    return {
+        "raters": [_row("raters", name, values) for name, values in figures.items()],
+        "rater_agreement": [
+            _row(name, "correlation", _agreement(draws, p, rated))
+            for name, p in draws.predictions.outcome.items()
+            if np.ptp(p[:, draws.rows]) > 0
+        ],
+    }
+
+
+def _row(name: str, metric: str, values: Array) -> dict[str, Any]:
+    e = metrics.estimate(values)
+    return {"of": name, "metric": metric, "value": e.value, "low": e.low, "high": e.high}
+
+
+def _agreement(draws: Draws, p: Array, rated: Array) -> Array:
+    """Correlation with the ratings in every draw, the mean over the repeats."""
+    found = []
+    for values in p:
+        known = np.clip(values[draws.rows], metrics.SMALLEST_P, 1 - metrics.SMALLEST_P)
+        log_odds = np.log(known / (1 - known))
+        found.append(_weighted_correlation(log_odds, rated[draws.rows], draws.weights))
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _weighted_correlation(one: Array, other: Array, weights: Array) -> Array:
+    """Pearson's correlation under each row of weights, shape (draws,)."""
+    total = weights.sum(axis=1)
+
+    def about(a: Array, b: Array) -> Array:
+        return np.asarray(weights @ (a * b) / total - (weights @ a) * (weights @ b) / total**2)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(about(one, other) / np.sqrt(about(one, one) * about(other, other)))
