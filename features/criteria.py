@@ -47,7 +47,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "criteria_class",
         "str",
-        "Class of request whose criteria apply",
+        "Kind of request, by the criteria that apply",
         null="no criteria for this class of request",
         family=FAMILY,
         source="criteria.csv",

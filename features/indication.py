@@ -24,7 +24,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "indication_documented",
         "bool",
-        "A diagnosis or finding that the requested treatment is for",
+        "A documented diagnosis or finding is what the requested treatment is for",
         null="indications.csv has no row for this kind of request",
         family=FAMILY,
         source="indications.csv",
@@ -32,7 +32,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "indication",
         "str",
-        "The row of indications.csv that the request falls under",
+        "Kind of request, by what indicates it",
         null="indications.csv has no row for this kind of request",
         family=FAMILY,
         source="indications.csv",
@@ -65,6 +65,21 @@ def indications() -> tuple[Indication, ...]:
             )
             for row in csv.DictReader(lines)
         )
+
+
+@cache
+def signals_of(row: str) -> tuple[str, ...]:
+    """The signals that decide whether the indication of a row is documented."""
+    return tuple(
+        dict.fromkeys(
+            term.name
+            for known in indications()
+            if known.id == row
+            for terms in known.indicated_if
+            for term in terms
+            if not term.negated
+        )
+    )
 
 
 def build_item(_summary: Summary, _case: Case, _item: Item, found: dict[str, Value]) -> Findings:

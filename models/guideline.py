@@ -118,12 +118,19 @@ class GuidelineModel:
         import pandas as pd
 
         check_frame(frame, self.columns, "guideline model")
-        keys = [(top, *key) for key in request_keys(frame)]
-        self._remember(keys, frame, top)
+        places: dict[tuple[Any, ...], int] = {}
+        # Requests repeat: ranked, looked up and turned into columns once each.
+        codes = [places.setdefault(key, len(places)) for key in request_keys(frame)]
+        first = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
+        keys = [(top, *key) for key in places]
+        # Only the columns that are read: picking rows out of all of them takes longer than ranking.
+        read = frame[[*self.columns]].iloc[[first[code] for code in range(len(places))]]
+        self._remember(keys, read, top)
         rows = [self._known[key] for key in keys]
         columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
         cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
-        return pd.DataFrame(dict(zip(columns, cells, strict=True)), index=frame.index)
+        distinct = pd.DataFrame(dict(zip(columns, cells, strict=True)))
+        return distinct.take(codes).set_axis(frame.index)
 
     def _remember(self, keys: Sequence[tuple[Any, ...]], frame: pd.DataFrame, top: int) -> None:
         """Rank what was not asked before; letters ask for the same again and again."""
@@ -132,9 +139,7 @@ class GuidelineModel:
         new = {key: row for row, key in enumerate(keys) if key not in self._known}
         if not new:
             return
-        # Only the columns that are read: picking rows out of all 273 takes longer than ranking.
-        read = frame[[*self.columns]].iloc[[*new.values()]]
-        names, p = (side[:, :top].tolist() for side in self.ranked(read))
+        names, p = (side[:, :top].tolist() for side in self.ranked(frame.iloc[[*new.values()]]))
         for key, own, chances in zip(new, names, p, strict=True):
             self._known[key] = tuple(
                 cell for pair in zip(own, chances, strict=True) for cell in pair

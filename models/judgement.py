@@ -17,11 +17,12 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from models.effects import by_value, numbers
+from models.paths import Paths
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -61,13 +62,12 @@ class Judgement:
         return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
 
     def contributions_of(self, matrix: Array) -> Array:
-        """What each column adds to the log odds, shape (items, columns); LightGBM's own."""
-        import numpy as np
+        """What each column adds to the log odds, shape (items, columns) (:mod:`models.paths`)."""
+        return self._paths.contributions(matrix)
 
-        if not len(matrix):
-            return np.empty((0, len(self.columns)))
-        parts = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
-        return np.asarray(parts, dtype=np.float64)[:, :-1]
+    @cached_property
+    def _paths(self) -> Paths:
+        return Paths.of(self.booster)
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """The columns as float64, labels as their place among the known ones, null as NaN."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from models.calibration import Calibration, MapLogistic, calibrate, one_blas_thread, sigmoid
@@ -31,6 +32,7 @@ from models.effects import (
     expected_effects,
 )
 from models.judgement import JUDGED, Judgement, shipped
+from models.paths import Paths
 from models.prior import RatePrior, published_prior
 
 if TYPE_CHECKING:
@@ -216,8 +218,8 @@ class OutcomeModel:
         """What each effect adds to the calibrated log odds, against the average decided item.
 
         One column an effect, ``category`` and ``year`` for the published rates, and one a signal
-        that the judgement reads (``judged:SIGNAL``); LightGBM's own contributions (exact,
-        additive) for all trees.
+        that the judgement reads (``judged:SIGNAL``); of trees, what each input adds on the way
+        (:mod:`models.paths`).
         """
         import numpy as np
         import pandas as pd
@@ -228,7 +230,7 @@ class OutcomeModel:
         share = self.config.tree_share
         slopes = (1 - share) * betas + share * self._expected
         linear = (known - centre[:-1]) * slopes
-        trees = np.mean([self._tree_contributions(t, inputs.x) for t in self.trees], axis=0)
+        trees = np.mean([paths.contributions(inputs.x) for paths in self._paths], axis=0)
         of_class = np.array(self.prior.log_odds(*_classes(frame), [None] * len(frame)))
         level, offset = self.prior.year_log_odds(None), self._published(frame)
         published = np.column_stack([of_class - level, offset - of_class + level - centre[-1]])
@@ -475,11 +477,9 @@ class OutcomeModel:
         known = np.nan_to_num(x)
         return np.column_stack([self._one_score(x, known, offset, *member) for member in members])
 
-    def _tree_contributions(self, tree: lgb.Booster, x: Array) -> Array:
-        import numpy as np
-
-        parts = tree.predict(x, pred_contrib=True, num_threads=self.config.threads)
-        return np.asarray(parts, dtype=np.float64)[:, :-1]
+    @cached_property
+    def _paths(self) -> list[Paths]:
+        return [Paths.of(tree) for tree in self.trees]
 
     def _variance(self, frame: pd.DataFrame, scores: Array) -> Array:
         """Of the calibrated log odds: members, calibration line, and unfamiliar classes."""

@@ -80,7 +80,7 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     facts = _request(frame)
     facts["letter_id"] = frame["letter_id"].astype(str).tolist()
     facts["request_term"] = _mapped(facts["request_terms"], _first)
-    facts["body_chapters"] = _mapped(_parts(facts), _body_chapters)
+    facts["body_chapters"] = _mapped(facts["request_body_parts"], _body_chapters)
     facts["body_chapter"] = _mapped(facts["body_chapters"], _first)
     facts["first_cited"] = _mapped(facts[CITED], _first)
     chapters = zip(
@@ -117,6 +117,8 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
     for flag in FLAGS:
         facts[flag] = (numbers(frame[flag]) == 1).tolist()
     facts["out_of_force"] = _out_of_force(frame)
+    facts["request_body_parts"] = _parts(facts)
+    del facts["case_body_part"]
     return facts
 
 

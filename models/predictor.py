@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.letter import Case, Evidence
+from features.indication import signals_of
 from models import bundle as bundles
 from models.bundle import Bundle, BundleError
 from models.effects import ALWAYS, Effect
@@ -20,6 +21,8 @@ from models.outcome import Inputs, OutcomeModel
 from models.similar import Similar, SimilarItems
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 Direction = Literal["for", "against"]
@@ -33,6 +36,8 @@ STATEMENTS = {
     "year": "Published overturn rate of the year",
 }
 NOT_DOCUMENTED = "Not documented: "
+# This signal rests on others, which have the quotes.
+INDICATED, INDICATION = "indication_documented", "indication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +230,14 @@ class Predictor:
         names, values = list(parts.columns), parts.to_numpy(copy=True)
         # An effect that does not concern the item is no reason, whatever its small share.
         values[:, : inputs.applies.shape[1]][~inputs.applies] = 0.0
-        rows = values.tolist()  # Python's own numbers: these are added and compared one by one
         effects = {effect.effect: effect for effect in self.outcome.effects}
         quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
         places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
         signals = [effects[n].columns[0] if n in effects else n.removeprefix(JUDGED) for n in names]
         cells = {column: table[column].tolist() for column in self.outcome.columns}
         result = []
-        for row, (case_place, item_index) in enumerate(places):
-            chosen = _strongest(names, rows[row], signals)
+        for row, chosen in enumerate(_strongest(names, signals, values)):
+            case_place, item_index = places[row]
             found = quotes[case_place][item_index]
             result.append(
                 tuple(_reason(effects.get(n), n, v, row, cells, found) for n, v in chosen)
@@ -291,24 +295,46 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
 
 
 def _strongest(
-    names: Sequence[str], values: Iterable[float], signals: Sequence[str]
-) -> list[tuple[str, float]]:
-    """The strongest contributions each way, strongest first; one a signal.
+    names: Sequence[str], signals: Sequence[str], values: npt.NDArray[np.float64]
+) -> Iterator[list[tuple[str, float]]]:
+    """For each row, the strongest contributions each way, strongest first; one a signal.
 
-    Several effects may read one signal: their contributions add up under the strongest name.
+    What several names say of one signal adds up.  It stands under the strongest expected effect
+    that says anything, whose sentence tells more than the definition of the signal.
     """
-    total: dict[str, float] = {}
-    strongest: dict[str, tuple[float, str]] = {}
-    for name, value, signal in zip(names, values, signals, strict=True):
-        if value:
-            total[signal] = total.get(signal, 0.0) + value
-            strongest[signal] = max(strongest.get(signal, (0.0, "")), (abs(value), name))
-    pairs = [(strongest[signal][1], value) for signal, value in total.items()]
-    pairs = [pair for pair in pairs if abs(pair[1]) >= LEAST_CONTRIBUTION]
-    pairs.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
-    for_it = [pair for pair in pairs if pair[1] > 0][:REASONS_EACH_WAY]
-    against = [pair for pair in pairs if pair[1] < 0][:REASONS_EACH_WAY]
-    return sorted(for_it + against, key=lambda pair: (-abs(pair[1]), pair[0]))
+    import numpy as np
+
+    order = np.argsort(np.array(signals), kind="stable")
+    sorted_signals = np.array(signals)[order]
+    starts = np.flatnonzero(np.append(True, sorted_signals[1:] != sorted_signals[:-1]))
+    groups = np.split(order, starts[1:])
+    totals = np.add.reduceat(values[:, order], starts, axis=1)
+    each_way = [_largest(side) for side in (totals, -totals)]
+    for row in range(len(values)):
+        found = []
+        for group in (g for way in each_way for g in way[row]):
+            total = float(totals[row, group])
+            if abs(total) >= LEAST_CONTRIBUTION:
+                found.append((_speaker(names, groups[group], values[row]), total))
+        yield sorted(found, key=lambda pair: (-abs(pair[1]), pair[0]))
+
+
+def _largest(totals: npt.NDArray[np.float64]) -> list[list[int]]:
+    """The places of the largest positive values of each row, ``REASONS_EACH_WAY`` at most."""
+    import numpy as np
+
+    few = min(REASONS_EACH_WAY, totals.shape[1])
+    places = np.argpartition(-totals, few - 1, axis=1)[:, :few]
+    positive = np.take_along_axis(totals, places, axis=1) > 0
+    return [row[known].tolist() for row, known in zip(places, positive, strict=True)]
+
+
+def _speaker(names: Sequence[str], group: Iterable[int], values: npt.NDArray[np.float64]) -> str:
+    """The name that a signal's contribution stands under."""
+    sizes = [
+        (not names[p].startswith(JUDGED), abs(values[p]), names[p]) for p in group if values[p]
+    ]
+    return max(sizes)[2]
 
 
 def _reason(
@@ -323,6 +349,8 @@ def _reason(
     signal = columns[0] if columns else name
     value = cells[signal][row] if signal in cells else None
     value = None if type(value).__name__ in {"NAType", "NaTType"} else value
+    if signal == INDICATED and isinstance(kind := cells[INDICATION][row], str):
+        columns = signals_of(kind)
     found = [quote for column in columns for quote in quotes.get(column, ())]
     return Reason(
         signal=signal,
@@ -349,7 +377,7 @@ def _judged_statement(signal: str, value: Any) -> str:
     definition = _definitions()[signal]
     if value is None or value is False:
         return NOT_DOCUMENTED + definition[0].lower() + definition[1:]
-    return definition
+    return f"{definition} ({value})" if isinstance(value, str) else definition
 
 
 @cache
