@@ -1,8 +1,8 @@
 """p(overturned): LightGBM and a small logistic member, both started from what is known.
 
-The starting odds of an item are known before any decided letter is read: half of them the
-published overturn rate of its category and year (:mod:`models.prior`) plus the effects expected
-from guidelines and law (:mod:`models.effects`), half what rated vignettes say of it
+The starting odds of an item are known before any decided letter is read: two thirds the published
+overturn rate of its category and year (:mod:`models.prior`) plus the effects expected from
+guidelines and law (two tables, :mod:`models.effects`), one third what rated vignettes say of it
 (:mod:`models.judgement`).
 A bag of members, each fitted to letters drawn with replacement, moves them: few shallow trees
 under monotone constraints, and a logistic regression whose coefficients are shrunken toward the
@@ -79,8 +79,8 @@ class OutcomeConfig:
     one tree, up to ``most_trees``.  ``tree_share`` weighs trees against the logistic member in
     log odds.  ``effect_sd`` is how far (log odds) letters are expected to move an expected effect:
     the smallest step of the tables.  ``judgement_share`` weighs the judgement of rated vignettes
-    against published rates and expected effects; neither can be preferred without looking at
-    outcomes, hence one half.
+    against published rates and expected effects: it is the third opinion beside the two tables of
+    effects, and counts like each of them.
     A member draws ``most_letters`` letters at most: of many, small draws vote as well as whole
     ones (Breiman, Machine Learning 1999; 36:85-103).  ``sibling_correlation`` down-weights the
     items of one letter to ``1 / (1 + r (n - 1))``.
@@ -101,7 +101,7 @@ class OutcomeConfig:
     feature_share: float = 0.5
     tree_share: float = 0.5
     effect_sd: float = 0.2
-    judgement_share: float = 0.5
+    judgement_share: float = 1 / 3
     intercept_sd: float = 1.0
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0

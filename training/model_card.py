@@ -15,6 +15,7 @@ from training.tables import (
     expectation_line,
     harm_line,
     headline,
+    raters_line,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def model_card(evaluation: Evaluation) -> str:
         guideline=_rows(evaluation, "guideline", GUIDELINE_COLUMNS),
         guideline_columns=list(GUIDELINE_COLUMNS.values()),
         expectation=expectation_line(evaluation),
+        raters=raters_line(evaluation.studies) if "raters" in evaluation.studies else "",
         thresholds=[_threshold(row) for row in evaluation.studies["thresholds"]],
         slices=[_slice(row) for row in evaluation.studies["slices"] if row["items"] >= 5],
         style=_style(evaluation),

@@ -52,13 +52,13 @@ def test_results_in_the_folder_of_the_letters_are_passed_over(tmp_path: Path) ->
 
 def test_a_run_does_not_read_its_own_journal(tmp_path: Path) -> None:
     """One that is made while letters are still listed, and one that a kill left empty."""
-    write_records(tmp_path / "cases.jsonl", [f"L{n}" for n in range(1100)], count=1)
+    write_records(tmp_path / "cases.jsonl", [f"L{n}" for n in range(3000)], count=1)
     left = tmp_path / "old.jsonl.partial"
     left.mkdir()
     (left / "journal.jsonl").touch()
     done = run(FAKE, "score", "cases.jsonl", ".", "-o", "a.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1,100 letters, 1,100 items scored; 0 letters not read")
+    assert done.stdout.startswith("3,000 letters, 3,000 items scored; 0 letters not read")
     assert {line.split(":")[1].strip() for line in done.stderr.splitlines()} == {
         "./a.jsonl.partial/journal.jsonl", "./old.jsonl.partial/journal.jsonl",
     }  # fmt: skip
