@@ -72,6 +72,8 @@ LEAST_ITEMS = 10
 # Who the worker is, and what the administrator cites, is no ground of a judgement; vignettes
 # cite nothing.
 LEFT_OUT_FAMILIES = ("key", "person")
+# What the administrator's reasons are is told by one house style only: it would tell the style.
+LEFT_OUT_PREFIX = "ur_reason_"
 LEFT_OUT = ("ca_guideline", "ca_chapter", "ca_none_cited", "ca_mtus", "ca_non_mtus", "ca_several")
 FOLDS = 5
 
@@ -209,6 +211,7 @@ def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str,
         for column in COLUMNS
         if column.family not in LEFT_OUT_FAMILIES
         and column.name not in LEFT_OUT
+        and not column.name.startswith(LEFT_OUT_PREFIX)
         and (column.dtype in {"bool", "int", "float"} or column.name in LABELS)
     ]
     categories = {}

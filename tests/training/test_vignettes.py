@@ -11,6 +11,7 @@ from models.judgement import ABOUT, TREES, Judgement, shipped
 from training.raters import correlation, ratings
 from training.vignettes import (
     LEFT_OUT,
+    LEFT_OUT_PREFIX,
     Rated,
     described,
     fit_judgement,
@@ -73,6 +74,7 @@ def test_no_summary_length_author_or_label_is_an_input() -> None:
     read = set(shipped().columns)
     assert not read & {*LEFT_OUT, "age", "sex", "letter_id", "item_index"}
     assert not {name for name in read if "label" in name or "decision" in name}
+    assert not {name for name in read if name.startswith(LEFT_OUT_PREFIX)}
 
 
 def test_it_repeats_judgements_on_cases_it_has_not_seen(rated: Rated) -> None:
