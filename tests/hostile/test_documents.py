@@ -162,7 +162,10 @@ def test_a_letter_cut_anywhere_is_whole_or_refused(
     try:
         found = parse(Text("cut", "cut", text[:cut]))
     except LetterError as error:
-        assert error.reason in {"unknown_format", "truncated", "no_items", "no_line_breaks"}
+        assert error.reason in {
+            *("unknown_format", "truncated", "no_items", "no_line_breaks"),
+            *("unread_item", "out_of_order"),  # cut inside an item, or inside a lead sentence
+        }
         return
     whole = parse(Text("cut", "cut", text))
     for mine, its in zip(found.case.items[:-1], whole.case.items, strict=False):
