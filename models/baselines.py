@@ -2,13 +2,12 @@
 
 All have ``fit`` and ``predict`` like the models, so that one loop can refit them on every fold.
 Outcome baselines return probabilities of *overturned*, guideline baselines return the labels of
-each item, likeliest first.  :class:`StyleProbe` and :class:`RationaleProbe` are warnings, not
-rivals: they show what such text would give away.
+each item, likeliest first.  :func:`rationale_probe` is a warning, no rival: it shows what such text
+would give away.  What style gives away: :mod:`training.style`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,39 +122,6 @@ class TextRegression:
 
     def _texts(self, frame: pd.DataFrame) -> list[str]:
         return [" ".join(map(str, row)) for row in frame[list(self.columns)].to_numpy()]
-
-
-@dataclass
-class StyleProbe:
-    """Length and stock phrases of the case summary: who wrote it, nothing of the case.
-
-    A warning: what it reaches is what words alone seem to know without any medicine.
-    """
-
-    column: str = "case_summary"
-    pipeline: Any = None
-    needs_texts: bool = True
-
-    def fit(self, frame: pd.DataFrame, overturned: Sequence[bool]) -> StyleProbe:
-        """Fit to raw summaries."""
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        self.pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=1000))
-        self.pipeline.fit(self._style(frame), list(overturned))
-        return self
-
-    def predict(self, frame: pd.DataFrame) -> Array:
-        """Probability of *overturned* from style alone."""
-        import numpy as np
-
-        return np.asarray(self.pipeline.predict_proba(self._style(frame))[:, 1])
-
-    def _style(self, frame: pd.DataFrame) -> Array:
-        import numpy as np
-
-        return np.array([style(text) for text in frame[self.column]])
 
 
 def rationale_probe() -> TextRegression:
@@ -287,11 +253,6 @@ def outcome_baselines(with_texts: bool) -> Mapping[str, OutcomeBaseline]:
     return {**signals, **texts} if with_texts else signals
 
 
-def outcome_probes() -> Mapping[str, OutcomeBaseline]:
-    """Warnings, on raw texts: what style and the rationale would give away."""
-    return {"style only (probe)": StyleProbe(), "rationale (leak probe)": rationale_probe()}
-
-
 def guideline_baselines(with_texts: bool) -> Mapping[str, GuidelineBaseline]:
     """Fresh guideline baselines by name."""
     signals: dict[str, GuidelineBaseline] = {
@@ -300,35 +261,6 @@ def guideline_baselines(with_texts: bool) -> Mapping[str, GuidelineBaseline]:
     }
     texts: dict[str, GuidelineBaseline] = {"TF-IDF title + administrator": TextGuideline()}
     return {**signals, **texts} if with_texts else signals
-
-
-_STOCK = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\binjured worker\b",
-        r"\bapplicant\b",
-        r"\bpatient\b",
-        r"\bthis case involves\b",
-        r"\bmedical records\b",
-        r"\butilization review\b",
-        r"\breported(?:ly)?\b",
-        r"\bnoted\b",
-        r"\bdated\b",
-        r"\d{1,2}-\d{1,2}-\d{2,4}",
-        r"\d{1,2}/\d{1,2}/\d{2,4}",
-        r"\b(?:Jan|Febr)uary \d{1,2}, \d{4}",
-        r"\b(?:March|April|May|June|July|August) \d{1,2}, \d{4}",
-        r"\b(?:Septem|Octo|Novem|Decem)ber \d{1,2}, \d{4}",
-    )
-)
-
-
-def style(text: str) -> list[float]:
-    """Length in words (log) and the rate of stock phrases per hundred words."""
-    import math
-
-    count = max(len(text.split()), 1)
-    return [math.log(count), *(100 * len(p.findall(text)) / count for p in _STOCK)]
 
 
 def _text_pipeline(strength: float, *, balanced: bool) -> Any:

@@ -10,8 +10,8 @@ models and unreviewed by a physician.  The author of the first had read the ship
 revised it after some twenty looks at cross-validation, so cross-validation on
 those letters flatters that table; the other had seen no outcome.  Two more raters, who had seen
 no outcome either, rated every row of both without knowing the authors' values (``rated_a``,
-``rated_b``).  A row's value is the mean of its three opinions, and the model starts from the mean
-of the tables (:func:`expected_effects`).
+``rated_b``).  A row's value is the mean of its three opinions, and the model takes the mean
+of the tables (:func:`expected_effects`), beside a third opinion (:mod:`models.judgement`).
 """
 
 from __future__ import annotations

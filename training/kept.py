@@ -230,14 +230,24 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+RULE_TABLES = (
+    "features/lexicons/*.csv",
+    "features/*.csv",
+    "data/reference/*.csv",
+    "data/vignettes/*.jsonl",
+    "models/*.csv",
+    "models/judgement.[jt]*",
+)
+
+
 def lexicon_digests() -> dict[str, str]:
-    """SHA-256 of every rule table: lexicons, reference data, expected effects."""
-    folders = {"features": "features/lexicons", "data": "data/reference", "models": "models"}
+    """SHA-256 of every rule table: lexicons, criteria, reference data, effects, vignettes."""
     found = {}
-    for package, shown in folders.items():
-        root = Path(str(resources.files(package))).joinpath(*shown.split("/")[1:])
-        for path in sorted(root.glob("*.csv")):
-            found[f"{shown}/{path.name}"] = _sha(path.read_bytes())
+    for shown in RULE_TABLES:
+        package, *folders = Path(shown).parent.parts
+        root = Path(str(resources.files(package))).joinpath(*folders)
+        for path in sorted(root.glob(Path(shown).name)):
+            found[f"{Path(shown).parent}/{path.name}"] = _sha(path.read_bytes())
     return found
 
 

@@ -45,11 +45,6 @@ def test_the_rationale_is_a_leak(texts, overturned):
     assert ((probe.predict(texts) > 0.5) == overturned).all()
 
 
-def test_style_sees_no_medicine():
-    assert baselines.style("The knee hurts a lot.") == baselines.style("The back aches a bit.")
-    assert baselines.style("The applicant fell.") != baselines.style("The claimant fell.")
-
-
 def test_copying_the_administrator(table):
     frame = inputs(table).head(2).assign(administrator_labels=["Knee | Non-MTUS", "None cited"])
     copied = baselines.CopyAdministrator().fit(frame, ["Knee", "Knee"]).predict(frame)
