@@ -18,13 +18,12 @@ help: ## show this list
 
 setup: $(READY) ## make the virtual environment (the other commands do it by themselves)
 
-# pip compiles no bytecode here: Python does it for the modules that are really used.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { \
 		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
 		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -43,7 +42,11 @@ score: $(READY) ## score letters: make score LETTERS=folder OUT=scores.parquet
 lint: $(READY) ## formatting, lint rules and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@rm -rf build/typed && mkdir -p build/typed/imr
+	@cp imr/*.py build/typed/imr/
+	@for folder in data features models training serve; do \
+		ln -s ../../../$$folder build/typed/imr/$$folder; done
+	MYPYPATH=build/typed $(BIN)/mypy
 
 check: lint ## lint, and the tests with their coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.letter import Case, LetterError
-from data.parse import parse
-from data.read import read
-from features import chronicity, complaints, imaging, relief
-from features.context import Summary, read_summary
-from features.signal import Value
-from features.table import signals
+from imr.data.letter import Case, LetterError
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.features import chronicity, complaints, imaging, relief
+from imr.features.context import Summary, read_summary
+from imr.features.signal import Value
+from imr.features.table import signals
 
 Truth = dict[str, object]
 Row = dict[str, Value]

@@ -20,9 +20,9 @@ from typing import Any
 from machine import describe, table
 from unseen import Judge, better, made, shown
 
-from models.guideline import GuidelineConfig, GuidelineModel
-from models.outcome import OutcomeConfig, OutcomeModel
-from training.sample import Sample
+from imr.models.guideline import GuidelineConfig, GuidelineModel
+from imr.models.outcome import OutcomeConfig, OutcomeModel
+from imr.training.sample import Sample
 
 NONE = 10**9
 

@@ -17,11 +17,11 @@ import numpy as np
 from machine import describe, table
 from unseen import SEED, Judge, made, shown
 
-from models.effects import expected_effects
-from models.guideline import GuidelineModel
-from models.outcome import OutcomeModel
-from training.contenders import plain_booster, plain_matrix
-from training.sample import Sample
+from imr.models.effects import expected_effects
+from imr.models.guideline import GuidelineModel
+from imr.models.outcome import OutcomeModel
+from imr.training.contenders import plain_booster, plain_matrix
+from imr.training.sample import Sample
 
 SIZES = (135, 500, 2_000, 10_000)
 

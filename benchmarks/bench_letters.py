@@ -16,9 +16,9 @@ from pathlib import Path
 from machine import cpu_seconds, describe, table
 from material import pdf_letters, trained, workplace
 
-from serve.letters import Chunk, chunked, tasks
-from serve.score import CHUNK_LETTERS
-from serve.work import ScoreSetup
+from imr.serve.letters import Chunk, chunked, tasks
+from imr.serve.score import CHUNK_LETTERS
+from imr.serve.work import ScoreSetup
 
 BAR = 0.75
 

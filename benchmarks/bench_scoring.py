@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from machine import describe, table
 from material import made_text, trained, workplace
 
-from data.letter import Case
-from data.parse import parse
-from data.synthetic import synthesize
-from features.table import CaseSignals, signals
+from imr.data.letter import Case
+from imr.data.parse import parse
+from imr.data.synthetic import synthesize
+from imr.features.table import CaseSignals, signals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,9 +71,9 @@ def main() -> None:
     arguments.add_argument("--items", type=int, default=100_000)
     chosen = arguments.parse_args()
     describe("Scoring of ready frames")
-    from models.inputs import signals_frame
-    from models.pairs import request_keys
-    from models.predictor import Predictor
+    from imr.models.inputs import signals_frame
+    from imr.models.pairs import request_keys
+    from imr.models.predictor import Predictor
 
     with workplace() as folder:
         model = trained(folder, chosen.model)

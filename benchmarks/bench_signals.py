@@ -20,11 +20,11 @@ from typing import Any
 from machine import cpu_seconds, describe, table
 from material import letters, texts, workplace
 
-from data.letter import Case
-from data.parse import parse
-from features.context import read_summary
-from features.lexicon import lexicon
-from features.table import signals
+from imr.data.letter import Case
+from imr.data.parse import parse
+from imr.features.context import read_summary
+from imr.features.lexicon import lexicon
+from imr.features.table import signals
 
 BAR = 1000
 

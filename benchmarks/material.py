@@ -16,16 +16,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from data.layout import paragraphs
-from data.letter import LetterError, Text
-from data.parse import parse
-from data.read import read
-from data.synthetic import Format, SyntheticLetter, synthesize, write
+from imr.data.layout import paragraphs
+from imr.data.letter import LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.data.synthetic import Format, SyntheticLetter, synthesize, write
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.predictor import Predictor
+    from imr.models.predictor import Predictor
 
 SEED = 20161013
 TRAINING_LETTERS = 1500
@@ -61,7 +61,7 @@ def texts(folder: Path) -> list[Text]:
 
 def decided_table(n: int) -> pd.DataFrame:
     """Signals and labels of ``n`` synthetic letters."""
-    from training.dataset import build
+    from imr.training.dataset import build
 
     return build(parse(made_text(made)) for made in synthesize(n, SEED + 1)).table
 
@@ -84,8 +84,8 @@ def trained(folder: Path, named: str | None = None) -> Path:
 
 def fitted(table: pd.DataFrame) -> Predictor:
     """Both models fitted to a decided table."""
-    from models.predictor import Predictor
-    from training.dataset import inputs
+    from imr.models.predictor import Predictor
+    from imr.training.dataset import inputs
 
     overturned = (table["label_outcome"] == "Overturned").tolist()
     return Predictor.fit(inputs(table), overturned, table["label_guideline"].tolist())
@@ -93,7 +93,7 @@ def fitted(table: pd.DataFrame) -> Predictor:
 
 def imr(*arguments: object) -> list[str]:
     """A command of `imr` in this Python."""
-    return [sys.executable, "-m", "serve.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "imr.serve.cli", *map(str, arguments)]
 
 
 def whole_process(command: list[str]) -> tuple[float, float, float]:

@@ -24,17 +24,17 @@ from bench_letters import bare_text
 from machine import describe, table
 from material import pdf_letters, trained, workplace
 
-from data.letter import Letter
-from data.parse import parse
-from data.read import load
-from features.table import signals
-from models.inputs import signals_frame
-from models.predictor import GUIDELINES, Prediction, Predictor
-from models.stability import count
-from serve.detail import letter_detail, score_rows
-from serve.letters import Chunk, chunked, tasks
-from serve.score import CHUNK_LETTERS
-from serve.work import ScoreSetup
+from imr.data.letter import Letter
+from imr.data.parse import parse
+from imr.data.read import load
+from imr.features.table import signals
+from imr.models.inputs import signals_frame
+from imr.models.predictor import GUIDELINES, Prediction, Predictor
+from imr.models.stability import count
+from imr.serve.detail import letter_detail, score_rows
+from imr.serve.letters import Chunk, chunked, tasks
+from imr.serve.score import CHUNK_LETTERS
+from imr.serve.work import ScoreSetup
 
 Result = TypeVar("Result")
 

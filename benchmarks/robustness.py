@@ -25,8 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from data.letter import Letter, LetterError, Text
-from data.parse import parse
+from imr.data.letter import Letter, LetterError, Text
+from imr.data.parse import parse
 
 Damage = Callable[[str, random.Random], Iterator[str]]
 KINDS = ("right", "refused", "short", "marred", "wrong")
@@ -143,7 +143,7 @@ class Result:
 
 def facts(letter: Letter) -> list[tuple[object, ...]]:
     """An entry an item: what was requested, what either side cites, how it was decided."""
-    from data.citations import primary_label
+    from imr.data.citations import primary_label
 
     decisions = letter.determination.decisions
     return [
@@ -169,7 +169,7 @@ def judged(damaged: Letter, truth: Letter) -> str:
 
 
 def signal_cells(letter: Letter) -> list[dict[str, object]]:
-    from features.table import signals
+    from imr.features.table import signals
 
     return [dict(row) for row in signals(letter.case).rows]
 
@@ -207,12 +207,12 @@ def _compare_cells(
 
 def letters(folder: str | None, n: int, seed: int) -> tuple[str, list[Text]]:
     if folder:
-        from data.read import read
+        from imr.data.read import read
 
         found = [text for text in read([folder]) if not isinstance(text, LetterError)]
         return f"{len(found[:n])} real letters", found[:n]
-    from data.render import render_text
-    from data.synthetic import synthesize
+    from imr.data.render import render_text
+    from imr.data.synthetic import synthesize
 
     made = [one.letter for one in synthesize(n, seed=seed)]
     texts = [Text(x.case.letter_id, x.case.letter_id, render_text(x)) for x in made]

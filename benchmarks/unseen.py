@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.synthetic import synthesize
-from training import metrics
-from training.contenders import cited
-from training.dataset import build
-from training.metrics import Estimate
-from training.protocol import guideline_hits
-from training.sample import Sample, sample
+from imr.data.synthetic import synthesize
+from imr.training import metrics
+from imr.training.contenders import cited
+from imr.training.dataset import build
+from imr.training.metrics import Estimate
+from imr.training.protocol import guideline_hits
+from imr.training.sample import Sample, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

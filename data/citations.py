@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Iterator
 from importlib import resources
 
-from data.letter import Citation, MtusCitation
+from imr.data.letter import Citation, MtusCitation
 
 NONE_CITED = "None cited"
 NON_MTUS = "Non-MTUS"
@@ -63,7 +63,7 @@ def _fold(text: str) -> str:
 
 
 def _table(name: str) -> list[dict[str, str]]:
-    text = (resources.files("data") / "reference" / name).read_text(encoding="utf-8")
+    text = (resources.files("imr.data") / "reference" / name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 

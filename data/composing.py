@@ -15,8 +15,8 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from data import phrasing
-from data.letter import (
+from imr.data import phrasing
+from imr.data.letter import (
     Case,
     CaseHeader,
     Citation,
@@ -28,8 +28,8 @@ from data.letter import (
     Outcome,
     UrAction,
 )
-from data.phrasing import Chapter, Region, Request, Sentence, Template
-from data.render import LAYOUTS, Layout, Printing, render_pdf, render_text
+from imr.data.phrasing import Chapter, Region, Request, Sentence, Template
+from imr.data.render import LAYOUTS, Layout, Printing, render_pdf, render_text
 
 Row = dict[str, Any]
 """The truth of one item, keyed by the columns of ``imr features`` that are always there."""

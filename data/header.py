@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from data.letter import CaseHeader
-from data.spacing import collapse
+from imr.data.letter import CaseHeader
+from imr.data.spacing import collapse
 
 _LABELS = {
     "case_number": r"(?:IMR\s+)?Case\s+Number\s*:",

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.citations import parse_citation
-from data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
-from data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, refuse_longer
-from data.misread import ADMINISTRATOR_LABEL, RATIONALE_LABEL, REVIEWER_LABEL, misread_label
-from data.spacing import collapse
+from imr.data.citations import parse_citation
+from imr.data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
+from imr.data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, refuse_longer
+from imr.data.misread import ADMINISTRATOR_LABEL, RATIONALE_LABEL, REVIEWER_LABEL, misread_label
+from imr.data.spacing import collapse
 
 if TYPE_CHECKING:
-    from data.taxonomy import ItemClass
+    from imr.data.taxonomy import ItemClass
 
 # Tried only before a colon that follows the last word of a label.
 _LABEL = re.compile(

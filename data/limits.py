@@ -7,7 +7,7 @@ others: time grows with the length of a summary times the number of items.
 
 from __future__ import annotations
 
-from data.letter import LetterError
+from imr.data.letter import LetterError
 
 MAX_HEAD_CHARS = 100_000
 MAX_SUMMARY_CHARS = 40_000

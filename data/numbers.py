@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from data.terms import reference_rows
+from imr.data.terms import reference_rows
 
 
 @lru_cache

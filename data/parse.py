@@ -12,20 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from data.citations import unknown_chapters
-from data.header import parse_header, parse_reviewer
-from data.items import ParsedItem, parse_items
-from data.letter import Case, Determination, Letter, LetterError, Text
-from data.limits import MAX_HEAD_CHARS, MAX_SUMMARY_CHARS, refuse_longer
-from data.misread import (
+from imr.data.citations import unknown_chapters
+from imr.data.header import parse_header, parse_reviewer
+from imr.data.items import ParsedItem, parse_items
+from imr.data.letter import Case, Determination, Letter, LetterError, Text
+from imr.data.limits import MAX_HEAD_CHARS, MAX_SUMMARY_CHARS, refuse_longer
+from imr.data.misread import (
     ADMINISTRATOR_LABEL,
     MOST_MISREAD,
     RATIONALE_LABEL,
     misread_label,
     without_misread_lead,
 )
-from data.summary import known_summary
-from data.taxonomy import classify
+from imr.data.summary import known_summary
+from imr.data.taxonomy import classify
 
 _SUMMARY_HEADING = re.compile(
     r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY[ \t]*+:?[ \t]*+$", re.MULTILINE | re.IGNORECASE

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from data.letter import LetterError
+from imr.data.letter import LetterError
 
 MAX_PAGES = 300
 """Real letters have 2 to 6 pages; 21 items fill about 20.  A report of thousands is no letter."""

@@ -81,7 +81,7 @@ def compiled(text: str) -> Template:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    path = resources.files("data") / "grammar" / f"{name}.csv"
+    path = resources.files("imr.data") / "grammar" / f"{name}.csv"
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 

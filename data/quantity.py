@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data.terms import reference_rows
+from imr.data.terms import reference_rows
 
 THERAPY = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health"))
 VISITS = frozenset(("Evaluation & Management", "Transportation"))

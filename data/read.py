@@ -1,14 +1,14 @@
 """Letters in: files, folders, globs, zip archives and standard input -> text with its layout.
 
 Files, folders, globs and archives may lie on an object store or a web server (``s3://``,
-``gs://``, ``abfs://``, ``https://`` …, see :mod:`data.remote`); every bound and every refusal is
-the same there.
+``gs://``, ``abfs://``, ``https://`` …, see :mod:`imr.data.remote`); every bound and every refusal
+is the same there.
 
 ``sources`` lists what there is to read, cheaply; ``load`` reads one of them; ``read`` does both.
 A :class:`Source` can be sent to another process: PDFium is not thread-safe, so letters are read
 in parallel by processes, never by threads.
 
-Every failure is a :class:`~data.letter.LetterError` with a reason: ``missing``, ``unreadable``,
+Every failure is a :class:`~imr.data.letter.LetterError` with a reason: ``missing``, ``unreadable``,
 ``unsupported``, ``no_letters``, ``empty``, ``corrupt``, ``encrypted``, ``image_only``,
 ``too_many_pages``, ``too_large``, ``not_pdf``, ``not_text``, ``bad_zip``, ``records``.  One
 letter's failure never ends the listing.
@@ -31,10 +31,10 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
 
-from data import remote
-from data.layout import paragraphs, visible
-from data.letter import LetterError, Text
-from data.remote import StoreError, UnknownStoreError
+from imr.data import remote
+from imr.data.layout import paragraphs, visible
+from imr.data.letter import LetterError, Text
+from imr.data.remote import StoreError, UnknownStoreError
 
 Kind = Literal["pdf", "text", "records"]
 
@@ -433,7 +433,7 @@ def _standard_input(stdin: BinaryIO | None) -> Iterator[Source | LetterError]:
 
 
 def _kind_of(data: bytes) -> Kind:
-    from data.pdf import is_pdf
+    from imr.data.pdf import is_pdf
 
     if is_pdf(data):
         return "pdf"
@@ -534,7 +534,7 @@ def _opened_on_store(url: str, _state: str, _process: int) -> zipfile.ZipFile:
 
 
 def _pdf(source: Source, data: bytes) -> Text:
-    from data.pdf import is_cut_off, is_pdf, pdf_text
+    from imr.data.pdf import is_cut_off, is_pdf, pdf_text
 
     if not is_pdf(data):
         raise LetterError(
@@ -548,7 +548,7 @@ def _pdf(source: Source, data: bytes) -> Text:
 
 
 def _text(source: Source, data: bytes) -> Text:
-    from data.pdf import is_pdf
+    from imr.data.pdf import is_pdf
 
     if is_pdf(data):
         raise LetterError(

@@ -23,9 +23,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
-from data.items import requested_part, split_outcome
-from data.layout import visible
-from data.letter import (
+from imr.data.items import requested_part, split_outcome
+from imr.data.layout import visible
+from imr.data.letter import (
     Case,
     CaseHeader,
     Citation,
@@ -37,8 +37,8 @@ from data.letter import (
     Outcome,
     UrAction,
 )
-from data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS
-from data.summary import known_summary
+from imr.data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS
+from imr.data.summary import known_summary
 
 RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
 MAX_RECORD_BYTES = 16 * 2**20
@@ -362,7 +362,7 @@ def _header(values: Mapping[str, Any]) -> CaseHeader:
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
-    from data.taxonomy import classify
+    from imr.data.taxonomy import classify
 
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
@@ -402,7 +402,7 @@ def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, 
 def _decision(given: Decision | None, guideline: str | None) -> Decision | None:
     if given is None or guideline is None or given.guideline is not None:
         return given
-    from data.citations import parse_citation
+    from imr.data.citations import parse_citation
 
     return Decision(given.outcome, parse_citation(guideline), given.rationale)
 
@@ -470,7 +470,7 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 def _guideline(value: Any) -> Citation:
-    from data.citations import parse_citation
+    from imr.data.citations import parse_citation
 
     raw = value["raw"] if isinstance(value, Mapping) else value
     text = " ".join(visible(_text(raw)).split())

@@ -5,7 +5,7 @@ The inverse of reading and parsing, for letters that we wrote ourselves (``data/
 "Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
 of the determination letters of 2013-2017; the sentences between them are our own.
 
-``python -m data.render`` writes ``data/samples`` anew from ``data/samples/expected``.
+``python -m imr.data.render`` writes ``data/samples`` anew from ``data/samples/expected``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from data.letter import (
+from imr.data.letter import (
     Case,
     CaseHeader,
     Citation,

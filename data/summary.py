@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from data.spacing import collapse
+from imr.data.spacing import collapse
 
 # A heading of the reviewer's own words inside the summary: what follows is the rationale.
 _REVIEWER_HEADING = re.compile(

@@ -30,10 +30,10 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from data import phrasing
-from data.composing import BASE_RATE, Row, SyntheticLetter, Writer
-from data.letter import Determination, Letter
-from data.render import record
+from imr.data import phrasing
+from imr.data.composing import BASE_RATE, Row, SyntheticLetter, Writer
+from imr.data.letter import Determination, Letter
+from imr.data.render import record
 
 __all__ = ["BASE_RATE", "SyntheticLetter", "planted_effects", "synthesize", "write"]
 

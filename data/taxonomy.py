@@ -24,8 +24,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data.quantity import Quantity, find_quantity, spell_out, unit_of
-from data.terms import Found, Hit, Term, lexicon, reference_rows
+from imr.data.quantity import Quantity, find_quantity, spell_out, unit_of
+from imr.data.terms import Found, Hit, Term, lexicon, reference_rows
 
 SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
 NAMED = 40  # rank from which a term names a service rather than a kind of word

@@ -63,7 +63,7 @@ class Found:
 
 def reference_rows(table: str) -> list[dict[str, str]]:
     """The rows of ``data/reference/<table>.csv``, as printed there."""
-    path = resources.files("data") / "reference" / f"{table}.csv"
+    path = resources.files("imr.data") / "reference" / f"{table}.csv"
     with path.open(encoding="utf-8") as lines:
         return list(csv.DictReader(lines))
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from data.letter import Case
-from features.context import Mention, Summary
-from features.dates import DateMention, dates
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary
+from imr.features.dates import DateMention, dates
+from imr.features.signal import Column, Findings
 
 _SOURCE = "ACOEM phases of care (one and three months); 8 CCR §9792.20 (chronic pain)"
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90

@@ -7,9 +7,9 @@ Lexicon: ``lexicons/comorbidity.csv``.
 
 from __future__ import annotations
 
-from data.letter import Case
-from features.context import Mention, Summary
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary
+from imr.features.signal import Column, Findings
 
 FAMILY = "comorbidity"
 

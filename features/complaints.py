@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from data.letter import Case
-from features.context import Mention, Summary, once
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary, once
+from imr.features.signal import Column, Findings
 
 _SCALE = "numeric rating scale 0-10; MTUS Chronic Pain 2009 (pain assessment)"
 _COMPLAINTS = {

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from features.signal import Value
+from imr.features.signal import Value
 
 Row = Mapping[str, Value]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Literal, TypeVar, cast
 
-from features.lexicon import Hit, Rule, lexicon
+from imr.features.lexicon import Hit, Rule, lexicon
 
 Qualifier = Literal[
     "affirmed",

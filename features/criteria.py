@@ -1,7 +1,7 @@
 """What the guideline asks for, item by item: met, not met or not documented.
 
 ``criteria.csv`` (beside this module) is the dated table: one row a criterion and edition, with
-its source, its conditions in the grammar of :mod:`features.condition`.  ``when`` says for
+its source, its conditions in the grammar of :mod:`imr.features.condition`.  ``when`` says for
 which requests a criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where
 neither holds the criterion is *not documented*, which is what a resubmission can mend.  Edition:
 the one in effect on the day of the utilization review, else the nearest before it.
@@ -18,12 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from data.letter import Case, Evidence, Item
-from features.condition import Condition, Row, condition, holds
-from features.context import Summary
-from features.letter_mix import is_primary_surgery
-from features.review import is_associated
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Evidence, Item
+from imr.features.condition import Condition, Row, condition, holds
+from imr.features.context import Summary
+from imr.features.letter_mix import is_primary_surgery
+from imr.features.review import is_associated
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "criteria"
 TABLE = Path(__file__).parent / "criteria.csv"

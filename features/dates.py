@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from features.context import Mention, Summary, once
+from imr.features.context import Mention, Summary, once
 
 _MONTHS = (
     "jan",

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from data.letter import Case, Item
-from features.context import Mention, Summary
-from features.regions import any_same_region
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.context import Mention, Summary
+from imr.features.regions import any_same_region
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "diagnosis"
 MOST_PARTS = 4

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from data.letter import Case
-from features.context import Mention, Summary
-from features.dates import nearest_date
-from features.imaging import studies
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary
+from imr.features.dates import nearest_date
+from imr.features.imaging import studies
+from imr.features.signal import Column, Findings
 
 _SOURCE = "MTUS Chronic Pain 2009 p. 46; contract of the column set"
 Result = Literal["normal", "abnormal", "radiculopathy"]

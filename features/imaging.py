@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from data.letter import Case, Item
-from features.context import Mention, Summary, once
-from features.dates import nearest_date
-from features.regions import regions_of, same_region, starting_between
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.context import Mention, Summary, once
+from imr.features.dates import nearest_date
+from imr.features.regions import regions_of, same_region, starting_between
+from imr.features.signal import Column, Findings, Value
 
 Result = Literal["normal", "abnormal", "not_stated"]
 _FAMILY = "imaging"

@@ -2,7 +2,7 @@
 
 ``indications.csv`` (beside this module) says for each kind of request (``when``) what indicates it
 (``indicated_if``), with its source; both are conditions over the signals of the row
-(:mod:`features.condition`).  The first row whose ``when`` holds decides.
+(:mod:`imr.features.condition`).  The first row whose ``when`` holds decides.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from data.letter import Case, Item
-from features.condition import Condition, condition, holds
-from features.context import Summary
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.condition import Condition, condition, holds
+from imr.features.context import Summary
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "indication"
 TABLE = Path(__file__).parent / "indications.csv"

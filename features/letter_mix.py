@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from data.letter import Case, Item
-from features.context import Summary
-from features.review import is_associated
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.context import Summary
+from imr.features.review import is_associated
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "letter_mix"
 

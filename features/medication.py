@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 
-from data.letter import Case, Item
-from features.context import Mention, Summary
-from features.dates import dates
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.context import Mention, Summary
+from imr.features.dates import dates
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "medication"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from data.letter import Case
-from features.context import Mention, Summary
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary
+from imr.features.signal import Column, Findings
 
 COLUMNS: tuple[Column, ...] = (
     Column(

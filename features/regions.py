@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
-from features.context import Mention, Summary
+from imr.features.context import Mention, Summary
 
 # Regions that a study or treatment of the one covers for a request about the other.
 _COVERS = {

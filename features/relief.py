@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from data.letter import Case
-from data.numbers import number_words
-from features.context import Mention, Summary, once
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.data.numbers import number_words
+from imr.features.context import Mention, Summary, once
+from imr.features.signal import Column, Findings
 
 _ESI = "MTUS Chronic Pain 2009 p. 46 (repeat blocks: 50% relief for six to eight weeks)"
 _FUNCTION = "8 CCR §9792.20 (functional improvement)"

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from data.letter import Case, Evidence, Item
-from data.numbers import number_words
-from features.context import Mention, Summary, read_summary
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Evidence, Item
+from imr.data.numbers import number_words
+from imr.features.context import Mention, Summary, read_summary
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "request"
 

@@ -1,7 +1,7 @@
 """What the summary says of the very region that is asked about.
 
 A fracture of the foot is no reason to scan the elbow.  Sentences that mention the requested region
-(:func:`features.regions.same_region`) are looked through for findings, diagnoses and complaints
+(:func:`imr.features.regions.same_region`) are looked through for findings, diagnoses and complaints
 that they document; a letter that examines and diagnoses the requested region says more for the
 request than one that does so elsewhere.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data.letter import Case, Item
-from features.context import Mention, Summary
-from features.regions import same_region
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.features.context import Mention, Summary
+from imr.features.regions import same_region
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "requested_part"
 _NO_PART = "the request names no region"

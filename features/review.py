@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
-from data.citations import catalogue_chapter, primary_label
-from data.letter import Case, Citation, Item
-from data.quantity import find_quantity, spell_out
-from features.context import Mention, Summary, once
-from features.dates import dates
-from features.request import refills, request_mentions
-from features.signal import Column, Findings, Value
+from imr.data.citations import catalogue_chapter, primary_label
+from imr.data.letter import Case, Citation, Item
+from imr.data.quantity import find_quantity, spell_out
+from imr.features.context import Mention, Summary, once
+from imr.features.dates import dates
+from imr.features.request import refills, request_mentions
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "review"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from data.letter import Evidence
+from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from features.context import Mention
+    from imr.features.context import Mention
 
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
@@ -41,7 +41,7 @@ class Column:
 class Findings:
     """The values of one family for a case or an item, and what each one rests on.
 
-    Mentions are kept as they are; :class:`~data.letter.Evidence` is made from them on demand.
+    Mentions are kept as they are; :class:`~imr.data.letter.Evidence` is made from them on demand.
     """
 
     values: dict[str, Value] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from data.letter import Case, Evidence, Item
-from features import (
+from imr.data.letter import Case, Evidence, Item
+from imr.features import (
     authorization,
     chronicity,
     comorbidity,
@@ -31,8 +31,8 @@ from features import (
     treatment,
     work_status,
 )
-from features.context import Mention, Summary, read_summary
-from features.signal import Column, Findings, Value
+from imr.features.context import Mention, Summary, read_summary
+from imr.features.signal import Column, Findings, Value
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from data.letter import Case, Item
-from data.numbers import number_words
-from features.context import Mention, Summary
-from features.signal import Column, Findings, Value
+from imr.data.letter import Case, Item
+from imr.data.numbers import number_words
+from imr.features.context import Mention, Summary
+from imr.features.signal import Column, Findings, Value
 
 FAMILY = "treatment"
 

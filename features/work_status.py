@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from data.letter import Case
-from features.context import Mention, Summary
-from features.dates import dates
-from features.signal import Column, Findings
+from imr.data.letter import Case
+from imr.features.context import Mention, Summary
+from imr.features.dates import dates
+from imr.features.signal import Column, Findings
 
 COLUMNS: tuple[Column, ...] = (
     Column(

@@ -26,8 +26,8 @@ sys.path.insert(0, str(PROJECT))
 
 def reader(data: bytes) -> None:
     """Bytes of any kind, by way of what ``imr`` reads from standard input."""
-    from data.letter import LetterError
-    from data.read import load, sources
+    from imr.data.letter import LetterError
+    from imr.data.read import load, sources
 
     for source in sources(["-"], io.BytesIO(data)):
         try:
@@ -39,8 +39,8 @@ def reader(data: bytes) -> None:
 
 def pdf(data: bytes) -> None:
     """A PDF: the bytes after the mark are free."""
-    from data.letter import LetterError
-    from data.pdf import pdf_text
+    from imr.data.letter import LetterError
+    from imr.data.pdf import pdf_text
 
     with contextlib.suppress(LetterError):
         pdf_text(data if data.startswith(b"%PDF-") else b"%PDF-1.4\n" + data, "fuzz")
@@ -48,9 +48,9 @@ def pdf(data: bytes) -> None:
 
 def parser(data: bytes) -> None:
     """Text in any layout -> letter -> its signals."""
-    from data.layout import paragraphs
-    from data.letter import LetterError, Text
-    from data.parse import parse
+    from imr.data.layout import paragraphs
+    from imr.data.letter import LetterError, Text
+    from imr.data.parse import parse
 
     text, shown = paragraphs(data.decode("utf-8", "replace"))
     try:
@@ -63,7 +63,7 @@ def parser(data: bytes) -> None:
 
 def citations(data: bytes) -> None:
     """A guideline paragraph."""
-    from data.citations import labels, parse_citation, unknown_chapters
+    from imr.data.citations import labels, parse_citation, unknown_chapters
 
     citation = parse_citation(data.decode("utf-8", "replace")[:20_000])
     assert labels(citation)
@@ -72,8 +72,8 @@ def citations(data: bytes) -> None:
 
 def records(data: bytes) -> None:
     """Case records as JSON Lines, CSV or Parquet."""
-    from data.letter import LetterError
-    from data.records import letter_from_record, raw_records
+    from imr.data.letter import LetterError
+    from imr.data.records import letter_from_record, raw_records
 
     ending = ".parquet" if data.startswith(b"PAR1") else ".jsonl" if data[:1] == b"{" else ".csv"
     for record in raw_records(f"fuzz{ending}", io.BytesIO(data)):
@@ -86,9 +86,9 @@ def records(data: bytes) -> None:
 
 def signals(data: bytes) -> None:
     """A case summary and, after the first line, a request."""
-    from data.letter import Case, CaseHeader, Item
-    from data.taxonomy import classify
-    from features.table import signals as derived
+    from imr.data.letter import Case, CaseHeader, Item
+    from imr.data.taxonomy import classify
+    from imr.features.table import signals as derived
 
     title, _, summary = " ".join(data.decode("utf-8", "replace").split(" ")).partition("\n")
     title = " ".join(title.split())[:10_000]
@@ -116,13 +116,13 @@ def main() -> None:
         sys.exit(f"usage: fuzz.py {'|'.join(TARGETS)} [libFuzzer options]")
     target = TARGETS[sys.argv[1]]
     with atheris.instrument_imports(include=["data", "features"]):
-        import data.citations
-        import data.items
-        import data.layout
-        import data.parse
-        import data.pdf
-        import data.read  # noqa: F401
-        import features.table  # noqa: F401
+        import imr.data.citations
+        import imr.data.items
+        import imr.data.layout
+        import imr.data.parse
+        import imr.data.pdf
+        import imr.data.read
+        import imr.features.table  # noqa: F401
     # The first call reads the tables; it must not count as slow.
     target(b"")
     kept = tempfile.mkdtemp(prefix="imr-fuzz-")

@@ -3,7 +3,7 @@
 All have ``fit`` and ``predict`` like the models, so that one loop can refit them on every fold.
 Outcome baselines return probabilities of *overturned*, guideline baselines return the labels of
 each item, likeliest first.  :func:`rationale_probe` is a warning, no rival: it shows what such text
-would give away.  What style gives away: :mod:`training.style`.
+would give away.  What style gives away: :mod:`imr.training.style`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from models import candidates as cand
+from imr.models import candidates as cand
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,7 @@ from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 
-from models.effects import Condition, parse_condition
+from imr.models.effects import Condition, parse_condition
 
 NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
 ARROW = " > "
@@ -73,16 +73,16 @@ def words(text: str) -> frozenset[str]:
 @cache
 def catalogue_labels() -> tuple[str, ...]:
     """Every label of the shipped catalogue, sections and whole chapters, sorted."""
-    rows = _rows("data", "reference/mtus_sections.csv")
+    rows = _rows("imr.data", "reference/mtus_sections.csv")
     sections = {f"{row['chapter']}{ARROW}{row['section']}" for row in rows}
-    chapters = {row["chapter"] for row in _rows("data", "reference/mtus_chapters.csv")}
+    chapters = {row["chapter"] for row in _rows("imr.data", "reference/mtus_chapters.csv")}
     return tuple(sorted({*sections, *chapters, NONE_CITED, NON_MTUS}))
 
 
 @cache
 def body_chapters() -> Mapping[str, str]:
     """Body part -> the chapter that treats it (``models/guideline_parts.csv``)."""
-    rows = _rows("models", "guideline_parts.csv")
+    rows = _rows("imr.models", "guideline_parts.csv")
     return {row["body_part"]: row["chapter"] for row in rows}
 
 
@@ -95,7 +95,7 @@ def guideline_links() -> tuple[Link, ...]:
             row["label"],
             row["source"],
         )
-        for row in _rows("models", "guideline_links.csv")
+        for row in _rows("imr.models", "guideline_links.csv")
     )
 
 
@@ -117,7 +117,7 @@ def out_of_force(day: date | None) -> tuple[str, ...]:
 def _windows() -> Mapping[str, tuple[tuple[date, date], ...]]:
     """Chapter -> the days its editions were in force; a month or year alone means its first day."""
     windows: dict[str, list[tuple[date, date]]] = {}
-    for row in _rows("data", "reference/guideline_catalogue.csv"):
+    for row in _rows("imr.data", "reference/guideline_catalogue.csv"):
         if row["chapter_short"] and row["whole_chapter"] == "true" and row["effective_from"]:
             start = date.fromisoformat((row["effective_from"] + "-01-01")[:10])
             end = date.fromisoformat(row["effective_to"]) if row["effective_to"] else date.max

@@ -1,7 +1,7 @@
 """A conditional logit: which of its candidates an item's reviewer chooses.
 
 With a few hundred decided items a log-linear score over a handful of pair features is what the
-data can carry; the ranker of :mod:`models.guideline` starts its trees from this score.
+data can carry; the ranker of :mod:`imr.models.guideline` starts its trees from this score.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.pairs import PAIR_FEATURES
+from imr.models.pairs import PAIR_FEATURES
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ revised it after some twenty looks at cross-validation, so cross-validation on
 those letters flatters that table; the other had seen no outcome.  Two more raters, who had seen
 no outcome either, rated every row of both without knowing the authors' values (``rated_a``,
 ``rated_b``).  A row's value is the mean of its three opinions, and the model takes the mean
-of the tables (:func:`expected_effects`), beside a third opinion (:mod:`models.judgement`).
+of the tables (:func:`expected_effects`), beside a third opinion (:mod:`imr.models.judgement`).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Effect:
 
 def opinion(table: str) -> tuple[Effect, ...]:
     """One opinion on what to expect: a table of ``OPINIONS``."""
-    text = (resources.files("models") / table).read_text(encoding="utf-8")
+    text = (resources.files("imr.models") / table).read_text(encoding="utf-8")
     return effects_from_rows(csv.DictReader(text.splitlines()))
 
 

@@ -1,7 +1,7 @@
 """The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
 
-Every item is paired with every label of the catalogue (:mod:`models.candidates`), with what the
-claims administrator cites, and with labels met in training.  A pair (:mod:`models.pairs`) is
+Every item is paired with every label of the catalogue (:mod:`imr.models.candidates`), with what the
+claims administrator cites, and with labels met in training.  A pair (:mod:`imr.models.pairs`) is
 described by what the administrator cites, by the shares with which reviewers cited the label for
 items alike (smoothed, and in training without the item's own letter), by the section that the
 kind of request falls under, by body part, wording and the edition in force.  The ranker orders
@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from models import candidates as cand
-from models.calibration import one_blas_thread
-from models.choice import Choice, fit_choice, softmax
-from models.effects import check_frame
-from models.outcome import KEY_COLUMNS, TrainingDataError, row_order
-from models.pairs import (
+from imr.models import candidates as cand
+from imr.models.calibration import one_blas_thread
+from imr.models.choice import Choice, fit_choice, softmax
+from imr.models.effects import check_frame
+from imr.models.outcome import KEY_COLUMNS, TrainingDataError, row_order
+from imr.models.pairs import (
     PAIR_FEATURES,
     REQUEST_COLUMNS,
     Shares,
@@ -73,7 +73,7 @@ class GuidelineConfig:
 
 @dataclass
 class GuidelineModel:
-    """Fit on decided items, predict on any; the frame is that of ``features.table.frame``."""
+    """Fit on decided items, predict on any; the frame is that of ``imr.features.table.frame``."""
 
     config: GuidelineConfig = field(default_factory=GuidelineConfig)
     labels: tuple[str, ...] = ()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from data.citations import labels
-from data.letter import Case, Item
+from imr.data.citations import labels
+from imr.data.letter import Case, Item
 
 if TYPE_CHECKING:
     from datetime import date
 
     import pandas as pd
 
-    from features.table import CaseSignals
+    from imr.features.table import CaseSignals
 
 LIST_SEPARATOR = " | "
 CASE_FACTS: dict[str, str] = {
@@ -27,7 +27,7 @@ CASE_FACTS: dict[str, str] = {
 
 def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
     """Signals and facts of all items, one row an item, in the order of cases and items."""
-    from features.table import signals
+    from imr.features.table import signals
 
     known = list(cases)
     return signals_frame(known, [signals(case) for case in known])
@@ -37,7 +37,7 @@ def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.D
     """As :func:`case_frame`, from signals that are already derived."""
     import pandas as pd
 
-    from features.table import arrays
+    from imr.features.table import arrays
 
     columns = arrays(row for one in derived for row in one.rows)
     facts = [item_facts(case, item) for case in cases for item in case.items]

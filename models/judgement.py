@@ -4,7 +4,7 @@ Thirty-odd decided positives teach little, so judgement is elicited (policy capt
 Judgment Analysis, 1996): invented cases, each with twins that differ in a fact or two, were rated
 by writers who had seen no letter and no outcome (``data/vignettes``).  A LightGBM regression of
 their log odds on our signals is shipped as ``judgement.txt`` with ``judgement.json`` beside it;
-``python -m training.vignettes`` builds both.  The writers were language models, not physicians.
+``python -m imr.training.vignettes`` builds both.  The writers were language models, not physicians.
 
 Because the vignettes are written in several manners by turns, whatever the merit of the case, who
 writes how cannot be learned from them.
@@ -21,8 +21,8 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from models.effects import by_value, numbers
-from models.paths import Paths
+from imr.models.effects import by_value, numbers
+from imr.models.paths import Paths
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -62,7 +62,7 @@ class Judgement:
         return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
 
     def contributions_of(self, matrix: Array) -> Array:
-        """What each column adds to the log odds, shape (items, columns) (:mod:`models.paths`)."""
+        """What each column adds to the log odds (:mod:`imr.models.paths`), (items, columns)."""
         return self._paths.contributions(matrix)
 
     @cached_property
@@ -118,13 +118,13 @@ def shipped() -> Judgement:
     """The judgement that the project ships; raises ValueError where its two files disagree."""
     import lightgbm as lgb
 
-    folder = resources.files("models")
+    folder = resources.files("imr.models")
     text = (folder / TREES).read_text(encoding="utf-8")
     stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     if stored["about"]["trees_sha256"] != digest(text):
         raise ValueError(
             f"models/{TREES} is not what models/{ABOUT} describes "
-            "(build both: python -m training.vignettes)"
+            "(build both: python -m imr.training.vignettes)"
         )
     return Judgement.from_json(stored, lgb.Booster(model_str=text))
 

@@ -1,9 +1,9 @@
 """p(overturned): LightGBM and a small logistic member, both started from what is known.
 
 The starting odds of an item are known before any decided letter is read: two thirds the published
-overturn rate of its category and year (:mod:`models.prior`) plus the effects expected from
-guidelines and law (two tables, :mod:`models.effects`), one third what rated vignettes say of it
-(:mod:`models.judgement`).
+overturn rate of its category and year (:mod:`imr.models.prior`) plus the effects expected from
+guidelines and law (two tables, :mod:`imr.models.effects`), one third what rated vignettes say of it
+(:mod:`imr.models.judgement`).
 A bag of members, each fitted to letters drawn with replacement, moves them: few shallow trees
 under monotone constraints, and a logistic regression whose coefficients are shrunken toward the
 expected effects, with fixed signs.  Letters left out of a member's draw calibrate the average.
@@ -19,8 +19,8 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from models.calibration import Calibration, MapLogistic, calibrate, one_blas_thread, sigmoid
-from models.effects import (
+from imr.models.calibration import Calibration, MapLogistic, calibrate, one_blas_thread, sigmoid
+from imr.models.effects import (
     Effect,
     applicable,
     by_value,
@@ -31,9 +31,9 @@ from models.effects import (
     effects_to_json,
     expected_effects,
 )
-from models.judgement import JUDGED, Judgement, shipped
-from models.paths import Paths
-from models.prior import RatePrior, published_prior
+from imr.models.judgement import JUDGED, Judgement, shipped
+from imr.models.paths import Paths
+from imr.models.prior import RatePrior, published_prior
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -117,7 +117,7 @@ class OutcomeConfig:
 
 @dataclass
 class OutcomeModel:
-    """Fit on decided items, predict on any; the frame is that of ``features.table.frame``."""
+    """Fit on decided items, predict on any; the frame is that of ``imr.features.table.frame``."""
 
     config: OutcomeConfig = field(default_factory=OutcomeConfig)
     effects: tuple[Effect, ...] = field(default_factory=expected_effects)
@@ -219,7 +219,7 @@ class OutcomeModel:
 
         One column an effect, ``category`` and ``year`` for the published rates, and one a signal
         that the judgement reads (``judged:SIGNAL``); of trees, what each input adds on the way
-        (:mod:`models.paths`).
+        (:mod:`imr.models.paths`).
         """
         import numpy as np
         import pandas as pd

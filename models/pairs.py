@@ -8,8 +8,8 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from models import candidates as cand
-from models.effects import conditions_hold, numbers
+from imr.models import candidates as cand
+from imr.models.effects import conditions_hold, numbers
 
 if TYPE_CHECKING:
     import numpy as np

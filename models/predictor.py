@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from data.letter import Case, Evidence
-from features.indication import signals_of
-from models import bundle as bundles
-from models.bundle import Bundle, BundleError
-from models.effects import ALWAYS, Effect
-from models.guideline import GuidelineModel
-from models.inputs import CASE_FACTS, signals_frame
-from models.judgement import JUDGED
-from models.outcome import Inputs, OutcomeModel
-from models.similar import Similar, SimilarItems
+from imr.data.letter import Case, Evidence
+from imr.features.indication import signals_of
+from imr.models import bundle as bundles
+from imr.models.bundle import Bundle, BundleError
+from imr.models.effects import ALWAYS, Effect
+from imr.models.guideline import GuidelineModel
+from imr.models.inputs import CASE_FACTS, signals_frame
+from imr.models.judgement import JUDGED
+from imr.models.outcome import Inputs, OutcomeModel
+from imr.models.similar import Similar, SimilarItems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +149,7 @@ class Predictor:
         )
 
     def save(self, folder: str | Path) -> str:
-        """Write the model folder (see :mod:`models.bundle`); its digest."""
+        """Write the model folder (see :mod:`imr.models.bundle`); its digest."""
         documents = {
             "outcome": self.outcome.to_json(),
             "guideline": self.guideline.to_json(),
@@ -168,7 +168,7 @@ class Predictor:
 
     def predict(self, cases: Sequence[Case], explain: bool = False) -> list[Prediction]:
         """One prediction an item, in the order of cases and items."""
-        from features.table import signals
+        from imr.features.table import signals
 
         derived = [signals(case) for case in cases]
         table = signals_frame(cases, derived)
@@ -245,7 +245,7 @@ class Predictor:
         return result
 
     def _check_columns(self, folder: Path) -> None:
-        from features.table import COLUMNS
+        from imr.features.table import COLUMNS
 
         missing = sorted(set(self.columns) - {c.name for c in COLUMNS} - set(CASE_FACTS))
         if missing:
@@ -382,6 +382,6 @@ def _judged_statement(signal: str, value: Any) -> str:
 
 @cache
 def _definitions() -> Mapping[str, str]:
-    from features.table import COLUMNS
+    from imr.features.table import COLUMNS
 
     return {column.name: column.definition for column in COLUMNS}

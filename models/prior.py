@@ -104,7 +104,7 @@ class RatePrior:
 
 def published_prior() -> RatePrior:
     """The prior from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
-    table = resources.files("data") / "reference" / "overturn_rates.csv"
+    table = resources.files("imr.data") / "reference" / "overturn_rates.csv"
     rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
     return prior_from_rates(usable_rates(rows))
 

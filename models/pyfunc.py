@@ -16,8 +16,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from data.letter import LetterError
-from models.served import PARAMS, cases_from_frame, letters_frame, predictions_frame
+from imr.data.letter import LetterError
+from imr.models.served import PARAMS, cases_from_frame, letters_frame, predictions_frame
 
 
 class Refused(MlflowException):
@@ -34,7 +34,7 @@ class ImrModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read and check the folder; raises BundleError."""
-        from models.predictor import Predictor
+        from imr.models.predictor import Predictor
 
         self.predictor = Predictor.load(context.artifacts["bundle"])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from models.predictor import Prediction, Reason
+from imr.models.predictor import Prediction, Reason
 
 # Column -> type, in the contract's order; every value may be null except the keys.
 COLUMNS: dict[str, str] = {

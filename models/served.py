@@ -9,15 +9,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.layout import paragraphs, visible
-from data.letter import Letter, LetterError, Text
-from data.read import MAX_TEXT_BYTES
-from models.rows import COLUMNS, prediction_row
+from imr.data.layout import paragraphs, visible
+from imr.data.letter import Letter, LetterError, Text
+from imr.data.read import MAX_TEXT_BYTES
+from imr.models.rows import COLUMNS, prediction_row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.predictor import Predictor
+    from imr.models.predictor import Predictor
 
 PACKAGES = ("data", "features", "models")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
@@ -87,16 +87,31 @@ def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFram
     return pd.DataFrame({BY_LETTER: pd.Series(texts, dtype=object)})
 
 
-def logging_arguments(folder: str | Path, example: pd.DataFrame | None = None) -> dict[str, Any]:
+def stage_code(folder: Path) -> Path:
+    """Copy the packages that the model needs to ``folder/imr``, as they are installed."""
+    from shutil import copytree, ignore_patterns
+
+    left_out = ignore_patterns("__pycache__", "vignettes", "samples")
+    copytree(str(resources.files("imr")), folder / "imr", ignore=left_out, dirs_exist_ok=True)
+    for package in PACKAGES:
+        source = str(resources.files(f"imr.{package}"))
+        copytree(source, folder / "imr" / package, ignore=left_out, dirs_exist_ok=True)
+    return folder / "imr"
+
+
+def logging_arguments(
+    folder: str | Path, staging: Path, example: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """What ``mlflow.pyfunc.log_model`` needs for a model folder: code, artifact, signature.
 
+    The code is copied to ``staging``, a folder that lives until the model is logged.
     ``example`` defaults to one record written for this purpose.
     """
-    root = Path(str(resources.files("models"))).parent
+    code = stage_code(staging)
     return {
-        "python_model": str(root / "models" / "pyfunc.py"),
+        "python_model": str(code / "models" / "pyfunc.py"),
         "artifacts": {"bundle": str(folder)},
-        "code_paths": [str(root / package) for package in PACKAGES],
+        "code_paths": [str(code)],
         "signature": signature(),
         "input_example": (example_input() if example is None else example, dict(PARAMS)),
         "pip_requirements": requirements(),
@@ -158,8 +173,8 @@ def requirements() -> list[str]:
 
 
 def _letter(place: int, row: Mapping[str, Any]) -> Letter:
-    from data.parse import parse
-    from data.records import RawRecord, letter_from_record
+    from imr.data.parse import parse
+    from imr.data.records import RawRecord, letter_from_record
 
     values = {k: _plain(v) for k, v in row.items()}
     source = f"row {place}"

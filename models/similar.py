@@ -42,7 +42,7 @@ class SimilarItems:
         """Count decided items; ``overturned`` runs parallel to the rows of signals."""
         import pandas as pd
 
-        from models.outcome import request_years
+        from imr.models.outcome import request_years
 
         table = pd.DataFrame(
             {

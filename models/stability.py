@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from models.effects import numbers
+from imr.models.effects import numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from serve.letters import Failure
+    from imr.serve.letters import Failure
 
 app = typer.Typer(
     name="imr",
@@ -55,7 +55,7 @@ def parse(
     jobs: Jobs = 0,
 ) -> None:
     """Read letters into one JSON object each."""
-    from serve.commands import parse_letters
+    from imr.serve.commands import parse_letters
 
     failures = _Failures()
     parse_letters(tuple(letters), output, jobs, failures)
@@ -75,7 +75,7 @@ def features(
     jobs: Jobs = 0,
 ) -> None:
     """Derive the signals: one row an item."""
-    from serve.commands import write_features
+    from imr.serve.commands import write_features
 
     failures = _Failures()
     write_features(tuple(letters), output, evidence, jobs, failures)
@@ -110,7 +110,7 @@ def train(
     """
     if letters and decisions:
         _refuse("give --letters or --decisions, not both")
-    from serve.commands import train_models
+    from imr.serve.commands import train_models
 
     given = tuple(letters or ())
     _exit(train_models(config=config, letters=given, decisions=decisions, full=full))
@@ -135,7 +135,7 @@ def evaluate(
         _refuse(f"--by {by}: not known", "give group or time")
     if letters and decisions:
         _refuse("give --letters or --decisions, not both")
-    from serve.commands import evaluate_models
+    from imr.serve.commands import evaluate_models
 
     given = tuple(letters or ())
     _exit(evaluate_models(config=config, letters=given, decisions=decisions, by=by, full=full))
@@ -180,7 +180,7 @@ def score(
         _refuse("--scheduler needs --engine dask")
     if report and not reasons:
         _refuse("--report shows the reasons", "leave out --no-reasons")
-    from serve.commands import score_letters
+    from imr.serve.commands import score_letters
 
     failures = _Failures()
     score_letters(
@@ -212,7 +212,7 @@ def explain(
     model: Model = CHAMPION,
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
-    from serve.commands import explain_letter
+    from imr.serve.commands import explain_letter
 
     explain_letter(letter, model, as_json, item, letter_id)
 
@@ -222,7 +222,7 @@ def schema() -> None:
     """Print the JSON Schema of case records."""
     import json
 
-    from data.records import record_schema
+    from imr.data.records import record_schema
 
     print(json.dumps(record_schema(), indent=2))
 
@@ -239,7 +239,7 @@ def synthesize(
     """Write letters by our own grammar, with known truth, for load tests."""
     if form not in ("pdf", "txt", "jsonl"):
         _refuse(f"--format {form}: not known", "give pdf, txt or jsonl")
-    from serve.commands import synthesize_letters
+    from imr.serve.commands import synthesize_letters
 
     synthesize_letters(n, output, seed, form)
 
@@ -282,7 +282,7 @@ def _say(line: str) -> None:
 
 
 def _refuse(problem: str, remedy: str = "") -> NoReturn:
-    from serve.refusal import Refused
+    from imr.serve.refusal import Refused
 
     raise Refused(problem, remedy)
 
@@ -308,7 +308,7 @@ def main() -> None:
     try:
         app(spread(sys.argv[1:]))
     except Exception as error:
-        from serve.refusal import Refused
+        from imr.serve.refusal import Refused
 
         if not isinstance(error, Refused):
             raise

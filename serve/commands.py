@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from data.letter import LetterError
-from serve.letters import Failure
-from serve.places import place
-from serve.refusal import Refused
-from serve.writers import (
+from imr.data.letter import LetterError
+from imr.serve.letters import Failure
+from imr.serve.places import place
+from imr.serve.refusal import Refused
+from imr.serve.writers import (
     TableColumn,
     check_writable,
     explained,
@@ -24,7 +24,7 @@ from serve.writers import (
 )
 
 if TYPE_CHECKING:
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
 ReportFailure = Callable[[Failure], None]
 
@@ -33,8 +33,8 @@ def parse_letters(
     letters: tuple[str, ...], output: str | None, jobs: int, report: ReportFailure
 ) -> None:
     """`imr parse`: one JSON object a line, in the order of the input."""
-    from serve.score import default_jobs
-    from serve.stream import each_letter, parsed
+    from imr.serve.score import default_jobs
+    from imr.serve.stream import each_letter, parsed
 
     found = each_letter(letters, parsed, jobs or default_jobs(), report)
     lines = (json_line(answer["letter"]) for answer in found)
@@ -61,9 +61,9 @@ def write_features(
     report: ReportFailure,
 ) -> None:
     """`imr features`: the table of signals and, where asked for, the words behind them."""
-    from features.table import COLUMNS
-    from serve.score import default_jobs
-    from serve.stream import each_letter, signal_rows, signal_rows_with_evidence
+    from imr.features.table import COLUMNS
+    from imr.serve.score import default_jobs
+    from imr.serve.stream import each_letter, signal_rows, signal_rows_with_evidence
 
     target = place(output)
     words = place(evidence) if evidence else None
@@ -90,8 +90,8 @@ def score_letters(
     partitions: int | None,
     **options: Any,
 ) -> None:
-    """`imr score`: see :class:`serve.score.ScoreRun` for the options."""
-    from serve.score import ScoreRun, score
+    """`imr score`: see :class:`imr.serve.score.ScoreRun` for the options."""
+    from imr.serve.score import ScoreRun, score
 
     run = ScoreRun(
         output=place(output),
@@ -114,8 +114,8 @@ def explain_letter(
     letter: str, model: str, as_json: bool, item: int | None, letter_id: str | None
 ) -> None:
     """`imr explain`: for a person, or as JSON."""
-    from serve.detail import NOTICE
-    from serve.explain import chosen_items, explain, make_console, show
+    from imr.serve.detail import NOTICE
+    from imr.serve.explain import chosen_items, explain, make_console, show
 
     explained = explain(letter, model, letter_id)
     if not as_json:
@@ -128,8 +128,8 @@ def explain_letter(
 
 def train_models(**options: Any) -> int:
     """`imr train`: prints the table and where everything lies; gives the exit status."""
-    from training.tables import print_table
-    from training.train import train
+    from imr.training.tables import print_table
+    from imr.training.train import train
 
     with _refusing():
         result = train(_config(**options))
@@ -140,8 +140,8 @@ def train_models(**options: Any) -> int:
 
 def evaluate_models(**options: Any) -> int:
     """`imr evaluate`: prints the table; gives the exit status."""
-    from training.evaluate import evaluate
-    from training.tables import print_table
+    from imr.training.evaluate import evaluate
+    from imr.training.tables import print_table
 
     with _refusing():
         evaluation = evaluate(_config(**options))
@@ -152,7 +152,7 @@ def evaluate_models(**options: Any) -> int:
 
 
 def _config(config: Path | None, **options: Any) -> TrainConfig:
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
     return TrainConfig.read(config, **{k: v for k, v in options.items() if v not in ((), False)})
 
@@ -160,9 +160,9 @@ def _config(config: Path | None, **options: Any) -> TrainConfig:
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
     """What a user can mend about decisions and settings is refused in one line."""
-    from training.config import ConfigError
-    from training.dataset import NoDecisionsError
-    from training.split import SplitError
+    from imr.training.config import ConfigError
+    from imr.training.dataset import NoDecisionsError
+    from imr.training.split import SplitError
 
     try:
         yield
@@ -172,8 +172,8 @@ def _refusing() -> Iterator[None]:
 
 def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:
     """`imr synthesize`: letters by our own grammar, and their truth beside them."""
-    from data.synthetic import Format, write
-    from serve.score import default_jobs
+    from imr.data.synthetic import Format, write
+    from imr.serve.score import default_jobs
 
     with explained(output):
         letters, truth = write(n, output, seed, cast("Format", form), default_jobs())

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from data.letter import CaseHeader, Decision, Evidence, Item, Letter
-from serve.parsed import iso
-from serve.rows import GUIDELINES
+from imr.data.letter import CaseHeader, Decision, Evidence, Item, Letter
+from imr.serve.parsed import iso
+from imr.serve.rows import GUIDELINES
 
 if TYPE_CHECKING:
-    from features.criteria import Criterion
-    from models.predictor import Prediction, Reason
+    from imr.features.criteria import Criterion
+    from imr.models.predictor import Prediction, Reason
 
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""
@@ -118,7 +118,7 @@ def _raw(item: Item) -> str | None:
 def _cited(decision: Decision | None) -> str | None:
     if decision is None or decision.guideline is None:
         return None
-    from data.citations import primary_label
+    from imr.data.citations import primary_label
 
     return primary_label(decision.guideline)
 

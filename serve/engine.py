@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from serve import pool as pools
-from serve.letters import Chunk, Failure, task_name
-from serve.pool import Answer, Pool, Setup, Work, failure_answer
-from serve.refusal import Refused
+from imr.serve import pool as pools
+from imr.serve.letters import Chunk, Failure, task_name
+from imr.serve.pool import Answer, Pool, Setup, Work, failure_answer
+from imr.serve.refusal import Refused
 
 EngineName = Literal["local", "dask"]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from serve.detail import NOTICE, reason_sentence, similar_sentence
-from serve.letters import Chunk, Failure, Task, tasks
-from serve.model import ModelAddress, load_predictor, resolve
-from serve.pool import Pool
-from serve.refusal import Refused
-from serve.work import Predicts, ScoreSetup
+from imr.serve.detail import NOTICE, reason_sentence, similar_sentence
+from imr.serve.letters import Chunk, Failure, Task, tasks
+from imr.serve.model import ModelAddress, load_predictor, resolve
+from imr.serve.pool import Pool
+from imr.serve.refusal import Refused
+from imr.serve.work import Predicts, ScoreSetup
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -37,7 +37,7 @@ HEADER = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The letter's detail (see :func:`serve.detail.letter_detail`) and the model it came from."""
+    """The letter's detail (:func:`imr.serve.detail.letter_detail`) and the model it came from."""
 
     detail: dict[str, Any]
     model_uri: str
@@ -72,7 +72,7 @@ def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:
 
 
 def _id(task: Task) -> str | None:
-    from data.read import Source
+    from imr.data.read import Source
 
     if isinstance(task, Failure):
         return None

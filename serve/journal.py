@@ -24,12 +24,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from data import remote
-from serve.letters import Chunk
-from serve.places import Place, StorePath, known_store, names_in, remove
-from serve.pool import Answer
-from serve.refusal import Refused
-from serve.writers import explained, json_line
+from imr.data import remote
+from imr.serve.letters import Chunk
+from imr.serve.places import Place, StorePath, known_store, names_in, remove
+from imr.serve.pool import Answer
+from imr.serve.refusal import Refused
+from imr.serve.writers import explained, json_line
 
 FORMAT = 1
 """Raised when the lines of a journal change: an older one is not resumed."""

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from data import remote
-from data.letter import Letter, LetterError
-from data.read import Source, content, load, sources
-from data.records import RawRecord, letter_from_record, raw_records
-from serve.own import REPORT_HEAD_BYTES, is_report, written_by_imr
-from serve.refusal import Refused
+from imr.data import remote
+from imr.data.letter import Letter, LetterError
+from imr.data.read import Source, content, load, sources
+from imr.data.records import RawRecord, letter_from_record, raw_records
+from imr.serve.own import REPORT_HEAD_BYTES, is_report, written_by_imr
+from imr.serve.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: LetterError) -> Failure:
-        """The failure that a :class:`~data.letter.LetterError` reports."""
+        """The failure that a :class:`~imr.data.letter.LetterError` reports."""
         return cls(error.source, error.reason, error.message, error.remedy)
 
     def line(self) -> str:
@@ -281,7 +281,7 @@ def read_letter(task: Task) -> Letter:
         raise LetterError(task.source, task.reason, task.message, task.remedy)
     if isinstance(task, RawRecord):
         return letter_from_record(task)
-    from data.parse import parse
+    from imr.data.parse import parse
 
     return parse(load(task))
 

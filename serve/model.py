@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serve.refusal import Refused
+from imr.serve.refusal import Refused
 
 if TYPE_CHECKING:
-    from models.predictor import Predictor
+    from imr.models.predictor import Predictor
 
 CHAMPION = "models:/imr@champion"
 """The model that `imr train` registered last, in the MLflow store of the working directory."""
@@ -30,7 +30,7 @@ DIGEST_DIGITS = 16
 class ModelAddress:
     """Where a model lies (``folder``) and what it is called in results (``uri``).
 
-    ``profile`` is the training data's (see :mod:`models.stability`), where the model carries it.
+    ``profile`` is the training data's (:mod:`imr.models.stability`), where the model carries it.
     ``uri`` holds the registry's version, not an alias, and the beginning of the digest:
     ``models:/imr/3#sha256=0123456789abcdef``.
     """
@@ -53,7 +53,7 @@ def resolve(uri: str) -> ModelAddress:
 
 
 def _address(uri: str, folder: Path) -> ModelAddress:
-    from models.bundle import MANIFEST
+    from imr.models.bundle import MANIFEST
 
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -69,8 +69,8 @@ def load_predictor(folder: str) -> Predictor:
     Raises:
         Refused: where the model is damaged, or made for other versions or signals.
     """
-    from models.bundle import BundleError
-    from models.predictor import Predictor
+    from imr.models.bundle import BundleError
+    from imr.models.predictor import Predictor
 
     try:
         return Predictor.load(folder)
@@ -79,7 +79,7 @@ def load_predictor(folder: str) -> Predictor:
 
 
 def _folder(root: Path, uri: str = "") -> Path:
-    from models.bundle import MANIFEST
+    from imr.models.bundle import MANIFEST
 
     if (root / MANIFEST).is_file():
         return root

@@ -12,7 +12,7 @@ import json
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from data.records import MAX_RECORD_BYTES
+from imr.data.records import MAX_RECORD_BYTES
 
 _RECORD_NAMES = frozenset({"case_summary", "items", "title"})
 _KINDS: tuple[tuple[frozenset[str], str], ...] = (

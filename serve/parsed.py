@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from data.letter import Citation, Decision, Item, Letter
+from imr.data.letter import Citation, Decision, Item, Letter
 
 
 def letter_object(letter: Letter) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from data import remote
-from serve.places import Place, StorePath, is_folder, known_store, names_in, remove
-from serve.refusal import Refused
-from serve.writers import Row, TableColumn, TableWriter, check_place, explained, open_table
+from imr.data import remote
+from imr.serve.places import Place, StorePath, is_folder, known_store, names_in, remove
+from imr.serve.refusal import Refused
+from imr.serve.writers import Row, TableColumn, TableWriter, check_place, explained, open_table
 
 PART_LETTERS = 50_000
 """About 100,000 rows a part with reasons, some 50 MB: what readers like to take at a time."""

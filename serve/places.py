@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data import remote
-from serve.refusal import Refused
+from imr.data import remote
+from imr.serve.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)

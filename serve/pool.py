@@ -22,8 +22,8 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Protocol
 
-from serve.letters import Chunk, Failure, task_name
-from serve.refusal import Refused
+from imr.serve.letters import Chunk, Failure, task_name
+from imr.serve.refusal import Refused
 
 LETTER_SECONDS = 60.0
 """A letter takes about 10 ms; one that takes a minute would hold up the others."""
@@ -43,7 +43,7 @@ LONGEST_TEMPORARY_PATH = 64
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
-PRELOAD = ("data.parse", "features.table", "pandas", "serve.work")
+PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.work")
 """Imported once for all workers; only what every worker needs."""
 
 _READY = "ready"

@@ -20,10 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from serve.detail import NOTICE, reason_sentence, similar_sentence
-from serve.places import Place
-from serve.summary import Tally
-from serve.writers import open_atomic
+from imr.serve.detail import NOTICE, reason_sentence, similar_sentence
+from imr.serve.places import Place
+from imr.serve.summary import Tally
+from imr.serve.writers import open_atomic
 
 DETAIL_ITEMS = 5_000
 """Items shown one by one: about 10 MB of page; the counts cover all items."""
@@ -43,7 +43,7 @@ class Report:
         self.categories: dict[str, list[float]] = {}
 
     def add(self, detail: Mapping[str, Any]) -> None:
-        """Append a letter (the object of :func:`serve.detail.letter_detail`)."""
+        """Append a letter (the object of :func:`imr.serve.detail.letter_detail`)."""
         self.all_items += len(detail["items"])
         for item in detail["items"]:
             self._count(item)
@@ -145,7 +145,7 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("serve") / name).read_text(encoding="utf-8")
+    return (resources.files("imr.serve") / name).read_text(encoding="utf-8")
 
 
 def _policy(style: str, script: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.writers import TableColumn
+from imr.serve.writers import TableColumn
 
 GUIDELINES = 3
 """Candidates a row holds."""

@@ -17,19 +17,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serve.engine import EngineName, make_engine
-from serve.journal import Journal, RunSettings, open_journal
-from serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
-from serve.model import CHAMPION, ModelAddress, load_predictor, resolve
-from serve.partitions import PART_LETTERS, check_parts, open_parts
-from serve.places import Place, remove, same
-from serve.progress import progress
-from serve.refusal import Refused
-from serve.report import open_report
-from serve.rows import ERROR_COLUMNS, SCORE_COLUMNS
-from serve.summary import Tally
-from serve.work import Predicts, ScoreSetup
-from serve.writers import TableWriter, check_writable, explained, open_table, table_format
+from imr.serve.engine import EngineName, make_engine
+from imr.serve.journal import Journal, RunSettings, open_journal
+from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
+from imr.serve.model import CHAMPION, ModelAddress, load_predictor, resolve
+from imr.serve.partitions import PART_LETTERS, check_parts, open_parts
+from imr.serve.places import Place, remove, same
+from imr.serve.progress import progress
+from imr.serve.refusal import Refused
+from imr.serve.report import open_report
+from imr.serve.rows import ERROR_COLUMNS, SCORE_COLUMNS
+from imr.serve.summary import Tally
+from imr.serve.work import Predicts, ScoreSetup
+from imr.serve.writers import TableWriter, check_writable, explained, open_table, table_format
 
 CHUNK_LETTERS = 256
 """Letters a worker takes on at a time: enough to predict together (a batch costs some 20 ms of its

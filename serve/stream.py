@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from data.letter import Letter
-from serve.letters import Chunk, Failure, chunked, count_letters, fetched, something_to_do
-from serve.parsed import letter_object
-from serve.pool import Answer, Pool, Setup, Work, failure_answer, in_order
-from serve.progress import progress
-from serve.work import read_safely, unexpected
+from imr.data.letter import Letter
+from imr.serve.letters import Chunk, Failure, chunked, count_letters, fetched, something_to_do
+from imr.serve.parsed import letter_object
+from imr.serve.pool import Answer, Pool, Setup, Work, failure_answer, in_order
+from imr.serve.progress import progress
+from imr.serve.work import read_safely, unexpected
 
 CHUNK_LETTERS = 16
 
@@ -45,7 +45,7 @@ def parsed(letter: Letter) -> dict[str, Any]:
 
 def signal_rows(letter: Letter) -> dict[str, Any]:
     """The letter's rows of `imr features`."""
-    from features.table import signals
+    from imr.features.table import signals
 
     return {"rows": signals(letter.case).rows}
 
@@ -54,7 +54,7 @@ def signal_rows_with_evidence(letter: Letter) -> dict[str, Any]:
     """The letter's rows of `imr features` and the words behind them."""
     from dataclasses import asdict
 
-    from features.table import signals
+    from imr.features.table import signals
 
     found = signals(letter.case)
     evidence = [{"letter_id": letter.case.letter_id, **asdict(e)} for e in found.evidence]

@@ -14,18 +14,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from data.letter import Case, Evidence, Letter, LetterError
-from serve.detail import Checklist, letter_detail, score_rows
-from serve.letters import Chunk, Failure, Task, fetched, read_letter, task_name
-from serve.model import load_predictor
-from serve.pool import Answer, Work, failure_answer
+from imr.data.letter import Case, Evidence, Letter, LetterError
+from imr.serve.detail import Checklist, letter_detail, score_rows
+from imr.serve.letters import Chunk, Failure, Task, fetched, read_letter, task_name
+from imr.serve.model import load_predictor
+from imr.serve.pool import Answer, Work, failure_answer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.criteria import Criterion
-    from features.table import CaseSignals
-    from models.predictor import Prediction
+    from imr.features.criteria import Criterion
+    from imr.features.table import CaseSignals
+    from imr.models.predictor import Prediction
 
 
 CRITERION_QUOTES = 3
@@ -124,8 +124,8 @@ class ScoreSetup:
             return [failure_answer(unexpected(letters[0].case.source, "scoring", error))]
 
     def _predicted(self, predictor: Predicts, letters: list[Letter]) -> Answer:
-        from features.table import signals
-        from models.inputs import signals_frame
+        from imr.features.table import signals
+        from imr.models.inputs import signals_frame
 
         cases = [letter.case for letter in letters]
         derived = [signals(case) for case in cases]
@@ -156,14 +156,14 @@ class ScoreSetup:
 
 def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[str, list[int]]:
     """The batch in the bins of the training data, where the model knows them."""
-    from models.stability import count
+    from imr.models.stability import count
 
     profile = getattr(predictor, "about", {}).get("profile")
     return count(profile, table, p) if profile else {}
 
 
 def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
-    from features.criteria import checklist
+    from imr.features.criteria import checklist
 
     evidence = found.evidence
     spans = {one.quote: one for one in evidence}

@@ -25,9 +25,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from data import remote
-from serve.places import Place, StorePath, is_folder, known_store
-from serve.refusal import Refused
+from imr.data import remote
+from imr.serve.places import Place, StorePath, is_folder, known_store
+from imr.serve.refusal import Refused
 
 Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
 Row = Mapping[str, Any]

@@ -67,16 +67,27 @@ def test_the_lock_holds_what_is_declared(settings: dict, lock: str) -> None:  # 
 
 
 def test_the_packages_are_the_folders(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
-    folders = {path.parent.name for path in project.glob("*/__init__.py")}
-    assert settings["tool"]["setuptools"]["packages"] == ORDER
-    assert folders - {"benchmarks", "tests"} == set(ORDER)
+    folders = {
+        path.parent.relative_to(project).as_posix()
+        for name in ["imr", *ORDER]
+        for path in (project / name).rglob("__init__.py")
+    }
+    expected = {"imr" if f == "imr" else "imr." + f.replace("/", "."): f for f in folders}
+    setuptools = settings["tool"]["setuptools"]
+    assert sorted(setuptools["packages"]) == sorted(expected)
+    assert setuptools["package-dir"] == {
+        name: folder for name, folder in expected.items() if name.count(".") < 2
+    }
 
 
-def test_subfolders_hold_data_and_no_modules(project: Path) -> None:
-    nested = [
-        str(p.relative_to(project)) for name in ORDER for p in (project / name).glob("*/*.py")
+def test_every_module_stands_in_a_package(project: Path) -> None:
+    homeless = [
+        str(p.relative_to(project))
+        for name in ORDER
+        for p in (project / name).rglob("*.py")
+        if not (p.parent / "__init__.py").exists()
     ]
-    assert nested == []
+    assert homeless == []
 
 
 def test_data_files_are_installed(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
@@ -94,14 +105,14 @@ def test_data_files_are_installed(settings: dict, project: Path) -> None:  # typ
 
 
 def imported(module: Path) -> set[str]:
-    """The top-level names that a module imports anywhere in it."""
+    """The packages of this project that a module imports anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+            names.add(node.module)
+    return {name.split(".")[1] for name in names if name.startswith("imr.")}
 
 
 @pytest.mark.parametrize("package", ORDER)
@@ -116,7 +127,7 @@ def test_imports_point_down(package: str, project: Path) -> None:
 
 
 def test_the_command_loads_nothing_heavy(project: Path) -> None:
-    code = f"import sys, serve.cli; print(*sorted(set(sys.modules) & set({HEAVY})))"
+    code = f"import sys, imr.serve.cli; print(*sorted(set(sys.modules) & set({HEAVY})))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True
     )

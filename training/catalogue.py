@@ -2,7 +2,7 @@
 
 Built by one command, never edited, and held against the code by a test::
 
-    python -m training.catalogue
+    python -m imr.training.catalogue
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from features.table import COLUMNS, Column
-from training.dataset import load_decisions
+from imr.features.table import COLUMNS, Column
+from imr.training.dataset import load_decisions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = """# Columns of `imr features`
 
-Made by `python -m training.catalogue`; do not edit. *Known* is the share of shipped decided items
-({items} items of {letters} letters) whose value is not null, *true* the share of true values among
-all items. A truth value without an entry under *null* is False where nothing is documented.
+Made by `python -m imr.training.catalogue`; do not edit. *Known* is the share of shipped decided
+items ({items} items of {letters} letters) whose value is not null, *true* the share of true values
+among all items. A truth value without an entry under *null* is False where nothing is documented.
 
 """
 

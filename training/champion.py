@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.figures import LESS_IS_BETTER
-from training.metrics import Metric
+from imr.training import metrics
+from imr.training.figures import LESS_IS_BETTER
+from imr.training.metrics import Metric
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from training.dataset import chapter_of
-from training.sample import Sample
+from imr.training.dataset import chapter_of
+from imr.training.sample import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from models.guideline import GuidelineConfig
-    from models.outcome import OutcomeConfig
+    from imr.models.guideline import GuidelineConfig
+    from imr.models.outcome import OutcomeConfig
 
     Array = NDArray[np.float64]
 
@@ -65,13 +65,13 @@ class Settings:
 
     def outcome_config(self) -> OutcomeConfig:
         """Of the outcome model; the seed is this run's."""
-        from models.outcome import OutcomeConfig
+        from imr.models.outcome import OutcomeConfig
 
         return self.outcome or replace(OutcomeConfig(), seed=self.seed)
 
     def guideline_config(self) -> GuidelineConfig:
         """Of the guideline model; the seed is this run's."""
-        from models.guideline import GuidelineConfig
+        from imr.models.guideline import GuidelineConfig
 
         return self.guideline or replace(GuidelineConfig(), seed=self.seed)
 
@@ -86,7 +86,7 @@ TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary
 
 def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
     """All contenders for p(overturned), the model first."""
-    from models import baselines
+    from imr.models import baselines
 
     return (
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
@@ -122,14 +122,14 @@ def guideline_contenders(settings: Settings) -> tuple[Contender, ...]:
 
 def fit_outcome(train: Sample, settings: Settings) -> Any:
     """The outcome model fitted to the training rows."""
-    from models.outcome import OutcomeModel
+    from imr.models.outcome import OutcomeModel
 
     return OutcomeModel(config=settings.outcome_config()).fit(train.frame, train.overturned)
 
 
 def fit_guideline(train: Sample, settings: Settings) -> Any:
     """The guideline model fitted to the training rows."""
-    from models.guideline import GuidelineModel
+    from imr.models.guideline import GuidelineModel
 
     return GuidelineModel(config=settings.guideline_config()).fit(
         train.frame, train.guideline.tolist()
@@ -168,8 +168,8 @@ def _unlearned(
     """
 
     def predict(train: Sample, test: Sample) -> Array:
-        from models.calibration import sigmoid
-        from models.outcome import OutcomeModel
+        from imr.models.calibration import sigmoid
+        from imr.models.outcome import OutcomeModel
 
         config = settings.outcome_config()
         if judgement_share is not None:
@@ -185,7 +185,7 @@ def _shift_to(score: Array, rate: float) -> float:
     """What must be added to log odds for their mean probability to be ``rate``."""
     from scipy.optimize import brentq
 
-    from models.calibration import sigmoid
+    from imr.models.calibration import sigmoid
 
     return float(brentq(lambda shift: float(sigmoid(score + shift).mean()) - rate, -30, 30))
 
@@ -194,8 +194,8 @@ def nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
     """The same model with every expected effect set to none: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
-        from models.effects import expected_effects
-        from models.outcome import OutcomeModel
+        from imr.models.effects import expected_effects
+        from imr.models.outcome import OutcomeModel
 
         blind = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
         model = OutcomeModel(config=settings.outcome_config(), effects=blind, judgement=None).fit(
@@ -207,14 +207,14 @@ def nothing_expected(settings: Settings) -> Callable[[Sample, Sample], Array]:
 
 
 def _style_probe(train: Sample, test: Sample) -> Array:
-    from training.style import StyleProbe
+    from imr.training.style import StyleProbe
 
     fitted = StyleProbe().fit(_joined(train, SUMMARY), train.overturned)
     return fitted.predict(_joined(test, SUMMARY))
 
 
 def _text(columns: Sequence[str]) -> Callable[[Sample, Sample], Array]:
-    from models.baselines import TextRegression
+    from imr.models.baselines import TextRegression
 
     def predict(train: Sample, test: Sample) -> Array:
         fitted = TextRegression(tuple(columns)).fit(_texts(train), train.overturned)
@@ -283,7 +283,7 @@ def _chapters(sample: Sample) -> list[str]:
 
 
 def _copy(train: Sample, test: Sample) -> Cited:
-    from models.baselines import CopyAdministrator
+    from imr.models.baselines import CopyAdministrator
 
     guess = CopyAdministrator().fit(train.frame, train.guideline.tolist())
     labels = guess.predict(test.frame, top=20)
@@ -298,7 +298,7 @@ def _by_order(labels: Labels) -> Cited:
 
 def _multiclass(seed: int) -> Callable[[Sample, Sample], Cited]:
     def predict(train: Sample, test: Sample) -> Cited:
-        from models.baselines import ChapterClassifier
+        from imr.models.baselines import ChapterClassifier
 
         fitted = ChapterClassifier(seed=seed).fit(train.frame, train.guideline.tolist())
         return Cited(None, fitted.predict(test.frame, PLACES))

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.contenders import Settings, cited, fit_guideline, fit_outcome, nothing_expected
-from training.figures import Draws
-from training.importance import filled, first_repeat
-from training.protocol import guideline_hits
-from training.sample import Sample
-from training.split import Fold
+from imr.training import metrics
+from imr.training.contenders import Settings, cited, fit_guideline, fit_outcome, nothing_expected
+from imr.training.figures import Draws
+from imr.training.importance import filled, first_repeat
+from imr.training.protocol import guideline_hits
+from imr.training.sample import Sample
+from imr.training.split import Fold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
     Array = NDArray[np.float64]
 

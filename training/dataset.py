@@ -1,14 +1,14 @@
 """Decided letters -> one table of signals and labels: the only reader of determinations.
 
 A row is an item.  Its columns are the keys, the case's own dates, the signals
-(:data:`features.table.COLUMNS`) and, with the prefix ``label_``, what was decided.  Nothing with
-that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse frames
-that carry it.
+(:data:`imr.features.table.COLUMNS`) and, with the prefix ``label_``, what was decided.  Nothing
+with that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse
+frames that carry it.
 
 ``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
 sentence of a letter, and is built by one command, never edited::
 
-    python -m training.dataset LETTERS... -o data/decisions.csv
+    python -m imr.training.dataset LETTERS... -o data/decisions.csv
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.citations import labels
-from data.letter import Decision, Letter, LetterError
-from models.inputs import CASE_FACTS, LIST_SEPARATOR, case_frame
+from imr.data.citations import labels
+from imr.data.letter import Decision, Letter, LetterError
+from imr.models.inputs import CASE_FACTS, LIST_SEPARATOR, case_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,8 +138,8 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
 
     Raises :class:`NoDecisionsError` where nothing decided remains.
     """
-    from data.parse import parse
-    from data.read import read
+    from imr.data.parse import parse
+    from imr.data.read import read
 
     paths = list(paths)
     letters: list[Letter] = []
@@ -162,7 +162,7 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
 
 def dtypes() -> dict[str, str]:
     """Column -> pandas type of the table, in order."""
-    from features.table import COLUMNS, frame
+    from imr.features.table import COLUMNS, frame
 
     empty = frame([]).dtypes
     signals_types = {c.name: str(empty[c.name]) for c in COLUMNS}
@@ -171,7 +171,7 @@ def dtypes() -> dict[str, str]:
 
 def shipped_path() -> Path:
     """The decisions that the project ships."""
-    return Path(str(resources.files("data") / "decisions.csv"))
+    return Path(str(resources.files("imr.data") / "decisions.csv"))
 
 
 def load_decisions(path: str | Path | None = None) -> Corpus:
@@ -184,7 +184,7 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
 
     path = Path(path) if path else shipped_path()
     if not path.is_file():
-        raise NoDecisionsError(f"{path}: no such file (build it: python -m training.dataset)")
+        raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.dataset)")
     types = dtypes()
     try:
         table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
@@ -194,7 +194,7 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
     if missing:
         raise NoDecisionsError(
             f"{path}: lacks {len(missing)} column(s) of this version, e.g. "
-            f"{', '.join(missing[:5])} (build it anew: python -m training.dataset)"
+            f"{', '.join(missing[:5])} (build it anew: python -m imr.training.dataset)"
         )
     try:
         table = table[list(types)].apply(lambda c: _typed(c, types[c.name]))
@@ -228,7 +228,7 @@ def outcomes(table: pd.DataFrame) -> pd.Series[int]:
 
 
 def main() -> None:
-    """``python -m training.dataset LETTERS... -o FILE``."""
+    """``python -m imr.training.dataset LETTERS... -o FILE``."""
     import argparse
 
     parser = argparse.ArgumentParser(description="Build the table of decisions from letters.")

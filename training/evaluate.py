@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import figures as fig
-from training import importance
-from training.config import TrainConfig
-from training.contenders import (
+from imr.training import figures as fig
+from imr.training import importance
+from imr.training.config import TrainConfig
+from imr.training.contenders import (
     MODEL,
     Kind,
     Settings,
     guideline_contenders,
     outcome_contenders,
 )
-from training.curve import learning_curve
-from training.dataset import Corpus, load_decisions, read_corpus
-from training.figures import Draws, Figure
-from training.house import style_report
-from training.metrics import Estimate
-from training.protocol import Predictions, folds_of, run_folds
-from training.raters import raters_report
-from training.sample import Sample, ordered, sample
+from imr.training.curve import learning_curve
+from imr.training.dataset import Corpus, load_decisions, read_corpus
+from imr.training.figures import Draws, Figure
+from imr.training.house import style_report
+from imr.training.metrics import Estimate
+from imr.training.protocol import Predictions, folds_of, run_folds
+from imr.training.raters import raters_report
+from imr.training.sample import Sample, ordered, sample
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
 
-    from training.split import Fold
+    from imr.training.split import Fold
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ class Evaluation:
 
     def table(self) -> RenderableType:
         """The protocol's table for the terminal."""
-        from training.tables import evaluation_tables
+        from imr.training.tables import evaluation_tables
 
         return evaluation_tables(self)
 
     def text(self, width: int = 118) -> str:
         """The table as plain text."""
-        from training.tables import as_text
+        from imr.training.tables import as_text
 
         return as_text(self.table(), width)
 
@@ -130,7 +130,7 @@ class Evaluation:
 def read(config: TrainConfig) -> Corpus:
     """The decided items that the configuration names.
 
-    Raises :class:`training.dataset.NoDecisionsError`.
+    Raises :class:`imr.training.dataset.NoDecisionsError`.
     """
     if config.letters:
         return read_corpus(config.letters)
@@ -141,7 +141,8 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
 
     Same seed and data give the same figures to the last digit, on any number of processes.
-    Raises :class:`training.dataset.NoDecisionsError` and :class:`training.split.SplitError`.
+    Raises :class:`imr.training.dataset.NoDecisionsError` and
+    :class:`imr.training.split.SplitError`.
     """
     from joblib import parallel_config
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -172,7 +173,7 @@ def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
 
 
 def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, Any]:
-    from models.outcome import OutcomeConfig
+    from imr.models.outcome import OutcomeConfig
 
     p = draws.predictions.outcome[MODEL]
     found: dict[str, Any] = {

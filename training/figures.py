@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.contenders import MODEL, Kind
-from training.metrics import Estimate, Metric
-from training.protocol import HITS, Predictions
-from training.sample import Sample
+from imr.training import metrics
+from imr.training.contenders import MODEL, Kind
+from imr.training.metrics import Estimate, Metric
+from imr.training.protocol import HITS, Predictions
+from imr.training.sample import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.contenders import MODEL, STYLE, plain_booster, plain_matrix
-from training.figures import FEW_OVERTURNED, Draws
-from training.split import Fold
-from training.style import OTHER, stock_openings, style_of
+from imr.training import metrics
+from imr.training.contenders import MODEL, STYLE, plain_booster, plain_matrix
+from imr.training.figures import FEW_OVERTURNED, Draws
+from imr.training.split import Fold
+from imr.training.style import OTHER, stock_openings, style_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
     Array = NDArray[np.float64]
     Styles = NDArray[Any]

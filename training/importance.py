@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.contenders import Settings, cited, fit_guideline, fit_outcome
-from training.figures import Draws
-from training.protocol import guideline_hits
-from training.sample import Sample
-from training.split import Fold
+from imr.training import metrics
+from imr.training.contenders import Settings, cited, fit_guideline, fit_outcome
+from imr.training.figures import Draws
+from imr.training.protocol import guideline_hits
+from imr.training.sample import Sample
+from imr.training.split import Fold
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
     Array = NDArray[np.float64]
     Values = dict[str, Array]
@@ -63,7 +63,7 @@ class Subject:
 
 def families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Signal family -> those of its columns that a model reads (keys left out)."""
-    from features.table import COLUMNS
+    from imr.features.table import COLUMNS
 
     read = set(columns)
     found: dict[str, list[str]] = {}
@@ -256,7 +256,7 @@ def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
 
 
 def _absent() -> Iterator[tuple[str, Any]]:
-    from features.table import COLUMNS
+    from imr.features.table import COLUMNS
 
     yield from ((column.name, column.undocumented) for column in COLUMNS)
     yield from ALWAYS_KNOWN.items()

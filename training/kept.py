@@ -2,7 +2,7 @@
 
 The model and its figures are written here before a tracking server is asked for anything, so a
 server that is down, slow or fails half-way loses nothing; the folder can be logged later
-(``python -m training.tracking FOLDER``).  Facts and figures only, no text of a letter.
+(``python -m imr.training.tracking FOLDER``).  Facts and figures only, no text of a letter.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.contenders import MODEL
-from training.protocol import FoldResult
-from training.tables import headline, remarks
+from imr.training import metrics
+from imr.training.contenders import MODEL
+from imr.training.protocol import FoldResult
+from imr.training.tables import headline, remarks
 
 if TYPE_CHECKING:
-    from models.predictor import Predictor
-    from training.evaluate import Evaluation
-    from training.tuning import Study
+    from imr.models.predictor import Predictor
+    from imr.training.evaluate import Evaluation
+    from imr.training.tuning import Study
 
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
 JOURNALS = "tuning"
@@ -85,9 +85,9 @@ def keep(
     study: Study | None = None,
 ) -> KeptRun:
     """Write the run to a new folder under ``config.keep``; ``study`` is that on all items."""
-    from training.dataset import write_decisions
-    from training.model_card import model_card
-    from training.plots import draw_all
+    from imr.training.dataset import write_decisions
+    from imr.training.model_card import model_card
+    from imr.training.plots import draw_all
 
     config = evaluation.config
     folder = _new_folder(Path(config.keep), name)
@@ -118,7 +118,7 @@ def keep(
 
 
 def _keep_journals(studies: Sequence[Study], folder: Path) -> None:
-    from training.tuning import FOLDER
+    from imr.training.tuning import FOLDER
 
     for study in studies:
         folder.mkdir(exist_ok=True)
@@ -245,7 +245,7 @@ def lexicon_digests() -> dict[str, str]:
     found = {}
     for shown in RULE_TABLES:
         package, *folders = Path(shown).parent.parts
-        root = Path(str(resources.files(package))).joinpath(*folders)
+        root = Path(str(resources.files(f"imr.{package}"))).joinpath(*folders)
         for path in sorted(root.glob(Path(shown).name)):
             found[f"{Path(shown).parent}/{path.name}"] = _sha(path.read_bytes())
     return found
@@ -253,7 +253,7 @@ def lexicon_digests() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of the code, with ``+`` where files differ from it; None outside a repository."""
-    root = Path(str(resources.files("training"))).parent
+    root = Path(str(resources.files("imr.training"))).parent
     if not (root / ".git").exists():
         return None
     try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import MODEL
-from training.tables import (
+from imr.training.contenders import MODEL
+from imr.training.tables import (
     GUIDELINE_COLUMNS,
     OUTCOME_COLUMNS,
     curve_line,
@@ -19,8 +19,8 @@ from training.tables import (
 )
 
 if TYPE_CHECKING:
-    from training.evaluate import Evaluation
-    from training.metrics import Estimate
+    from imr.training.evaluate import Evaluation
+    from imr.training.metrics import Estimate
 
 TEMPLATE = "model_card.md.j2"
 
@@ -30,7 +30,7 @@ def model_card(evaluation: Evaluation) -> str:
     import jinja2
 
     curve = evaluation.studies.get("learning_curve")
-    source = (resources.files("training") / TEMPLATE).read_text(encoding="utf-8")
+    source = (resources.files("imr.training") / TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -95,7 +95,7 @@ def _slice(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _style(evaluation: Evaluation) -> dict[str, Any] | None:
-    from training.metrics import Estimate
+    from imr.training.metrics import Estimate
 
     style = evaluation.studies.get("style")
     if style is None:

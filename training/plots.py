@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import MODEL
+from imr.training.contenders import MODEL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from training.evaluate import Evaluation
+    from imr.training.evaluate import Evaluation
 
     Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import (
+from imr.training.contenders import (
     MODEL,
     Cited,
     Contender,
@@ -16,15 +16,15 @@ from training.contenders import (
     guideline_contenders,
     outcome_contenders,
 )
-from training.dataset import chapter_of
-from training.sample import Sample
-from training.split import Fold, SplitError, group_folds, time_folds
+from imr.training.dataset import chapter_of
+from imr.training.sample import Sample
+from imr.training.split import Fold, SplitError, group_folds, time_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.config import TrainConfig
-    from training.tuning import Study
+    from imr.training.config import TrainConfig
+    from imr.training.tuning import Study
 
     Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Predictions:
 
 
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
-    """The folds of each repeat.  Raises :class:`training.split.SplitError`."""
+    """The folds of each repeat.  Raises :class:`imr.training.split.SplitError`."""
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
     found = list(group_folds(sample.table, sample.y, config.folds, config.repeats, config.seed))
@@ -106,7 +106,7 @@ def run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
 
 
 def _run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
-    from training.tuning import tuned
+    from imr.training.tuning import tuned
 
     train, test = sample.part(fold.train), sample.part(fold.test)
     result = FoldResult(fold)
@@ -129,7 +129,7 @@ def _run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
 
 
 def _outcome_model(train: Sample, test: Sample, settings: Settings, result: FoldResult) -> None:
-    from training.contenders import fit_outcome
+    from imr.training.contenders import fit_outcome
 
     model = fit_outcome(train, settings)
     found = model.predict(test.frame)

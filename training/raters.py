@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.calibration import sigmoid
-from training import metrics
+from imr.models.calibration import sigmoid
+from imr.training import metrics
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from training.figures import Draws
+    from imr.training.figures import Draws
 
     Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def ratings(table: pd.DataFrame) -> Array:
 
     Columns read: ``letter_id``, ``item_index``.
     """
-    path = Path(str(resources.files("data") / "ratings.csv"))
+    path = Path(str(resources.files("imr.data") / "ratings.csv"))
     with path.open(encoding="utf-8", newline="") as lines:
         given = {
             (row["letter_id"], int(row["item_index"])): _mean_log_odds(

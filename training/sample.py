@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.inputs import LIST_SEPARATOR
-from training.dataset import Corpus, inputs, outcomes
-from training.split import groups
+from imr.models.inputs import LIST_SEPARATOR
+from imr.training.dataset import Corpus, inputs, outcomes
+from imr.training.split import groups
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.contenders import BLIND, EFFECTS, MODEL, NOTHING
-from training.curve import EXTRAPOLATED_LETTERS
-from training.house import LEVELS_OUT, SCORE_OUT
-from training.metrics import Estimate
+from imr.training.contenders import BLIND, EFFECTS, MODEL, NOTHING
+from imr.training.curve import EXTRAPOLATED_LETTERS
+from imr.training.house import LEVELS_OUT, SCORE_OUT
+from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from training.evaluate import Evaluation
+    from imr.training.evaluate import Evaluation
 
 OUTCOME_COLUMNS = {
     "auc": "AUC",

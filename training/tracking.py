@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from training.champion import Verdict, judge
-from training.kept import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
-from training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
+from imr.training.champion import Verdict, judge
+from imr.training.kept import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
+from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -379,10 +380,11 @@ def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
     """Log the predictor as a model from code; its id and address."""
     import mlflow
 
-    from models.served import logging_arguments
+    from imr.models.served import logging_arguments
 
-    with mlflow.start_run(run_id=run_id):
-        info = mlflow.pyfunc.log_model(name="model", **logging_arguments(kept.model))
+    with mlflow.start_run(run_id=run_id), TemporaryDirectory() as staging:
+        arguments = logging_arguments(kept.model, Path(staging))
+        info = mlflow.pyfunc.log_model(name="model", **arguments)
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
@@ -454,7 +456,7 @@ def _source(kept: KeptRun) -> Any:
     from mlflow.data.code_dataset_source import CodeDatasetSource
 
     built = "data/decisions.csv" if kept.run["facts"]["source"] == "decisions" else "letters"
-    return CodeDatasetSource({"built_by": "training.dataset", "from": built})
+    return CodeDatasetSource({"built_by": "imr.training.dataset", "from": built})
 
 
 @contextmanager
@@ -478,7 +480,7 @@ def _quiet() -> Iterator[None]:
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:
-    """``python -m training.tracking FOLDER``: log a run that was kept; removes it when done."""
+    """``python -m imr.training.tracking FOLDER``: log a run that was kept; removes it when done."""
     import argparse
     import shutil
 

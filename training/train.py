@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.config import TrainConfig
-from training.dataset import Corpus
-from training.evaluate import Evaluation, evaluate, read
-from training.kept import KeptRun, keep
-from training.tracking import Logged, TrackingError, log
+from imr.training.config import TrainConfig
+from imr.training.dataset import Corpus
+from imr.training.evaluate import Evaluation, evaluate, read
+from imr.training.kept import KeptRun, keep
+from imr.training.tracking import Logged, TrackingError, log
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from models.predictor import Predictor
-    from training.contenders import Settings
-    from training.tuning import Study
+    from imr.models.predictor import Predictor
+    from imr.training.contenders import Settings
+    from imr.training.tuning import Study
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 
@@ -66,7 +66,7 @@ class TrainResult:
             return [
                 f"MLflow did not take the run: {self.error}",
                 f"Nothing is lost: model, figures and plots lie in {folder}",
-                f"Log it when the server is back: python -m training.tracking {folder}",
+                f"Log it when the server is back: python -m imr.training.tracking {folder}",
                 f"Score with it now: imr score LETTERS -o FILE --model {self.kept.model}",
             ]
         found = self.logged
@@ -98,7 +98,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
 
     Same seed and data give the same model and figures.  A tracking server that is down, slow or
     failing loses nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`training.dataset.NoDecisionsError` and :class:`training.split.SplitError`.
+    :class:`imr.training.dataset.NoDecisionsError` and :class:`imr.training.split.SplitError`.
     """
     started = _now_ms()
     corpus = corpus or read(config)
@@ -135,7 +135,7 @@ def _tuned(evaluation: Evaluation) -> Study | None:
     """The study on all items, where tuning was asked for: the folds' own chose for the folds."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    from training.tuning import tuned
+    from imr.training.tuning import tuned
 
     if not evaluation.config.tune:
         return None
@@ -147,10 +147,10 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     """Both models on all items; ``settings`` default to those of the configuration."""
     from threadpoolctl import threadpool_limits
 
-    from models.guideline import GuidelineModel
-    from models.outcome import OutcomeModel
-    from models.predictor import Predictor
-    from training.contenders import Settings
+    from imr.models.guideline import GuidelineModel
+    from imr.models.outcome import OutcomeModel
+    from imr.models.predictor import Predictor
+    from imr.training.contenders import Settings
 
     data = evaluation.sample
     settings = settings or Settings(seed=evaluation.config.seed)
@@ -178,9 +178,9 @@ def about(evaluation: Evaluation) -> dict[str, Any]:
 
 def _profile(evaluation: Evaluation) -> dict[str, Any]:
     """Signals and out-of-fold scores of the training items, for the drift warning."""
-    from models.outcome import OutcomeModel
-    from models.stability import profile
-    from training.contenders import MODEL
+    from imr.models.outcome import OutcomeModel
+    from imr.models.stability import profile
+    from imr.training.contenders import MODEL
 
     tested = evaluation.predictions.tested
     frame = evaluation.sample.frame[tested]

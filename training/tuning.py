@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training import metrics
-from training.config import ConfigError
-from training.contenders import Settings, fit_outcome
-from training.sample import Sample
-from training.split import Fold, group_folds
+from imr.training import metrics
+from imr.training.config import ConfigError
+from imr.training.contenders import Settings, fit_outcome
+from imr.training.sample import Sample
+from imr.training.split import Fold, group_folds
 
 if TYPE_CHECKING:
     import optuna
 
-    from training.config import TrainConfig
+    from imr.training.config import TrainConfig
 
 FOLDER = Path("tuning")
 INNER_FOLDS = 3
@@ -78,8 +78,8 @@ class Study:
 def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
     """The study of ``config.tune`` trials on these rows: taken up where its journal ends.
 
-    Raises :class:`TuningError`, and :class:`training.split.SplitError` where the rows are too few
-    for the inner folds.
+    Raises :class:`TuningError`, and :class:`imr.training.split.SplitError` where the rows are
+    too few for the inner folds.
     """
     import optuna
 
@@ -104,7 +104,7 @@ def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
 def _digest(train: Sample) -> str:
     """Of the training rows, and of code and tables of the models."""
     found = hashlib.sha256(train.table.to_csv(index=False).encode())
-    models = Path(str(resources.files("models")))
+    models = Path(str(resources.files("imr.models")))
     for path in sorted([*models.glob("*.py"), *models.glob("*.csv")]):
         found.update(path.read_bytes())
     return found.hexdigest()[:12]
@@ -195,13 +195,13 @@ def _state(found: Any) -> str:
 
 def usual() -> dict[str, int | float]:
     """The settings that are tuned, as they stand in the code."""
-    from models.outcome import OutcomeConfig
+    from imr.models.outcome import OutcomeConfig
 
     return {name: getattr(OutcomeConfig(), name) for name in TUNED}
 
 
 def _settings(trial: Any, config: TrainConfig) -> Settings:
-    from models.outcome import OutcomeConfig
+    from imr.models.outcome import OutcomeConfig
 
     chosen = replace(
         OutcomeConfig(),

@@ -1,11 +1,12 @@
-"""Rated vignettes -> the judgement that the outcome model starts from (:mod:`models.judgement`).
+"""Rated vignettes -> the judgement that the outcome model starts from.
 
 ``data/vignettes/*.jsonl`` hold invented cases, one base case a line: ``sentences`` of the summary,
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
 change a sentence or two, and the ratings with them.  What three raters gave for the items of real
-letters (:mod:`training.raters`) judges the judgement and trains nothing.
+letters (:mod:`imr.training.raters`) judges the judgement
+(:mod:`imr.models.judgement`) and trains nothing.
 
-Run ``python -m training.vignettes`` after a change of lexicons, signals or vignettes.
+Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.judgement import ABOUT, TREES, Judgement, digest, inputs
+from imr.models.judgement import ABOUT, TREES, Judgement, digest, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
     import pandas as pd
     from numpy.typing import NDArray
 
-    from data.letter import Case
+    from imr.data.letter import Case
 
     Array = NDArray[np.float64]
 
@@ -115,7 +116,7 @@ def _family(written: Mapping[str, Any]) -> Iterator[Vignette]:
 
 
 def _case(name: str, written: Mapping[str, Any], summary: str, titles: Sequence[str]) -> Case:
-    from data.records import RawRecord, letter_from_record
+    from imr.data.records import RawRecord, letter_from_record
 
     record = {
         "letter_id": name,
@@ -129,7 +130,7 @@ def _case(name: str, written: Mapping[str, Any], summary: str, titles: Sequence[
 
 def shipped_vignettes() -> list[Vignette]:
     """All vignettes that the project ships, in the order of their files."""
-    folder = Path(str(resources.files("data") / "vignettes"))
+    folder = Path(str(resources.files("imr.data") / "vignettes"))
     return [
         vignette
         for path in sorted(folder.glob("*.jsonl"))
@@ -148,7 +149,7 @@ class Rated:
     @classmethod
     def of(cls, rated: Sequence[Vignette]) -> Rated:
         """The table of vignettes, one row an item."""
-        from models.inputs import case_frame
+        from imr.models.inputs import case_frame
 
         p = np.array([chance for vignette in rated for chance in vignette.p])
         base = np.array([v.base for v in rated for _ in v.p], dtype=object)
@@ -191,7 +192,7 @@ def _signs(columns: tuple[str, ...]) -> list[int]:
 
     A signal that is also a condition of other effects may turn either way.
     """
-    from models.effects import expected_effects
+    from imr.models.effects import expected_effects
 
     effects = expected_effects()
     either = {condition.column for effect in effects for condition in effect.conditions}
@@ -204,7 +205,7 @@ def _signs(columns: tuple[str, ...]) -> list[int]:
 
 def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """The inputs: truth values, numbers, and labels that enough items carry."""
-    from features.table import COLUMNS
+    from imr.features.table import COLUMNS
 
     chosen = [
         column.name
@@ -264,9 +265,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="print the figures, write nothing")
     arguments = parser.parse_args()
-    from training.dataset import inputs as signals_of
-    from training.dataset import load_decisions
-    from training.raters import correlation, ratings
+    from imr.training.dataset import inputs as signals_of
+    from imr.training.dataset import load_decisions
+    from imr.training.raters import correlation, ratings
 
     rated = Rated.of(shipped_vignettes())
     fitted = fit_judgement(rated, described(rated))
@@ -277,7 +278,7 @@ def main() -> None:
     judged = fitted.log_odds(signals_of(table))
     print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
     if not arguments.check:
-        write(fitted, Path(str(resources.files("models"))))
+        write(fitted, Path(str(resources.files("imr.models"))))
 
 
 if __name__ == "__main__":

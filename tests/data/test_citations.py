@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.citations import (
+from imr.data.citations import (
     catalogue_chapter,
     catalogue_section,
     labels,
@@ -18,7 +18,7 @@ from data.citations import (
     primary_label,
     unknown_chapters,
 )
-from data.letter import MtusCitation
+from imr.data.letter import MtusCitation
 
 
 def mtus(text: str) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
@@ -176,7 +176,7 @@ def test_unknown_chapter_is_named() -> None:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    path = resources.files("data") / "reference" / name
+    path = resources.files("imr.data") / "reference" / name
     with path.open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.layout import paragraphs
-from data.letter import Letter, LetterError, Text
-from data.parse import parse
-from data.read import read
+from imr.data.layout import paragraphs
+from imr.data.letter import Letter, LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import read
 
 HEADER = """Case Number: CM16-0999999
 Date Assigned: 12/06/2016 Date of Injury: 10/03/2016
@@ -337,7 +337,7 @@ def test_annotated_letters_come_out_field_by_field(real_letters: Path) -> None:
     gold_files = sorted((real_letters.parent / "gold").glob("*.json"))
     if not gold_files:
         pytest.skip("no annotations (gold/) beside IMR_LETTERS")
-    from serve.parsed import letter_object
+    from imr.serve.parsed import letter_object
 
     texts = {t.letter_id: t for t in read([str(real_letters)]) if isinstance(t, Text)}
     for file in gold_files:

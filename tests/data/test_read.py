@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from data import pdf, read
-from data.layout import paragraphs
-from data.letter import LetterError, Text
-from data.read import Source, load, sources
+from imr.data import pdf, read
+from imr.data.layout import paragraphs
+from imr.data.letter import LetterError, Text
+from imr.data.read import Source, load, sources
 
 PITCH = 13.8
 REGULAR, BOLD = "Times-Roman", "Times-Bold"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import records
-from data.letter import Letter, LetterError
-from data.records import (
+from imr.data import records
+from imr.data.letter import Letter, LetterError
+from imr.data.records import (
     MAX_ITEMS,
     RawRecord,
     letter_from_record,

@@ -12,9 +12,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from data import read, remote
-from data.letter import LetterError, Text
-from data.read import Source, load, sources
+from imr.data import read, remote
+from imr.data.letter import LetterError, Text
+from imr.data.read import Source, load, sources
 from tests.stores import web_server
 
 LETTER = b"A letter.\n\nIts second paragraph."

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from data.letter import LetterError, Text
-from data.parse import parse
-from data.read import read
-from data.records import letter_from_record, raw_records
-from data.render import letter_of, render_samples
-from serve.parsed import letter_object
+from imr.data.letter import LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.data.records import letter_from_record, raw_records
+from imr.data.render import letter_of, render_samples
+from imr.serve.parsed import letter_object
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 LAYOUTS: list[dict[str, Any]] = json.loads((SAMPLES / "layouts.json").read_text(encoding="utf-8"))

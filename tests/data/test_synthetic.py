@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import phrasing
-from data.composing import _SLOTS, SHARES, SyntheticLetter
-from data.layout import paragraphs
-from data.letter import Letter, Text
-from data.parse import parse
-from data.pdf import pdf_text
-from data.read import read
-from data.render import LAYOUTS, Layout
-from data.synthetic import BASE_RATE, planted_effects, synthesize, write
+from imr.data import phrasing
+from imr.data.composing import _SLOTS, SHARES, SyntheticLetter
+from imr.data.layout import paragraphs
+from imr.data.letter import Letter, Text
+from imr.data.parse import parse
+from imr.data.pdf import pdf_text
+from imr.data.read import read
+from imr.data.render import LAYOUTS, Layout
+from imr.data.synthetic import BASE_RATE, planted_effects, synthesize, write
 
 MANY = 2_000
 SEED = 17
@@ -92,7 +92,7 @@ def test_thousands_of_letters_are_read_back_to_their_truth(
     "field", ["category", "subcategory", "body_parts", "quantity", "quantity_unit"]
 )
 def test_item_classes_are_those_of_the_grammar(field: str, letters: list[SyntheticLetter]) -> None:
-    from data.taxonomy import classify
+    from imr.data.taxonomy import classify
 
     wrong = {
         (item.requested, getattr(item, field), found)
@@ -286,7 +286,7 @@ def test_every_signal_is_true_as_often_as_its_share_says(letters: list[Synthetic
 
 @pytest.fixture(scope="module")
 def derived(letters: list[SyntheticLetter]) -> list[list[dict[str, Any]]]:
-    from features.table import signals
+    from imr.features.table import signals
 
     return [signals(made.letter.case).rows for made in letters]
 

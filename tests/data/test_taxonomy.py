@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.quantity import find_quantity, spell_out
-from data.taxonomy import ItemClass, classify
-from data.terms import SERVICE_TABLES, lexicon, reference_rows
+from imr.data.quantity import find_quantity, spell_out
+from imr.data.taxonomy import ItemClass, classify
+from imr.data.terms import SERVICE_TABLES, lexicon, reference_rows
 
 HERE = Path(__file__).resolve().parent
 TAXONOMY = {(row["category"], row["subcategory"]) for row in reference_rows("taxonomy")}
@@ -167,8 +167,8 @@ def test_classifying_is_fast() -> None:
 
 def test_real_items(real_letters: Path) -> None:
     """Every field agrees with the labels that were made by hand before the tables were run."""
-    from data.parse import parse
-    from data.read import read
+    from imr.data.parse import parse
+    from imr.data.read import read
 
     labels = _rows(HERE.parent / "annotations" / "items.csv")
     expected = {(row["letter_id"], int(row["item_index"])): row for row in labels}

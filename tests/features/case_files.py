@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from data.letter import Case, CaseHeader, Item
-from features.signal import Value
-from features.table import COLUMNS, signals
+from imr.data.letter import Case, CaseHeader, Item
+from imr.features.signal import Value
+from imr.features.table import COLUMNS, signals
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
 DTYPES = {column.name: column.dtype for column in COLUMNS}

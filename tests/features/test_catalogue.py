@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.signal import Column
-from features.table import COLUMNS
+from imr.features.signal import Column
+from imr.features.table import COLUMNS
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.table import FAMILIES, signals
+from imr.features.table import FAMILIES, signals
 from tests.features.case_files import row_of, undecided
 
 CARE = st.sampled_from(

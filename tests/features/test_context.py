@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.context import read_summary
+from imr.features.context import read_summary
 
 
 def _qualifier(text: str, family: str = "imaging") -> str:

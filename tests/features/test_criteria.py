@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from data.letter import Case, CaseHeader, Item
-from features.criteria import Criterion, checklist, condition, holds, judge, review_day, rules
-from features.table import COLUMNS, signals
+from imr.data.letter import Case, CaseHeader, Item
+from imr.features.criteria import Criterion, checklist, condition, holds, judge, review_day, rules
+from imr.features.table import COLUMNS, signals
 from tests.features.case_files import undecided
 
 EPIDURAL = Item(

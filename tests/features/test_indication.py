@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from data.letter import Item
-from data.taxonomy import classify
-from features.indication import indications
-from features.table import COLUMNS
+from imr.data.letter import Item
+from imr.data.taxonomy import classify
+from imr.features.indication import indications
+from imr.features.table import COLUMNS
 from tests.features.case_files import row_of
 
 NAMES = {column.name for column in COLUMNS}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data.letter import Item
-from features.table import signals
+from imr.data.letter import Item
+from imr.features.table import signals
 from tests.features.case_files import undecided
 
 SURGERY = {"category": "Surgery", "subcategory": "Arthroscopic Surgery"}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.lexicon import lexicon
-from features.signal import Value
-from features.table import COLUMNS, FAMILIES, catalogue, frame, signals
+from imr.features.lexicon import lexicon
+from imr.features.signal import Value
+from imr.features.table import COLUMNS, FAMILIES, catalogue, frame, signals
 from tests.features.case_files import row_of, undecided
 
 PARTS = st.sampled_from(["left knee", "right shoulder", "lumbar spine", "neck", "wrist"])

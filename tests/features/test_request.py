@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.letter import Item
-from features.request import COLUMNS, build_item, region, spinal_levels
-from features.signal import Value
-from features.table import signals
+from imr.data.letter import Item
+from imr.features.request import COLUMNS, build_item, region, spinal_levels
+from imr.features.signal import Value
+from imr.features.table import signals
 from tests.features.case_files import undecided
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from data.letter import Item
-from features.table import signals
+from imr.data.letter import Item
+from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 
 ELBOW = Item(0, "MRI of the elbow", "MRI of the elbow", body_parts=("elbow",))

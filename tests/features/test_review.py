@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from data.citations import parse_citation
-from data.letter import CaseHeader, Item
-from features.review import body_part_matches, share_authorized
-from features.table import signals
+from imr.data.citations import parse_citation
+from imr.data.letter import CaseHeader, Item
+from imr.features.review import body_part_matches, share_authorized
+from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 
 KNEE = parse_citation("Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies.")

@@ -31,7 +31,7 @@ from typing import Any
 
 import pytest
 
-from features.signal import Value
+from imr.features.signal import Value
 from tests.features.case_files import FOLDER, row_of
 
 SUMMARIES: list[dict[str, Any]] = [

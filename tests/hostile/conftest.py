@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from data.letter import Letter
+from imr.data.letter import Letter
 
 
 @pytest.fixture(scope="session")
 def made_letters() -> list[Letter]:
     """Decided letters of the grammar, the same every time."""
-    from data.synthetic import synthesize
+    from imr.data.synthetic import synthesize
 
     return [made.letter for made in synthesize(40, seed=20161013)]
 
@@ -20,8 +20,8 @@ def made_letters() -> list[Letter]:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both models fitted to the shipped decisions, as a folder."""
-    from models.predictor import Predictor
-    from training.dataset import inputs, load_decisions, outcomes
+    from imr.models.predictor import Predictor
+    from imr.training.dataset import inputs, load_decisions, outcomes
 
     table = load_decisions().table
     overturned = [bool(y) for y in outcomes(table)]

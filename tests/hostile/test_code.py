@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.letter import LetterError, Text
-from data.read import read, sources
+from imr.data.letter import LetterError, Text
+from imr.data.read import read, sources
 
 PACKAGES = ("data", "features", "models", "training", "serve")
 
@@ -109,7 +109,7 @@ def test_a_model_folder_holds_text_only(model: Path) -> None:
 def test_a_model_with_any_byte_changed_or_cut_off_is_refused(
     model: Path, data: st.DataObject
 ) -> None:
-    from models import bundle
+    from imr.models import bundle
 
     file = data.draw(st.sampled_from(sorted(model.iterdir())))
     content = file.read_bytes()
@@ -134,7 +134,7 @@ def test_a_manifest_cannot_point_out_of_its_folder(name: str, model: Path, tmp_p
     import hashlib
     import shutil
 
-    from models import bundle
+    from imr.models import bundle
 
     copy = tmp_path / "model"
     shutil.copytree(model, copy)
@@ -225,7 +225,7 @@ def hostile_records(path: Path) -> Path:
 def test_hostile_text_stays_text_in_every_output(model: Path, tmp_path: Path) -> None:
     from html.parser import HTMLParser
 
-    from serve.writers import FORMULA_STARTS
+    from imr.serve.writers import FORMULA_STARTS
     from tests.serve.programs import REAL, run
 
     cases = hostile_records(tmp_path / "cases.jsonl")
@@ -303,7 +303,7 @@ def test_nothing_is_imported_that_is_not_declared(project: Path) -> None:
     settings = tomllib.loads((project / "pyproject.toml").read_text())
     names = [re.split(r"[\[>=<~ ;]", d)[0] for d in settings["project"]["dependencies"]]
     declared = {name for n in names for name in IMPORT_NAMES.get(n, n).replace("-", "_").split()}
-    allowed = declared | set(PACKAGES) | sys.stdlib_module_names
+    allowed = declared | {"imr"} | sys.stdlib_module_names
     found = {
         (module, alias.split(".")[0])
         for module, tree in modules(project)

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.citations import parse_citation
-from data.letter import Case, Decision, Determination, Letter, LetterError, Text
-from data.parse import parse
-from data.read import read
-from data.render import render_text
+from imr.data.citations import parse_citation
+from imr.data.letter import Case, Decision, Determination, Letter, LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.data.render import render_text
 from tests.serve.programs import REAL, lines, run
 
 # Rationales that would move many a signal if one of them were read.
@@ -78,14 +78,14 @@ def pairs(letters: Iterable[Letter], seed: int) -> list[tuple[Letter, Letter]]:
 
 
 def signals_as_bytes(case: Case) -> bytes:
-    from features.table import signals
+    from imr.features.table import signals
 
     found = signals(case)
     return repr((found.rows, found.evidence)).encode()
 
 
 def assert_wall_holds(found: Sequence[tuple[Letter, Letter]]) -> None:
-    from training.dataset import case_frame
+    from imr.training.dataset import case_frame
 
     for one, other in found:
         assert one.case == other.case
@@ -120,7 +120,7 @@ def test_signals_of_real_letters(real_letters: Path) -> None:
 
 
 def test_predictions_with_reasons(made_letters: list[Letter], model: Path) -> None:
-    from models.predictor import Predictor
+    from imr.models.predictor import Predictor
 
     predictor = Predictor.load(model)
     found = pairs(made_letters, 7)
@@ -133,8 +133,8 @@ def test_the_served_model(made_letters: list[Letter], model: Path) -> None:
     """What MLflow serves: whole letters as text, and records that carry a decision along."""
     import pandas as pd
 
-    from models.predictor import Predictor
-    from models.pyfunc import ImrModel
+    from imr.models.predictor import Predictor
+    from imr.models.pyfunc import ImrModel
 
     served = ImrModel()
     served.predictor = Predictor.load(model)
@@ -173,7 +173,7 @@ def write_letters(folder: Path, letters: Iterable[Letter]) -> None:
 
 def write_parsed(path: Path, letters: Iterable[Letter]) -> None:
     """As `imr parse` prints them, so with their decisions."""
-    from serve.parsed import letter_object
+    from imr.serve.parsed import letter_object
 
     path.write_text("".join(json.dumps(letter_object(letter)) + "\n" for letter in letters))
 
@@ -207,7 +207,7 @@ def decisions(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def test_models_are_given_no_column_of_a_decision() -> None:
-    from training.dataset import inputs, load_decisions
+    from imr.training.dataset import inputs, load_decisions
 
     forbidden = ("label", "decision", "outcome", "rationale", "reviewer", "specialt", "overturn")
     # What the claims administrator cites is known before the decision.

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.layout import paragraphs
-from data.letter import Letter, LetterError, Text
-from data.parse import parse
-from data.read import Source, decoded, load, read
-from data.render import render_pdf, render_text
+from imr.data.layout import paragraphs
+from imr.data.letter import Letter, LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import Source, decoded, load, read
+from imr.data.render import render_pdf, render_text
 from tests.hostile.files import MISLEADING, PDFS, TEXTS, ZIPS, letter_text
 from tests.serve.programs import REAL, command, environment
 
@@ -194,7 +194,7 @@ ODD = st.one_of(
 def test_a_disturbed_letter_is_a_letter_with_signals_or_a_named_error(
     pieces: list[tuple[int, str]],
 ) -> None:
-    from features.table import COLUMNS, signals
+    from imr.features.table import COLUMNS, signals
 
     text = LETTER
     for at, piece in pieces:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from data.letter import Case, CaseHeader, Item, Letter, LetterError, Text
-from data.limits import MAX_ITEMS
-from data.parse import parse
-from data.records import RawRecord, letter_from_record, raw_records
+from imr.data.letter import Case, CaseHeader, Item, Letter, LetterError, Text
+from imr.data.limits import MAX_ITEMS
+from imr.data.parse import parse
+from imr.data.records import RawRecord, letter_from_record, raw_records
 from tests.hostile.files import letter_text
 from tests.serve.programs import environment
 
 
 def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, object]:
-    from data.taxonomy import classify
-    from features.table import signals
+    from imr.data.taxonomy import classify
+    from imr.features.table import signals
 
     found = classify(title, title)
     item = Item(0, title, title, category=found.category, subcategory=found.subcategory,
@@ -78,7 +78,7 @@ def test_a_table_that_would_grow_without_end_is_refused() -> None:
 DICTIONARY_BOMB = """
 import io, resource, sys
 import pyarrow as pa, pyarrow.parquet as pq
-from data.records import raw_records
+from imr.data.records import raw_records
 
 def told(rows, length, ids):
     codes, texts = pa.array([0] * rows, pa.int32()), pa.array(["a" * length])
@@ -122,7 +122,7 @@ def test_a_letter_of_too_many_rows_is_refused_without_holding_them() -> None:
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_the_modes_of_a_model_follow_the_umask(umask: int, model: Path, tmp_path: Path) -> None:
-    from models import bundle
+    from imr.models import bundle
 
     before = os.umask(umask)
     try:
@@ -312,7 +312,7 @@ def test_a_table_without_header_puts_no_text_into_messages() -> None:
 def test_a_served_text_is_laid_out_as_a_file_is() -> None:
     import pandas as pd
 
-    from models.served import cases_from_frame
+    from imr.models.served import cases_from_frame
 
     text = letter_text(2)
     frame = pd.DataFrame({"text": [text.replace("\n", "\r\n"), "\ufeff" + text, text]})
@@ -323,8 +323,8 @@ def test_a_served_text_is_laid_out_as_a_file_is() -> None:
 
 
 def test_a_letter_that_fails_in_a_worker_is_listed_without_its_text(tmp_path: Path) -> None:
-    from serve.letters import Failure
-    from serve.stream import each_letter
+    from imr.serve.letters import Failure
+    from imr.serve.stream import each_letter
 
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text(letter_text(1))

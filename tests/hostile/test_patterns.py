@@ -65,10 +65,11 @@ class Tried:
 
 def modules(project: Path) -> Iterator[tuple[str, ModuleType, ast.Module]]:
     for package in PACKAGES:
-        for path in sorted((project / package).glob("*.py")):
+        for path in sorted((project / package).rglob("*.py")):
             if path.stem not in ("__init__", "pyfunc"):
-                module = importlib.import_module(f"{package}.{path.stem}")
-                yield f"{package}/{path.stem}", module, ast.parse(path.read_text())
+                name = path.relative_to(project).with_suffix("").as_posix()
+                module = importlib.import_module("imr." + name.replace("/", "."))
+                yield name, module, ast.parse(path.read_text())
 
 
 def methods_by_name(tree: ast.Module) -> dict[str, set[str]]:
@@ -122,7 +123,7 @@ def of_packages(project: Path) -> dict[str, list[Tried]]:
 
 
 def of_lexicons() -> dict[str, list[Tried]]:
-    from features.lexicon import lexicon
+    from imr.features.lexicon import lexicon
 
     found: dict[str, list[Tried]] = {}
     for rule in lexicon().rules:
@@ -196,8 +197,8 @@ def test_patterns_of_the_lexicons() -> None:
 
 def of_reference_tables() -> list[Tried]:
     """What functions make from the tables of ``data/reference``."""
-    from data.citations import _chapters
-    from data.quantity import _number_words
+    from imr.data.citations import _chapters
+    from imr.data.quantity import _number_words
 
     chapters = [Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()]
     return [*chapters, Tried("number words", _number_words()[0], anchored=False)]
@@ -277,14 +278,14 @@ def test_a_slow_pattern_is_found(pattern: str, attack: str) -> None:
 
 def of_family(family: str) -> list[str]:
     """An example of each cue of a family, without its full stop."""
-    from features.lexicon import lexicon
+    from imr.features.lexicon import lexicon
 
     rules = [rule for rule in lexicon().rules if rule.family == family and rule.example]
     return [rule.example.rstrip(".") for rule in rules]
 
 
 def families() -> list[str]:
-    from features.lexicon import FOLDER
+    from imr.features.lexicon import FOLDER
 
     return sorted(path.stem for path in FOLDER.glob("*.csv"))
 
@@ -294,8 +295,8 @@ def repeated(unit: str, length: int) -> str:
 
 
 def processor_seconds(summary: str) -> float:
-    from data.letter import Case, CaseHeader, Item
-    from features.table import signals
+    from imr.data.letter import Case, CaseHeader, Item
+    from imr.features.table import signals
 
     item = Item(0, "Physical therapy", "Physical therapy", category="Rehabilitation")
     case = Case("hostile", "hostile", CaseHeader(), summary, (item,))
@@ -308,7 +309,7 @@ def processor_seconds(summary: str) -> float:
 @pytest.mark.parametrize("family", families())
 def test_a_summary_of_one_cue_over_and_over(family: str) -> None:
     """Every cue over and over; the two slowest fill the longest summary that is read: seconds."""
-    from data.limits import MAX_SUMMARY_CHARS
+    from imr.data.limits import MAX_SUMMARY_CHARS
 
     units = [example + end for example in of_family(family) for end in (". ", ", ")]
     assert units

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.table import frame as signals_frame
-from models.inputs import CASE_FACTS
-from models.predictor import Predictor
+from imr.features.table import frame as signals_frame
+from imr.models.inputs import CASE_FACTS
+from imr.models.predictor import Predictor
 
 # What the requests of the table look like: category, subcategory, term, part, who cites what.
 KINDS = (

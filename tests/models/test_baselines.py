@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from models import baselines
+from imr.models import baselines
 from tests.models.conftest import inputs
 
 

@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from models import bundle as bundles
-from models.bundle import MANIFEST, BundleError
-from models.predictor import Predictor
+from imr.models import bundle as bundles
+from imr.models.bundle import MANIFEST, BundleError
+from imr.models.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_no_folder_is_refused(tmp_path):
 
 def test_a_model_of_other_signals_is_refused(predictor, tmp_path, monkeypatch):
     predictor.save(tmp_path / "model")
-    from features import table
+    from imr.features import table
 
     monkeypatch.setattr(table, "COLUMNS", tuple(c for c in table.COLUMNS if c.name != "fracture"))
     with pytest.raises(BundleError, match="fracture") as refusal:

@@ -8,15 +8,15 @@ from importlib import resources
 import pandas as pd
 import pytest
 
-from features.table import COLUMNS
-from models.effects import (
+from imr.features.table import COLUMNS
+from imr.models.effects import (
     columns_read,
     effect_matrix,
     effects_from_rows,
     expected_effects,
     parse_condition,
 )
-from models.inputs import CASE_FACTS
+from imr.models.inputs import CASE_FACTS
 
 ROW = {
     "effect": "x",
@@ -36,7 +36,7 @@ def test_every_column_that_is_read_exists():
 
 
 def test_categories_named_in_conditions_exist():
-    table = resources.files("data") / "reference" / "taxonomy.csv"
+    table = resources.files("imr.data") / "reference" / "taxonomy.csv"
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     for effect in expected_effects():
         for condition in effect.conditions:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import candidates as cand
-from models.effects import DecisionColumnError, MissingColumnsError
-from models.guideline import GuidelineConfig, GuidelineModel
-from models.outcome import TrainingDataError
+from imr.models import candidates as cand
+from imr.models.effects import DecisionColumnError, MissingColumnsError
+from imr.models.guideline import GuidelineConfig, GuidelineModel
+from imr.models.outcome import TrainingDataError
 from tests.models.conftest import inputs, made_table
 
 QUICK = GuidelineConfig(members=1, rounds=5, inner_folds=3)

@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.paths import Paths
+from imr.models.paths import Paths
 
 
 @pytest.fixture(scope="module", params=[1, 7, 40])

@@ -8,11 +8,11 @@ import json
 import pandas as pd
 import pytest
 
-from data.letter import Case, Citation, Decision, Determination, Letter
-from data.records import RawRecord, letter_from_record
-from models.predictor import Prediction, Predictor
-from models.rows import COLUMNS
-from models.served import cases_from_frame, example_input, logging_arguments, predictions_frame
+from imr.data.letter import Case, Citation, Decision, Determination, Letter
+from imr.data.records import RawRecord, letter_from_record
+from imr.models.predictor import Prediction, Predictor
+from imr.models.rows import COLUMNS
+from imr.models.served import cases_from_frame, example_input, logging_arguments, predictions_frame
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_served_without_letters_keeps_its_types(predictor):
     ],
 )
 def test_served_input_that_is_not_allowed(frame, message):
-    from data.letter import LetterError
+    from imr.data.letter import LetterError
 
     with pytest.raises(LetterError, match=message):
         cases_from_frame(frame)
@@ -149,7 +149,7 @@ def test_mlflow_model_from_code(predictor, tmp_path):
     import mlflow
 
     predictor.save(tmp_path / "bundle")
-    arguments = logging_arguments(tmp_path / "bundle")
+    arguments = logging_arguments(tmp_path / "bundle", tmp_path / "code")
     mlflow.pyfunc.save_model(tmp_path / "mlflow", **arguments)
     assert not list((tmp_path / "mlflow").rglob("*.pkl"))
     loaded = mlflow.pyfunc.load_model(str(tmp_path / "mlflow"))

@@ -6,7 +6,13 @@ import math
 
 import pytest
 
-from models.prior import PublishedRate, RatePrior, prior_from_rates, published_prior, usable_rates
+from imr.models.prior import (
+    PublishedRate,
+    RatePrior,
+    prior_from_rates,
+    published_prior,
+    usable_rates,
+)
 
 DWC, CWCI = "DWC, treatment request", "CWCI, service"
 

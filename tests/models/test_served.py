@@ -20,16 +20,15 @@ from pathlib import Path
 
 import pytest
 
-from data.parse import parse
-from data.read import MAX_TEXT_BYTES, read
-from data.records import RawRecord, letter_from_record
-from models.predictor import Predictor
-from models.rows import COLUMNS
-from models.served import logging_arguments
+from imr.data.parse import parse
+from imr.data.read import MAX_TEXT_BYTES, read
+from imr.data.records import RawRecord, letter_from_record
+from imr.models.predictor import Predictor
+from imr.models.rows import COLUMNS
+from imr.models.served import logging_arguments
 
 pytestmark = pytest.mark.slow
 
-OURS = ("data", "features", "models", "training", "serve")
 PATIENT = "left thumb jammed in the conveyor"  # stands in no answer but a good one
 RECORDS = (
     {
@@ -52,14 +51,13 @@ RECORDS = (
 )
 LOAD = """
 import importlib.util, json, sys
-for name in ("data", "features", "models", "training", "serve"):
-    assert importlib.util.find_spec(name) is None, f"{name} is installed here"
+assert importlib.util.find_spec("imr") is None, "imr is installed here"
 import mlflow
 import pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
 found = model.predict(pd.DataFrame(json.load(sys.stdin)))
-import data, models
-for package in (data, models):
+import imr.data, imr.models
+for package in (imr.data, imr.models):
     assert package.__file__.startswith(sys.argv[1]), package.__file__
 print(found.to_json(orient="records"))
 """
@@ -104,7 +102,7 @@ def elsewhere(tmp_path_factory):
     place = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     for installed in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for entry in Path(installed).iterdir():
-            ours = entry.name in OURS or entry.name.startswith(("imr-", "__editable__"))
+            ours = entry.name == "imr" or entry.name.startswith(("imr-", "__editable__"))
             if not ours and not entry.name.startswith("__pycache__"):
                 (Path(place) / entry.name).symlink_to(entry)
     found = Elsewhere(folder)
@@ -129,7 +127,8 @@ def model(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "model"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns about its own type hints
-        mlflow.pyfunc.save_model(folder, **logging_arguments(bundle))
+        staging = folder.parent / "staging"
+        mlflow.pyfunc.save_model(folder, **logging_arguments(bundle, staging))
     return folder
 
 
@@ -186,11 +185,11 @@ def test_loads_where_the_project_is_not_installed(elsewhere, model, expected):
 def test_holds_no_pickle_and_all_that_it_reads(model):
     endings = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert not endings & {".pkl", ".pickle", ".joblib", ".cloudpickle"}
-    project = Path(logging_arguments("x")["code_paths"][0]).parent
+    project = Path(__file__).parents[2]
     for package in ("data", "features", "models"):
         tables = {p.relative_to(project) for p in (project / package).rglob("*.csv")}
         assert tables
-        assert {t for t in tables if not (model / "code" / t).is_file()} == set()
+        assert {t for t in tables if not (model / "code" / "imr" / t).is_file()} == set()
 
 
 def predict_command(elsewhere, model, *arguments, given=""):
@@ -441,7 +440,7 @@ def test_one_bad_row_among_two_thousand_is_named(server):
 def test_a_fault_of_the_model_shows_no_letter_text():
     import pandas as pd
 
-    from models.pyfunc import ImrModel, Refused
+    from imr.models.pyfunc import ImrModel, Refused
 
     class Broken:
         digest = ""
@@ -466,7 +465,7 @@ def test_a_fault_of_the_model_shows_no_letter_text():
 def test_missing_cells_of_every_kind(missing):
     import pandas as pd
 
-    from models.served import cases_from_frame
+    from imr.models.served import cases_from_frame
 
     cell = {"NA": pd.NA, "NaT": pd.NaT}.get(missing, missing)
     frame = pd.DataFrame(as_table()[:1]).assign(ur_denial_date=[cell], priority=[cell])
@@ -480,7 +479,7 @@ def test_dates_of_every_kind():
 
     import pandas as pd
 
-    from models.served import cases_from_frame
+    from imr.models.served import cases_from_frame
 
     noon = datetime(2016, 9, 30, 12, tzinfo=UTC)
     for day in (pd.Timestamp("2016-09-30"), date(2016, 9, 30), noon, "2016-09-30"):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import stability
+from imr.models import stability
 
 
 def frame(n: int, seed: int, mri: float = 0.4, age: float = 48) -> pd.DataFrame:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data.synthetic import write
-from models.predictor import Predictor
-from training.dataset import inputs, read_corpus
+from imr.data.synthetic import write
+from imr.models.predictor import Predictor
+from imr.training.dataset import inputs, read_corpus
 
 LETTERS = 240
 

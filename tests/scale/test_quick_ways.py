@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import layout
-from features.table import COLUMNS, frame
-from models import candidates as cand
-from models import stability
-from models.effects import (
+from imr.data import layout
+from imr.features.table import COLUMNS, frame
+from imr.models import candidates as cand
+from imr.models import stability
+from imr.models.effects import (
     Distinct,
     conditions_hold,
     expected_effects,
     numbers,
     parse_condition,
 )
-from models.outcome import OutcomeModel
-from models.pairs import _overlaps
-from serve.work import collected_once
-from serve.writers import encodable
+from imr.models.outcome import OutcomeModel
+from imr.models.pairs import _overlaps
+from imr.serve.work import collected_once
+from imr.serve.writers import encodable
 from tests.models.conftest import inputs, made_table
 
 CELLS = {

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.letter import Case, Evidence
-from models.predictor import Prediction, Reason
-from models.similar import Similar
-from serve.model import ModelAddress
+from imr.data.letter import Case, Evidence
+from imr.models.predictor import Prediction, Reason
+from imr.models.similar import Similar
+from imr.serve.model import ModelAddress
 from tests import stores
 
 stores.register()  # workers import this module before their first letter

@@ -11,17 +11,17 @@ from tests.serve import fake
 
 def main() -> None:
     """Run `imr` with the fake predictor."""
-    import serve.explain
-    import serve.journal
-    import serve.pool
-    import serve.score
-    from serve.cli import main as imr
+    import imr.serve.explain
+    import imr.serve.journal
+    import imr.serve.pool
+    import imr.serve.score
+    from imr.serve.cli import main as imr
 
     parts: dict[str, Any] = {"load": fake.load, "resolve": fake.resolve}
-    serve.score.ScoreRun = functools.partial(serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
-    serve.explain.explain = functools.partial(serve.explain.explain, **parts)
-    serve.pool.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
-    serve.journal.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
+    imr.serve.score.ScoreRun = functools.partial(imr.serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
+    imr.serve.explain.explain = functools.partial(imr.serve.explain.explain, **parts)
+    imr.serve.pool.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
+    imr.serve.journal.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
     imr()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 
 FAKE = "tests.serve.fake_imr"
-REAL = "serve.cli"
+REAL = "imr.serve.cli"
 
 
 def command(module: str, *arguments: object) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serve import cli, model
+from imr.serve import cli, model
 from tests.serve.programs import (
     FAKE,
     PROJECT,
@@ -47,7 +47,7 @@ def test_help_answers_at_once(tmp_path: Path) -> None:
 def test_help_imports_nothing_heavy() -> None:
     heavy = {"pandas", "pyarrow", "numpy", "lightgbm", "mlflow", "sklearn", "rich", "jinja2",
              "pypdfium2", "dask", "distributed"}  # fmt: skip
-    code = "import sys, serve.cli; print(*{m.split('.')[0] for m in sys.modules})"
+    code = "import sys, imr.serve.cli; print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serve.partitions import open_parts
-from serve.places import Place, place
-from serve.refusal import Refused
-from serve.writers import TableColumn
+from imr.serve.partitions import open_parts
+from imr.serve.places import Place, place
+from imr.serve.refusal import Refused
+from imr.serve.writers import TableColumn
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
 IDS = [f"slow-{n}" for n in range(59)] + ["fail-1", "crash-1"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from serve.letters import Chunk, Failure
-from serve.pool import Answer, Pool, Work, in_order
-from serve.refusal import Refused
+from imr.serve.letters import Chunk, Failure
+from imr.serve.pool import Answer, Pool, Work, in_order
+from imr.serve.refusal import Refused
 
 
 def chunks(*names: str) -> list[Chunk]:

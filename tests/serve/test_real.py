@@ -17,9 +17,9 @@ SAMPLES = 8
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both models fitted to the shipped decisions, as a folder."""
-    from models import stability
-    from models.predictor import Predictor
-    from training.dataset import inputs, load_decisions, outcomes
+    from imr.models import stability
+    from imr.models.predictor import Predictor
+    from imr.training.dataset import inputs, load_decisions, outcomes
 
     table = load_decisions().table
     frame = inputs(table)

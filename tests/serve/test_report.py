@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from serve import report
-from serve.report import open_report, script_json
-from serve.summary import Tally
+from imr.serve import report
+from imr.serve.report import open_report, script_json
+from imr.serve.summary import Tally
 
 RUN = {"model_uri": "models:/imr/7#sha256=01", "scored_at": "2026-01-02T03:04:05+00:00"}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% raw %}<!--"

@@ -16,13 +16,13 @@ from typing import Any
 import fsspec
 import pytest
 
-from data.read import Source
-from serve import journal, writers
-from serve.journal import RunSettings, open_journal
-from serve.letters import Chunk, Failure, fetched, task_name
-from serve.places import Place, StorePath, place
-from serve.refusal import Refused
-from serve.writers import TableColumn, check_writable, open_table
+from imr.data.read import Source
+from imr.serve import journal, writers
+from imr.serve.journal import RunSettings, open_journal
+from imr.serve.letters import Chunk, Failure, fetched, task_name
+from imr.serve.places import Place, StorePath, place
+from imr.serve.refusal import Refused
+from imr.serve.writers import TableColumn, check_writable, open_table
 from tests.serve.programs import FAKE, REAL, command, environment, lines, run, write_records
 from tests.serve.test_score import scored
 from tests.stores import web_server
@@ -334,7 +334,7 @@ def test_a_run_of_other_settings_is_not_resumed(
 def test_a_letter_that_changed_on_its_store_is_scored_again(
     memory: fsspec.AbstractFileSystem,
 ) -> None:
-    from serve.letters import tasks
+    from imr.serve.letters import tasks
 
     def fingerprint() -> str:
         return Chunk(0, tuple(tasks(["memory://bucket/in"]))).fingerprint()

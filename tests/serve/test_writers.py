@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve import writers
-from serve.refusal import Refused
-from serve.rows import SCORE_COLUMNS
-from serve.writers import TableColumn, check_writable, csv_cell, open_table
+from imr.serve import writers
+from imr.serve.refusal import Refused
+from imr.serve.rows import SCORE_COLUMNS
+from imr.serve.writers import TableColumn, check_writable, csv_cell, open_table
 
 COLUMNS = (
     TableColumn("name", "str"),

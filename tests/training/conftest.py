@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from data.synthetic import synthesize
-from training import plots, train
-from training.config import TrainConfig
-from training.dataset import Corpus, build
-from training.evaluate import Evaluation, evaluate
+from imr.data.synthetic import synthesize
+from imr.training import plots, train
+from imr.training.config import TrainConfig
+from imr.training.dataset import Corpus, build
+from imr.training.evaluate import Evaluation, evaluate
 
 QUICK = TrainConfig(folds=2, repeats=1, bootstrap=200, jobs=1, seed=11)
 
@@ -32,7 +32,7 @@ def evaluation(corpus: Corpus) -> Evaluation:
 @pytest.fixture(scope="session")
 def drawn(evaluation: Evaluation, tmp_path_factory) -> Path:
     """The plots of the evaluation, for trainings that are about something else."""
-    from training.plots import draw_all
+    from imr.training.plots import draw_all
 
     folder = tmp_path_factory.mktemp("drawn") / "plots"
     draw_all(evaluation, folder)

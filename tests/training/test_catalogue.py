@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from features.table import COLUMNS
-from training.catalogue import catalogue, path
-from training.dataset import load_decisions
+from imr.features.table import COLUMNS
+from imr.training.catalogue import catalogue, path
+from imr.training.dataset import load_decisions
 
 
 def test_docs_hold_the_catalogue_of_the_code() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.champion import judge
+from imr.training.champion import judge
 
 
 def _table(p: float, hit: float = 0.5, n: int = 100, start: int = 0) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.config import ConfigError, TrainConfig
+from imr.training.config import ConfigError, TrainConfig
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from training import curve
-from training.curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
-from training.figures import Draws
-from training.model_card import model_card
-from training.tables import curve_line
+from imr.training import curve
+from imr.training.curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
+from imr.training.figures import Draws
+from imr.training.model_card import model_card
+from imr.training.tables import curve_line
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.table import COLUMNS
-from training.dataset import (
+from imr.features.table import COLUMNS
+from imr.training.dataset import (
     CASE_FACTS,
     LABELS,
     LIST_SEPARATOR,

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.outcome import OutcomeConfig
-from training import figures
-from training.config import TrainConfig
-from training.contenders import MODEL, Settings, fit_outcome, rotated_tfidf
-from training.curve import EXPONENTS, extrapolated, nested_part
-from training.dataset import LABEL_PREFIX, Corpus
-from training.evaluate import evaluate
-from training.importance import undocumented
-from training.protocol import NEEDS_LETTERS, folds_of
-from training.sample import sample
+from imr.models.outcome import OutcomeConfig
+from imr.training import figures
+from imr.training.config import TrainConfig
+from imr.training.contenders import MODEL, Settings, fit_outcome, rotated_tfidf
+from imr.training.curve import EXPONENTS, extrapolated, nested_part
+from imr.training.dataset import LABEL_PREFIX, Corpus
+from imr.training.evaluate import evaluate
+from imr.training.importance import undocumented
+from imr.training.protocol import NEEDS_LETTERS, folds_of
+from imr.training.sample import sample
 
 OUTCOME = (
     "imr",

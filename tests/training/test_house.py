@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import metrics
-from training.contenders import MODEL, STYLE
-from training.figures import Draws
-from training.house import LEVELS_OUT, SCORE_OUT, houses, style_harm, style_report
-from training.protocol import Predictions
-from training.sample import sample
-from training.style import StyleProbe, opening, stock_openings, style_of
+from imr.training import metrics
+from imr.training.contenders import MODEL, STYLE
+from imr.training.figures import Draws
+from imr.training.house import LEVELS_OUT, SCORE_OUT, houses, style_harm, style_report
+from imr.training.protocol import Predictions
+from imr.training.sample import sample
+from imr.training.style import StyleProbe, opening, stock_openings, style_of
 
 FORMS = ("This case involves a person hurt in year {}.", "The worker fell in month {} of {}.")
 ITEMS = 400

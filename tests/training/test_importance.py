@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.guideline import GuidelineModel
-from training.figures import Draws
-from training.importance import (
+from imr.models.guideline import GuidelineModel
+from imr.training.figures import Draws
+from imr.training.importance import (
     ALWAYS_KNOWN,
     GUIDELINE,
     GUIDELINE_FAMILIES,
@@ -19,7 +19,7 @@ from training.importance import (
     permutation,
     undocumented,
 )
-from training.sample import sample
+from imr.training.sample import sample
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_guideline_model_can_do_without_any_family(corpus):
 
 
 def _settings():
-    from models.guideline import GuidelineConfig
-    from training.contenders import Settings
+    from imr.models.guideline import GuidelineConfig
+    from imr.training.contenders import Settings
 
     return Settings(guideline=GuidelineConfig(rounds=3, members=1))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from training import metrics
+from imr.training import metrics
 
 ONE = np.ones((1, 1))
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from models.predictor import Predictor
-from training import train as training
+from imr.models.predictor import Predictor
+from imr.training import train as training
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -66,7 +66,7 @@ def test_a_bad_server_costs_no_figure_and_no_model(way, quick, corpus, monkeypat
         result = training.train(replace(quick, tracking_uri=address), corpus)
     assert result.exit_code == 1
     assert result.logged is None
-    assert "python -m training.tracking" in result.message()
+    assert "python -m imr.training.tracking" in result.message()
     assert "\n" not in result.error
     assert Predictor.load(result.kept.model).digest == result.predictor.digest
     assert json.loads((result.kept.folder / "run.json").read_text())["metrics"]["auc"] > 0

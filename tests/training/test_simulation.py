@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.synthetic import synthesize
-from models.effects import Effect
-from models.outcome import OutcomeModel
-from training import metrics
+from imr.data.synthetic import synthesize
+from imr.models.effects import Effect
+from imr.models.outcome import OutcomeModel
+from imr.training import metrics
 
 LETTERS = 900
 PLANTED = {

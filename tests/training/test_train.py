@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from models.predictor import Predictor
-from training import tracking
-from training import train as training
-from training.kept import HEADLINE, KeptRun
+from imr.models.predictor import Predictor
+from imr.training import tracking
+from imr.training import train as training
+from imr.training.kept import HEADLINE, KeptRun
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -152,7 +152,7 @@ def test_a_server_that_is_down_loses_nothing(quick, corpus):
     result = training.train(down, corpus)
     assert result.exit_code == 1
     assert result.logged is None
-    assert "python -m training.tracking" in result.message()
+    assert "python -m imr.training.tracking" in result.message()
     assert str(result.kept.folder) in result.message()
     _whole(result.kept, result)
 
@@ -251,7 +251,7 @@ def test_the_message_never_shows_a_password(trained):
 
 
 def test_the_card_holds_the_figures(evaluation):
-    from training.model_card import model_card
+    from imr.training.model_card import model_card
 
     card = model_card(evaluation)
     auc = evaluation.figure("outcome", "auc")
@@ -266,8 +266,8 @@ def test_the_card_holds_the_figures(evaluation):
 
 def _tuned_once(folder, monkeypatch, evaluation):
     """The evaluation as if a study had been made in its first fold: one trial good, one failed."""
-    from training import tuning
-    from training.sample import sample
+    from imr.training import tuning
+    from imr.training.sample import sample
 
     answers = iter([ValueError("a setting that does not suit"), 0.4, 0.4, ValueError("again")])
 

@@ -8,12 +8,21 @@ import numpy as np
 import optuna
 import pytest
 
-from training import tuning
-from training.config import ConfigError, TrainConfig
-from training.protocol import run_fold
-from training.sample import sample
-from training.split import Fold
-from training.tuning import BROKEN_OFF, COMPLETE, FAILED, FOLDER, TUNED, TuningError, tuned, usual
+from imr.training import tuning
+from imr.training.config import ConfigError, TrainConfig
+from imr.training.protocol import run_fold
+from imr.training.sample import sample
+from imr.training.split import Fold
+from imr.training.tuning import (
+    BROKEN_OFF,
+    COMPLETE,
+    FAILED,
+    FOLDER,
+    TUNED,
+    TuningError,
+    tuned,
+    usual,
+)
 
 CONFIG = TrainConfig(tune=2, seed=4)
 

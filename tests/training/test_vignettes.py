@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from models.judgement import ABOUT, TREES, Judgement, shipped
-from training.raters import correlation, ratings
-from training.vignettes import (
+from imr.models.judgement import ABOUT, TREES, Judgement, shipped
+from imr.training.raters import correlation, ratings
+from imr.training.vignettes import (
     LEFT_OUT,
     LEFT_OUT_PREFIX,
     Rated,
@@ -65,7 +65,7 @@ def test_a_wrong_line_is_named(change: dict[str, object]) -> None:
 
 
 def test_the_shipped_judgement_is_that_of_the_shipped_vignettes(rated: Rated) -> None:
-    """Rules or vignettes that change ask for it anew: python -m training.vignettes."""
+    """Rules or vignettes that change ask for it anew: python -m imr.training.vignettes."""
     assert described(rated).items() <= shipped().about.items()
     assert len(set(rated.base)) > 1_000
 
@@ -109,7 +109,7 @@ def test_written_and_read_back(tmp_path, rated: Rated) -> None:
 
 
 def test_ratings_are_there_for_every_shipped_item_and_train_nothing() -> None:
-    from training.dataset import load_decisions
+    from imr.training.dataset import load_decisions
 
     table = load_decisions().table
     given = ratings(table)

@@ -1,0 +1,1 @@
+"""imr: what happens to a denied treatment, before it happens."""

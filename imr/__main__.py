@@ -1,0 +1,5 @@
+"""``python -m imr`` is the command ``imr``."""
+
+from imr.serve.cli import main
+
+main()
