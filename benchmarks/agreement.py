@@ -18,8 +18,8 @@ from pathlib import Path
 from imr.data.letter import Case, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
-from imr.features import chronicity, complaints, imaging, relief
 from imr.features.context import Summary, read_summary
+from imr.features.families import chronicity, complaints, imaging, relief
 from imr.features.signal import Value
 from imr.features.table import signals
 

@@ -21,12 +21,12 @@ from typing import Literal
 from imr.data.letter import Case, Evidence, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.context import Summary
-from imr.features.letter_mix import is_primary_surgery
-from imr.features.review import is_associated
+from imr.features.families.letter_mix import is_primary_surgery
+from imr.features.families.review import is_associated
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "criteria"
-TABLE = Path(__file__).parent / "criteria.csv"
+TABLE = Path(__file__).parent / "rules" / "criteria.csv"
 
 Status = Literal["met", "not met", "not documented"]
 

@@ -1,7 +1,7 @@
 """The cues of all families as one index from trigger word to rules, matched in a single pass.
 
-A lexicon is ``features/lexicons/<family>.csv`` with the columns ``id, trigger, pattern, value,
-source, example, counterexample`` and any further columns a family needs (``direction`` and
+A lexicon is ``features/rules/lexicons/<family>.csv`` with the columns ``id, trigger, pattern,
+value, source, example, counterexample`` and any further columns a family needs (``direction`` and
 ``reach`` are those of context cues).  The text is tokenised
 once; where a token is a trigger, the rule's pattern is tried anchored at that token's start.
 Triggers are lower-case words of ``[a-z]+``; ``#`` stands for any number.  Patterns are matched
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "lexicons"
+FOLDER = Path(__file__).parent / "rules" / "lexicons"
 TOKEN = re.compile(r"[a-z]+|[0-9]+")
 ANY_NUMBER = "#"
 _FIXED = frozenset({"id", "trigger", "pattern", "value", "source", "example", "counterexample"})
@@ -76,7 +76,7 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    """The index over every lexicon in ``features/lexicons``, read on first use."""
+    """The index over every lexicon in ``features/rules/lexicons``, read on first use."""
     rules = tuple(rule for path in sorted(FOLDER.glob("*.csv")) for rule in read_rules(path))
     families = {name: i for i, name in enumerate(sorted({rule.family for rule in rules}))}
     return Lexicon(families, rules, _index(rules, families))

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from imr.features.context import Mention
+    from collections.abc import Callable
+
+    from imr.data.letter import Case, Item
+    from imr.features.context import Mention, Summary
 
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
@@ -63,3 +66,23 @@ class Findings:
         """Name mentions that bear on a column without setting it (negated, conflicting)."""
         for mention in mentions:
             self.support.append((column, mention))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Signals that belong together: their columns, and what finds them.
+
+    ``build`` reads a summary once for all items; ``build_item`` reads it for one item and sees the
+    row as earlier families filled it; ``relate`` is called last, with the rows of all items of the
+    letter, where an item takes something from another.
+    """
+
+    columns: tuple[Column, ...]
+    build: Callable[[Summary, Case], Findings] | None = None
+    build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
+    relate: Callable[[Case, list[dict[str, Value]]], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the columns call their family."""
+        return self.columns[0].family

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Case, Evidence, Item
-from imr.features import (
+from imr.features import criteria
+from imr.features.context import Mention, Summary, read_summary
+from imr.features.families import (
     authorization,
     chronicity,
     comorbidity,
     complaints,
-    criteria,
     diagnosis,
     electrodiagnostics,
     examination,
@@ -31,8 +31,7 @@ from imr.features import (
     treatment,
     work_status,
 )
-from imr.features.context import Mention, Summary, read_summary
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Column, Family, Findings, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,30 +48,33 @@ __all__ = [
     "signals",
 ]
 
-# A family is a module with COLUMNS and build(summary, case) and/or
-# build_item(summary, case, item, found); later families see what earlier ones found.  A family's
-# relate(case, rows) is called last, where an item takes something from another of its letter.
-FAMILIES: tuple[ModuleType, ...] = (
-    person,
-    chronicity,
-    work_status,
-    complaints,
-    imaging,
-    electrodiagnostics,
-    relief,
-    request,
-    review,
-    letter_mix,
-    treatment,
-    examination,
-    medication,
-    comorbidity,
-    diagnosis,
-    requested_part,
-    severity,
-    authorization,
-    indication,
-    criteria,
+# Later families see what earlier ones found.
+FAMILIES: tuple[Family, ...] = (
+    Family(person.COLUMNS, build=person.build),
+    Family(chronicity.COLUMNS, build=chronicity.build),
+    Family(work_status.COLUMNS, build=work_status.build),
+    Family(complaints.COLUMNS, build=complaints.build),
+    Family(imaging.COLUMNS, build=imaging.build, build_item=imaging.build_item),
+    Family(electrodiagnostics.COLUMNS, build=electrodiagnostics.build),
+    Family(relief.COLUMNS, build=relief.build),
+    Family(request.COLUMNS, build_item=request.build_item),
+    Family(review.COLUMNS, build=review.build, build_item=review.build_item),
+    Family(
+        letter_mix.COLUMNS,
+        build=letter_mix.build,
+        build_item=letter_mix.build_item,
+        relate=letter_mix.relate,
+    ),
+    Family(treatment.COLUMNS, build=treatment.build, build_item=treatment.build_item),
+    Family(examination.COLUMNS, build=examination.build),
+    Family(medication.COLUMNS, build=medication.build, build_item=medication.build_item),
+    Family(comorbidity.COLUMNS, build=comorbidity.build),
+    Family(diagnosis.COLUMNS, build=diagnosis.build, build_item=diagnosis.build_item),
+    Family(requested_part.COLUMNS, build_item=requested_part.build_item),
+    Family(severity.COLUMNS, build=severity.build),
+    Family(authorization.COLUMNS, build=authorization.build),
+    Family(indication.COLUMNS, build_item=indication.build_item),
+    Family(criteria.COLUMNS, build_item=criteria.build_item),
 )
 
 KEYS = (
@@ -93,7 +95,7 @@ KEYS = (
 )
 COLUMNS: tuple[Column, ...] = (
     *KEYS,
-    *(c for family in FAMILIES for c in family.COLUMNS),
+    *(c for family in FAMILIES for c in family.columns),
 )
 
 
@@ -120,11 +122,13 @@ def signals(case: Case) -> CaseSignals:
     summary = read_summary(case.case_summary)
     shared = dict(_undocumented())
     found: list[tuple[int | None, Item | None, Findings]] = []
-    for build in _builders("build"):
-        _add(shared, found, build(summary, case), None)
+    for family in FAMILIES:
+        if family.build is not None:
+            _add(shared, found, family.build(summary, case), None)
     rows = [_row(summary, case, item, shared, found) for item in case.items]
-    for relate in _relations():
-        relate(case, rows)
+    for family in FAMILIES:
+        if family.relate is not None:
+            family.relate(case, rows)
     return CaseSignals(case.letter_id, rows, found)
 
 
@@ -137,8 +141,9 @@ def _row(
 ) -> dict[str, Value]:
     row = dict(shared)
     row["letter_id"], row["item_index"] = case.letter_id, item.index
-    for build_item in _builders("build_item"):
-        _add(row, found, build_item(summary, case, item, row), item)
+    for family in FAMILIES:
+        if family.build_item is not None:
+            _add(row, found, family.build_item(summary, case, item, row), item)
     return row
 
 
@@ -151,17 +156,6 @@ def _add(
     values.update(findings.values)
     if findings.support or findings.quoted:
         found.append((None if item is None else item.index, item, findings))
-
-
-@cache
-def _builders(name: str) -> tuple[Callable[..., Findings], ...]:
-    """The families' builders of one scope, in order."""
-    return tuple(getattr(family, name) for family in FAMILIES if hasattr(family, name))
-
-
-@cache
-def _relations() -> tuple[Callable[..., None], ...]:
-    return tuple(family.relate for family in FAMILIES if hasattr(family, "relate"))
 
 
 @cache

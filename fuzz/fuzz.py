@@ -115,7 +115,7 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"usage: fuzz.py {'|'.join(TARGETS)} [libFuzzer options]")
     target = TARGETS[sys.argv[1]]
-    with atheris.instrument_imports(include=["data", "features"]):
+    with atheris.instrument_imports(include=["imr.data", "imr.features"]):
         import imr.data.citations
         import imr.data.items
         import imr.data.layout

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from imr.data.letter import Case, Evidence
-from imr.features.indication import signals_of
+from imr.features.families.indication import signals_of
 from imr.models import bundle as bundles
 from imr.models.bundle import Bundle, BundleError
 from imr.models.effects import ALWAYS, Effect

@@ -231,8 +231,8 @@ def package_versions() -> dict[str, str]:
 
 
 RULE_TABLES = (
-    "features/lexicons/*.csv",
-    "features/*.csv",
+    "features/rules/lexicons/*.csv",
+    "features/rules/*.csv",
     "data/reference/*.csv",
     "data/vignettes/*.jsonl",
     "models/*.csv",

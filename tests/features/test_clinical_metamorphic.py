@@ -32,9 +32,8 @@ CASE = (
 CLINICAL = tuple(
     column.name
     for family in FAMILIES
-    if family.__name__.split(".")[-1]
-    in ("treatment", "examination", "medication", "comorbidity", "review")
-    for column in family.COLUMNS
+    if family.name in ("treatment", "examination", "medication", "comorbidity", "review")
+    for column in family.columns
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from imr.data.letter import Item
 from imr.data.taxonomy import classify
-from imr.features.indication import indications
+from imr.features.families.indication import indications
 from imr.features.table import COLUMNS
 from tests.features.case_files import row_of
 

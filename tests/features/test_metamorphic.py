@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.features.lexicon import lexicon
-from imr.features.signal import Value
+from imr.features.signal import Family, Value
 from imr.features.table import COLUMNS, FAMILIES, catalogue, frame, signals
 from tests.features.case_files import row_of, undecided
 
@@ -18,7 +18,7 @@ STUDIES = st.sampled_from(["MRI", "CT scan", "x-ray", "magnetic resonance imagin
 DAYS = st.dates(date(1980, 1, 1), date(2025, 12, 31))
 FORMATS = ("{m}-{d}-{y}", "{m}/{d}/{y}", "{m:02}/{d:02}/{y}", "{m}-{d}- {y}", "{name} {d}, {y}")
 MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
-OWN = {family.__name__.removeprefix("features.") for family in FAMILIES[:7]}
+OWN = {family.name for family in FAMILIES[:7]}
 NEUTRAL = (
     "The copy was hard to read.",
     "The handwriting was small.",
@@ -168,7 +168,7 @@ def test_the_frame_keeps_types_without_rows_and_with_nulls() -> None:
         assert kinds["work_status"].startswith("str")
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
-def test_a_family_has_columns_and_a_builder(family: object) -> None:
-    assert getattr(family, "COLUMNS", ())
-    assert hasattr(family, "build") or hasattr(family, "build_item")
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_family_has_columns_and_a_builder(family: Family) -> None:
+    assert {column.family for column in family.columns} == {family.name}
+    assert family.build or family.build_item

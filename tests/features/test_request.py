@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data.letter import Item
-from imr.features.request import COLUMNS, build_item, region, spinal_levels
+from imr.features.families.request import COLUMNS, build_item, region, spinal_levels
 from imr.features.signal import Value
 from imr.features.table import signals
 from tests.features.case_files import undecided

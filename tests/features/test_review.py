@@ -8,7 +8,7 @@ import pytest
 
 from imr.data.citations import parse_citation
 from imr.data.letter import CaseHeader, Item
-from imr.features.review import body_part_matches, share_authorized
+from imr.features.families.review import body_part_matches, share_authorized
 from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 

@@ -15,7 +15,7 @@ from typing import Literal
 from imr.data.letter import Case
 from imr.features.context import Mention, Summary
 from imr.features.dates import nearest_date
-from imr.features.imaging import studies
+from imr.features.families.imaging import studies
 from imr.features.signal import Column, Findings
 
 _SOURCE = "MTUS Chronic Pain 2009 p. 46; contract of the column set"

@@ -18,7 +18,7 @@ from imr.features.context import Summary
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "indication"
-TABLE = Path(__file__).parent / "indications.csv"
+TABLE = Path(__file__).parent.parent / "rules" / "indications.csv"
 
 COLUMNS: tuple[Column, ...] = (
     Column(

@@ -21,7 +21,7 @@ from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
-from imr.features.request import refills, request_mentions
+from imr.features.families.request import refills, request_mentions
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "review"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from imr.data.letter import Case, Item
 from imr.features.context import Summary
-from imr.features.review import is_associated
+from imr.features.families.review import is_associated
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "letter_mix"
