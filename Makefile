@@ -6,18 +6,24 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PACKAGES := data features imr models serve training
 
 LETTERS ?= data/samples
 OUT ?= scores.parquet
+MODEL ?= models:/imr@champion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test ui score check lint coverage bench lock clean
+.PHONY: help setup train test test-all ui serve score check lint bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
 setup: $(READY) ## make the virtual environment (the other commands do it by themselves)
 
+# The lock is complete, so nothing needs resolving: pip before 23.3 would resolve the extras of a
+# package apart from its pin, and take a newer release that has no hash here.  pip compiles what it
+# installs and we the folders of the project: where PYTHONDONTWRITEBYTECODE is set, every command
+# would compile them anew.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV) || { \
@@ -25,16 +31,25 @@ $(READY): requirements.lock pyproject.toml
 		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 train: $(READY) ## train both models, log them to MLflow and register them
 	$(BIN)/imr train $(ARGS)
 
-test: $(READY) ## run the tests
+test: $(READY) ## run the tests that take minutes in all
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+
+test-all: $(READY) ## run all tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 ui: $(READY) ## open the experiments in the browser
 	$(BIN)/mlflow ui $(ARGS)
+
+# MLflow starts uvicorn by its name, so the environment has to be active.
+serve: $(READY) ## answer requests over HTTP with the registered model: make serve ARGS="-p 5055"
+	. $(BIN)/activate && mlflow models serve -m $(MODEL) --env-manager local $(ARGS)
 
 score: $(READY) ## score letters: make score LETTERS=folder OUT=scores.parquet
 	$(BIN)/imr score $(LETTERS) -o $(OUT) $(ARGS)
@@ -44,11 +59,11 @@ lint: $(READY) ## formatting, lint rules and types
 	$(BIN)/ruff check .
 	@rm -rf build/typed && mkdir -p build/typed/imr
 	@cp imr/*.py build/typed/imr/
-	@for folder in data features models training serve; do \
+	@for folder in $(filter-out imr,$(PACKAGES)); do \
 		ln -s ../../../$$folder build/typed/imr/$$folder; done
 	MYPYPATH=build/typed $(BIN)/mypy
 
-check: lint ## lint, and the tests with their coverage
+check: lint ## lint, and all tests with their coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
 
 bench: $(READY) ## measure speed and scale, by hand: every benchmarks/bench_*.py
@@ -60,7 +75,7 @@ lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(BIN)/uv pip compile \
 		--quiet --no-config --universal --python-version 3.11 --extra dev --upgrade --no-build \
-		--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+		--no-strip-extras --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean: ## remove the environment and everything that tools left behind

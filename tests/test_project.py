@@ -1,4 +1,4 @@
-"""What a fresh clone relies on: the lock, the packages and their data, the order of imports."""
+"""What a fresh clone relies on: the packages and their data, the order of imports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 ORDER = ["data", "features", "models", "training", "serve"]
 """Imports point down this list: a package uses those before it, never those after it."""
@@ -24,46 +22,6 @@ HEAVY = ["dask", "distributed", "lightgbm", "matplotlib", "mlflow", "numpy", "op
 @pytest.fixture(scope="module")
 def settings(project: Path) -> dict[str, dict]:  # type: ignore[type-arg]
     return tomllib.loads((project / "pyproject.toml").read_text())
-
-
-@pytest.fixture(scope="module")
-def lock(project: Path) -> str:
-    return (project / "requirements.lock").read_text()
-
-
-def entries(lock: str) -> list[str]:
-    """The requirements of the lock, each with its hashes."""
-    lines = "\n".join(line for line in lock.split("\n") if not line.startswith("#"))
-    return [entry for entry in re.split(r"\n(?=\S)", lines) if entry.strip()]
-
-
-def test_every_locked_package_has_one_version_and_hashes(lock: str) -> None:
-    found = entries(lock)
-    assert len(found) > 100
-    for entry in found:
-        assert re.match(r"[a-z0-9-]+==[\w.!+]+( ; [^\n]+)? \\\n", entry), entry[:60]
-        hashes = entry.split("\\\n")[1:]
-        assert hashes
-        assert all(re.fullmatch(r"\s+--hash=sha256:[0-9a-f]{64}\s*", line) for line in hashes)
-
-
-def test_the_lock_names_no_place(lock: str) -> None:
-    assert re.findall(r"://|find-links|index-url|@ |file:|(?<!\S)/\w", lock) == []
-
-
-def test_the_lock_holds_what_is_declared(settings: dict, lock: str) -> None:  # type: ignore[type-arg]
-    project = settings["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["dev"]
-    locked: dict[str, list[str]] = {}
-    for entry in entries(lock):
-        requirement = Requirement(entry.split(" \\")[0])
-        versions = [specifier.version for specifier in requirement.specifier]
-        locked.setdefault(canonicalize_name(requirement.name), []).extend(versions)
-    for line in declared:
-        requirement = Requirement(line)
-        versions = locked.get(canonicalize_name(requirement.name), [])
-        assert versions, f"{line} is not in requirements.lock: run make lock"
-        assert all(requirement.specifier.contains(version) for version in versions), line
 
 
 def test_the_packages_are_the_folders(settings: dict, project: Path) -> None:  # type: ignore[type-arg]
