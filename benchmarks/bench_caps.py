@@ -22,7 +22,7 @@ from unseen import Judge, better, made, shown
 
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.outcome import OutcomeConfig, OutcomeModel
-from imr.training.sample import Sample
+from imr.training.decisions import Sample
 
 NONE = 10**9
 

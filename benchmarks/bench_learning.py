@@ -20,8 +20,8 @@ from unseen import SEED, Judge, made, shown
 from imr.models.effects import expected_effects
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
-from imr.training.contenders import plain_booster, plain_matrix
-from imr.training.sample import Sample
+from imr.training.contenders.baselines import plain_booster, plain_matrix
+from imr.training.decisions import Sample
 
 SIZES = (135, 500, 2_000, 10_000)
 

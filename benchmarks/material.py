@@ -61,7 +61,7 @@ def texts(folder: Path) -> list[Text]:
 
 def decided_table(n: int) -> pd.DataFrame:
     """Signals and labels of ``n`` synthetic letters."""
-    from imr.training.dataset import build
+    from imr.training.decisions import build
 
     return build(parse(made_text(made)) for made in synthesize(n, SEED + 1)).table
 
@@ -85,7 +85,7 @@ def trained(folder: Path, named: str | None = None) -> Path:
 def fitted(table: pd.DataFrame) -> Predictor:
     """Both models fitted to a decided table."""
     from imr.models.predictor import Predictor
-    from imr.training.dataset import inputs
+    from imr.training.decisions import inputs
 
     overturned = (table["label_outcome"] == "Overturned").tolist()
     return Predictor.fit(inputs(table), overturned, table["label_guideline"].tolist())

@@ -14,11 +14,10 @@ import numpy as np
 
 from imr.data.synthetic import synthesize
 from imr.training import metrics
-from imr.training.contenders import cited
-from imr.training.dataset import build
+from imr.training.contenders.compared import cited
+from imr.training.decisions import Sample, build, sample
+from imr.training.folds import guideline_hits
 from imr.training.metrics import Estimate
-from imr.training.protocol import guideline_hits
-from imr.training.sample import Sample, sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

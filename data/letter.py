@@ -3,7 +3,7 @@
 Everything known *before* the decision stands in :class:`Case`; everything the reviewer wrote
 stands in :class:`Determination`.  Feature builders and models take a ``Case``, which has no
 reference to a determination, so no feature can be computed from one.  Only
-``training/dataset.py`` (labels) and ``serve/`` (carrying a decision along for a backtest) open
+``training/decisions.py`` (labels) and ``serve/`` (carrying a decision along for a backtest) open
 a :class:`Letter`.
 """
 

@@ -128,7 +128,7 @@ def explain_letter(
 
 def train_models(**options: Any) -> int:
     """`imr train`: prints the table and where everything lies; gives the exit status."""
-    from imr.training.tables import print_table
+    from imr.training.report.tables import print_table
     from imr.training.train import train
 
     with _refusing():
@@ -141,7 +141,7 @@ def train_models(**options: Any) -> int:
 def evaluate_models(**options: Any) -> int:
     """`imr evaluate`: prints the table; gives the exit status."""
     from imr.training.evaluate import evaluate
-    from imr.training.tables import print_table
+    from imr.training.report.tables import print_table
 
     with _refusing():
         evaluation = evaluate(_config(**options))
@@ -161,7 +161,7 @@ def _config(config: Path | None, **options: Any) -> TrainConfig:
 def _refusing() -> Iterator[None]:
     """What a user can mend about decisions and settings is refused in one line."""
     from imr.training.config import ConfigError
-    from imr.training.dataset import NoDecisionsError
+    from imr.training.decisions import NoDecisionsError
     from imr.training.split import SplitError
 
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.figures import LESS_IS_BETTER
+from imr.training.bootstrap import LESS_IS_BETTER
 from imr.training.metrics import Metric
 
 if TYPE_CHECKING:

@@ -14,24 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training import figures as fig
-from imr.training import importance
+from imr.training import bootstrap as fig
+from imr.training.bootstrap import Draws, Figure
 from imr.training.config import TrainConfig
-from imr.training.contenders import (
-    MODEL,
-    Kind,
-    Settings,
-    guideline_contenders,
-    outcome_contenders,
-)
-from imr.training.curve import learning_curve
-from imr.training.dataset import Corpus, load_decisions, read_corpus
-from imr.training.figures import Draws, Figure
-from imr.training.house import style_report
+from imr.training.contenders.compared import MODEL, Kind, contender_kinds
+from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
+from imr.training.folds import Predictions, folds_of, run_folds
 from imr.training.metrics import Estimate
-from imr.training.protocol import Predictions, folds_of, run_folds
-from imr.training.raters import raters_report
-from imr.training.sample import Sample, ordered, sample
+from imr.training.studies import importance
+from imr.training.studies.learning_curve import learning_curve
+from imr.training.studies.raters import raters_report
+from imr.training.studies.style import style_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,13 +109,13 @@ class Evaluation:
 
     def table(self) -> RenderableType:
         """The protocol's table for the terminal."""
-        from imr.training.tables import evaluation_tables
+        from imr.training.report.tables import evaluation_tables
 
         return evaluation_tables(self)
 
     def text(self, width: int = 118) -> str:
         """The table as plain text."""
-        from imr.training.tables import as_text
+        from imr.training.report.tables import as_text
 
         return as_text(self.table(), width)
 
@@ -130,7 +123,7 @@ class Evaluation:
 def read(config: TrainConfig) -> Corpus:
     """The decided items that the configuration names.
 
-    Raises :class:`imr.training.dataset.NoDecisionsError`.
+    Raises :class:`imr.training.decisions.NoDecisionsError`.
     """
     if config.letters:
         return read_corpus(config.letters)
@@ -141,7 +134,7 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
 
     Same seed and data give the same figures to the last digit, on any number of processes.
-    Raises :class:`imr.training.dataset.NoDecisionsError` and
+    Raises :class:`imr.training.decisions.NoDecisionsError` and
     :class:`imr.training.split.SplitError`.
     """
     from joblib import parallel_config
@@ -202,18 +195,6 @@ def _costly_studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dic
         "guideline_ablation": importance.ablation(draws, folds, config, importance.GUIDELINE),
         "learning_curve": learning_curve(draws, folds, config),
     }
-
-
-def contender_kinds() -> dict[tuple[str, str], Kind]:
-    """(subject, contender) -> kind, in the order of the table."""
-    settings = Settings()
-    kinds: dict[tuple[str, str], Kind] = {}
-    for subject, contenders in (
-        ("outcome", outcome_contenders(settings)),
-        ("guideline", guideline_contenders(settings)),
-    ):
-        kinds.update({(subject, c.name): c.kind for c in contenders})
-    return kinds
 
 
 def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:

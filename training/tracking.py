@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from imr.training.champion import Verdict, judge
-from imr.training.kept import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
+from imr.training.run_folder import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
@@ -456,7 +456,7 @@ def _source(kept: KeptRun) -> Any:
     from mlflow.data.code_dataset_source import CodeDatasetSource
 
     built = "data/decisions.csv" if kept.run["facts"]["source"] == "decisions" else "letters"
-    return CodeDatasetSource({"built_by": "imr.training.dataset", "from": built})
+    return CodeDatasetSource({"built_by": "imr.training.decisions", "from": built})
 
 
 @contextmanager

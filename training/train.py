@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imr.training.config import TrainConfig
-from imr.training.dataset import Corpus
+from imr.training.decisions import Corpus
 from imr.training.evaluate import Evaluation, evaluate, read
-from imr.training.kept import KeptRun, keep
+from imr.training.run_folder import KeptRun, keep
 from imr.training.tracking import Logged, TrackingError, log
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from imr.models.predictor import Predictor
-    from imr.training.contenders import Settings
+    from imr.training.contenders.compared import Settings
     from imr.training.tuning import Study
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -98,7 +98,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
 
     Same seed and data give the same model and figures.  A tracking server that is down, slow or
     failing loses nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`imr.training.dataset.NoDecisionsError` and :class:`imr.training.split.SplitError`.
+    :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.split.SplitError`.
     """
     started = _now_ms()
     corpus = corpus or read(config)
@@ -150,7 +150,7 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     from imr.models.guideline import GuidelineModel
     from imr.models.outcome import OutcomeModel
     from imr.models.predictor import Predictor
-    from imr.training.contenders import Settings
+    from imr.training.contenders.compared import Settings
 
     data = evaluation.sample
     settings = settings or Settings(seed=evaluation.config.seed)
@@ -180,7 +180,7 @@ def _profile(evaluation: Evaluation) -> dict[str, Any]:
     """Signals and out-of-fold scores of the training items, for the drift warning."""
     from imr.models.outcome import OutcomeModel
     from imr.models.stability import profile
-    from imr.training.contenders import MODEL
+    from imr.training.contenders.compared import MODEL
 
     tested = evaluation.predictions.tested
     frame = evaluation.sample.frame[tested]

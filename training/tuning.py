@@ -19,8 +19,8 @@ import numpy as np
 
 from imr.training import metrics
 from imr.training.config import ConfigError
-from imr.training.contenders import Settings, fit_outcome
-from imr.training.sample import Sample
+from imr.training.contenders.compared import Settings, fit_outcome
+from imr.training.decisions import Sample
 from imr.training.split import Fold, group_folds
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 ``data/vignettes/*.jsonl`` hold invented cases, one base case a line: ``sentences`` of the summary,
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
 change a sentence or two, and the ratings with them.  What three raters gave for the items of real
-letters (:mod:`imr.training.raters`) judges the judgement
+letters (:mod:`imr.training.studies.raters`) judges the judgement
 (:mod:`imr.models.judgement`) and trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
@@ -265,9 +265,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="print the figures, write nothing")
     arguments = parser.parse_args()
-    from imr.training.dataset import inputs as signals_of
-    from imr.training.dataset import load_decisions
-    from imr.training.raters import correlation, ratings
+    from imr.training.decisions import inputs as signals_of
+    from imr.training.decisions import load_decisions
+    from imr.training.studies.raters import correlation, ratings
 
     rated = Rated.of(shipped_vignettes())
     fitted = fit_judgement(rated, described(rated))

@@ -21,7 +21,7 @@ def made_letters() -> list[Letter]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both models fitted to the shipped decisions, as a folder."""
     from imr.models.predictor import Predictor
-    from imr.training.dataset import inputs, load_decisions, outcomes
+    from imr.training.decisions import inputs, load_decisions, outcomes
 
     table = load_decisions().table
     overturned = [bool(y) for y in outcomes(table)]

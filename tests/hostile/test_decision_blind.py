@@ -85,7 +85,7 @@ def signals_as_bytes(case: Case) -> bytes:
 
 
 def assert_wall_holds(found: Sequence[tuple[Letter, Letter]]) -> None:
-    from imr.training.dataset import case_frame
+    from imr.training.decisions import case_frame
 
     for one, other in found:
         assert one.case == other.case
@@ -207,7 +207,7 @@ def decisions(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def test_models_are_given_no_column_of_a_decision() -> None:
-    from imr.training.dataset import inputs, load_decisions
+    from imr.training.decisions import inputs, load_decisions
 
     forbidden = ("label", "decision", "outcome", "rationale", "reviewer", "specialt", "overturn")
     # What the claims administrator cites is known before the decision.

@@ -8,7 +8,7 @@ import pytest
 
 from imr.data.synthetic import write
 from imr.models.predictor import Predictor
-from imr.training.dataset import inputs, read_corpus
+from imr.training.decisions import inputs, read_corpus
 
 LETTERS = 240
 

@@ -19,7 +19,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both models fitted to the shipped decisions, as a folder."""
     from imr.models import stability
     from imr.models.predictor import Predictor
-    from imr.training.dataset import inputs, load_decisions, outcomes
+    from imr.training.decisions import inputs, load_decisions, outcomes
 
     table = load_decisions().table
     frame = inputs(table)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from imr.data.synthetic import synthesize
-from imr.training import plots, train
+from imr.training import train
 from imr.training.config import TrainConfig
-from imr.training.dataset import Corpus, build
+from imr.training.decisions import Corpus, build
 from imr.training.evaluate import Evaluation, evaluate
+from imr.training.report import plots
 
 QUICK = TrainConfig(folds=2, repeats=1, bootstrap=200, jobs=1, seed=11)
 
@@ -32,7 +33,7 @@ def evaluation(corpus: Corpus) -> Evaluation:
 @pytest.fixture(scope="session")
 def drawn(evaluation: Evaluation, tmp_path_factory) -> Path:
     """The plots of the evaluation, for trainings that are about something else."""
-    from imr.training.plots import draw_all
+    from imr.training.report.plots import draw_all
 
     folder = tmp_path_factory.mktemp("drawn") / "plots"
     draw_all(evaluation, folder)

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from imr.models.outcome import OutcomeConfig
-from imr.training import figures
+from imr.training import bootstrap as figures
 from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, Settings, fit_outcome, rotated_tfidf
-from imr.training.curve import EXPONENTS, extrapolated, nested_part
-from imr.training.dataset import LABEL_PREFIX, Corpus
+from imr.training.contenders.baselines import tfidf
+from imr.training.contenders.compared import MODEL, Settings, fit_outcome
+from imr.training.decisions import LABEL_PREFIX, Corpus, sample
 from imr.training.evaluate import evaluate
-from imr.training.importance import undocumented
-from imr.training.protocol import NEEDS_LETTERS, folds_of
-from imr.training.sample import sample
+from imr.training.folds import NEEDS_LETTERS, folds_of
+from imr.training.studies.importance import undocumented
+from imr.training.studies.learning_curve import EXPONENTS, extrapolated, nested_part
 
 OUTCOME = (
     "imr",
@@ -151,14 +151,14 @@ def test_by_time_tests_later_letters_only(corpus):
     assert "later spans" in found.text()
 
 
-def test_rotated_tfidf_keeps_every_product():
+def test_tfidf_keeps_every_product():
     train = ["knee scan", "knee therapy visits", "scan of the spine", "spine therapy visits"]
     test = ["therapy of the knee", "nothing known"]
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     a, b = words.fit_transform(train), words.transform(test)
-    x, z = rotated_tfidf(train, test)
+    x, z = tfidf(train, test)
     assert np.allclose(x @ x.T, (a @ a.T).toarray())
     assert np.allclose(z @ x.T, (b @ a.T).toarray())
 

@@ -14,7 +14,7 @@ import pytest
 from imr.models.predictor import Predictor
 from imr.training import tracking
 from imr.training import train as training
-from imr.training.kept import HEADLINE, KeptRun
+from imr.training.run_folder import HEADLINE, KeptRun
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -251,7 +251,7 @@ def test_the_message_never_shows_a_password(trained):
 
 
 def test_the_card_holds_the_figures(evaluation):
-    from imr.training.model_card import model_card
+    from imr.training.report.model_card import model_card
 
     card = model_card(evaluation)
     auc = evaluation.figure("outcome", "auc")
@@ -267,7 +267,7 @@ def test_the_card_holds_the_figures(evaluation):
 def _tuned_once(folder, monkeypatch, evaluation):
     """The evaluation as if a study had been made in its first fold: one trial good, one failed."""
     from imr.training import tuning
-    from imr.training.sample import sample
+    from imr.training.decisions import sample
 
     answers = iter([ValueError("a setting that does not suit"), 0.4, 0.4, ValueError("again")])
 

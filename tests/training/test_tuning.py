@@ -10,8 +10,8 @@ import pytest
 
 from imr.training import tuning
 from imr.training.config import ConfigError, TrainConfig
-from imr.training.protocol import run_fold
-from imr.training.sample import sample
+from imr.training.decisions import sample
+from imr.training.folds import run_fold
 from imr.training.split import Fold
 from imr.training.tuning import (
     BROKEN_OFF,

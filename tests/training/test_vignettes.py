@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imr.models.judgement import ABOUT, TREES, Judgement, shipped
-from imr.training.raters import correlation, ratings
+from imr.training.studies.raters import correlation, ratings
 from imr.training.vignettes import (
     LEFT_OUT,
     LEFT_OUT_PREFIX,
@@ -109,7 +109,7 @@ def test_written_and_read_back(tmp_path, rated: Rated) -> None:
 
 
 def test_ratings_are_there_for_every_shipped_item_and_train_nothing() -> None:
-    from imr.training.dataset import load_decisions
+    from imr.training.decisions import load_decisions
 
     table = load_decisions().table
     given = ratings(table)

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from imr.training import metrics
-from imr.training.contenders import MODEL, STYLE
-from imr.training.figures import Draws
-from imr.training.house import LEVELS_OUT, SCORE_OUT, houses, style_harm, style_report
-from imr.training.protocol import Predictions
-from imr.training.sample import sample
-from imr.training.style import StyleProbe, opening, stock_openings, style_of
+from imr.training.bootstrap import Draws
+from imr.training.contenders.compared import MODEL, STYLE
+from imr.training.contenders.style import StyleProbe, opening, stock_openings, style_of
+from imr.training.decisions import sample
+from imr.training.folds import Predictions
+from imr.training.studies.style import LEVELS_OUT, SCORE_OUT, houses, style_harm, style_report
 
 FORMS = ("This case involves a person hurt in year {}.", "The worker fell in month {} of {}.")
 ITEMS = 400

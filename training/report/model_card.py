@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders import MODEL
-from imr.training.tables import (
+from imr.training.contenders.compared import MODEL
+from imr.training.report.tables import (
     GUIDELINE_COLUMNS,
     OUTCOME_COLUMNS,
     curve_line,
@@ -30,7 +30,7 @@ def model_card(evaluation: Evaluation) -> str:
     import jinja2
 
     curve = evaluation.studies.get("learning_curve")
-    source = (resources.files("imr.training") / TEMPLATE).read_text(encoding="utf-8")
+    source = (resources.files("imr.training.report") / TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

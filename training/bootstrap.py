@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders import MODEL, Kind
+from imr.training.contenders.compared import MODEL, Kind
+from imr.training.decisions import Sample
+from imr.training.folds import HITS, Predictions
 from imr.training.metrics import Estimate, Metric
-from imr.training.protocol import HITS, Predictions
-from imr.training.sample import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

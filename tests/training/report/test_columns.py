@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from imr.features.table import COLUMNS
-from imr.training.catalogue import catalogue, path
-from imr.training.dataset import load_decisions
+from imr.training.decisions import load_decisions
+from imr.training.report.columns import catalogue, path
 
 
 def test_docs_hold_the_catalogue_of_the_code() -> None:

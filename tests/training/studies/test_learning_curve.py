@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from imr.training import curve
-from imr.training.curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
-from imr.training.figures import Draws
-from imr.training.model_card import model_card
-from imr.training.tables import curve_line
+from imr.training.bootstrap import Draws
+from imr.training.report.model_card import model_card
+from imr.training.report.tables import curve_line
+from imr.training.studies import learning_curve as curve
+from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
 
 
 @pytest.fixture(scope="module")

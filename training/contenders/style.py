@@ -2,8 +2,8 @@
 
 Reviewers write summaries after the fact and have house styles, and styles differ in how often
 they overturn.  A model that recognises the style would look good and know nothing of the case.
-:class:`StyleProbe` measures what style alone gives; :mod:`imr.training.house` tells whether models
-live on it.
+:class:`StyleProbe` measures what style alone gives; :mod:`imr.training.studies.style` tells whether
+models live on it.
 """
 
 from __future__ import annotations

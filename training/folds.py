@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders import (
+from imr.training.contenders.baselines import Cited
+from imr.training.contenders.compared import (
     MODEL,
-    Cited,
     Contender,
     Settings,
     guideline_contenders,
     outcome_contenders,
 )
-from imr.training.dataset import chapter_of
-from imr.training.sample import Sample
+from imr.training.decisions import Sample, chapter_of
 from imr.training.split import Fold, SplitError, group_folds, time_folds
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
 
 
 def _outcome_model(train: Sample, test: Sample, settings: Settings, result: FoldResult) -> None:
-    from imr.training.contenders import fit_outcome
+    from imr.training.contenders.compared import fit_outcome
 
     model = fit_outcome(train, settings)
     found = model.predict(test.frame)

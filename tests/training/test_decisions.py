@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from imr.features.table import COLUMNS
-from imr.training.dataset import (
+from imr.training.decisions import (
     CASE_FACTS,
     LABELS,
     LIST_SEPARATOR,

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from imr.models.guideline import GuidelineModel
-from imr.training.figures import Draws
-from imr.training.importance import (
+from imr.training.bootstrap import Draws
+from imr.training.decisions import sample
+from imr.training.studies.importance import (
     ALWAYS_KNOWN,
     GUIDELINE,
     GUIDELINE_FAMILIES,
@@ -19,7 +20,6 @@ from imr.training.importance import (
     permutation,
     undocumented,
 )
-from imr.training.sample import sample
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,6 @@ def test_the_guideline_model_can_do_without_any_family(corpus):
 
 def _settings():
     from imr.models.guideline import GuidelineConfig
-    from imr.training.contenders import Settings
+    from imr.training.contenders.compared import Settings
 
     return Settings(guideline=GuidelineConfig(rounds=3, members=1))

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders import MODEL, STYLE, plain_booster, plain_matrix
-from imr.training.figures import FEW_OVERTURNED, Draws
+from imr.training.bootstrap import FEW_OVERTURNED, Draws
+from imr.training.contenders.baselines import plain_booster, plain_matrix
+from imr.training.contenders.compared import MODEL, STYLE
+from imr.training.contenders.style import OTHER, stock_openings, style_of
 from imr.training.split import Fold
-from imr.training.style import OTHER, stock_openings, style_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,24 +8,28 @@ frames that carry it.
 ``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
 sentence of a letter, and is built by one command, never edited::
 
-    python -m imr.training.dataset LETTERS... -o data/decisions.csv
+    python -m imr.training.decisions LETTERS... -o data/decisions.csv
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imr.data.citations import labels
 from imr.data.letter import Decision, Letter, LetterError
 from imr.models.inputs import CASE_FACTS, LIST_SEPARATOR, case_frame
+from imr.training.split import groups
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 LABEL_PREFIX = "label_"
 LABELS: dict[str, str] = {
@@ -184,7 +188,7 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
 
     path = Path(path) if path else shipped_path()
     if not path.is_file():
-        raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.dataset)")
+        raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.decisions)")
     types = dtypes()
     try:
         table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
@@ -194,7 +198,7 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
     if missing:
         raise NoDecisionsError(
             f"{path}: lacks {len(missing)} column(s) of this version, e.g. "
-            f"{', '.join(missing[:5])} (build it anew: python -m imr.training.dataset)"
+            f"{', '.join(missing[:5])} (build it anew: python -m imr.training.decisions)"
         )
     try:
         table = table[list(types)].apply(lambda c: _typed(c, types[c.name]))
@@ -227,8 +231,70 @@ def outcomes(table: pd.DataFrame) -> pd.Series[int]:
     return (table["label_outcome"] == "Overturned").astype(int)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """``frame`` holds no label; ``y`` is 1 where overturned; ``guideline`` the reviewer's first
+    citation and ``cited`` all of them; ``texts`` (or None) is for baselines and probes only;
+    ``groups`` numbers what may not be parted.
+    """
+
+    frame: pd.DataFrame
+    y: NDArray[np.int_]
+    guideline: NDArray[Any]
+    cited: list[tuple[str, ...]]
+    edition: NDArray[Any]
+    groups: NDArray[np.intp]
+    table: pd.DataFrame
+    texts: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def overturned(self) -> list[bool]:
+        """The truth as the models take it."""
+        return [bool(value) for value in self.y]
+
+    def part(self, rows: NDArray[np.intp]) -> Sample:
+        """The rows alone, in the order given."""
+        return Sample(
+            frame=self.frame.iloc[rows].reset_index(drop=True),
+            y=self.y[rows],
+            guideline=self.guideline[rows],
+            cited=[self.cited[row] for row in rows],
+            edition=self.edition[rows],
+            groups=self.groups[rows],
+            table=self.table.iloc[rows].reset_index(drop=True),
+            texts=None if self.texts is None else self.texts.iloc[rows].reset_index(drop=True),
+        )
+
+
+def ordered(corpus: Corpus) -> Corpus:
+    """Rows by letter and item, so that the order of files or of a table changes no figure."""
+    keys = corpus.table.reset_index(drop=True)[["letter_id", "item_index"]]
+    rows = keys.sort_values(["letter_id", "item_index"], kind="stable").index
+    texts = None if corpus.texts is None else corpus.texts.iloc[rows].reset_index(drop=True)
+    return replace(corpus, table=corpus.table.iloc[rows].reset_index(drop=True), texts=texts)
+
+
+def sample(corpus: Corpus) -> Sample:
+    """The sample of a corpus; the labels are taken off before anything else sees the table."""
+    table = corpus.table.reset_index(drop=True)
+    texts = None if corpus.texts is None else corpus.texts.reset_index(drop=True)
+    return Sample(
+        frame=inputs(table),
+        y=np.asarray(outcomes(table), dtype=np.int_),
+        guideline=table["label_guideline"].astype(object).to_numpy(),
+        cited=[tuple(str(cell).split(LIST_SEPARATOR)) for cell in table["label_guidelines"]],
+        edition=table["label_edition"].fillna("none printed").astype(object).to_numpy(),
+        groups=groups(table),
+        table=table,
+        texts=texts,
+    )
+
+
 def main() -> None:
-    """``python -m imr.training.dataset LETTERS... -o FILE``."""
+    """``python -m imr.training.decisions LETTERS... -o FILE``."""
     import argparse
 
     parser = argparse.ArgumentParser(description="Build the table of decisions from letters.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from imr.training.figures import Draws
+    from imr.training.bootstrap import Draws
 
     Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders import MODEL
+from imr.training.contenders.compared import MODEL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

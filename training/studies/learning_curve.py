@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders import Settings, cited, fit_guideline, fit_outcome, nothing_expected
-from imr.training.figures import Draws
-from imr.training.importance import filled, first_repeat
-from imr.training.protocol import guideline_hits
-from imr.training.sample import Sample
+from imr.training.bootstrap import Draws
+from imr.training.contenders.compared import (
+    Settings,
+    cited,
+    fit_guideline,
+    fit_outcome,
+    nothing_expected,
+)
+from imr.training.decisions import Sample
+from imr.training.folds import guideline_hits
 from imr.training.split import Fold
+from imr.training.studies.importance import filled, first_repeat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

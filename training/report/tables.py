@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders import BLIND, EFFECTS, MODEL, NOTHING
-from imr.training.curve import EXTRAPOLATED_LETTERS
-from imr.training.house import LEVELS_OUT, SCORE_OUT
+from imr.training.contenders.compared import BLIND, EFFECTS, MODEL, NOTHING
 from imr.training.metrics import Estimate
+from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
+from imr.training.studies.style import LEVELS_OUT, SCORE_OUT
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

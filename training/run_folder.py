@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders import MODEL
-from imr.training.protocol import FoldResult
-from imr.training.tables import headline, remarks
+from imr.training.contenders.compared import MODEL
+from imr.training.folds import FoldResult
+from imr.training.report.tables import headline, remarks
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor
@@ -85,9 +85,9 @@ def keep(
     study: Study | None = None,
 ) -> KeptRun:
     """Write the run to a new folder under ``config.keep``; ``study`` is that on all items."""
-    from imr.training.dataset import write_decisions
-    from imr.training.model_card import model_card
-    from imr.training.plots import draw_all
+    from imr.training.decisions import write_decisions
+    from imr.training.report.model_card import model_card
+    from imr.training.report.plots import draw_all
 
     config = evaluation.config
     folder = _new_folder(Path(config.keep), name)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders import Settings, cited, fit_guideline, fit_outcome
-from imr.training.figures import Draws
-from imr.training.protocol import guideline_hits
-from imr.training.sample import Sample
+from imr.training.bootstrap import Draws
+from imr.training.contenders.compared import Settings, cited, fit_guideline, fit_outcome
+from imr.training.decisions import Sample
+from imr.training.folds import guideline_hits
 from imr.training.split import Fold
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Built by one command, never edited, and held against the code by a test::
 
-    python -m imr.training.catalogue
+    python -m imr.training.report.columns
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imr.features.table import COLUMNS, Column
-from imr.training.dataset import load_decisions
+from imr.training.decisions import load_decisions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = """# Columns of `imr features`
 
-Made by `python -m imr.training.catalogue`; do not edit. *Known* is the share of shipped decided
-items ({items} items of {letters} letters) whose value is not null, *true* the share of true values
-among all items. A truth value without an entry under *null* is False where nothing is documented.
+Made by `python -m imr.training.report.columns`; do not edit. *Known* is the share of shipped
+decided items ({items} items of {letters} letters) whose value is not null, *true* the share of true
+values among all items. A truth value without an entry under *null* is False where nothing is
+documented.
 
 """
 
@@ -61,7 +62,7 @@ def _row(column: Column, values: pd.Series[Any]) -> str:
 
 def path() -> Path:
     """Where the catalogue stands in a checkout."""
-    return Path(__file__).parent.parent / "docs" / "columns.md"
+    return Path(__file__).parent.parent.parent / "docs" / "columns.md"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,194 @@
+"""Who is compared: the two models, parts of them, what a user would pick, and probes for leaks.
+
+A contender learns from the training rows of one fold and predicts its test rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from imr.training.contenders import baselines
+from imr.training.contenders.baselines import PLACES, Cited, Labels, joined_texts
+from imr.training.contenders.style import StyleProbe
+from imr.training.decisions import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from imr.models.guideline import GuidelineConfig
+    from imr.models.outcome import OutcomeConfig
+
+    Array = NDArray[np.float64]
+    OutcomePredict = Callable[[Sample, Sample], Array]
+
+Kind = Literal["model", "part", "alternative", "probe"]
+
+MODEL = "imr"
+BEFORE = "imr, before learning"
+EFFECTS = "expected effects alone"
+BLIND = "rated vignettes alone"
+NOTHING = "imr, nothing expected"
+STYLE = "style probe"
+TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary",)
+RATIONALE = ("rationale",)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """``predict(train, test)`` gives p(overturned) an item, or :class:`Cited`."""
+
+    name: str
+    kind: Kind
+    predict: Callable[[Sample, Sample], Any]
+    needs_texts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of the two models under test; None takes their defaults."""
+
+    outcome: OutcomeConfig | None = None
+    guideline: GuidelineConfig | None = None
+    seed: int = 20161013
+
+    def outcome_config(self) -> OutcomeConfig:
+        """Of the outcome model; the seed is this run's."""
+        from imr.models.outcome import OutcomeConfig
+
+        return self.outcome or replace(OutcomeConfig(), seed=self.seed)
+
+    def guideline_config(self) -> GuidelineConfig:
+        """Of the guideline model; the seed is this run's."""
+        from imr.models.guideline import GuidelineConfig
+
+        return self.guideline or replace(GuidelineConfig(), seed=self.seed)
+
+
+def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
+    """All contenders for p(overturned), the model first."""
+    text = baselines.text_outcome
+    return (
+        Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
+        Contender(BEFORE, "part", _unlearned(settings)),
+        Contender(EFFECTS, "part", _unlearned(settings, judgement_share=0.0)),
+        Contender(BLIND, "part", _unlearned(settings, judgement_share=1.0)),
+        Contender(NOTHING, "part", nothing_expected(settings)),
+        Contender("base rate", "alternative", baselines.base_rate),
+        Contender("category base rate", "alternative", baselines.category_base_rate),
+        Contender("plain LightGBM", "alternative", baselines.plain_lightgbm(settings.seed)),
+        Contender("TF-IDF + LR, title", "alternative", text(TITLE), True),
+        Contender("TF-IDF + LR, title + admin.", "alternative", text(REQUEST), True),
+        Contender("TF-IDF + LR, summary", "alternative", text(SUMMARY), True),
+        Contender(STYLE, "probe", _style_probe, True),
+        Contender("rationale probe", "probe", text(RATIONALE), True),
+    )
+
+
+def guideline_contenders(settings: Settings) -> tuple[Contender, ...]:
+    """All contenders for the cited guideline, the model first."""
+    text, seed = baselines.text_guideline, settings.seed
+    in_subcategory = baselines.most_cited_in_subcategory
+    return (
+        Contender(MODEL, "model", lambda a, b: cited(fit_guideline(a, settings), b)),
+        Contender("most cited", "alternative", baselines.most_cited),
+        Contender("most cited in subcategory", "alternative", in_subcategory),
+        Contender("copying the administrator", "alternative", baselines.copy_administrator),
+        Contender("LightGBM multiclass", "alternative", baselines.chapter_lightgbm(seed)),
+        Contender("TF-IDF + LR, title", "alternative", text(TITLE), True),
+        Contender("TF-IDF + LR, title + admin.", "alternative", text(REQUEST), True),
+        Contender("TF-IDF + LR, summary", "alternative", text(SUMMARY), True),
+        Contender("rationale probe", "probe", text(RATIONALE), True),
+    )
+
+
+def contender_kinds() -> dict[tuple[str, str], Kind]:
+    """(subject, contender) -> kind, in the order of the table."""
+    both = {
+        "outcome": outcome_contenders(Settings()),
+        "guideline": guideline_contenders(Settings()),
+    }
+    return {(subject, c.name): c.kind for subject, found in both.items() for c in found}
+
+
+def fit_outcome(train: Sample, settings: Settings) -> Any:
+    """The outcome model fitted to the training rows."""
+    from imr.models.outcome import OutcomeModel
+
+    return OutcomeModel(config=settings.outcome_config()).fit(train.frame, train.overturned)
+
+
+def fit_guideline(train: Sample, settings: Settings) -> Any:
+    """The guideline model fitted to the training rows."""
+    from imr.models.guideline import GuidelineModel
+
+    model = GuidelineModel(config=settings.guideline_config())
+    return model.fit(train.frame, train.guideline.tolist())
+
+
+def cited(model: Any, test: Sample) -> Cited:
+    """What a fitted guideline model ranks first, by label and by chapter."""
+    labels = model.predict(test.frame, top=PLACES)
+    chapters = model.chapters(test.frame, top=PLACES)
+    return Cited(_places(labels, "guideline"), _places(chapters, "chapter"))
+
+
+def _places(frame: pd.DataFrame, name: str) -> Labels:
+    columns = [f"{name}_{place}" for place in range(1, PLACES + 1)]
+    return [list(row) for row in frame[columns].itertuples(index=False)]
+
+
+def _unlearned(settings: Settings, judgement_share: float | None = None) -> OutcomePredict:
+    """The starting odds, moved to the training letters' base rate: what the model knows without
+    having learned anything.
+
+    With a ``judgement_share`` of 0 these are published rates and expected effects, of 1 the rated
+    vignettes.  No writer of a vignette had seen a letter, so their figure is one that folds do not
+    flatter.
+    """
+
+    def predict(train: Sample, test: Sample) -> Array:
+        from imr.models.calibration import sigmoid
+        from imr.models.outcome import OutcomeModel
+
+        config = settings.outcome_config()
+        if judgement_share is not None:
+            config = replace(config, judgement_share=judgement_share)
+        model = OutcomeModel(config=config)
+        known, asked = (model.starting_odds(part.frame) for part in (train, test))
+        return sigmoid(asked + _shift_to(known, float(train.y.mean())))
+
+    return predict
+
+
+def _shift_to(score: Array, rate: float) -> float:
+    """What must be added to log odds for their mean probability to be ``rate``."""
+    from scipy.optimize import brentq
+
+    from imr.models.calibration import sigmoid
+
+    return float(brentq(lambda shift: float(sigmoid(score + shift).mean()) - rate, -30, 30))
+
+
+def nothing_expected(settings: Settings) -> OutcomePredict:
+    """The same model with every expected effect set to none: what these letters teach alone."""
+
+    def predict(train: Sample, test: Sample) -> Array:
+        from imr.models.effects import expected_effects
+        from imr.models.outcome import OutcomeModel
+
+        blind = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
+        model = OutcomeModel(config=settings.outcome_config(), effects=blind, judgement=None)
+        fitted = model.fit(train.frame, train.overturned)
+        return np.asarray(fitted.predict(test.frame)["p_overturned"], dtype=np.float64)
+
+    return predict
+
+
+def _style_probe(train: Sample, test: Sample) -> Array:
+    fitted = StyleProbe().fit(joined_texts(train, SUMMARY), train.overturned)
+    return fitted.predict(joined_texts(test, SUMMARY))

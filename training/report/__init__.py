@@ -1,0 +1,1 @@
+"""An evaluation for readers: terminal tables, plots, the model card, the catalogue of columns."""
