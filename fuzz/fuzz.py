@@ -27,7 +27,8 @@ sys.path.insert(0, str(PROJECT))
 def reader(data: bytes) -> None:
     """Bytes of any kind, by way of what ``imr`` reads from standard input."""
     from imr.data.letter import LetterError
-    from imr.data.read import load, sources
+    from imr.data.read import load
+    from imr.data.sources import sources
 
     for source in sources(["-"], io.BytesIO(data)):
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr.data.layout import paragraphs, visible
 from imr.data.letter import Letter, LetterError, Text
-from imr.data.read import MAX_TEXT_BYTES
+from imr.data.sources import MAX_TEXT_BYTES
 from imr.models.rows import COLUMNS, prediction_row
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from imr.data.letter import LetterError
 from imr.serve.letters import Failure
-from imr.serve.places import place
 from imr.serve.refusal import Refused
 from imr.serve.writers import (
     TableColumn,
@@ -20,6 +19,7 @@ from imr.serve.writers import (
     json_line,
     open_atomic,
     open_table,
+    output_path,
     table_format,
 )
 
@@ -41,7 +41,7 @@ def parse_letters(
     if output is None:
         _write_lines(sys.stdout.buffer, lines)
         return
-    target = place(output)
+    target = output_path(output)
     check_writable(target)
     with open_atomic(target) as file:
         _write_lines(file, lines)
@@ -65,8 +65,8 @@ def write_features(
     from imr.serve.score import default_jobs
     from imr.serve.stream import each_letter, signal_rows, signal_rows_with_evidence
 
-    target = place(output)
-    words = place(evidence) if evidence else None
+    target = output_path(output)
+    words = output_path(evidence) if evidence else None
     table_format(target)
     check_writable(target)
     if words:
@@ -94,8 +94,8 @@ def score_letters(
     from imr.serve.score import ScoreRun, score
 
     run = ScoreRun(
-        output=place(output),
-        report=place(report) if report else None,
+        output=output_path(output),
+        report=output_path(report) if report else None,
         partitions=partitions or (0 if output.endswith("/") else None),
         **options,
     )

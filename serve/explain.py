@@ -72,7 +72,7 @@ def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:
 
 
 def _id(task: Task) -> str | None:
-    from imr.data.read import Source
+    from imr.data.sources import Source
 
     if isinstance(task, Failure):
         return None

@@ -24,12 +24,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from imr.data import remote
+from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.serve.letters import Chunk
-from imr.serve.places import Place, StorePath, known_store, names_in, remove
 from imr.serve.pool import Answer
 from imr.serve.refusal import Refused
-from imr.serve.writers import explained, json_line
+from imr.serve.writers import explained, json_line, known_store
 
 FORMAT = 1
 """Raised when the lines of a journal change: an older one is not resumed."""
@@ -63,7 +62,7 @@ def _letter_ids(answer: Answer) -> tuple[str, ...]:
 class Journal:
     """Finished chunks of one run, by number; what is the same on disk and store."""
 
-    folder: Place
+    folder: FilePath
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
@@ -114,7 +113,7 @@ class Journal:
 class FileJournal(Journal):
     """One file on disk, to which a finished chunk is appended as a line."""
 
-    def __init__(self, folder: Path, settings: RunSettings) -> None:
+    def __init__(self, folder: LocalPath, settings: RunSettings) -> None:
         super().__init__(settings)
         self.folder = folder
         self._file: IO[bytes] = _open_private(folder / "journal.jsonl")
@@ -156,24 +155,23 @@ class StoreJournal(Journal):
     def __init__(self, folder: StorePath, settings: RunSettings, lock: _StoreLock) -> None:
         super().__init__(settings)
         self.folder, self._lock = folder, lock
-        for name in names_in(folder):
+        for name in folder.names():
             if _CHUNK.fullmatch(name):
-                line = _whole(remote.read_whole((folder / name).url))
+                line = _whole((folder / name).read_bytes())
                 if line is not None:
                     self._note(line, 0)
 
-    def _place(self, index: int) -> str:
-        assert isinstance(self.folder, StorePath)
-        return (self.folder / f"chunk-{index:08}.jsonl").url
+    def _chunk(self, index: int) -> FilePath:
+        return self.folder / f"chunk-{index:08}.jsonl"
 
     def _keep(self, index: int, raw: bytes) -> int:
         self._lock.check()
-        remote.write_bytes(self._place(index), raw)
+        self._chunk(index).write_bytes(raw)
         return 0
 
     def _kept(self, index: int) -> bytes:
         self._lock.check()
-        return remote.read_whole(self._place(index))
+        return self._chunk(index).read_bytes()
 
 
 _CHUNK = re.compile(r"chunk-\d{8}\.jsonl")
@@ -189,17 +187,17 @@ def _whole(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
-def _open_private(path: Path) -> IO[bytes]:
+def _open_private(path: LocalPath) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
-def work_folder(output: Place) -> Place:
+def work_folder(output: FilePath) -> FilePath:
     """``FILE.partial`` beside the output."""
     return output.with_name(f"{output.name}.partial")
 
 
 @contextlib.contextmanager
-def open_journal(output: Place, settings: RunSettings, resume: bool) -> Iterator[Journal]:
+def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Iterator[Journal]:
     """The journal of a run on ``output``; removed when the block ends well, kept otherwise.
 
     Raises:
@@ -216,49 +214,50 @@ def open_journal(output: Place, settings: RunSettings, resume: bool) -> Iterator
         finally:
             journal.close()
         with explained(folder):
-            remove(folder)
+            folder.remove()
 
 
 @contextlib.contextmanager
-def _on_disk(folder: Path, output: Place, settings: RunSettings, resume: bool) -> Iterator[Journal]:
+def _on_disk(
+    folder: LocalPath, output: FilePath, settings: RunSettings, resume: bool
+) -> Iterator[Journal]:
     with explained(folder):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
     with _locked(folder, output):
         kept = folder / "settings.json"
         earlier = _earlier(kept) if resume else None
         with explained(folder):
             if earlier is None:
-                (folder / "journal.jsonl").unlink(missing_ok=True)
-                kept.write_text(json.dumps(asdict(settings)), encoding="utf-8")
+                (folder / "journal.jsonl").remove()
+                kept.write_bytes(json.dumps(asdict(settings)).encode())
             journal = FileJournal(folder, _continued(earlier, settings, folder))
         yield journal
 
 
 @contextlib.contextmanager
 def _on_store(
-    folder: StorePath, output: Place, settings: RunSettings, resume: bool
+    folder: StorePath, output: FilePath, settings: RunSettings, resume: bool
 ) -> Iterator[Journal]:
     with known_store(), explained(folder), _StoreLock(folder / "lock", output) as lock:
         kept = folder / "settings.json"
         earlier = _earlier(kept) if resume else None
         if earlier is None:
-            for name in names_in(folder):
+            for name in folder.names():
                 if name != "lock":
-                    remove(folder / name)
-            remote.write_bytes(kept.url, json.dumps(asdict(settings)).encode())
+                    (folder / name).remove()
+            kept.write_bytes(json.dumps(asdict(settings)).encode())
         journal = StoreJournal(folder, _continued(earlier, settings, folder), lock)
         yield journal
 
 
-def _earlier(kept: Place) -> RunSettings | None:
+def _earlier(kept: FilePath) -> RunSettings | None:
     try:
-        raw = kept.read_bytes() if isinstance(kept, Path) else remote.read_whole(kept.url)
-        return RunSettings(**json.loads(raw))
+        return RunSettings(**json.loads(kept.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _continued(earlier: RunSettings | None, now: RunSettings, folder: Place) -> RunSettings:
+def _continued(earlier: RunSettings | None, now: RunSettings, folder: FilePath) -> RunSettings:
     if earlier is None:
         return now
     for name in ("format", "model", "reasons", "detail"):
@@ -272,17 +271,17 @@ def _continued(earlier: RunSettings | None, now: RunSettings, folder: Place) -> 
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, output: Place) -> Iterator[None]:
+def _locked(folder: LocalPath, output: FilePath) -> Iterator[None]:
     import fcntl
 
     with explained(folder):
-        file = (folder / "lock").open("a")
+        file = open(folder / "lock", "a", encoding="utf-8")  # noqa: SIM115, PTH123 - held below
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _busy(output) from None
-        if not _still_there(file, folder / "lock"):  # the other run ended just now
+        if not _still_there(file, Path(folder / "lock")):  # the other run ended just now
             raise _busy(output)
         yield
 
@@ -294,7 +293,7 @@ def _still_there(file: IO[str], path: Path) -> bool:
         return False
 
 
-def _busy(output: Place) -> Refused:
+def _busy(output: FilePath) -> Refused:
     return Refused(f"{output}: another run is writing it", "wait for it, or name another output")
 
 
@@ -314,7 +313,7 @@ class _StoreLock:
     next chunk.
     """
 
-    def __init__(self, lock: StorePath, output: Place) -> None:
+    def __init__(self, lock: StorePath, output: FilePath) -> None:
         self._lock, self._output = lock, output
         self._mine = uuid.uuid4().hex
         self._end, self._lost = threading.Event(), False
@@ -338,7 +337,7 @@ class _StoreLock:
         # One that cannot be removed costs the next run a wait.
         with contextlib.suppress(OSError):
             if self._is_mine():
-                remote.remove(self._lock.url)
+                self._lock.remove()
 
     def check(self) -> None:
         """Refuse to go on where another run has taken the lock."""
@@ -361,9 +360,9 @@ class _StoreLock:
 
     def _read(self) -> bytes | None:
         try:
-            return remote.read_whole(self._lock.url)
+            return self._lock.read_bytes()
         except FileNotFoundError:
             return None
 
     def _write(self, beats: int) -> None:
-        remote.write_bytes(self._lock.url, f"{self._mine} {beats}".encode())
+        self._lock.write_bytes(f"{self._mine} {beats}".encode())

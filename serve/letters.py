@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import re
@@ -12,13 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import IO
 
-from imr.data import remote
 from imr.data.letter import Letter, LetterError
-from imr.data.read import Source, content, load, sources
+from imr.data.paths import UnsupportedPathError, file_path
+from imr.data.read import load
 from imr.data.records import RawRecord, letter_from_record, raw_records
+from imr.data.sources import Source, content, opened, sources
 from imr.serve.own import REPORT_HEAD_BYTES, is_report, written_by_imr
 from imr.serve.refusal import Refused
 
@@ -65,20 +63,13 @@ def _identity(task: Task) -> str:
     if isinstance(task, Source):
         if task.content is not None:
             return f"{task.name} {hashlib.sha256(task.content).hexdigest()}"
-        return f"{task.name} {task.state or _state(task.path)}"
+        try:
+            return f"{task.name} {task.state or file_path(task.path).state()}"
+        except OSError:
+            return f"{task.name} missing"
     if isinstance(task, RawRecord):
         return f"{task.source} {json.dumps(task.values, default=str)}"
     return json.dumps(asdict(task))
-
-
-def _state(path: str) -> str:
-    try:
-        if remote.protocol(path):
-            return remote.entry(path).state
-        status = Path(path).stat()
-    except OSError:
-        return "missing"
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 Notice = Callable[[str], None]
@@ -113,19 +104,12 @@ def _is_own_report(error: LetterError, notice: Notice) -> bool:
     if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
         return False
     try:
-        found = is_report(_beginning(name))
-    except OSError:  # the error says already that it is not read
+        found = is_report(file_path(name).read_bytes(REPORT_HEAD_BYTES))
+    except (OSError, UnsupportedPathError):  # the error says already that it is not read
         return False
     if found:
         _pass_over(name, "report", notice)
     return found
-
-
-def _beginning(name: str) -> bytes:
-    if remote.protocol(name):
-        return remote.read_bytes(name, REPORT_HEAD_BYTES, None)
-    with Path(name).open("rb") as file:
-        return file.read(REPORT_HEAD_BYTES)
 
 
 def _pass_over(name: str, kind: str, notice: Notice) -> None:
@@ -195,7 +179,7 @@ def _file_of(record: RawRecord) -> str:
 def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
     found = False
     try:
-        with _opened(source) as file:
+        with opened(source) as file:
             own = written_by_imr(_record_name(source), file)
             if own is not None:
                 _pass_over(source.name, own, notice)
@@ -211,18 +195,6 @@ def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
     else:
         if not found:
             yield Failure(source.name, "empty", "no records in the file", "see imr schema")
-
-
-def _opened(source: Source) -> IO[bytes]:
-    """The bytes of a record file: from the disk piece by piece, else from memory."""
-    if source.member is not None or source.content is not None:
-        return io.BytesIO(content(source))
-    try:
-        on_store = remote.protocol(source.path)
-        return remote.open_seekable(source.path) if on_store else Path(source.path).open("rb")
-    except OSError as error:
-        said = (error.strerror or "it cannot be opened").lower()
-        raise LetterError(source.name, "unreadable", said, "check the path") from None
 
 
 def _record_name(source: Source) -> str:
@@ -256,7 +228,7 @@ def _to_fetch(task: Task) -> bool:
         isinstance(task, Source)
         and task.member is None
         and task.content is None
-        and remote.protocol(task.path) is not None
+        and file_path(task.path).on_store
     )
 
 

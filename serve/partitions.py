@@ -13,12 +13,18 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from imr.data import remote
-from imr.serve.places import Place, StorePath, is_folder, known_store, names_in, remove
+from imr.data.paths import FilePath
 from imr.serve.refusal import Refused
-from imr.serve.writers import Row, TableColumn, TableWriter, check_place, explained, open_table
+from imr.serve.writers import (
+    Row,
+    TableColumn,
+    TableWriter,
+    check_folder_of,
+    explained,
+    known_store,
+    open_table,
+)
 
 PART_LETTERS = 50_000
 """About 100,000 rows a part with reasons, some 50 MB: what readers like to take at a time."""
@@ -31,15 +37,15 @@ def part_name(number: int) -> str:
     return f"part-{number:05}.parquet"
 
 
-def check_parts(folder: Place) -> None:
+def check_parts(folder: FilePath) -> None:
     """Refuse now a folder of parts that could not be written, or would replace other files."""
     with known_store(), explained(folder):
-        check_place(folder)
-        if not is_folder(folder):
-            if isinstance(folder, Path) and folder.exists():
+        check_folder_of(folder)
+        if not folder.is_folder():
+            if not folder.on_store and os.path.exists(folder):
                 raise FileExistsError(errno.EEXIST, "a file has the name of the folder")
             return
-        other = [name for name in names_in(folder) if not _PART.fullmatch(name)]
+        other = [name for name in folder.names() if not _PART.fullmatch(name)]
     if other:
         problem = f"{folder}: holds files that are no part of a table ({other[0]})"
         raise Refused(problem, "name a folder of its own for the parts")
@@ -47,7 +53,7 @@ def check_parts(folder: Place) -> None:
 
 @contextmanager
 def open_parts(
-    folder: Place, columns: Sequence[TableColumn], work: Place, letters: int, parts: int
+    folder: FilePath, columns: Sequence[TableColumn], work: FilePath, letters: int, parts: int
 ) -> Iterator[TableWriter]:
     """A writer of ``parts`` files for so many letters, each given by one ``write``.
 
@@ -55,9 +61,8 @@ def open_parts(
     """
     fresh = work / "parts"
     with explained(folder):
-        remove(fresh)
-        if isinstance(fresh, Path):
-            fresh.mkdir()
+        fresh.remove()
+        fresh.make_folder()
         writer = _Parts(fresh, columns, letters, parts)
         try:
             yield writer
@@ -76,7 +81,7 @@ class _Parts:
     """Hands each letter's rows to the part whose turn it is."""
 
     def __init__(
-        self, folder: Place, columns: Sequence[TableColumn], letters: int, parts: int
+        self, folder: FilePath, columns: Sequence[TableColumn], letters: int, parts: int
     ) -> None:
         self._folder, self._columns = folder, columns
         self._ends = [letters * (number + 1) // parts for number in range(parts)]
@@ -111,28 +116,26 @@ class _Parts:
         return self._open.enter_context(open_table(path, self._columns))
 
 
-def _publish(fresh: Place, folder: Place, work: Place, parts: int) -> None:
-    if isinstance(fresh, Path) and isinstance(folder, Path) and isinstance(work, Path):
+def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> None:
+    if not folder.on_store:
         earlier = work / "earlier"
-        remove(earlier)
+        earlier.remove()
         _exchange(fresh, folder, earlier)
         return
-    assert isinstance(fresh, StorePath)
-    assert isinstance(folder, StorePath)
     names = [part_name(number) for number in range(parts)]
     for name in names:
-        remote.move((fresh / name).url, (folder / name).url)
-    for name in names_in(folder):
+        (fresh / name).move(folder / name)
+    for name in folder.names():
         if name not in names:
-            remove(folder / name)
+            (folder / name).remove()
 
 
-def _exchange(fresh: Path, folder: Path, earlier: Path) -> None:
-    if folder.exists():
-        os.rename(folder, earlier)
+def _exchange(fresh: FilePath, folder: FilePath, earlier: FilePath) -> None:
+    if folder.is_folder():
+        folder.move(earlier)
     try:
-        os.rename(fresh, folder)
+        fresh.move(folder)
     except OSError:
-        if earlier.exists():
-            os.rename(earlier, folder)
+        if earlier.is_folder():
+            earlier.move(folder)
         raise

@@ -16,12 +16,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from imr.data.paths import FilePath
 from imr.serve.detail import NOTICE, reason_sentence, similar_sentence
-from imr.serve.places import Place
 from imr.serve.summary import Tally
 from imr.serve.writers import open_atomic
 
@@ -111,13 +110,13 @@ def script_json(value: Any) -> str:
 
 
 @contextmanager
-def open_report(path: Place, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
+def open_report(path: FilePath, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
     """A report at ``path``, written when the block ends well.
 
     ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.
     """
     # Without a name anywhere: it is gone when this process is.
-    beside = path.parent if isinstance(path, Path) else None
+    beside = None if path.on_store else path.parent
     with open_atomic(path) as page, TemporaryFile(dir=beside) as letters:
         report = Report(letters)
         yield report

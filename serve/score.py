@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from imr.data.paths import FilePath
 from imr.serve.engine import EngineName, make_engine
 from imr.serve.journal import Journal, RunSettings, open_journal
 from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from imr.serve.model import CHAMPION, ModelAddress, load_predictor, resolve
 from imr.serve.partitions import PART_LETTERS, check_parts, open_parts
-from imr.serve.places import Place, remove, same
 from imr.serve.progress import progress
 from imr.serve.refusal import Refused
 from imr.serve.report import open_report
@@ -55,8 +55,8 @@ class ScoreRun:
     """
 
     letters: tuple[str, ...]
-    output: Place
-    report: Place | None = None
+    output: FilePath
+    report: FilePath | None = None
     partitions: int | None = None
     model: str = CHAMPION
     jobs: int = 0
@@ -76,7 +76,7 @@ class ScoreResult:
     model_uri: str
 
 
-def errors_file(output: Place) -> Place:
+def errors_file(output: FilePath) -> FilePath:
     """``FILE.errors.jsonl`` beside the output."""
     return output.with_name(f"{output.name}.errors.jsonl")
 
@@ -114,9 +114,9 @@ def _check_outputs(run: ScoreRun) -> None:
         check_parts(run.output)
     if run.report is not None:
         check_writable(run.report)
-        if same(run.report, run.output):
+        if run.report.is_same(run.output):
             raise Refused(f"{run.report}: output and report are one file", "name two files")
-        if run.partitions is not None and same(run.report.parent, run.output):
+        if run.partitions is not None and run.report.parent.is_same(run.output):
             problem = f"{run.report}: would stand among the parts of the table"
             raise Refused(problem, "write the report elsewhere")
 
@@ -190,7 +190,7 @@ def _write(
                 report.add({**answer["detail"], "warnings": rows[0]["warnings"]})
     if not tally.failures:
         with explained(run.output):
-            remove(errors_file(run.output))
+            errors_file(run.output).remove()
     return tally
 
 

@@ -25,8 +25,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from imr.data import remote
-from imr.serve.places import Place, StorePath, is_folder, known_store
+from imr.data.paths import FilePath, LocalPath, UnsupportedPathError, file_path
 from imr.serve.refusal import Refused
 
 Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
@@ -58,7 +57,7 @@ class TableWriter(Protocol):
         """Let go of the file, which is not kept."""
 
 
-def table_format(path: Place) -> str:
+def table_format(path: FilePath) -> str:
     """``.parquet``, ``.csv`` or ``.jsonl``; any other ending is refused."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
@@ -69,7 +68,7 @@ def table_format(path: Place) -> str:
 
 @contextmanager
 def open_table(
-    path: Place, columns: Sequence[TableColumn], folder: Place | None = None
+    path: FilePath, columns: Sequence[TableColumn], folder: FilePath | None = None
 ) -> Iterator[TableWriter]:
     """A writer for ``path``; the table appears under that name when the block ends well."""
     make = _WRITERS[table_format(path)]
@@ -84,53 +83,47 @@ def open_table(
 
 
 @contextmanager
-def open_atomic(path: Place, folder: Place | None = None) -> Iterator[IO[bytes]]:
+def open_atomic(path: FilePath, folder: FilePath | None = None) -> Iterator[IO[bytes]]:
     """A binary file that replaces ``path`` when the block ends well, and is removed otherwise.
 
     It is filled in ``folder`` (on the same disk or store), by default beside ``path``.
     """
     part = (folder or path.parent) / f".{path.name}.{os.getpid()}.part"
     with explained(path):
-        if isinstance(path, Path) and isinstance(part, Path):
-            with _replacing_file(part, path) as file:
-                yield file
-        elif isinstance(path, StorePath) and isinstance(part, StorePath):
-            with _replacing_object(part, path) as file:
-                yield file
-        else:
-            raise TypeError(f"{part} and {path} are not in one place")
-
-
-@contextmanager
-def _replacing_file(part: Path, path: Path) -> Iterator[IO[bytes]]:
-    try:
-        with part.open("xb") as file:
+        file = part.create()
+        try:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _replacing_object(part: StorePath, path: StorePath) -> Iterator[IO[bytes]]:
-    file = remote.open_writing(part.url)
-    try:
-        yield file
-        file.close()
-        remote.move(part.url, path.url)
-    except BaseException:
-        # The store that failed may fail again: the first fault is the one to tell.
-        with contextlib.suppress(OSError):
+            if not part.on_store:
+                file.flush()
+                os.fsync(file.fileno())
             file.close()
-        with contextlib.suppress(OSError):
-            remote.remove(part.url)
-        raise
+            part.move(path)
+        except BaseException:
+            # The disk or store that failed may fail again: the first fault is the one to tell.
+            with contextlib.suppress(OSError):
+                file.close()
+            with contextlib.suppress(OSError):
+                part.remove()
+            raise
+
+
+def output_path(text: str) -> FilePath:
+    """Where a user wants a result."""
+    path = file_path(text)
+    return type(path)(path.address.rstrip("/")) if path.on_store else LocalPath(str(Path(path)))
 
 
 @contextmanager
-def explained(path: Place) -> Iterator[None]:
+def known_store() -> Iterator[None]:
+    """Refuse a protocol that cannot be used, with what to install."""
+    try:
+        yield
+    except UnsupportedPathError as error:
+        raise Refused(error.problem, error.remedy) from None
+
+
+@contextmanager
+def explained(path: FilePath | Path) -> Iterator[None]:
     """Turn an error of the file system on ``path`` into a refusal that says what to do."""
     try:
         yield
@@ -138,7 +131,7 @@ def explained(path: Place) -> Iterator[None]:
         raise cannot_write(path, error) from error
 
 
-def cannot_write(path: Place, error: OSError) -> Refused:
+def cannot_write(path: FilePath | Path, error: OSError) -> Refused:
     """The refusal for an error of the file system while writing ``path``."""
     remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
     reason = error.strerror or type(error).__name__
@@ -158,35 +151,23 @@ _REMEDIES = {
 }
 
 
-def check_writable(path: Place) -> None:
+def check_writable(path: FilePath) -> None:
     """Refuse now what could not be written at the end of a long run."""
     with known_store(), explained(path):
-        if is_folder(path):
+        if path.is_folder():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        check_place(path)
+        check_folder_of(path)
 
 
-def check_place(path: Place) -> None:
+def check_folder_of(path: FilePath) -> None:
     """Make and remove a file beside ``path``.
 
     Raises:
         OSError: where that cannot be done.
     """
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
-    if isinstance(probe, StorePath):
-        if remote.on_web(probe.url):
-            raise OSError(errno.EROFS, "a web server takes no results")
-        if probe.is_bucket:
-            raise OSError(errno.EISDIR, "it is a bucket")
-        remote.write_bytes(probe.url, b"probe")
-        remote.remove(probe.url)
-        return
-    try:
-        probe.touch(exist_ok=False)
-    finally:
-        # A folder that does not exist has no probe to remove.
-        if probe.parent.is_dir():
-            probe.unlink(missing_ok=True)
+    probe.write_bytes(b"probe")
+    probe.remove()
 
 
 # --- Parquet -----------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from imr.data import pdf, read
+from imr.data import sources as listing
 from imr.data.layout import paragraphs
 from imr.data.letter import LetterError, Text
-from imr.data.read import Source, load, sources
+from imr.data.read import load
+from imr.data.sources import Kind, Source, sources
 
 PITCH = 13.8
 REGULAR, BOLD = "Times-Roman", "Times-Bold"
@@ -329,7 +331,7 @@ def test_what_is_no_text(content: bytes, reason: str, tmp_path: Path) -> None:
     ),
     st.sampled_from(["pdf", "text"]),
 )
-def test_any_bytes_end_in_text_or_a_named_error(content: bytes, kind: read.Kind) -> None:
+def test_any_bytes_end_in_text_or_a_named_error(content: bytes, kind: Kind) -> None:
     try:
         text = load(Source("-", kind, content=content))
     except LetterError as error:
@@ -492,10 +494,8 @@ def test_a_file_that_vanishes_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pdf", "text"])
-def test_a_file_over_the_limit(
-    kind: read.Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(read.MAX_BYTES, kind, 10)
+def test_a_file_over_the_limit(kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(listing.MAX_BYTES, kind, 10)
     file = tmp_path / ("letter.pdf" if kind == "pdf" else "letter.txt")
     file.write_bytes(plain_pdf())
     assert failure([str(file)]).reason == "too_large"
@@ -582,7 +582,7 @@ def test_an_archive_that_would_grow_without_end(tmp_path: Path) -> None:
 
 
 def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MAX_ZIP_MEMBERS", 1)
+    monkeypatch.setattr(listing, "MAX_ZIP_MEMBERS", 1)
     assert failure([zipped(tmp_path, {"a.txt": b"1", "b.txt": b"2"})]).reason == "too_large"
 
 

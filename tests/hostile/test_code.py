@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data.letter import LetterError, Text
-from imr.data.read import read, sources
+from imr.data.read import read
+from imr.data.sources import sources
 
 PACKAGES = ("data", "features", "models", "training", "serve")
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from imr.data.layout import paragraphs
 from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
-from imr.data.read import Source, decoded, load, read
+from imr.data.read import decoded, load, read
 from imr.data.render import render_pdf, render_text
+from imr.data.sources import Source
 from tests.hostile.files import MISLEADING, PDFS, TEXTS, ZIPS, letter_text
 from tests.serve.programs import REAL, command, environment
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import pytest
 
 from imr.data.parse import parse
-from imr.data.read import MAX_TEXT_BYTES, read
+from imr.data.read import read
 from imr.data.records import RawRecord, letter_from_record
+from imr.data.sources import MAX_TEXT_BYTES
 from imr.models.predictor import Predictor
 from imr.models.rows import COLUMNS
 from imr.models.served import logging_arguments

@@ -15,14 +15,14 @@ def main() -> None:
     import imr.serve.journal
     import imr.serve.pool
     import imr.serve.score
-    from imr.serve.cli import main as imr
+    from imr.serve.cli import main as run_imr
 
     parts: dict[str, Any] = {"load": fake.load, "resolve": fake.resolve}
     imr.serve.score.ScoreRun = functools.partial(imr.serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
     imr.serve.explain.explain = functools.partial(imr.serve.explain.explain, **parts)
     imr.serve.pool.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
     imr.serve.journal.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
-    imr()
+    run_imr()
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from imr.data.paths import FilePath
 from imr.serve.partitions import open_parts
-from imr.serve.places import Place, place
 from imr.serve.refusal import Refused
-from imr.serve.writers import TableColumn
+from imr.serve.writers import TableColumn, output_path
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
 IDS = [f"slow-{n}" for n in range(59)] + ["fail-1", "crash-1"]
@@ -136,7 +136,7 @@ def file_size(path: Path) -> int:
 COLUMNS = (TableColumn("n", "int"),)
 
 
-def written(folder: Place, work: Place, letters: int, fail_after: int | None = None) -> None:
+def written(folder: FilePath, work: FilePath, letters: int, fail_after: int | None = None) -> None:
     with open_parts(folder, COLUMNS, work, letters, 2) as table:
         for n in range(letters):
             if n == fail_after:
@@ -148,7 +148,7 @@ def written(folder: Place, work: Place, letters: int, fail_after: int | None = N
 def test_a_failed_write_leaves_the_earlier_parts(scheme: str, tmp_path: Path) -> None:
     import fsspec
 
-    folder, work = (place(f"{scheme}{tmp_path}/{name}") for name in ("s", "s.partial"))
+    folder, work = (output_path(f"{scheme}{tmp_path}/{name}") for name in ("s", "s.partial"))
     (tmp_path / "s.partial").mkdir()
     written(folder, work, 4)
     store = fsspec.filesystem("memory" if scheme else "file")

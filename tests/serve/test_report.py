@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imr.data.paths import file_path
 from imr.serve import report
 from imr.serve.report import open_report, script_json
 from imr.serve.summary import Tally
@@ -53,7 +54,7 @@ def letter(n: int = 0, items: int = 1, **changes: Any) -> dict[str, Any]:
 
 def written(path: Path, letters: list[dict[str, Any]]) -> str:
     tally = Tally()
-    with open_report(path, tally, RUN) as page:
+    with open_report(file_path(path), tally, RUN) as page:
         for one in letters:
             page.add(one)
             tally.letters += 1

@@ -16,13 +16,13 @@ from typing import Any
 import fsspec
 import pytest
 
-from imr.data.read import Source
+from imr.data.paths import FilePath, LocalPath
+from imr.data.sources import Source
 from imr.serve import journal, writers
 from imr.serve.journal import RunSettings, open_journal
 from imr.serve.letters import Chunk, Failure, fetched, task_name
-from imr.serve.places import Place, StorePath, place
 from imr.serve.refusal import Refused
-from imr.serve.writers import TableColumn, check_writable, open_table
+from imr.serve.writers import TableColumn, check_writable, open_table, output_path
 from tests.serve.programs import FAKE, REAL, command, environment, lines, run, write_records
 from tests.serve.test_score import scored
 from tests.stores import web_server
@@ -156,7 +156,7 @@ def test_objects_are_fetched_ahead_and_stay_in_order(tmp_path: Path) -> None:
 # --- whole or not at all -------------------------------------------------------------------------
 
 
-def write(target: Place, full: bool = False) -> None:
+def write(target: FilePath, full: bool = False) -> None:
     check_writable(target)
     with open_table(target, COLUMNS) as table:
         table.write(ROWS)
@@ -168,7 +168,7 @@ def write(target: Place, full: bool = False) -> None:
 def test_a_failed_write_leaves_the_earlier_object(
     ending: str, memory: fsspec.AbstractFileSystem
 ) -> None:
-    target = place(f"memory://bucket/t{ending}")
+    target = output_path(f"memory://bucket/t{ending}")
     memory.pipe_file(f"/bucket/t{ending}", b"earlier")
     with pytest.raises(Refused, match="no space left"):
         write(target, full=True)
@@ -188,7 +188,7 @@ def test_a_store_that_fails_is_one_clear_line(
 
     memory.pipe_file("/bucket/t.jsonl", b"earlier")
     monkeypatch.setattr(type(memory), broken, fail)
-    target = place("memory://bucket/t.jsonl")
+    target = output_path("memory://bucket/t.jsonl")
     with pytest.raises(Refused) as caught:
         write(target)
     assert "cannot write: the store failed (RuntimeError)" in str(caught.value)
@@ -197,14 +197,14 @@ def test_a_store_that_fails_is_one_clear_line(
 
 
 def test_names_of_places() -> None:
-    made = place("s3://key:secret@bucket/in/scores.parquet")
-    assert isinstance(made, StorePath)
+    made = output_path("s3://key:secret@bucket/in/scores.parquet")
+    assert made.on_store
     assert (made.name, made.suffix, str(made)) == (
         "scores.parquet", ".parquet", "s3://bucket/in/scores.parquet",
     )  # fmt: skip
-    assert made.with_name("x").url == "s3://key:secret@bucket/in/x"
-    assert place("memory://t.csv").with_name("x").url == "memory://x"
-    assert place("file:///a/b.csv") == Path("/a/b.csv") == place("/a/b.csv")
+    assert made.with_name("x").address == "s3://key:secret@bucket/in/x"
+    assert output_path("memory://t.csv").with_name("x").address == "memory://x"
+    assert output_path("file:///a/b.csv") == LocalPath("/a/b.csv") == output_path("/a/b.csv")
 
 
 # --- killed and resumed --------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
     assert len(scored(tmp_path / "s.jsonl")) == 608
 
 
-def interrupted(target: Place) -> None:
+def interrupted(target: FilePath) -> None:
     """A run whose one chunk is done when it ends early."""
     with contextlib.suppress(KeyboardInterrupt), open_journal(target, SETTINGS, False) as made:
         made.append(CHUNK, [{"letter_id": "a"}])
@@ -296,7 +296,7 @@ def test_of_two_that_begin_together_the_later_one_keeps_the_lock(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "BEAT_SECONDS", 0.02)
-    target = place("memory://bucket/s.jsonl")
+    target = output_path("memory://bucket/s.jsonl")
 
     def robbed() -> None:
         with open_journal(target, SETTINGS, resume=False) as first:
@@ -313,7 +313,7 @@ def test_a_run_of_other_settings_is_not_resumed(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "BEAT_SECONDS", 0.02)
-    target = place("memory://bucket/s.jsonl")
+    target = output_path("memory://bucket/s.jsonl")
     interrupted(target)
     with open_journal(target, SETTINGS, resume=True) as second:
         assert (len(second), second.has(CHUNK)) == (1, True)
@@ -347,7 +347,7 @@ def test_a_letter_that_changed_on_its_store_is_scored_again(
 
 
 def test_the_journal_of_a_store_is_json_lines(memory: fsspec.AbstractFileSystem) -> None:
-    target = place("memory://bucket/s.jsonl")
+    target = output_path("memory://bucket/s.jsonl")
     with open_journal(target, SETTINGS, resume=False) as made:
         made.append(CHUNK, [{"letter_id": "a"}])
         kept = memory.cat_file("/bucket/s.jsonl.partial/chunk-00000000.jsonl")

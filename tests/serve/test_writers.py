@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imr.data.paths import file_path
 from imr.serve import writers
 from imr.serve.refusal import Refused
 from imr.serve.rows import SCORE_COLUMNS
@@ -43,7 +44,7 @@ EMPTY: dict[str, Any] = dict.fromkeys(FULL)
 
 
 def written(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
-    with open_table(path, COLUMNS) as table:
+    with open_table(file_path(path), COLUMNS) as table:
         table.write(rows)
     return path
 
@@ -158,8 +159,8 @@ def test_what_cannot_be_written_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for path in ("folder.csv", "file/t.csv", "none/t.csv"):
         with pytest.raises(Refused, match="cannot write"):
-            check_writable(tmp_path / path)
-    check_writable(tmp_path / "t.csv")
+            check_writable(file_path(tmp_path / path))
+    check_writable(file_path(tmp_path / "t.csv"))
     assert not (tmp_path / "t.csv").exists()
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from imr.data import read, remote
+from imr.data import paths, read
+from imr.data import sources as listing
 from imr.data.letter import LetterError, Text
-from imr.data.read import Source, load, sources
+from imr.data.paths import StorePath, file_path
+from imr.data.read import load
+from imr.data.sources import Source, sources
 from tests.stores import web_server
 
 LETTER = b"A letter.\n\nIts second paragraph."
@@ -64,7 +67,7 @@ def outcome(path: str) -> list[str]:
     ],
 )
 def test_a_name_keeps_the_url_without_its_credentials(url: str, name: str) -> None:
-    assert remote.shown(url) == name
+    assert str(file_path(url)) == name
     assert Source(url, "pdf").name == name
     assert "secret" not in Source(url, "pdf", "member.pdf").name
 
@@ -132,8 +135,8 @@ def test_entries_outside_of_a_folder_are_not_followed(
         for name in ("/bucket/in/a.txt", "/etc/b.txt", "/bucket/in/../c.txt", "/bucket/in/..")
     ] + [{"name": "/bucket/in", "type": "directory", "size": 0}]
     monkeypatch.setattr(type(store), "ls", lambda *_, **__: listing)
-    found = remote.entries(remote.Entry(f"{BASE}/in", folder=True))
-    assert [one.url for one in found] == [f"{BASE}/in/a.txt"]
+    found = StorePath(f"{BASE}/in").entries()
+    assert [one.path.address for one in found] == [f"{BASE}/in/a.txt"]
 
 
 def test_folders_in_folders_without_end(
@@ -161,7 +164,7 @@ def test_bounds_hold_before_an_object_is_fetched(
     store.pipe_file("/bucket/bomb.zip", packed(a__txt=b"0" * 300_000_000))
     store.pipe_file("/bucket/broken.zip", b"PK\x03\x04 no archive")
     store.pipe_file("/bucket/fake.pdf", b"no PDF")
-    monkeypatch.setitem(read.MAX_BYTES, "text", 100)
+    monkeypatch.setitem(listing.MAX_BYTES, "text", 100)
     listed = list(sources([BASE]))
     fetched: list[str] = []
     whole = type(store).cat_file
@@ -186,7 +189,7 @@ def test_bounds_hold_before_an_object_is_fetched(
 def test_an_object_that_grew_since_it_was_listed(
     store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(read.MAX_BYTES, "text", 100)
+    monkeypatch.setitem(listing.MAX_BYTES, "text", 100)
     store.pipe_file("/bucket/a.txt", b"x" * 50)
     [source] = sources([f"{BASE}/a.txt"])
     store.pipe_file("/bucket/a.txt", b"x" * 5000)
@@ -244,7 +247,7 @@ def test_a_store_that_fails_is_told_without_its_words(
     assert caught.value.reason == "unreadable"
     assert "the store failed (StrangeError)" in str(caught.value)
     assert "secret" not in str(caught.value)
-    read._opened_on_store.cache_clear()
+    listing._opened_archive.cache_clear()
     monkeypatch.setattr(type(store), "open", fail)
     with pytest.raises(LetterError) as caught:
         load(b)  # type: ignore[arg-type]
@@ -300,7 +303,7 @@ def test_a_change_on_a_web_server_is_seen(tmp_path: Path) -> None:
         for seconds in (1_000_000_000, 1_000_000_000, 1_000_000_060):
             path.write_bytes(LETTER)
             os.utime(path, (seconds, seconds))
-            states.append(remote.entry(f"{address}/a.txt").state)
+            states.append(StorePath(f"{address}/a.txt").state())
         [listed] = sources([f"{address}/"])
     assert states[0] == states[1] != states[2]
     assert isinstance(listed, Source)
@@ -314,7 +317,7 @@ def test_bounds_hold_where_a_server_sends_everything(
     (tmp_path / "z.zip").write_bytes(packed(c__txt=LETTER))
     with web_server(tmp_path) as address:
         assert outcome(f"{address}/a.txt") == [f"{address}/a.txt"]
-        monkeypatch.setitem(read.MAX_BYTES, "text", 100)
+        monkeypatch.setitem(listing.MAX_BYTES, "text", 100)
         assert outcome(f"{address}/a.txt") == [f"{address}/a.txt too_large"]
-        monkeypatch.setattr(remote, "MAX_SPOOLED_BYTES", 100)
+        monkeypatch.setattr(paths, "MAX_SPOOLED_BYTES", 100)
         assert outcome(f"{address}/z.zip") == [f"{address}/z.zip unreadable"]

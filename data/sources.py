@@ -1,0 +1,448 @@
+"""What there is to read: files, folders, globs, zip archives and standard input, and their bytes.
+
+``sources`` lists it, cheaply; ``content`` gives the bytes of one of them.  All of it may lie on an
+object store or a web server as well as on this machine (:mod:`imr.data.paths`), under the same
+bounds and refusals.  A :class:`Source` can be sent to another process.
+
+Every failure is a :class:`~imr.data.letter.LetterError` with a reason: ``missing``, ``unreadable``,
+``unsupported``, ``no_letters``, ``empty``, ``encrypted``, ``too_large``, ``bad_zip``.  One letter's
+failure never ends the listing.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import BinaryIO, Literal
+
+from imr.data.letter import LetterError
+from imr.data.paths import Entry, FilePath, StoreError, UnsupportedPathError, file_path
+
+Kind = Literal["pdf", "text", "records"]
+
+KINDS: dict[str, Kind] = {
+    ".pdf": "pdf",
+    ".txt": "text",
+    ".jsonl": "records",
+    ".csv": "records",
+    ".parquet": "records",
+}
+"""What a file holds, by its ending in lower case."""
+
+ZIP_ENDING = ".zip"
+STANDARD_INPUT = "-"
+
+MAX_PDF_BYTES = 64 * 2**20
+"""The real PDF letters have 20 to 100 KB; a scanned letter of 20 pages stays under 64 MiB."""
+
+MAX_TEXT_BYTES = 4 * 2**20
+"""The real letters hold 4 to 20 KB of text; what has 4 MiB is not one letter."""
+
+MAX_RECORDS_BYTES = 2**30
+"""Records inside an archive or on standard input are read into memory as a whole."""
+
+MAX_ZIP_MEMBERS = 1_000_000
+"""Seven times the letters of the busiest year; the list itself stays under 1 GB of memory."""
+
+MAX_ZIP_RATIO = 100
+"""PDFs shrink to 0.9, texts to a quarter; an archive that grows a hundredfold is a bomb."""
+
+MAX_BYTES: dict[Kind, int] = {
+    "pdf": MAX_PDF_BYTES,
+    "text": MAX_TEXT_BYTES,
+    "records": MAX_RECORDS_BYTES,
+}
+
+MAX_FOLDER_DEPTH = 64
+"""A web server can name a folder in a folder without end."""
+
+_PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
+"""``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
+
+_DOCUMENT_ENDINGS = frozenset(
+    {".doc", ".docx", ".odt", ".rtf", ".tif", ".tiff", ".eml", ".msg", ".htm", ".html"}
+)
+"""In a folder these may be letters, so they are reported; other files there are passed over."""
+
+_ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_ENCRYPTED = 0x1
+_ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,  # a way of packing that Python does not know
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one letter (or one file of case records) lies; small and picklable.
+
+    ``path`` is a path or URL as given; ``member`` names the entry of a zip archive at it;
+    ``content`` is set only for what came through standard input, ``size`` (bytes, of the object
+    at ``path``) and ``state`` (changes with it) only for what lies on a store, where asking again
+    would take a request.
+    """
+
+    path: str
+    kind: Kind
+    member: str | None = None
+    content: bytes | None = None
+    size: int | None = None
+    state: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name shown in results and errors: the path, or ``archive!member``.
+
+        Of a URL without user, password and signature.
+        """
+        path = str(file_path(self.path))
+        return printable(path if self.member is None else f"{path}!{self.member}")
+
+    @property
+    def letter_id(self) -> str:
+        """File name without its ending; ``stdin`` for standard input."""
+        if self.member is not None:
+            return printable(PurePosixPath(self.member).stem)
+        return "stdin" if self.path == STANDARD_INPUT else printable(file_path(self.path).stem)
+
+
+def printable(name: str) -> str:
+    """A file name on one line and encodable as UTF-8: other characters are escaped."""
+    if name.isprintable():
+        return name
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape").decode("ascii")
+        for mark in name
+    )
+
+
+# --- listing ---------------------------------------------------------------------------------
+
+
+def sources(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Source | LetterError]:
+    """List what there is to read, in order of ``paths`` and sorted within a folder or archive.
+
+    Nothing is opened but archives and standard input.  What two of the ``paths`` name (a folder
+    and a file in it) is listed once.
+    """
+    seen: set[tuple[str, str | None]] = set()
+    for path in paths:
+        for source in _named(path, stdin):
+            if isinstance(source, Source):
+                on_store = file_path(source.path).on_store
+                place = source.path if on_store else os.path.abspath(source.path)
+                if (place, source.member) in seen:
+                    continue
+                seen.add((place, source.member))
+            yield source
+
+
+def _named(text: str, stdin: BinaryIO | None) -> Iterator[Source | LetterError]:
+    """What one path of the user names: a file, a folder, an archive, or what a pattern matches."""
+    if text == STANDARD_INPUT:
+        yield _standard_input(stdin)
+        return
+    path = file_path(text)
+    try:
+        entry = path.look()
+    except FileNotFoundError:
+        yield from _matching(path)
+    except (OSError, UnsupportedPathError) as error:
+        yield _not_opened(path, error)
+    else:
+        yield from _at(entry)
+
+
+def _matching(pattern: FilePath) -> Iterator[Source | LetterError]:
+    try:
+        matches = [match for match in pattern.matches() if not _hidden(match.name)]
+    except OSError as error:
+        yield _not_opened(pattern, error)
+        return
+    for match in matches:
+        try:
+            entry = match.look()
+        except OSError as error:
+            yield _not_opened(match, error)
+        else:
+            yield from _at(entry)
+    if not matches:
+        yield _missing(str(pattern))
+
+
+def _at(entry: Entry) -> Iterator[Source | LetterError]:
+    if entry.folder:
+        yield from _folder(entry.path)
+        return
+    ending = entry.path.suffix.lower()
+    if ending == ZIP_ENDING:
+        yield from _archived(entry)
+    elif ending in KINDS:
+        yield Source(entry.path.address, KINDS[ending], size=entry.size, state=entry.state)
+    else:
+        yield _unsupported(str(entry.path), ending)
+
+
+def _folder(folder: FilePath) -> Iterator[Source | LetterError]:
+    found = False
+    for one in _walk(folder, MAX_FOLDER_DEPTH):
+        if isinstance(one, LetterError):
+            found = True
+            yield one
+        elif _may_be_letter(one.path.suffix.lower()):
+            found = True
+            yield from _at(one)
+    if not found:
+        yield _no_letters(str(folder), "folder")
+
+
+def _may_be_letter(ending: str) -> bool:
+    return ending in KINDS or ending == ZIP_ENDING or ending in _DOCUMENT_ENDINGS
+
+
+def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
+    """The files of a folder, then those of its folders; what cannot be listed is named.
+
+    Hidden ones are passed over and links to folders are not followed.
+    """
+    if not depth:
+        yield LetterError(
+            printable(str(folder)), "unreadable", f"more than {MAX_FOLDER_DEPTH} folders deep",
+            "name the folder with the letters",
+        )  # fmt: skip
+        return
+    try:
+        listed = folder.entries()
+    except OSError as error:
+        yield _not_opened(folder, error)
+        return
+    shown = [(_in_order(one.path.name), one) for one in listed if not _hidden(one.path.name)]
+    shown.sort(key=lambda pair: pair[0])
+    yield from (one for _, one in shown if not one.folder)
+    for _, one in shown:
+        if one.folder:
+            yield from _walk(one.path, depth - 1)
+
+
+def _in_order(name: str) -> str:
+    """The key by which names in a folder are sorted: by letter, the parts of a table by number."""
+    return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", name, count=1)
+
+
+def _hidden(name: str) -> bool:
+    """Names that systems leave behind: ``.DS_Store``, ``~$letter.docx``, ``__MACOSX``."""
+    if name in (".", ".."):
+        return False
+    return name.startswith((".", "~$")) or name == "__MACOSX"
+
+
+def _archived(entry: Entry) -> Iterator[Source | LetterError]:
+    try:
+        names = _letter_members(entry)
+    except LetterError as error:
+        yield error
+        return
+    path = entry.path
+    found = False
+    for name in names:
+        ending = PurePosixPath(name).suffix.lower()
+        if not _may_be_letter(ending):
+            continue
+        found = True
+        if ending in KINDS:
+            yield Source(path.address, KINDS[ending], name, size=entry.size, state=entry.state)
+        else:
+            yield _unsupported(f"{path}!{name}", ending)
+    if not found:
+        yield _no_letters(str(path), "archive")
+
+
+def _letter_members(entry: Entry) -> list[str]:
+    """Names of the visible files in an archive, sorted.
+
+    Members are read in memory and never unpacked, so a name with ``..`` leads nowhere.
+    """
+    archive = _archive(entry.path, entry.state)
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    name = printable(str(entry.path))
+    if len(members) > MAX_ZIP_MEMBERS:
+        problem = f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read"
+        raise LetterError(name, "too_large", problem, "split it")
+    assert archive.fp is not None
+    packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
+    if sum(member.file_size for member in members) > MAX_ZIP_RATIO * packed:
+        problem = f"the archive would grow more than {MAX_ZIP_RATIO} times when unpacked"
+        raise LetterError(name, "too_large", problem, "check where it comes from")
+    names = {member.filename for member in members}
+    return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
+
+
+def _standard_input(stdin: BinaryIO | None) -> Source | LetterError:
+    """One source for what stands on standard input: its kind is told from its bytes."""
+    from imr.data.pdf import is_pdf
+
+    stream = sys.stdin.buffer if stdin is None else stdin
+    data = stream.read(MAX_RECORDS_BYTES + 1)
+    if data.startswith(_ZIP_MARKS):
+        return _unsupported("stdin", ZIP_ENDING)
+    records = data.startswith(b"PAR1") or data.lstrip()[:1] == b"{"
+    kind: Kind = "pdf" if is_pdf(data) else "records" if records else "text"
+    return Source(STANDARD_INPUT, kind, content=data)
+
+
+# --- bytes -----------------------------------------------------------------------------------
+
+
+def content(source: Source) -> bytes:
+    """The bytes behind a source, from disk or store, an archive's member or standard input.
+
+    Raises:
+        LetterError: reasons ``missing``, ``unreadable``, ``unsupported``, ``too_large``,
+            ``empty``, ``bad_zip``, ``encrypted``.
+    """
+    limit = MAX_BYTES[source.kind]
+    if source.content is not None:
+        data = source.content
+    elif source.member is not None:
+        data = _member_bytes(source, source.member, limit)
+    elif source.size is not None and source.size > limit:
+        raise _too_large(source)
+    else:
+        path = file_path(source.path)
+        try:
+            data = path.read_bytes(limit, source.size)
+        except (OSError, UnsupportedPathError) as error:
+            raise _not_opened(path, error) from None
+    if len(data) > limit:
+        raise _too_large(source)
+    if not data.strip():
+        raise LetterError(source.name, "empty", "the file is empty", "fetch the file again")
+    return data
+
+
+def opened(source: Source) -> BinaryIO:
+    """The bytes behind a source as a file: a large one is read piece by piece.
+
+    Raises:
+        LetterError: as :func:`content`.
+    """
+    if source.member is not None or source.content is not None:
+        return io.BytesIO(content(source))
+    path = file_path(source.path)
+    try:
+        return path.open()
+    except (OSError, UnsupportedPathError) as error:
+        raise _not_opened(path, error) from None
+
+
+def _member_bytes(source: Source, member: str, limit: int) -> bytes:
+    path = file_path(source.path)
+    archive = _archive(path, source.state)
+    try:
+        entry = archive.getinfo(member)
+        if entry.flag_bits & _ZIP_ENCRYPTED:
+            raise LetterError(
+                source.name, "encrypted", "encrypted in its archive", "unpack it with its password"
+            )
+        if entry.file_size > limit:
+            raise _too_large(source)
+        with archive.open(entry) as file:
+            return file.read(limit + 1)
+    except KeyError:
+        raise _missing(source.name) from None
+    except StoreError as error:
+        raise _not_opened(path, error) from None
+    except _ZIP_FAULTS as error:
+        raise _bad_zip(source.name, error) from None
+
+
+def _archive(path: FilePath, state: str) -> zipfile.ZipFile:
+    """The opened archive; kept open, for its list takes longer to read than a letter.
+
+    ``state`` changes with an archive on a store; that of a file is asked for here.
+    """
+    try:
+        return _opened_archive(path, state if path.on_store else path.state(), os.getpid())
+    except (FileNotFoundError, PermissionError, StoreError, UnsupportedPathError) as error:
+        raise _not_opened(path, error) from None
+    except _ZIP_FAULTS as error:
+        if isinstance(error.__context__, StoreError):  # zipfile takes it for a bad archive
+            raise _not_opened(path, error.__context__) from None
+        raise _bad_zip(printable(str(path)), error) from None
+
+
+class _Archive(zipfile.ZipFile):
+    """An archive that closes the file it was opened on."""
+
+    def close(self) -> None:
+        file = self.fp
+        super().close()
+        if file is not None:
+            file.close()
+
+
+@lru_cache(maxsize=2)
+def _opened_archive(path: FilePath, _state: str, _process: int) -> zipfile.ZipFile:
+    """Keyed by state and process: a forked worker must not share its parent's place in the file."""
+    file = path.open()
+    try:
+        return _Archive(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def _not_opened(path: FilePath, error: Exception) -> LetterError:
+    """Why a file on disk or store cannot be read, without what its URL keeps secret."""
+    name = printable(str(path))
+    if isinstance(error, UnsupportedPathError):
+        return LetterError(name, "unsupported", error.problem, error.remedy)
+    if isinstance(error, FileNotFoundError):
+        return _missing(name)
+    fault = getattr(error, "strerror", None) or "it cannot be opened"
+    fault = fault[:1].lower() + fault[1:]
+    return LetterError(name, "unreadable", fault, "check the path and its permissions")
+
+
+def _missing(name: str) -> LetterError:
+    return LetterError(printable(name), "missing", "no such file or folder", "check the path")
+
+
+def _unsupported(name: str, ending: str) -> LetterError:
+    problem = f"the ending {printable(ending)} is not read" if ending else "no ending is not read"
+    remedy = f"allowed are {', '.join([*KINDS, ZIP_ENDING])}; convert it first"
+    return LetterError(printable(name), "unsupported", problem, remedy)
+
+
+def _no_letters(name: str, container: str) -> LetterError:
+    problem, remedy = f"no letters in the {container}", f"it needs {', '.join(KINDS)}"
+    return LetterError(printable(name), "no_letters", problem, remedy)
+
+
+def _too_large(source: Source) -> LetterError:
+    mebibytes = MAX_BYTES[source.kind] // 2**20
+    problem = f"larger than {mebibytes} MiB, the most that is read of a {source.kind} file"
+    return LetterError(source.name, "too_large", problem, "check that it is one letter")
+
+
+def _bad_zip(name: str, error: Exception) -> LetterError:
+    problem = f"the archive cannot be read ({type(error).__name__})"
+    return LetterError(name, "bad_zip", problem, "pack it again")
