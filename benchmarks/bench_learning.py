@@ -17,9 +17,9 @@ import numpy as np
 from machine import describe, table
 from unseen import SEED, Judge, made, shown
 
-from imr.models.effects import expected_effects
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
+from imr.models.outcome.effects import expected_effects
 from imr.training.contenders.baselines import plain_booster, plain_matrix
 from imr.training.decisions import Sample
 

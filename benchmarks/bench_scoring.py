@@ -71,8 +71,8 @@ def main() -> None:
     arguments.add_argument("--items", type=int, default=100_000)
     chosen = arguments.parse_args()
     describe("Scoring of ready frames")
-    from imr.models.inputs import signals_frame
-    from imr.models.pairs import request_keys
+    from imr.models.frame import signals_frame
+    from imr.models.guideline.request import request_keys
     from imr.models.predictor import Predictor
 
     with workplace() as folder:

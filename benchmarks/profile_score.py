@@ -28,9 +28,10 @@ from imr.data.letter import Letter
 from imr.data.parse import parse
 from imr.data.read import load
 from imr.features.table import signals
-from imr.models.inputs import signals_frame
-from imr.models.predictor import GUIDELINES, Prediction, Predictor
-from imr.models.stability import count
+from imr.models.drift import count
+from imr.models.frame import signals_frame
+from imr.models.prediction import GUIDELINES, Prediction
+from imr.models.predictor import Predictor
 from imr.serve.detail import letter_detail, score_rows
 from imr.serve.letters import Chunk, chunked, tasks
 from imr.serve.score import CHUNK_LETTERS

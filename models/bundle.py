@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 FORMAT = "imr-model"
 FORMAT_VERSION = 1
+DIGEST_DIGITS = 16
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scipy")
 
 Reason = Literal["missing", "foreign", "truncated", "tampered", "incompatible"]
@@ -81,6 +82,14 @@ def load(folder: str | Path) -> Bundle:
     contents = {name: _checked(root, name, sha) for name, sha in manifest["files"].items()}
     documents, boosters = _parse(contents)
     return Bundle(documents, boosters, manifest["about"], manifest["digest"])
+
+
+def model_address(name: str, digest: str) -> str:
+    """What a model is called in results: ``models:/imr/3#sha256=0123456789abcdef``.
+
+    ``name`` is the address it was loaded by, with the registry's version and not an alias.
+    """
+    return f"{name}#sha256={digest[:DIGEST_DIGITS]}"
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
+
+from imr.models.frame import request_years
 
 # With fewer items a share says nothing; the wider class is shown instead.
 MIN_ITEMS = 5
@@ -40,10 +41,6 @@ class SimilarItems:
     @classmethod
     def counted(cls, frame: pd.DataFrame, overturned: Sequence[bool]) -> SimilarItems:
         """Count decided items; ``overturned`` runs parallel to the rows of signals."""
-        import pandas as pd
-
-        from imr.models.outcome import request_years
-
         table = pd.DataFrame(
             {
                 "letter_id": frame["letter_id"].astype(str).to_numpy(),

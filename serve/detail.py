@@ -16,7 +16,7 @@ from imr.serve.rows import GUIDELINES
 
 if TYPE_CHECKING:
     from imr.features.criteria import Criterion
-    from imr.models.predictor import Prediction, Reason
+    from imr.models.prediction import Prediction, Reason
 
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""

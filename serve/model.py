@@ -30,7 +30,7 @@ DIGEST_DIGITS = 16
 class ModelAddress:
     """Where a model lies (``folder``) and what it is called in results (``uri``).
 
-    ``profile`` is the training data's (:mod:`imr.models.stability`), where the model carries it.
+    ``profile`` is the training data's (:mod:`imr.models.drift`), where the model carries it.
     ``uri`` holds the registry's version, not an alias, and the beginning of the digest:
     ``models:/imr/3#sha256=0123456789abcdef``.
     """

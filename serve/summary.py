@@ -95,13 +95,13 @@ class Tally:
 
     def add_counts(self, counts: Mapping[str, list[int]]) -> None:
         """Add a batch's items in the bins of the training data."""
-        from imr.models.stability import add
+        from imr.models.drift import add
 
         add(self.counts, counts)
 
     def drift_lines(self) -> Iterator[str]:
         """A warning where signals or scores differ from those of the training data."""
-        from imr.models.stability import SHIFTED, shifts
+        from imr.models.drift import SHIFTED, shifts
 
         found = shifts(self.profile, self.counts) if self.profile else {}
         if found:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from imr.features.criteria import Criterion
     from imr.features.table import CaseSignals
-    from imr.models.predictor import Prediction
+    from imr.models.prediction import Prediction
 
 
 CRITERION_QUOTES = 3
@@ -125,7 +125,7 @@ class ScoreSetup:
 
     def _predicted(self, predictor: Predicts, letters: list[Letter]) -> Answer:
         from imr.features.table import signals
-        from imr.models.inputs import signals_frame
+        from imr.models.frame import signals_frame
 
         cases = [letter.case for letter in letters]
         derived = [signals(case) for case in cases]
@@ -156,7 +156,7 @@ class ScoreSetup:
 
 def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[str, list[int]]:
     """The batch in the bins of the training data, where the model knows them."""
-    from imr.models.stability import count
+    from imr.models.drift import count
 
     profile = getattr(predictor, "about", {}).get("profile")
     return count(profile, table, p) if profile else {}

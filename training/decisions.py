@@ -24,7 +24,7 @@ import numpy as np
 
 from imr.data.citations import labels
 from imr.data.letter import Decision, Letter, LetterError
-from imr.models.inputs import CASE_FACTS, LIST_SEPARATOR, case_frame
+from imr.models.frame import CASE_FACTS, LIST_SEPARATOR, case_frame
 from imr.training.split import groups
 
 if TYPE_CHECKING:

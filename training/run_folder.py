@@ -235,8 +235,9 @@ RULE_TABLES = (
     "features/rules/*.csv",
     "data/reference/*.csv",
     "data/vignettes/*.jsonl",
-    "models/*.csv",
-    "models/judgement.[jt]*",
+    "models/outcome/*.csv",
+    "models/guideline/*.csv",
+    "models/outcome/judgement.[jt]*",
 )
 
 

@@ -380,7 +380,7 @@ def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
     """Log the predictor as a model from code; its id and address."""
     import mlflow
 
-    from imr.models.served import logging_arguments
+    from imr.models.mlflow_model import logging_arguments
 
     with mlflow.start_run(run_id=run_id), TemporaryDirectory() as staging:
         arguments = logging_arguments(kept.model, Path(staging))

@@ -178,8 +178,8 @@ def about(evaluation: Evaluation) -> dict[str, Any]:
 
 def _profile(evaluation: Evaluation) -> dict[str, Any]:
     """Signals and out-of-fold scores of the training items, for the drift warning."""
+    from imr.models.drift import profile
     from imr.models.outcome import OutcomeModel
-    from imr.models.stability import profile
     from imr.training.contenders.compared import MODEL
 
     tested = evaluation.predictions.tested

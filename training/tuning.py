@@ -105,7 +105,7 @@ def _digest(train: Sample) -> str:
     """Of the training rows, and of code and tables of the models."""
     found = hashlib.sha256(train.table.to_csv(index=False).encode())
     models = Path(str(resources.files("imr.models")))
-    for path in sorted([*models.glob("*.py"), *models.glob("*.csv")]):
+    for path in sorted([*models.rglob("*.py"), *models.rglob("*.csv")]):
         found.update(path.read_bytes())
     return found.hexdigest()[:12]
 

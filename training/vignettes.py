@@ -4,7 +4,7 @@
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
 change a sentence or two, and the ratings with them.  What three raters gave for the items of real
 letters (:mod:`imr.training.studies.raters`) judges the judgement
-(:mod:`imr.models.judgement`) and trains nothing.
+(:mod:`imr.models.outcome.judgement`) and trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.models.judgement import ABOUT, TREES, Judgement, digest, inputs
+from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -149,7 +149,7 @@ class Rated:
     @classmethod
     def of(cls, rated: Sequence[Vignette]) -> Rated:
         """The table of vignettes, one row an item."""
-        from imr.models.inputs import case_frame
+        from imr.models.frame import case_frame
 
         p = np.array([chance for vignette in rated for chance in vignette.p])
         base = np.array([v.base for v in rated for _ in v.p], dtype=object)
@@ -192,7 +192,7 @@ def _signs(columns: tuple[str, ...]) -> list[int]:
 
     A signal that is also a condition of other effects may turn either way.
     """
-    from imr.models.effects import expected_effects
+    from imr.models.outcome.effects import expected_effects
 
     effects = expected_effects()
     either = {condition.column for effect in effects for condition in effect.conditions}
@@ -261,7 +261,7 @@ def described(rated: Rated) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Build ``models/judgement.*`` and print how well it repeats judgements it has not seen."""
+    """Build ``models/outcome/judgement.*`` and print how well it repeats unseen judgements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="print the figures, write nothing")
     arguments = parser.parse_args()
@@ -278,7 +278,7 @@ def main() -> None:
     judged = fitted.log_odds(signals_of(table))
     print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
     if not arguments.check:
-        write(fitted, Path(str(resources.files("imr.models"))))
+        write(fitted, Path(str(resources.files("imr.models.outcome"))))
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def test_the_served_model(made_letters: list[Letter], model: Path) -> None:
     """What MLflow serves: whole letters as text, and records that carry a decision along."""
     import pandas as pd
 
+    from imr.models.mlflow_model import ImrModel
     from imr.models.predictor import Predictor
-    from imr.models.pyfunc import ImrModel
 
     served = ImrModel()
     served.predictor = Predictor.load(model)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from imr.features.table import frame as signals_frame
-from imr.models.inputs import CASE_FACTS
+from imr.models.frame import CASE_FACTS
 from imr.models.predictor import Predictor
 
 # What the requests of the table look like: category, subcategory, term, part, who cites what.

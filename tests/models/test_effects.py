@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from imr.features.table import COLUMNS
-from imr.models.effects import (
+from imr.models.frame import CASE_FACTS
+from imr.models.outcome.effects import (
     columns_read,
     effect_matrix,
     effects_from_rows,
     expected_effects,
     parse_condition,
 )
-from imr.models.inputs import CASE_FACTS
 
 ROW = {
     "effect": "x",

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imr.models import candidates as cand
-from imr.models.effects import DecisionColumnError, MissingColumnsError
+from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.guideline import GuidelineConfig, GuidelineModel
-from imr.models.outcome import TrainingDataError
+from imr.models.guideline import catalogue as cand
 from tests.models.conftest import inputs, made_table
 
 QUICK = GuidelineConfig(members=1, rounds=5, inner_folds=3)

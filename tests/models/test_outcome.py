@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from imr.models.effects import DecisionColumnError, MissingColumnsError
-from imr.models.outcome import OutcomeConfig, OutcomeModel, TrainingDataError
+from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
+from imr.models.outcome import OutcomeConfig, OutcomeModel
 from tests.models.conftest import inputs, made_table
 
 QUICK = OutcomeConfig(members=3)

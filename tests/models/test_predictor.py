@@ -10,9 +10,9 @@ import pytest
 
 from imr.data.letter import Case, Citation, Decision, Determination, Letter
 from imr.data.records import RawRecord, letter_from_record
-from imr.models.predictor import Prediction, Predictor
-from imr.models.rows import COLUMNS
-from imr.models.served import cases_from_frame, example_input, logging_arguments, predictions_frame
+from imr.models.prediction import SCORE_COLUMNS, Prediction
+from imr.models.predictor import Predictor
+from imr.models.record_frames import cases_from_frame, example_input, predictions_frame
 
 
 @pytest.fixture(scope="module")
@@ -108,23 +108,30 @@ def test_a_determination_cannot_reach_a_prediction(predictor, letter):
         predictor.predict([other])
 
 
+COLUMNS = [column.name for column in SCORE_COLUMNS]
+NUMBERS = {"item_index": "Int64"} | {
+    name: "Float64" for name in COLUMNS if name.startswith("p_") or name.endswith("_p")
+}
+DTYPES = {name: NUMBERS.get(name, "string") for name in COLUMNS}
+
+
 def test_contract_columns_come_from_predictions():
     copied = [name for name in COLUMNS if name in {f.name for f in dataclasses.fields(Prediction)}]
-    assert copied[:15] == list(COLUMNS)[:15]
+    assert copied[:15] == COLUMNS[:15]
 
 
 def test_served_records_and_whole_letters(predictor):
     letters = cases_from_frame(example_input())
     found = predictions_frame(predictor, letters, explain=True)
-    assert list(found.columns) == list(COLUMNS)
-    assert {c: str(t) for c, t in found.dtypes.items()} == COLUMNS
+    assert list(found.columns) == COLUMNS
+    assert {c: str(t) for c, t in found.dtypes.items()} == DTYPES
     assert len(found) == 2
     assert json.loads(found["reasons"][0])
 
 
 def test_served_without_letters_keeps_its_types(predictor):
     found = predictions_frame(predictor, [], explain=True)
-    assert {c: str(t) for c, t in found.dtypes.items()} == COLUMNS
+    assert {c: str(t) for c, t in found.dtypes.items()} == DTYPES
 
 
 @pytest.mark.parametrize(
@@ -147,6 +154,8 @@ def test_served_input_that_is_not_allowed(frame, message):
 def test_mlflow_model_from_code(predictor, tmp_path):
     """Logged without pickle, loaded by MLflow alone, the same figures."""
     import mlflow
+
+    from imr.models.mlflow_model import logging_arguments
 
     predictor.save(tmp_path / "bundle")
     arguments = logging_arguments(tmp_path / "bundle", tmp_path / "code")

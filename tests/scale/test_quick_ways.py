@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 
 from imr.data import layout
 from imr.features.table import COLUMNS, frame
-from imr.models import candidates as cand
-from imr.models import stability
-from imr.models.effects import (
-    Distinct,
-    conditions_hold,
-    expected_effects,
-    numbers,
-    parse_condition,
-)
+from imr.models import drift
+from imr.models.frame import Distinct, numbers
+from imr.models.guideline import catalogue as cand
+from imr.models.guideline.pair_features import _overlaps
 from imr.models.outcome import OutcomeModel
-from imr.models.pairs import _overlaps
+from imr.models.outcome.effects import conditions_hold, expected_effects, parse_condition
 from imr.serve.work import collected_once
 from imr.serve.writers import encodable
 from tests.models.conftest import inputs, made_table
@@ -109,12 +104,12 @@ def test_inputs_made_once_give_the_same_predictions_and_reasons(table: pd.DataFr
 
 def test_counts_for_drift_are_those_of_the_frame(table: pd.DataFrame) -> None:
     seen, p = inputs(table), np.linspace(0, 1, len(table)).tolist()
-    profile = stability.profile(seen, seen.columns, p)
+    profile = drift.profile(seen, seen.columns, p)
     other = inputs(made_table(30, seed=8))
-    found = stability.count(profile, other, [0.3] * len(other))
+    found = drift.count(profile, other, [0.3] * len(other))
     assert set(found) == set(profile["columns"])
     for name, bins in profile["columns"].items():
-        column = pd.Series([0.3] * len(other)) if name == stability.SCORE else other[name]
+        column = pd.Series([0.3] * len(other)) if name == drift.SCORE else other[name]
         missing = int(column.isna().sum())
         if "edges" in bins:
             values = column.dropna().astype("float64")

@@ -17,7 +17,7 @@ SAMPLES = 8
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both models fitted to the shipped decisions, as a folder."""
-    from imr.models import stability
+    from imr.models import drift
     from imr.models.predictor import Predictor
     from imr.training.decisions import inputs, load_decisions, outcomes
 
@@ -26,7 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     overturned = [bool(y) for y in outcomes(table)]
     predictor = Predictor.fit(frame, overturned, table["label_guideline"].tolist())
     p = predictor.predict_frame(frame)["p_overturned"].tolist()
-    predictor.about["profile"] = stability.profile(frame, predictor.columns, p)
+    predictor.about["profile"] = drift.profile(frame, predictor.columns, p)
     folder = tmp_path_factory.mktemp("model") / "imr"
     predictor.save(folder)
     return folder

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from imr.data.synthetic import synthesize
-from imr.models.effects import Effect
 from imr.models.outcome import OutcomeModel
+from imr.models.outcome.effects import Effect
 from imr.training import metrics
 
 LETTERS = 900

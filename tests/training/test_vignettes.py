@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from imr.models.judgement import ABOUT, TREES, Judgement, shipped
+from imr.models.outcome.judgement import ABOUT, TREES, Judgement, shipped
 from imr.training.studies.raters import correlation, ratings
 from imr.training.vignettes import (
     LEFT_OUT,

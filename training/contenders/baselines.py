@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from imr.models.inputs import LIST_SEPARATOR
+from imr.models.frame import LIST_SEPARATOR
 from imr.training.decisions import Sample, chapter_of
 
 if TYPE_CHECKING:

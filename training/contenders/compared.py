@@ -152,8 +152,8 @@ def _unlearned(settings: Settings, judgement_share: float | None = None) -> Outc
     """
 
     def predict(train: Sample, test: Sample) -> Array:
-        from imr.models.calibration import sigmoid
         from imr.models.outcome import OutcomeModel
+        from imr.models.outcome.calibration import sigmoid
 
         config = settings.outcome_config()
         if judgement_share is not None:
@@ -169,7 +169,7 @@ def _shift_to(score: Array, rate: float) -> float:
     """What must be added to log odds for their mean probability to be ``rate``."""
     from scipy.optimize import brentq
 
-    from imr.models.calibration import sigmoid
+    from imr.models.outcome.calibration import sigmoid
 
     return float(brentq(lambda shift: float(sigmoid(score + shift).mean()) - rate, -30, 30))
 
@@ -178,8 +178,8 @@ def nothing_expected(settings: Settings) -> OutcomePredict:
     """The same model with every expected effect set to none: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
-        from imr.models.effects import expected_effects
         from imr.models.outcome import OutcomeModel
+        from imr.models.outcome.effects import expected_effects
 
         blind = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
         model = OutcomeModel(config=settings.outcome_config(), effects=blind, judgement=None)

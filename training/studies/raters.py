@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.models.calibration import sigmoid
+from imr.models.outcome.calibration import sigmoid
 from imr.training import metrics
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from imr.models.prior import (
+from imr.models.outcome.published import (
+    PublishedOdds,
     PublishedRate,
-    RatePrior,
-    prior_from_rates,
-    published_prior,
+    odds_from_rates,
+    published_odds,
     usable_rates,
 )
 
@@ -23,7 +23,7 @@ def test_level_comes_from_treatment_requests_alone():
         PublishedRate(CWCI, 2016, "ALL", "", 0.30),
         PublishedRate("DWC, decision", 2016, "ALL", "", 0.40),
     ]
-    assert prior_from_rates(rates).year_log_odds(2016) == pytest.approx(math.log(0.08 / 0.92))
+    assert odds_from_rates(rates).year_log_odds(2016) == pytest.approx(math.log(0.08 / 0.92))
 
 
 def test_a_category_is_compared_inside_its_own_series_and_shrunken():
@@ -33,11 +33,11 @@ def test_a_category_is_compared_inside_its_own_series_and_shrunken():
         PublishedRate(CWCI, 2016, "Psych Services", "", 0.20),
     ]
     full = math.log(0.20 / 0.80) - math.log(0.10 / 0.90)
-    assert prior_from_rates(rates).ratio("Psych Services", "Therapies") == pytest.approx(full / 3)
+    assert odds_from_rates(rates).ratio("Psych Services", "Therapies") == pytest.approx(full / 3)
 
 
 def test_shipped_rates():
-    prior = published_prior()
+    prior = published_odds()
     odds = dict(
         zip(
             "epio",
@@ -54,13 +54,13 @@ def test_shipped_rates():
 
 
 def test_years_between_and_beyond_the_published_ones():
-    prior = RatePrior(((2016.0, -2.0), (2018.0, -1.0)), {})
+    prior = PublishedOdds(((2016.0, -2.0), (2018.0, -1.0)), {})
     assert [prior.year_log_odds(y) for y in (2010, 2016, 2017, 2025)] == [-2.0, -2.0, -1.5, -1.0]
     assert prior.year_log_odds(None) == -1.5
 
 
 def test_subcategory_before_category_before_nothing():
-    prior = RatePrior(((2016.0, 0.0),), {("A", ""): 0.1, ("A", "a"): 0.5})
+    prior = PublishedOdds(((2016.0, 0.0),), {("A", ""): 0.1, ("A", "a"): 0.5})
     assert [prior.ratio("A", "a"), prior.ratio("A", "b"), prior.ratio("B", None)] == [0.5, 0.1, 0.0]
 
 
@@ -80,9 +80,9 @@ def test_rates_of_some_providers_are_not_used():
 
 def test_no_level_is_refused():
     with pytest.raises(ValueError, match="treatment requests"):
-        prior_from_rates([PublishedRate(CWCI, 2016, "ALL", "", 0.1)])
+        odds_from_rates([PublishedRate(CWCI, 2016, "ALL", "", 0.1)])
 
 
 def test_stored_and_read_again():
-    prior = published_prior()
-    assert RatePrior.from_json(prior.to_json()) == prior
+    prior = published_odds()
+    assert PublishedOdds.from_json(prior.to_json()) == prior

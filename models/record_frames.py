@@ -1,26 +1,23 @@
-"""The MLflow model's two ends: data frame -> cases, predictions -> data frame; and its logging."""
+"""Case records in a data frame, predictions in a data frame: the two ends of the MLflow model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from imr.data.layout import paragraphs, visible
 from imr.data.letter import Letter, LetterError, Text
+from imr.data.parse import parse
+from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import MAX_TEXT_BYTES
-from imr.models.rows import COLUMNS, prediction_row
+from imr.models.bundle import model_address
+from imr.models.prediction import SCORE_COLUMNS, prediction_row
+from imr.models.predictor import Predictor
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from imr.models.predictor import Predictor
-
-PACKAGES = ("data", "features", "models")
-REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
 RECORD_COLUMNS = (
     "letter_id",
     "case_summary",
@@ -34,7 +31,11 @@ RECORD_COLUMNS = (
     "priority",
 )
 BY_LETTER = "predictions"
-PARAMS = {"explain": True, "by_letter": False}
+NAME = "imr"
+"""The model's name in its rows: inside a logged model nobody knows the address it was loaded by."""
+FRAME_TYPES = {"int": "Int64", "float": "Float64"} | dict.fromkeys(
+    ("str", "reasons", "texts", "timestamp"), "string"
+)
 
 
 def cases_from_frame(frame: pd.DataFrame) -> list[Letter]:
@@ -60,16 +61,15 @@ def predictions_frame(
     predictor: Predictor, letters: Sequence[Letter], explain: bool
 ) -> pd.DataFrame:
     """The contract's columns with stable nullable types, one row an item."""
-    import pandas as pd
-
     predictions = iter(predictor.predict([letter.case for letter in letters], explain=explain))
-    now, uri = datetime.now(UTC), predictor.digest
+    now, uri = datetime.now(UTC), model_address(NAME, predictor.digest)
     rows = [
         prediction_row(next(predictions), uri, now, letter.warnings)
         for letter in letters
         for _ in letter.case.items
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    dtypes = {column.name: FRAME_TYPES[column.kind] for column in SCORE_COLUMNS}
+    return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
 
 
 def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:
@@ -77,8 +77,6 @@ def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFram
 
     Spark's functions return a row for every row they are given, whatever its items.
     """
-    import pandas as pd
-
     rows = iter(found.astype(object).where(found.notna(), None).to_dict("records"))
     texts = [
         json.dumps([next(rows) for _ in letter.case.items], ensure_ascii=False)
@@ -87,61 +85,8 @@ def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFram
     return pd.DataFrame({BY_LETTER: pd.Series(texts, dtype=object)})
 
 
-def stage_code(folder: Path) -> Path:
-    """Copy the packages that the model needs to ``folder/imr``, as they are installed."""
-    from shutil import copytree, ignore_patterns
-
-    left_out = ignore_patterns("__pycache__", "vignettes", "samples")
-    copytree(str(resources.files("imr")), folder / "imr", ignore=left_out, dirs_exist_ok=True)
-    for package in PACKAGES:
-        source = str(resources.files(f"imr.{package}"))
-        copytree(source, folder / "imr" / package, ignore=left_out, dirs_exist_ok=True)
-    return folder / "imr"
-
-
-def logging_arguments(
-    folder: str | Path, staging: Path, example: pd.DataFrame | None = None
-) -> dict[str, Any]:
-    """What ``mlflow.pyfunc.log_model`` needs for a model folder: code, artifact, signature.
-
-    The code is copied to ``staging``, a folder that lives until the model is logged.
-    ``example`` defaults to one record written for this purpose.
-    """
-    code = stage_code(staging)
-    return {
-        "python_model": str(code / "models" / "pyfunc.py"),
-        "artifacts": {"bundle": str(folder)},
-        "code_paths": [str(code)],
-        "signature": signature(),
-        "input_example": (example_input() if example is None else example, dict(PARAMS)),
-        "pip_requirements": requirements(),
-    }
-
-
-def signature() -> Any:
-    """Column names and types of input and output; every input column is text and optional.
-
-    Text and not ``any``: MLflow's server reads CSV only where every column has a type.  Lists,
-    dates and numbers in JSON pass as they are and are checked by row (``data/records.py``).
-    """
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
-
-    kinds = {"string": "string", "Int64": "long", "Float64": "double"}
-    given: list[ColSpec | TensorSpec] = [
-        ColSpec("string", name, required=False) for name in RECORD_COLUMNS
-    ]
-    made: list[ColSpec | TensorSpec] = [
-        ColSpec(kinds[kind], name, required=False) for name, kind in COLUMNS.items()
-    ]
-    params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
-    return ModelSignature(Schema(given), Schema(made), params)
-
-
 def example_input() -> pd.DataFrame:
     """One undecided case record, written for this purpose."""
-    import pandas as pd
-
     items = [
         {
             "title": "MRI of the right knee without contrast",
@@ -165,17 +110,7 @@ def example_input() -> pd.DataFrame:
     return pd.DataFrame([record])
 
 
-def requirements() -> list[str]:
-    """Exact versions of the libraries that the packages inside the model import."""
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
-
-
 def _letter(place: int, row: Mapping[str, Any]) -> Letter:
-    from imr.data.parse import parse
-    from imr.data.records import RawRecord, letter_from_record
-
     values = {k: _plain(v) for k, v in row.items()}
     source = f"row {place}"
     text = values.pop("text", None)
@@ -212,6 +147,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     # Before the dates: pandas' NaT is one.
-    if type(value).__name__ in {"NAType", "NaTType"} or value != value:
+    if pd.isna(value):
         return None
     return value.isoformat() if isinstance(value, (date, datetime)) else value

@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from imr.models.paths import Paths
+from imr.models.outcome.tree_contributions import TreeContributions
 
 
 @pytest.fixture(scope="module", params=[1, 7, 40])
@@ -30,7 +30,7 @@ def asked() -> np.ndarray:
 
 
 def test_parts_add_up_to_the_score(booster: lgb.Booster, asked: np.ndarray) -> None:
-    paths = Paths.of(booster)
+    paths = TreeContributions.of(booster)
     parts = paths.contributions(asked)
     assert parts.shape == asked.shape
     assert np.allclose(paths.base + parts.sum(axis=1), booster.predict(asked))
@@ -40,13 +40,13 @@ def test_an_input_that_no_tree_asks_for_adds_nothing(
     booster: lgb.Booster, asked: np.ndarray
 ) -> None:
     used = booster.feature_importance("split") > 0
-    parts = Paths.of(booster).contributions(asked)
+    parts = TreeContributions.of(booster).contributions(asked)
     assert (parts[:, ~used] == 0).all()
     assert (np.abs(parts[:, used]).sum(axis=0) > 0).all()
 
 
 def test_the_strongest_input_is_that_of_lightgbm(booster: lgb.Booster, asked: np.ndarray) -> None:
-    parts = Paths.of(booster).contributions(asked)
+    parts = TreeContributions.of(booster).contributions(asked)
     own = np.asarray(booster.predict(asked, pred_contrib=True))[:, :-1]
     strongest = [int(np.abs(side).sum(axis=0).argmax()) for side in (parts, own)]
     assert strongest[0] == strongest[1] == 0
@@ -57,7 +57,7 @@ def test_no_items_and_a_tree_without_a_split() -> None:
     x = random.normal(size=(50, 3))
     settings = {"objective": "regression", "min_data_in_leaf": 40, "verbosity": -1}
     flat = lgb.train(settings, lgb.Dataset(x, np.ones(50)), num_boost_round=2)
-    paths = Paths.of(flat)
+    paths = TreeContributions.of(flat)
     assert paths.contributions(x[:0]).shape == (0, 3)
     assert (paths.contributions(x) == 0).all()
     assert np.allclose(paths.base, flat.predict(x))

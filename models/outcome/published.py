@@ -47,7 +47,7 @@ class PublishedRate:
 
 
 @dataclass(frozen=True, slots=True)
-class RatePrior:
+class PublishedOdds:
     """Log odds of *overturned* by year and treatment category.
 
     ``level`` maps a year to the log odds over all requests; ``ratios`` maps
@@ -96,17 +96,17 @@ class RatePrior:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> RatePrior:
+    def from_json(cls, stored: Mapping[str, Any]) -> PublishedOdds:
         """The inverse of :meth:`to_json`."""
         level = tuple((float(year), float(value)) for year, value in stored["level"])
         return cls(level, {(c, s): float(value) for c, s, value in stored["ratios"]})
 
 
-def published_prior() -> RatePrior:
-    """The prior from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
+def published_odds() -> PublishedOdds:
+    """The odds from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
     table = resources.files("imr.data") / "reference" / "overturn_rates.csv"
     rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    return prior_from_rates(usable_rates(rows))
+    return odds_from_rates(usable_rates(rows))
 
 
 def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
@@ -124,7 +124,7 @@ def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
     return rates
 
 
-def prior_from_rates(rates: Sequence[PublishedRate]) -> RatePrior:
+def odds_from_rates(rates: Sequence[PublishedRate]) -> PublishedOdds:
     """Level by year from treatment requests, odds ratios inside each series, shrunken.
 
     Raises ValueError where that series has no figure over all requests.
@@ -138,7 +138,7 @@ def prior_from_rates(rates: Sequence[PublishedRate]) -> RatePrior:
         base = _nearest(overall, rate)
         if rate.category != "ALL" and base is not None:
             ratios[rate.category, rate.subcategory].append(_logit(rate.rate) - _logit(base.rate))
-    return RatePrior(tuple(sorted(level.items())), {k: _shrunken(v) for k, v in ratios.items()})
+    return PublishedOdds(tuple(sorted(level.items())), {k: _shrunken(v) for k, v in ratios.items()})
 
 
 def _mean_by_year(rates: Iterable[PublishedRate]) -> dict[float, float]:

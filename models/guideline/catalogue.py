@@ -16,12 +16,11 @@ from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 
-from imr.models.effects import Condition, parse_condition
+from imr.models.outcome.effects import Condition, parse_condition
 
 NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
 ARROW = " > "
 RELATIVE = "*"
-LIST_SEPARATOR = "|"
 
 _WORD = re.compile(r"[a-z]{3,}")
 _STOP = frozenset(
@@ -81,21 +80,21 @@ def catalogue_labels() -> tuple[str, ...]:
 
 @cache
 def body_chapters() -> Mapping[str, str]:
-    """Body part -> the chapter that treats it (``models/guideline_parts.csv``)."""
-    rows = _rows("imr.models", "guideline_parts.csv")
+    """Body part -> the chapter that treats it (``models/guideline/body_parts.csv``)."""
+    rows = _rows("imr.models", "guideline/body_parts.csv")
     return {row["body_part"]: row["chapter"] for row in rows}
 
 
 @cache
 def guideline_links() -> tuple[Link, ...]:
-    """``models/guideline_links.csv``: which section a kind of request falls under."""
+    """``models/guideline/links.csv``: which section a kind of request falls under."""
     return tuple(
         Link(
             tuple(parse_condition(text) for text in row["when"].split(";")),
             row["label"],
             row["source"],
         )
-        for row in _rows("imr.models", "guideline_links.csv")
+        for row in _rows("imr.models", "guideline/links.csv")
     )
 
 
@@ -123,13 +122,6 @@ def _windows() -> Mapping[str, tuple[tuple[date, date], ...]]:
             end = date.fromisoformat(row["effective_to"]) if row["effective_to"] else date.max
             windows.setdefault(row["chapter_short"], []).append((start, end))
     return {chapter: tuple(found) for chapter, found in sorted(windows.items())}
-
-
-def cited(cell: object) -> tuple[str, ...]:
-    """The labels in one cell of ``administrator_labels``, first cited first."""
-    if not isinstance(cell, str) or not cell:
-        return ()
-    return tuple(part.strip() for part in cell.split(LIST_SEPARATOR) if part.strip())
 
 
 def body_chapter(part: object) -> str | None:

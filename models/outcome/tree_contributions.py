@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from imr.models.frame import Array
+
 if TYPE_CHECKING:
     import lightgbm as lgb
-    import numpy as np
-    import numpy.typing as npt
-
-    Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Paths:
+class TreeContributions:
     """The steps to every leaf of a booster: ``table`` (leaves of all trees, inputs), sparse.
 
     ``starts`` is the first row of each tree, ``base`` the sum of the roots' values.
@@ -33,9 +34,8 @@ class Paths:
     base: float
 
     @classmethod
-    def of(cls, booster: lgb.Booster) -> Paths:
+    def of(cls, booster: lgb.Booster) -> TreeContributions:
         """Walk every tree once."""
-        import numpy as np
         from scipy.sparse import csr_array
 
         trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
@@ -54,7 +54,6 @@ class Paths:
 
     def contributions(self, matrix: Array) -> Array:
         """What each input adds to the raw score above ``base``, shape (items, inputs)."""
-        import numpy as np
         from scipy.sparse import csr_array
 
         items, trees = len(matrix), len(self.starts)

@@ -1,11 +1,11 @@
 """The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
 
-Every item is paired with every label of the catalogue (:mod:`imr.models.candidates`), with what the
-claims administrator cites, and with labels met in training.  A pair (:mod:`imr.models.pairs`) is
-described by what the administrator cites, by the shares with which reviewers cited the label for
-items alike (smoothed, and in training without the item's own letter), by the section that the
-kind of request falls under, by body part, wording and the edition in force.  The ranker orders
-the candidates; a softmax, its temperature fitted on left-out letters, makes probabilities.
+Every item is paired with every label of the catalogue, with what the claims administrator cites,
+and with labels met in training.  A pair is described by what the administrator cites, by the
+shares with which reviewers cited the label for items alike (smoothed, and in training without the
+item's own letter), by the section that the kind of request falls under, by body part, wording and
+the edition in force.  The ranker orders the candidates; a softmax, its temperature fitted on
+left-out letters, makes probabilities.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from imr.models import candidates as cand
-from imr.models.calibration import one_blas_thread
-from imr.models.choice import Choice, fit_choice, softmax
-from imr.models.effects import check_frame
-from imr.models.outcome import KEY_COLUMNS, TrainingDataError, row_order
-from imr.models.pairs import (
-    PAIR_FEATURES,
-    REQUEST_COLUMNS,
-    Shares,
-    describe,
-    make_pairs,
-    relative_truth,
-    request_keys,
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from imr.models.frame import (
+    KEY_COLUMNS,
+    Array,
+    TrainingDataError,
+    check_frame,
+    row_order,
 )
+from imr.models.guideline.catalogue import catalogue_labels, chapter_of
+from imr.models.guideline.choice import Choice, fit_choice, softmax
+from imr.models.guideline.pair_features import PAIR_FEATURES
+from imr.models.guideline.pairs import make_pairs
+from imr.models.guideline.request import REQUEST_COLUMNS, describe, request_keys
+from imr.models.guideline.shares import Shares, relative_truth
+from imr.models.outcome.calibration import one_blas_thread
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
 
-    Array = npt.NDArray[np.float64]
 
 # Sizes of a batch of items beside all labels: bounds the memory of pairs to about 100 MB.
 CHUNK_ITEMS = 1024
@@ -96,8 +96,6 @@ class GuidelineModel:
 
         Raises MissingColumnsError, DecisionColumnError and TrainingDataError.
         """
-        import numpy as np
-
         check_frame(frame, self.columns, "guideline model")
         self._known.clear()
         order = row_order(frame)
@@ -115,8 +113,6 @@ class GuidelineModel:
 
     def predict(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``guideline_1``, ``guideline_1_p`` … for the ``top`` labels, likeliest first."""
-        import pandas as pd
-
         check_frame(frame, self.columns, "guideline model")
         places: dict[tuple[Any, ...], int] = {}
         # Requests repeat: ranked, looked up and turned into columns once each.
@@ -140,15 +136,13 @@ class GuidelineModel:
         if not new:
             return
         names, p = (side[:, :top].tolist() for side in self.ranked(frame.iloc[[*new.values()]]))
-        for key, own, chances in zip(new, names, p, strict=True):
+        for key, labels, chances in zip(new, names, p, strict=True):
             self._known[key] = tuple(
-                cell for pair in zip(own, chances, strict=True) for cell in pair
+                cell for pair in zip(labels, chances, strict=True) for cell in pair
             )
 
     def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""
-        import pandas as pd
-
         names, p = self.ranked(frame)
         memo: dict[Any, list[Any]] = {}
         rows = []
@@ -165,8 +159,6 @@ class GuidelineModel:
 
         Both have the shape (items, kept).
         """
-        import numpy as np
-
         check_frame(frame, self.columns, "guideline model")
         if frame.empty:
             kept = self.config.pruned
@@ -193,8 +185,6 @@ class GuidelineModel:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], trees: Sequence[lgb.Booster]) -> GuidelineModel:
         """The inverse of :meth:`to_json`, with the boosters read from their own files."""
-        import numpy as np
-
         config = GuidelineConfig(**stored["config"])
         return cls(
             config=config,
@@ -215,12 +205,12 @@ class GuidelineModel:
     def _fit_ranker(self, items: pd.DataFrame, truth: npt.NDArray[Any]) -> None:
         import lightgbm as lgb
 
-        self.labels = tuple(sorted({*cand.catalogue_labels(), *truth}))
+        self.labels = tuple(sorted({*catalogue_labels(), *truth}))
         self.shares = Shares.learned(items, list(truth), self.config.smoothing)
         sample = _some_letters(items, self.config)
         items, truth = items[sample].reset_index(drop=True), truth[sample]
-        own = relative_truth(items, list(truth))
-        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, own)
+        decided = relative_truth(items, list(truth))
+        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, decided)
         hits = pairs.names == truth[:, None]
         weight = _sibling_weights(items)
         self.choice = fit_choice(pairs.features, hits, weight, self.config.choice_l2)
@@ -261,8 +251,6 @@ class GuidelineModel:
 
     def _scores(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array, Array]:
         """Names of the kept candidates, their log-linear scores, and what the trees add."""
-        import numpy as np
-
         pairs = make_pairs(items, self.labels, self.shares, self.config.pruned)
         features = pairs.features.reshape(-1, len(PAIR_FEATURES))
         added = [t.predict(features, num_threads=self.config.threads) for t in self.trees]
@@ -270,8 +258,6 @@ class GuidelineModel:
         return pairs.names, start, np.mean(added, axis=0).reshape(pairs.names.shape)
 
     def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
-        import numpy as np
-
         names, start, added = self._scores(items)
         scores = start + self.tree_share * added
         order = np.argsort(-scores, axis=1, kind="stable")
@@ -282,8 +268,6 @@ class GuidelineModel:
         self, items: pd.DataFrame, truth: npt.NDArray[Any]
     ) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
         """Both scores of all items by rankers fitted without their letters, and what was right."""
-        import numpy as np
-
         folds, sampled = _letter_folds(items, self.config), _some_letters(items, self.config)
         start = np.zeros((len(items), self.config.pruned))
         added, hits = np.zeros(start.shape), np.zeros(start.shape, dtype=bool)
@@ -301,8 +285,6 @@ class GuidelineModel:
 
 def _some_letters(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.bool_]:
     """The rows of ``most_letters`` letters drawn at random; all rows where there are no more."""
-    import numpy as np
-
     names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
     if len(names) <= config.most_letters:
         return np.ones(len(items), dtype=bool)
@@ -313,8 +295,6 @@ def _some_letters(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[n
 
 
 def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.intp]:
-    import numpy as np
-
     names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
     folds = np.arange(len(names)) % config.inner_folds
     np.random.default_rng(config.seed).shuffle(folds)
@@ -323,8 +303,6 @@ def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[n
 
 def _sibling_weights(items: pd.DataFrame) -> Array:
     """Twenty siblings that are decided alike weigh as the root of their number."""
-    import numpy as np
-
     counts = items["letter_id"].map(items["letter_id"].value_counts()).to_numpy(dtype=np.float64)
     return np.asarray(1.0 / np.sqrt(counts))
 
@@ -334,8 +312,6 @@ def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[flo
 
     With few letters the trees add nothing and get no share; with many they earn theirs.
     """
-    import numpy as np
-
     known = hits.any(axis=1)
     if not known.any():
         return 1.0, 1.0
@@ -351,7 +327,7 @@ def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[flo
 def _summed(names: npt.NDArray[Any], p: Array, top: int) -> list[Any]:
     totals: dict[str, float] = {}
     for name, share in zip(names, p, strict=True):
-        chapter = cand.chapter_of(name)
+        chapter = chapter_of(name)
         totals[chapter] = totals.get(chapter, 0.0) + float(share)
     best = sorted(totals.items(), key=lambda pair: -pair[1])[:top]
     best += [("", 0.0)] * (top - len(best))

@@ -24,9 +24,9 @@ from imr.data.parse import parse
 from imr.data.read import read
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import MAX_TEXT_BYTES
+from imr.models.mlflow_model import logging_arguments
+from imr.models.prediction import SCORE_COLUMNS
 from imr.models.predictor import Predictor
-from imr.models.rows import COLUMNS
-from imr.models.served import logging_arguments
 
 pytestmark = pytest.mark.slow
 
@@ -151,7 +151,7 @@ def agree(found, predictions):
     """The rows of an answer say what the predictions say, in the contract's columns."""
     assert len(found) == len(predictions)
     for row, prediction in zip(found, predictions, strict=True):
-        assert list(row) == list(COLUMNS)
+        assert list(row) == [column.name for column in SCORE_COLUMNS]
         for name in ("letter_id", "item_index", "requested", "predicted_outcome", "guideline_1"):
             assert row[name] == getattr(prediction, name)
         for name in ("p_overturned", "p_overturned_low", "p_overturned_high", "guideline_1_p"):
@@ -441,7 +441,7 @@ def test_one_bad_row_among_two_thousand_is_named(server):
 def test_a_fault_of_the_model_shows_no_letter_text():
     import pandas as pd
 
-    from imr.models.pyfunc import ImrModel, Refused
+    from imr.models.mlflow_model import ImrModel, Refused
 
     class Broken:
         digest = ""
@@ -466,7 +466,7 @@ def test_a_fault_of_the_model_shows_no_letter_text():
 def test_missing_cells_of_every_kind(missing):
     import pandas as pd
 
-    from imr.models.served import cases_from_frame
+    from imr.models.record_frames import cases_from_frame
 
     cell = {"NA": pd.NA, "NaT": pd.NaT}.get(missing, missing)
     frame = pd.DataFrame(as_table()[:1]).assign(ur_denial_date=[cell], priority=[cell])
@@ -480,7 +480,7 @@ def test_dates_of_every_kind():
 
     import pandas as pd
 
-    from imr.models.served import cases_from_frame
+    from imr.models.record_frames import cases_from_frame
 
     noon = datetime(2016, 9, 30, 12, tzinfo=UTC)
     for day in (pd.Timestamp("2016-09-30"), date(2016, 9, 30), noon, "2016-09-30"):

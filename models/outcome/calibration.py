@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+import numpy as np
+import numpy.typing as npt
 
-    Array = npt.NDArray[np.float64]
+from imr.models.frame import Array
 
 # Prior of the calibration line: scores are log odds already, so slope 1 and shift 0 are expected.
 # Thirty-odd positives cannot fix a slope, hence the firm prior.
@@ -32,7 +31,6 @@ class MapLogistic:
 
     def fit(self, x: Array, y: Array, offset: Array, weight: Array) -> Array:
         """The most probable coefficients given ``y`` (0/1), starting odds and weights."""
-        import numpy as np
         from scipy.optimize import minimize
 
         def loss(beta: Array) -> tuple[float, Array]:
@@ -88,8 +86,6 @@ def one_blas_thread() -> Iterator[None]:
 
 def calibrate(score: Array, y: Array, weight: Array) -> Calibration:
     """Platt's line on out-of-bag scores, shrunken toward the scores themselves."""
-    import numpy as np
-
     x = np.column_stack([np.ones_like(score), score])
     prior_sd = np.array([SHIFT_SD, SLOPE_SD])
     shape = MapLogistic(np.array([0.0, 1.0]), prior_sd, np.array([0, 1]))
@@ -109,6 +105,4 @@ def calibrate(score: Array, y: Array, weight: Array) -> Calibration:
 
 def sigmoid(score: Array) -> Array:
     """Log odds to probability, without overflow."""
-    import numpy as np
-
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * score)), dtype=np.float64)

@@ -21,16 +21,15 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from imr.models.effects import by_value, numbers
-from imr.models.paths import Paths
+import numpy as np
+import pandas as pd
+
+from imr.models.frame import Array, by_value, numbers
+from imr.models.outcome.tree_contributions import TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
 
-    Array = npt.NDArray[np.float64]
 
 TREES, ABOUT = "judgement.txt", "judgement.json"
 JUDGED = "judged:"
@@ -55,19 +54,17 @@ class Judgement:
 
     def log_odds_of(self, matrix: Array) -> Array:
         """As :meth:`log_odds`, from the inputs of :meth:`matrix`."""
-        import numpy as np
-
         if not len(matrix):
             return np.empty(0)
         return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
 
     def contributions_of(self, matrix: Array) -> Array:
-        """What each column adds to the log odds (:mod:`imr.models.paths`), (items, columns)."""
-        return self._paths.contributions(matrix)
+        """What each column adds to the log odds, shape (items, columns)."""
+        return self._tree_contributions.contributions(matrix)
 
     @cached_property
-    def _paths(self) -> Paths:
-        return Paths.of(self.booster)
+    def _tree_contributions(self) -> TreeContributions:
+        return TreeContributions.of(self.booster)
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """The columns as float64, labels as their place among the known ones, null as NaN."""
@@ -96,8 +93,6 @@ def inputs(
     frame: pd.DataFrame, columns: tuple[str, ...], categories: Mapping[str, tuple[str, ...]]
 ) -> Array:
     """Signals as the trees read them, shape (items, columns); a label never met is null."""
-    import numpy as np
-
     matrix = np.empty((len(frame), len(columns)))
     for place, name in enumerate(columns):
         known = categories.get(name)
@@ -118,12 +113,12 @@ def shipped() -> Judgement:
     """The judgement that the project ships; raises ValueError where its two files disagree."""
     import lightgbm as lgb
 
-    folder = resources.files("imr.models")
+    folder = resources.files("imr.models.outcome")
     text = (folder / TREES).read_text(encoding="utf-8")
     stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     if stored["about"]["trees_sha256"] != digest(text):
         raise ValueError(
-            f"models/{TREES} is not what models/{ABOUT} describes "
+            f"models/outcome/{TREES} is not what models/outcome/{ABOUT} describes "
             "(build both: python -m imr.training.vignettes)"
         )
     return Judgement.from_json(stored, lgb.Booster(model_str=text))

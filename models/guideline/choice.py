@@ -1,21 +1,18 @@
 """A conditional logit: which of its candidates an item's reviewer chooses.
 
 With a few hundred decided items a log-linear score over a handful of pair features is what the
-data can carry; the ranker of :mod:`imr.models.guideline` starts its trees from this score.
+data can carry; the ranker of :mod:`imr.models.guideline.model` starts its trees from this score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from imr.models.pairs import PAIR_FEATURES
+import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Array = npt.NDArray[np.float64]
+from imr.models.frame import Array
+from imr.models.guideline.pair_features import PAIR_FEATURES
 
 # Shares are read as logarithms; this keeps a label never met in a context at a finite distance.
 SHARE_FLOOR = 1e-3
@@ -54,15 +51,11 @@ class Choice:
 
     def scores(self, features: Array) -> Array:
         """Log-linear score of every pair, shape (items, kept)."""
-        import numpy as np
-
         return np.asarray(inputs(features) @ self.weights)
 
 
 def inputs(features: Array) -> Array:
     """Pair features as the logit reads them, shape (items, kept, inputs)."""
-    import numpy as np
-
     place = {name: column for column, name in enumerate(PAIR_FEATURES)}
     wide = features.astype(np.float64)
     columns = []
@@ -77,7 +70,6 @@ def inputs(features: Array) -> Array:
 
 def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: float) -> Choice:
     """The most probable weights; an item whose label is not among its candidates is left out."""
-    import numpy as np
     from scipy.optimize import minimize
 
     usable = hits.any(axis=1)
@@ -101,7 +93,5 @@ def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: 
 
 def softmax(scores: Array) -> Array:
     """Scores to probabilities, along each row."""
-    import numpy as np
-
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))

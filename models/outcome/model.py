@@ -1,9 +1,8 @@
 """p(overturned): LightGBM and a small logistic member, both started from what is known.
 
 The starting odds of an item are known before any decided letter is read: two thirds the published
-overturn rate of its category and year (:mod:`imr.models.prior`) plus the effects expected from
-guidelines and law (two tables, :mod:`imr.models.effects`), one third what rated vignettes say of it
-(:mod:`imr.models.judgement`).
+overturn rate of its category and year plus the effects expected from guidelines and law (two
+tables), one third what rated vignettes say of it.
 A bag of members, each fitted to letters drawn with replacement, moves them: few shallow trees
 under monotone constraints, and a logistic regression whose coefficients are shrunken toward the
 expected effects, with fixed signs.  Letters left out of a member's draw calibrate the average.
@@ -15,38 +14,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from imr.models.calibration import Calibration, MapLogistic, calibrate, one_blas_thread, sigmoid
-from imr.models.effects import (
-    Effect,
-    applicable,
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from imr.models.frame import (
+    CLASS_COLUMNS,
+    DATE_COLUMNS,
+    KEY_COLUMNS,
+    Array,
+    TrainingDataError,
     by_value,
     check_frame,
+    request_years,
+    row_order,
+)
+from imr.models.outcome.calibration import (
+    Calibration,
+    MapLogistic,
+    calibrate,
+    one_blas_thread,
+    sigmoid,
+)
+from imr.models.outcome.effects import (
+    Effect,
+    applicable,
     columns_read,
     effect_matrix,
     effects_from_rows,
     effects_to_json,
     expected_effects,
 )
-from imr.models.judgement import JUDGED, Judgement, shipped
-from imr.models.paths import Paths
-from imr.models.prior import RatePrior, published_prior
+from imr.models.outcome.judgement import JUDGED, Judgement, shipped
+from imr.models.outcome.published import PublishedOdds, published_odds
+from imr.models.outcome.tree_contributions import TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
 
-    Array = npt.NDArray[np.float64]
 
-CLASS_COLUMNS = ("category", "subcategory")
-KEY_COLUMNS = ("letter_id", "item_index")
-# The first of these that is known dates the request; never the decision.
-DATE_COLUMNS = ("ur_denial_date", "application_received")
 OVERTURNED, UPHELD = "Overturned", "Upheld"
 # Items whose contributions are averaged into the "average decided item": more change nothing.
 CENTRE_ITEMS = 2_000
@@ -65,10 +74,6 @@ class Inputs:
     applies: npt.NDArray[np.bool_]
     offset: Array
     judged: Array | None = None
-
-
-class TrainingDataError(ValueError):
-    """Decided items from which nothing can be learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class OutcomeModel:
 
     config: OutcomeConfig = field(default_factory=OutcomeConfig)
     effects: tuple[Effect, ...] = field(default_factory=expected_effects)
-    prior: RatePrior = field(default_factory=published_prior)
+    published: PublishedOdds = field(default_factory=published_odds)
     judgement: Judgement | None = field(default_factory=shipped)
     trees: list[lgb.Booster] = field(default_factory=list)
     coefficients: Array | None = None
@@ -152,8 +157,6 @@ class OutcomeModel:
         Raises MissingColumnsError, DecisionColumnError, and TrainingDataError where all items
         were decided alike or fewer than three letters are there.
         """
-        import numpy as np
-
         check_frame(frame, self.columns, "outcome model")
         order = row_order(frame)
         frame = frame.iloc[order].reset_index(drop=True)
@@ -186,8 +189,6 @@ class OutcomeModel:
 
     def starting_odds(self, frame: pd.DataFrame) -> Array:
         """The log odds of every item before any decided letter, up to a shift common to all."""
-        import numpy as np
-
         read = self.inputs(frame)
         return np.asarray(read.offset + np.nan_to_num(read.x) @ self._expected)
 
@@ -195,9 +196,6 @@ class OutcomeModel:
         """Columns ``p_overturned``, ``p_overturned_low``, ``p_overturned_high``,
         ``predicted_outcome``; index as in ``frame``; ``low <= p <= high`` within 0 and 1.
         """
-        import numpy as np
-        import pandas as pd
-
         calibration, inputs = self._calibrated, inputs or self.inputs(frame)
         with one_blas_thread():
             scores = self._member_scores(inputs.x, inputs.offset)
@@ -219,11 +217,8 @@ class OutcomeModel:
 
         One column an effect, ``category`` and ``year`` for the published rates, and one a signal
         that the judgement reads (``judged:SIGNAL``); of trees, what each input adds on the way
-        (:mod:`imr.models.paths`).
+        (:mod:`imr.models.outcome.tree_contributions`).
         """
-        import numpy as np
-        import pandas as pd
-
         inputs = inputs or self.inputs(frame)
         known, centre = np.nan_to_num(inputs.x), np.asarray(self.centre)
         betas = np.asarray(self.coefficients).mean(axis=0)[1:]
@@ -231,8 +226,8 @@ class OutcomeModel:
         slopes = (1 - share) * betas + share * self._expected
         linear = (known - centre[:-1]) * slopes
         trees = np.mean([paths.contributions(inputs.x) for paths in self._paths], axis=0)
-        of_class = np.array(self.prior.log_odds(*_classes(frame), [None] * len(frame)))
-        level, offset = self.prior.year_log_odds(None), self._published(frame)
+        of_class = np.array(self.published.log_odds(*_classes(frame), [None] * len(frame)))
+        level, offset = self.published.year_log_odds(None), self._published(frame)
         published = np.column_stack([of_class - level, offset - of_class + level - centre[-1]])
         parts = [linear + share * trees, (1 - self._judged_share) * published]
         names = [*self.tree_names, "category", "year"]
@@ -249,8 +244,6 @@ class OutcomeModel:
         Siblings stand or fall together in part: the chance of any lies between the largest
         single chance (all together) and that of independent items, weighed as fitted.
         """
-        import pandas as pd
-
         table = pd.DataFrame({"letter_id": list(letters), "p": list(p)})
         groups = table.groupby("letter_id", sort=False)["p"]
         alone = 1.0 - groups.apply(lambda ps: (1.0 - ps).prod())
@@ -266,12 +259,10 @@ class OutcomeModel:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the trees, as plain data."""
-        import numpy as np
-
         return {
             "config": asdict(self.config),
             "effects": effects_to_json(self.effects),
-            "prior": self.prior.to_json(),
+            "published": self.published.to_json(),
             "coefficients": np.asarray(self.coefficients).tolist(),
             "shifts": np.asarray(self.shifts).tolist(),
             "calibration": self._calibrated.to_json(),
@@ -294,8 +285,6 @@ class OutcomeModel:
 
         ``judged`` is the judgement's booster, none where the model has no judgement.
         """
-        import numpy as np
-
         return cls(
             judgement=Judgement.from_json(stored["judgement"], judged[0]) if judged else None,
             judged_centre=None
@@ -303,7 +292,7 @@ class OutcomeModel:
             else _array(stored["judged_centre"]),
             config=OutcomeConfig(**stored["config"]),
             effects=effects_from_rows(stored["effects"]),
-            prior=RatePrior.from_json(stored["prior"]),
+            published=PublishedOdds.from_json(stored["published"]),
             trees=list(trees),
             coefficients=np.array(stored["coefficients"], dtype=np.float64),
             shifts=np.array(stored["shifts"], dtype=np.float64),
@@ -326,16 +315,12 @@ class OutcomeModel:
 
     @property
     def _expected(self) -> Array:
-        import numpy as np
-
         own = 1 - self._judged_share
         return own * np.array([effect.prior_log_odds for effect in self.effects])
 
     @property
     def _linear(self) -> npt.NDArray[np.bool_]:
         """Which effects the logistic member reads: raw numbers are for the trees alone."""
-        import numpy as np
-
         return np.array([effect.transform != "raw" for effect in self.effects])
 
     def _inputs(self, frame: pd.DataFrame) -> Inputs:
@@ -348,9 +333,7 @@ class OutcomeModel:
 
     def _published(self, frame: pd.DataFrame) -> Array:
         """The published log odds of each item's category and year."""
-        import numpy as np
-
-        odds = self.prior.log_odds(*_classes(frame), self._years(frame))
+        odds = self.published.log_odds(*_classes(frame), self._years(frame))
         return np.array(odds, dtype=np.float64)
 
     def _years(self, frame: pd.DataFrame) -> list[float | None]:
@@ -358,8 +341,6 @@ class OutcomeModel:
         return [self.usual_year if y is None else y for y in request_years(frame)]
 
     def _weights(self, letters: npt.NDArray[Any]) -> Array:
-        import numpy as np
-
         _, codes, counts = np.unique(letters, return_inverse=True, return_counts=True)
         siblings = counts[codes] - 1
         return np.asarray(1.0 / (1.0 + self.config.sibling_correlation * siblings))
@@ -368,8 +349,6 @@ class OutcomeModel:
         self, x: Array, y: Array, offset: Array, weight: Array, letters: npt.NDArray[Any]
     ) -> None:
         """Fit all members; ``out_of_bag`` becomes the mean score of members that left a row out."""
-        import numpy as np
-
         names, codes = np.unique(letters, return_inverse=True)
         totals, counts = np.zeros(len(y)), np.zeros(len(y))
         known = np.nan_to_num(x)
@@ -393,8 +372,6 @@ class OutcomeModel:
         self.out_of_bag = totals / counts
 
     def _fit_logistic(self, x: Array, y: Array, offset: Array, weight: Array) -> Array:
-        import numpy as np
-
         linear, config = self._linear, self.config
         sd = np.where(linear, config.effect_sd, 1e-6)
         shape = MapLogistic(
@@ -410,7 +387,6 @@ class OutcomeModel:
     ) -> tuple[lgb.Booster, float]:
         """The trees and the shift that puts the starting odds at the level of the letters."""
         import lightgbm as lgb
-        import numpy as np
 
         start = offset + np.nan_to_num(x) @ self._expected
         shift = MapLogistic(np.zeros(1), np.ones(1), np.zeros(1, dtype=np.int64)).fit(
@@ -459,8 +435,6 @@ class OutcomeModel:
         self, x: Array, known: Array, offset: Array, beta: Array, shift: float, tree: lgb.Booster
     ) -> Array:
         """The score of one member; ``known`` is ``x`` with 0 for null."""
-        import numpy as np
-
         logistic = offset + beta[0] + known @ beta[1:]
         raw = np.asarray(tree.predict(x, raw_score=True, num_threads=self.config.threads))
         boosted = offset + shift + known @ self._expected + raw
@@ -468,8 +442,6 @@ class OutcomeModel:
         return np.asarray(share * boosted + (1 - share) * logistic, dtype=np.float64)
 
     def _member_scores(self, x: Array, offset: Array) -> Array:
-        import numpy as np
-
         if not len(x):
             return np.empty((0, len(self.trees)))
         betas, shifts = np.asarray(self.coefficients), np.asarray(self.shifts)
@@ -478,13 +450,11 @@ class OutcomeModel:
         return np.column_stack([self._one_score(x, known, offset, *member) for member in members])
 
     @cached_property
-    def _paths(self) -> list[Paths]:
-        return [Paths.of(tree) for tree in self.trees]
+    def _paths(self) -> list[TreeContributions]:
+        return [TreeContributions.of(tree) for tree in self.trees]
 
     def _variance(self, frame: pd.DataFrame, scores: Array) -> Array:
         """Of the calibrated log odds: members, calibration line, and unfamiliar classes."""
-        import numpy as np
-
         calibration = self._calibrated
         spread = calibration.slope**2 * scores.var(axis=1)
         seen = by_value(frame["subcategory"], lambda v: self.letters_by_class.get(str(v), 0))
@@ -492,29 +462,10 @@ class OutcomeModel:
         return np.asarray(spread + calibration.variance(scores.mean(axis=1)) + unfamiliar)
 
 
-def request_years(frame: pd.DataFrame) -> list[float | None]:
-    """The year of each request from the first known date, as a fraction; null if none is known."""
-    import numpy as np
-
-    years = np.full(len(frame), np.nan)
-    for column in DATE_COLUMNS:
-        years = np.where(np.isnan(years), by_value(frame[column], _year), years)
-    return [None if np.isnan(year) else float(year) for year in years]
-
-
-def _year(day: object) -> float:
-    try:
-        return float(date.fromisoformat(str(day)[:10]).year)
-    except ValueError:
-        return float("nan")
-
-
 def _letter_draws(
     letters: int, codes: npt.NDArray[np.intp], y: Array, config: OutcomeConfig
 ) -> list[Array]:
     """How often each member draws each letter; a draw of one outcome only is drawn again."""
-    import numpy as np
-
     random = np.random.default_rng(config.seed)
     draws: list[Array] = []
     while len(draws) < config.members:
@@ -524,15 +475,6 @@ def _letter_draws(
         if 0 < y[drawn].sum() < drawn.sum():
             draws.append(counts.astype(np.float64))
     return draws
-
-
-def row_order(frame: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Rows by letter and item, so that the order of a table never changes a model."""
-    import numpy as np
-
-    keys = frame.reset_index(drop=True)[["letter_id", "item_index"]]
-    keys = keys.assign(letter_id=keys["letter_id"].astype(str))
-    return np.asarray(keys.sort_values(["letter_id", "item_index"], kind="stable").index)
 
 
 def _check_labels(y: Array, letters: npt.NDArray[Any]) -> None:
@@ -553,8 +495,6 @@ def _letters_by_class(frame: pd.DataFrame) -> dict[str, int]:
 
 def _sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
     """The share (0-1, steps of 0.05) under which 'any overturned' was most likely."""
-    import numpy as np
-
     names, codes = np.unique(letters, return_inverse=True)
     alone = 1.0 - np.exp(np.bincount(codes, np.log1p(-np.clip(p, 1e-9, 1 - 1e-9))))
     together, any_overturned = np.zeros(len(names)), np.zeros(len(names))
@@ -571,8 +511,6 @@ def _plain(values: Array | None) -> list[float] | None:
 
 
 def _array(values: Sequence[float]) -> Array:
-    import numpy as np
-
     return np.array(values, dtype=np.float64)
 
 

@@ -17,20 +17,18 @@ of the tables (:func:`expected_effects`), beside a third opinion (:mod:`imr.mode
 from __future__ import annotations
 
 import csv
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-    Array = npt.NDArray[np.float64]
+from imr.models.frame import Array, Distinct, numbers
 
 RATINGS = ("rated_a", "rated_b")
 OPINIONS = ("expected_effects.csv", "expected_effects_blind.csv")
@@ -40,27 +38,6 @@ _LISTED = re.compile(r"\s*[;|]\s*")
 SIGNS = {"+": 1, "-": -1, "": 0}
 TRANSFORMS = ("flag", "absent", "missing", "log1p", "raw")
 _CONDITION = re.compile(r"^(?P<column>\w+)(?P<operator>!=|>=|<=|=|~)(?P<value>.+)$")
-
-
-class MissingColumnsError(ValueError):
-    """A frame that lacks signals the model reads; ``columns`` names them."""
-
-    def __init__(self, columns: Sequence[str], reader: str) -> None:
-        self.columns = tuple(columns)
-        super().__init__(
-            f"{reader}: the frame lacks {len(self.columns)} column(s): "
-            f"{', '.join(self.columns)} (build it with features.table.frame)"
-        )
-
-
-class DecisionColumnError(ValueError):
-    """A frame that carries labels where only what is known before the decision may stand."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self.columns = tuple(columns)
-        super().__init__(
-            f"the frame carries what was decided: {', '.join(self.columns)} (drop these columns)"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +50,9 @@ class Condition:
     operator: str
     values: tuple[str, ...]
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether one cell meets the condition; null never does, except for ``!=``."""
-        if _is_null(value):
+        if pd.isna(value):
             return self.operator == "!="
         if self.operator in {">=", "<="}:
             number, limit = float(str(value)), float(self.values[0])
@@ -116,7 +93,7 @@ class Effect:
 
 def opinion(table: str) -> tuple[Effect, ...]:
     """One opinion on what to expect: a table of ``OPINIONS``."""
-    text = (resources.files("imr.models") / table).read_text(encoding="utf-8")
+    text = (resources.files("imr.models.outcome") / table).read_text(encoding="utf-8")
     return effects_from_rows(csv.DictReader(text.splitlines()))
 
 
@@ -190,16 +167,6 @@ def columns_read(effects: Sequence[Effect]) -> tuple[str, ...]:
     return tuple(sorted({column for effect in effects for column in effect.columns}))
 
 
-def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> None:
-    """Refuse a frame with labels, or without the columns that ``reader`` needs."""
-    decided = [str(c) for c in frame.columns if str(c).startswith(("label_", "decision"))]
-    if decided:
-        raise DecisionColumnError(decided)
-    missing = sorted(set(columns) - set(frame.columns))
-    if missing:
-        raise MissingColumnsError(missing, reader)
-
-
 def effect_matrix(
     frame: pd.DataFrame,
     effects: Sequence[Effect],
@@ -209,8 +176,6 @@ def effect_matrix(
 
     ``applies`` is what :func:`applicable` says of them, where that is known already.
     """
-    import numpy as np
-
     applies = applicable(frame, effects) if applies is None else applies
     memo: dict[str, Array] = {}
     matrix = np.empty((len(frame), len(effects)))
@@ -223,8 +188,6 @@ def effect_matrix(
 
 def applicable(frame: pd.DataFrame, effects: Sequence[Effect]) -> npt.NDArray[np.bool_]:
     """Whether each effect's conditions hold for each item, shape (items, effects)."""
-    import numpy as np
-
     holds = conditions_hold(frame, {c for effect in effects for c in effect.conditions})
     matrix = np.ones((len(frame), len(effects)), dtype=bool)
     for place, effect in enumerate(effects):
@@ -247,46 +210,7 @@ def conditions_hold(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """A column as its distinct values and the number of each cell's; null is the last, -1."""
-
-    codes: npt.NDArray[np.intp]
-    values: list[Any]
-
-    @classmethod
-    def of(cls, column: pd.Series[Any]) -> Distinct:
-        """Tell the values of a column apart."""
-        import pandas as pd
-
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-        return cls(codes, [*values.tolist(), None])
-
-    def each(self, function: Callable[[Any], float | bool]) -> Array:
-        """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
-        import numpy as np
-
-        return np.array([function(value) for value in self.values], dtype=np.float64)[self.codes]
-
-
-def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
-    """As :meth:`Distinct.each`, for one function alone."""
-    return Distinct.of(column).each(function)
-
-
-def numbers(column: pd.Series[Any]) -> Array:
-    """A column of booleans or numbers as float64, null as NaN."""
-    import numpy as np
-    import pandas as pd
-
-    if getattr(column.dtype, "kind", "O") not in "biuf":
-        column = pd.to_numeric(column, errors="coerce").astype("Float64")
-    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-
-
 def _signal(effect: Effect, numbers_of: Mapping[str, Array]) -> Array | float:
-    import numpy as np
-
     if effect.signal == ALWAYS:
         return 1.0
     values = numbers_of[effect.signal]
@@ -316,12 +240,6 @@ def _check(effect: Effect) -> None:
 def _listed(cell: str) -> frozenset[str]:
     """The entries of a list in one cell; many conditions ask for those of the same cell."""
     return frozenset(_LISTED.split(cell))
-
-
-def _is_null(value: object) -> bool:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return type(value).__name__ in {"NAType", "NaTType"}
 
 
 def _printed(value: object) -> str:

@@ -1,0 +1,174 @@
+"""What models read: the frame of cases (signals, and facts of the case that are no signals).
+
+A row is an item.  Here are the names of the columns that are no signals, how cells are read as
+numbers, lists and years, what must not be in a frame, and the order of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from imr.data.citations import labels
+from imr.data.letter import Case, Item
+from imr.features.table import CaseSignals, arrays, signals
+
+Array = npt.NDArray[np.float64]
+
+KEY_COLUMNS = ("letter_id", "item_index")
+CLASS_COLUMNS = ("category", "subcategory")
+DATE_COLUMNS = ("ur_denial_date", "application_received")
+"""The first of these that is known dates the request; never the decision."""
+LIST_SEPARATOR = " | "
+CASE_FACTS: dict[str, str] = {
+    "ur_denial_date": "string",
+    "application_received": "string",
+    "administrator_labels": "string",  # what the administrator cites, Chapter > Section, in order
+    "request_terms": "string",  # lexicon names in the request
+    "request_body_parts": "string",
+}
+
+
+class MissingColumnsError(ValueError):
+    """A frame that lacks signals the model reads; ``columns`` names them."""
+
+    def __init__(self, columns: Sequence[str], reader: str) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"{reader}: the frame lacks {len(self.columns)} column(s): "
+            f"{', '.join(self.columns)} (build it with features.table.frame)"
+        )
+
+
+class DecisionColumnError(ValueError):
+    """A frame that carries labels where only what is known before the decision may stand."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"the frame carries what was decided: {', '.join(self.columns)} (drop these columns)"
+        )
+
+
+class TrainingDataError(ValueError):
+    """Decided items from which nothing can be learned."""
+
+
+def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
+    """Signals and facts of all items, one row an item, in the order of cases and items."""
+    known = list(cases)
+    return signals_frame(known, [signals(case) for case in known])
+
+
+def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.DataFrame:
+    """As :func:`case_frame`, from signals that are already derived."""
+    columns = arrays(row for one in derived for row in one.rows)
+    facts = [item_facts(case, item) for case in cases for item in case.items]
+    make: Any = pd.array
+    for name, dtype in CASE_FACTS.items():
+        if name not in columns:
+            columns[name] = make([fact[name] for fact in facts], dtype=dtype)
+    return pd.DataFrame(columns, copy=False)
+
+
+def item_facts(case: Case, item: Item) -> dict[str, str | None]:
+    """Facts of one item, known before the decision; an unknown citation is null."""
+    citation = item.claims_administrator_guideline
+    return {
+        "ur_denial_date": _iso(case.header.ur_denial_date),
+        "application_received": _iso(case.header.application_received),
+        "administrator_labels": None if citation is None else _joined(labels(citation)),
+        "request_terms": _joined(item.terms),
+        "request_body_parts": _joined(item.body_parts),
+    }
+
+
+def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> None:
+    """Refuse a frame with labels, or without the columns that ``reader`` needs.
+
+    Raises DecisionColumnError and MissingColumnsError.
+    """
+    decided = [str(c) for c in frame.columns if str(c).startswith(("label_", "decision"))]
+    if decided:
+        raise DecisionColumnError(decided)
+    missing = sorted(set(columns) - set(frame.columns))
+    if missing:
+        raise MissingColumnsError(missing, reader)
+
+
+def row_order(frame: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """Rows by letter and item, so that the order of a table never changes a model."""
+    keys = frame.reset_index(drop=True)[["letter_id", "item_index"]]
+    keys = keys.assign(letter_id=keys["letter_id"].astype(str))
+    return np.asarray(keys.sort_values(["letter_id", "item_index"], kind="stable").index)
+
+
+def request_years(frame: pd.DataFrame) -> list[float | None]:
+    """The year of each request from the first known date; null if none is known."""
+    years = np.full(len(frame), np.nan)
+    for column in DATE_COLUMNS:
+        years = np.where(np.isnan(years), by_value(frame[column], _year), years)
+    return [None if np.isnan(year) else float(year) for year in years]
+
+
+def numbers(column: pd.Series[Any]) -> Array:
+    """A column of booleans or numbers as float64, null as NaN."""
+    if getattr(column.dtype, "kind", "O") not in "biuf":
+        column = pd.to_numeric(column, errors="coerce").astype("Float64")
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def texts(column: pd.Series[Any]) -> list[str]:
+    """A column of texts, null as the empty text."""
+    return [v if isinstance(v, str) else "" for v in column.to_numpy(dtype=object)]
+
+
+def listed(cell: object) -> tuple[str, ...]:
+    """The entries of a list in one cell, in their order: ``"knee | hip"`` -> knee, hip."""
+    if not isinstance(cell, str) or not cell:
+        return ()
+    return tuple(part for part in map(str.strip, cell.split(LIST_SEPARATOR.strip())) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """A column as its distinct values and the number of each cell's; null is the last, -1."""
+
+    codes: npt.NDArray[np.intp]
+    values: list[Any]
+
+    @classmethod
+    def of(cls, column: pd.Series[Any]) -> Distinct:
+        """Tell the values of a column apart."""
+        codes, values = pd.factorize(column, use_na_sentinel=True)
+        return cls(codes, [*values.tolist(), None])
+
+    def each(self, function: Callable[[Any], float | bool]) -> Array:
+        """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
+        return np.array([function(value) for value in self.values], dtype=np.float64)[self.codes]
+
+
+def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
+    """As :meth:`Distinct.each`, for one function alone."""
+    return Distinct.of(column).each(function)
+
+
+def _year(day: object) -> float:
+    try:
+        return float(date.fromisoformat(str(day)[:10]).year)
+    except ValueError:
+        return float("nan")
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _joined(names: Iterable[str]) -> str | None:
+    return LIST_SEPARATOR.join(names) or None

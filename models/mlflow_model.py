@@ -1,0 +1,136 @@
+"""The predictor as an MLflow model from code (no pickle): MLflow runs this file to load it.
+
+Input: a data frame with one letter a row, either as a case record (``letter_id``,
+``case_summary``, ``items`` as a list or its JSON text and the optional header fields, see
+``imr schema``) or as a whole letter in ``text``.  Output: one row an item with the columns of
+``imr score``.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+from imr.data.letter import LetterError
+from imr.models.prediction import SCORE_COLUMNS
+from imr.models.predictor import Predictor
+from imr.models.record_frames import (
+    RECORD_COLUMNS,
+    cases_from_frame,
+    example_input,
+    letters_frame,
+    predictions_frame,
+)
+
+PACKAGES = ("data", "features", "models")
+REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
+PARAMS = {"explain": True, "by_letter": False}
+MLFLOW_TYPES = {"int": "long", "float": "double"} | dict.fromkeys(
+    ("str", "reasons", "texts", "timestamp"), "string"
+)
+
+
+class Refused(MlflowException):
+    """A request that was not answered, with a reason of one line and no letter text."""
+
+    def serialize_as_json(self) -> str:
+        """The response: MLflow's server has put the request's data into ``message`` by now."""
+        self.message = str(self.args[0])
+        return str(super().serialize_as_json())  # type: ignore[no-untyped-call]
+
+
+class ImrModel(PythonModel):
+    """Loads the model folder that was logged as the artifact ``bundle``."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read and check the folder; raises BundleError."""
+        self.predictor = Predictor.load(context.artifacts["bundle"])
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """One row an item, in the order of letters and items; nothing where one row is refused.
+
+        ``params``: ``explain`` (default true) fills ``reasons``; ``by_letter`` (default false)
+        makes it one row a letter, as Spark needs it: ``predictions``, the rows as JSON text.
+        Raises :class:`Refused`, which MLflow's server answers with status 400 and the row at
+        fault.
+        """
+        wanted = PARAMS | (params or {})
+        try:
+            letters = cases_from_frame(model_input)
+            found = predictions_frame(self.predictor, letters, bool(wanted["explain"]))
+            return letters_frame(found, letters) if wanted["by_letter"] else found
+        except LetterError as error:
+            raise Refused(str(error), INVALID_PARAMETER_VALUE) from None
+        except Exception as error:
+            # MLflow's server would answer with the traceback, whose last line may quote a letter.
+            reason = f"the prediction failed with {type(error).__name__}; see the server's log"
+            raise Refused(reason, INTERNAL_ERROR) from error
+
+
+def stage_code(folder: Path) -> Path:
+    """Copy the packages that the model needs to ``folder/imr``, as they are installed."""
+    left_out = ignore_patterns("__pycache__", "vignettes", "samples")
+    copytree(str(resources.files("imr")), folder / "imr", ignore=left_out, dirs_exist_ok=True)
+    for package in PACKAGES:
+        source = str(resources.files(f"imr.{package}"))
+        copytree(source, folder / "imr" / package, ignore=left_out, dirs_exist_ok=True)
+    return folder / "imr"
+
+
+def logging_arguments(
+    folder: str | Path, staging: Path, example: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """What ``mlflow.pyfunc.log_model`` needs for a model folder: code, artifact, signature.
+
+    The code is copied to ``staging``, a folder that lives until the model is logged.
+    ``example`` defaults to one record written for this purpose.
+    """
+    code = stage_code(staging)
+    return {
+        "python_model": str(code / "models" / "mlflow_model.py"),
+        "artifacts": {"bundle": str(folder)},
+        "code_paths": [str(code)],
+        "signature": signature(),
+        "input_example": (example_input() if example is None else example, dict(PARAMS)),
+        "pip_requirements": requirements(),
+    }
+
+
+def signature() -> Any:
+    """Column names and types of input and output; every input column is text and optional.
+
+    Text and not ``any``: MLflow's server reads CSV only where every column has a type.  Lists,
+    dates and numbers in JSON pass as they are and are checked by row (``data/records.py``).
+    """
+    given: list[ColSpec | TensorSpec] = [
+        ColSpec("string", name, required=False) for name in RECORD_COLUMNS
+    ]
+    made: list[ColSpec | TensorSpec] = [
+        ColSpec(MLFLOW_TYPES[column.kind], column.name, required=False) for column in SCORE_COLUMNS
+    ]
+    params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
+    return ModelSignature(Schema(given), Schema(made), params)
+
+
+def requirements() -> list[str]:
+    """Exact versions of the libraries that the packages inside the model import."""
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+mlflow.models.set_model(ImrModel())

@@ -1,0 +1,141 @@
+"""A prediction, and the one schema of its rows: the columns of ``imr score``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from imr.data.letter import Evidence
+    from imr.models.similar import Similar
+
+Direction = Literal["for", "against"]
+Kind = Literal["str", "int", "float", "reasons", "texts", "timestamp"]
+GUIDELINES = 3
+"""Guidelines a prediction names, likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreColumn:
+    """A column of ``imr score`` and of the MLflow model; only the keys are never null."""
+
+    name: str
+    kind: Kind
+    definition: str
+
+
+SCORE_COLUMNS = (
+    ScoreColumn("letter_id", "str", "File name without its ending, or the record's own name"),
+    ScoreColumn("item_index", "int", "Place of the item in its letter, from 0"),
+    ScoreColumn("requested", "str", "What is under review"),
+    ScoreColumn("category", "str", "Treatment request category"),
+    ScoreColumn("subcategory", "str", "Treatment request subcategory"),
+    ScoreColumn("p_overturned", "float", "Calibrated probability of Overturned, 0 to 1"),
+    ScoreColumn("predicted_outcome", "str", "Upheld or Overturned, by the model's threshold"),
+    ScoreColumn("p_overturned_low", "float", "Lower end of the interval of p_overturned"),
+    ScoreColumn("p_overturned_high", "float", "Upper end of the interval of p_overturned"),
+    *(
+        column
+        for rank in range(1, GUIDELINES + 1)
+        for column in (
+            ScoreColumn(f"guideline_{rank}", "str", f"Guideline likely to be cited, number {rank}"),
+            ScoreColumn(f"guideline_{rank}_p", "float", f"Probability of guideline_{rank}, 0 to 1"),
+        )
+    ),
+    ScoreColumn("reasons", "reasons", "The strongest signals for and against, with quotes"),
+    ScoreColumn("decision", "str", "The outcome, where the letter is decided"),
+    ScoreColumn("decision_guideline", "str", "The reviewer's guideline, where decided"),
+    ScoreColumn("warnings", "texts", "What was odd about the letter"),
+    ScoreColumn("model_uri", "str", "Address of the model and the beginning of its digest"),
+    ScoreColumn("scored_at", "timestamp", "Beginning of the run, UTC"),
+)
+"""The one output schema, in the contract's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One signal for or against *overturned*.
+
+    ``contribution`` in log odds against the average decided item; ``quotes`` the words of the
+    letter that the signal rests on (empty where the signal is that something is not documented).
+    """
+
+    signal: str
+    value: Any
+    contribution: float
+    direction: Direction
+    statement: str
+    quotes: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The contract's columns for one item, with reasons and similar decided items."""
+
+    letter_id: str
+    item_index: int
+    requested: str
+    category: str | None
+    subcategory: str | None
+    p_overturned: float
+    predicted_outcome: str
+    p_overturned_low: float
+    p_overturned_high: float
+    guideline_1: str
+    guideline_1_p: float
+    guideline_2: str
+    guideline_2_p: float
+    guideline_3: str
+    guideline_3_p: float
+    similar: Similar
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRollup:
+    """A letter as a whole: how many items are expected to be overturned, and whether any is."""
+
+    letter_id: str
+    items: int
+    expected_overturned: float
+    p_any_overturned: float
+
+
+def prediction_row(
+    prediction: Prediction,
+    model_uri: str,
+    scored_at: datetime,
+    warnings: Sequence[str] = (),
+    decision: str | None = None,
+    decision_guideline: str | None = None,
+) -> dict[str, Any]:
+    """One row with the contract's columns; ``reasons`` and ``warnings`` as JSON texts."""
+    copied = (c.name for c in SCORE_COLUMNS if c.name in Prediction.__slots__)
+    row: dict[str, Any] = {name: getattr(prediction, name) for name in copied}
+    return row | {
+        "reasons": reasons_json(prediction.reasons),
+        "decision": decision,
+        "decision_guideline": decision_guideline,
+        "warnings": json.dumps(list(warnings), ensure_ascii=False),
+        "model_uri": model_uri,
+        "scored_at": scored_at.isoformat(timespec="seconds"),
+    }
+
+
+def reasons_json(reasons: Sequence[Reason]) -> str:
+    """Reasons as a JSON list: signal, value, contribution, direction, statement, quotes."""
+    return json.dumps([_plain(reason) for reason in reasons], ensure_ascii=False, default=str)
+
+
+def _plain(reason: Reason) -> dict[str, Any]:
+    return {
+        "signal": reason.signal,
+        "value": reason.value,
+        "contribution": round(reason.contribution, 4),
+        "direction": reason.direction,
+        "statement": reason.statement,
+        "quotes": [quote.quote for quote in reason.quotes],
+    }
