@@ -211,8 +211,8 @@ def letters(folder: str | None, n: int, seed: int) -> tuple[str, list[Text]]:
 
         found = [text for text in read([folder]) if not isinstance(text, LetterError)]
         return f"{len(found[:n])} real letters", found[:n]
-    from imr.data.render import render_text
     from imr.data.synthetic import synthesize
+    from imr.data.synthetic.page import render_text
 
     made = [one.letter for one in synthesize(n, seed=seed)]
     texts = [Text(x.case.letter_id, x.case.letter_id, render_text(x)) for x in made]

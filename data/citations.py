@@ -15,14 +15,13 @@ names and catalogue sections that the guideline model ranks
 
 from __future__ import annotations
 
-import csv
 import difflib
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from importlib import resources
 
 from imr.data.letter import Citation, MtusCitation
+from imr.data.tables import table_rows
 
 NONE_CITED = "None cited"
 NON_MTUS = "Non-MTUS"
@@ -62,15 +61,10 @@ def _fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", text.lower().replace("&", "and"))
 
 
-def _table(name: str) -> list[dict[str, str]]:
-    text = (resources.files("imr.data") / "reference" / name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 @functools.cache
 def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Rows of ``mtus_chapters.csv``: how a chapter is printed, and its short name."""
-    rows = _table("mtus_chapters.csv")
+    rows = table_rows("reference/mtus_chapters")
     return tuple((re.compile(row["printed"], re.IGNORECASE), row["chapter"]) for row in rows)
 
 
@@ -78,7 +72,7 @@ def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
 def _sections() -> dict[str, dict[str, str]]:
     """Short chapter -> folded section name (and number, where it has one) -> section name."""
     found: dict[str, dict[str, str]] = {}
-    for row in _table("mtus_sections.csv"):
+    for row in table_rows("reference/mtus_sections"):
         names = found.setdefault(row["chapter"], {})
         for name in (row["section"], *filter(None, row["also_printed"].split("|"))):
             names[_fold(name)] = row["section"]
@@ -92,7 +86,7 @@ def _names_with_comma() -> frozenset[str]:
     """Folded section names that hold a comma, so that a list of sections is cut around them."""
     names = {
         _fold(name)
-        for row in _table("mtus_sections.csv")
+        for row in table_rows("reference/mtus_sections")
         for name in (row["section"], *row["also_printed"].split("|"))
         if "," in name
     }
@@ -311,7 +305,7 @@ def _mtus_labels(citations: Iterable[MtusCitation]) -> Iterator[str]:
 
 @functools.cache
 def _pages() -> dict[tuple[str, str], str]:
-    rows = _table("mtus_sections.csv")
+    rows = table_rows("reference/mtus_sections")
     return {(r["chapter"], r["page"]): r["section"] for r in rows if r["page"]}
 
 

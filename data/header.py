@@ -1,8 +1,8 @@
 """The header block and the reviewer's credentials of a letter.
 
 The header of a 2016-17 letter is a table of labels and values.  Text extraction prints it row
-by row or column by column and splits the label "Application Received:" over two lines.  So
-labels wait in line, and each value goes to the first waiting label of its kind.
+by row or column by column and splits the label "Application Received:" over two lines.  So each
+value goes to the first label of its kind that has none yet.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from imr.data.layout import collapse
 from imr.data.letter import CaseHeader
-from imr.data.spacing import collapse
 
 _LABELS = {
     "case_number": r"(?:IMR\s+)?Case\s+Number\s*:",
@@ -52,19 +52,26 @@ _BOARD = re.compile(
 )
 
 
-def parse_date(text: str) -> date | None:
-    """A printed American date (``12/01/2016``, ``5-22-02``); None where it is none.
+LAST_OF_THIS_CENTURY = 30
+"""Two-digit years up to this one are of the 2000s: letters run to the 2020s, injuries and births
+back to the last century."""
 
-    Two-digit years below 50 lie in this century.
-    """
+
+def full_year(year: int) -> int:
+    """The year that two printed digits mean (16: 2016, 47: 1947); others as they are."""
+    if year >= 100:
+        return year
+    return year + (2000 if year <= LAST_OF_THIS_CENTURY else 1900)
+
+
+def parse_date(text: str) -> date | None:
+    """A printed American date (``12/01/2016``, ``5-22-02``); None where it is none."""
     parts = re.split(r"[/-]", "".join(text.split()))
     if len(parts) != 3 or not all(p.isdigit() for p in parts):
         return None
     month, day, year = map(int, parts)
-    if year < 100:
-        year += 2000 if year < 50 else 1900
     try:
-        return date(year, month, day)
+        return date(full_year(year), month, day)
     except ValueError:
         return None
 

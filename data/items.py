@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imr.data.citations import parse_citation
-from imr.data.letter import Citation, Decision, Item, LetterError, Outcome, Text, UrAction
-from imr.data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, refuse_longer
+from imr.data.layout import collapse
+from imr.data.letter import (
+    MAX_GUIDELINE_CHARS,
+    MAX_HEADING_CHARS,
+    MAX_ITEMS,
+    Citation,
+    Decision,
+    Item,
+    LetterError,
+    Outcome,
+    Text,
+    UrAction,
+)
 from imr.data.misread import ADMINISTRATOR_LABEL, RATIONALE_LABEL, REVIEWER_LABEL, misread_label
-from imr.data.spacing import collapse
-
-if TYPE_CHECKING:
-    from imr.data.taxonomy import ItemClass
+from imr.data.request.taxonomy import classify
 
 # Tried only before a colon that follows the last word of a label.
 _LABEL = re.compile(
@@ -74,38 +81,6 @@ _WORDS_OF_PROSE = ("medically", "based", "not cite", "guideline")
 """Quick look before the full search."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedItem:
-    """An item as printed, before its heading is classified."""
-
-    title: str
-    requested: str
-    ur_action: UrAction
-    original_request: str | None
-    authorized: str | None
-    guideline: Citation | None
-    decision: Decision | None
-
-    def as_item(self, index: int, classify: Callable[[str, str], ItemClass]) -> Item:
-        """The item as known before the decision, with its class from the taxonomy."""
-        found = classify(self.requested, self.title)
-        return Item(
-            index=index,
-            title=self.title,
-            requested=self.requested,
-            ur_action=self.ur_action,
-            original_request=self.original_request,
-            authorized=self.authorized,
-            category=found.category,
-            subcategory=found.subcategory,
-            body_parts=found.body_parts,
-            quantity=found.quantity,
-            quantity_unit=found.quantity_unit,
-            terms=found.terms,
-            claims_administrator_guideline=self.guideline,
-        )
-
-
 @dataclass(slots=True)
 class _Block:
     """The raw paragraphs of one item."""
@@ -116,37 +91,91 @@ class _Block:
     rationale: str | None = None
 
 
-def parse_items(issues: str, text: Text) -> list[ParsedItem]:
-    """The items of the issues section (the text after its lead sentence).
+def parse_items(issues: str, text: Text) -> list[tuple[Item, Decision | None]]:
+    """The items of the issues section (the text after its lead sentence) and their decisions.
 
     Raises :class:`LetterError`: ``no_items``; ``truncated`` where an item has an outcome but
     no rationale, or a rationale but no outcome; ``doubled`` where an item has two of them;
     ``unread_item`` where the labels of an item are damaged, a heading holds the prose of another
     item, or only some items are decided; ``no_line_breaks`` for several items in a text that lost
-    its lines, where a heading could only be guessed; ``too_many_items`` and ``too_large``
-    (``data/limits.py``).
+    its lines, where a heading could only be guessed; ``too_many_items`` and ``too_large`` where
+    there is more than a letter can hold.
     """
     if misread_label(issues, (ADMINISTRATOR_LABEL, RATIONALE_LABEL)):
         raise _unread(text, "a label of an item is misread")
     blocks = _blocks(issues, text)
     if not blocks:
-        raise LetterError(
-            text.source,
-            "no_items",
-            "no disputed item found after IMR ISSUES, DECISIONS AND RATIONALES",
-            "get the whole letter",
-        )
+        problem = "no disputed item found after IMR ISSUES, DECISIONS AND RATIONALES"
+        raise text.error("no_items", problem, "get the whole letter")
     if len(blocks) > MAX_ITEMS:
-        raise LetterError(
-            text.source,
-            "too_many_items",
-            f"the letter has {len(blocks)} items, at most {MAX_ITEMS} are read",
-            "check that it is one letter",
-        )
-    items = [_item(block, i, text) for i, block in enumerate(blocks)]
-    if len({item.decision is None for item in items}) > 1:
+        problem = f"the letter has {len(blocks)} items, at most {MAX_ITEMS} are read"
+        raise text.error("too_many_items", problem, "check that it is one letter")
+    items = [_item(block, index, text) for index, block in enumerate(blocks)]
+    if len({decision is None for _, decision in items}) > 1:
         raise _unread(text, "some items are decided and others are not")
     return items
+
+
+def item_of_heading(
+    index: int,
+    title: str,
+    guideline: Citation | None,
+    *,
+    requested: str | None = None,
+    ur_action: UrAction | None = None,
+    original_request: str | None = None,
+    authorized: str | None = None,
+) -> Item:
+    """The item of a printed title (without its outcome), with its class from the taxonomy.
+
+    A title may be the heading of a modified request; what is given beside it goes before that.
+    """
+    original, allowed, under_review = _modified_parts(title)
+    original, allowed = original_request or original, authorized or allowed
+    requested = requested or under_review
+    request = classify(requested, title)
+    return Item(
+        index=index,
+        title=title,
+        requested=requested,
+        ur_action=ur_action or ("modified" if original or allowed else "denied"),
+        original_request=original,
+        authorized=allowed,
+        category=request.category,
+        subcategory=request.subcategory,
+        body_parts=request.body_parts,
+        quantity=request.quantity,
+        quantity_unit=request.quantity_unit,
+        terms=request.terms,
+        claims_administrator_guideline=guideline,
+    )
+
+
+def split_outcome(heading: str) -> tuple[str, Outcome | None]:
+    """A printed heading -> the title without the outcome, and the outcome (None: undecided)."""
+    heading = collapse(heading)
+    match = _OUTCOME.search(heading)
+    if match is None:
+        return heading.rstrip(" :;"), None
+    outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
+    return heading[: match.start()].rstrip(" :;"), outcome
+
+
+def _modified_parts(title: str) -> tuple[str | None, str | None, str]:
+    """``(original request, authorized, under review)`` of a heading; None, None where denied."""
+    match = _MODIFIED.match(title)
+    if match is None:
+        return None, None, title
+    rest = match["rest"]
+    authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
+    review = None
+    if found := list(re.finditer(r"remaining IMR|(?<=\.) ?The original request", rest)):
+        review = _UNDER_REVIEW.search(rest, found[-1].start())
+    requested = review["requested"] if review else match["original"]
+    return match["original"], authorized, requested.strip(" ,:;")
+
+
+# --- labels ----------------------------------------------------------------------------------
 
 
 def _blocks(issues: str, text: Text) -> list[_Block]:
@@ -161,38 +190,21 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             blocks.append(_Block(issues[heading_at : label.start()]))
         elif not blocks:
             raise _broken(text, 0, f"{collapse(label['label'])} comes before any item heading")
-        next_is_item = i + 1 < len(labels) and labels[i + 1]["administrator"]
-        if next_is_item:
+        if i + 1 < len(labels) and labels[i + 1]["administrator"]:
             if "\n" not in body.strip():
-                raise LetterError(
-                    text.source,
-                    "no_line_breaks",
-                    "the text has no line breaks: item headings cannot be told from rationales",
-                    "extract the text with its lines (pdftotext -layout) or give the PDF",
+                problem = (
+                    "the text has no line breaks: item headings cannot be told from rationales"
                 )
+                remedy = "extract the text with its lines (pdftotext -layout) or give the PDF"
+                raise text.error("no_line_breaks", problem, remedy)
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
-        if label["rationale"] and _INNER_OUTCOME.search(body):
-            which = f"the rationale of item {len(blocks)}"
-            raise _unread(text, f"{which} holds the outcome of another item")
-        if _swallows_reviewer(labels[i : i + 2], body):
-            raise _unread(text, f"the reviewer's guideline of item {len(blocks)} has no label")
+        _check_body(body, labels[i : i + 2], len(blocks), text)
         if not _fill(blocks[-1], label, body):
-            raise LetterError(
-                text.source,
-                "doubled",
-                f"item {len(blocks)} of the letter has {collapse(label['label'])!r} twice",
-                "get the letter as published",
-            )
+            problem = f"item {len(blocks)} of the letter has {collapse(label['label'])!r} twice"
+            raise text.error("doubled", problem)
     return blocks
-
-
-def _swallows_reviewer(labels: list[re.Match[str]], body: str) -> bool:
-    """Whether the administrator's paragraph goes on with the reviewer's, its label misread."""
-    if not labels[0]["administrator"] or (len(labels) > 1 and labels[1]["reviewer"]):
-        return False
-    return misread_label(body, (REVIEWER_LABEL,))
 
 
 def _labels(issues: str) -> Iterator[re.Match[str]]:
@@ -210,6 +222,19 @@ def _opens(issues: str, at: int) -> bool:
     return bool(_BEFORE_LABEL.search(issues, max(0, at - _LOOK_BACK), at))
 
 
+def _check_body(body: str, labels: Sequence[re.Match[str]], number: int, text: Text) -> None:
+    """Refuse a paragraph that holds another one whose label was not recognised.
+
+    ``labels`` are its own and, where there is one, the next.
+    """
+    label, following = labels[0], labels[1] if len(labels) > 1 else None
+    if label["rationale"] and _INNER_OUTCOME.search(body):
+        raise _unread(text, f"the rationale of item {number} holds the outcome of another item")
+    reviewer_follows = following is not None and following["reviewer"]
+    if label["administrator"] and not reviewer_follows and misread_label(body, (REVIEWER_LABEL,)):
+        raise _unread(text, f"the reviewer's guideline of item {number} has no label")
+
+
 def _fill(block: _Block, label: re.Match[str], body: str) -> bool:
     """Whether the label's place was still free; which of two is meant could only be guessed."""
     if label["administrator"]:
@@ -219,6 +244,9 @@ def _fill(block: _Block, label: re.Match[str], body: str) -> bool:
     free = getattr(block, part) is None
     setattr(block, part, collapse(body))
     return free
+
+
+# --- headings --------------------------------------------------------------------------------
 
 
 def _heading_start(body: str) -> int:
@@ -292,37 +320,21 @@ def _after_last_sentence(body: str, end: int) -> int:
     return stops[-1] if stops else 0
 
 
-def _item(block: _Block, index: int, text: Text) -> ParsedItem:
+# --- one item --------------------------------------------------------------------------------
+
+
+def _item(block: _Block, index: int, text: Text) -> tuple[Item, Decision | None]:
     title, outcome = split_outcome(block.heading.strip())
     if not title:
         raise _broken(text, index, "has no heading")
     if any(word in title for word in _WORDS_OF_PROSE) and _PROSE.search(title):
         raise _unread(text, f"the heading of item {index + 1} holds a citation or a rationale")
-    refuse_longer(text.source, f"the heading of item {index + 1}", title, MAX_HEADING_CHARS)
+    text.refuse_longer(f"the heading of item {index + 1}", title, MAX_HEADING_CHARS)
     for cited in (block.administrator, block.reviewer or ""):
-        refuse_longer(text.source, f"a guideline of item {index + 1}", cited, MAX_GUIDELINE_CHARS)
+        text.refuse_longer(f"a guideline of item {index + 1}", cited, MAX_GUIDELINE_CHARS)
     guideline = parse_citation(block.administrator) if block.administrator else None
     decision = _decision(block, outcome, index, text)
-    original, authorized, requested = requested_part(title)
-    return ParsedItem(
-        title=title,
-        requested=requested,
-        ur_action="modified" if original else "denied",
-        original_request=original,
-        authorized=authorized,
-        guideline=guideline,
-        decision=decision,
-    )
-
-
-def split_outcome(heading: str) -> tuple[str, Outcome | None]:
-    """A printed heading -> the title without the outcome, and the outcome (None: undecided)."""
-    heading = collapse(heading)
-    match = _OUTCOME.search(heading)
-    if match is None:
-        return heading.rstrip(" :;"), None
-    outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
-    return heading[: match.start()].rstrip(" :;"), outcome
+    return item_of_heading(index, title, guideline), decision
 
 
 def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) -> Decision | None:
@@ -337,30 +349,10 @@ def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) ->
     return Decision(outcome, guideline, block.rationale)
 
 
-def requested_part(title: str) -> tuple[str | None, str | None, str]:
-    """``(original request, authorized, under review)`` of a heading; None, None where denied."""
-    match = _MODIFIED.match(title)
-    if match is None:
-        return None, None, title
-    rest = match["rest"]
-    authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
-    review = None
-    if found := list(re.finditer(r"remaining IMR|(?<=\.) ?The original request", rest)):
-        review = _UNDER_REVIEW.search(rest, found[-1].start())
-    requested = review["requested"] if review else match["original"]
-    return match["original"], authorized, requested.strip(" ,:;")
+def _broken(text: Text, index: int, problem: str) -> LetterError:
+    message = f"item {index + 1} of the letter {problem}"
+    return text.error("truncated", message, "get the whole letter")
 
 
-def _broken(text: Text, index: int, what: str) -> LetterError:
-    return LetterError(
-        text.source, "truncated", f"item {index + 1} of the letter {what}", "get the whole letter"
-    )
-
-
-def _unread(text: Text, what: str) -> LetterError:
-    return LetterError(
-        text.source,
-        "unread_item",
-        f"items of the letter cannot be told apart: {what}",
-        "get the letter as published",
-    )
+def _unread(text: Text, problem: str) -> LetterError:
+    return text.error("unread_item", f"items of the letter cannot be told apart: {problem}")

@@ -32,6 +32,11 @@ _SPACES = dict.fromkeys(
 )  # fmt: skip
 _DROPPED = _INVISIBLE | _SPACES
 
+# A hyphen at the end of a line belongs to the word or date it breaks ("x-/ray", "10-30-/2016");
+# a dash with a space before it does not.
+# It begins with the hyphen, so that the search skips from hyphen to hyphen.
+_BROKEN_WORD = re.compile(r"-(?<=\w-)[ \t]*\n\s*(?=\w)")
+
 _FULL_LINE_SHARE = 0.6
 """A line that fills this share of the usual width and ends in mid-sentence goes on below."""
 
@@ -44,6 +49,13 @@ _DOUBLED_MIN_CONTINUED = 0.2
 def visible(text: str) -> str:
     """The text without characters of no width, every kind of space a plain one."""
     return text.translate(_DROPPED)
+
+
+def collapse(text: str) -> str:
+    """White space collapsed to single blanks, words broken at a line end joined again."""
+    if "-" in text:
+        text = _BROKEN_WORD.sub("-", text)
+    return " ".join(text.split())
 
 
 def paragraphs(text: str) -> tuple[str, bool]:

@@ -15,7 +15,15 @@ from typing import Literal
 
 Outcome = Literal["Upheld", "Overturned"]
 UrAction = Literal["denied", "modified"]
-QuantityUnit = Literal["sessions", "units", "days", "weeks", "months", "hours", "visits"]
+
+# How much one letter may hold.  Real letters stay ten times below these limits (case summary 3,920
+# characters, heading 433, guideline paragraph 774, 15 items).  What exceeds them is no letter, and
+# it would hold up the others: time grows with the length of a summary times the number of items.
+MAX_HEAD_CHARS = 100_000
+MAX_SUMMARY_CHARS = 40_000
+MAX_HEADING_CHARS = 10_000
+MAX_GUIDELINE_CHARS = 20_000
+MAX_ITEMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,22 @@ class Text:
     text: str
     has_paragraphs: bool = True
     warnings: tuple[str, ...] = field(default=())
+
+    def error(
+        self, reason: str, message: str, remedy: str = "get the letter as published"
+    ) -> LetterError:
+        """The error that says why this text is not read as a letter."""
+        return LetterError(self.source, reason, message, remedy)
+
+    def refuse_longer(self, what: str, part: str, most: int) -> None:
+        """Refuse a part (``what`` names it) that holds more than ``most`` characters.
+
+        Raises:
+            LetterError: reason ``too_large``.
+        """
+        if len(part) > most:
+            problem = f"{what} has {len(part)} characters, at most {most} are read"
+            raise self.error("too_large", problem, "check that it is one letter")
 
 
 class LetterError(Exception):

@@ -1,10 +1,12 @@
 """Text of a determination letter -> :class:`Letter`.
 
-A letter has four parts, each with its own module or section here: the header block
-(``data/header.py``; missing in older letters), the reviewer's credentials, the CLINICAL CASE
-SUMMARY, and the IMR ISSUES, DECISIONS AND RATIONALES (``data/items.py``).  A text without the
-last two headings is not a letter of a known format and is refused: a record is parsed whole
-or not at all.
+A letter has four parts: the header block (missing in older letters) and the reviewer's credentials
+(``data/header.py``), the CLINICAL CASE SUMMARY, and the IMR ISSUES, DECISIONS AND RATIONALES
+(``data/items.py``).  A text without the last two headings is not a letter of a known format and is
+refused: a letter is parsed whole or not at all.
+
+The case summary holds what is known before the decision, and nothing of the decision: those of
+letters and of case records pass through :func:`known_summary`.
 """
 
 from __future__ import annotations
@@ -14,9 +16,18 @@ from collections.abc import Iterator
 
 from imr.data.citations import unknown_chapters
 from imr.data.header import parse_header, parse_reviewer
-from imr.data.items import ParsedItem, parse_items
-from imr.data.letter import Case, Determination, Letter, LetterError, Text
-from imr.data.limits import MAX_HEAD_CHARS, MAX_SUMMARY_CHARS, refuse_longer
+from imr.data.items import parse_items
+from imr.data.layout import collapse
+from imr.data.letter import (
+    MAX_HEAD_CHARS,
+    MAX_SUMMARY_CHARS,
+    Case,
+    Decision,
+    Determination,
+    Item,
+    Letter,
+    Text,
+)
 from imr.data.misread import (
     ADMINISTRATOR_LABEL,
     MOST_MISREAD,
@@ -24,8 +35,6 @@ from imr.data.misread import (
     misread_label,
     without_misread_lead,
 )
-from imr.data.summary import known_summary
-from imr.data.taxonomy import classify
 
 _SUMMARY_HEADING = re.compile(
     r"^[ \t]*CLINICAL\s+CASE\s+SUMMARY[ \t]*+:?[ \t]*+$", re.MULTILINE | re.IGNORECASE
@@ -67,6 +76,27 @@ _ISSUES_LEADS = tuple(
     )
 )
 _SENTENCE_ENDS = re.compile(r"[.!?][\"')\u201d\u2019\]]*$")
+# A heading of the reviewer's own words inside the summary: what follows is the rationale.
+_REVIEWER_HEADING = re.compile(
+    r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
+    r"\b(?:decision\s+rationale|rationale\s+for\s+the\s+(?:IMR\s+)?decision)\s*:"
+    r"|\bMAXIMUS\s+guideline\s*:",
+    re.IGNORECASE,
+)
+# The verdict formula, present tense ("is not medically necessary").  Utilization review's
+# earlier denial is recited in the past tense or with its author, and is known beforehand.
+_VERDICT = re.compile(
+    r"\b(?:is|are)\s+(?:therefore\s+|thus\s+|also\s+)?(?:not\s+)?medically\s+"
+    r"(?:necessary|appropriate|warranted)\b",
+    re.IGNORECASE,
+)
+_UTILIZATION_REVIEW = re.compile(
+    r"\butili[sz]ation\b|\bUR\b|claims\s+administrator|prior\s+(?:determination|denial|review)|"
+    r"non-?certif|\bstat(?:es|ed|ing)\s+that|\bnot(?:es|ed|ing)\s+that|physician\s+reviewer|"
+    r"treating|provider",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\u201c])")
 
 
 def parse(text: Text) -> Letter:
@@ -77,25 +107,18 @@ def parse(text: Text) -> Letter:
     ``no_items`` where the letter disputes nothing, ``doubled`` where a heading or label stands
     twice, ``out_of_order`` where parts of it were shuffled, ``misread`` and ``unread_item`` where
     fixed wording shows bad text recognition (``data/misread.py``), and ``too_large`` or
-    ``too_many_items`` where it holds more than a letter can (``data/limits.py``).
+    ``too_many_items`` where it holds more than a letter can (``data/letter.py``).
     """
-    head, summary, issues, misread = _sections(text)
-    refuse_longer(text.source, "what stands before the case summary", head, MAX_HEAD_CHARS)
+    head, section, issues, misread = _sections(text)
+    text.refuse_longer("what stands before the case summary", head, MAX_HEAD_CHARS)
     header, decision_date = parse_header(head)
     states, specialties = parse_reviewer(head)
-    case_summary, warnings = known_summary(summary)
-    refuse_longer(text.source, "the case summary", case_summary, MAX_SUMMARY_CHARS)
-    items = parse_items(issues, text)
-    decisions = tuple(item.decision for item in items)
-    case = Case(
-        letter_id=text.letter_id,
-        source=text.source,
-        header=header,
-        case_summary=case_summary,
-        items=tuple(item.as_item(i, classify) for i, item in enumerate(items)),
-    )
+    summary, cut = known_summary(section)
+    text.refuse_longer("the case summary", summary, MAX_SUMMARY_CHARS)
+    items, decisions = zip(*parse_items(issues, text), strict=True)
+    case = Case(text.letter_id, text.source, header, summary, items)
     determination = Determination(decision_date, states, specialties, decisions)
-    warnings = [*text.warnings, *misread, *warnings, *_warnings(items)]
+    warnings = [*text.warnings, *misread, *cut, *_warnings(items, decisions)]
     return Letter(case, determination, tuple(warnings))
 
 
@@ -103,23 +126,23 @@ def _sections(text: Text) -> tuple[str, str, str, list[str]]:
     """Split at the two headings, and warnings; the head may be empty, the other two may not."""
     summary_at, issues_at = _headings(text)
     head = text.text[: summary_at.start()]
-    summary, one = _after_lead(
+    summary, in_summary = _after_lead(
         text.text[summary_at.end() : issues_at.start()], _SUMMARY_LEAD, _SUMMARY_LEADS
     )
-    issues, other = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, _ISSUES_LEADS)
+    issues, in_issues = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, _ISSUES_LEADS)
     if _HEAD_HEADING.search(text.text, summary_at.end()) or any(
         words.search(part) for words in _LEAD_WORDS for part in (head, summary, issues)
     ):
-        raise _refused(
-            text, "out_of_order", "parts stand in another's place, or a lead sentence is damaged"
-        )
+        problem = "parts stand in another's place, or a lead sentence is damaged"
+        raise text.error("out_of_order", problem)
     if misread_label(summary, (ADMINISTRATOR_LABEL, RATIONALE_LABEL)):
-        raise _refused(text, "misread", "a misread label of an item is in the case summary")
-    if (places := one + other) > MOST_MISREAD:
-        raise _refused(
-            text, "misread", f"recognised badly: its lead sentences are misread in {places} places"
-        )
-    return head, summary, issues, _misread_warning(places)
+        raise text.error("misread", "a misread label of an item is in the case summary")
+    places = in_summary + in_issues
+    if places > MOST_MISREAD:
+        problem = f"recognised badly: its lead sentences are misread in {places} places"
+        raise text.error("misread", problem)
+    warning = f"fixed wording is misread in {places} places: the text was recognised badly"
+    return head, summary, issues, [warning] if places else []
 
 
 def _headings(text: Text) -> tuple[re.Match[str], re.Match[str]]:
@@ -130,8 +153,7 @@ def _headings(text: Text) -> tuple[re.Match[str], re.Match[str]]:
     )
     summary_at = summaries[0] if summaries else _SUMMARY_INLINE.search(text.text)
     if summary_at is None:
-        raise LetterError(
-            text.source,
+        raise text.error(
             "unknown_format",
             "not an IMR determination letter: the heading CLINICAL CASE SUMMARY is missing",
             "give the letter as published, or an undecided case as a .jsonl, .csv or .parquet "
@@ -141,19 +163,12 @@ def _headings(text: Text) -> tuple[re.Match[str], re.Match[str]]:
     issues_at = next((m for m in issues if m.start() >= after), None)
     issues_at = issues_at or _ISSUES_INLINE.search(text.text, after)
     if issues_at is None:
-        raise LetterError(
-            text.source,
-            "truncated",
-            "the letter breaks off: the heading IMR ISSUES, DECISIONS AND RATIONALES is missing",
-            "get the whole letter",
-        )
+        heading = "IMR ISSUES, DECISIONS AND RATIONALES"
+        problem = f"the letter breaks off: the heading {heading} is missing"
+        raise text.error("truncated", problem, "get the whole letter")
     if max(len(summaries), len(issues)) > 1:
-        raise LetterError(
-            text.source,
-            "doubled",
-            "a section heading stands twice, as where two letters are in one file",
-            "give each letter a file of its own",
-        )
+        problem = "a section heading stands twice, as where two letters are in one file"
+        raise text.error("doubled", problem, "give each letter a file of its own")
     return summary_at, issues_at
 
 
@@ -163,22 +178,41 @@ def _after_lead(section: str, lead: re.Pattern[str], leads: tuple[str, ...]) -> 
     return (rest, 0) if found else without_misread_lead(section, leads)
 
 
-def _refused(text: Text, reason: str, what: str) -> LetterError:
-    return LetterError(text.source, reason, what, "get the letter as published")
+def known_summary(section: str) -> tuple[str, list[str]]:
+    """The summary, white space collapsed, without any determination; and what was cut out.
+
+    Real letters carry the reviewer's rationale here now and then; nobody knows it beforehand.
+    """
+    summary = collapse(section)
+    warnings: list[str] = []
+    lower = summary.lower()  # a quick look for the words before each full search
+    heading = None
+    if "rationale" in lower or "maximus" in lower:
+        heading = _REVIEWER_HEADING.search(summary)
+    if heading:
+        summary = summary[: heading.start()].rstrip()
+        warnings.append("reviewer's rationale inside the case summary: cut out")
+    if "medically" in lower:
+        kept = " ".join(s for s in _SENTENCE_END.split(summary) if not _is_verdict(s))
+        if kept != summary:
+            warnings.append("reviewer's determination inside the case summary: cut out")
+        summary = kept
+    if not summary:
+        warnings.append("case summary is empty")
+    return summary, warnings
 
 
-def _misread_warning(places: int) -> list[str]:
-    if not places:
-        return []
-    return [f"fixed wording is misread in {places} places: the text was recognised badly"]
+def _is_verdict(sentence: str) -> bool:
+    return bool(_VERDICT.search(sentence)) and not _UTILIZATION_REVIEW.search(sentence)
 
 
-def _warnings(items: list[ParsedItem]) -> Iterator[str]:
-    last = items[-1].decision
+def _warnings(items: tuple[Item, ...], decisions: tuple[Decision | None, ...]) -> Iterator[str]:
+    last = decisions[-1]
     if last is not None and not _SENTENCE_ENDS.search(last.rationale):
         yield "the last rationale ends in mid-sentence: the letter may be cut off"
-    for i, item in enumerate(items):
-        reviewer = item.decision.guideline if item.decision else None
-        for side, citation in (("administrator", item.guideline), ("reviewer", reviewer)):
+    for item, decision in zip(items, decisions, strict=True):
+        reviewer = decision.guideline if decision else None
+        cited = (("administrator", item.claims_administrator_guideline), ("reviewer", reviewer))
+        for side, citation in cited:
             for chapter in unknown_chapters(citation):
-                yield f"item {i}: unknown MTUS chapter cited by the {side}: {chapter[:80]}"
+                yield f"item {item.index}: unknown MTUS chapter cited by the {side}: {chapter[:80]}"

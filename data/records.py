@@ -18,14 +18,19 @@ import difflib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
-from imr.data.items import requested_part, split_outcome
+from imr.data.citations import parse_citation
+from imr.data.items import item_of_heading, split_outcome
 from imr.data.layout import visible
 from imr.data.letter import (
+    MAX_GUIDELINE_CHARS,
+    MAX_HEADING_CHARS,
+    MAX_ITEMS,
+    MAX_SUMMARY_CHARS,
     Case,
     CaseHeader,
     Citation,
@@ -37,8 +42,7 @@ from imr.data.letter import (
     Outcome,
     UrAction,
 )
-from imr.data.limits import MAX_GUIDELINE_CHARS, MAX_HEADING_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS
-from imr.data.summary import known_summary
+from imr.data.parse import known_summary
 
 RECORD_ENDINGS = (".jsonl", ".csv", ".parquet")
 MAX_RECORD_BYTES = 16 * 2**20
@@ -362,8 +366,6 @@ def _header(values: Mapping[str, Any]) -> CaseHeader:
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
-    from imr.data.taxonomy import classify
-
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
         raise _NotAllowed(
@@ -375,36 +377,11 @@ def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, 
     title, outcome = split_outcome(value["title"])
     if outcome:
         warnings.append(f"{where}the title ends in an outcome: cut off")
-    # The title alone may be the heading of a modified request, as letters print it.
-    original, authorized, under_review = requested_part(title)
-    original = value["original_request"] or original
-    authorized = value["authorized"] or authorized
-    requested = value["requested"] or under_review
-    found = classify(requested, title)
-    item = Item(
-        index=index,
-        title=title,
-        requested=requested,
-        ur_action=value["ur_action"] or ("modified" if original or authorized else "denied"),
-        original_request=original,
-        authorized=authorized,
-        category=found.category,
-        subcategory=found.subcategory,
-        body_parts=found.body_parts,
-        quantity=found.quantity,
-        quantity_unit=found.quantity_unit,
-        terms=found.terms,
-        claims_administrator_guideline=value["claims_administrator_guideline"],
-    )
-    return item, _decision(value["decision"], value["decision_guideline"])
-
-
-def _decision(given: Decision | None, guideline: str | None) -> Decision | None:
-    if given is None or guideline is None or given.guideline is not None:
-        return given
-    from imr.data.citations import parse_citation
-
-    return Decision(given.outcome, parse_citation(guideline), given.rationale)
+    decision, cited = value.pop("decision"), value.pop("decision_guideline")
+    if decision and cited and decision.guideline is None:
+        decision = replace(decision, guideline=parse_citation(cited))
+    guideline = value.pop("claims_administrator_guideline")
+    return item_of_heading(index, **{**value, "title": title}, guideline=guideline), decision
 
 
 def _unknown(values: Mapping[str, Any], known: frozenset[str], where: str) -> list[str]:
@@ -470,8 +447,6 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 def _guideline(value: Any) -> Citation:
-    from imr.data.citations import parse_citation
-
     raw = value["raw"] if isinstance(value, Mapping) else value
     text = " ".join(visible(_text(raw)).split())
     if len(text) > MAX_GUIDELINE_CHARS:

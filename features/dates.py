@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from imr.data.header import full_year
 from imr.features.context import Mention, Summary, once
 
 _MONTHS = (
@@ -22,8 +23,6 @@ _MONTHS = (
     "nov",
     "dec",
 )
-# Two-digit years up to this one are of the 2000s (letters run to the 2020s, injuries to the 1970s).
-_PIVOT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,7 @@ def nearest_date(
 def _day(mention: Mention) -> date | None:
     groups = mention.groups
     month = groups.get("m") or str(_MONTHS.index(str(groups["mon"])[:3]) + 1)
-    return _valid(_year(str(groups["y"])), int(month), int(groups.get("d") or 1))
-
-
-def _year(printed: str) -> int:
-    year = int(printed)
-    if len(printed) == 4:
-        return year
-    return 2000 + year if year <= _PIVOT else 1900 + year
+    return _valid(full_year(int(str(groups["y"]))), int(month), int(groups.get("d") or 1))
 
 
 @cache

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imr.data.letter import Case, Evidence, Item
-from imr.data.numbers import number_words
+from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.signal import Column, Findings, Value
 

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
-from imr.data.numbers import number_words
+from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary
 from imr.features.signal import Column, Findings, Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imr.data.letter import Item
-from imr.data.taxonomy import classify
+from imr.data.request.taxonomy import classify
 from imr.features.families.indication import indications
 from imr.features.table import COLUMNS
 from tests.features.case_files import row_of

@@ -23,7 +23,7 @@ from imr.data.citations import parse_citation
 from imr.data.letter import Case, Decision, Determination, Letter, LetterError, Text
 from imr.data.parse import parse
 from imr.data.read import read
-from imr.data.render import render_text
+from imr.data.synthetic.page import render_text
 from tests.serve.programs import REAL, lines, run
 
 # Rationales that would move many a signal if one of them were read.

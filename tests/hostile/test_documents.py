@@ -16,8 +16,8 @@ from imr.data.layout import paragraphs
 from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
 from imr.data.read import decoded, load, read
-from imr.data.render import render_pdf, render_text
 from imr.data.sources import Source
+from imr.data.synthetic.page import render_pdf, render_text
 from tests.hostile.files import MISLEADING, PDFS, TEXTS, ZIPS, letter_text
 from tests.serve.programs import REAL, command, environment
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imr.data.letter import Case, CaseHeader, Item, Letter, LetterError, Text
-from imr.data.limits import MAX_ITEMS
+from imr.data.letter import MAX_ITEMS, Case, CaseHeader, Item, Letter, LetterError, Text
 from imr.data.parse import parse
 from imr.data.records import RawRecord, letter_from_record, raw_records
 from tests.hostile.files import letter_text
@@ -20,7 +19,7 @@ from tests.serve.programs import environment
 
 
 def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, object]:
-    from imr.data.taxonomy import classify
+    from imr.data.request.taxonomy import classify
     from imr.features.table import signals
 
     found = classify(title, title)

@@ -198,10 +198,8 @@ def test_patterns_of_the_lexicons() -> None:
 def of_reference_tables() -> list[Tried]:
     """What functions make from the tables of ``data/reference``."""
     from imr.data.citations import _chapters
-    from imr.data.quantity import _number_words
 
-    chapters = [Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()]
-    return [*chapters, Tried("number words", _number_words()[0], anchored=False)]
+    return [Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()]
 
 
 def test_patterns_made_from_the_reference_tables() -> None:
@@ -210,7 +208,7 @@ def test_patterns_made_from_the_reference_tables() -> None:
     assert all_slow("reference", tried) == []
 
 
-MADE_BY = {"data/citations._chapters", "data/quantity._number_words", "features/lexicon._rule"}
+MADE_BY = {"data/citations._chapters", "features/lexicon._rule"}
 """Functions that compile what a table holds; the tests above try what they make."""
 
 
@@ -309,7 +307,7 @@ def processor_seconds(summary: str) -> float:
 @pytest.mark.parametrize("family", families())
 def test_a_summary_of_one_cue_over_and_over(family: str) -> None:
     """Every cue over and over; the two slowest fill the longest summary that is read: seconds."""
-    from imr.data.limits import MAX_SUMMARY_CHARS
+    from imr.data.letter import MAX_SUMMARY_CHARS
 
     units = [example + end for example in of_family(family) for end in (". ", ", ")]
     assert units

@@ -1,11 +1,11 @@
 """A letter's truth -> the page: text in every layout met, and PDF.
 
 The inverse of reading and parsing, for letters that we wrote ourselves (``data/samples``,
-``data/synthetic.py``).  The order of sections, the fixed headings, the split label
+``data/synthetic/``).  The order of sections, the fixed headings, the split label
 "Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
 of the determination letters of 2013-2017; the sentences between them are our own.
 
-``python -m imr.data.render`` writes ``data/samples`` anew from ``data/samples/expected``.
+``python -m imr.data.synthetic`` writes ``data/samples`` anew from ``data/samples/expected``.
 """
 
 from __future__ import annotations
@@ -473,8 +473,3 @@ def _rendered(letter: Letter, row: dict[str, Any]) -> bytes:
     if row["ending"] == "jsonl":
         return (json.dumps(record(letter)) + "\n").encode()
     return render_text(letter, row["layout"], header=row["header"]).encode()
-
-
-if __name__ == "__main__":
-    for sample in render_samples(Path(__file__).parent / "samples"):
-        print(sample.name)

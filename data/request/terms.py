@@ -8,13 +8,14 @@ first request; nothing happens on import.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Generic, TypeVar
+
+from imr.data.request.quantity import NUMBER_WORDS, TIMES_WORDS
+from imr.data.tables import table_rows
 
 Value = TypeVar("Value")
 
@@ -59,13 +60,6 @@ class Found:
     hits: tuple[Hit, ...]
     contexts: tuple[tuple[str, int], ...]
     body_parts: tuple[str, ...]
-
-
-def reference_rows(table: str) -> list[dict[str, str]]:
-    """The rows of ``data/reference/<table>.csv``, as printed there."""
-    path = resources.files("imr.data") / "reference" / f"{table}.csv"
-    with path.open(encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
 
 
 def singular(word: str) -> str:
@@ -176,14 +170,14 @@ class Lexicon:
         self._load_services()
         self._load_contexts()
         self._load_body_parts()
-        numbers = {row["word"] for row in reference_rows("number_words")}
+        numbers = {*NUMBER_WORDS, *TIMES_WORDS}
         known = self.services.words() | self.contexts.words() | self.body.words() | numbers
         self._speller = Speller(known)
         self.word = lru_cache(maxsize=65536)(self._word)
 
     def _load_services(self) -> None:
         for table in SERVICE_TABLES:
-            for row in reference_rows(table):
+            for row in table_rows(f"reference/{table}"):
                 term = Term(
                     row["name"],
                     row["category"],
@@ -197,7 +191,7 @@ class Lexicon:
 
     def _load_contexts(self) -> None:
         tags: dict[str, set[str]] = {}
-        for row in reference_rows("contexts"):
+        for row in table_rows("reference/contexts"):
             for phrase in _split(row["terms"]):
                 tags.setdefault(phrase, set()).add(row["tag"])
         for phrase, found in tags.items():
@@ -205,7 +199,7 @@ class Lexicon:
 
     def _load_body_parts(self) -> None:
         parts: dict[str, list[str]] = {}
-        for row in reference_rows("body_parts"):
+        for row in table_rows("reference/body_parts"):
             for phrase in _split(row["terms"]):
                 parts.setdefault(phrase, []).append(row["body_part"])
         for phrase, names in parts.items():

@@ -24,8 +24,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from imr.data.quantity import Quantity, find_quantity, spell_out, unit_of
-from imr.data.terms import Found, Hit, Term, lexicon, reference_rows
+from imr.data.request.quantity import Quantity, find_quantity, spell_out, unit_of
+from imr.data.request.terms import Found, Hit, Term, lexicon
+from imr.data.tables import table_rows
 
 SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
 NAMED = 40  # rank from which a term names a service rather than a kind of word
@@ -68,7 +69,7 @@ class Combination:
 def _combinations() -> dict[str, list[Combination]]:
     """Head tag -> its combinations, in the order of the table."""
     by_head: dict[str, list[Combination]] = {}
-    for row in reference_rows("combinations"):
+    for row in table_rows("reference/combinations"):
         combination = Combination(
             frozenset(filter(None, row["with"].split(";"))),
             frozenset(filter(None, row["without"].split(";"))),

@@ -7,12 +7,11 @@ but the two of the spine); words in braces are slots.  Nothing here knows of a l
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import re
 from dataclasses import dataclass
-from importlib import resources
+
+from imr.data.tables import table_rows
 
 Template = tuple[tuple[str, str], ...]
 """A sentence cut at its slots: pairs of the words before a slot and the slot's name."""
@@ -80,11 +79,6 @@ def compiled(text: str) -> Template:
     return tuple(zip(pieces[::2], pieces[1::2], strict=True))
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    path = resources.files("imr.data") / "grammar" / f"{name}.csv"
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-
-
 def _fits(regions: str, region: str) -> bool:
     names = regions.split(";") if regions else [region]
     return region in names or ("joint" in names and region not in SPINE)
@@ -98,7 +92,7 @@ def _parts(cell: str) -> tuple[str, ...]:
 def regions() -> tuple[Region, ...]:
     """The body regions, each as often as its weight says."""
     found: list[Region] = []
-    for row in _rows("regions"):
+    for row in table_rows("grammar/regions"):
         region = Region(
             row["region"],
             row["body_part"],
@@ -120,7 +114,7 @@ def sentences(group: str, about: str, region: str) -> tuple[Sentence, ...]:
     """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
     return tuple(
         Sentence(compiled(row["text"]), tuple(filter(None, row["sets"].split(";"))))
-        for row in _rows("sentences")
+        for row in table_rows("grammar/sentences")
         if row["group"] == group
         and row["sets"].partition(";")[0] == about
         and _fits(row["regions"], region)
@@ -131,7 +125,7 @@ def sentences(group: str, about: str, region: str) -> tuple[Sentence, ...]:
 def openings() -> dict[str, tuple[Sentence, ...]]:
     """Opening sentences by house style."""
     styles: dict[str, list[Sentence]] = {}
-    for row in _rows("sentences"):
+    for row in table_rows("grammar/sentences"):
         if row["group"] == "opening":
             facts = tuple(filter(None, row["sets"].split(";")))
             styles.setdefault(row["style"], []).append(Sentence(compiled(row["text"]), facts))
@@ -142,7 +136,7 @@ def openings() -> dict[str, tuple[Sentence, ...]]:
 def requests(region: str) -> tuple[Request, ...]:
     """The requests that fit a region, each as often as its weight says."""
     found: list[Request] = []
-    for row in _rows("items"):
+    for row in table_rows("grammar/items"):
         if _fits(row["regions"], region):
             found.extend([_request(row)] * int(row["weight"]))
     return tuple(found)
@@ -169,7 +163,7 @@ def chapters(guideline: str, last_edition: int) -> tuple[Chapter, ...]:
     Before the edition of 2016, its chronic pain sections are those of 2009.
     """
     found: list[Chapter] = []
-    for row in _rows("citations"):
+    for row in table_rows("grammar/citations"):
         if row["guideline"] != guideline:
             continue
         new = int(row["edition"]) > last_edition
@@ -184,10 +178,10 @@ def chapters(guideline: str, last_edition: int) -> tuple[Chapter, ...]:
 @functools.cache
 def words(kind: str) -> tuple[str, ...]:
     """The words of a kind (``who``, ``job``, ``drug``, ``state`` ...)."""
-    return tuple(row["text"] for row in _rows("words") if row["kind"] == kind)
+    return tuple(row["text"] for row in table_rows("grammar/words") if row["kind"] == kind)
 
 
 @functools.cache
 def effects() -> dict[str, float]:
     """The planted effects: term -> log-odds (``data/grammar/effects.csv``)."""
-    return {row["term"]: float(row["log_odds"]) for row in _rows("effects")}
+    return {row["term"]: float(row["log_odds"]) for row in table_rows("grammar/effects")}

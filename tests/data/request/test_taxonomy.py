@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.data.quantity import find_quantity, spell_out
-from imr.data.taxonomy import ItemClass, classify
-from imr.data.terms import SERVICE_TABLES, lexicon, reference_rows
+from imr.data.request.quantity import find_quantity, spell_out
+from imr.data.request.taxonomy import ItemClass, classify
+from imr.data.request.terms import SERVICE_TABLES, lexicon
+from imr.data.tables import table_rows
 
 HERE = Path(__file__).resolve().parent
-TAXONOMY = {(row["category"], row["subcategory"]) for row in reference_rows("taxonomy")}
+TAXONOMY = {(row["category"], row["subcategory"]) for row in table_rows("reference/taxonomy")}
 REQUIRED_ACCURACY = 0.98
 
 
@@ -59,7 +60,7 @@ def test_case_of_letters_does_not_matter(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("table", SERVICE_TABLES)
 def test_table_rows_name_a_class_and_a_source(table: str) -> None:
-    rows = reference_rows(table)
+    rows = table_rows(f"reference/{table}")
     assert rows
     for row in rows:
         assert (row["category"], row["subcategory"]) in TAXONOMY
@@ -69,10 +70,11 @@ def test_table_rows_name_a_class_and_a_source(table: str) -> None:
 
 
 def test_combinations_use_known_tags() -> None:
-    named = {tag for t in SERVICE_TABLES for row in reference_rows(t) for tag in _tags(row["tags"])}
-    named |= {tag for row in reference_rows("contexts") for tag in _tags(row["tag"])}
+    services = [row for table in SERVICE_TABLES for row in table_rows(f"reference/{table}")]
+    named = {tag for row in services for tag in _tags(row["tags"])}
+    named |= {tag for row in table_rows("reference/contexts") for tag in _tags(row["tag"])}
     named |= {"body_part", "spine_part", "sessions", "counted", "percent"}
-    for row in reference_rows("combinations"):
+    for row in table_rows("reference/combinations"):
         used = _tags(row["head"]) | _tags(row["with"]) | _tags(row["without"])
         assert used <= named, used - named
         assert (row["category"], row["subcategory"]) in TAXONOMY
@@ -85,7 +87,7 @@ def _tags(cell: str) -> set[str]:
 def test_every_single_drug_name_finds_its_own_row() -> None:
     """Each name alone gives a class of the pharmaceuticals, and the row it stands in."""
     seen: dict[str, str] = {}
-    for row in reference_rows("drugs"):
+    for row in table_rows("reference/drugs"):
         for name in _tags(row["terms"]):
             first = seen.setdefault(name, row["name"])
             assert first == row["name"], f"{name} stands in {first} and {row['name']}"
@@ -170,7 +172,7 @@ def test_real_items(real_letters: Path) -> None:
     from imr.data.parse import parse
     from imr.data.read import read
 
-    labels = _rows(HERE.parent / "annotations" / "items.csv")
+    labels = _rows(HERE.parents[1] / "annotations" / "items.csv")
     expected = {(row["letter_id"], int(row["item_index"])): row for row in labels}
     agreed: dict[str, int] = {}
     seen = 0
@@ -188,7 +190,7 @@ def test_real_items(real_letters: Path) -> None:
 
 
 def test_published_rates_are_clean() -> None:
-    rows = reference_rows("overturn_rates")
+    rows = table_rows("reference/overturn_rates")
     assert len(rows) == 33
     for row in rows:
         assert 2013 <= int(row["year_from"]) <= int(row["year_to"]) <= 2025
@@ -200,7 +202,7 @@ def test_published_rates_are_clean() -> None:
 
 
 def test_guideline_catalogue_is_clean() -> None:
-    rows = reference_rows("guideline_catalogue")
+    rows = table_rows("reference/guideline_catalogue")
     assert len(rows) == 133
     short = {row["chapter_short"] for row in rows} - {""}
     assert short == {

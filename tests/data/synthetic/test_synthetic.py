@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imr.data import phrasing
-from imr.data.composing import _SLOTS, SHARES, SyntheticLetter
 from imr.data.layout import paragraphs
 from imr.data.letter import Letter, Text
 from imr.data.parse import parse
 from imr.data.pdf import pdf_text
 from imr.data.read import read
-from imr.data.render import LAYOUTS, Layout
-from imr.data.synthetic import BASE_RATE, planted_effects, synthesize, write
+from imr.data.synthetic import BASE_RATE, grammar, planted_effects, synthesize, write
+from imr.data.synthetic.page import LAYOUTS, Layout
+from imr.data.synthetic.writer import _SLOTS, SHARES, SyntheticLetter
+from imr.data.tables import table_rows
 
 MANY = 2_000
 SEED = 17
@@ -92,7 +92,7 @@ def test_thousands_of_letters_are_read_back_to_their_truth(
     "field", ["category", "subcategory", "body_parts", "quantity", "quantity_unit"]
 )
 def test_item_classes_are_those_of_the_grammar(field: str, letters: list[SyntheticLetter]) -> None:
-    from imr.data.taxonomy import classify
+    from imr.data.request.taxonomy import classify
 
     wrong = {
         (item.requested, getattr(item, field), found)
@@ -355,15 +355,16 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str, tmp_
 def test_every_slot_of_the_grammar_is_known() -> None:
     case = {"who", "Who", "side", "sex", "man", "age", "region", "part", "place", "PLACE", "Part"}
     later = {"list", "asks", "kind", "chapter", "n", "N", "f", "F", "w", "W"}
-    texts = [row["text"] for name in ("sentences", "words") for row in phrasing._rows(name)]
-    texts += [row["title"] for row in phrasing._rows("items")]
-    used = {slot for text in texts for _, slot in phrasing.compiled(text) if slot}
+    tables = (table_rows(f"grammar/{name}") for name in ("sentences", "words"))
+    texts = [row["text"] for rows in tables for row in rows]
+    texts += [row["title"] for row in table_rows("grammar/items")]
+    used = {slot for text in texts for _, slot in grammar.compiled(text) if slot}
     assert len(texts) > 250
     assert used <= case | later | set(_SLOTS)
 
 
 def test_every_row_of_the_grammar_names_its_source() -> None:
     for name in ("sentences", "words", "items", "citations", "effects"):
-        rows = phrasing._rows(name)
+        rows = table_rows(f"grammar/{name}")
         assert len(rows) > 5
         assert all(row["source"] for row in rows), name

@@ -1,7 +1,7 @@
 """One synthetic letter: case and summary, truth of the signals, outcomes, the reviewer's words.
 
 A :class:`Writer` draws everything from its own random stream.  Sentences of the grammar
-(``data/phrasing.py``) name the facts that they state; the truth of a signal is what was stated.
+(``grammar.py``) name the facts that they state; the truth of a signal is what was stated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from imr.data import phrasing
 from imr.data.letter import (
     Case,
     CaseHeader,
@@ -28,8 +27,10 @@ from imr.data.letter import (
     Outcome,
     UrAction,
 )
-from imr.data.phrasing import Chapter, Region, Request, Sentence, Template
-from imr.data.render import LAYOUTS, Layout, Printing, render_pdf, render_text
+from imr.data.request.quantity import NUMBER_WORDS
+from imr.data.synthetic import grammar
+from imr.data.synthetic.grammar import Chapter, Region, Request, Sentence, Template
+from imr.data.synthetic.page import LAYOUTS, Layout, Printing, render_pdf, render_text
 
 Row = dict[str, Any]
 """The truth of one item, keyed by the columns of ``imr features`` that are always there."""
@@ -69,6 +70,7 @@ _WORK = {
 _ITEM_COUNTS = (1,) * 44 + (2,) * 25 + (3,) * 13 + (4,) * 8 + (5,) * 5 + (6, 7, 8, 12, 20)
 _SESSIONS, _PILLS = (4, 6, 8, 10, 12, 18, 24), (30, 60, 90, 120)
 _BETWEEN_STATES, _BEFORE_OUTCOME = (", ", ", ", ","), (" ",) * 8 + ("  ", "\n")
+_SPELLED = {value: word for word, value in NUMBER_WORDS.items() if value <= 24}
 _HEADER_DAYS = (date(2016, 8, 15).toordinal(), date(2017, 4, 15).toordinal())
 _OLDER_DAYS = (date(2013, 3, 1).toordinal(), date(2015, 9, 1).toordinal())
 
@@ -133,7 +135,7 @@ class Writer:
         self.rng = Random((seed & (2**64 - 1)) << 64 | index)
         self.random = self.rng.random
         self.header = self.chance(HEADER_SHARE)
-        self.region: Region = self.pick(phrasing.regions())
+        self.region: Region = self.pick(grammar.regions())
         self.facts = Facts()
         self._draw_days()
         self._draw_words()
@@ -166,7 +168,7 @@ class Writer:
     def _draw_words(self) -> None:
         """The slots that keep one value through the letter."""
         region = self.region
-        who, side = self.pick(phrasing.words("who")), self.pick(("left", "right"))
+        who, side = self.pick(grammar.words("who")), self.pick(("left", "right"))
         self.sex = self.pick(("female", "male"))
         self.age = self.number(19, 68)
         place = f"{side} {region.part}" if region.sided else region.part
@@ -196,7 +198,7 @@ class Writer:
 
     def say(self, group: str, about: str = "") -> str:
         """A sentence of the group; the facts that it states become true."""
-        return self.tell(self.pick(phrasing.sentences(group, about, self.region.name)))
+        return self.tell(self.pick(grammar.sentences(group, about, self.region.name)))
 
     def tell(self, sentence: Sentence) -> str:
         """The sentence as this letter prints it; the facts that it states become true."""
@@ -221,7 +223,7 @@ class Writer:
         style, openings = self.pick(_styles())
         said = [self.tell(self.pick(openings)), self.say("mechanism"), self.say("diagnosis")]
         true = {fact for fact, share in SHARES.items() if self.chance(share)}
-        if self.region.name not in phrasing.SPINE:
+        if self.region.name not in grammar.SPINE:
             true.discard("radic")
         relief = self._relief(true)
         said += self._treatment(true)
@@ -283,7 +285,7 @@ class Writer:
     def letter(self) -> SyntheticLetter:
         """Case first, then signals, outcomes and the reviewer's words."""
         requests = [
-            self.pick(phrasing.requests(self.region.name)) for _ in range(self.pick(_ITEM_COUNTS))
+            self.pick(grammar.requests(self.region.name)) for _ in range(self.pick(_ITEM_COUNTS))
         ]
         items = tuple(self._item(i, request) for i, request in enumerate(requests))
         kinds = list(dict.fromkeys(r.kind for r in requests))
@@ -325,8 +327,8 @@ class Writer:
     def _determination(self, decisions: tuple[Decision, ...]) -> Determination:
         return Determination(
             date.fromordinal(self.decided) if self.header else None,
-            tuple(dict.fromkeys(self._several(phrasing.words("state")))),
-            tuple(dict.fromkeys(self._several(phrasing.words("specialty")))),
+            tuple(dict.fromkeys(self._several(grammar.words("state")))),
+            tuple(dict.fromkeys(self._several(grammar.words("specialty")))),
             decisions,
         )
 
@@ -407,14 +409,13 @@ class Writer:
     def _title(self, request: Request, n: int) -> tuple[str, int | None]:
         """The title with its numbers, and the quantity that they make."""
         times, weeks = self.number(1, 3), self.pick((2, 3, 4, 6))
-        spelled = phrasing.words("number")
         self.words |= {
             "n": str(n),
-            "N": spelled[n].capitalize() if n < len(spelled) else str(n),
+            "N": _SPELLED.get(n, str(n)).capitalize(),
             "f": str(times),
-            "F": spelled[times],
+            "F": _SPELLED[times],
             "w": str(weeks),
-            "W": spelled[weeks],
+            "W": _SPELLED[weeks],
         }
         title = self.fill(request.title)
         for slot in "nNfFwW":
@@ -470,7 +471,7 @@ class Writer:
 
     def _chapters(self, request: Request) -> tuple[MtusCitation, ...]:
         last = 2016 if self.header else 2009
-        chosen: Chapter = self.pick(phrasing.chapters(request.guideline, last))
+        chosen: Chapter = self.pick(grammar.chapters(request.guideline, last))
         cited = self._mtus(chosen)
         own = self._mtus(Chapter("(region)", "2004", (), None))
         if self.header and own.chapter != cited.chapter and self.chance(CHAIN_SHARE):
@@ -491,9 +492,9 @@ class Writer:
     def _sources(self, request: Request) -> tuple[str, ...]:
         self.words["chapter"] = self.region.chapter.removesuffix(" Complaints")
         self.words["kind"] = request.kind
-        sources = [self.fill(phrasing.compiled(self.pick(phrasing.words("source"))))]
+        sources = [self.fill(grammar.compiled(self.pick(grammar.words("source"))))]
         if self.chance(0.15):
-            sources.append(phrasing.words("second_source")[0])
+            sources.append(grammar.words("second_source")[0])
         return tuple(sources)
 
     def _cited(
@@ -539,7 +540,7 @@ def _enumerated(parts: list[str]) -> str:
 
 @functools.cache
 def _styles() -> tuple[tuple[str, tuple[Sentence, ...]], ...]:
-    return tuple(phrasing.openings().items())
+    return tuple(grammar.openings().items())
 
 
 def _dashed(day: date) -> str:
@@ -562,7 +563,7 @@ _DATE_FORMATS = (_dashed, _slashed, _short, _long)
 
 
 def _from(kind: str) -> Callable[[Writer], str]:
-    return lambda writer: str(writer.pick(phrasing.words(kind)))
+    return lambda writer: str(writer.pick(grammar.words(kind)))
 
 
 _SLOTS: dict[str, Callable[[Writer], str]] = {
@@ -579,8 +580,8 @@ _SLOTS: dict[str, Callable[[Writer], str]] = {
     "dx2": lambda w: str(w.pick(w.region.diagnoses[1:])),
     "finding": lambda w: str(w.pick(w.region.findings)),
     "xfinding": lambda w: str(w.pick(w.region.xray_findings)),
-    "drug": lambda w: str(w.pick(phrasing.words("drug")[:4])),
-    "drug2": lambda w: str(w.pick(phrasing.words("drug")[4:])),
+    "drug": lambda w: str(w.pick(grammar.words("drug")[:4])),
+    "drug2": lambda w: str(w.pick(grammar.words("drug")[4:])),
     "job": _from("job"),
     "mechanism": _from("mechanism"),
 }

@@ -10,7 +10,7 @@ holds; the terms stand in ``data/grammar/effects.csv`` as ``column``, ``column=v
 ``column>=number``.  With ``effects=None`` nothing is planted: every item is overturned with the
 probability ``BASE_RATE``.  House style, layout and wording never enter.
 
-**Reviewer's guideline.** With the probability ``COPY_SHARE`` of ``data/composing.py`` the reviewer
+**Reviewer's guideline.** With the probability ``COPY_SHARE`` of ``writer.py`` the reviewer
 cites the chapters that the administrator cited, if any; else one of the chapters listed for the
 kind of request (``data/grammar/citations.csv``, by weight), with ``CHAIN_SHARE`` followed by the
 chapter of the body region.  With ``OUTSIDE_SHARE`` only a source outside the schedule is cited.
@@ -30,10 +30,10 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from imr.data import phrasing
-from imr.data.composing import BASE_RATE, Row, SyntheticLetter, Writer
 from imr.data.letter import Determination, Letter
-from imr.data.render import record
+from imr.data.synthetic import grammar
+from imr.data.synthetic.page import record
+from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
 
 __all__ = ["BASE_RATE", "SyntheticLetter", "planted_effects", "synthesize", "write"]
 
@@ -46,7 +46,7 @@ CHUNK = 500
 
 def planted_effects() -> dict[str, float]:
     """The effects of ``data/grammar/effects.csv``: term -> log-odds."""
-    return dict(phrasing.effects())
+    return dict(grammar.effects())
 
 
 def synthesize(
@@ -62,7 +62,7 @@ def synthesize(
     ``effects`` replaces the planted effects; None plants nothing.  Undecided letters are the
     same letters without reviewer, decision date and decisions.
     """
-    terms = phrasing.effects() if effects == "planted" else effects
+    terms = grammar.effects() if effects == "planted" else effects
     odds = _log_odds(tuple(sorted(terms.items()))) if terms is not None else None
     for index in range(start, n):
         letter = Writer(index, seed, odds).letter()

@@ -18,9 +18,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from imr.data.terms import reference_rows
+NUMBER_WORDS: dict[str, int] = {
+    word: value
+    for value, words in {
+        0: "zero", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven",
+        8: "eight", 9: "nine", 10: "ten", 11: "eleven", 12: "twelve", 13: "thirteen",
+        14: "fourteen", 15: "fifteen", 16: "sixteen", 17: "seventeen", 18: "eighteen",
+        19: "nineteen", 20: "twenty", 24: "twenty four|twenty-four", 30: "thirty",
+        36: "thirty six|thirty-six", 40: "forty", 50: "fifty", 60: "sixty", 90: "ninety",
+        100: "one hundred", 120: "one hundred twenty", 160: "one hundred sixty",
+    }.items()
+    for word in words.split("|")
+}  # fmt: skip
+"""The English numerals that letters print."""
+
+TIMES_WORDS = {"once": 1, "twice": 2, "thrice": 3}
+"""How often something is done, in one word."""
 
 THERAPY = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health"))
 VISITS = frozenset(("Evaluation & Management", "Transportation"))
@@ -115,11 +129,15 @@ _DOUBLED = re.compile(r"\b(\d+)\s*\(\s*#?\1\s*\)")
 _TIME_UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "months", "h": "hours"}
 
 
-@lru_cache(maxsize=1)
-def _number_words() -> tuple[re.Pattern[str], dict[str, str]]:
-    values = {row["word"]: row["value"] for row in reference_rows("number_words")}
-    ordered = sorted(values, key=len, reverse=True)
-    return re.compile(r"\b(" + "|".join(map(re.escape, ordered)) + r")\b"), values
+_DIGITS = {word: str(value) for word, value in NUMBER_WORDS.items()} | {
+    word: f"{value} times" for word, value in TIMES_WORDS.items()
+}
+_NUMBER_WORD = re.compile(rf"\b({'|'.join(sorted(_DIGITS, key=len, reverse=True))})\b")
+
+
+def number_words(most: int) -> dict[str, int]:
+    """The numerals of one word from one to ``most`` with their values, in ascending order."""
+    return {w: v for w, v in NUMBER_WORDS.items() if w.isalpha() and 1 <= v <= most}
 
 
 def spell_out(text: str) -> str:
@@ -129,8 +147,7 @@ def spell_out(text: str) -> str:
         text = _THOUSANDS.sub("", text)
     if "/" in text or "-" in text:
         text = _DATE.sub(" ", text)
-    pattern, values = _number_words()
-    text = pattern.sub(lambda match: values[match.group()], text)
+    text = _NUMBER_WORD.sub(lambda match: _DIGITS[match.group()], text)
     if "(" in text:
         text = _DOUBLED.sub(r"\1", text)
     if "1 times" in text or "2 times" in text:
