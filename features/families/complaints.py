@@ -126,15 +126,18 @@ def _put_scores(found: Findings, scores: list[PainScore]) -> None:
 
 def _rated(summary: Summary) -> list[Mention]:
     """Mentions that score pain, each number once (the longer reading of it)."""
-    kept: dict[int, Mention] = {}
-    taken = [(m.start, m.end) for m in summary.mentions("date")]
+    # Numbers come in the order of the text, so the end of what was read is enough to know.
+    kept: list[Mention] = []
+    dates = sorted(((m.start, m.end) for m in summary.mentions("date")), reverse=True)
+    read = 0
     for mention in _numbers_in_order(summary):
         number = mention.match.start("low")
-        known = any(start <= number < end for start, end in taken)
-        if not known and _of_pain(summary, mention):
-            kept[number] = mention
-            taken.append((number, mention.end))
-    return [kept[number] for number in sorted(kept)]
+        while dates and dates[-1][0] <= number:
+            read = max(read, dates.pop()[1])
+        if number >= read and _of_pain(summary, mention):
+            kept.append(mention)
+            read = mention.end
+    return kept
 
 
 def _numbers_in_order(summary: Summary) -> list[Mention]:

@@ -169,9 +169,10 @@ _FAILED_BEFORE = re.compile(
     rf"(?:not|never) (?:respond(?:ed)? to|helped by)){_FILLER}{{0,8}}[\s,(]*$"
 )
 _RECEIVED_AFTER = re.compile(
-    r"^(?:'s)?[\s,]*(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*)?"
-    rf"(?:\(?(?:x|times|#)?\s*{_N}\)?\s*{_UNIT}?\s*)?(?:for (?:(?:the|his|her) )?"
-    r"[\w ]{2,24}?)?[\s,(]*"
+    # Possessive: the runs of blanks and commas meet where nothing stands between them.
+    r"^(?:'s)?[\s,]*+(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*+)?"
+    rf"(?:\(?(?:x|times|#)?\s*+{_N}\)?\s*+(?:{_UNIT}\s*+)?)?(?:for (?:(?:the|his|her) )?"
+    r"[\w ]{2,24}?)?[\s,(]*+"
     r"(?:(?:has |have |was |were |had |did |also |previously |significantly |not |which )*"
     r"(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|beneficial|performed|"
     r"received|administered|effective|failed|given|done)\b|(?:progress |daily |treatment )"
