@@ -32,7 +32,7 @@ import pytest
 from tests.hostile.pumping import attacks
 
 PACKAGES = ("data", "features", "models", "training", "serve")
-SOURCE_LAYOUT = {"header", "items", "layout", "parse", "spacing"}
+SOURCE_LAYOUT = {"header", "items", "layout", "parse"}
 """These modules read text with its layout; all others read it with blanks collapsed."""
 
 WINDOWS = {"complaints", "examination", "treatment"}
