@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.bootstrap import LESS_IS_BETTER
+from imr.training.bootstrap import better_by
 from imr.training.metrics import Metric
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _figures(both: pd.DataFrame, weights: Any) -> Iterator[dict[str, str]]:
         ours, theirs = (
             metric(y, _column(both, c), weights) for c in (column, f"{column}_champion")
         )
-        gain = theirs - ours if name in LESS_IS_BETTER else ours - theirs
+        gain = better_by(name, ours, theirs)
         e = metrics.estimate(gain)
         yield {
             "figure": name,

@@ -9,34 +9,88 @@ letters would give another model.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from imr.training import bootstrap as fig
-from imr.training.bootstrap import Draws, Figure
+from imr.training.bootstrap import Difference, Draws, Figure, differences, figures
 from imr.training.config import TrainConfig
 from imr.training.contenders.compared import MODEL, Kind, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Predictions, folds_of, run_folds
-from imr.training.metrics import Estimate
+from imr.training.metrics import Estimate, flat
 from imr.training.studies import importance
-from imr.training.studies.learning_curve import learning_curve
-from imr.training.studies.raters import raters_report
-from imr.training.studies.style import style_report
+from imr.training.studies.importance import Contribution, Loss
+from imr.training.studies.learning_curve import CurvePoint, learning_curve
+from imr.training.studies.raters import Raters, raters_study
+from imr.training.studies.slices import (
+    CalibrationBin,
+    Slice,
+    Threshold,
+    calibration_curve,
+    slices,
+    thresholds,
+)
+from imr.training.studies.style import Style, style_study
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import RenderableType
 
     from imr.training.split import Fold
+    from imr.training.tuning import Study
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What is asked of an evaluation beyond its table; empty or None where it was not asked for or
+    the letters do not hold it.
+    """
+
+    thresholds: list[Threshold]
+    calibration: list[CalibrationBin]
+    slices: list[Slice]
+    outcome_importance: list[Contribution]
+    outcome_permutation: list[Loss]
+    guideline_permutation: list[Loss]
+    style: Style | None = None
+    raters: Raters | None = None
+    tuning: list[Study] = field(default_factory=list)
+    outcome_permutation_columns: list[Loss] = field(default_factory=list)
+    outcome_ablation: list[Loss] = field(default_factory=list)
+    guideline_ablation: list[Loss] = field(default_factory=list)
+    learning_curve: list[CurvePoint] = field(default_factory=list)
+
+    @property
+    def default_threshold(self) -> Threshold:
+        """What the model's own threshold gives."""
+        return next(row for row in self.thresholds if row.default)
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Every study that holds something as rows of a table, by name."""
+        found = {
+            f.name: [flat(row) for row in getattr(self, f.name)]
+            for f in fields(self)
+            if f.name not in ("style", "raters", "tuning")
+        }
+        found["tuning"] = [{"fold": study.name, **study.settings} for study in self.tuning]
+        if self.style is not None:
+            summary = replace(self.style, houses=[], checks=[])
+            found["style"] = [
+                {name: v for name, v in flat(summary).items() if not isinstance(v, list)}
+            ]
+            found["style_houses"] = [flat(row) for row in self.style.houses]
+            found["style_checks"] = [flat(row) for row in self.style.checks]
+        if self.raters is not None:
+            found["raters"] = [flat(self.raters)]
+        return {name: rows for name, rows in found.items() if rows}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the protocol found.  ``figures`` a row a contender and figure, ``differences`` the
-    model against each other, ``studies`` the slices, curves and probes by name.
+    """What the protocol found: ``figures`` of every contender, ``differences`` of the model to each
+    other, ``studies`` of slices, curves and probes.
     """
 
     config: TrainConfig
@@ -45,13 +99,16 @@ class Evaluation:
     folds: list[list[Fold]]
     predictions: Predictions
     figures: list[Figure]
-    differences: list[dict[str, Any]]
-    studies: dict[str, Any] = field(default_factory=dict)
+    differences: list[Difference]
+    studies: Studies
     seconds: float = 0.0
 
     def figure(self, subject: str, metric: str, contender: str = MODEL) -> Estimate:
         """One figure; KeyError where there is none."""
-        return fig.of(self.figures, subject, contender, metric)
+        for figure in self.figures:
+            if (figure.subject, figure.contender, figure.metric) == (subject, contender, metric):
+                return figure.value
+        raise KeyError(f"{subject}/{contender}/{metric}")
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,8 +137,6 @@ class Evaluation:
         """Predictions on unseen letters, an item a row, the mean over the repeats: keys, truth,
         probability with interval, hits.  Facts and figures only, no text of a letter.
         """
-        import pandas as pd
-
         rows = np.flatnonzero(self.predictions.tested)
         frame, hits = self.sample.frame, self.predictions.hits[MODEL]
         low, high = _intervals(self.predictions, len(self.sample))
@@ -103,9 +158,7 @@ class Evaluation:
 
     def figures_table(self) -> pd.DataFrame:
         """All figures, a row a contender and figure."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(figure) for figure in self.figures])
+        return pd.DataFrame([flat(figure) for figure in self.figures])
 
     def table(self) -> RenderableType:
         """The protocol's table for the terminal."""
@@ -158,43 +211,37 @@ def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
         corpus=corpus,
         folds=folds,
         predictions=predictions,
-        figures=fig.figures(draws, contender_kinds()),
-        differences=fig.differences(draws),
+        figures=figures(draws, contender_kinds()),
+        differences=differences(draws),
         studies=_studies(draws, folds[0], config),
     )
     return replace(found, seconds=time.monotonic() - started)
 
 
-def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, Any]:
+def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
     from imr.models.outcome import OutcomeConfig
 
-    p = draws.predictions.outcome[MODEL]
-    found: dict[str, Any] = {
-        "thresholds": fig.thresholds(draws, p, OutcomeConfig().threshold),
-        "calibration": fig.calibration_curve(draws, p),
-        "slices": fig.slices(draws),
-        "outcome_importance": importance.contributions(draws.predictions.results),
-        "outcome_permutation": importance.permutation(draws, folds, config),
-        "guideline_permutation": importance.permutation(draws, folds, config, importance.GUIDELINE),
-        **(style_report(draws, folds, config) or {}),
-        **(raters_report(draws) or {}),
-    }
-    tuned = [r.study for r in draws.predictions.results if r.study is not None]
-    if tuned:
-        found["tuning"] = [{"fold": study.name, **study.settings} for study in tuned]
-    if config.full:
-        found |= _costly_studies(draws, folds, config)
-    return found
-
-
-def _costly_studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> dict[str, Any]:
-    """Those that fit the models anew, a hundred times and more."""
-    return {
-        "outcome_permutation_columns": importance.permutation(draws, folds, config, by_column=True),
-        "outcome_ablation": importance.ablation(draws, folds, config),
-        "guideline_ablation": importance.ablation(draws, folds, config, importance.GUIDELINE),
-        "learning_curve": learning_curve(draws, folds, config),
-    }
+    found = Studies(
+        thresholds=thresholds(draws, OutcomeConfig().threshold),
+        calibration=calibration_curve(draws),
+        slices=slices(draws),
+        outcome_importance=importance.contributions(draws.predictions.results),
+        outcome_permutation=importance.permutation(draws, folds, config),
+        guideline_permutation=importance.permutation(draws, folds, config, importance.GUIDELINE),
+        style=style_study(draws, folds, config),
+        raters=raters_study(draws),
+        tuning=[r.study for r in draws.predictions.results if r.study is not None],
+    )
+    if not config.full:
+        return found
+    return replace(
+        found,
+        # These fit the models anew, a hundred times and more.
+        outcome_permutation_columns=importance.permutation(draws, folds, config, by_column=True),
+        outcome_ablation=importance.ablation(draws, folds, config),
+        guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
+        learning_curve=learning_curve(draws, folds, config),
+    )
 
 
 def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ A figure that a draw leaves undefined (no overturned item drawn) is NaN there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,24 @@ class Estimate:
     def covers(self, value: float) -> bool:
         """Whether ``value`` lies in the interval."""
         return self.low <= value <= self.high
+
+
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def flat(row: Any) -> dict[str, Any]:
+    """A dataclass as columns of a table: an estimate ``x`` gives ``x``, ``x_low``, ``x_high``, and
+    a mapping of estimates the columns of each.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(row):
+        value = getattr(row, field.name)
+        parts = value if isinstance(value, Mapping) else {field.name: value}
+        for name, part in parts.items():
+            found[name] = part
+            if isinstance(part, Estimate):
+                found |= {name: part.value, f"{name}_low": part.low, f"{name}_high": part.high}
+    return found
 
 
 def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
@@ -174,6 +192,11 @@ def expected_over_observed(y: Array, p: Array, weights: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = weights @ y
         return np.asarray(np.where(observed > 0, weights @ p / observed, np.nan))
+
+
+def flagged_at(_y: Array, p: Array, weights: Array, threshold: float) -> Array:
+    """Share of items predicted at ``threshold`` or above."""
+    return mean((p >= threshold).astype(np.float64), weights)
 
 
 def precision_at(y: Array, p: Array, weights: Array, threshold: float) -> Array:

@@ -23,6 +23,7 @@ import numpy as np
 from imr.training import metrics
 from imr.training.contenders.compared import MODEL
 from imr.training.folds import FoldResult
+from imr.training.metrics import flat
 from imr.training.report.tables import headline, remarks
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for figure in evaluation.figures:
-        e = figure.estimate
+        e = figure.value
         if figure.contender != MODEL:
             if figure.metric in VERSUS:
                 found[f"versus {_name(figure.contender)} {figure.metric}"] = e.value
@@ -173,8 +174,9 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
         found[figure.metric] = e.value
         if figure.metric in HEADLINE:
             found |= {f"{figure.metric}_low": e.low, f"{figure.metric}_high": e.high}
-    own = next(row for row in evaluation.studies["thresholds"] if row["default"])
-    found |= {f"{name}_at_threshold": own[name] for name in ("precision", "recall")}
+    own = evaluation.studies.default_threshold
+    found["precision_at_threshold"] = own.precision.value
+    found["recall_at_threshold"] = own.recall.value
     return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
@@ -286,12 +288,9 @@ def _write_tables(evaluation: Evaluation, folder: Path) -> None:
     folder.mkdir(parents=True)
     evaluation.predictions_table().to_csv(folder / PREDICTIONS, index=False)
     evaluation.figures_table().to_csv(folder / "figures.csv", index=False)
-    pd.DataFrame(evaluation.differences).to_csv(folder / "differences.csv", index=False)
-    for name, found in evaluation.studies.items():
-        if isinstance(found, list):
-            pd.DataFrame(found).to_csv(folder / f"{name}.csv", index=False)
-        else:
-            _write_json(folder / f"{name}.json", found)
+    pd.DataFrame(map(flat, evaluation.differences)).to_csv(folder / "differences.csv", index=False)
+    for name, rows in evaluation.studies.tables().items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
     (folder / "table.txt").write_text(evaluation.text(), encoding="utf-8")
 
 

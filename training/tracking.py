@@ -286,7 +286,9 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
     """Figures as the UI compares them: a row a contender, a column a figure with its interval."""
     text = [
         "" if value != value else f"{value:.3f} ({low:.3f} to {high:.3f})"
-        for value, low, high in zip(figures["value"], figures["low"], figures["high"], strict=True)
+        for value, low, high in zip(
+            figures["value"], figures["value_low"], figures["value_high"], strict=True
+        )
     ]
     named = figures.assign(text=text)
     order = list(dict.fromkeys(named["contender"]))

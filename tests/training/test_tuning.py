@@ -164,4 +164,4 @@ def test_tuning_sees_the_training_rows_of_the_fold_alone(corpus, tmp_path, monke
 def test_without_being_asked_nothing_is_tuned(evaluation, tmp_path):
     assert TrainConfig().tune == 0
     assert all(result.study is None for result in evaluation.predictions.results)
-    assert "tuning" not in evaluation.studies
+    assert evaluation.studies.tuning == []

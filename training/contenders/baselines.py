@@ -8,7 +8,7 @@ training rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from imr.models.frame import LIST_SEPARATOR
 from imr.training.decisions import Sample, chapter_of
 
 if TYPE_CHECKING:
-    from lightgbm import LGBMClassifier
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -113,7 +112,7 @@ def _categories(train: pd.Series[Any], test: pd.Series[Any]) -> tuple[Any, Any]:
     )
 
 
-def plain_booster(seed: int, **settings: Any) -> LGBMClassifier:
+def plain_booster(seed: int, **settings: Any) -> Any:
     """LightGBM as it comes, made repeatable."""
     from lightgbm import LGBMClassifier
 
@@ -132,7 +131,7 @@ def text_outcome(columns: Sequence[str]) -> OutcomePredict:
 
     def predict(train: Sample, test: Sample) -> Array:
         a, b = tfidf(joined_texts(train, columns), joined_texts(test, columns))
-        model = _regression(OUTCOME_STRENGTH, balanced=True).fit(a, train.y)
+        model = _regression(OUTCOME_STRENGTH, 1e-6, balanced=True).fit(a, train.y)
         return at_base_rate(model.predict_proba(b)[:, 1], float(train.y.mean()))
 
     return predict
@@ -177,11 +176,11 @@ def tfidf(train: Sequence[str], test: Sequence[str]) -> tuple[Any, Any]:
     return vectors[:, kept] * length, np.asarray((b @ a.T) @ (vectors[:, kept] / length))
 
 
-def _regression(strength: float, *, balanced: bool = False) -> Any:
+def _regression(strength: float, tolerance: float = 1e-3, *, balanced: bool = False) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     weight = "balanced" if balanced else None
-    return LogisticRegression(C=strength, class_weight=weight, tol=1e-3, max_iter=500)
+    return LogisticRegression(C=strength, class_weight=weight, tol=tolerance, max_iter=500)
 
 
 def at_base_rate(p: Array, rate: float) -> Array:
@@ -207,9 +206,12 @@ def most_cited_in_subcategory(train: Sample, test: Sample) -> Cited:
     )
 
 
-def _by_subcategory(train: Sample, truth: Sequence[str], test: Sample) -> Labels:
-    by_name = pd.Series(truth).groupby(_subcategory(train))
-    ranked = {name: _by_count(labels) for name, labels in by_name}
+def _by_subcategory(train: Sample, truth: Iterable[str], test: Sample) -> Labels:
+    truth = list(truth)
+    by_name: dict[str, list[str]] = {}
+    for name, label in zip(_subcategory(train), truth, strict=True):
+        by_name.setdefault(name, []).append(label)
+    ranked = {name: _by_count(labels) for name, labels in by_name.items()}
     overall = _by_count(truth)
     rows = ((*ranked.get(name, ()), *overall) for name in _subcategory(test))
     return [list(dict.fromkeys(row))[:PLACES] for row in rows]
@@ -261,7 +263,7 @@ def _chapters(sample: Sample) -> list[str]:
     return [chapter_of(label) for label in sample.guideline]
 
 
-def _by_count(labels: Sequence[str], places: int | None = PLACES) -> list[str]:
+def _by_count(labels: Iterable[str], places: int | None = PLACES) -> list[str]:
     counts = sorted(Counter(labels).items(), key=lambda pair: (-pair[1], pair[0]))
     return [label for label, _ in counts[:places]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from imr.training.bootstrap import Difference
     from imr.training.evaluate import Evaluation
+    from imr.training.studies.importance import Loss
+    from imr.training.studies.learning_curve import CurvePoint
+    from imr.training.studies.raters import Raters
+    from imr.training.studies.style import Check, Style
 
 OUTCOME_COLUMNS = {
     "auc": "AUC",
@@ -36,14 +41,11 @@ GUIDELINE_COLUMNS = {
 ABLATIONS = {
     "outcome_ablation": (
         "what each family of signals adds to p(overturned)",
-        {"auc_gain": "AUC", "log_loss_gain": "log loss"},
+        {"auc": "AUC", "log_loss": "log loss"},
     ),
     "guideline_ablation": (
         "what each input adds to the guideline",
-        {
-            "section_top1_gain": "section top-1",
-            "section_top3_gain": "section top-3",
-        },
+        {"section_top1": "section top-1", "section_top3": "section top-3"},
     ),
 }
 FORESEEN_LETTERS = EXTRAPOLATED_LETTERS[-1]
@@ -61,10 +63,10 @@ def evaluation_tables(evaluation: Evaluation) -> RenderableType:
         _table(evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"),
     ]
     for study, (title, columns) in ABLATIONS.items():
-        if study in evaluation.studies:
-            parts.append(_ablation(evaluation.studies[study], title, columns))
-    if "learning_curve" in evaluation.studies:
-        parts.append(_curve(evaluation.studies["learning_curve"]))
+        if rows := getattr(evaluation.studies, study):
+            parts.append(_ablation(rows, title, columns))
+    if evaluation.studies.learning_curve:
+        parts.append(_curve(evaluation.studies.learning_curve))
     parts.append(Text("\n".join(remarks(evaluation))))
     return Group(*parts)
 
@@ -126,13 +128,13 @@ def remarks(evaluation: Evaluation) -> list[str]:
         best = _closest(evaluation, subject, metric)
         if best:
             lines.append(
-                f"{name}: {MODEL} against {best['against']}, the best alternative: "
-                f"{best['value']:+.3f} ({best['low']:+.3f} to {best['high']:+.3f}), "
-                f"better in {best['p_better']:.0%} of draws"
+                f"{name}: {MODEL} against {best.against}, the best alternative: "
+                f"{signed(best.value)}, better in {best.p_better:.0%} of draws"
             )
     lines.append(expectation_line(evaluation))
-    if "raters" in evaluation.studies:
-        lines.append(raters_line(evaluation.studies))
+    studies = evaluation.studies
+    if studies.raters:
+        lines.append(raters_line(studies.raters))
     if evaluation.predictions.left_out:
         lines.append("Alternatives on texts need the letters themselves: imr train --letters PATH")
     else:
@@ -140,9 +142,10 @@ def remarks(evaluation: Evaluation) -> list[str]:
             "Probes are warnings, no rivals: what length and stock opening give is who wrote the "
             "summary, and the rationale is the decision itself."
         )
-    lines.extend(_style_lines(evaluation.studies))
-    if "learning_curve" in evaluation.studies:
-        lines.append(curve_line(evaluation.studies["learning_curve"]))
+    if studies.style:
+        lines.extend(_style_lines(studies.style))
+    if studies.learning_curve:
+        lines.append(curve_line(studies.learning_curve))
     return lines
 
 
@@ -159,75 +162,64 @@ def expectation_line(evaluation: Evaluation) -> str:
     )
 
 
-def raters_line(studies: dict[str, Any]) -> str:
+def raters_line(raters: Raters) -> str:
     """What a reader of the case can tell, and how far the model agrees with it."""
-    figures = {row["metric"]: Estimate(row["value"], row["low"], row["high"])
-               for row in studies["raters"]}  # fmt: skip
-    agreed = {row["of"]: row["value"] for row in studies["rater_agreement"]}
+    agreed = [f"{name} {raters.agreement[name].value:.2f}" for name in (MODEL, EFFECTS, BLIND)]
     return (
         "Three language models that read each case, blind to its outcome, rank it with AUC "
-        f"{figures['auc']}, average precision {figures['average_precision']}: so much more the "
-        f"case summaries hold than our signals take up. Correlation with their ratings: {MODEL} "
-        f"{agreed[MODEL]:.2f}, expected effects alone {agreed[EFFECTS]:.2f}, rated vignettes alone "
-        f"{agreed[BLIND]:.2f}."
+        f"{raters.figures['auc']}, average precision {raters.figures['average_precision']}: so "
+        "much more the case summaries hold than our signals take up. Correlation with their "
+        f"ratings: {', '.join(agreed)}."
     )
 
 
-def _closest(evaluation: Evaluation, subject: str, metric: str) -> dict[str, Any] | None:
+def _closest(evaluation: Evaluation, subject: str, metric: str) -> Difference | None:
     rows = [
         row
         for row in evaluation.differences
-        if (row["subject"], row["metric"]) == (subject, metric)
-        and evaluation.kinds[subject, row["against"]] == "alternative"
+        if (row.subject, row.metric) == (subject, metric)
+        and evaluation.kinds[subject, row.against] == "alternative"
     ]
-    return min(rows, key=lambda row: row["value"], default=None)
+    return min(rows, key=lambda row: row.value.value, default=None)
 
 
-def _style_lines(studies: dict[str, Any]) -> list[str]:
-    if "style" not in studies:
-        return []
-    style = studies["style"]
-    within, across = Estimate(**style["auc_within"]), Estimate(**style["auc_across"])
-    known = Estimate(**style["signals_know_style_auc"])
+def _style_lines(style: Style) -> list[str]:
     return [
         (
-            f"House style: AUC {within} among summaries of one style, {across} between styles; "
-            f"the signals tell the commonest style from the others with AUC {known}."
+            f"House style: AUC {style.within} among summaries of one style, {style.across} between "
+            f"styles; the signals tell the commonest style from the others with AUC "
+            f"{style.recognised}."
         ),
-        harm_line(studies["style_harm"]),
+        harm_line(style.checks),
     ]
 
 
-def harm_line(checks: Sequence[dict[str, Any]]) -> str:
+def harm_line(checks: Sequence[Check]) -> str:
     """How much of the ranking is lost without what style tells."""
-    found = {row["check"]: row for row in checks}
-
-    def lost(name: str) -> str:
-        row = found[name]
-        return f"{row['value']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
-
-    said = f"Does style carry the AUC? Lost with style levels out: {lost(LEVELS_OUT)}"
-    if SCORE_OUT not in found:
+    lost = {row.check: signed(row.value) for row in checks}
+    said = f"Does style carry the AUC? Lost with style levels out: {lost[LEVELS_OUT]}"
+    if SCORE_OUT not in lost:
         return said + "."
-    return said + f"; with the style probe's score out: {lost(SCORE_OUT)}."
+    return said + f"; with the style probe's score out: {lost[SCORE_OUT]}."
 
 
-def curve_line(rows: Sequence[dict[str, Any]]) -> str:
+def signed(e: Estimate) -> str:
+    """A difference with its interval: ``+0.031 (-0.010 to +0.070)``."""
+    return f"{e.value:+.3f} ({e.low:+.3f} to {e.high:+.3f})"
+
+
+def curve_line(rows: Sequence[CurvePoint]) -> str:
     """What somebody with 10,000 letters may expect, and how little that is known."""
-    last = max((row for row in rows if row["measured"]), key=lambda row: row["letters"])
-    said = {
-        row["metric"]: str(Estimate(row["value"], row["low"], row["high"]))
-        for row in rows
-        if row["letters"] == FORESEEN_LETTERS
-    }
+    last = max(row.letters for row in rows if row.measured)
+    said = {row.metric: row.value for row in rows if row.letters == FORESEEN_LETTERS}
     return (
         f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, without expected "
         f"effects {said['auc_nothing_expected']}; section top-1 {said['section_top1']}. That is "
-        f"extrapolated from {last['letters']} training letters, nobody has measured it."
+        f"extrapolated from {last} training letters, nobody has measured it."
     )
 
 
-def _ablation(rows: Sequence[dict[str, Any]], title: str, columns: dict[str, str]) -> Table:
+def _ablation(rows: Sequence[Loss], title: str, columns: dict[str, str]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -235,32 +227,23 @@ def _ablation(rows: Sequence[dict[str, Any]], title: str, columns: dict[str, str
     for name in ("family", "columns", *columns.values()):
         table.add_column(name, justify="left" if name == "family" else "right")
     for row in rows:
-        gains = (_signed(row, name) for name in columns)
-        table.add_row(row["family"], str(row["columns"]), *gains)
+        table.add_row(row.family, str(row.columns), *(signed(row.worse[name]) for name in columns))
     return table
 
 
-def _signed(row: dict[str, Any], name: str) -> str:
-    return f"{row[name]:+.3f} ({row[name + '_low']:+.3f} to {row[name + '_high']:+.3f})"
-
-
-def _curve(rows: Sequence[dict[str, Any]]) -> Table:
+def _curve(rows: Sequence[CurvePoint]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    names = list(dict.fromkeys(row["metric"] for row in rows))
+    names = list(dict.fromkeys(row.metric for row in rows))
     table = Table(title="more letters", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("letters", no_wrap=True)
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
-    for letters, measured in sorted({(row["letters"], row["measured"]) for row in rows}):
-        cells = [
-            str(Estimate(row["value"], row["low"], row["high"]))
-            for name in names
-            for row in rows
-            if (row["letters"], row["measured"], row["metric"]) == (letters, measured, name)
-        ]
-        table.add_row(f"{letters:,}" + ("" if measured else " extrapolated"), *cells)
+    cells = {(row.letters, row.measured, row.metric): str(row.value) for row in rows}
+    for letters, measured in sorted({(row.letters, row.measured) for row in rows}):
+        label = f"{letters:,}" + ("" if measured else " extrapolated")
+        table.add_row(label, *(cells[letters, measured, name] for name in names))
     return table
 
 

@@ -1,4 +1,4 @@
-"""What the two models rest on: signals dealt out anew, families left out, and contributions.
+"""What the two models rest on: signals shuffled, families left out, and contributions.
 
 Every loss or gain is the paired difference on the same unseen items (folds of the first repeat),
 with the interval of that difference over letters.
@@ -6,24 +6,27 @@ with the interval of that difference over letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from imr.features.table import COLUMNS
 from imr.training import metrics
-from imr.training.bootstrap import Draws
+from imr.training.bootstrap import Draws, better_by
 from imr.training.contenders.compared import Settings, cited, fit_guideline, fit_outcome
 from imr.training.decisions import Sample
 from imr.training.folds import guideline_hits
+from imr.training.metrics import Estimate
 from imr.training.split import Fold
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from imr.training.config import TrainConfig
+    from imr.training.folds import FoldResult
 
     Array = NDArray[np.float64]
     Values = dict[str, Array]
@@ -49,6 +52,24 @@ ALWAYS_KNOWN: Mapping[str, Any] = {"n_items": 1}
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """By how much each figure is worse without what ``columns`` columns of a family tell."""
+
+    family: str
+    columns: int
+    worse: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """Mean size and spread of what an effect adds to the log odds of unseen items."""
+
+    effect: str
+    mean_size: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One of the two models: how it is fitted, what it gives an item, and the figures of that.
 
@@ -63,8 +84,6 @@ class Subject:
 
 def families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Signal family -> those of its columns that a model reads (keys left out)."""
-    from imr.features.table import COLUMNS
-
     read = set(columns)
     found: dict[str, list[str]] = {}
     for column in COLUMNS:
@@ -108,27 +127,31 @@ def permutation(
     subject: Subject = OUTCOME,
     *,
     by_column: bool = False,
-) -> list[dict[str, Any]]:
-    """What each figure loses when a family's (or column's) values are dealt out anew among the
-    unseen items of a fold, the mean over :data:`PERMUTATIONS` deals.
+) -> list[Loss]:
+    """What each figure loses when a family's (or column's) values are shuffled among the unseen
+    items of a fold, the mean over :data:`PERMUTATIONS` shuffles.
     """
     from joblib import Parallel, delayed
 
     work = (delayed(_permuted)(draws.sample, fold, config, subject, by_column) for fold in folds)
     parts = list(Parallel(n_jobs=min(config.jobs, len(folds)))(work))
     plain = filled(draws, folds, [part[0] for part in parts])
-    rows = []
-    for name in parts[0][1]:
-        dealt = filled(draws, folds, [part[1][name] for part in parts])
-        lost = {f: _lost(draws, f, plain[of], dealt[of]) for f, of in subject.figures.items()}
-        rows.append({"signal": name, **_ends(lost, "loss")})
-    return _sorted(rows, subject, "loss")
+    return _sorted(
+        Loss(
+            name,
+            columns,
+            _worse(draws, subject, plain, filled(draws, folds, [p[1][name] for p in parts])),
+        )
+        for name, columns in parts[0][2].items()
+    )
 
 
 def _permuted(
     sample: Sample, fold: Fold, config: TrainConfig, subject: Subject, by_column: bool
-) -> tuple[Values, dict[str, Values]]:
-    """Values an item as they are, shape (1, items), and by family, (deals, items)."""
+) -> tuple[Values, dict[str, Values], dict[str, int]]:
+    """Values an item as they are, shape (1, items), and by family, (shuffles, items); and how many
+    columns a family has.
+    """
     model = subject.fit(sample.part(fold.train), Settings(seed=config.seed))
     groups = subject.families(model.columns)
     if by_column:
@@ -137,16 +160,17 @@ def _permuted(
     random = np.random.default_rng(config.seed)
     orders = [random.permutation(len(test)) for _ in range(PERMUTATIONS)]
     frames = [test.frame]
-    frames += [_dealt(test.frame, names, order) for names in groups.values() for order in orders]
+    frames += [_shuffled(test.frame, names, order) for names in groups.values() for order in orders]
     found = _predicted(model, subject, test, frames)
     by_group = {
         name: {of: v[1 + at * PERMUTATIONS :][:PERMUTATIONS] for of, v in found.items()}
         for at, name in enumerate(groups)
     }
-    return {of: v[:1] for of, v in found.items()}, by_group
+    sizes = {name: len(columns) for name, columns in groups.items()}
+    return {of: v[:1] for of, v in found.items()}, by_group, sizes
 
 
-def _dealt(frame: pd.DataFrame, columns: Sequence[str], order: NDArray[np.intp]) -> pd.DataFrame:
+def _shuffled(frame: pd.DataFrame, columns: Sequence[str], order: NDArray[np.intp]) -> pd.DataFrame:
     return frame.assign(**{column: frame[column].array[order] for column in columns})
 
 
@@ -154,8 +178,6 @@ def _predicted(
     model: Any, subject: Subject, test: Sample, frames: Sequence[pd.DataFrame]
 ) -> Values:
     """Values an item of all frames, shape (frames, items): asked at once, which is far faster."""
-    import pandas as pd
-
     repeated = test.part(np.tile(np.arange(len(test)), len(frames)))
     asked = replace(repeated, frame=pd.concat(frames, ignore_index=True))
     found = subject.predict(model, asked)
@@ -172,11 +194,21 @@ def filled(draws: Draws, folds: Sequence[Fold], parts: Sequence[Values]) -> Valu
     return found
 
 
-def _lost(draws: Draws, figure: str, before: Array, after: Array) -> Array:
-    """How much worse the figure is, draw by draw; above 0 is a loss whatever the figure."""
-    had = np.mean([first_repeat(draws, figure, values) for values in before], axis=0)
-    has = np.mean([first_repeat(draws, figure, values) for values in after], axis=0)
-    return np.asarray(has - had if figure == "log_loss" else had - has)
+def _worse(draws: Draws, subject: Subject, before: Values, after: Values) -> dict[str, Estimate]:
+    """How much worse each figure is; above 0 is a loss whatever the figure."""
+    found = {}
+    for figure, of in subject.figures.items():
+        had, has = (
+            np.mean([first_repeat(draws, figure, values) for values in side[of]], axis=0)
+            for side in (before, after)
+        )
+        found[figure] = metrics.estimate(better_by(figure, had, has))
+    return found
+
+
+def _sorted(rows: Iterable[Loss]) -> list[Loss]:
+    """The largest loss of the first figure first."""
+    return sorted(rows, key=lambda row: -next(iter(row.worse.values())).value)
 
 
 def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
@@ -190,27 +222,10 @@ def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
     return metrics.mean(tested, draws.weights)
 
 
-def _ends(found: Mapping[str, Array], word: str) -> dict[str, float]:
-    row: dict[str, float] = {}
-    for figure, values in found.items():
-        e = metrics.estimate(values)
-        row |= {
-            f"{figure}_{word}": e.value,
-            f"{figure}_{word}_low": e.low,
-            f"{figure}_{word}_high": e.high,
-        }
-    return row
-
-
-def _sorted(rows: list[dict[str, Any]], subject: Subject, word: str) -> list[dict[str, Any]]:
-    first = next(iter(subject.figures))
-    return sorted(rows, key=lambda row: -row[f"{first}_{word}"])
-
-
 def ablation(
     draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject = OUTCOME
-) -> list[dict[str, Any]]:
-    """Gain of each family: the figures with it less those of a model fitted without it.
+) -> list[Loss]:
+    """What each figure loses when the model is fitted without a family.
 
     A family is left out by making its columns undocumented, in training and in test.
     """
@@ -226,11 +241,10 @@ def ablation(
     found = list(Parallel(n_jobs=config.jobs)(work))
     n = len(folds)
     full, *parts = (filled(draws, folds, found[at : at + n]) for at in range(0, len(found), n))
-    rows = []
-    for (name, columns), part in zip(left_out.items(), parts, strict=True):
-        gained = {f: _lost(draws, f, full[of], part[of]) for f, of in subject.figures.items()}
-        rows.append({"family": name, "columns": len(columns), **_ends(gained, "gain")})
-    return _sorted(rows, subject, "gain")
+    return _sorted(
+        Loss(name, len(columns), _worse(draws, subject, full, part))
+        for (name, columns), part in zip(left_out.items(), parts, strict=True)
+    )
 
 
 def _without(
@@ -244,9 +258,7 @@ def _without(
 
 def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """The frame with these columns as they stand where a letter says nothing of them."""
-    import pandas as pd
-
-    absent = dict(_absent())
+    absent = {column.name: column.undocumented for column in COLUMNS} | dict(ALWAYS_KNOWN)
     changed = frame.copy()
     for name in columns:
         value = absent.get(name)
@@ -255,22 +267,13 @@ def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return changed
 
 
-def _absent() -> Iterator[tuple[str, Any]]:
-    from imr.features.table import COLUMNS
-
-    yield from ((column.name, column.undocumented) for column in COLUMNS)
-    yield from ALWAYS_KNOWN.items()
-
-
-def contributions(results: Sequence[Any]) -> list[dict[str, Any]]:
+def contributions(results: Sequence[FoldResult]) -> list[Contribution]:
     """Mean size and spread of each effect's contribution (log odds) on unseen items."""
-    import pandas as pd
-
     parts = pd.concat([r.contributions for r in results], ignore_index=True).fillna(0.0)
     size = parts.abs().mean().sort_values(ascending=False, kind="stable")
     spread = parts.std(ddof=0)
     return [
-        {"effect": str(name), "mean_size": float(value), "spread": float(spread[name])}
+        Contribution(str(name), float(value), float(spread[name]))
         for name, value in size.items()
         if value > 0
     ]

@@ -7,8 +7,8 @@ of their own (``benchmarks/bench_learning.py``) and never enter this one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from imr.training.contenders.compared import (
 )
 from imr.training.decisions import Sample
 from imr.training.folds import guideline_hits
+from imr.training.metrics import Estimate
 from imr.training.split import Fold
 from imr.training.studies.importance import filled, first_repeat
 
@@ -48,9 +49,17 @@ EXTRAPOLATED_LETTERS = (1_000, 10_000)
 EXPONENTS = (0.5, 0.25, 1.0)
 
 
-def learning_curve(
-    draws: Draws, folds: Sequence[Fold], config: TrainConfig
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A figure with so many training letters; not ``measured`` is extrapolated, no promise."""
+
+    metric: str
+    letters: int
+    measured: bool
+    value: Estimate
+
+
+def learning_curve(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[CurvePoint]:
     """Figures against the number of training letters, and what lines through them would give at
     1,000 and 10,000 letters (``measured`` false: an extrapolation, not a promise).
 
@@ -62,7 +71,7 @@ def learning_curve(
     work = (delayed(_part_trained)(draws.sample, f, config, s) for s in shares for f in folds)
     found = list(Parallel(n_jobs=config.jobs)(work))
     n = len(folds)
-    rows: list[dict[str, Any]] = []
+    rows: list[CurvePoint] = []
     curves: dict[str, list[Array]] = {name: [] for name in FIGURES}
     letters: list[float] = []
     for at in range(0, len(found), n):
@@ -70,17 +79,13 @@ def learning_curve(
         letters.append(float(np.mean([count for _, count in found[at : at + n]])))
         for name, (figure, of) in FIGURES.items():
             curves[name].append(first_repeat(draws, figure, part[of][0]))
-            rows.append(_row(name, letters[-1], curves[name][-1], measured=True))
+            value = metrics.estimate(curves[name][-1])
+            rows.append(CurvePoint(name, round(letters[-1]), True, value))
     for name, values in curves.items():
         for count in EXTRAPOLATED_LETTERS:
             beyond = extrapolated(np.array(letters), np.array(values), count, name)
-            rows.append(_row(name, count, beyond, measured=False))
+            rows.append(CurvePoint(name, count, False, metrics.estimate(beyond)))
     return rows
-
-
-def _row(name: str, letters: float, values: Array, *, measured: bool) -> dict[str, Any]:
-    e = asdict(metrics.estimate(values))
-    return {"metric": name, "letters": round(letters), "measured": measured, **e}
 
 
 def _part_trained(

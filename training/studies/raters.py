@@ -9,14 +9,16 @@ can tell from the case, and they measure agreement without touching an outcome.
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imr.models.outcome.calibration import sigmoid
 from imr.training import metrics
+from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 RATERS = ("rater_a", "rater_b", "rater_c")
+RATED_FIGURES = ("auc", "average_precision", "brier_skill")
 
 
 def ratings(table: pd.DataFrame) -> Array:
@@ -57,33 +60,32 @@ def correlation(one: Array, other: Array) -> float:
     return float(np.corrcoef(one[known], other[known])[0, 1])
 
 
-def raters_report(draws: Draws) -> dict[str, Any] | None:
-    """The raters' own figures, and each contender's agreement with them; None where not all items
-    were rated.
+@dataclass(frozen=True, slots=True)
+class Raters:
+    """``figures`` of the mean rating by metric; ``agreement`` by contender: Pearson's correlation
+    of its log odds with the mean rating.
+    """
 
-    ``raters``: AUC, average precision and Brier skill of the mean rating.  ``agreement``: a row a
-    contender, Pearson's correlation of log odds with the mean rating, with its interval.
+    figures: dict[str, Estimate]
+    agreement: dict[str, Estimate]
+
+
+def raters_study(draws: Draws) -> Raters | None:
+    """The raters' own figures and each contender's agreement with them; None where not all items
+    were rated.
     """
     rated = ratings(draws.sample.table)
     if np.isnan(rated).any():
         return None
     same = np.repeat(sigmoid(rated)[None, :], len(draws.predictions.fold), axis=0)
-    figures = {
-        name: draws.outcome(name, same) for name in ("auc", "average_precision", "brier_skill")
-    }
-    return {
-        "raters": [_row("raters", name, values) for name, values in figures.items()],
-        "rater_agreement": [
-            _row(name, "correlation", _agreement(draws, p, rated))
+    return Raters(
+        figures={name: metrics.estimate(draws.outcome(name, same)) for name in RATED_FIGURES},
+        agreement={
+            name: metrics.estimate(_agreement(draws, p, rated))
             for name, p in draws.predictions.outcome.items()
             if np.ptp(p[:, draws.rows]) > 0
-        ],
-    }
-
-
-def _row(name: str, metric: str, values: Array) -> dict[str, Any]:
-    e = metrics.estimate(values)
-    return {"of": name, "metric": metric, "value": e.value, "low": e.low, "high": e.high}
+        },
+    )
 
 
 def _agreement(draws: Draws, p: Array, rated: Array) -> Array:

@@ -8,17 +8,19 @@ opening of its summaries (A is the commonest), so that no words of a letter are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imr.training import metrics
-from imr.training.bootstrap import FEW_OVERTURNED, Draws
+from imr.training.bootstrap import Draws
 from imr.training.contenders.baselines import plain_booster, plain_matrix
 from imr.training.contenders.compared import MODEL, STYLE
 from imr.training.contenders.style import OTHER, stock_openings, style_of
+from imr.training.metrics import Estimate
 from imr.training.split import Fold
+from imr.training.studies.slices import auc_where_enough, by_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,24 +46,56 @@ def houses(summaries: Sequence[str]) -> Styles | None:
     return np.array([names.get(name, OTHER) for name in style_of(summaries, stock)], dtype=object)
 
 
-def style_report(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> dict[str, Any] | None:
-    """Studies by name: ``style`` (recognition and ranking inside one style), ``style_houses`` (a
-    row a style) and ``style_harm`` (a row a check); None without texts.
+@dataclass(frozen=True, slots=True)
+class House:
+    """One house style: share overturned, mean prediction, and how much that is too high."""
+
+    house: str
+    letters: int
+    items: int
+    overturned: int
+    predicted: float
+    observed: Estimate
+    too_high: Estimate
+    auc: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One figure that tells whether predictions live on style, and what it means."""
+
+    check: str
+    value: Estimate
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """``within``: AUC over pairs of summaries of one style, ``across``: of two; ``recognised``:
+    AUC of the signals in telling the commonest style.
     """
+
+    within: Estimate
+    across: Estimate
+    recognised: Estimate
+    houses: list[House]
+    checks: list[Check]
+
+
+def style_study(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Style | None:
+    """None without texts, or where no opening is common."""
     texts = draws.sample.texts
     style = None if texts is None else houses(texts["case_summary"].tolist())
     if style is None:
         return None
     inside, across = _inside_and_across(draws, style)
-    return {
-        "style": {
-            "auc_within": asdict(metrics.estimate(inside)),
-            "auc_across": asdict(metrics.estimate(across)),
-            "signals_know_style_auc": asdict(_knows_style(draws, folds, style, config)),
-        },
-        "style_houses": _houses(draws, style),
-        "style_harm": style_harm(draws, style),
-    }
+    return Style(
+        within=metrics.estimate(inside),
+        across=metrics.estimate(across),
+        recognised=_recognised(draws, folds, style, config),
+        houses=_houses(draws, style),
+        checks=style_checks(draws, style),
+    )
 
 
 def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
@@ -74,8 +108,8 @@ def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
     return inside, across
 
 
-def style_harm(draws: Draws, style: Styles) -> list[dict[str, Any]]:
-    """Does the prediction live on style?  A row a check: figure, interval over letters, meaning.
+def style_checks(draws: Draws, style: Styles) -> list[Check]:
+    """Does the prediction live on style?
 
     * Pairs of one style: nothing that is the same for a whole style can help there.
     * Levels taken out: each style's mean predicted log odds is subtracted, so that no style is
@@ -105,8 +139,8 @@ def style_harm(draws: Draws, style: Styles) -> list[dict[str, Any]]:
     ]
 
 
-def _check(name: str, values: Array, meaning: str) -> dict[str, Any]:
-    return {"check": name, **asdict(metrics.estimate(values)), "meaning": meaning}
+def _check(name: str, values: Array, meaning: str) -> Check:
+    return Check(name, metrics.estimate(values), meaning)
 
 
 def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
@@ -136,40 +170,32 @@ def _log_odds(p: Array) -> Array:
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
-def _houses(draws: Draws, style: Styles) -> list[dict[str, Any]]:
-    """Observed and predicted share of each style, their difference with its interval, and the
-    AUC inside the style where it has enough of both outcomes.
-    """
+def _houses(draws: Draws, style: Styles) -> list[House]:
     tested = style[draws.rows]
     p = draws.predictions.per_item(MODEL)[draws.rows]
     letters = draws.sample.frame["letter_id"].to_numpy(dtype=object)[draws.rows]
     rows = []
-    for name in sorted(set(tested), key=lambda v: (-int((tested == v).sum()), v)):
+    for name in by_count(tested):
         inside = tested == name
         part = draws.part(inside)
-        row: dict[str, Any] = {
-            "house": name,
-            "letters": len(set(letters[inside])),
-            "items": int(inside.sum()),
-            "overturned": int(part.y.sum()),
-            "predicted": float(p[inside].mean()),
-        }
-        row |= _named("observed", metrics.mean(part.y, part.weights))
-        row |= _named("too_high", metrics.mean(p[inside] - part.y, part.weights))
-        if FEW_OVERTURNED <= part.y.sum() <= len(part.y) - FEW_OVERTURNED:
-            row |= _named("auc", part.auc(draws.predictions.outcome[MODEL]))
-        rows.append(row)
+        rows.append(
+            House(
+                house=name,
+                letters=len(set(letters[inside])),
+                items=len(part.rows),
+                overturned=int(part.y.sum()),
+                predicted=float(p[inside].mean()),
+                observed=metrics.estimate(metrics.mean(part.y, part.weights)),
+                too_high=metrics.estimate(metrics.mean(p[inside] - part.y, part.weights)),
+                auc=auc_where_enough(part),
+            )
+        )
     return rows
 
 
-def _named(name: str, values: Array) -> dict[str, float]:
-    e = metrics.estimate(values)
-    return {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
-
-
-def _knows_style(
+def _recognised(
     draws: Draws, folds: Sequence[Fold], style: Styles, config: TrainConfig
-) -> metrics.Estimate:
+) -> Estimate:
     """AUC of plain LightGBM that guesses the commonest opening from the signals."""
     sample = draws.sample
     target = (style == f"house {HOUSE_NAMES[0]}").astype(np.float64)

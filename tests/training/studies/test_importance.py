@@ -37,31 +37,33 @@ def test_every_column_of_the_ranker_has_a_family_and_only_one():
 
 
 def test_both_models_are_permuted_in_every_run(evaluation):
-    for study, loss in (
-        ("outcome_permutation", "log_loss_loss"),
-        ("guideline_permutation", "section_top1_loss"),
+    for rows, figure in (
+        (evaluation.studies.outcome_permutation, "log_loss"),
+        (evaluation.studies.guideline_permutation, "section_top1"),
     ):
-        rows = evaluation.studies[study]
         assert len(rows) >= 6
-        values = [row[loss] for row in rows]
+        found = [row.worse[figure] for row in rows]
+        values = [e.value for e in found]
         assert values == sorted(values, reverse=True)
-        assert all(row[f"{loss}_low"] <= row[f"{loss}_high"] for row in rows)
+        assert all(e.low <= e.high for e in found)
 
 
 def test_the_guideline_hangs_on_the_kind_of_request(evaluation):
-    rows = {row["signal"]: row for row in evaluation.studies["guideline_permutation"]}
-    assert rows["kind of request"]["section_top1_loss_low"] > 0
-    assert max(rows, key=lambda name: rows[name]["section_top1_loss"]) == "kind of request"
+    rows = evaluation.studies.guideline_permutation
+    lost = {row.family: row.worse["section_top1"] for row in rows}
+    assert lost["kind of request"].low > 0
+    assert max(lost, key=lambda name: lost[name].value) == "kind of request"
 
 
-def test_dealing_out_what_is_the_same_everywhere_loses_nothing(evaluation, draws):
+def test_shuffling_what_is_the_same_everywhere_loses_nothing(evaluation, draws):
     constant = evaluation.sample.frame.assign(ur_denial_date=None, application_received=None)
     same = replace(draws, sample=replace(evaluation.sample, frame=constant.astype(
         evaluation.sample.frame.dtypes.to_dict()
     )))  # fmt: skip
     rows = permutation(same, evaluation.folds[0], evaluation.config, GUIDELINE)
-    dates = next(row for row in rows if row["signal"] == "dates (edition in force)")
-    lost = [value for name, value in dates.items() if name != "signal"]
+    dates = next(row for row in rows if row.family == "dates (edition in force)")
+    assert dates.columns == 2
+    lost = [end for e in dates.worse.values() for end in (e.value, e.low, e.high)]
     assert len(lost) == 9
     assert lost == pytest.approx([0.0] * 9, abs=1e-12)
 
@@ -79,7 +81,7 @@ def test_a_family_left_out_is_left_out_of_both_sides(draws, evaluation, monkeypa
 
     watched = replace(OUTCOME, fit=fit, predict=predict, families=lambda _: {"one": ("sex",)})
     rows = ablation(draws, evaluation.folds[0], evaluation.config, watched)
-    assert [(row["family"], row["columns"]) for row in rows] == [("one", 1)]
+    assert [(row.family, row.columns) for row in rows] == [("one", 1)]
     folds = len(evaluation.folds[0])
     without = seen[1 + 2 * folds :]
     assert len(without) == 2 * folds

@@ -24,15 +24,15 @@ def rows(evaluation):
 def test_sizes_are_measured_and_only_beyond_them_extrapolated(rows, evaluation):
     letters = evaluation.facts["letters"]
     for name in FIGURES:
-        own = [row for row in rows if row["metric"] == name]
-        assert [row["measured"] for row in own] == [True, True, False, False]
-        assert [row["letters"] for row in own[2:]] == list(EXTRAPOLATED_LETTERS)
-        assert 0 < own[0]["letters"] < own[1]["letters"] < letters
-        assert all(row["low"] <= row["high"] for row in own)
+        own = [row for row in rows if row.metric == name]
+        assert [row.measured for row in own] == [True, True, False, False]
+        assert [row.letters for row in own[2:]] == list(EXTRAPOLATED_LETTERS)
+        assert 0 < own[0].letters < own[1].letters < letters
+        assert all(row.value.low <= row.value.high for row in own)
 
 
 def test_the_largest_size_is_the_protocol_itself(rows, evaluation):
-    largest = {row["metric"]: row["value"] for row in rows if row["measured"]}
+    largest = {row.metric: row.value.value for row in rows if row.measured}
     assert largest["auc"] == pytest.approx(evaluation.figure("outcome", "auc").value)
     assert largest["section_top1"] == pytest.approx(
         evaluation.figure("guideline", "section_top1").value
@@ -43,9 +43,9 @@ def test_the_largest_size_is_the_protocol_itself(rows, evaluation):
 
 def test_the_line_says_that_nobody_measured_it(rows, evaluation):
     said = curve_line(rows)
-    last = max(row["letters"] for row in rows if row["measured"])
+    last = max(row.letters for row in rows if row.measured)
     assert said.startswith("With 10,000 letters like these: AUC ")
     assert f"extrapolated from {last} training letters" in said
-    card = model_card(replace(evaluation, studies={**evaluation.studies, "learning_curve": rows}))
+    card = model_card(replace(evaluation, studies=replace(evaluation.studies, learning_curve=rows)))
     assert said in card
     assert "10000 (extrapolated, not measured)" in card

@@ -27,5 +27,5 @@ def test_correlation_leaves_out_what_one_lacks() -> None:
 
 
 def test_letters_that_nobody_rated_have_no_report(evaluation) -> None:
-    assert "raters" not in evaluation.studies
+    assert evaluation.studies.raters is None
     assert "Three language models" not in evaluation.text()

@@ -14,7 +14,7 @@ from imr.training.contenders.compared import MODEL, STYLE
 from imr.training.contenders.style import StyleProbe, opening, stock_openings, style_of
 from imr.training.decisions import sample
 from imr.training.folds import Predictions
-from imr.training.studies.style import LEVELS_OUT, SCORE_OUT, houses, style_harm, style_report
+from imr.training.studies.style import LEVELS_OUT, SCORE_OUT, houses, style_checks, style_study
 
 FORMS = ("This case involves a person hurt in year {}.", "The worker fell in month {} of {}.")
 ITEMS = 400
@@ -69,8 +69,8 @@ def _draws(corpus, style: np.ndarray, p: np.ndarray, probe: np.ndarray | None, y
 
 
 def _checks(draws: Draws, style: np.ndarray) -> dict[str, metrics.Estimate]:
-    found = style_harm(draws, houses(_summaries(style)))
-    return {r["check"]: metrics.Estimate(r["value"], r["low"], r["high"]) for r in found}
+    found = style_checks(draws, houses(_summaries(style)))
+    return {row.check: row.value for row in found}
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +104,12 @@ def test_a_model_that_knows_content_alone_loses_nothing(corpus, made):
 
 
 def test_houses_are_lettered_and_hold_no_words(evaluation):
-    rows = evaluation.studies["style_houses"]
-    assert {row["house"].split()[0] for row in rows} <= {"house", "other"}
-    assert sum(row["items"] for row in rows) == evaluation.facts["tested_items"]
-    for row in rows:
-        assert row["too_high"] == pytest.approx(row["predicted"] - row["observed"])
-    checks = {row["check"]: row["value"] for row in evaluation.studies["style_harm"]}
+    study = evaluation.studies.style
+    assert {row.house.split()[0] for row in study.houses} <= {"house", "other"}
+    assert sum(row.items for row in study.houses) == evaluation.facts["tested_items"]
+    for row in study.houses:
+        assert row.too_high.value == pytest.approx(row.predicted - row.observed.value)
+    checks = {row.check: row.value.value for row in study.checks}
     assert checks["AUC of the model"] == evaluation.figure("outcome", "auc").value
     assert checks["AUC of the style probe"] == evaluation.figure("outcome", "auc", STYLE).value
     assert "Does style carry the AUC?" in evaluation.text()
@@ -118,6 +118,6 @@ def test_houses_are_lettered_and_hold_no_words(evaluation):
 def test_without_texts_or_a_common_opening_there_is_no_style(corpus, evaluation):
     draws = Draws.of(evaluation.sample, evaluation.predictions, 50, 1)
     bare = replace(draws, sample=replace(draws.sample, texts=None))
-    assert style_report(bare, evaluation.folds[0], evaluation.config) is None
+    assert style_study(bare, evaluation.folds[0], evaluation.config) is None
     names = ("One fell.", "Two fell.", "Three fell.")
     assert houses(names) is None
