@@ -10,8 +10,10 @@ PDFium is not thread-safe: call this from one thread of a process, and use proce
 from __future__ import annotations
 
 import ctypes
+import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,7 @@ _HEADER_WITHIN = 1024  # the PDF standard lets up to 1,024 bytes of other matter
 _END_WITHIN = 2048
 _LOOK_BACK_ROWS = 4  # a piece of a table row stands at most this many lines after its row
 _FONT_NAME_BYTES = 128
+_TRIED_CHARS = 100  # of a page, to see which way its text stands
 _PASSWORD, _SECURITY = 4, 5  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 _SOFT_HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
 
@@ -124,16 +127,36 @@ def _page_rows(pdfium: Any, document: Any, number: int, source: str) -> list[Row
     if not page:
         raise _corrupt(source, f"page {number + 1} of the PDF cannot be read")
     try:
-        text_page = pdfium.FPDFText_LoadPage(page)
-        if not text_page:
-            raise _corrupt(source, f"the text of page {number + 1} of the PDF cannot be read")
-        try:
-            rotation = pdfium.FPDFPage_GetRotation(page)
+        with _text_page(pdfium, page, number, source) as text_page:
+            rotation = _text_rotation(pdfium, text_page)
+            if rotation == pdfium.FPDFPage_GetRotation(page):
+                return _merged(_pieces(pdfium, text_page, rotation, source))
+        # The page was put on its side or head: PDFium reads it only as a reader would turn it.
+        pdfium.FPDFPage_SetRotation(page, rotation)
+        with _text_page(pdfium, page, number, source) as text_page:
             return _merged(_pieces(pdfium, text_page, rotation, source))
-        finally:
-            pdfium.FPDFText_ClosePage(text_page)
     finally:
         pdfium.FPDF_ClosePage(page)
+
+
+@contextmanager
+def _text_page(pdfium: Any, page: Any, number: int, source: str) -> Iterator[Any]:
+    text_page = pdfium.FPDFText_LoadPage(page)
+    if not text_page:
+        raise _corrupt(source, f"the text of page {number + 1} of the PDF cannot be read")
+    try:
+        yield text_page
+    finally:
+        pdfium.FPDFText_ClosePage(text_page)
+
+
+def _text_rotation(pdfium: Any, text_page: Any) -> int:
+    """The quarter turns of a page at which most of its text stands upright for a reader."""
+    count = pdfium.FPDFText_CountChars(text_page)
+    step = max(1, count // _TRIED_CHARS)
+    angles = (pdfium.FPDFText_GetCharAngle(text_page, at) for at in range(0, count, step))
+    turns = Counter(round(-2 * angle / math.pi) % 4 for angle in angles if angle >= 0)
+    return turns.most_common(1)[0][0] if turns else 0
 
 
 def _characters(pdfium: Any, text_page: Any, source: str) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdfium2 import PdfDocument
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
@@ -145,6 +146,25 @@ def test_a_rotated_page_keeps_its_paragraphs(tmp_path: Path, rotation: int) -> N
         canvas.drawString(72, y, words)
     canvas.save()
     assert text_of(buffer.getvalue(), tmp_path).text == "one\ntwo\nthree\n\nfour\nfive"
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("pages", ["every page", "the last page"])
+def test_a_letter_on_its_side_or_head_is_read(
+    turn: int, pages: str, samples: Path, tmp_path: Path
+) -> None:
+    """As a scanner or a printer leaves it: the text stays, the page is shown turned."""
+    letters = sorted(samples.glob("*.pdf"))
+    assert letters
+    for letter in letters:
+        document = PdfDocument(letter)
+        for page in list(document)[0 if pages == "every page" else -1 :]:
+            page.set_rotation(turn)
+        turned = io.BytesIO()
+        document.save(turned)
+        document.close()
+        read_back = text_of(turned.getvalue(), tmp_path, letter.name)
+        assert read_back.text == load(Source(str(letter), "pdf")).text
 
 
 def test_a_hyphen_at_a_line_end_stays_a_hyphen(tmp_path: Path) -> None:
