@@ -18,7 +18,7 @@ from material import pdf_letters, trained, workplace
 
 from imr.serve.letters import Chunk, chunked, tasks
 from imr.serve.score import CHUNK_LETTERS
-from imr.serve.work import ScoreSetup
+from imr.serve.worker import ScoreSetup
 
 BAR = 0.75
 

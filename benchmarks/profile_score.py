@@ -32,10 +32,10 @@ from imr.models.drift import count
 from imr.models.frame import signals_frame
 from imr.models.prediction import GUIDELINES, Prediction
 from imr.models.predictor import Predictor
-from imr.serve.detail import letter_detail, score_rows
+from imr.serve.letter_json import letter_detail, score_rows
 from imr.serve.letters import Chunk, chunked, tasks
 from imr.serve.score import CHUNK_LETTERS
-from imr.serve.work import ScoreSetup
+from imr.serve.worker import ScoreSetup
 
 Result = TypeVar("Result")
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from imr.models.frame import numbers
+# numpy and pandas are imported where items are counted: the process that adds the counts up
+# (`imr score`) does without them, which is a good part of its start.
 
 SHIFTED = 0.25
 """From this index on a column has shifted."""
@@ -53,6 +54,8 @@ def profile(frame: pd.DataFrame, columns: Iterable[str], p: Sequence[float]) -> 
 
 def count(profile: Mapping[str, Any], frame: pd.DataFrame, p: Sequence[float]) -> Counts:
     """New items in the profile's bins, by column; the last bin is what is missing."""
+    import pandas as pd
+
     scores = pd.Series(p, dtype="float64")
     return {
         name: _count(bins, scores if name == SCORE else frame[name])
@@ -112,6 +115,10 @@ def _bins(column: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _count(bins: Mapping[str, Any], column: pd.Series[Any]) -> list[int]:
+    import numpy as np
+
+    from imr.models.frame import numbers
+
     known = ~column.isna().to_numpy()
     missing = len(column) - int(known.sum())
     if "edges" in bins:

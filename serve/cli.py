@@ -156,6 +156,10 @@ def score(
     report: Annotated[
         str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")
     ] = None,
+    details: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.jsonl", help="Also what imr explain --json says, line by line."),
+    ] = None,
     partitions: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Write a folder of N Parquet parts."),
@@ -178,8 +182,8 @@ def score(
         _refuse(f"--engine {engine}: not known", "give local or dask")
     if scheduler and engine != "dask":
         _refuse("--scheduler needs --engine dask")
-    if report and not reasons:
-        _refuse("--report shows the reasons", "leave out --no-reasons")
+    if (report or details) and not reasons:
+        _refuse("--report and --details show the reasons", "leave out --no-reasons")
     from imr.serve.commands import score_letters
 
     failures = _Failures()
@@ -188,6 +192,7 @@ def score(
         letters=tuple(letters),
         output=output,
         report=report,
+        details=details,
         partitions=partitions,
         model=model,
         jobs=jobs,
@@ -282,7 +287,7 @@ def _say(line: str) -> None:
 
 
 def _refuse(problem: str, remedy: str = "") -> NoReturn:
-    from imr.serve.refusal import Refused
+    from imr.serve.messages import Refused
 
     raise Refused(problem, remedy)
 
@@ -308,7 +313,7 @@ def main() -> None:
     try:
         app(spread(sys.argv[1:]))
     except Exception as error:
-        from imr.serve.refusal import Refused
+        from imr.serve.messages import Refused
 
         if not isinstance(error, Refused):
             raise

@@ -4,46 +4,86 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from imr.data.letter import LetterError
-from imr.serve.letters import Failure
-from imr.serve.refusal import Refused
-from imr.serve.writers import (
-    TableColumn,
-    check_writable,
-    explained,
-    json_line,
-    open_atomic,
-    open_table,
-    output_path,
-    table_format,
-)
+from imr.data.letter import Letter, LetterError
+from imr.serve.letters import Failure, chunked, count_letters, something_to_do
+from imr.serve.messages import Refused, progress
+from imr.serve.outputs import check_writable, explained, open_atomic, output_path
+from imr.serve.tables import TableColumn, json_line, open_table, table_format
+from imr.serve.workers import Pool, default_jobs, in_order
 
 if TYPE_CHECKING:
     from imr.training.config import TrainConfig
 
 ReportFailure = Callable[[Failure], None]
 
+CHUNK_LETTERS = 16
+"""Letters that a worker reads at a time, or derives signals of."""
+
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def ended_well(unfinished: str = "", remedy: str = "") -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end a command in one line, with nothing left running.
+
+    Raises:
+        Refused: when one of them comes, unless it was ignored before (as by ``nohup``).
+    """
+    before = {one: signal.getsignal(one) for one in ENDINGS}
+    heeded = [one for one, handler in before.items() if handler is not signal.SIG_IGN]
+    for one in heeded:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Refused("interrupted" + (unfinished and f": {unfinished}"), remedy) from None
+    finally:
+        for one in heeded:
+            signal.signal(one, before[one])
+
+
+def each_letter(
+    letters: tuple[str, ...],
+    make: Callable[[Letter], dict[str, Any]],
+    jobs: int,
+    report: ReportFailure,
+) -> Iterator[dict[str, Any]]:
+    """What ``make`` made of each letter, in order; a letter not read is passed on instead."""
+    from imr.serve.worker import EachLetter
+
+    chunks = chunked(something_to_do(letters, report), CHUNK_LETTERS)
+    with progress("reading", lambda: count_letters(letters)) as advance:
+        for chunk, answer in in_order(Pool(jobs or default_jobs()).run(EachLetter(make), chunks)):
+            advance(len(chunk.tasks))
+            for one in answer:
+                if "error" in one:
+                    report(Failure(**one["error"]))
+                else:
+                    yield one
+
 
 def parse_letters(
     letters: tuple[str, ...], output: str | None, jobs: int, report: ReportFailure
 ) -> None:
     """`imr parse`: one JSON object a line, in the order of the input."""
-    from imr.serve.score import default_jobs
-    from imr.serve.stream import each_letter, parsed
+    from imr.serve.worker import parsed
 
-    found = each_letter(letters, parsed, jobs or default_jobs(), report)
+    found = each_letter(letters, parsed, jobs, report)
     lines = (json_line(answer["letter"]) for answer in found)
     if output is None:
-        _write_lines(sys.stdout.buffer, lines)
+        with ended_well():
+            _write_lines(sys.stdout.buffer, lines)
         return
     target = output_path(output)
     check_writable(target)
-    with open_atomic(target) as file:
+    with ended_well(f"{target} not written"), open_atomic(target) as file:
         _write_lines(file, lines)
 
 
@@ -62,8 +102,7 @@ def write_features(
 ) -> None:
     """`imr features`: the table of signals and, where asked for, the words behind them."""
     from imr.features.table import COLUMNS
-    from imr.serve.score import default_jobs
-    from imr.serve.stream import each_letter, signal_rows, signal_rows_with_evidence
+    from imr.serve.worker import signal_rows, signal_rows_with_evidence
 
     target = output_path(output)
     words = output_path(evidence) if evidence else None
@@ -73,10 +112,10 @@ def write_features(
         check_writable(words)
     columns = [TableColumn(column.name, column.dtype) for column in COLUMNS]
     make = signal_rows_with_evidence if evidence else signal_rows
-    with contextlib.ExitStack() as files:
+    with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
         table = files.enter_context(open_table(target, columns))
         quotes = files.enter_context(open_atomic(words)) if words else None
-        for answer in each_letter(letters, make, jobs or default_jobs(), report):
+        for answer in each_letter(letters, make, jobs, report):
             table.write(answer["rows"])
             if quotes:
                 _write_lines(quotes, map(json_line, answer["evidence"]))
@@ -87,6 +126,7 @@ def score_letters(
     *,
     output: str,
     report: str | None,
+    details: str | None,
     partitions: int | None,
     **options: Any,
 ) -> None:
@@ -96,34 +136,32 @@ def score_letters(
     run = ScoreRun(
         output=output_path(output),
         report=output_path(report) if report else None,
+        details=output_path(details) if details else None,
         partitions=partitions or (0 if output.endswith("/") else None),
         **options,
     )
-    try:
+    with ended_well(f"{run.output} not written", "the same command with --resume continues"):
         result = score(run, report_failure)
-    except KeyboardInterrupt:
-        message = f"interrupted: {run.output} not written"
-        raise Refused(message, "the same command with --resume continues") from None
     for line in result.tally.lines():
         print(line)
     folder = "/" if run.partitions is not None else ""
-    print(f"written: {run.output}{folder}" + (f" and {run.report}" if run.report else ""))
+    beside = "".join(f" and {path}" for path in (run.report, run.details) if path)
+    print(f"written: {run.output}{folder}{beside}")
 
 
 def explain_letter(
     letter: str, model: str, as_json: bool, item: int | None, letter_id: str | None
 ) -> None:
     """`imr explain`: for a person, or as JSON."""
-    from imr.serve.detail import NOTICE
     from imr.serve.explain import chosen_items, explain, make_console, show
 
-    explained = explain(letter, model, letter_id)
-    if not as_json:
-        show(explained, item, make_console())
-        return
-    detail = {**explained.detail, "items": chosen_items(explained.detail, item)}
-    result = {**detail, "model_uri": explained.model_uri, "notice": NOTICE}
-    print(json.dumps(result, indent=2, ensure_ascii=False))
+    with ended_well():
+        detail = explain(letter, model, letter_id)
+    detail = {**detail, "items": chosen_items(detail, item)}
+    if as_json:
+        print(json.dumps(detail, indent=2, ensure_ascii=False))
+    else:
+        show(detail, make_console())
 
 
 def train_models(**options: Any) -> int:
@@ -173,7 +211,6 @@ def _refusing() -> Iterator[None]:
 def synthesize_letters(n: int, output: Path, seed: int, form: str) -> None:
     """`imr synthesize`: letters by our own grammar, and their truth beside them."""
     from imr.data.synthetic import Format, write
-    from imr.serve.score import default_jobs
 
     with explained(output):
         letters, truth = write(n, output, seed, cast("Format", form), default_jobs())

@@ -7,15 +7,14 @@ never read as markup.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imr.serve.detail import NOTICE, reason_sentence, similar_sentence
-from imr.serve.letters import Chunk, Failure, Task, tasks
+from imr.serve.letter_json import reason_sentence, run_detail, similar_sentence
+from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
+from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, load_predictor, resolve
-from imr.serve.pool import Pool
-from imr.serve.refusal import Refused
-from imr.serve.work import Predicts, ScoreSetup
+from imr.serve.worker import Predicts, ScoreSetup, import_models
+from imr.serve.workers import Pool
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -35,48 +34,38 @@ HEADER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The letter's detail (:func:`imr.serve.detail.letter_detail`) and the model it came from."""
-
-    detail: dict[str, Any]
-    model_uri: str
-
-
 def explain(
     path: str,
     model: str,
     letter_id: str | None = None,
     load: Callable[[str], Predicts] = load_predictor,
     resolve: Callable[[str], ModelAddress] = resolve,
-) -> Explained:
-    """Predict and explain one letter.
+) -> dict[str, Any]:
+    """One letter predicted and explained: see :func:`imr.serve.letter_json.run_detail`.
 
     Raises:
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
     task = _one(list(_candidates(path, letter_id)), path)
-    address = resolve(model)
-    setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
-    [(_, [answer])] = Pool(setup, jobs=1).run([Chunk(0, (task,))])
+    pool = Pool(jobs=1)
+    pool.start(import_models)  # while this process asks for the model
+    try:
+        address = resolve(model)
+        setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
+        [(_, [answer])] = pool.run(setup, [Chunk(0, (task,))])
+    finally:
+        pool.stop()
     if "error" in answer:
         failure = Failure(**answer["error"])
         raise Refused(f"{failure.source}: {failure.message}", failure.remedy)
-    return Explained(answer["detail"], address.uri)
+    return run_detail(answer["detail"], address.uri)
 
 
 def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:
     for task in tasks([path]):
-        if letter_id is None or _id(task) == letter_id:
+        found = None if isinstance(task, Failure) else task_letter_id(task)
+        if letter_id is None or found == letter_id:
             yield task
-
-
-def _id(task: Task) -> str | None:
-    from imr.data.sources import Source
-
-    if isinstance(task, Failure):
-        return None
-    return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
 
 
 def _one(found: Sequence[Task], path: str) -> Task:
@@ -100,15 +89,14 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
     return [items[item]]
 
 
-def show(explained: Explained, item: int | None, console: Console) -> None:
-    """Print the letter and its items (all, or one by its index)."""
+def show(detail: dict[str, Any], console: Console) -> None:
+    """Print a letter and its items."""
     from rich.console import Group
 
-    items = chosen_items(explained.detail, item)
-    parts: list[RenderableType] = [*_letter(explained.detail)]
-    for entry in items:
-        parts += [_text(""), *_item(explained.detail, entry)]
-    end = [_text(NOTICE, "italic"), _text(f"model {explained.model_uri}", "dim")]
+    parts: list[RenderableType] = [*_letter(detail)]
+    for entry in detail["items"]:
+        parts += [_text(""), *_item(detail, entry)]
+    end = [_text(detail["notice"], "italic"), _text(f"model {detail['model_uri']}", "dim")]
     _print(Group(*parts, _text(""), *end), console)
 
 

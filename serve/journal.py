@@ -26,9 +26,10 @@ from typing import IO, Any
 
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.serve.letters import Chunk
-from imr.serve.pool import Answer
-from imr.serve.refusal import Refused
-from imr.serve.writers import explained, json_line, known_store
+from imr.serve.messages import Refused
+from imr.serve.outputs import explained, known_store
+from imr.serve.tables import json_line
+from imr.serve.workers import Answer
 
 FORMAT = 1
 """Raised when the lines of a journal change: an older one is not resumed."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import itertools
 import json
 import re
-import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
+from typing import IO, Any
 
-from imr.data.letter import Letter, LetterError
+from imr.data.letter import LetterError
 from imr.data.paths import UnsupportedPathError, file_path
-from imr.data.read import load
-from imr.data.records import RawRecord, letter_from_record, raw_records
-from imr.data.sources import Source, content, opened, sources
-from imr.serve.own import REPORT_HEAD_BYTES, is_report, written_by_imr
-from imr.serve.refusal import Refused
+from imr.data.records import MAX_RECORD_BYTES, RawRecord, raw_records
+from imr.data.sources import Source, opened, sources
+from imr.serve.messages import Refused, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,6 @@ def _identity(task: Task) -> str:
 
 
 Notice = Callable[[str], None]
-
-
-def say(line: str) -> None:
-    """Tell the user something that is no failure."""
-    print(f"imr: {line}", file=sys.stderr)
 
 
 def tasks(paths: Iterable[str], notice: Notice = say) -> Iterator[Task]:
@@ -203,64 +197,14 @@ def _record_name(source: Source) -> str:
     return "stdin.parquet" if source.content.startswith(b"PAR1") else "stdin.jsonl"
 
 
-FETCHED_AHEAD = 8
-"""Objects asked for at the same time: a store takes 20 to 100 ms to answer, a letter 5 to parse."""
-
-
-def fetched(given: Sequence[Task]) -> Iterator[Task]:
-    """The tasks in their order, those on a store with their bytes, some fetched ahead."""
-    if not any(map(_to_fetch, given)):
-        yield from given
-        return
-    with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
-        waiting: deque[Future[Task]] = deque()
-        for task in given:
-            waiting.append(threads.submit(_fetch, task))
-            if len(waiting) >= FETCHED_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _to_fetch(task: Task) -> bool:
-    """True for a letter that is an object of its own; members of an archive share one place."""
-    return (
-        isinstance(task, Source)
-        and task.member is None
-        and task.content is None
-        and file_path(task.path).on_store
-    )
-
-
-def _fetch(task: Task) -> Task:
-    if not isinstance(task, Source) or not _to_fetch(task):
-        return task
-    try:
-        return replace(task, content=content(task))
-    except LetterError as error:
-        return Failure.of(error)
-    except MemoryError:
-        return Failure(task.name, "too_large", "needs too much memory", "check the file")
-
-
-def read_letter(task: Task) -> Letter:
-    """The letter of a task.
-
-    Raises:
-        LetterError: where it cannot be read, with the reason.
-    """
-    if isinstance(task, Failure):
-        raise LetterError(task.source, task.reason, task.message, task.remedy)
-    if isinstance(task, RawRecord):
-        return letter_from_record(task)
-    from imr.data.parse import parse
-
-    return parse(load(task))
-
-
 def task_name(task: Task) -> str:
     """The name that results and errors give the task."""
     return task.name if isinstance(task, Source) else task.source
+
+
+def task_letter_id(task: Source | RawRecord) -> str:
+    """The id that the task's letter will have."""
+    return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
 
 
 def chunked(tasks: Iterable[Task], size: int) -> Iterator[Chunk]:
@@ -271,3 +215,75 @@ def chunked(tasks: Iterable[Task], size: int) -> Iterator[Chunk]:
         if not batch:
             return
         yield Chunk(index, batch)
+
+
+# --- what `imr` wrote itself, lying among the letters ---------------------------------------------
+#
+# Recognised by what stands in it, not by its name: the columns of a table, the keys of the first
+# line, the mark of the report.  What `imr parse` prints is meant to be read and is no such file.
+
+_RECORD_NAMES = frozenset({"case_summary", "items", "title"})
+_DETAIL_NAMES = frozenset({"case_summary", "items", "model_uri", "notice"})
+_KINDS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"p_overturned", "predicted_outcome", "model_uri"}), "scores"),
+    (frozenset({"letter_id", "item_index", "chronicity_days"}), "signals"),
+    (frozenset({"letter_id", "signal", "quote", "rule"}), "evidence"),
+    (frozenset({"source", "reason", "message", "remedy"}), "list of letters not read"),
+    (frozenset({"chunk", "fingerprint", "answer"}), "journal"),
+)
+"""Names that stand together in our files and in no record, and what the file is called."""
+
+REPORT_MARK = b'<meta name="generator" content="imr score">'
+REPORT_HEAD_BYTES = 2**16
+
+
+def written_by_imr(name: str, file: IO[bytes]) -> str | None:
+    """What a record file is that `imr` wrote (``"scores"``); None for any other.
+
+    ``file`` is read from its beginning and left there.
+    """
+    if in_work_folder(name):
+        return "journal"
+    try:
+        names = _names(name, file)
+    finally:
+        file.seek(0)
+    if names >= _DETAIL_NAMES:
+        return "details"
+    if names & _RECORD_NAMES:
+        return None
+    return next((kind for needed, kind in _KINDS if needed <= names), None)
+
+
+def in_work_folder(name: str) -> bool:
+    """True for the journal of a run that is under way or was killed, also while it is empty."""
+    path = PurePosixPath(name)
+    return path.parent.suffix == ".partial" and path.name == "journal.jsonl"
+
+
+def is_report(beginning: bytes) -> bool:
+    """True where a page begins as the report of `imr score` does."""
+    return REPORT_MARK in beginning[:REPORT_HEAD_BYTES]
+
+
+def _names(name: str, file: IO[bytes]) -> frozenset[str]:
+    """Columns of a table or keys of the first line; none where it cannot be told."""
+    if name.lower().endswith(".parquet"):
+        return _parquet_names(file)
+    line = file.readline(MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
+    if name.lower().endswith(".csv"):
+        return frozenset(next(csv.reader(io.StringIO(line.strip("\r\n"))), ()))
+    try:
+        first: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(first) if isinstance(first, dict) else frozenset()
+
+
+def _parquet_names(file: IO[bytes]) -> frozenset[str]:
+    import pyarrow.parquet as pq
+
+    try:
+        return frozenset(pq.read_schema(file).names)
+    except Exception:  # noqa: BLE001 - a damaged file makes Arrow raise anything; its reader says so
+        return frozenset()

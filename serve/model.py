@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imr.serve.refusal import Refused
+from imr.serve.messages import Refused
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor

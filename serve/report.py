@@ -20,9 +20,9 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from imr.data.paths import FilePath
-from imr.serve.detail import NOTICE, reason_sentence, similar_sentence
+from imr.serve.letter_json import NOTICE, reason_sentence, similar_sentence
+from imr.serve.outputs import open_atomic
 from imr.serve.summary import Tally
-from imr.serve.writers import open_atomic
 
 DETAIL_ITEMS = 5_000
 """Items shown one by one: about 10 MB of page; the counts cover all items."""
@@ -42,7 +42,7 @@ class Report:
         self.categories: dict[str, list[float]] = {}
 
     def add(self, detail: Mapping[str, Any]) -> None:
-        """Append a letter (the object of :func:`imr.serve.detail.letter_detail`)."""
+        """Append a letter (the object of :func:`imr.serve.letter_json.letter_detail`)."""
         self.all_items += len(detail["items"])
         for item in detail["items"]:
             self._count(item)

@@ -10,41 +10,45 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from imr.data.paths import FilePath
-from imr.serve.engine import EngineName, make_engine
+from imr.models.prediction import SCORE_COLUMNS
 from imr.serve.journal import Journal, RunSettings, open_journal
+from imr.serve.letter_json import run_detail
 from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
+from imr.serve.messages import Refused, progress
 from imr.serve.model import CHAMPION, ModelAddress, load_predictor, resolve
-from imr.serve.partitions import PART_LETTERS, check_parts, open_parts
-from imr.serve.progress import progress
-from imr.serve.refusal import Refused
+from imr.serve.outputs import check_writable, explained, open_atomic
 from imr.serve.report import open_report
-from imr.serve.rows import ERROR_COLUMNS, SCORE_COLUMNS
 from imr.serve.summary import Tally
-from imr.serve.work import Predicts, ScoreSetup
-from imr.serve.writers import TableWriter, check_writable, explained, open_table, table_format
+from imr.serve.tables import (
+    PART_LETTERS,
+    TableColumn,
+    TableWriter,
+    check_parts,
+    json_line,
+    open_parts,
+    open_table,
+    table_format,
+)
+from imr.serve.worker import Predicts, ScoreSetup, import_models
+from imr.serve.workers import Pool, Runs, default_jobs
 
 CHUNK_LETTERS = 256
 """Letters a worker takes on at a time: enough to predict together (a batch costs some 20 ms of its
 own, however small), few to lose."""
 
+CHUNKS_AT_LEAST, FEW_LETTERS = 8, 8
+"""Few letters are dealt out in smaller chunks, so that all processes have work; but no fewer at a
+time than a process reads while another one starts."""
 
-CHUNKS_AT_LEAST = 8
-"""Few letters are dealt out in smaller chunks, so that all processes have work."""
 
-
-def default_jobs() -> int:
-    """The cores this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+ROW_COLUMNS = tuple(TableColumn(column.name, column.kind) for column in SCORE_COLUMNS)
+ERROR_COLUMNS = tuple(TableColumn(n, "str") for n in ("source", "reason", "message", "remedy"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,21 @@ class ScoreRun:
     letters: tuple[str, ...]
     output: FilePath
     report: FilePath | None = None
+    details: FilePath | None = None
     partitions: int | None = None
     model: str = CHAMPION
     jobs: int = 0
-    engine: EngineName = "local"
+    engine: Literal["local", "dask"] = "local"
     scheduler: str | None = None
     resume: bool = False
     reasons: bool = True
     load: Callable[[str], Predicts] = load_predictor
     resolve: Callable[[str], ModelAddress] = resolve
+
+    @property
+    def explains(self) -> bool:
+        """True where more of a letter is asked for than its rows."""
+        return self.report is not None or self.details is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +98,46 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
         Refused: where there is nothing to score, no model, or the output cannot be written.
     """
     _check_outputs(run)
-    jobs = run.jobs or default_jobs()
     work = something_to_do(run.letters, report_failure)
-    model = run.resolve(run.model)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
-    settings = RunSettings(
-        model=model.uri,
-        reasons=run.reasons,
-        detail=run.report is not None,
-        chunk_letters=max(1, min(CHUNK_LETTERS, -(-len(first) // CHUNKS_AT_LEAST))),
-        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
-    )
-    with open_journal(run.output, settings, run.resume) as journal:
-        chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
-        _score_chunks(run, model.folder, jobs, journal, chunks)
-        tally = _write(run, journal, chunks.count, model.profile, report_failure)
+    few = len(first) <= FEW_LETTERS
+    no_bar = contextlib.nullcontext(lambda _: None)
+    with _workers(run, few) as workers:
+        model = run.resolve(run.model)
+        settings = RunSettings(
+            model=model.uri,
+            reasons=run.reasons,
+            detail=run.explains,
+            chunk_letters=max(FEW_LETTERS, min(CHUNK_LETTERS, -(-len(first) // CHUNKS_AT_LEAST))),
+            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        setup = ScoreSetup(str(model.folder), run.reasons, run.explains, run.load)
+        with open_journal(run.output, settings, run.resume) as journal:
+            chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
+            bar = no_bar if few else progress("scoring", lambda: count_letters(run.letters))
+            with bar as advance:
+                for chunk, answer in workers.run(setup, _missing(journal, chunks, advance)):
+                    journal.append(chunk, answer)
+                    advance(len(chunk.tasks))
+            tally = _write(run, journal, chunks.count, model.profile, report_failure)
     return ScoreResult(tally, model.uri)
+
+
+@contextlib.contextmanager
+def _workers(run: ScoreRun, few: bool) -> Iterator[Runs]:
+    """Where the chunks run; for few letters one process, which begins to import at once."""
+    if run.engine == "dask":
+        from imr.serve.cluster import Cluster
+
+        yield Cluster(run.jobs or default_jobs(), run.scheduler)
+        return
+    pool = Pool(run.jobs or default_jobs())
+    try:
+        if few:
+            pool.start(import_models)
+        yield pool
+    finally:
+        pool.stop()
 
 
 def _check_outputs(run: ScoreRun) -> None:
@@ -112,13 +146,17 @@ def _check_outputs(run: ScoreRun) -> None:
         check_writable(run.output)
     else:
         check_parts(run.output)
-    if run.report is not None:
-        check_writable(run.report)
-        if run.report.is_same(run.output):
-            raise Refused(f"{run.report}: output and report are one file", "name two files")
-        if run.partitions is not None and run.report.parent.is_same(run.output):
-            problem = f"{run.report}: would stand among the parts of the table"
-            raise Refused(problem, "write the report elsewhere")
+    taken = [run.output, errors_file(run.output)]
+    for name, path in (("report", run.report), ("details", run.details)):
+        if path is None:
+            continue
+        check_writable(path)
+        if any(path.is_same(other) for other in taken):
+            raise Refused(f"{path}: output and {name} are one file", "name two files")
+        if run.partitions is not None and path.parent.is_same(run.output):
+            problem = f"{path}: would stand among the parts of the table"
+            raise Refused(problem, f"write the {name} elsewhere")
+        taken.append(path)
 
 
 class _Counted:
@@ -131,17 +169,6 @@ class _Counted:
         for chunk in self._chunks:
             self.count = chunk.index + 1
             yield chunk
-
-
-def _score_chunks(
-    run: ScoreRun, model: Path, jobs: int, journal: Journal, chunks: Iterable[Chunk]
-) -> None:
-    setup = ScoreSetup(str(model), run.reasons, run.report is not None, run.load)
-    engine = make_engine(run.engine, setup, jobs, run.scheduler)
-    with progress("scoring", lambda: count_letters(run.letters)) as advance:
-        for chunk, answer in engine.run(_missing(journal, chunks, advance)):
-            journal.append(chunk, answer)
-            advance(len(chunk.tasks))
 
 
 def _missing(
@@ -164,8 +191,8 @@ def _write(
     profile: Mapping[str, Any] | None,
     report_failure: Callable[[Failure], None],
 ) -> Tally:
-    tally, doubled = Tally(profile=profile), _doubled(journal, chunks)
-    tally.doubled = len(doubled)
+    doubled = _doubled(journal, chunks)
+    tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
         table = files.enter_context(_open_output(run, journal, chunks))
@@ -173,6 +200,7 @@ def _write(
             open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
         )
         report = run.report and files.enter_context(open_report(run.report, tally, started))
+        details = run.details and files.enter_context(open_atomic(run.details))
         for answer in journal.answers(chunks):
             if "error" in answer:
                 tally.failures += 1
@@ -181,13 +209,14 @@ def _write(
                 continue
             note = _doubled_note(answer, doubled)
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
-            tally.letters += 1
-            tally.add_counts(answer.get("counts", {}))
-            for row in rows:
-                tally.add(row)
+            tally.add_letter(rows, answer.get("counts", {}))
             table.write(rows)
-            if report:
-                report.add({**answer["detail"], "warnings": rows[0]["warnings"]})
+            if run.explains:
+                detail = {**answer["detail"], "warnings": answer["detail"]["warnings"] + note}
+                if report:
+                    report.add(detail)
+                if details:
+                    details.write(json_line(run_detail(detail, started["model_uri"])))
     if not tally.failures:
         with explained(run.output):
             errors_file(run.output).remove()
@@ -198,10 +227,10 @@ def _open_output(
     run: ScoreRun, journal: Journal, chunks: int
 ) -> contextlib.AbstractContextManager[TableWriter]:
     if run.partitions is None:
-        return open_table(run.output, SCORE_COLUMNS, journal.folder)
+        return open_table(run.output, ROW_COLUMNS, journal.folder)
     letters = sum(1 for _ in journal.letter_ids(chunks))
     parts = run.partitions or max(1, -(-letters // PART_LETTERS))
-    return open_parts(run.output, SCORE_COLUMNS, journal.folder, letters, parts)
+    return open_parts(run.output, ROW_COLUMNS, journal.folder, letters, parts)
 
 
 def _doubled(journal: Journal, chunks: int) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,17 @@ class Tally:
     guideline_top3: int = 0
     profile: Mapping[str, Any] | None = None
     counts: dict[str, list[int]] = field(default_factory=dict)
+
+    def add_letter(
+        self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, list[int]]
+    ) -> None:
+        """Count a letter with its rows; ``counts`` are its batch's items by bin of the profile."""
+        from imr.models.drift import add
+
+        self.letters += 1
+        add(self.counts, counts)
+        for row in rows:
+            self.add(row)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the score table."""
@@ -92,12 +103,6 @@ class Tally:
         groups = min(5, len(pairs) // 10)
         bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
         return [_group(pairs[a:b]) for a, b in itertools.pairwise(bounds)]
-
-    def add_counts(self, counts: Mapping[str, list[int]]) -> None:
-        """Add a batch's items in the bins of the training data."""
-        from imr.models.drift import add
-
-        add(self.counts, counts)
 
     def drift_lines(self) -> Iterator[str]:
         """A warning where signals or scores differ from those of the training data."""

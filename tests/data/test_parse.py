@@ -337,7 +337,7 @@ def test_annotated_letters_come_out_field_by_field(real_letters: Path) -> None:
     gold_files = sorted((real_letters.parent / "gold").glob("*.json"))
     if not gold_files:
         pytest.skip("no annotations (gold/) beside IMR_LETTERS")
-    from imr.serve.parsed import letter_object
+    from imr.serve.letter_json import letter_object
 
     texts = {t.letter_id: t for t in read([str(real_letters)]) if isinstance(t, Text)}
     for file in gold_files:

@@ -173,7 +173,7 @@ def write_letters(folder: Path, letters: Iterable[Letter]) -> None:
 
 def write_parsed(path: Path, letters: Iterable[Letter]) -> None:
     """As `imr parse` prints them, so with their decisions."""
-    from imr.serve.parsed import letter_object
+    from imr.serve.letter_json import letter_object
 
     path.write_text("".join(json.dumps(letter_object(letter)) + "\n" for letter in letters))
 

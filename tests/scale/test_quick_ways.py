@@ -19,8 +19,8 @@ from imr.models.guideline import catalogue as cand
 from imr.models.guideline.pair_features import _overlaps
 from imr.models.outcome import OutcomeModel
 from imr.models.outcome.effects import conditions_hold, expected_effects, parse_condition
-from imr.serve.work import collected_once
-from imr.serve.writers import encodable
+from imr.serve.tables import encodable
+from imr.serve.worker import collected_once
 from tests.models.conftest import inputs, made_table
 
 CELLS = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.serve.detail import NOTICE
 from imr.serve.explain import in_context
+from imr.serve.letter_json import NOTICE
 from tests.serve.programs import FAKE, record, run, write_records
 
 

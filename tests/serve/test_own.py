@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from imr.serve.own import written_by_imr
+from imr.serve.letters import written_by_imr
 from tests.serve.programs import FAKE, REAL, lines, record, run, write_records
 from tests.serve.test_score import scored
 

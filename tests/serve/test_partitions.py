@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from imr.data.paths import FilePath
-from imr.serve.partitions import open_parts
-from imr.serve.refusal import Refused
-from imr.serve.writers import TableColumn, output_path
+from imr.serve.messages import Refused
+from imr.serve.outputs import output_path
+from imr.serve.tables import TableColumn, open_parts
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
 IDS = [f"slow-{n}" for n in range(59)] + ["fail-1", "crash-1"]

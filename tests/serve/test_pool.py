@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from imr.serve.letters import Chunk, Failure
-from imr.serve.pool import Answer, Pool, Work, in_order
-from imr.serve.refusal import Refused
+from imr.serve.messages import Refused
+from imr.serve.workers import Answer, Pool, Work, in_order
 
 
 def chunks(*names: str) -> list[Chunk]:
@@ -60,13 +60,13 @@ def outcomes(answer: Answer) -> list[str]:
 
 def test_every_chunk_is_answered_once() -> None:
     names = [f"a{n} b{n} c{n}" for n in range(40)]
-    done = list(Pool(Obey(), jobs=2).run(chunks(*names)))
+    done = list(Pool(jobs=2).run(Obey(), chunks(*names)))
     assert sorted(chunk.index for chunk, _ in done) == list(range(40))
     assert all(outcomes(answer) == names[chunk.index].split() for chunk, answer in done)
 
 
 def test_a_crash_takes_only_its_own_letter() -> None:
-    done = dict(enumerate(a for _, a in in_order(Pool(Obey(), 2).run(
+    done = dict(enumerate(a for _, a in in_order(Pool(2).run(Obey(),
         chunks("a b", "c crash d", "e f", "crash", "g")))))  # fmt: skip
     assert [outcomes(done[i]) for i in range(5)] == [
         ["a", "b"], ["c", "crashed", "d"], ["e", "f"], ["crashed"], ["g"],
@@ -76,7 +76,7 @@ def test_a_crash_takes_only_its_own_letter() -> None:
 def test_a_letter_over_its_time_is_ended() -> None:
     start = time.monotonic()
     done = [
-        a for _, a in in_order(Pool(Obey(), 2, letter_seconds=0.5).run(chunks("a hang b", "c")))
+        a for _, a in in_order(Pool(2, letter_seconds=0.5).run(Obey(), chunks("a hang b", "c")))
     ]
     assert [outcomes(answer) for answer in done] == [["a", "too_slow", "b"], ["c"]]
     assert time.monotonic() - start < 30
@@ -84,19 +84,19 @@ def test_a_letter_over_its_time_is_ended() -> None:
 
 
 def test_the_order_can_be_kept() -> None:
-    done = in_order(Pool(Obey(), 2).run(chunks("wait", "a", "b", "wait", "c")))
+    done = in_order(Pool(2).run(Obey(), chunks("wait", "a", "b", "wait", "c")))
     assert [chunk.index for chunk, _ in done] == [0, 1, 2, 3, 4]
 
 
 def test_a_refusal_at_the_start_ends_the_run() -> None:
     with pytest.raises(Refused) as caught:
-        list(Pool(Refuse(), 2).run(chunks("a", "b")))
+        list(Pool(2).run(Refuse(), chunks("a", "b")))
     assert (caught.value.problem, caught.value.remedy) == ("no model", "train one")
 
 
 def test_a_worker_that_cannot_start_ends_the_run() -> None:
     with pytest.raises(Refused, match="ended at its start"):
-        list(Pool(Die(), 1).run(chunks("a", "b")))
+        list(Pool(1).run(Die(), chunks("a", "b")))
 
 
 def test_chunks_are_asked_for_only_when_there_is_room() -> None:
@@ -107,7 +107,7 @@ def test_chunks_are_asked_for_only_when_there_is_room() -> None:
             asked.append(chunk.index)
             yield chunk
 
-    running = Pool(Obey(), 2).run(source())  # type: ignore[arg-type]
+    running = Pool(2).run(Obey(), source())  # type: ignore[arg-type]
     next(running)
     assert len(asked) <= 5
     running.close()  # type: ignore[attr-defined]

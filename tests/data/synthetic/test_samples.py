@@ -14,7 +14,7 @@ from imr.data.parse import parse
 from imr.data.read import read
 from imr.data.records import letter_from_record, raw_records
 from imr.data.synthetic.page import letter_of, render_samples
-from imr.serve.parsed import letter_object
+from imr.serve.letter_json import letter_object
 
 SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 LAYOUTS: list[dict[str, Any]] = json.loads((SAMPLES / "layouts.json").read_text(encoding="utf-8"))

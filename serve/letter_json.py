@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from imr.data.letter import CaseHeader, Decision, Evidence, Item, Letter
-from imr.serve.parsed import iso
-from imr.serve.rows import GUIDELINES
+from imr.data.letter import CaseHeader, Citation, Decision, Evidence, Item, Letter
+from imr.models.prediction import GUIDELINES, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     from imr.features.criteria import Criterion
     from imr.models.prediction import Prediction, Reason
+
+RUN_COLUMNS = ("model_uri", "scored_at")
+"""Columns of the score table that are the same in all rows of a run."""
+
 
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""
@@ -26,6 +30,81 @@ NOTICE = (
     "It is no medical and no legal verdict."
 )
 
+
+def letter_object(letter: Letter) -> dict[str, Any]:
+    """The contract's object of one letter: keys in the contract's order, dates ISO."""
+    case, determination = letter.case, letter.determination
+    decisions = determination.decisions or (None,) * len(case.items)
+    header = case.header
+    return {
+        "letter_id": case.letter_id,
+        "source": case.source,
+        "header": {
+            "case_number": header.case_number,
+            "date_assigned": iso(header.date_assigned),
+            "date_of_injury": iso(header.date_of_injury),
+            "decision_date": iso(determination.decision_date),
+            "ur_denial_date": iso(header.ur_denial_date),
+            "application_received": iso(header.application_received),
+            "priority": header.priority,
+        },
+        "reviewer": {
+            "states": list(determination.states),
+            "specialties": list(determination.specialties),
+        },
+        "case_summary": case.case_summary,
+        "items": [_parsed_item(i, d) for i, d in zip(case.items, decisions, strict=True)],
+        "warnings": list(letter.warnings),
+    }
+
+
+def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
+    return {
+        "index": item.index,
+        "title": item.title,
+        "requested": item.requested,
+        "ur_action": item.ur_action,
+        "original_request": item.original_request,
+        "authorized": item.authorized,
+        "category": item.category,
+        "subcategory": item.subcategory,
+        "body_parts": list(item.body_parts),
+        "quantity": item.quantity,
+        "quantity_unit": item.quantity_unit,
+        "claims_administrator_guideline": citation_object(item.claims_administrator_guideline),
+        "decision": _decision(decision),
+    }
+
+
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "outcome": decision.outcome,
+        "guideline": citation_object(decision.guideline),
+        "rationale": decision.rationale,
+    }
+
+
+def citation_object(citation: Citation | None) -> dict[str, Any] | None:
+    """``{raw, none_cited, mtus[{chapter, edition, sections[], pages}], non_mtus[]}`` or None."""
+    if citation is None:
+        return None
+    mtus = [{**asdict(m), "sections": list(m.sections)} for m in citation.mtus]
+    return {
+        "raw": citation.raw,
+        "none_cited": citation.none_cited,
+        "mtus": mtus,
+        "non_mtus": list(citation.non_mtus),
+    }
+
+
+def iso(day: date | None) -> str | None:
+    """The day as ``2016-10-13``."""
+    return None if day is None else day.isoformat()
+
+
+# --- predicted ---
 
 Checklist = Sequence[tuple["Criterion", Sequence[Evidence]]]
 """Criteria with the words that each one rests on."""
@@ -49,6 +128,11 @@ def letter_detail(
         "warnings": list(letter.warnings),
         "items": [_item(*parts) for parts in each],
     }
+
+
+def run_detail(detail: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
+    """What `imr explain --json` prints and ``--details`` holds: the letter, its model, a notice."""
+    return {**detail, "model_uri": model_uri, "notice": NOTICE}
 
 
 def _header(header: CaseHeader) -> dict[str, str | None]:
@@ -77,9 +161,11 @@ def _item(
         "category": item.category,
         "subcategory": item.subcategory,
         "claims_administrator_guideline": _raw(item),
-        "p_overturned": round(prediction.p_overturned, DIGITS),
-        "p_overturned_low": round(prediction.p_overturned_low, DIGITS),
-        "p_overturned_high": round(prediction.p_overturned_high, DIGITS),
+        **{
+            column.name: round(getattr(prediction, column.name), DIGITS)
+            for column in SCORE_COLUMNS
+            if column.name.startswith("p_")
+        },
         "predicted_outcome": prediction.predicted_outcome,
         "guidelines": _guidelines(prediction),
         "reasons": [_reason(reason) for reason in prediction.reasons],
@@ -91,12 +177,12 @@ def _item(
 
 
 def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
-    candidates = (
-        (prediction.guideline_1, prediction.guideline_1_p),
-        (prediction.guideline_2, prediction.guideline_2_p),
-        (prediction.guideline_3, prediction.guideline_3_p),
-    )
-    return [{"guideline": name, "p": round(p, DIGITS)} for name, p in candidates if name]
+    names = [f"guideline_{rank}" for rank in range(1, GUIDELINES + 1)]
+    return [
+        {"guideline": guideline, "p": round(getattr(prediction, f"{name}_p"), DIGITS)}
+        for name in names
+        if (guideline := getattr(prediction, name))
+    ]
 
 
 def _criterion(criterion: Criterion, quotes: Sequence[Evidence]) -> dict[str, Any]:
@@ -172,43 +258,22 @@ def quote_object(evidence: Evidence) -> dict[str, Any]:
 
 
 def score_rows(detail: dict[str, Any]) -> list[dict[str, Any]]:
-    """The letter's rows of the score table, without ``model_uri`` and ``scored_at``."""
+    """The letter's rows of the score table, without ``RUN_COLUMNS``."""
     return [_row(detail, item) for item in detail["items"]]
 
 
 def _row(detail: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    return {
+    cells = {
+        **item,
         "letter_id": detail["letter_id"],
-        **{name: item[name] for name in _COPIED},
-        **_guideline_cells(item["guidelines"]),
-        "reasons": [_row_reason(reason) for reason in item["reasons"]],
         "warnings": detail["warnings"],
+        "reasons": [
+            {**reason, "quotes": [quote["quote"] for quote in reason["quotes"]]}
+            for reason in item["reasons"]
+        ],
     }
-
-
-def _guideline_cells(candidates: list[dict[str, Any]]) -> dict[str, Any]:
-    """``guideline_1`` … ``guideline_3_p``; null where there are fewer candidates."""
-    cells: dict[str, Any] = {}
-    for rank in range(1, GUIDELINES + 1):
-        found = candidates[rank - 1] if rank <= len(candidates) else {}
-        cells[f"guideline_{rank}"] = found.get("guideline")
-        cells[f"guideline_{rank}_p"] = found.get("p")
-    return cells
-
-
-_COPIED = (
-    "item_index",
-    "requested",
-    "category",
-    "subcategory",
-    "p_overturned",
-    "predicted_outcome",
-    "p_overturned_low",
-    "p_overturned_high",
-    "decision",
-    "decision_guideline",
-)
-
-
-def _row_reason(reason: dict[str, Any]) -> dict[str, Any]:
-    return {**reason, "quotes": [quote["quote"] for quote in reason["quotes"]]}
+    for rank in range(GUIDELINES):  # null where there are fewer candidates
+        found = item["guidelines"][rank] if rank < len(item["guidelines"]) else {}
+        cells[f"guideline_{rank + 1}"] = found.get("guideline")
+        cells[f"guideline_{rank + 1}_p"] = found.get("p")
+    return {c.name: cells[c.name] for c in SCORE_COLUMNS if c.name not in RUN_COLUMNS}

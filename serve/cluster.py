@@ -1,9 +1,9 @@
-"""Where chunks run: on processes of this machine, or on a Dask cluster.
+"""Chunks on a Dask cluster, with the answers that the processes of one machine give.
 
-Both take the same function for a chunk and give the same answers.  On a cluster each worker must
-see the letters under the same paths or URLs, and the model's folder.  A thread of a Dask worker
-does not read letters itself: it has a process for it, as the local pool has, with the same bounds
-on time and memory, so that a letter that crashes, hangs or wants all memory costs no Dask worker.
+Each worker of the cluster must see the letters under the same paths or URLs, and the model's
+folder.  A thread of a Dask worker does not read letters itself: it has a process for it, as the
+local pool has, with the same bounds on time and memory, so that a letter that crashes, hangs or
+wants all memory costs no Dask worker.
 """
 
 from __future__ import annotations
@@ -14,44 +14,32 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from imr.serve import pool as pools
+from imr.serve import workers
 from imr.serve.letters import Chunk, Failure, task_name
-from imr.serve.pool import Answer, Pool, Setup, Work, failure_answer
-from imr.serve.refusal import Refused
-
-EngineName = Literal["local", "dask"]
+from imr.serve.messages import Refused
+from imr.serve.workers import Answer, Pool, Setup, Work, failure_answer
 
 IN_FLIGHT_PER_THREAD = 3
 RETRIES = 2
 
 
-class Engine(Protocol):
-    """Runs chunks and gives each with its answer, as they finish."""
+class Cluster:
+    """Chunks as Dask tasks: a lost worker's chunks run again on another one.
 
-    def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
-        """Each chunk once, with one answer a task."""
+    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers.
+    """
 
+    def __init__(self, jobs: int, scheduler: str | None) -> None:
+        self._jobs, self._scheduler = jobs, scheduler
+        self._run, self._seconds = uuid.uuid4().hex, workers.LETTER_SECONDS
 
-def make_engine(name: EngineName, setup: Setup, jobs: int, scheduler: str | None) -> Engine:
-    """The engine a user asked for; ``scheduler`` is the address of a Dask scheduler."""
-    if name == "dask":
-        return DaskEngine(setup, jobs, scheduler)
-    return Pool(setup, jobs)
-
-
-class DaskEngine:
-    """Chunks as Dask tasks: a lost worker's chunks run again on another one."""
-
-    def __init__(self, setup: Setup, jobs: int, scheduler: str | None) -> None:
-        self._setup, self._jobs, self._scheduler = InFolder(os.getcwd(), setup), jobs, scheduler
-        self._run, self._seconds = uuid.uuid4().hex, pools.LETTER_SECONDS
-
-    def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
-        """Each chunk once; without a scheduler's address on a cluster started here."""
+    def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
+        """Each chunk once, with one answer a task, as they finish."""
         import distributed
 
+        self._setup = InFolder(os.getcwd(), setup)
         with self._client() as client:
             room = IN_FLIGHT_PER_THREAD * max(1, sum(client.nthreads().values()))
             source = iter(chunks)
@@ -139,9 +127,9 @@ def run_chunk(run: str, setup: Setup, letter_seconds: float, chunk: Chunk) -> An
     thread = threading.get_ident()
     if _POOLS.get(thread, ("",))[0] != run:
         _end_pool(thread)
-        _POOLS[thread] = run, Pool(setup, 1, letter_seconds, keep=True)
+        _POOLS[thread] = run, Pool(1, letter_seconds, keep=True)
     try:
-        [(_, answer)] = _POOLS[thread][1].run([chunk])
+        [(_, answer)] = _POOLS[thread][1].run(setup, [chunk])
     except Refused as refusal:  # as a value: another try would be refused as well
         _end_pool(thread)
         return refusal

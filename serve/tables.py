@@ -1,9 +1,4 @@
-"""Tables on disk: Parquet, CSV and JSON Lines, written whole or not at all.
-
-A writer fills a file beside its target and renames it over the target when everything is on
-the disk: until then an earlier file stands untouched, and a failed run leaves nothing behind.
-The new file gets the permissions that the umask allows.  On an object store the same is done with
-an object of another name, which is moved when it is whole.
+"""Tables on disk or store: Parquet, CSV and JSON Lines, or a folder of Parquet parts.
 
 The ending of the name decides the format.  In CSV a text cell that a spreadsheet would take
 for a formula (first character ``=``, ``+``, ``-``, ``@``, tab or line break) is written with
@@ -18,15 +13,16 @@ import csv
 import errno
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from imr.data.paths import FilePath, LocalPath, UnsupportedPathError, file_path
-from imr.serve.refusal import Refused
+from imr.data.paths import FilePath
+from imr.serve.messages import Refused
+from imr.serve.outputs import check_folder_of, explained, known_store, open_atomic
 
 Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
 Row = Mapping[str, Any]
@@ -80,94 +76,6 @@ def open_table(
         except BaseException:
             writer.abandon()
             raise
-
-
-@contextmanager
-def open_atomic(path: FilePath, folder: FilePath | None = None) -> Iterator[IO[bytes]]:
-    """A binary file that replaces ``path`` when the block ends well, and is removed otherwise.
-
-    It is filled in ``folder`` (on the same disk or store), by default beside ``path``.
-    """
-    part = (folder or path.parent) / f".{path.name}.{os.getpid()}.part"
-    with explained(path):
-        file = part.create()
-        try:
-            yield file
-            if not part.on_store:
-                file.flush()
-                os.fsync(file.fileno())
-            file.close()
-            part.move(path)
-        except BaseException:
-            # The disk or store that failed may fail again: the first fault is the one to tell.
-            with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                part.remove()
-            raise
-
-
-def output_path(text: str) -> FilePath:
-    """Where a user wants a result."""
-    path = file_path(text)
-    return type(path)(path.address.rstrip("/")) if path.on_store else LocalPath(str(Path(path)))
-
-
-@contextmanager
-def known_store() -> Iterator[None]:
-    """Refuse a protocol that cannot be used, with what to install."""
-    try:
-        yield
-    except UnsupportedPathError as error:
-        raise Refused(error.problem, error.remedy) from None
-
-
-@contextmanager
-def explained(path: FilePath | Path) -> Iterator[None]:
-    """Turn an error of the file system on ``path`` into a refusal that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def cannot_write(path: FilePath | Path, error: OSError) -> Refused:
-    """The refusal for an error of the file system while writing ``path``."""
-    remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
-    reason = error.strerror or type(error).__name__
-    return Refused(f"{path}: cannot write: {reason[:1].lower()}{reason[1:]}", remedy)
-
-
-_FREE_SPACE = "free some space or write elsewhere; an earlier file of this name is unchanged"
-_REMEDIES = {
-    errno.ENOSPC: _FREE_SPACE,
-    errno.EDQUOT: _FREE_SPACE,
-    errno.EFBIG: "the limit for file sizes is reached; an earlier file of this name is unchanged",
-    errno.ENOENT: "create the folder first",
-    errno.ENOTDIR: "a part of the path is a file; write to a folder",
-    errno.EISDIR: "this is a folder; name a file, or end it with / for scores in parts",
-    errno.EROFS: "write to a folder or an object store",
-    errno.EIO: "check the store and your rights; an earlier file of this name is unchanged",
-}
-
-
-def check_writable(path: FilePath) -> None:
-    """Refuse now what could not be written at the end of a long run."""
-    with known_store(), explained(path):
-        if path.is_folder():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        check_folder_of(path)
-
-
-def check_folder_of(path: FilePath) -> None:
-    """Make and remove a file beside ``path``.
-
-    Raises:
-        OSError: where that cannot be done.
-    """
-    probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
-    probe.write_bytes(b"probe")
-    probe.remove()
 
 
 # --- Parquet -----------------------------------------------------------------------------------
@@ -360,3 +268,126 @@ _WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], TableWriter]] =
     ".csv": _CsvTable,
     ".jsonl": _JsonTable,
 }
+
+
+# --- a folder of parts ---------------------------------------------------------------------------
+#
+# One dataset for its readers: a letter's rows stand in one part, and the parts in the order of
+# their names hold the rows of the single file in its order.  The parts are written in the run's
+# work folder and take the place of an earlier folder when all are whole; on an object store, which
+# moves one object at a time, each part replaces its forerunner, and parts that are no longer
+# needed go last.
+
+PART_LETTERS = 50_000
+"""About 100,000 rows a part with reasons, some 50 MB: what readers like to take at a time."""
+
+_PART = re.compile(r"part-\d{5,}\.parquet")
+
+
+def part_name(number: int) -> str:
+    """``part-00000.parquet`` for 0."""
+    return f"part-{number:05}.parquet"
+
+
+def check_parts(folder: FilePath) -> None:
+    """Refuse now a folder of parts that could not be written, or would replace other files."""
+    with known_store(), explained(folder):
+        check_folder_of(folder)
+        if not folder.is_folder():
+            if not folder.on_store and os.path.exists(folder):
+                raise FileExistsError(errno.EEXIST, "a file has the name of the folder")
+            return
+        other = [name for name in folder.names() if not _PART.fullmatch(name)]
+    if other:
+        problem = f"{folder}: holds files that are no part of a table ({other[0]})"
+        raise Refused(problem, "name a folder of its own for the parts")
+
+
+@contextmanager
+def open_parts(
+    folder: FilePath, columns: Sequence[TableColumn], work: FilePath, letters: int, parts: int
+) -> Iterator[TableWriter]:
+    """A writer of ``parts`` files for so many letters, each given by one ``write``.
+
+    They are in ``folder`` when the block ends well; ``work`` is the run's work folder.
+    """
+    fresh = work / "parts"
+    with explained(folder):
+        fresh.remove()
+        fresh.make_folder()
+        writer = _Parts(fresh, columns, letters, parts)
+        try:
+            yield writer
+            writer.finish()
+            _publish(fresh, folder, work, parts)
+        except BaseException:
+            writer.abandon()
+            raise
+
+
+class _AbandonedError(Exception):
+    """Ends the part that is open; it never leaves the module."""
+
+
+class _Parts:
+    """Hands each letter's rows to the part whose turn it is."""
+
+    def __init__(
+        self, folder: FilePath, columns: Sequence[TableColumn], letters: int, parts: int
+    ) -> None:
+        self._folder, self._columns = folder, columns
+        self._ends = [letters * (number + 1) // parts for number in range(parts)]
+        self._written = 0
+        self._begun = 0
+        self._open = ExitStack()
+        self._part: TableWriter = self._next()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Append one letter's rows."""
+        while self._written >= self._ends[self._begun - 1]:
+            self._open.close()
+            self._part = self._next()
+        self._part.write(rows)
+        self._written += 1
+
+    def finish(self) -> None:
+        """Close the last part, and write those that hold nothing: there are as many as asked."""
+        self._open.close()
+        while self._begun < len(self._ends):
+            self._next()
+            self._open.close()
+
+    def abandon(self) -> None:
+        """Let go of the part that is open, which is not kept."""
+        fault = _AbandonedError()
+        self._open.__exit__(_AbandonedError, fault, None)
+
+    def _next(self) -> TableWriter:
+        path = self._folder / part_name(self._begun)
+        self._begun += 1
+        return self._open.enter_context(open_table(path, self._columns))
+
+
+def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> None:
+    if not folder.on_store:
+        earlier = work / "earlier"
+        earlier.remove()
+        _exchange(fresh, folder, earlier)
+        return
+    names = [part_name(number) for number in range(parts)]
+    for name in names:
+        (fresh / name).move(folder / name)
+    for name in folder.names():
+        if name not in names:
+            (folder / name).remove()
+
+
+def _exchange(fresh: FilePath, folder: FilePath, earlier: FilePath) -> None:
+    if folder.is_folder():
+        folder.move(earlier)
+    try:
+        fresh.move(folder)
+    except OSError:
+        if earlier.is_folder():
+            earlier.move(folder)
+        raise

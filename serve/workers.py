@@ -4,6 +4,12 @@ PDFium is not thread-safe and a hostile PDF can end the process that reads it, s
 read in processes.  A chunk whose worker dies or runs over its time is taken apart: its tasks run
 again one by one, and the one that does it again is reported as a failure.  Chunks are handed out
 only when a worker is free, so memory does not grow with the number of letters.
+
+pebble's ProcessPool was tried in place of this module.  Its time limits follow the clock of the
+wall, which may be set; its workers share one channel, so that one that dies while it writes breaks
+the pool; a set-up that dies is told only as "all workers expired"; and it starts threads before
+processes, so that the one process of one letter could not be a plain fork.  The retry one by one,
+the limit on memory and the end with the parent would stay our own.
 """
 
 from __future__ import annotations
@@ -16,14 +22,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Protocol
 
 from imr.serve.letters import Chunk, Failure, task_name
-from imr.serve.refusal import Refused
+from imr.serve.messages import Refused
 
 LETTER_SECONDS = 60.0
 """A letter takes about 10 ms; one that takes a minute would hold up the others."""
@@ -32,7 +39,7 @@ WORKER_BYTES = 3 * 2**30
 """What a worker may take beside its start-up state; a letter needs about 20 MB."""
 
 ALONE_SECONDS = 600
-"""A worker ends itself after this, for the case that its owner was killed while it hung."""
+"""A worker ends itself after this, where the system does not end it with its parent."""
 
 SECONDS_A_TASK = 0.5
 START_SECONDS = 60.0
@@ -43,9 +50,10 @@ LONGEST_TEMPORARY_PATH = 64
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
-PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.work")
-"""Imported once for all workers; only what every worker needs."""
+PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.worker")
+"""What a fork server imports once for all workers; only what every worker needs."""
 
+PR_SET_PDEATHSIG = 1
 _READY = "ready"
 _START_REMEDY = "try --jobs 1; the lines above may say why"
 
@@ -62,6 +70,20 @@ class Setup(Protocol):
         """Load what the work needs (the model) and return the work."""
 
 
+def default_jobs() -> int:
+    """The cores this process may use."""
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Runs(Protocol):
+    """Where chunks run: the processes of this machine, or a Dask cluster."""
+
+    def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
+        """Each chunk once, with one answer a task, as they finish."""
+
+
 def failure_answer(failure: Failure) -> dict[str, Any]:
     """The answer that says why a task failed."""
     return {
@@ -74,53 +96,68 @@ def failure_answer(failure: Failure) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a worker has been given: a chunk, or one task (``at``) of a chunk taken apart."""
+
+    chunk: Chunk
+    at: int | None = None
+
+    @property
+    def sent(self) -> Chunk:
+        if self.at is None:
+            return self.chunk
+        return Chunk(self.chunk.index, (self.chunk.tasks[self.at],))
+
+
 @dataclass(slots=True)
 class _Worker:
     process: Any
     connection: Connection
-    chunk: Chunk | None = None
+    job: _Job | None = None
     deadline: float = 0.0
     ready: bool = False
-
-
-@dataclass(slots=True)
-class _Broken:
-    """A chunk that lost its worker: the tasks still to run one by one, and their answers."""
-
-    chunk: Chunk
-    waiting: deque[int]
-    answers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    has_setup: bool = False
 
 
 class Pool:
     """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order.
 
-    With ``keep`` the processes wait for the next run, until ``stop``.
+    With ``keep`` the processes wait for the next run of the same set-up, until ``stop``.
     """
 
-    def __init__(
-        self, setup: Setup, jobs: int, letter_seconds: float | None = None, keep: bool = False
-    ) -> None:
-        self._setup, self._jobs, self._keep = setup, jobs, keep
+    def __init__(self, jobs: int, letter_seconds: float | None = None, keep: bool = False) -> None:
+        self._jobs, self._keep = jobs, keep
         self._seconds = letter_seconds or LETTER_SECONDS
-        self._context = _context()
         self._workers: list[_Worker] = []
-        self._broken: deque[_Broken] = deque()
-        self._single: dict[int, tuple[_Broken, int]] = {}
+        self._single: deque[_Job] = deque()
+        self._answers: dict[int, dict[int, dict[str, Any]]] = {}
         self._open: set[int] = set()
 
-    def run(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
+    def start(self, prepare: Callable[[], None]) -> None:
+        """Begin one worker, which can ``prepare`` itself while the caller is busy otherwise.
+
+        It is the only one that there will be, hence a fork of this process where that is safe.
+        """
+        self._jobs = 1
+        self._begin(prepare)
+
+    def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
         """Each chunk with its answer, as they finish.
 
         Raises:
             Refused: where the setup fails in a worker (no model, a model that does not fit).
         """
         source = iter(chunks)
+        first = list(islice(source, 2))
+        if len(first) < 2 and not self._keep:
+            self._jobs = 1
+        source = chain(first, source)
         try:
-            self._feed(source)
+            self._feed(setup, source)
             while self._busy():
                 yield from self._collect()
-                self._feed(source)
+                self._feed(setup, source)
         except BaseException:
             self.stop()
             raise
@@ -128,43 +165,49 @@ class Pool:
             if not self._keep:
                 self.stop()
 
-    def _busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.chunk is not None]
+    def stop(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
 
-    def _feed(self, source: Iterator[Chunk]) -> None:
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.job is not None]
+
+    def _feed(self, setup: Setup, source: Iterator[Chunk]) -> None:
         while len(self._busy()) < self._jobs:
-            chunk = self._next(source)
-            if chunk is None:
+            job = self._next(source)
+            if job is None:
                 return
-            worker = next((w for w in self._workers if w.chunk is None), None) or self._start()
-            worker.chunk = chunk
+            worker = next((w for w in self._workers if w.job is None), None) or self._begin(None)
+            worker.job = job
             self._set_deadline(worker)
             with contextlib.suppress(OSError):  # it died while idle: seen at once by _collect
-                worker.connection.send(chunk)
+                if not worker.has_setup:
+                    worker.connection.send(setup)
+                    worker.has_setup = True
+                worker.connection.send(job.sent)
 
-    def _next(self, source: Iterator[Chunk]) -> Chunk | None:
-        for broken in self._broken:
-            if broken.waiting:
-                at = broken.waiting.popleft()
-                # A number of its own, so that the answer finds its place again.
-                single = Chunk(-1 - len(self._single), (broken.chunk.tasks[at],))
-                self._single[single.index] = (broken, at)
-                return single
+    def _next(self, source: Iterator[Chunk]) -> _Job | None:
+        if self._single:
+            return self._single.popleft()
         if self._open and max(self._open) - min(self._open) >= AHEAD:
             return None
         chunk = next(source, None)
-        if chunk is not None:
-            self._open.add(chunk.index)
-        return chunk
+        if chunk is None:
+            return None
+        self._open.add(chunk.index)
+        return _Job(chunk)
 
     def _set_deadline(self, worker: _Worker) -> None:
-        assert worker.chunk is not None
-        seconds = self._seconds + SECONDS_A_TASK * (len(worker.chunk.tasks) - 1)
+        assert worker.job is not None
+        seconds = self._seconds + SECONDS_A_TASK * (len(worker.job.sent.tasks) - 1)
         worker.deadline = time.monotonic() + seconds + (0 if worker.ready else START_SECONDS)
 
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._setup), daemon=True)  # type: ignore[attr-defined]
+    def _begin(self, prepare: Callable[[], None] | None) -> _Worker:
+        context = _context(alone=self._jobs == 1)
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, ours, prepare), daemon=True)  # type: ignore[attr-defined]
         with _children_allowed():
             process.start()
         theirs.close()
@@ -197,43 +240,53 @@ class Pool:
             worker.ready = True
             self._set_deadline(worker)
             return
-        chunk, worker.chunk = worker.chunk, None
-        assert chunk is not None
-        yield from self._finished(chunk, answer)
+        job, worker.job = worker.job, None
+        assert job is not None
+        yield from self._finished(job, answer)
 
     def _lost(self, worker: _Worker, reason: str, message: str) -> Iterator[tuple[Chunk, Answer]]:
-        chunk = worker.chunk
-        assert chunk is not None
+        job = worker.job
+        assert job is not None
         self._workers.remove(worker)
         _end(worker)
-        if chunk.index >= 0 and len(chunk.tasks) > 1:
-            self._broken.append(_Broken(chunk, deque(range(len(chunk.tasks)))))
+        if len(job.sent.tasks) > 1:
+            self._answers[job.chunk.index] = {}
+            self._single.extend(_Job(job.chunk, at) for at in range(len(job.chunk.tasks)))
             return
-        failure = Failure(task_name(chunk.tasks[0]), reason, message, "check the file by hand")
-        yield from self._finished(chunk, [failure_answer(failure)])
+        source = task_name(job.sent.tasks[0])
+        failure = Failure(source, reason, message, "check the file by hand")
+        yield from self._finished(job, [failure_answer(failure)])
 
-    def _finished(self, chunk: Chunk, answer: Answer) -> Iterator[tuple[Chunk, Answer]]:
-        if chunk.index >= 0:
-            self._open.discard(chunk.index)
-            yield chunk, answer
-            return
-        broken, at = self._single[chunk.index]
-        broken.answers[at] = answer[0]
-        if len(broken.answers) == len(broken.chunk.tasks):
-            self._broken.remove(broken)
-            self._open.discard(broken.chunk.index)
-            yield broken.chunk, [broken.answers[i] for i in range(len(broken.chunk.tasks))]
+    def _finished(self, job: _Job, answer: Answer) -> Iterator[tuple[Chunk, Answer]]:
+        index, count = job.chunk.index, len(job.chunk.tasks)
+        if job.at is not None:
+            singles = self._answers[index]
+            singles[job.at] = answer[0]
+            if len(singles) < count:
+                return
+            answer = [singles[at] for at in range(count)]
+            del self._answers[index]
+        self._open.discard(index)
+        yield job.chunk, answer
 
-    def stop(self) -> None:
-        """End the processes."""
-        for worker in self._workers:
-            _end(worker)
-        self._workers.clear()
+
+def in_order(answers: Iterable[tuple[Chunk, Answer]]) -> Iterator[tuple[Chunk, Answer]]:
+    """The answers in the order of their chunks; early ones are held back."""
+    held: dict[int, tuple[Chunk, Answer]] = {}
+    following = 0
+    for chunk, answer in answers:
+        held[chunk.index] = (chunk, answer)
+        while following in held:
+            yield held.pop(following)
+            following += 1
+
+
+# --- processes -----------------------------------------------------------------------------------
 
 
 def _end(worker: _Worker) -> None:
     worker.connection.close()
-    if worker.chunk is not None:
+    if worker.job is not None or not worker.ready:
         worker.process.kill()
     worker.process.join(5)
     if worker.process.is_alive():
@@ -248,7 +301,7 @@ _STARTING = threading.Lock()
 def _children_allowed() -> Iterator[None]:
     """Let a daemon of multiprocessing, as Dask's workers are, start a process.
 
-    It may not because its parent's end would leave the child behind; ours ends when its pipe does.
+    It may not because its parent's end would leave the child behind; ours ends with its parent.
     """
     settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     with _STARTING:
@@ -260,11 +313,14 @@ def _children_allowed() -> Iterator[None]:
                 settings["daemon"] = daemon
 
 
-def _context() -> BaseContext:
-    """Clean processes: a fork of one that has started threads (OpenMP, Arrow) can hang.
+def _context(alone: bool) -> BaseContext:
+    """How processes are started: clean ones, for a fork of one that has threads can hang.
 
-    Workers are forked from a server that has imported what they need and has run none of it.
+    Workers are forked from a server that has imported what they need and has run none of it; one
+    worker alone from this process, where that has no second thread (of OpenMP, Arrow, a display).
     """
+    if alone and _has_one_thread():
+        return multiprocessing.get_context("fork")
     import tempfile
 
     short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY_PATH
@@ -275,10 +331,27 @@ def _context() -> BaseContext:
     return context
 
 
-def _serve(connection: Connection, setup: Setup) -> None:
+def _has_one_thread() -> bool:
+    """True where the system says so: Python does not know the threads of libraries."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _serve(
+    connection: Connection, parents_end: Connection, prepare: Callable[[], None] | None
+) -> None:
     """The life of a worker: set up, then a chunk in, an answer out, until the other end goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_DFL)
+    _end_with_parent()
+    parents_end.close()  # a copy, and with it open the end of the parent would go unseen
     with contextlib.suppress(EOFError, OSError):
+        if prepare is not None:
+            prepare()
+        setup: Setup = connection.recv()
         try:
             work = setup()
         except Refused as refusal:
@@ -289,10 +362,17 @@ def _serve(connection: Connection, setup: Setup) -> None:
         connection.send(_READY)
         while True:
             chunk = connection.recv()
-            # Where nobody is left to end it: the process that gave the chunk may be gone.
             signal.alarm(ALONE_SECONDS + len(chunk.tasks))
             connection.send(work(chunk))
             signal.alarm(0)
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process when its parent ends, however busy it is (Linux)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit_memory() -> None:
@@ -305,16 +385,3 @@ def _limit_memory() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         wanted = used + WORKER_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
-
-
-def in_order(
-    answers: Iterable[tuple[Chunk, Answer]],
-) -> Iterator[tuple[Chunk, Answer]]:
-    """The answers in the order of their chunks; early ones are held back."""
-    held: dict[int, tuple[Chunk, Answer]] = {}
-    following = 0
-    for chunk, answer in answers:
-        held[chunk.index] = (chunk, answer)
-        while following in held:
-            yield held.pop(following)
-            following += 1

@@ -1,4 +1,4 @@
-"""What a worker does with a chunk: read the letters, predict them together, hand back rows.
+"""What a worker does with a chunk: read the letters, and derive or predict what was asked for.
 
 Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` alone.
 """
@@ -6,19 +6,26 @@ Nothing of a letter's decision reaches the predictor: it gets ``letter.case`` al
 from __future__ import annotations
 
 import gc
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from imr.data.letter import Case, Evidence, Letter, LetterError
-from imr.serve.detail import Checklist, letter_detail, score_rows
-from imr.serve.letters import Chunk, Failure, Task, fetched, read_letter, task_name
+from imr.data.paths import file_path
+from imr.data.read import load
+from imr.data.records import RawRecord, letter_from_record
+from imr.data.sources import Source, content
+from imr.serve.letter_json import Checklist, letter_detail, letter_object, score_rows
+from imr.serve.letters import Chunk, Failure, Task, task_name
 from imr.serve.model import load_predictor
-from imr.serve.pool import Answer, Work, failure_answer
+from imr.serve.workers import Answer, Work, failure_answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +75,56 @@ def collected_once(work: Callable[Given, Made]) -> Callable[Given, Made]:
     return unhindered
 
 
+# --- reading --------------------------------------------------------------------------------------
+
+FETCHED_AHEAD = 8
+"""Objects asked for at the same time: a store takes 20 to 100 ms to answer, a letter 5 to parse."""
+
+
+def fetched(given: Sequence[Task]) -> Iterator[Task]:
+    """The tasks in their order, those on a store with their bytes, some fetched ahead."""
+    if not any(map(_to_fetch, given)):
+        yield from given
+        return
+    with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+        waiting: deque[Future[Task]] = deque()
+        for task in given:
+            waiting.append(threads.submit(_fetch, task))
+            if len(waiting) >= FETCHED_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _to_fetch(task: Task) -> bool:
+    """True for a letter that is an object of its own; members of an archive share one place."""
+    return (
+        isinstance(task, Source)
+        and task.member is None
+        and task.content is None
+        and file_path(task.path).on_store
+    )
+
+
+def _fetch(task: Task) -> Task:
+    if not isinstance(task, Source) or not _to_fetch(task):
+        return task
+    try:
+        return replace(task, content=content(task))
+    except LetterError as error:
+        return Failure.of(error)
+    except MemoryError:
+        return Failure(task.name, "too_large", "needs too much memory", "check the file")
+
+
 def read_safely(task: Task) -> Letter | Failure:
     """The letter, or why there is none: whatever one letter does, the others go on."""
     try:
-        return read_letter(task)
+        if isinstance(task, Source):
+            from imr.data.parse import parse
+
+            return parse(load(task))
+        return letter_from_record(task) if isinstance(task, RawRecord) else task
     except LetterError as error:
         return Failure.of(error)
     except MemoryError:
@@ -82,13 +135,31 @@ def read_safely(task: Task) -> Letter | Failure:
 
 def unexpected(source: str, stage: str, error: Exception) -> Failure:
     """A fault of ours: its kind and place only, for its message can hold letter text."""
-    message = f"{stage} failed ({type(error).__name__} in {_place(error)})"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    message = f"{stage} failed ({type(error).__name__} in {place})"
     return Failure(source, "internal", message, "please report it with the letter's source")
 
 
-def _place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
+# --- scoring --------------------------------------------------------------------------------------
+
+
+def import_models() -> None:
+    """Import what predicting needs, in a process that does nothing else.
+
+    LightGBM imports scikit-learn for estimators that nothing here uses, which takes half of a
+    worker's start; it does without where scikit-learn is not installed, as it seems to be then.
+    """
+    if not {"lightgbm", "sklearn"} & sys.modules.keys():
+        sys.modules["sklearn"] = None  # type: ignore[assignment]
+        try:
+            import lightgbm  # noqa: F401
+        finally:
+            del sys.modules["sklearn"]
+    import imr.data.parse
+    import imr.features.criteria
+    import imr.features.table
+    import imr.models.predictor  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +173,7 @@ class ScoreSetup:
 
     def __call__(self) -> Work:
         """Load the model once and score chunks with it."""
+        import_models()
         predictor = self.load(self.model)
         # Lexicons and model stay to the end: looking through them again and again is wasted.
         gc.collect()
@@ -179,3 +251,49 @@ def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
 
 def _spans(criterion: Criterion, spans: Mapping[str, Evidence]) -> list[Evidence]:
     return [spans[quote] for quote in criterion.quotes if quote in spans][:CRITERION_QUOTES]
+
+
+# --- parse and features ---
+
+
+@dataclass(frozen=True, slots=True)
+class EachLetter:
+    """A worker's set-up: read each letter and hand back what ``make`` makes of it."""
+
+    make: Callable[[Letter], dict[str, Any]]
+
+    def __call__(self) -> Work:
+        """Nothing to load."""
+        return self._chunk
+
+    def _chunk(self, chunk: Chunk) -> Answer:
+        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
+
+    def _one(self, letter: Letter | Failure) -> dict[str, Any]:
+        if isinstance(letter, Failure):
+            return failure_answer(letter)
+        try:
+            return self.make(letter)
+        except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
+            return failure_answer(unexpected(letter.case.source, "deriving", error))
+
+
+def parsed(letter: Letter) -> dict[str, Any]:
+    """The object of `imr parse`."""
+    return {"letter": letter_object(letter)}
+
+
+def signal_rows(letter: Letter) -> dict[str, Any]:
+    """The letter's rows of `imr features`."""
+    from imr.features.table import signals
+
+    return {"rows": signals(letter.case).rows}
+
+
+def signal_rows_with_evidence(letter: Letter) -> dict[str, Any]:
+    """The letter's rows of `imr features` and the words behind them."""
+    from imr.features.table import signals
+
+    found = signals(letter.case)
+    evidence = [{"letter_id": letter.case.letter_id, **asdict(e)} for e in found.evidence]
+    return {"rows": found.rows, "evidence": evidence}

@@ -1,10 +1,28 @@
-"""Progress on a terminal: letters done, rate and time left; silent in a pipe."""
+"""What a command tells its user on standard error: notices, progress, and why it cannot go on."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is no fault
+    """A command that cannot go on: ``problem`` and ``remedy``, both one line, exit status 2."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        self.problem, self.remedy = " ".join(problem.split()), " ".join(remedy.split())
+        super().__init__(self.problem + (f" ({self.remedy})" if self.remedy else ""))
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
+        """Keep both parts when the refusal comes from another process."""
+        return Refused, (self.problem, self.remedy)
+
+
+def say(line: str) -> None:
+    """Tell the user something that is no failure."""
+    print(f"imr: {line}", file=sys.stderr)
+
 
 Advance = Callable[[int], None]
 
