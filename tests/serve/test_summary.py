@@ -74,7 +74,7 @@ def test_a_shift_is_told() -> None:
         "columns": {"imaging_mri": {"values": ["False", "True"], "counts": [100, 100, 0, 0]}}
     }
     made = Tally(profile=profile)
-    made.add_counts({"imaging_mri": [10, 150, 0, 0]})
+    made.add_letter([], {"imaging_mri": [10, 150, 0, 0]})
     [line] = made.drift_lines()
     assert line.startswith("warning: these letters differ from those the model was trained on")
     assert line.endswith("imaging_mri 1.15")
