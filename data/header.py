@@ -97,31 +97,31 @@ def parse_header(head: str) -> tuple[CaseHeader, date | None]:
 def _fields(block: str) -> Iterator[tuple[str, str]]:
     """Label and value: a value belongs to the nearest label of its kind before it on its line.
 
-    A line of bare values takes the labels that wait from the lines above, in their order.
+    A line of bare values belongs to the labels above it that have no value yet, in their order.
     """
-    waiting: list[str] = []
+    without_value: list[str] = []
     line: list[str] = []
     line_start = 0
     for token in _TOKEN.finditer(block):
         if "\n" in block[line_start : token.start()]:
-            waiting, line = [*waiting, *line], []
+            without_value, line = [*without_value, *line], []
         line_start = token.end()
         name = str(token.lastgroup)
         if name in _LABELS:
             line.append(name)
-        elif label := _label_of(name, line, waiting):
+        elif label := _label_of(name, line, without_value):
             yield label, token.group()
 
 
-def _label_of(kind: str, line: list[str], waiting: list[str]) -> str | None:
-    """The label a value belongs to, taken out of its queue; an empty cell's label is dropped."""
+def _label_of(kind: str, line: list[str], above: list[str]) -> str | None:
+    """The label a value belongs to, taken out of its list; an empty cell's label is dropped."""
     for label in reversed(line):
         if _KINDS.get(label, "date") == kind:
             line[:] = [w for w in line if _KINDS.get(w, "date") != kind]
             return label
-    for label in waiting:
+    for label in above:
         if _KINDS.get(label, "date") == kind:
-            waiting.remove(label)
+            above.remove(label)
             return label
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from imr.data.tables import table_rows
 
@@ -17,6 +18,9 @@ Template = tuple[tuple[str, str], ...]
 """A sentence cut at its slots: pairs of the words before a slot and the slot's name."""
 
 SPINE = ("lumbar", "cervical")
+_REGION_WORDS = ("body_part", "phrase", "part", "chapter")
+_REGION_LISTS = ("diagnoses", "levels", "findings", "xray_findings")
+_REQUEST_WORDS = ("kind", "category", "subcategory", "body_part", "quantity", "guideline")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -93,27 +97,22 @@ def regions() -> tuple[Region, ...]:
     """The body regions, each as often as its weight says."""
     found: list[Region] = []
     for row in table_rows("grammar/regions"):
-        region = Region(
-            row["region"],
-            row["body_part"],
-            row["phrase"],
-            row["part"],
-            row["sided"] == "yes",
-            _parts(row["diagnoses"]),
-            _parts(row["levels"]),
-            _parts(row["findings"]),
-            _parts(row["xray_findings"]),
-            row["chapter"],
-        )
+        words: dict[str, Any] = {name: row[name] for name in _REGION_WORDS}
+        words |= {name: _parts(row[name]) for name in _REGION_LISTS}
+        region = Region(name=row["region"], sided=row["sided"] == "yes", **words)
         found.extend([region] * int(row["weight"]))
     return tuple(found)
+
+
+def _sentence(row: dict[str, str]) -> Sentence:
+    return Sentence(compiled(row["text"]), tuple(filter(None, row["sets"].split(";"))))
 
 
 @functools.cache
 def sentences(group: str, about: str, region: str) -> tuple[Sentence, ...]:
     """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
     return tuple(
-        Sentence(compiled(row["text"]), tuple(filter(None, row["sets"].split(";"))))
+        _sentence(row)
         for row in table_rows("grammar/sentences")
         if row["group"] == group
         and row["sets"].partition(";")[0] == about
@@ -122,14 +121,13 @@ def sentences(group: str, about: str, region: str) -> tuple[Sentence, ...]:
 
 
 @functools.cache
-def openings() -> dict[str, tuple[Sentence, ...]]:
-    """Opening sentences by house style."""
+def openings() -> tuple[tuple[str, tuple[Sentence, ...]], ...]:
+    """The house styles with their opening sentences."""
     styles: dict[str, list[Sentence]] = {}
     for row in table_rows("grammar/sentences"):
         if row["group"] == "opening":
-            facts = tuple(filter(None, row["sets"].split(";")))
-            styles.setdefault(row["style"], []).append(Sentence(compiled(row["text"]), facts))
-    return {style: tuple(found) for style, found in styles.items()}
+            styles.setdefault(row["style"], []).append(_sentence(row))
+    return tuple((style, tuple(found)) for style, found in styles.items())
 
 
 @functools.cache
@@ -138,22 +136,11 @@ def requests(region: str) -> tuple[Request, ...]:
     found: list[Request] = []
     for row in table_rows("grammar/items"):
         if _fits(row["regions"], region):
-            found.extend([_request(row)] * int(row["weight"]))
+            plain = {name: row[name] for name in _REQUEST_WORDS}
+            title, unit, modified = compiled(row["title"]), row["unit"] or None, row["modified"]
+            request = Request(title=title, unit=unit, modified=modified == "yes", **plain)
+            found.extend([request] * int(row["weight"]))
     return tuple(found)
-
-
-def _request(row: dict[str, str]) -> Request:
-    return Request(
-        row["kind"],
-        compiled(row["title"]),
-        row["category"],
-        row["subcategory"],
-        row["body_part"],
-        row["quantity"],
-        row["unit"] or None,
-        row["modified"] == "yes",
-        row["guideline"],
-    )
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -147,21 +147,13 @@ def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> I
 def _header_cells(letter: Letter) -> list[tuple[str, str, str, str]]:
     """Rows of the header table: label, value, label, value."""
     header, decided = letter.case.header, letter.determination.decision_date
+    assigned, injury = _us_date(header.date_assigned), _us_date(header.date_of_injury)
+    denial, received = _us_date(header.ur_denial_date), _us_date(header.application_received)
     return [
         ("Case Number:", header.case_number or "", "", ""),
-        (
-            "Date Assigned:",
-            _us_date(header.date_assigned),
-            "Date of Injury:",
-            _us_date(header.date_of_injury),
-        ),
-        (
-            "Decision Date:" if decided else "",
-            _us_date(decided),
-            "UR Denial Date:",
-            _us_date(header.ur_denial_date),
-        ),
-        ("Priority:", header.priority or "", "Application", _us_date(header.application_received)),
+        ("Date Assigned:", assigned, "Date of Injury:", injury),
+        ("Decision Date:" if decided else "", _us_date(decided), "UR Denial Date:", denial),
+        ("Priority:", header.priority or "", "Application", received),
         ("", "", "Received:", ""),
     ]
 
@@ -186,7 +178,9 @@ def render_text(
     Lines break at spaces and after hyphens, so dates and words are broken at line and page ends.
     """
     paragraphs = [
-        _header_lines(letter, layout) if block.kind == "header" else _block_lines(block, width)
+        _header_lines(letter, layout)
+        if block.kind == "header"
+        else [line for part in block.words.split("\n") for line in wrap(part, width)]
         for block in blocks(letter, header=header, printing=printing)
     ]
     return _LAID_OUT[layout](paragraphs)
@@ -199,12 +193,6 @@ def _header_lines(letter: Letter, layout: Layout) -> list[str]:
         received = rows[3][3]
         return [*lines, f"Priority: {rows[3][1]} Application", "Received:", received]
     return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
-
-
-def _block_lines(block: Block, width: int) -> list[str]:
-    if "\n" not in block.words:
-        return wrap(block.words, width)
-    return [line for part in block.words.split("\n") for line in wrap(part, width)]
 
 
 def wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
@@ -231,14 +219,6 @@ def _printed(paragraphs: Sequence[list[str]]) -> str:
     return "\n\n".join(map("\n".join, paragraphs)) + "\n"
 
 
-def _crlf(paragraphs: Sequence[list[str]]) -> str:
-    return _printed(paragraphs).replace("\n", "\r\n")
-
-
-def _tight(paragraphs: Sequence[list[str]]) -> str:
-    return "\n".join(map("\n".join, paragraphs)) + "\n"
-
-
 def _formfeed(paragraphs: Sequence[list[str]]) -> str:
     lines = _printed(paragraphs).split("\n")
     pages = [lines[i : i + PAGE_LINES] for i in range(0, len(lines), PAGE_LINES)]
@@ -257,12 +237,12 @@ def _doubled(paragraphs: Sequence[list[str]]) -> str:
     return "".join(parts)
 
 
-_LAID_OUT = {
+_LAID_OUT: dict[Layout, Callable[[Sequence[list[str]]], str]] = {
     "printed": _printed,
     "formfeed": _formfeed,
-    "crlf": _crlf,
+    "crlf": lambda paragraphs: _printed(paragraphs).replace("\n", "\r\n"),
     "doubled": _doubled,
-    "tight": _tight,
+    "tight": lambda paragraphs: "\n".join(map("\n".join, paragraphs)) + "\n",
 }
 
 
@@ -381,43 +361,32 @@ def _draw_line(page: _Page, line: tuple[str, str]) -> None:
 
 
 def letter_of(truth: dict[str, Any]) -> Letter:
-    """The letter of an ``imr parse`` object."""
-    header, items = truth["header"], truth["items"]
-    days = {k: v and date.fromisoformat(v) for k, v in header.items() if "date" in k}
-    received = header["application_received"]
-    decided = days.pop("decision_date")
-    case_header = CaseHeader(
-        case_number=header["case_number"],
-        priority=header["priority"],
-        application_received=received and date.fromisoformat(received),
-        **days,
-    )
+    """The letter of an `imr parse` object."""
+    header: dict[str, Any] = dict(truth["header"])
+    header |= {name: header[name] and date.fromisoformat(header[name]) for name in _DAYS}
+    decided = header.pop("decision_date")
+    items = tuple(_item_of(item) for item in truth["items"])
     case = Case(
-        truth["letter_id"],
-        truth["source"],
-        case_header,
-        truth["case_summary"],
-        tuple(_item_of(item) for item in items),
+        truth["letter_id"], truth["source"], CaseHeader(**header), truth["case_summary"], items
     )
-    decisions = tuple(_decision_of(item["decision"]) for item in items)
-    reviewer = truth["reviewer"]
-    determination = Determination(
-        decided, tuple(reviewer["states"]), tuple(reviewer["specialties"]), decisions
+    decisions = tuple(
+        decision and Decision(**{**decision, "guideline": _citation_of(decision["guideline"])})
+        for decision in (item["decision"] for item in truth["items"])
     )
+    states, specialties = (tuple(truth["reviewer"][name]) for name in ("states", "specialties"))
+    determination = Determination(decided, states, specialties, decisions)
     return Letter(case, determination, tuple(truth["warnings"]))
+
+
+_DAYS = ("date_assigned", "date_of_injury", "decision_date", "ur_denial_date",
+         "application_received")  # fmt: skip
 
 
 def _item_of(truth: dict[str, Any]) -> Item:
     fields = {k: v for k, v in truth.items() if k != "decision"}
+    cited = fields.pop("claims_administrator_guideline")
     fields["body_parts"] = tuple(fields["body_parts"])
-    guideline = "claims_administrator_guideline"
-    return Item(**{**fields, guideline: _citation_of(fields[guideline])})
-
-
-def _decision_of(truth: dict[str, Any] | None) -> Decision | None:
-    if truth is None:
-        return None
-    return Decision(truth["outcome"], _citation_of(truth["guideline"]), truth["rationale"])
+    return Item(**fields, claims_administrator_guideline=_citation_of(cited))
 
 
 def _citation_of(truth: dict[str, Any] | None) -> Citation | None:
@@ -429,27 +398,19 @@ def _citation_of(truth: dict[str, Any] | None) -> Citation | None:
 
 def record(letter: Letter) -> dict[str, Any]:
     """The undecided case record of a letter: what a user types before there is a decision."""
-    header = letter.case.header
+    case = letter.case
     days = {
         name: day.isoformat()
         for name in ("date_of_injury", "ur_denial_date", "application_received", "date_assigned")
-        if (day := getattr(header, name))
+        if (day := getattr(case.header, name))
     }
     items = [
-        {
-            "title": item.title,
-            "claims_administrator_guideline": (
-                item.claims_administrator_guideline and item.claims_administrator_guideline.raw
-            ),
-        }
-        for item in letter.case.items
+        {"title": item.title, "claims_administrator_guideline": cited and cited.raw}
+        for item in case.items
+        for cited in [item.claims_administrator_guideline]
     ]
-    return {
-        "letter_id": letter.case.letter_id,
-        "case_summary": letter.case.case_summary,
-        "items": items,
-        **days,
-    }
+    known = {"letter_id": case.letter_id, "case_summary": case.case_summary, "items": items}
+    return {**known, **days}
 
 
 def render_samples(folder: Path) -> list[Path]:

@@ -6,7 +6,6 @@ A :class:`Writer` draws everything from its own random stream.  Sentences of the
 
 from __future__ import annotations
 
-import functools
 import math
 from calendar import month_name
 from collections.abc import Callable
@@ -44,20 +43,9 @@ LEAK_SHARE = 0.01
 """Share of letters whose printed summary ends in a determination of the reviewer."""
 MODIFIED_SHARE = 0.25
 SHARES = {
-    "mri": 0.35,
-    "ct": 0.07,
-    "xray": 0.3,
-    "other": 0.04,
-    "emg": 0.15,
-    "pt": 0.5,
-    "chiro": 0.25,
-    "acu": 0.15,
-    "inj": 0.2,
-    "surg": 0.18,
-    "radic": 0.35,
-    "relief": 0.2,
-    "pain": 0.7,
-}
+    "mri": 0.35, "ct": 0.07, "xray": 0.3, "other": 0.04, "emg": 0.15, "pt": 0.5, "chiro": 0.25,
+    "acu": 0.15, "inj": 0.2, "surg": 0.18, "radic": 0.35, "relief": 0.2, "pain": 0.7,
+}  # fmt: skip
 """How often each fact is documented, before the relief sentence adds the treatment it names."""
 _TREATMENTS = ("pt", "chiro", "acu", "inj", "surg")
 _STUDIES = ("mri", "ct", "xray", "other")
@@ -188,13 +176,13 @@ class Writer:
 
     # sentences
 
-    def _slot(self, slot: str) -> str:
-        word = self.words.get(slot)
-        return word if word is not None else _SLOTS[slot](self)
-
     def fill(self, template: Template) -> str:
         """The template with its slots filled."""
-        return "".join([text + self._slot(slot) if slot else text for text, slot in template])
+        pieces = []
+        for text, slot in template:
+            word = self.words.get(slot) if slot else ""
+            pieces.append(text + (_SLOTS[slot](self) if word is None else word))
+        return "".join(pieces)
 
     def say(self, group: str, about: str = "") -> str:
         """A sentence of the group; the facts that it states become true."""
@@ -220,7 +208,7 @@ class Writer:
     def summary(self, asks: str) -> tuple[str, str]:
         """The case summary and the house style of its opening."""
         self.words["asks"] = asks
-        style, openings = self.pick(_styles())
+        style, openings = self.pick(grammar.openings())
         said = [self.tell(self.pick(openings)), self.say("mechanism"), self.say("diagnosis")]
         true = {fact for fact, share in SHARES.items() if self.chance(share)}
         if self.region.name not in grammar.SPINE:
@@ -296,7 +284,13 @@ class Writer:
             BASE_RATE if self.odds is None else 1 / (1 + math.exp(-self.odds(row))) for row in rows
         )
         decisions = tuple(map(self._decision, requests, items, chances))
-        letter = Letter(case, self._determination(decisions))
+        determination = Determination(
+            date.fromordinal(self.decided) if self.header else None,
+            self._several(grammar.words("state")),
+            self._several(grammar.words("specialty")),
+            decisions,
+        )
+        letter = Letter(case, determination)
         return SyntheticLetter(
             self.index,
             letter,
@@ -324,16 +318,8 @@ class Writer:
         )
         return Case(name, name, header, summary, items)
 
-    def _determination(self, decisions: tuple[Decision, ...]) -> Determination:
-        return Determination(
-            date.fromordinal(self.decided) if self.header else None,
-            tuple(dict.fromkeys(self._several(grammar.words("state")))),
-            tuple(dict.fromkeys(self._several(grammar.words("specialty")))),
-            decisions,
-        )
-
-    def _several(self, options: tuple[str, ...]) -> list[str]:
-        return [self.pick(options) for _ in range(self.number(1, 3))]
+    def _several(self, options: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.pick(options) for _ in range(self.number(1, 3))))
 
     def _leaked(self, letter: Letter) -> Letter:
         if not self.chance(LEAK_SHARE):
@@ -379,6 +365,7 @@ class Writer:
     def _item(self, index: int, request: Request) -> Item:
         counts = _PILLS if request.category == "Pharmaceuticals" else _SESSIONS
         n = self.pick(counts)
+        part = self.region.body_part if request.body_part == "(region)" else request.body_part
         title, quantity = self._title(request, n)
         action: UrAction = "denied"
         original = authorized = None
@@ -395,16 +382,11 @@ class Writer:
             authorized=authorized,
             category=request.category,
             subcategory=request.subcategory,
-            body_parts=self._body_parts(request),
+            body_parts=(part,) if part else (),
             quantity=quantity,
             quantity_unit=request.unit,
             claims_administrator_guideline=self._administrator(request),
         )
-
-    def _body_parts(self, request: Request) -> tuple[str, ...]:
-        if request.body_part == "(region)":
-            return (self.region.body_part,)
-        return (request.body_part,) if request.body_part else ()
 
     def _title(self, request: Request, n: int) -> tuple[str, int | None]:
         """The title with its numbers, and the quantity that they make."""
@@ -538,34 +520,12 @@ def _enumerated(parts: list[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-@functools.cache
-def _styles() -> tuple[tuple[str, tuple[Sentence, ...]], ...]:
-    return tuple(grammar.openings().items())
-
-
-def _dashed(day: date) -> str:
-    return f"{day.month}-{day.day}-{day.year}"
-
-
-def _slashed(day: date) -> str:
-    return f"{day.month:02d}/{day.day:02d}/{day.year}"
-
-
-def _short(day: date) -> str:
-    return f"{day.month}/{day.day}/{day.year % 100:02d}"
-
-
-def _long(day: date) -> str:
-    return f"{month_name[day.month]} {day.day}, {day.year}"
-
-
-_DATE_FORMATS = (_dashed, _slashed, _short, _long)
-
-
-def _from(kind: str) -> Callable[[Writer], str]:
-    return lambda writer: str(writer.pick(grammar.words(kind)))
-
-
+_DATE_FORMATS: tuple[Callable[[date], str], ...] = (
+    lambda day: f"{day.month}-{day.day}-{day.year}",
+    lambda day: f"{day.month:02d}/{day.day:02d}/{day.year}",
+    lambda day: f"{day.month}/{day.day}/{day.year % 100:02d}",
+    lambda day: f"{month_name[day.month]} {day.day}, {day.year}",
+)
 _SLOTS: dict[str, Callable[[Writer], str]] = {
     "doi": lambda w: w.day(w.injury),
     "ur": lambda w: w.day(w.ur),
@@ -582,6 +542,6 @@ _SLOTS: dict[str, Callable[[Writer], str]] = {
     "xfinding": lambda w: str(w.pick(w.region.xray_findings)),
     "drug": lambda w: str(w.pick(grammar.words("drug")[:4])),
     "drug2": lambda w: str(w.pick(grammar.words("drug")[4:])),
-    "job": _from("job"),
-    "mechanism": _from("mechanism"),
+    "job": lambda w: str(w.pick(grammar.words("job"))),
+    "mechanism": lambda w: str(w.pick(grammar.words("mechanism"))),
 }
