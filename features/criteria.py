@@ -10,7 +10,6 @@ the one in effect on the day of the utilization review, else the nearest before 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,12 +20,11 @@ from typing import Literal
 from imr.data.letter import Case, Evidence, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.context import Summary
-from imr.features.families.letter_mix import is_primary_surgery
-from imr.features.families.review import is_associated
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "criteria"
 TABLE = Path(__file__).parent / "rules" / "criteria.csv"
+CLASSES = Path(__file__).parent / "rules" / "request_classes.csv"
 
 Status = Literal["met", "not met", "not documented"]
 
@@ -134,39 +132,16 @@ def _editions(request_class: str) -> Mapping[str, tuple[Rule, ...]]:
     }
 
 
-_BY_SUBCATEGORY = {
-    "Epidural Steroid Injection": "epidural",
-    "Facet Injection": "facet",
-    "EMG/NCV/NCS": "electrodiagnostic",
-    "Chiropractic": "chiropractic",
-    "Acupuncture": "acupuncture",
-    "Opioids": "opioid",
-    "Muscle Relaxant": "muscle_relaxant",
-    "NSAID": "nsaid",
-    "Topical Analgesics": "topical",
-    "Topical Compounds": "topical",
-    "Proton Pump Inhibitors": "acid_suppression",
-    "H2 Blocker": "acid_suppression",
-    "Electrical Stimulation": "tens",
-    "Home Health": "home_health",
-}
-_DRUG_TEST = re.compile(r"\b(?:urine|drug screen|drug test|toxicolog|udt|uds)", re.IGNORECASE)
-_MRI = re.compile(r"\b(?:mri|magnetic|mr)\b", re.IGNORECASE)
+@cache
+def _request_classes() -> tuple[tuple[str, Condition], ...]:
+    """The classes of ``request_classes.csv`` and the requests each is for, first match first."""
+    with CLASSES.open(encoding="utf-8", newline="") as lines:
+        return tuple((row["class"], condition(row["when"])) for row in csv.DictReader(lines))
 
 
-def request_class(item: Item, row: Row) -> str | None:
+def request_class(row: Row) -> str | None:
     """The class of request whose criteria apply; None where the table has none."""
-    if item.subcategory in ("Physical Therapy", "Occupational Therapy"):
-        return "postoperative_therapy" if row.get("postoperative_request") else "physical_therapy"
-    if is_primary_surgery(item):
-        return "surgery"
-    if is_associated(item):
-        return "postoperative_care"
-    if item.subcategory == "CT/MRI/PET Scans" and _MRI.search(item.requested):
-        return "mri_spine" if row.get("request_region") == "spine" else "mri_joint"
-    if item.subcategory == "Lab & Pathology" and _DRUG_TEST.search(item.requested):
-        return "urine_drug_test"
-    return _BY_SUBCATEGORY.get(item.subcategory or "")
+    return next((name for name, when in _request_classes() if holds(when, row)), None)
 
 
 def checklist(
@@ -186,7 +161,7 @@ def checklist(
                 dict.fromkeys(quote for name in sorted(rule.signals) for quote in quotes(name))
             ),
         )
-        for rule in _asked(case, item, known)
+        for rule in _asked(case, known)
     ]
 
 
@@ -197,9 +172,9 @@ def judge(rule: Rule, row: Row) -> Status:
     return "not met" if holds(rule.not_met_if, row) else "not documented"
 
 
-def _asked(case: Case, item: Item, row: Row) -> Iterable[Rule]:
+def _asked(case: Case, row: Row) -> Iterable[Rule]:
     """The rules of the item's class that apply on its day and to its circumstances."""
-    name = request_class(item, row)
+    name = request_class(row)
     if name is None:
         return
     day = review_day(case, row)
@@ -250,12 +225,12 @@ def _quotes(evidence: Sequence[Evidence], index: int) -> Callable[[str], list[st
     return lambda name: found.get(name, [])
 
 
-def build_item(_summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
+def build_item(_summary: Summary, case: Case, _item: Item, found: dict[str, Value]) -> Findings:
     """Class of request, and how many of its criteria are met, not met, not documented."""
     own = Findings()
     known = _with_course(found)
-    judged = [judge(rule, known) for rule in _asked(case, item, known)]
-    own.values["criteria_class"] = request_class(item, known) if judged else None
+    judged = [judge(rule, known) for rule in _asked(case, known)]
+    own.values["criteria_class"] = request_class(known) if judged else None
     if judged:
         own.values["criteria_met_share"] = round(judged.count("met") / len(judged), 3)
         own.values["criteria_not_met"] = judged.count("not met")
