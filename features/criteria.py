@@ -10,7 +10,7 @@ the one in effect on the day of the utilization review, else the nearest before 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from imr.data.letter import Case, Evidence, Item
-from imr.features.condition import Condition, Row, condition, holds
+from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.signal import Column, Findings, Value
 
@@ -31,14 +31,16 @@ Status = Literal["met", "not met", "not documented"]
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One criterion judged for one item; ``quotes`` are the words of the signals it rests on."""
+    """One criterion judged for one item; ``quotes`` are the words, the request or the
+    computation that decide it.
+    """
 
     id: str
     guideline: str
     source: str
     text: str
     status: Status
-    quotes: tuple[str, ...] = ()
+    quotes: tuple[Evidence, ...] = ()
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -148,28 +150,77 @@ def checklist(
     case: Case, item: Item, row: Row, evidence: Sequence[Evidence] = ()
 ) -> list[Criterion]:
     """The criteria of the item's class, each judged from the signals, with their quotes."""
-    quotes = _quotes(evidence, item.index)
     known = _with_course(row)
-    return [
-        Criterion(
-            id=rule.id,
-            guideline=f"{rule.guideline} {rule.edition}",
-            source=rule.source,
-            text=rule.text,
-            status=judge(rule, known),
-            quotes=tuple(
-                dict.fromkeys(quote for name in sorted(rule.signals) for quote in quotes(name))
-            ),
-        )
-        for rule in _asked(case, known)
-    ]
+    quotes = _Quotes(case, item, known, evidence)
+    return [_judged(rule, known, quotes) for rule in _asked(case, known)]
+
+
+def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
+    status, terms = _verdict(rule, row)
+    return Criterion(
+        id=rule.id,
+        guideline=f"{rule.guideline} {rule.edition}".strip(),
+        source=rule.source,
+        text=rule.text,
+        status=status,
+        quotes=tuple(dict.fromkeys(quote for term in terms for quote in quotes.of(term))),
+    )
 
 
 def judge(rule: Rule, row: Row) -> Status:
     """Met before not met; not documented where neither condition holds."""
-    if holds(rule.met_if, row):
-        return "met"
-    return "not met" if holds(rule.not_met_if, row) else "not documented"
+    return _verdict(rule, row)[0]
+
+
+def _verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
+    """The verdict and the terms that decide it: all true alternatives of the condition."""
+    verdicts: tuple[tuple[Status, Condition], ...] = (
+        ("met", rule.met_if),
+        ("not met", rule.not_met_if),
+    )
+    for status, alternatives in verdicts:
+        true = [terms for terms in alternatives if holds((terms,), row)]
+        if true:
+            return status, tuple(dict.fromkeys(term for terms in true for term in terms))
+    return "not documented", ()
+
+
+class _Quotes:
+    """The words, or the computation, behind a term of a condition, for one item."""
+
+    def __init__(self, case: Case, item: Item, row: Row, evidence: Sequence[Evidence]) -> None:
+        self.case, self.item, self.row = case, item, row
+        self.by_signal: dict[str, list[Evidence]] = {}
+        for one in evidence:
+            if one.item_index in (None, item.index):
+                self.by_signal.setdefault(one.signal, []).append(one)
+
+    def of(self, term: Term) -> list[Evidence]:
+        """The quotes of a term; where the summary has none, the computation or the request."""
+        return self.by_signal.get(term.name) or [self._computed(term)]
+
+    def _computed(self, term: Term) -> Evidence:
+        value = self.row.get(term.name)
+        if term.name == "course_total":
+            asked, done = self.row.get("request_sessions"), self.row.get("same_treatment_sessions")
+            said = f"{_number(done or 0)} + {_number(asked)} = {_number(value)} visits"
+            said += f", limit {term.value}" if term.value else ""
+        elif term.name == "chronicity_days":
+            said = f"{_number(value)} days from the injury to the denial"
+        elif term.name.startswith("request_") or term.name.startswith("quantity"):
+            return Evidence(term.name, 0, len(self.item.requested), self.item.requested,
+                            "criteria.request", field="request", item_index=self.item.index)  # fmt: skip
+        else:
+            said = f"{term.name.replace('_', ' ')}: {_number(value)}"
+        return Evidence(term.name, 0, 0, said, "criteria.computed", field="computation",
+                        item_index=self.item.index)  # fmt: skip
+
+
+def _number(value: Value) -> str:
+    """A value as a reader would write it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not stated"}[value]
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _asked(case: Case, row: Row) -> Iterable[Rule]:
@@ -215,14 +266,6 @@ def _with_course(row: Row) -> dict[str, Value]:
         elif not row.get("same_treatment_prior"):
             known["course_total"] = asked
     return known
-
-
-def _quotes(evidence: Sequence[Evidence], index: int) -> Callable[[str], list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in evidence:
-        if one.item_index in (None, index):
-            found.setdefault(one.signal, []).append(one.quote)
-    return lambda name: found.get(name, [])
 
 
 def build_item(_summary: Summary, case: Case, _item: Item, found: dict[str, Value]) -> Findings:

@@ -18,6 +18,7 @@ from imr.features.families import (
     diagnosis,
     electrodiagnostics,
     examination,
+    facts,
     imaging,
     indication,
     letter_mix,
@@ -74,6 +75,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(severity.COLUMNS, build=severity.build),
     Family(authorization.COLUMNS, build=authorization.build),
     Family(indication.COLUMNS, build_item=indication.build_item),
+    Family(facts.COLUMNS, build_item=facts.build_item),
     Family(criteria.COLUMNS, build_item=criteria.build_item),
 )
 

@@ -9,7 +9,7 @@ import gc
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import wraps
@@ -30,7 +30,6 @@ from imr.serve.workers import Answer, Work, failure_answer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from imr.features.criteria import Criterion
     from imr.features.table import CaseSignals
     from imr.models.prediction import Prediction
 
@@ -238,19 +237,14 @@ def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
     from imr.features.criteria import checklist
 
     evidence = found.evidence
-    spans = {one.quote: one for one in evidence}
     pairs = zip(case.items, found.rows, strict=True)
     return [
         [
-            (criterion, _spans(criterion, spans))
+            (criterion, criterion.quotes[:CRITERION_QUOTES])
             for criterion in checklist(case, item, row, evidence)
         ]
         for item, row in pairs
     ]
-
-
-def _spans(criterion: Criterion, spans: Mapping[str, Evidence]) -> list[Evidence]:
-    return [spans[quote] for quote in criterion.quotes if quote in spans][:CRITERION_QUOTES]
 
 
 # --- parse and features ---

@@ -244,14 +244,14 @@ def _put_radicular(found: Findings, summary: Summary, by: dict[str, list[Mention
     negative = [m for pairs in tests.values() for m, result in pairs if result is False]
     _put(found, "radicular_signs_negative", negative if not signs else ())
     lost = [m for m in by.get("sensory_loss", ()) if _found(summary, m)]
-    normal = [m for m in by.get("neuro_normal", ()) if _stated_normal(m)]
+    normal = [m for m in by.get("neuro_normal", ()) if stated_normal(m)]
     _put(found, "neuro_normal", normal if not signs and not grades and not lost else ())
 
 
 _TENSION = {"slr": "straight_leg_raise", "spurling": "spurling"}
 
 
-def _stated_normal(mention: Mention) -> bool:
+def stated_normal(mention: Mention) -> bool:
     """A normal examination; "no deficits" carries its own negation."""
     stated = mention.rule.extra["kind"] == "stated"
     return mention.documented or (stated and mention.qualifier == "negated")
@@ -317,6 +317,19 @@ def _of_nerve(summary: Summary, mention: Mention) -> bool:
     if _LEVELLED.search(_clause(summary, mention)):
         return True
     return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
+
+
+TESTS = frozenset({"slr", "spurling", *_SIGNS})
+"""Values of the lexicon that are tests with a result of their own (:func:`polarity`)."""
+
+
+def motion(summary: Summary, mention: Mention) -> str | None:
+    """``limited``, ``full`` or None where nothing is said of a range of motion."""
+    if mention.qualifier in ("quoted_guideline", "requested"):
+        return None
+    if _is_limited(summary, mention):
+        return "limited"
+    return "full" if _is_full(summary, mention) else None
 
 
 def _put_motion(found: Findings, summary: Summary, mentions: list[Mention]) -> None:

@@ -1,0 +1,249 @@
+"""Facts about a request: what the statements of the summary say for and against each.
+
+``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
+speak for (``+``) or against (``-``) a fact, by subject, concept and polarity, and by their bearing
+on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
+``count`` and ``past``.  ``$same`` stands for the treatment or class of drug that is asked for, ``*``
+for any concept.  The row of the highest ``priority`` decides, ``+`` before ``-``; without a
+statement a fact is null.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from imr.data.letter import Case, Evidence, Item
+from imr.features.condition import Condition, condition, holds
+from imr.features.context import Summary
+from imr.features.families.treatment import same_treatment
+from imr.features.signal import Column, Findings, Value
+from imr.features.statements import Bearing, Statement, about, statements
+
+TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
+FAMILY = "facts"
+SAME = "$same"
+ANY = "*"
+FACTS: tuple[str, ...] = (
+    "radicular_signs",
+    "neurological_signs",
+    "neurological_complaint",
+    "radiating_pain",
+    "red_flag_stated",
+    "fracture_documented",
+    "joint_signs",
+    "facet_loading",
+    "trigger_points_found",
+    "treatable_deficit",
+    "spasm_found",
+    "radiculopathy_present",
+    "nerve_contact_imaged",
+    "lesion_imaged",
+    "films_taken",
+    "advanced_study_taken",
+    "nerve_study_abnormal",
+    "care_had",
+    "care_failed",
+    "same_care_had",
+    "same_care_helped",
+    "function_gained",
+    "relief_half",
+    "relief_six_weeks",
+    "medication_less",
+    "home_exercise_known",
+    "therapy_beside",
+    "drug_helped",
+    "drug_not_tolerated",
+    "nonopioid_tried",
+    "nsaid_now",
+    "opioid_now",
+    "neuropathic_drug_failed",
+    "neuropathic_pain",
+    "gi_risk",
+    "homebound",
+    "operation_done",
+    "psychological_symptoms",
+    "poor_sleep",
+    "worse_now",
+    "severe_lesion",
+    "comorbidity_risk",
+    "joint_degeneration",
+    "invasive_considered",
+    "steroid_injection_failed",
+    "nonopioid_failed",
+    "function_limited",
+    "multidisciplinary_evaluation",
+    "motivated",
+    "home_exercise_failed",
+)
+"""The facts of ``facts.csv``, each a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRule:
+    """One row of ``facts.csv``."""
+
+    fact: str
+    speaks_for: bool
+    subject: str
+    concepts: frozenset[str]
+    polarities: frozenset[str]
+    bearings: frozenset[str]
+    where: Condition
+    priority: int
+    source: str
+
+    def matches(self, statement: Statement, bearing: Bearing, same: frozenset[str]) -> bool:
+        """Whether a statement with its bearing on the request is one of the row's."""
+        if statement.polarity not in self.polarities or bearing not in self.bearings:
+            return False
+        known = self.concepts
+        if not (
+            ANY in known
+            or statement.concept in known
+            or (SAME in known and statement.concept in same)
+        ):
+            return False
+        return not self.where or holds(self.where, _measures(statement))
+
+
+def _measures(statement: Statement) -> dict[str, Value]:
+    percent = statement.percent
+    if percent is not None and statement.comparator == "<":
+        percent -= 0.5
+    return {
+        "percent": percent,
+        "weeks": statement.weeks,
+        "count": statement.count,
+        "past": statement.past,
+    }
+
+
+@cache
+def rules() -> Mapping[str, tuple[FactRule, ...]]:
+    """The rows of ``facts.csv`` by the subject they read."""
+    found: dict[str, list[FactRule]] = {}
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            rule = FactRule(
+                fact=row["fact"],
+                speaks_for=row["sign"] == "+",
+                subject=row["subject"],
+                concepts=frozenset(row["concepts"].split("|")),
+                polarities=frozenset(row["polarity"].split("|")),
+                bearings=frozenset(row["bearing"].split("|")),
+                where=condition(row["where"]),
+                priority=int(row["priority"]),
+                source=row["source"],
+            )
+            found.setdefault(rule.subject, []).append(rule)
+    return {subject: tuple(of_subject) for subject, of_subject in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is said of one fact: its ``value`` and the statements for and against it."""
+
+    value: bool | None
+    for_it: tuple[Statement, ...]
+    against_it: tuple[Statement, ...]
+
+
+def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
+    """The facts about one request; those that nothing is said of are left out."""
+    same = same_concepts(item)
+    spoken: dict[str, list[tuple[FactRule, Statement]]] = {}
+    for statement, bearing in about(statements(summary), item.body_parts, side_of(item.requested)):
+        for rule in rules().get(statement.subject, ()):
+            if rule.matches(statement, bearing, same):
+                spoken.setdefault(rule.fact, []).append((rule, statement))
+    return {name: _settled(said) for name, said in spoken.items()}
+
+
+def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
+    best = max(said, key=lambda pair: (pair[0].priority, pair[0].speaks_for))[0]
+    return Fact(
+        best.speaks_for,
+        tuple(statement for rule, statement in said if rule.speaks_for),
+        tuple(statement for rule, statement in said if not rule.speaks_for),
+    )
+
+
+def same_concepts(item: Item) -> frozenset[str]:
+    """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
+    name = same_treatment(item)
+    found = {item.subcategory} if item.category == "Pharmaceuticals" else set()
+    if name:
+        found |= {name, name.removesuffix("_injection")}
+    if name == "injection":
+        found |= {"joint", "trigger_point", "visco", "prp", "unspecified", "nerve_block"}
+    if name in ("epidural_injection", "facet_injection"):
+        found |= {"unspecified"}
+    if item.category == "Pharmaceuticals":
+        found |= {"medication"}
+    return frozenset(filter(None, found))
+
+
+_LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
+_RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
+
+
+def side_of(request: str) -> str | None:
+    """The one side a request names; None where it names none or both."""
+    left, right = _LEFT.search(request), _RIGHT.search(request)
+    if bool(left) == bool(right):
+        return None
+    return "left" if left else "right"
+
+
+COLUMNS: tuple[Column, ...] = tuple(
+    Column(
+        name,
+        "bool",
+        f"Said of the request: {name.replace('_', ' ')}",
+        null="nothing is said of it",
+        family=FAMILY,
+        source="facts.csv",
+    )
+    for name in FACTS
+)
+
+
+def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+    """Each fact about the request, with the statements it rests on."""
+    own = Findings()
+    for name, fact in facts_of(summary, item).items():
+        own.values[name] = fact.value
+        decisive = fact.for_it if fact.value else fact.against_it
+        own.quoted.extend(_evidence(summary, name, said, item) for said in decisive)
+    return own
+
+
+def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evidence:
+    """The clause of a statement, with its polarity."""
+    start, end = _trimmed(summary.text, said.start, said.end)
+    return Evidence(
+        signal=name,
+        start=start,
+        end=end,
+        quote=summary.text[start:end],
+        rule=said.mention.rule_id,
+        qualifier=said.polarity,
+        item_index=item.index,
+    )
+
+
+_EDGE = " \t\n\r,;:.-–—"
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A clause without the punctuation and conjunction that it starts with."""
+    while start < end and text[start] in _EDGE:
+        start += 1
+    while end > start and text[end - 1] in _EDGE:
+        end -= 1
+    return start, end

@@ -1,0 +1,448 @@
+"""Statements: what a summary says of whom, where, whether, how much and when.
+
+Between the text and the signals.  A mention (:mod:`imr.features.context`) is a cue with its scope;
+a statement is what a careful reader takes from it: a subject (``treatment``, ``drug``,
+``response``, ``function``, ``sign``, ``complaint``, ``study``, ``diagnosis``), what was said of it
+(``polarity``), how much (``percent`` with a comparator, ``weeks``, ``count``), the body regions and
+the side it is about, and the clause that says so.  What a claims administrator recites, what a
+guideline asks for and what is only planned are kept apart by ``source`` and ``polarity``.
+
+A region is the statement's own (a test of the knee is about the knee), else the one its clause
+names, else the one the sentence named before it, else that of the sentence before; what a response
+belongs to is the treatment its clause names, else the last one before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from imr.features.context import Mention, Summary, once
+from imr.features.families import examination, imaging, medication, relief, treatment
+from imr.features.regions import regions_of, same_region
+
+CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
+
+Subject = Literal[
+    "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis"
+]
+Polarity = Literal[
+    "affirmed", "denied", "planned", "suspected", "normal", "abnormal",
+    "helped", "some", "temporary", "failed", "persists", "unchanged", "worsened", "resolved",
+    "not tolerated", "tolerated", "improved", "not improved", "limited", "independent", "worked",
+    "medication reduced",
+]  # fmt: skip
+Source = Literal["record", "administrator", "guideline"]
+Bearing = Literal["requested", "unplaced", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing said; ``start`` and ``end`` are the clause's, characters of the summary.
+
+    ``percent`` is a relief with ``comparator`` (``<``, ``>=``, ``=``) and ``weeks`` how long it
+    lasted; ``count`` the sessions or injections had.  ``of`` is the treatment a response is to.
+    """
+
+    subject: Subject
+    concept: str
+    polarity: Polarity
+    regions: tuple[str, ...]
+    side: str | None
+    source: Source
+    past: bool
+    start: int
+    end: int
+    mention: Mention
+    of: str | None = None
+    percent: float | None = None
+    comparator: str = "="
+    weeks: float | None = None
+    count: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A stretch of a sentence that says one thing."""
+
+    sentence: int
+    start: int
+    end: int
+
+
+_CLAUSE_END = re.compile(
+    r";|\s[-–—]\s|,?\s\b(?:but|however|although|though|while|whereas|yet|except)\b|"
+    r",\s(?:and\s)?(?=(?:he|she|they|it|there|the|his|her|no|an?|x-?rays?|mri|exam\w*)\s)|"
+    r"\sand\s(?=(?:he|she|they|it|there|the|his|her|was|were|has|had|is|are)\s)|:\s"
+)
+
+
+@once
+def clauses(summary: Summary) -> list[Clause]:
+    """The clauses of every sentence, in order; together they cover the summary."""
+    found: list[Clause] = []
+    for sentence in range(len(summary.bounds)):
+        start, end = summary.sentence_span(sentence)
+        for stop in _CLAUSE_END.finditer(summary.lower, start, end):
+            if stop.start() > start:
+                found.append(Clause(sentence, start, stop.start()))
+                start = stop.start()
+        found.append(Clause(sentence, start, end))
+    return found
+
+
+def clause_of(summary: Summary, mention: Mention) -> Clause:
+    """The clause a mention starts in."""
+    return _clause_at(summary, mention.start)
+
+
+def _clause_at(summary: Summary, position: int) -> Clause:
+    from bisect import bisect_right
+
+    known = clauses(summary)
+    return known[max(bisect_right(known, position, key=lambda clause: clause.start) - 1, 0)]
+
+
+@once
+def statements(summary: Summary) -> list[Statement]:
+    """Everything the summary says, in the order of the text."""
+    found = [
+        *_treatments(summary),
+        *_drugs(summary),
+        *_responses(summary),
+        *_functions(summary),
+        *_signs(summary),
+        *_complaints(summary),
+        *_studies(summary),
+        *_diagnoses(summary),
+    ]
+    return sorted(found, key=lambda s: (s.mention.start, s.mention.end, s.subject))
+
+
+# --- where ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Regions and side of a statement."""
+
+    regions: tuple[str, ...]
+    side: str | None
+
+
+_SIDES = re.compile(r"\b(left|right|bilateral(?:ly)?|both|l(?=\s)|r(?=\s)|lt\b|rt\b)")
+_SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
+
+
+def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> Place:
+    """Where a mention is: its own region, its clause's, the sentence's before it, or the last one
+    of the sentence before.
+    """
+    clause = clause_of(summary, mention)
+    side = _side(summary, clause, mention)
+    if own:
+        return Place(own, side)
+    near = tuple(regions_of(summary, mention))
+    if near:
+        return Place(near, side)
+    parts = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence]
+    inside = [p for p in parts if clause.start <= p.start < clause.end]
+    before = [p for p in parts if p.start < clause.start]
+    if inside:
+        return Place(tuple(dict.fromkeys(p.value for p in inside)), side)
+    if before:
+        return Place((before[-1].value,), side)
+    earlier = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence - 1]
+    return Place((earlier[-1].value,) if earlier else (), side)
+
+
+def _side(summary: Summary, clause: Clause, mention: Mention) -> str | None:
+    """The side named nearest before or inside the clause; None where it names none or both."""
+    words = [(m.start(), m[1]) for m in _SIDES.finditer(summary.lower, clause.start, clause.end)]
+    if not words:
+        return None
+    nearest = min(words, key=lambda word: abs(word[0] - mention.start))[1]
+    side = _SIDE.get(nearest, nearest)
+    return side if side in ("left", "right") else "both"
+
+
+# What explains what: the neck the arm, the low back the leg, and back.
+_LIMB = {
+    "cervical spine": {
+        "upper extremity", "upper arm", "forearm", "hand", "trapezius", "thoracic spine",
+    },
+    "lumbar spine": {
+        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint",
+        "thoracic spine", "coccyx",
+    },
+    "upper extremity": {
+        "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
+        "thumb",
+    },
+    "lower extremity": {
+        "lumbar spine", "hip", "thigh", "knee", "lower leg", "ankle", "foot", "toe",
+    },
+}  # fmt: skip
+
+
+def bearing(statement: Statement, parts: Sequence[str], side: str | None) -> Bearing:
+    """Whether a statement is about the requested parts and side, or the region that explains them.
+
+    A request without a part (most drugs) takes everything; a statement without a region is
+    ``unplaced``.
+    """
+    if not parts:
+        return "requested"
+    if not statement.regions:
+        return "unplaced"
+    if not any(_bears(region, part) for region in statement.regions for part in parts):
+        return "elsewhere"
+    opposite = {side, statement.side} == {"left", "right"}
+    return "elsewhere" if opposite else "requested"
+
+
+def _bears(region: str, part: str) -> bool:
+    return (
+        same_region(region, part) or region in _LIMB.get(part, ()) or part in _LIMB.get(region, ())
+    )
+
+
+# --- whose ----------------------------------------------------------------------------------
+
+
+def _source(mention: Mention) -> Source:
+    if mention.qualifier == "denied_by_ur":
+        return "administrator"
+    return "guideline" if mention.qualifier == "quoted_guideline" else "record"
+
+
+def _make(
+    summary: Summary,
+    mention: Mention,
+    subject: Subject,
+    concept: str,
+    polarity: Polarity,
+    own: tuple[str, ...] = (),
+    **more: object,
+) -> Statement:
+    clause, place = clause_of(summary, mention), place_of(summary, mention, own)
+    return Statement(
+        subject,
+        concept,
+        polarity,
+        place.regions,
+        place.side,
+        _source(mention),
+        mention.qualifier == "historical",
+        clause.start,
+        clause.end,
+        mention,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+# --- treatments, drugs and the response to them ----------------------------------------------
+
+
+def _treatments(summary: Summary) -> Iterator[Statement]:
+    for mention in summary.mentions("treatment"):
+        concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+        if treatment.is_received(summary, mention):
+            polarity: Polarity = "affirmed"
+        elif mention.qualifier == "negated":
+            polarity = "denied"
+        else:
+            polarity = "planned"
+        count = treatment.sessions_done(summary, mention) if polarity == "affirmed" else None
+        yield _make(summary, mention, "treatment", concept, polarity, count=count)
+
+
+def _drugs(summary: Summary) -> Iterator[Statement]:
+    taken = set(map(id, medication.drugs_taken(summary)))
+    for mention in summary.mentions("medication"):
+        if id(mention) in taken:
+            polarity: Polarity = "affirmed"
+        else:
+            polarity = "denied" if mention.qualifier == "negated" else "planned"
+        yield _make(summary, mention, "drug", mention.value, polarity)
+
+
+_NEUTRAL = "neutral"
+_LESS = re.compile(r"(?:less than|under|below|not (?:even|quite)|at most|<|only|no more than)\s*$")
+
+
+def _responses(summary: Summary) -> Iterator[Statement]:
+    """What care did, each with the treatment it belongs to."""
+    percents = {r.mention.sentence: r for r in relief.reliefs(summary)}
+    for mention in summary.mentions("response"):
+        if mention.value == _NEUTRAL or mention.qualifier in ("requested", "hypothetical"):
+            continue
+        polarity: Polarity = mention.value  # type: ignore[assignment]
+        if polarity in ("helped", "resolved") and mention.qualifier == "negated":
+            polarity = "failed"
+        yield _response(summary, mention, polarity)
+    for mention in (r.mention for r in relief.reliefs(summary)):
+        stated = percents[mention.sentence]
+        less = _LESS.search(summary.before(mention, 24)) is not None
+        percent = stated.percent
+        much = percent > 50 or (percent == 50 and not less)
+        polarity = "helped" if much else "some" if percent >= 30 else "failed"
+        yield _response(summary, mention, polarity, percent, "<" if less else "=", stated.weeks)
+
+
+def _response(
+    summary: Summary,
+    mention: Mention,
+    polarity: Polarity,
+    percent: float | None = None,
+    comparator: str = "=",
+    weeks: float | None = None,
+) -> Statement:
+    of = _cause(summary, mention)
+    if of is None:
+        own: tuple[str, ...] = ()
+        concept = "care"
+    else:
+        own = place_of(summary, of).regions
+        concept = of.rule.extra.get("kind") if of.value == "injection" else of.value
+        concept = concept or "care"
+    return _make(
+        summary,
+        mention,
+        "response",
+        concept,
+        polarity,
+        own,
+        of=concept if of else None,
+        percent=percent,
+        comparator=comparator,
+        weeks=weeks,
+    )
+
+
+def _cause(summary: Summary, mention: Mention) -> Mention | None:
+    """The treatment or drug a response belongs to: in its clause, else the last one before it in
+    this sentence or the one before, else the next one of the sentence.
+    """
+    care = [
+        m
+        for family in ("treatment", "medication")
+        for m in summary.mentions(family)
+        if mention.sentence - 1 <= m.sentence <= mention.sentence
+    ]
+    clause = clause_of(summary, mention)
+    inside = [m for m in care if clause.start <= m.start < clause.end]
+    before = [m for m in care if m.start < mention.start]
+    if inside:
+        return min(inside, key=lambda m: abs(m.start - mention.start))
+    if before:
+        return max(before, key=lambda m: m.start)
+    after = [m for m in care if m.sentence == mention.sentence]
+    return min(after, key=lambda m: m.start) if after else None
+
+
+def _functions(summary: Summary) -> Iterator[Statement]:
+    for mention in summary.mentions("function"):
+        if mention.qualifier in ("requested", "hypothetical"):
+            continue
+        polarity: Polarity = mention.value  # type: ignore[assignment]
+        if mention.qualifier == "negated":
+            if polarity == "limited":
+                continue
+            polarity = "not improved" if polarity == "improved" else polarity
+        yield _make(summary, mention, "function", "function", polarity)
+
+
+# --- findings ---------------------------------------------------------------------------------
+
+
+@cache
+def _concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
+    """Family and value of a lexicon row -> subject, concept and the regions it is always about."""
+    with CONCEPTS.open(encoding="utf-8", newline="") as lines:
+        return {
+            (row["family"], row["value"]): (
+                row["subject"],  # type: ignore[misc]
+                row["concept"],
+                tuple(filter(None, row["region"].split(";"))),
+            )
+            for row in csv.DictReader(lines)
+        }
+
+
+def _signs(summary: Summary) -> Iterator[Statement]:
+    for mention in summary.mentions("examination", overlapping=True):
+        known = _concepts().get(("examination", mention.value))
+        polarity = _sign_polarity(summary, mention)
+        if known is not None and polarity is not None:
+            subject, concept, own = known
+            yield _make(summary, mention, subject, concept, polarity, own)
+
+
+def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
+    """What an examination says of a sign; None where it is not stated."""
+    if mention.qualifier in ("requested", "hypothetical"):
+        return "planned" if mention.qualifier == "requested" else "suspected"
+    if mention.value in examination.TESTS:
+        result = examination.polarity(summary, mention)
+        return None if result is None else "affirmed" if result else "denied"
+    if mention.value == "rom":
+        motion = examination.motion(summary, mention)
+        return None if motion is None else "affirmed" if motion == "limited" else "denied"
+    if mention.value == "neuro_normal":
+        return "affirmed" if examination.stated_normal(mention) else "denied"
+    return "denied" if mention.qualifier == "negated" else "affirmed"
+
+
+def _complaints(summary: Summary) -> Iterator[Statement]:
+    for mention in summary.mentions("complaint"):
+        known = _concepts().get(("complaint", mention.value))
+        if known is None or mention.qualifier in ("requested", "hypothetical"):
+            continue
+        polarity: Polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+        yield _make(summary, mention, "complaint", known[1], polarity, known[2])
+
+
+def _studies(summary: Summary) -> Iterator[Statement]:
+    for study in imaging.studies(summary):
+        polarity: Polarity = "affirmed" if study.result == "not_stated" else study.result  # type: ignore[assignment]
+        own = (study.region,) if study.region else ()
+        yield _make(summary, study.mention, "study", study.modality, polarity, own)
+    done = {study.mention.start for study in imaging.studies(summary)}
+    for mention in summary.mentions("imaging"):
+        if mention.start not in done and mention.qualifier in ("negated", "requested"):
+            polarity = "denied" if mention.qualifier == "negated" else "planned"
+            yield _make(summary, mention, "study", mention.value, polarity)
+    for mention in summary.mentions("electrodiagnostics"):
+        if mention.documented:
+            yield _make(summary, mention, "study", "electrodiagnostic", "affirmed")
+    for mention in summary.mentions("nerve_root"):
+        polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+        yield _make(summary, mention, "study", f"nerve: {mention.value}", polarity)
+
+
+def _diagnoses(summary: Summary) -> Iterator[Statement]:
+    for family in ("diagnosis", "comorbidity", "severity"):
+        for mention in summary.mentions(family):
+            if mention.qualifier in ("requested", "other_person"):
+                continue
+            polarity: Polarity = (
+                "denied"
+                if mention.qualifier == "negated"
+                else "suspected"
+                if mention.qualifier == "hypothetical"
+                else "affirmed"
+            )
+            yield _make(summary, mention, "diagnosis", mention.value, polarity)
+
+
+def about(
+    found: Iterable[Statement], parts: Sequence[str], side: str | None
+) -> list[tuple[Statement, Bearing]]:
+    """The statements of the record with their bearing on a request."""
+    return [(s, bearing(s, parts, side)) for s in found if s.source == "record"]
