@@ -207,13 +207,16 @@ class _Quotes:
             said += f", limit {term.value}" if term.value else ""
         elif term.name == "chronicity_days":
             said = f"{_number(value)} days from the injury to the denial"
-        elif term.name.startswith("request_") or term.name.startswith("quantity"):
-            return Evidence(term.name, 0, len(self.item.requested), self.item.requested,
-                            "criteria.request", field="request", item_index=self.item.index)  # fmt: skip
+        elif term.name.startswith(("request_", "quantity", "injections_")):
+            return self._evidence(term, self.item.requested, "request")
         else:
             said = f"{term.name.replace('_', ' ')}: {_number(value)}"
-        return Evidence(term.name, 0, 0, said, "criteria.computed", field="computation",
-                        item_index=self.item.index)  # fmt: skip
+        return self._evidence(term, said, "computation")
+
+    def _evidence(self, term: Term, said: str, field: str) -> Evidence:
+        length = len(said) if field == "request" else 0
+        rule, index = f"criteria.{field}", self.item.index
+        return Evidence(term.name, 0, length, said, rule, field=field, item_index=index)
 
 
 def _number(value: Value) -> str:
@@ -257,8 +260,11 @@ def review_day(case: Case, row: Row) -> date | None:
 
 
 def _with_course(row: Row) -> dict[str, Value]:
-    """The row with ``course_total``: sessions done (where counted) plus sessions asked for."""
+    """The row with ``course_total``, sessions done (where counted) plus sessions asked for, and
+    ``injections_asked``, one where the request gives no number.
+    """
     known = dict(row)
+    known["injections_asked"] = row.get("quantity") or 1
     asked, done = row.get("request_sessions"), row.get("same_treatment_sessions")
     if isinstance(asked, int | float):
         if isinstance(done, int | float):

@@ -3,8 +3,8 @@
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak for (``+``) or against (``-``) a fact, by subject, concept and polarity, and by their bearing
 on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
-``count`` and ``past``.  ``$same`` stands for the treatment or class of drug that is asked for, ``*``
-for any concept.  The row of the highest ``priority`` decides, ``+`` before ``-``; without a
+``count`` and ``past``.  ``$same`` stands for the treatment or class of drug that is asked for,
+``*`` for any concept.  The row of the highest ``priority`` decides, ``+`` before ``-``; without a
 statement a fact is null.
 """
 

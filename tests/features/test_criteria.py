@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
-from imr.features.criteria import Criterion, checklist, condition, holds, judge, review_day, rules
+from imr.features.criteria import (
+    CLASSES,
+    Criterion,
+    checklist,
+    condition,
+    holds,
+    judge,
+    review_day,
+    rules,
+)
 from imr.features.table import COLUMNS, signals
 from tests.features.case_files import undecided
 
@@ -22,12 +32,6 @@ EPIDURAL = Item(
     quantity=1,
     quantity_unit="units",
 )
-CLASSES = {
-    "epidural", "facet", "mri_spine", "mri_joint", "electrodiagnostic", "physical_therapy",
-    "chiropractic", "acupuncture", "opioid", "muscle_relaxant", "nsaid", "topical", "tens",
-    "urine_drug_test", "home_health", "surgery", "postoperative_therapy", "postoperative_care",
-    "acid_suppression",
-}  # fmt: skip
 IN_2015 = CaseHeader(ur_denial_date=date(2015, 5, 1))
 IN_2017 = CaseHeader(ur_denial_date=date(2017, 1, 5))
 
@@ -43,7 +47,8 @@ def listed(summary: str, item: Item = EPIDURAL, header: CaseHeader = IN_2015) ->
 
 
 def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
-    assert {rule.applies for rule in rules()} == CLASSES
+    with CLASSES.open(encoding="utf-8", newline="") as lines:
+        assert {rule.applies for rule in rules()} == {row["class"] for row in csv.DictReader(lines)}
     assert all(rule.source and rule.text and rule.guideline for rule in rules())
     assert all(rule.effective_from < rule.effective_to for rule in rules())
     keys = [(rule.id, rule.applies, rule.edition, rule.effective_from) for rule in rules()]
@@ -51,7 +56,7 @@ def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
 
 
 def test_conditions_name_known_signals() -> None:
-    known = {column.name for column in COLUMNS} | {"course_total"}
+    known = {column.name for column in COLUMNS} | {"course_total", "injections_asked"}
     named = {
         term.name
         for rule in rules()
