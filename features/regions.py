@@ -6,20 +6,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
+from imr.data.request.terms import body_parts
 from imr.features.context import Mention, Summary
 
-# Regions that a study or treatment of the one covers for a request about the other.
-_COVERS = {
-    "upper extremity": {"shoulder", "upper arm", "elbow", "forearm", "wrist", "hand"},
-    "lower extremity": {"hip", "thigh", "knee", "lower leg", "ankle", "foot"},
-    "hand": {"wrist"},
-    "wrist": {"forearm"},
-    "ankle": {"foot"},
-    "pelvis": {"hip", "groin"},
-    "abdomen": {"groin"},
-    "sacroiliac joint": {"lumbar spine"},
-    "head": {"face"},
-}
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
     r"\b(?:and|or|to|the|of|for|left|right|bilateral|both|his|her|spine|as well as)\b)*"
@@ -97,7 +86,12 @@ def _start(mention: Mention) -> int:
 
 def same_region(one: str, other: str) -> bool:
     """Whether a study of ``one`` speaks to a request about ``other``."""
-    return one == other or other in _COVERS.get(one, ()) or one in _COVERS.get(other, ())
+    return one == other or _covers(one, other) or _covers(other, one)
+
+
+def _covers(one: str, other: str) -> bool:
+    part = body_parts().get(one)
+    return part is not None and other in part.covers
 
 
 def any_same_region(ones: Iterable[str], others: Iterable[str]) -> bool:

@@ -62,6 +62,28 @@ class Found:
     body_parts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """A body part of ``body_parts.csv``.
+
+    ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or a muscle);
+    ``covers`` names the parts that a study or treatment of this one speaks to as well.
+    """
+
+    region: str | None
+    covers: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def body_parts() -> dict[str, BodyPart]:
+    """The body parts by name."""
+    return {
+        row["body_part"]: BodyPart(row["region"] or None, frozenset(_split(row["covers"])))
+        for row in table_rows("reference/body_parts")
+        if row["body_part"]
+    }
+
+
 def singular(word: str) -> str:
     """``word`` without an English plural ending; words and terms are compared in this form."""
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):

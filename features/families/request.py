@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import number_words
+from imr.data.request.terms import body_parts
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.signal import Column, Findings, Value
 
@@ -104,13 +105,6 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 
-_REGION = {
-    "spine": ("spine", "back", "neck", "sacr", "coccyx", "pelvi"),
-    "upper_limb": ("shoulder", "elbow", "wrist", "hand", "arm", "finger", "thumb", "upper", "clav"),
-    "lower_limb": ("knee", "ankle", "foot", "feet", "hip", "leg", "thigh", "toe", "lower", "heel"),
-    "head": ("head", "brain", "skull", "face", "eye", "ear", "jaw", "teeth", "dental", "psych"),
-    "trunk": ("chest", "rib", "abdom", "groin", "hernia", "heart", "trunk", "internal"),
-}
 _SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.IGNORECASE)
 _SIDES = {"lt": "left", "rt": "right"}
 _LEVEL = re.compile(
@@ -266,11 +260,10 @@ def _side(item: Item, bilateral: bool) -> str | None:
 
 def region(parts: Sequence[str]) -> str | None:
     """The region of the body that the first body part belongs to."""
-    for part in parts:
-        for name, stems in _REGION.items():
-            if any(stem in part for stem in stems):
-                return name
-    return None
+    known = body_parts()
+    return next(
+        (known[part].region for part in parts if part in known and known[part].region), None
+    )
 
 
 def spinal_levels(text: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.data.request.taxonomy import ItemClass, classify
-from imr.data.request.terms import SERVICE_TABLES, lexicon
+from imr.data.request.terms import SERVICE_TABLES, body_parts, lexicon
 from imr.data.tables import table_rows
 
 HERE = Path(__file__).resolve().parent
@@ -227,3 +227,13 @@ def test_guideline_catalogue_is_clean() -> None:
         assert 2004 <= int(row["edition_year"]) <= 2021
         assert (row["whole_chapter"] == "true") == (row["topic"] == "")
         assert int(row["page_start"] or 1) <= int(row["page_end"] or 999)
+
+
+def test_body_parts_cover_body_parts() -> None:
+    parts = body_parts()
+    assert len(parts) > 30
+    regions = {part.region for part in parts.values()}
+    assert regions == {"spine", "upper_limb", "lower_limb", "head", "trunk", None}
+    covering = {name: part.covers for name, part in parts.items() if part.covers}
+    assert len(covering) == 9
+    assert all(covers <= parts.keys() - {name} for name, covers in covering.items())
