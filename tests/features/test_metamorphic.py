@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imr.features.families.facts import FACTS
 from imr.features.lexicon import lexicon
 from imr.features.signal import Family, Value
 from imr.features.table import COLUMNS, FAMILIES, catalogue, frame, signals
