@@ -24,9 +24,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from imr.data import table_rows
 from imr.data.request.quantity import Quantity, find_quantity, spell_out, unit_of
 from imr.data.request.terms import Found, Hit, Term, lexicon
-from imr.data.tables import table_rows
 
 SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
 NAMED = 40  # rank from which a term names a service rather than a kind of word

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from imr.data import table_rows
 from imr.data.request.quantity import NUMBER_WORDS, TIMES_WORDS
-from imr.data.tables import table_rows
 
 Value = TypeVar("Value")
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imr.data import table_rows
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.data.request.taxonomy import ItemClass, classify
 from imr.data.request.terms import SERVICE_TABLES, body_parts, lexicon
-from imr.data.tables import table_rows
 
 HERE = Path(__file__).resolve().parent
 TAXONOMY = {(row["category"], row["subcategory"]) for row in table_rows("reference/taxonomy")}
