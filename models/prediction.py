@@ -37,6 +37,7 @@ SCORE_COLUMNS = (
     ScoreColumn("predicted_outcome", "str", "Upheld or Overturned, by the model's threshold"),
     ScoreColumn("p_overturned_low", "float", "Lower end of the interval of p_overturned"),
     ScoreColumn("p_overturned_high", "float", "Upper end of the interval of p_overturned"),
+    ScoreColumn("p_any_overturned", "float", "Chance that any item of the letter is overturned"),
     *(
         column
         for rank in range(1, GUIDELINES + 1)
@@ -73,7 +74,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The contract's columns for one item, with reasons and similar decided items."""
+    """The contract's columns for one item, with reasons and similar decided items.
+
+    ``p_any_overturned`` is the letter's: at least every item's own chance, at most their sum.
+    """
 
     letter_id: str
     item_index: int
@@ -84,6 +88,7 @@ class Prediction:
     predicted_outcome: str
     p_overturned_low: float
     p_overturned_high: float
+    p_any_overturned: float
     guideline_1: str
     guideline_1_p: float
     guideline_2: str
@@ -92,16 +97,6 @@ class Prediction:
     guideline_3_p: float
     similar: Similar
     reasons: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LetterRollup:
-    """A letter as a whole: how many items are expected to be overturned, and whether any is."""
-
-    letter_id: str
-    items: int
-    expected_overturned: float
-    p_any_overturned: float
 
 
 def prediction_row(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from imr.data.letter import Case, Evidence
@@ -17,7 +18,7 @@ from imr.models.frame import CASE_FACTS, signals_frame
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.outcome.model import Inputs
-from imr.models.prediction import GUIDELINES, LetterRollup, Prediction
+from imr.models.prediction import GUIDELINES, Prediction
 from imr.models.reasons import reasons_of
 from imr.models.similar import SimilarItems
 
@@ -52,15 +53,17 @@ class Predictor:
         )
 
     @classmethod
-    def load(cls, folder: str | Path) -> Predictor:
-        """From a model folder (:mod:`imr.serve.model` finds that of an MLflow URI).
+    def load(cls, uri_or_path: str | Path) -> Predictor:
+        """From a folder, or an MLflow URI (``models:/imr@champion``, ``runs:/…``).
 
         Raises BundleError where the model cannot be used: not there, changed, made with another
         major version of LightGBM, or reading signals that this version does not derive.
         """
-        predictor = cls.from_bundle(bundles.load(folder))
-        predictor.uri = str(folder)
-        predictor._check_columns(Path(folder))
+        folder = _resolved(str(uri_or_path))
+        bundle = bundles.load(folder)
+        predictor = cls.from_bundle(bundle)
+        predictor.uri = str(uri_or_path)
+        predictor._check_columns(folder)
         return predictor
 
     @classmethod
@@ -68,9 +71,7 @@ class Predictor:
         """Models out of a checked bundle."""
         documents, boosters = bundle.documents, bundle.boosters
         return cls(
-            outcome=OutcomeModel.from_json(
-                documents["outcome"], boosters.get("outcome", []), boosters.get("judgement", [])
-            ),
+            outcome=OutcomeModel.from_json(documents["outcome"], boosters),
             guideline=GuidelineModel.from_json(
                 documents["guideline"], boosters.get("guideline", [])
             ),
@@ -86,9 +87,7 @@ class Predictor:
             "guideline": self.guideline.to_json(),
             "similar": self.similar.to_json(),
         }
-        boosters = {"outcome": self.outcome.trees, "guideline": self.guideline.trees}
-        if self.outcome.judgement is not None:
-            boosters["judgement"] = [self.outcome.judgement.booster]
+        boosters = {**self.outcome.boosters(), "guideline": self.guideline.trees}
         self.digest = bundles.save(Bundle(documents, boosters, self.about), folder)
         return self.digest
 
@@ -121,8 +120,12 @@ class Predictor:
         reasons = None
         if evidence is not None:
             reasons = reasons_of(self.outcome, cases, table, inputs, evidence)
+        # Letters by their place: two may bear one name.
+        letters = [place for place, case in enumerate(cases) for _ in case.items]
+        p = scores["p_overturned"].to_numpy(dtype=np.float64)
+        scores = scores.assign(p_any_overturned=self.outcome.any_overturned(letters, p))
         items = ((case, item) for case in cases for item in case.items)
-        rows: list[dict[str, Any]] = [_named(row) for row in scores.to_dict("records")]
+        rows: Any = scores.to_dict("records")
         return [
             Prediction(
                 letter_id=case.letter_id,
@@ -142,12 +145,6 @@ class Predictor:
         parts = [self.outcome.predict(table, inputs), self.guideline.predict(table, GUIDELINES)]
         return pd.concat(parts, axis=1)
 
-    def rollup(self, predictions: Sequence[Prediction]) -> list[LetterRollup]:
-        """One row a letter, in the order of their first items."""
-        letters = [p.letter_id for p in predictions]
-        table = self.outcome.letter_rollup(letters, [p.p_overturned for p in predictions])
-        return [LetterRollup(**_named(row)) for row in table.to_dict("records")]
-
     def _check_columns(self, folder: Path) -> None:
         missing = sorted(set(self.columns) - {c.name for c in COLUMNS} - set(CASE_FACTS))
         if missing:
@@ -159,5 +156,21 @@ class Predictor:
             )
 
 
-def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in row.items()}
+def _resolved(uri: str) -> Path:
+    """The local folder of a path or of an MLflow URI."""
+    if "://" not in uri and not uri.startswith(("models:/", "runs:/")):
+        return Path(uri)
+    import mlflow
+
+    try:
+        root = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+    except (mlflow.exceptions.MlflowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"MLflow has no such model: {reason}"
+        raise BundleError(uri, "missing", message, "see mlflow ui") from None
+    if (root / bundles.MANIFEST).is_file():
+        return root
+    inside = sorted(root.rglob(bundles.MANIFEST))
+    if not inside:
+        raise BundleError(uri, "foreign", "holds no imr model", "train one with imr train")
+    return inside[0].parent

@@ -16,7 +16,7 @@ from imr.features.families.indication import signals_of
 from imr.features.table import COLUMNS
 from imr.models.outcome.effects import ALWAYS, Effect
 from imr.models.outcome.judgement import JUDGED
-from imr.models.outcome.model import Inputs, OutcomeModel
+from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
 from imr.models.prediction import Reason
 
 # Weaker contributions than this (log odds) are noise of the fit, not reasons.
@@ -46,11 +46,12 @@ def reasons_of(
     parts = outcome.contributions(table, inputs)
     names, values = list(parts.columns), parts.to_numpy(copy=True)
     # An effect that does not concern the item is no reason, whatever its small share.
-    values[:, : inputs.applies.shape[1]][~inputs.applies] = 0.0
+    applies = inputs.known.applies
+    values[:, : applies.shape[1]][~applies] = 0.0
     effects = {effect.effect: effect for effect in outcome.effects}
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
     places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
-    signals = [effects[n].columns[0] if n in effects else n.removeprefix(JUDGED) for n in names]
+    signals = [effects[n].columns[0] if n in effects else _signal(n) for n in names]
     cells = {column: table[column].tolist() for column in outcome.columns}
     result = []
     for row, chosen in enumerate(_strongest(names, signals, values)):
@@ -101,11 +102,14 @@ def _largest(totals: npt.NDArray[np.float64]) -> list[list[int]]:
     return [row[known].tolist() for row, known in zip(places, positive, strict=True)]
 
 
+def _signal(name: str) -> str:
+    """The signal of a contribution that is no expected effect."""
+    return name.removeprefix(JUDGED).removeprefix(LEARNED)
+
+
 def _speaker(names: Sequence[str], group: Iterable[int], values: npt.NDArray[np.float64]) -> str:
     """The name that a signal's contribution stands under."""
-    sizes = [
-        (not names[p].startswith(JUDGED), abs(values[p]), names[p]) for p in group if values[p]
-    ]
+    sizes = [(":" not in names[p], abs(values[p]), names[p]) for p in group if values[p]]
     return max(sizes)[2]
 
 
@@ -117,7 +121,7 @@ def _reason(
     cells: Mapping[str, list[Any]],
     quotes: Quotes,
 ) -> Reason:
-    columns = effect.columns if effect is not None else (name.removeprefix(JUDGED),)
+    columns = effect.columns if effect is not None else (_signal(name),)
     signal = columns[0] if columns else name
     value = cells[signal][row] if signal in cells else None
     value = None if value is pd.NA or value is pd.NaT else value
@@ -137,14 +141,14 @@ def _reason(
 def _statement(effect: Effect | None, name: str, value: Any) -> str:
     """The effect's sentence, or that what it speaks of is not documented."""
     if effect is None:
-        return STATEMENTS.get(name) or _judged_statement(name.removeprefix(JUDGED), value)
+        return STATEMENTS.get(name) or _definition(_signal(name), value)
     absent = effect.transform in {"flag", "log1p"} and effect.signal != ALWAYS and not value
     if not absent:
         return effect.statement
     return NOT_DOCUMENTED + effect.statement[0].lower() + effect.statement[1:]
 
 
-def _judged_statement(signal: str, value: Any) -> str:
+def _definition(signal: str, value: Any) -> str:
     """The definition of the signal, or that what it speaks of is not documented."""
     definition = _definitions()[signal]
     if value is None or value is False:

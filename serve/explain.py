@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from imr.serve.letter_json import reason_sentence, run_detail, similar_sentence
 from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
-from imr.serve.model import ModelAddress, resolve
-from imr.serve.worker import Predicts, ScoreSetup, import_models, load_predictor
+from imr.serve.model import ModelAddress, load_predictor, resolve
+from imr.serve.worker import Predicts, ScoreSetup, import_models
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:

@@ -2,14 +2,10 @@
 
 The address is resolved once, in the process that the user started; workers load the folder that
 it stands for, so that all rows of a run come from one model and no worker asks MLflow.
-
-What MLflow answered is remembered beside its default store: to import it takes longer than to read
-and predict a letter.  A store that has changed since, in any way, is asked again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -20,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from imr.serve.messages import Refused
 
 if TYPE_CHECKING:
-    pass
+    from imr.models.predictor import Predictor
 
 CHAMPION = "models:/imr@champion"
 """The model that `imr train` registered last, in the MLflow store of the working directory."""
 
 _TRAIN = "run imr train in this folder first, or name a model with --model"
 _SCHEMES = ("models:/", "runs:/")
+DIGEST_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +48,34 @@ def resolve(uri: str) -> ModelAddress:
     """
     if not uri.startswith(_SCHEMES) and "://" not in uri:
         return _address(uri, _folder(Path(uri)))
-    known = _remembered(uri)
-    if known is not None:
-        return _address(*known)
-    before = _store_state()
     version = _version(uri)
-    folder = _folder(_download(version), uri)
-    if before is not None and before == _store_state():
-        _remember(uri, version, folder, before)
-    return _address(version, folder)
+    return _address(version, _folder(_download(version), uri))
 
 
 def _address(uri: str, folder: Path) -> ModelAddress:
-    from imr.models.bundle import MANIFEST, model_address
+    from imr.models.bundle import MANIFEST
 
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         digest, profile = str(manifest["digest"]), manifest["about"].get("profile")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(f"{folder}: the model's {MANIFEST} is not whole", "train it again") from None
-    return ModelAddress(model_address(uri, digest), folder, profile)
+    return ModelAddress(f"{uri}#sha256={digest[:DIGEST_DIGITS]}", folder, profile)
+
+
+def load_predictor(folder: str) -> Predictor:
+    """The predictor in a model folder.
+
+    Raises:
+        Refused: where the model is damaged, or made for other versions or signals.
+    """
+    from imr.models.bundle import BundleError
+    from imr.models.predictor import Predictor
+
+    try:
+        return Predictor.load(folder)
+    except BundleError as error:
+        raise Refused(str(error)) from None
 
 
 def _folder(root: Path, uri: str = "") -> Path:
@@ -120,54 +125,3 @@ def _refuse_without_store(uri: str) -> None:
 def _no_model(uri: str, error: Exception) -> Refused:
     said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
     return Refused(f"{uri}: no such model: {said}", _TRAIN)
-
-
-# --- what MLflow answered -------------------------------------------------------------------------
-
-STORE = Path("mlflow.db")
-MEMORY = Path(".imr-model.json")
-"""The answers, with the state of the store that gave them; both in the working directory."""
-
-_SQLITE_HEADER_BYTES = 100
-"""The header of a SQLite file counts its changes, also within one tick of the file's time."""
-
-
-def _store_state() -> list[Any] | None:
-    """What changes with the default store; None where another is asked, or it cannot be told."""
-    if os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI"):
-        return None
-    try:
-        status = STORE.stat()
-        with STORE.open("rb") as file:
-            header = file.read(_SQLITE_HEADER_BYTES).hex()
-        log = STORE.with_name(f"{STORE.name}-wal")
-        writes_ahead = log.stat().st_mtime_ns if log.exists() else None
-    except OSError:
-        return None
-    return [status.st_ino, status.st_size, status.st_mtime_ns, header, writes_ahead]
-
-
-def _remembered(uri: str) -> tuple[str, Path] | None:
-    """Version and folder that the store named last time, where neither it nor they are gone."""
-    state = _store_state()
-    if state is None:
-        return None
-    try:
-        memory = json.loads(MEMORY.read_bytes())
-        version, folder = memory["models"][uri]
-        return (version, _folder(Path(folder))) if memory["store"] == state else None
-    except (OSError, ValueError, KeyError, TypeError, Refused):
-        return None
-
-
-def _remember(uri: str, version: str, folder: Path, state: list[Any]) -> None:
-    """Only what lies below the working directory: a copy from elsewhere may go any time."""
-    try:
-        inside = folder.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return
-    part = MEMORY.with_name(f"{MEMORY.name}.{os.getpid()}")
-    # Without it the next command takes longer, and no more.
-    with contextlib.suppress(OSError):
-        part.write_text(json.dumps({"store": state, "models": {uri: [version, str(inside)]}}))
-        part.replace(MEMORY)

@@ -24,7 +24,7 @@ from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import Source, content
 from imr.serve.letter_json import Checklist, letter_detail, letter_object, score_rows
 from imr.serve.letters import Chunk, Failure, Task, task_name
-from imr.serve.messages import Refused
+from imr.serve.model import load_predictor
 from imr.serve.workers import Answer, Work, failure_answer
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from imr.features.table import CaseSignals
     from imr.models.prediction import Prediction
-    from imr.models.predictor import Predictor
 
 
 CRITERION_QUOTES = 3
@@ -117,25 +116,14 @@ def _fetch(task: Task) -> Task:
         return Failure(task.name, "too_large", "needs too much memory", "check the file")
 
 
-def read_letter(task: Task) -> Letter:
-    """The letter of a task.
-
-    Raises:
-        LetterError: where it cannot be read, with the reason.
-    """
-    if isinstance(task, Failure):
-        raise LetterError(task.source, task.reason, task.message, task.remedy)
-    if isinstance(task, RawRecord):
-        return letter_from_record(task)
-    from imr.data.parse import parse
-
-    return parse(load(task))
-
-
 def read_safely(task: Task) -> Letter | Failure:
     """The letter, or why there is none: whatever one letter does, the others go on."""
     try:
-        return read_letter(task)
+        if isinstance(task, Source):
+            from imr.data.parse import parse
+
+            return parse(load(task))
+        return letter_from_record(task) if isinstance(task, RawRecord) else task
     except LetterError as error:
         return Failure.of(error)
     except MemoryError:
@@ -173,22 +161,6 @@ def import_models() -> None:
     import imr.models.predictor  # noqa: F401
 
 
-def load_predictor(folder: str) -> Predictor:
-    """The predictor in a model folder.
-
-    Raises:
-        Refused: where the model is damaged, or made for other versions or signals.
-    """
-    import_models()
-    from imr.models.bundle import BundleError
-    from imr.models.predictor import Predictor
-
-    try:
-        return Predictor.load(folder)
-    except BundleError as error:
-        raise Refused(str(error)) from None
-
-
 @dataclass(frozen=True, slots=True)
 class ScoreSetup:
     """How a worker gets ready to score; ``load`` turns the model's address into a predictor."""
@@ -200,6 +172,7 @@ class ScoreSetup:
 
     def __call__(self) -> Work:
         """Load the model once and score chunks with it."""
+        import_models()
         predictor = self.load(self.model)
         # Lexicons and model stay to the end: looking through them again and again is wasted.
         gc.collect()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("tuning")
 INNER_FOLDS = 3
-TUNED = ("trees", "leaves", "learning_rate", "l2", "tree_share", "effect_sd")
+TUNED = ("trees", "leaves", "learning_rate", "l2", "forest_trees", "forest_leaves")
 LOSS = "inner_log_loss"
 COMPLETE, FAILED, BROKEN_OFF = "complete", "failed", "broken off"
 # What a setting that does not suit the letters raises; LightGBM's own error comes on top.
@@ -210,8 +210,8 @@ def _settings(trial: Any, config: TrainConfig) -> Settings:
         leaves=trial.suggest_int("leaves", 3, 8),
         learning_rate=trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
         l2=trial.suggest_float("l2", 1.0, 50.0, log=True),
-        tree_share=trial.suggest_float("tree_share", 0.0, 1.0),
-        effect_sd=trial.suggest_float("effect_sd", 0.1, 1.5, log=True),
+        forest_trees=trial.suggest_int("forest_trees", 10, 120, log=True),
+        forest_leaves=trial.suggest_int("forest_leaves", 3, 31, log=True),
     )
     return Settings(outcome=chosen, seed=config.seed)
 

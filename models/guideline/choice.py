@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import softmax
 
 from imr.models.frame import Array
 from imr.models.guideline.pair_features import PAIR_FEATURES
@@ -70,8 +72,6 @@ def inputs(features: Array) -> Array:
 
 def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: float) -> Choice:
     """The most probable weights; an item whose label is not among its candidates is left out."""
-    from scipy.optimize import minimize
-
     usable = hits.any(axis=1)
     x, chosen, w = inputs(features[usable]), hits[usable].astype(np.float64), weight[usable]
     scale = x.reshape(-1, x.shape[2]).std(axis=0)
@@ -81,7 +81,7 @@ def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: 
     expected = np.array([EXPECTED.get(name, 0.0) for name in INPUTS]) * finite
 
     def loss(beta: Array) -> tuple[float, Array]:
-        p = softmax(x @ beta)
+        p = softmax(x @ beta, axis=1)
         nll = -float(np.sum(w * np.log(np.sum(p * chosen, axis=1))))
         gradient = -np.einsum("i,ik,ikf->f", w, chosen - p, x)
         gap = beta - expected
@@ -89,9 +89,3 @@ def fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: 
 
     found = minimize(loss, expected, jac=True, method="L-BFGS-B")
     return Choice(np.asarray(found.x / scale, dtype=np.float64))
-
-
-def softmax(scores: Array) -> Array:
-    """Scores to probabilities, along each row."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

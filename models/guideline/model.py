@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import softmax
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from imr.models.frame import (
     KEY_COLUMNS,
@@ -26,12 +28,11 @@ from imr.models.frame import (
     row_order,
 )
 from imr.models.guideline.catalogue import catalogue_labels, chapter_of
-from imr.models.guideline.choice import Choice, fit_choice, softmax
+from imr.models.guideline.choice import Choice, fit_choice
 from imr.models.guideline.pair_features import PAIR_FEATURES
 from imr.models.guideline.pairs import make_pairs
 from imr.models.guideline.request import REQUEST_COLUMNS, describe, request_keys
 from imr.models.guideline.shares import Shares, relative_truth
-from imr.models.outcome.calibration import one_blas_thread
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -106,7 +107,7 @@ class GuidelineModel:
                 f"guideline model: at least two labels and {self.config.inner_folds} letters "
                 "are needed to train"
             )
-        with one_blas_thread():
+        with threadpool_limits(limits=1, user_api="blas"):
             self.tree_share, self.temperature = _blend(*self._left_out_scores(items, truth))
             self._fit_ranker(items, truth)
         return self
@@ -261,7 +262,7 @@ class GuidelineModel:
         names, start, added = self._scores(items)
         scores = start + self.tree_share * added
         order = np.argsort(-scores, axis=1, kind="stable")
-        p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature)
+        p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature, axis=1)
         return np.take_along_axis(names, order, axis=1), p
 
     def _left_out_scores(
@@ -317,7 +318,7 @@ def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[flo
         return 1.0, 1.0
     start, added, hits = start[known], added[known], hits[known]
     losses = {
-        (share, t): float(-np.log(softmax((start + share * added) / t)[hits]).mean())
+        (share, t): float(-np.log(softmax((start + share * added) / t, axis=1)[hits]).mean())
         for share in TREE_SHARES
         for t in TEMPERATURES
     }

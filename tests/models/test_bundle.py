@@ -68,8 +68,8 @@ def test_any_changed_file_is_refused(folder):
 
 
 def test_a_missing_file_is_refused(folder):
-    (folder / "outcome_00.txt").unlink()
-    with pytest.raises(BundleError, match=r"outcome_00\.txt is missing") as refusal:
+    (folder / "correction_00.txt").unlink()
+    with pytest.raises(BundleError, match=r"correction_00\.txt is missing") as refusal:
         bundles.load(folder)
     assert refusal.value.reason == "truncated"
 

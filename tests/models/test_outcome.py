@@ -13,6 +13,8 @@ from sklearn.metrics import roc_auc_score
 
 from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.outcome import OutcomeConfig, OutcomeModel
+from imr.models.outcome.mixture import Mixture
+from imr.models.outcome.siblings import any_overturned, sibling_share
 from tests.models.conftest import inputs, made_table
 
 QUICK = OutcomeConfig(members=3)
@@ -59,7 +61,7 @@ def test_probabilities_and_intervals(model, unseen):
 
 
 def test_calibrated_in_the_large(model, overturned):
-    assert abs(np.mean(model.out_of_bag) - np.mean(overturned)) < 0.05
+    assert abs(np.mean(model.learned.left_out) - np.mean(overturned)) < 0.05
 
 
 def test_interval_is_wider_for_an_unknown_class(model, unseen):
@@ -189,8 +191,98 @@ def test_contributions_add_up(model, unseen):
     assert gap == pytest.approx(np.full(len(gap), gap[0]), abs=1e-9)
 
 
-def test_letter_rollup(model):
-    rolled = model.letter_rollup(["a", "a", "b"], [0.5, 0.5, 0.1]).set_index("letter_id")
-    assert rolled.loc["a", "expected_overturned"] == pytest.approx(1.0)
-    assert 0.5 <= rolled.loc["a", "p_any_overturned"] <= 0.75
-    assert rolled.loc["b", "p_any_overturned"] == pytest.approx(0.1)
+@given(
+    p=st.lists(st.floats(0.001, 0.999), min_size=1, max_size=12),
+    share=st.floats(0.0, 1.0),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_overturned_is_coherent(p, share, data):
+    """At least every item's own chance, at most their sum; of one item, its own."""
+    letters = np.array(
+        data.draw(st.lists(st.sampled_from("abc"), min_size=len(p), max_size=len(p)))
+    )
+    chances = np.array(p)
+    found = any_overturned(letters, chances, share)
+    for letter in set(letters):
+        rows = letters == letter
+        assert len(set(found[rows])) == 1
+        assert chances[rows].max() <= found[rows][0] <= min(1.0, chances[rows].sum()) + 1e-12
+        if rows.sum() == 1:
+            assert found[rows] == chances[rows]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_how_siblings_go_together_is_learned(share):
+    """Items decided alike, and items decided on their own."""
+    random = np.random.default_rng(2)
+    letters = np.repeat(np.arange(3_000), 3)
+    p = np.full(len(letters), 0.3)
+    alike = np.repeat(random.random(3_000) < 0.3, 3)
+    alone = random.random(len(letters)) < 0.3
+    y = (alike if share else alone).astype(float)
+    assert sibling_share(p, y, letters) == pytest.approx(share, abs=0.15)
+
+
+def _parts(items, seed=4):
+    """Odds of a start that knows something, of a noisy correction, and of a forest that knows
+    more; with what was decided.
+    """
+    random = np.random.default_rng(seed)
+    start, more = random.normal(-2, 0.6, items), random.normal(0, 1.0, items)
+    y = random.random(items) < 1 / (1 + np.exp(-(start + more)))
+    return np.column_stack([start, random.normal(0, 0.3, items), more]), y.astype(float)
+
+
+def test_few_letters_leave_the_start_as_it_is():
+    """The spread of the start is not shrunken by thirty letters whose decisions are noise."""
+    parts, _ = _parts(30)
+    noise = (np.arange(30) % 8 == 0).astype(float)
+    mixture = Mixture.fitted(parts, noise, np.ones(30))
+    assert 0.7 < mixture.start < 1.3
+    assert mixture.correction < 0.5
+
+
+def test_many_letters_give_each_part_the_weight_it_earns():
+    parts, y = _parts(20_000)
+    mixture = Mixture.fitted(parts, y, np.ones(len(y)))
+    assert mixture.start == pytest.approx(1.0, abs=0.1)
+    assert mixture.forest == pytest.approx(1.0, abs=0.1)
+    assert mixture.correction < 0.15
+    few = Mixture.fitted(parts[:60], y[:60], np.ones(60))
+    asked = parts[:5]
+    assert (few.variance(asked) > 10 * mixture.variance(asked)).all()
+
+
+def test_a_timid_start_is_spread():
+    """Starting odds at half their true spread get a slope above one from letters."""
+    parts, _ = _parts(4_000)
+    random = np.random.default_rng(9)
+    y = (random.random(4_000) < 1 / (1 + np.exp(-(2 * (parts[:, 0] + 2) - 2)))).astype(float)
+    assert Mixture.fitted(parts, y, np.ones(len(y))).start > 1.5
+
+
+def test_the_mixture_is_not_behind_the_best_of_its_parts():
+    more, fresh = made_table(300, seed=21), made_table(1_500, seed=22)
+    truth = (fresh["label_outcome"] == "Overturned").to_numpy()
+    fitted = OutcomeModel().fit(inputs(more), more["label_outcome"] == "Overturned")
+    asked = fitted.inputs(inputs(fresh))
+    scores = [m.scores(asked.known.log_odds, asked.signals) for m in fitted.learned.members]
+    start, correction, forest = np.mean(scores, axis=0).T
+    best = max(roc_auc_score(truth, part) for part in (start, start + correction, forest))
+    p = fitted.predict(inputs(fresh), asked)["p_overturned"]
+    assert roc_auc_score(truth, p) > best - 0.01
+
+
+def test_many_letters_are_drawn_from(table, overturned, unseen):
+    """Members learn from so many letters at most; letters are counted over all."""
+    config = dataclasses.replace(QUICK, most_letters=10)
+    fitted = OutcomeModel(config).fit(inputs(table), overturned)
+    left_out = fitted.learned.left_out
+    letters = table["letter_id"].to_numpy()
+    assert len(set(letters[~np.isnan(left_out)])) == 30
+    assert (
+        fitted.learned.letters_by_class
+        == OutcomeModel(QUICK).fit(inputs(table), overturned).learned.letters_by_class
+    )
+    assert fitted.predict(unseen)["p_overturned"].between(0, 1).all()

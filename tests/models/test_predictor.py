@@ -87,12 +87,15 @@ def test_few_similar_items_widen_to_all(predictor):
     assert predictor.similar.of("Surgery", "Spine").of == "all requests"
 
 
-def test_rollup(predictor, letter):
-    found = predictor.predict([letter.case])
-    rolled = predictor.rollup(found)
-    assert [r.letter_id for r in rolled] == ["one"]
-    assert rolled[0].expected_overturned == pytest.approx(sum(p.p_overturned for p in found))
-    assert max(p.p_overturned for p in found) <= rolled[0].p_any_overturned <= 1
+def test_any_overturned_is_the_letters_own(predictor, letter):
+    """One figure a letter, coherent with its items', even where two letters bear one name."""
+    alone = predictor.predict([letter.case])
+    twice = predictor.predict([letter.case, letter.case])
+    [chance] = {p.p_any_overturned for p in alone}
+    chances = [p.p_overturned for p in alone]
+    assert len(chances) > 1
+    assert max(chances) <= chance <= sum(chances)
+    assert [p.p_any_overturned for p in twice] == [chance] * len(twice)
 
 
 def test_a_determination_cannot_reach_a_prediction(predictor, letter):

@@ -60,8 +60,6 @@ def _misbehave(letter_id: str) -> None:
     if letter_id.startswith("slow"):
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
     elif letter_id.startswith("wait"):
-        if "FAKE_BEGUN" in os.environ:
-            Path(os.environ["FAKE_BEGUN"]).touch()
         while not Path(os.environ["FAKE_UNTIL"]).exists():
             time.sleep(0.01)
     elif letter_id.startswith("crash"):
@@ -88,6 +86,7 @@ def _prediction(case: Case, index: int, quotes: list[Evidence] | None) -> Predic
         predicted_outcome="Overturned" if p >= 0.2 else "Upheld",
         p_overturned_low=max(0.0, p - 0.1),
         p_overturned_high=min(1.0, p + 0.2),
+        p_any_overturned=p,
         guideline_1="Chronic Pain > Epidural steroid injections",
         guideline_1_p=0.5,
         guideline_2="Low Back",

@@ -168,7 +168,8 @@ def test_what_cannot_be_written_is_refused_early(tmp_path: Path) -> None:
 def test_the_columns_are_those_of_the_contract() -> None:
     assert [c.name for c in SCORE_COLUMNS] == [
         "letter_id", "item_index", "requested", "category", "subcategory", "p_overturned",
-        "predicted_outcome", "p_overturned_low", "p_overturned_high", "guideline_1",
+        "predicted_outcome", "p_overturned_low", "p_overturned_high", "p_any_overturned",
+        "guideline_1",
         "guideline_1_p", "guideline_2", "guideline_2_p", "guideline_3", "guideline_3_p", "reasons",
         "decision", "decision_guideline", "warnings", "model_uri", "scored_at",
     ]  # fmt: skip

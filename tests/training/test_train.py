@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from imr.models.predictor import Predictor
-from imr.serve.model import CHAMPION, resolve
 from imr.training import tracking
 from imr.training import train as training
 from imr.training.run_folder import HEADLINE, KeptRun
@@ -95,7 +94,7 @@ def test_the_registered_model_predicts_and_is_described(trained, shared, corpus,
     assert str(version.version) == trained.logged.version == "1"
     assert version.description.startswith("the first model")
     assert client.get_registered_model("imr").description.startswith("# Model card")
-    predictor = Predictor.load(resolve(CHAMPION).folder)
+    predictor = Predictor.load("models:/imr@champion")
     assert predictor.digest == trained.predictor.digest
     model = mlflow.pyfunc.load_model("models:/imr@champion")
     assert model.metadata.signature is not None
@@ -317,7 +316,7 @@ def test_trials_are_runs_under_their_study_and_failed_ones_are_failed_runs(
     good = trials["trial 1"]
     assert good.data.params == study.data.params
     assert set(good.data.params) == {
-        "trees", "leaves", "learning_rate", "l2", "tree_share", "effect_sd"
+        "trees", "leaves", "learning_rate", "l2", "forest_trees", "forest_leaves"
     }  # fmt: skip
     steps = client.get_metric_history(good.info.run_id, "fold_log_loss")
     assert [(m.step, m.value) for m in steps] == [(0, 0.4), (1, 0.4), (2, 0.4)]

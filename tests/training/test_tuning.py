@@ -38,7 +38,7 @@ def _loss_of(value: float = 0.3):
     """An inner loss that needs no model: the further from one setting, the worse."""
 
     def loss(_train, folds, settings):
-        found = value + abs(settings.outcome.tree_share - 0.6)
+        found = value + abs(settings.outcome.l2 / 50 - 0.6)
         return found, [found] * len(folds)
 
     return loss
@@ -67,7 +67,7 @@ def test_a_study_taken_up_again_goes_the_way_it_would_have_gone(train, monkeypat
         parts = tuned(train, replace(CONFIG, tune=count), "0.0")
     assert [t.params for t in parts.trials] == [t.params for t in whole.trials]
     # No setting is tried twice: taken up again, the sampler does not start from its beginning.
-    assert len({t.params["tree_share"] for t in parts.trials}) == 14
+    assert len({t.params["l2"] for t in parts.trials}) == 14
 
 
 def test_the_usual_settings_are_tried_first(train, monkeypatch):

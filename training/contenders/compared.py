@@ -152,15 +152,16 @@ def _unlearned(settings: Settings, judgement_share: float | None = None) -> Outc
     """
 
     def predict(train: Sample, test: Sample) -> Array:
+        from scipy.special import expit
+
         from imr.models.outcome import OutcomeModel
-        from imr.models.outcome.calibration import sigmoid
 
         config = settings.outcome_config()
         if judgement_share is not None:
             config = replace(config, judgement_share=judgement_share)
         model = OutcomeModel(config=config)
         known, asked = (model.starting_odds(part.frame) for part in (train, test))
-        return sigmoid(asked + _shift_to(known, float(train.y.mean())))
+        return np.asarray(expit(asked + _shift_to(known, float(train.y.mean()))))
 
     return predict
 
@@ -168,10 +169,9 @@ def _unlearned(settings: Settings, judgement_share: float | None = None) -> Outc
 def _shift_to(score: Array, rate: float) -> float:
     """What must be added to log odds for their mean probability to be ``rate``."""
     from scipy.optimize import brentq
+    from scipy.special import expit
 
-    from imr.models.outcome.calibration import sigmoid
-
-    return float(brentq(lambda shift: float(sigmoid(score + shift).mean()) - rate, -30, 30))
+    return float(brentq(lambda shift: float(expit(score + shift).mean()) - rate, -30, 30))
 
 
 def nothing_expected(settings: Settings) -> OutcomePredict:

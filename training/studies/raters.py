@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
-from imr.models.outcome.calibration import sigmoid
 from imr.training import metrics
 from imr.training.metrics import Estimate
 
@@ -77,7 +77,7 @@ def raters_study(draws: Draws) -> Raters | None:
     rated = ratings(draws.sample.table)
     if np.isnan(rated).any():
         return None
-    same = np.repeat(sigmoid(rated)[None, :], len(draws.predictions.fold), axis=0)
+    same = np.repeat(expit(rated)[None, :], len(draws.predictions.fold), axis=0)
     return Raters(
         figures={name: metrics.estimate(draws.outcome(name, same)) for name in RATED_FIGURES},
         agreement={
