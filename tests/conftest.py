@@ -20,10 +20,15 @@ COSTLY = {"evaluation", "corpus", "trained", "server", "bundle", "model", "alone
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a folder that share a costly fixture on one worker (--dist loadgroup)."""
+    """Keep the tests of a file on one worker, for they share fixtures (--dist loadgroup).
+
+    Those that need a costly one are kept together with the others of their folder that do.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and not COSTLY.isdisjoint(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+        costly = isinstance(item, pytest.Function) and not COSTLY.isdisjoint(item.fixturenames)
+        if item.get_closest_marker("xdist_group") is None:
+            place = item.path.parent if costly else item.path
+            item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -52,9 +52,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             super().do_HEAD()
 
     delay_seconds = 0.0
+    at_once: AtOnce
 
     def _refused(self) -> bool:
-        time.sleep(self.delay_seconds)
+        with self.at_once:
+            time.sleep(self.delay_seconds)
         status = 403 if "forbidden" in self.path else 500 if "failing" in self.path else 0
         if status:
             self.send_error(status)
@@ -66,10 +68,29 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             super().copyfile(source, outputfile)
 
 
+class AtOnce:
+    """How many requests a server was answering at once, at most."""
+
+    def __init__(self) -> None:
+        self._lock, self._now, self.most = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._now -= 1
+
+
 @contextmanager
-def web_server(folder: Path, delay_seconds: float = 0) -> Iterator[str]:
+def web_server(
+    folder: Path, at_once: AtOnce | None = None, delay_seconds: float = 0
+) -> Iterator[str]:
     """A server of a folder that knows no ranges; gives its address."""
-    slow = type("_Slow", (_Handler,), {"delay_seconds": delay_seconds})
+    settings = {"delay_seconds": delay_seconds, "at_once": at_once or AtOnce()}
+    slow = type("_Slow", (_Handler,), settings)
     handler = functools.partial(slow, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -113,6 +113,7 @@ def test_signals_of_samples(samples: Path) -> None:
         assert_wall_holds(pairs(letters, 100 * seed))
 
 
+@pytest.mark.slow
 def test_signals_of_real_letters(real_letters: Path) -> None:
     letters = letters_under(real_letters)
     assert len(letters) == 135

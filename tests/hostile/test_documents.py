@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from imr.data.sources import Source
 from imr.data.synthetic.page import render_pdf, render_text
 from tests.hostile.files import MISLEADING, PDFS, TEXTS, ZIPS, letter_text
 from tests.serve.programs import REAL, command, environment
+from tests.timing import MANY_LOOKS, looks
 
 SECONDS = 60
 """For any one file on a slow machine; about 1 on a free one."""
@@ -67,12 +67,12 @@ EXPECTED_OF_TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_ends_in_a_named_error(name: str) -> None:
-    start = time.monotonic()
-    found = outcome(Source("-", "text", content=TEXTS[name]()))
-    assert found == EXPECTED_OF_TEXTS[name]
-    assert time.monotonic() - start < SECONDS
+    source, found = Source("-", "text", content=TEXTS[name]()), []
+    assert looks(lambda: found.append(outcome(source))) < MANY_LOOKS
+    assert found == [EXPECTED_OF_TEXTS[name]]
 
 
 @pytest.mark.parametrize("name", MISLEADING)
@@ -102,12 +102,10 @@ def test_hostile_files_do_not_stop_a_letter(made_letters: list[Letter], tmp_path
     hostile = files(tmp_path / "in")
     for name, letter in (("0-first", made_letters[0]), ("zz-last", made_letters[1])):
         (tmp_path / "in" / f"{name}.pdf").write_bytes(render_pdf(letter))
-    start = time.monotonic()
     done = subprocess.run(
         command(REAL, "parse", "in", "-o", "out.jsonl", "--jobs", 2), cwd=tmp_path,
         env=environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
-    elapsed = time.monotonic() - start
     assert done.returncode == 1, done.stderr
     read_ids = [
         json.loads(line)["letter_id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()
@@ -120,20 +118,19 @@ def test_hostile_files_do_not_stop_a_letter(made_letters: list[Letter], tmp_path
     archives = {name.split("!")[0] for name in of_archives}
     assert set(alone) | archives == set(hostile)
     assert "Traceback" not in done.stderr
-    assert elapsed < 300
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < KILOBYTES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in PDFS if n != ENDS_ITS_PROCESS])
 def test_a_pdf_ends_in_text_or_a_named_error(name: str) -> None:
     """Here, without a process of its own: PDFium survives all but one of them."""
-    start = time.monotonic()
-    found = outcome(Source("-", "pdf", content=PDFS[name]()))
-    assert found in {
+    source, found = Source("-", "pdf", content=PDFS[name]()), []
+    assert looks(lambda: found.append(outcome(source))) < MANY_LOOKS
+    assert found[0] in {
         "empty", "not_pdf", "corrupt", "encrypted", "image_only", "too_many_pages", "too_large",
         "unknown_format",
     }  # fmt: skip
-    assert time.monotonic() - start < SECONDS
 
 
 # --- damage at random ----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from imr.data.parse import parse
 from imr.data.records import RawRecord, letter_from_record, raw_records
 from tests.hostile.files import letter_text
 from tests.serve.programs import environment
+from tests.timing import MANY_LOOKS, looks
 
 
 def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, object]:
@@ -44,9 +44,7 @@ def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, objec
     ],
 )
 def test_what_took_minutes_takes_no_time(summary: str, title: str) -> None:
-    start = time.monotonic()
-    signals_of(summary, title)
-    assert time.monotonic() - start < 10  # 0.2 on a free machine
+    assert looks(lambda: signals_of(summary, title)) < MANY_LOOKS
 
 
 def test_a_list_of_a_thousand_studies_is_no_recursion() -> None:
@@ -60,6 +58,7 @@ def test_a_damaged_parquet_file_ends_in_one_named_error(project: Path) -> None:
     assert error.reason == "not_parquet"
 
 
+@pytest.mark.slow
 def test_a_table_that_would_grow_without_end_is_refused() -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -96,6 +95,7 @@ print(*counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_a_long_text_of_a_dictionary_is_not_held_once_a_row(project: Path) -> None:
     """Two kilobytes that were gigabytes in memory: one text, named by every row."""
     done = subprocess.run(

@@ -8,8 +8,7 @@ long: 4 is linear, 16 is quadratic, and an exponential one never comes back.  Wh
 sees is not tried: requests, citations and summaries have their blanks collapsed before any
 pattern reads them.
 
-Time is the thread's own processor time, and its unit the look of a simple pattern at a character,
-measured here and now: neither a slow nor a busy machine changes a verdict.
+Time is processor time in looks of a simple pattern at the text (:mod:`tests.timing`).
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ import gc
 import importlib
 import math
 import re
-import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +27,7 @@ from types import ModuleType
 import pytest
 
 from tests.hostile.pumping import attacks
+from tests.timing import CHARACTERS, looks_up_to, thread_seconds
 
 PACKAGES = ("data", "features", "models", "training", "serve")
 SOURCE_LAYOUT = {"header", "items", "layout", "parse"}
@@ -41,7 +39,7 @@ WINDOWS = {"complaints", "examination", "treatment"}
 ANCHORED = {"regions._LEAD_OF", "regions._LEAD_BARE"}
 """Handed to another function, which uses ``fullmatch``."""
 
-CHARACTERS, WINDOW = 2_000, 170
+WINDOW = 170
 AT_ONCE_LOOKS = 250
 """Looks at each of ``CHARACTERS`` that need no second run; a quadratic pattern takes 1,000."""
 GIVEN_UP_LOOKS = 50_000
@@ -151,38 +149,8 @@ def of_lexicons() -> dict[str, list[Tried]]:
     return found
 
 
-class GivenUpError(Exception):
-    pass
-
-
-def give_up(*_: object) -> None:
-    raise GivenUpError
-
-
-@cache
-def a_look_seconds() -> float:
-    """Processor time in which a set of characters looks at each of ``CHARACTERS``."""
-    pattern, text = re.compile("[b-z]"), "a" * CHARACTERS
-    return min(timed(pattern.search, text) for _ in range(500))
-
-
-def timed(run: Callable[[str], object], text: str) -> float:
-    start = time.thread_time()
-    run(text)
-    return time.thread_time() - start
-
-
-def looks(run: Callable[[str], object], text: str) -> float:
-    """Processor time in looks at ``CHARACTERS``; infinite where it was given up."""
-    before = signal.signal(signal.SIGVTALRM, give_up)
-    signal.setitimer(signal.ITIMER_VIRTUAL, max(0.1, GIVEN_UP_LOOKS * a_look_seconds()))
-    try:
-        return timed(run, text) / a_look_seconds()
-    except GivenUpError:
-        return math.inf
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+def looks_at(run: Callable[[str], object], text: str) -> float:
+    return looks_up_to(GIVEN_UP_LOOKS, lambda: run(text))
 
 
 def grows_too_fast(run: Callable[[str], object], text: str, four_times: str) -> bool:
@@ -192,7 +160,7 @@ def grows_too_fast(run: Callable[[str], object], text: str, four_times: str) -> 
     """
     short, long = math.inf, math.inf
     for _ in range(ROUNDS):
-        short, long = min(short, looks(run, text)), min(long, looks(run, four_times))
+        short, long = min(short, looks_at(run, text)), min(long, looks_at(run, four_times))
         if short == math.inf:
             return True
         if long <= WORST_GROWTH * short:
@@ -210,7 +178,7 @@ def slow(tried: Tried, place: str) -> Iterator[str]:
         for n in (length, 4 * length)
     )
     for one, four in zip(short, long, strict=True):
-        at_once = looks(tried.run, one) < AT_ONCE_LOOKS
+        at_once = looks_at(tried.run, one) < AT_ONCE_LOOKS
         if not at_once and grows_too_fast(tried.run, one, four):
             yield f"{tried.place}: {one[:40]!r}"
 
@@ -345,7 +313,7 @@ def signals_seconds(summary: str) -> float:
     case = Case("hostile", "hostile", CaseHeader(), summary, (item,))
     gc.disable()
     try:
-        return timed(lambda _: signals(case), summary)
+        return thread_seconds(lambda: signals(case))
     finally:
         gc.enable()
 

@@ -96,6 +96,7 @@ def test_killed_at_random_times_until_it_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "cut.jsonl.partial").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_no_letter(tmp_path: Path) -> None:
     """As the system does when memory runs out: a worker is killed, its letters are done again."""
     cases = write_cases(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(40)])
@@ -141,6 +142,7 @@ def command_line(pid: int) -> str:
         return ""
 
 
+@pytest.mark.slow
 def test_clocks_do_not_matter(tmp_path: Path) -> None:
     """Files from 1980 and from 2090 are read alike, and so after their time has changed."""
     folder = tmp_path / "in"
@@ -161,6 +163,7 @@ def test_limits_are_kept_by_a_clock_that_nobody_sets(project: Path) -> None:
             assert "time.time()" not in path.read_text(), path.name
 
 
+@pytest.mark.slow
 def test_input_that_may_only_be_read(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -175,6 +178,7 @@ def test_input_that_may_only_be_read(tmp_path: Path) -> None:
     assert (path.read_bytes(), [p.name for p in folder.iterdir()]) == (before, ["cases.jsonl"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["/proc/s.jsonl", "/dev/null/s.jsonl", "in", "none/s.jsonl"])
 def test_output_that_cannot_be_written_is_refused_before_the_work(
     output: str, tmp_path: Path
@@ -182,14 +186,13 @@ def test_output_that_cannot_be_written_is_refused_before_the_work(
     (tmp_path / "in.jsonl").mkdir()
     cases = write_cases(tmp_path / "cases.jsonl", ["slow-1"])
     target = "in.jsonl" if output == "in" else output
-    start = time.monotonic()
-    done = run(FAKE, "score", cases, "-o", target, cwd=tmp_path, FAKE_SECONDS="30")
+    done = run(FAKE, "score", cases, "-o", target, cwd=tmp_path, FAKE_SECONDS="no number")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "cannot write" in line
-    assert time.monotonic() - start < 25
 
 
+@pytest.mark.slow
 def test_the_same_letter_in_two_folders_and_twice_on_the_command_line(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -238,6 +241,7 @@ def test_no_text_in_errors_messages_or_temporary_files(tmp_path: Path) -> None:
     assert len(lines(tmp_path / "s.jsonl.errors.jsonl")) >= 7
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_of_a_long_name(tmp_path: Path) -> None:
     """The sockets of a fork server have no place below it: the work is done without one."""
     long = tmp_path / ("long" * 30)
@@ -259,6 +263,7 @@ def test_no_text_in_messages_of_parse_and_features(tmp_path: Path) -> None:
     assert [p for p in (tmp_path / "temp").rglob("*") if p.is_file()] == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_leaves_is_in_its_work_folder_only(tmp_path: Path) -> None:
     cases = write_cases(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     (tmp_path / "temp").mkdir()
@@ -280,6 +285,7 @@ def test_what_a_killed_run_leaves_is_in_its_work_folder_only(tmp_path: Path) -> 
         assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_modes_of_all_files_follow_the_umask(umask: int, tmp_path: Path) -> None:
     cases = write_cases(tmp_path / "cases.jsonl", ["A", "fail-1"])

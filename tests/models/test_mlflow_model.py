@@ -202,12 +202,14 @@ def predict_command(elsewhere, model, *arguments, given=""):
     return json.loads(said.strip().splitlines()[-1])["predictions"]
 
 
+@pytest.mark.slow
 def test_mlflow_models_predict_from_json(elsewhere, model, expected, tmp_path):
     (tmp_path / "cases.json").write_text(json.dumps({"dataframe_records": RECORDS}))
     found = predict_command(elsewhere, model, "-i", str(tmp_path / "cases.json"))
     agree(found, expected())
 
 
+@pytest.mark.slow
 def test_mlflow_models_predict_from_csv(elsewhere, model, expected, tmp_path):
     path = tmp_path / "cases.csv"
     path.write_bytes(as_csv())
@@ -247,7 +249,7 @@ def server(elsewhere, model):
 
 
 def wait_until_up(process, address, log):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:
@@ -417,6 +419,7 @@ def test_a_request_of_nothing_is_refused(server):
         assert "received the columns none" in json.loads(text)["message"]
 
 
+@pytest.mark.slow
 def test_two_thousand_rows_at_once(server, expected):
     rows = [{**RECORDS[n % 2], "letter_id": f"letter-{n}"} for n in range(2000)]
     found = predictions(server, {"dataframe_records": rows})
@@ -426,6 +429,7 @@ def test_two_thousand_rows_at_once(server, expected):
     assert [row["p_overturned"] for row in found] == pytest.approx(once * 1000, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_one_bad_row_among_two_thousand_is_named(server):
     rows = [{**RECORDS[1], "letter_id": f"letter-{n}"} for n in range(2000)]
     rows[1234]["items"] = "nothing"

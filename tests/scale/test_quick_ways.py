@@ -54,6 +54,7 @@ def rows(draw: st.DrawFn) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows())
 def test_a_frame_holds_the_cells_of_its_rows(listed: list[dict[str, object]]) -> None:

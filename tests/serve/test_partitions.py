@@ -20,6 +20,8 @@ from imr.serve.outputs import output_path
 from imr.serve.tables import TableColumn, open_parts
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"slow-{n}" for n in range(59)] + ["fail-1", "crash-1"]
 
 

@@ -74,13 +74,9 @@ def test_a_crash_takes_only_its_own_letter() -> None:
 
 
 def test_a_letter_over_its_time_is_ended() -> None:
-    start = time.monotonic()
-    done = [
-        a for _, a in in_order(Pool(2, letter_seconds=0.5).run(Obey(), chunks("a hang b", "c")))
-    ]
+    done = [a for _, a in in_order(Pool(2, letter_seconds=5).run(Obey(), chunks("a hang b", "c")))]
     assert [outcomes(answer) for answer in done] == [["a", "too_slow", "b"], ["c"]]
-    assert time.monotonic() - start < 30
-    assert "0.5 seconds" in done[0][1]["error"]["message"]
+    assert "5 seconds" in done[0][1]["error"]["message"]
 
 
 def test_the_order_can_be_kept() -> None:

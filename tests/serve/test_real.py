@@ -64,6 +64,7 @@ def test_the_samples_are_scored_and_explained(model: Path, samples: Path, tmp_pa
             assert item[name] == row[name]
 
 
+@pytest.mark.slow
 def test_text_record_and_number_of_processes_make_no_difference(
     model: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_text_record_and_number_of_processes_make_no_difference(
     assert "these letters differ from those the model was trained on" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_changed_model_refuses(model: Path, samples: Path, tmp_path: Path) -> None:
     for name, change in (
         ("outcome.json", lambda p: p.write_text(p.read_text().replace("0.", "1.", 1))),
@@ -100,6 +102,7 @@ def test_a_changed_model_refuses(model: Path, samples: Path, tmp_path: Path) -> 
         assert not (tmp_path / "s.csv").exists()
 
 
+@pytest.mark.slow
 def test_real_letters_lose_none(model: Path, real_letters: Path, tmp_path: Path) -> None:
     folders = (real_letters / "pdf", real_letters / "text")
     done = run(REAL, "score", *folders, "-o", "s.jsonl", "--model", model, cwd=tmp_path)

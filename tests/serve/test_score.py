@@ -61,6 +61,7 @@ def test_one_row_an_item_in_the_order_of_the_input(letters: Path, tmp_path: Path
     assert left(tmp_path) == {"cases.jsonl", "s.jsonl"}
 
 
+@pytest.mark.slow
 def test_formats_and_numbers_of_processes_agree(letters: Path, tmp_path: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet as pq
@@ -76,6 +77,7 @@ def test_formats_and_numbers_of_processes_agree(letters: Path, tmp_path: Path) -
         assert [row[name] for row in table] == [row[name] for row in expected]
 
 
+@pytest.mark.slow
 def test_without_reasons(letters: Path, tmp_path: Path) -> None:
     score(tmp_path, letters, "-o", "a.jsonl")
     score(tmp_path, letters, "-o", "b.jsonl", "--no-reasons")
@@ -116,21 +118,24 @@ def test_each_letter_ends_in_exactly_one_place(tmp_path: Path) -> None:
     assert done.stdout.startswith("3 letters, 6 items scored; 5 letters not read")
 
 
+@pytest.mark.slow
 def test_an_errors_file_of_an_earlier_run_does_not_stay(letters: Path, tmp_path: Path) -> None:
     (tmp_path / "s.csv.errors.jsonl").write_text("{}\n")
     assert score(tmp_path, letters, "-o", "s.csv").returncode == 0
     assert left(tmp_path) == {"cases.jsonl", "s.csv"}
 
 
+@pytest.mark.slow
 def test_a_letter_over_its_time_is_listed(tmp_path: Path) -> None:
     write_records(tmp_path / "cases.jsonl", ["A", "slow-1", "B"])
-    done = score(tmp_path, "cases.jsonl", "-o", "s.jsonl", FAKE_SECONDS="60", FAKE_LIMIT="2")
+    done = score(tmp_path, "cases.jsonl", "-o", "s.jsonl", FAKE_SECONDS="60", FAKE_LIMIT="5")
     assert done.returncode == 1
     [error] = lines(tmp_path / "s.jsonl.errors.jsonl")
     assert (error["source"], error["reason"]) == ("cases.jsonl line 2", "too_slow")
     assert [r["letter_id"] for r in scored(tmp_path / "s.jsonl")] == ["A", "A", "B", "B"]
 
 
+@pytest.mark.slow
 def test_the_same_letter_id_twice_is_listed_twice_and_told(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -228,6 +233,7 @@ def test_a_killed_run_resumes_to_the_same_result(after_chunks: int, tmp_path: Pa
     assert not (tmp_path / "cut.jsonl.partial").exists()
 
 
+@pytest.mark.slow
 def test_resume_does_not_score_again_what_is_done(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     killed(tmp_path, cases, "cut.jsonl", 5, signal.SIGKILL)
@@ -240,6 +246,7 @@ def test_resume_does_not_score_again_what_is_done(tmp_path: Path) -> None:
     assert read + failed == 80
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_since_is_scored_again(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     killed(tmp_path, cases, "cut.jsonl", 3, signal.SIGKILL)
@@ -249,6 +256,7 @@ def test_a_file_that_changed_since_is_scored_again(tmp_path: Path) -> None:
     assert [row["letter_id"] for row in scored(tmp_path / "cut.jsonl")][::2] == ids
 
 
+@pytest.mark.slow
 def test_interrupting_says_how_to_go_on(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     done = killed(tmp_path, cases, "cut.jsonl", 2, signal.SIGINT)
@@ -260,6 +268,7 @@ def test_interrupting_says_how_to_go_on(tmp_path: Path) -> None:
     assert len(scored(tmp_path / "cut.jsonl")) == 160
 
 
+@pytest.mark.slow
 def test_resume_with_another_model_or_other_options_is_refused(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     killed(tmp_path, cases, "cut.jsonl", 1, signal.SIGKILL)
@@ -274,6 +283,7 @@ def test_resume_with_another_model_or_other_options_is_refused(tmp_path: Path) -
     assert score(tmp_path, cases, "-o", "cut.jsonl").returncode == 0  # without it: begun anew
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
     ids = [f"{'L' if n < 300 else 'wait'}-{n}" for n in range(304)]
     cases = write_records(tmp_path / "cases.jsonl", ids)
@@ -287,6 +297,7 @@ def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
     assert len(scored(tmp_path / "s.jsonl")) == 608
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1_000, 100_000])
 def test_a_full_disk_is_told_and_the_earlier_file_stays(limit: int, tmp_path: Path) -> None:
     """The limit on file sizes stands for a full disk: in the journal, or in the table."""
@@ -306,6 +317,7 @@ def test_a_full_disk_is_told_and_the_earlier_file_stays(limit: int, tmp_path: Pa
     assert len(scored(tmp_path / "s.jsonl")) == 180
 
 
+@pytest.mark.slow
 def test_what_the_work_folder_holds_is_for_its_owner_only(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", [f"slow-{n}" for n in range(80)])
     killed(tmp_path, cases, "cut.jsonl", 1, signal.SIGKILL)

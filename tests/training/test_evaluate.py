@@ -85,6 +85,7 @@ def test_intervals_hold_their_figure_and_differences_are_those_of_the_figures(ev
     assert row.value.value == pytest.approx(theirs - ours)
 
 
+@pytest.mark.slow
 def test_seed_and_data_alone_give_the_digits(evaluation, corpus):
     """Once more, in two processes, on the rows in another order: every digit is the same."""
     order = np.random.default_rng(1).permutation(len(corpus.table))
@@ -105,6 +106,7 @@ def test_models_see_no_label(corpus):
     assert set(data.table.columns) > set(data.frame.columns)
 
 
+@pytest.mark.slow
 def test_with_labels_dealt_out_anew_nothing_is_found(corpus):
     """Four shufflings: the mean AUC lies within 0.1 of a coin's, and the interval of most covers
     it.  A model that saw a label column would come near 1."""
@@ -127,6 +129,7 @@ def test_with_labels_dealt_out_anew_nothing_is_found(corpus):
     assert sum(e.covers(0.5) for e in found) >= 3
 
 
+@pytest.mark.slow
 def test_without_texts_the_rows_say_what_they_need(corpus):
     bare = Corpus(corpus.table, source="decisions.csv")
     found = evaluate(replace(QUICK, bootstrap=50), bare)
@@ -136,6 +139,7 @@ def test_without_texts_the_rows_say_what_they_need(corpus):
     assert found.studies.style is None
 
 
+@pytest.mark.slow
 def test_by_time_tests_later_letters_only(corpus):
     table = corpus.table.copy()
     days = np.arange(len(table)) // 4

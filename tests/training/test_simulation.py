@@ -16,6 +16,8 @@ from imr.models.outcome import OutcomeModel
 from imr.models.outcome.effects import Effect
 from imr.training import metrics
 
+pytestmark = pytest.mark.slow
+
 LETTERS = 900
 PLANTED = {
     "radicular_findings": 0.9,

@@ -119,6 +119,7 @@ def test_no_text_of_a_letter_reaches_the_log(trained, corpus, store):
     assert runs == 0
 
 
+@pytest.mark.slow
 def test_the_same_training_again_is_a_candidate_with_the_same_model(
     trained, shared, corpus, store, monkeypatch
 ):
@@ -179,6 +180,7 @@ def _broken_store(session, *_args):
     session.client.log_metric(session.runs[0], "lost", 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "failure", "said"),
     [
@@ -210,6 +212,7 @@ def _statuses(path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_kept_run_can_be_logged_later(quick, corpus, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as broken:
@@ -223,6 +226,7 @@ def test_a_kept_run_can_be_logged_later(quick, corpus, monkeypatch, tmp_path):
     assert _statuses(tmp_path / "mlflow.db") == {"FAILED", "FINISHED"}
 
 
+@pytest.mark.slow
 def test_a_slow_server_is_given_up(quick, corpus, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
@@ -287,6 +291,7 @@ def _tuned_once(folder, monkeypatch, evaluation):
     return replace(evaluation, predictions=replace(evaluation.predictions, results=results))
 
 
+@pytest.mark.slow
 def test_trials_are_runs_under_their_study_and_failed_ones_are_failed_runs(
     quick, corpus, evaluation, monkeypatch, tmp_path
 ):

@@ -44,6 +44,7 @@ def _loss_of(value: float = 0.3):
     return loss
 
 
+@pytest.mark.slow
 def test_a_study_is_kept_and_taken_up_again(train):
     first = tuned(train, CONFIG, "0.0")
     assert [t.state for t in first.trials] == [COMPLETE] * 2
@@ -143,6 +144,7 @@ def test_other_rows_have_a_study_of_their_own(train, monkeypatch):
     assert tuned(changed, CONFIG, "0.0").journal != first.journal
 
 
+@pytest.mark.slow
 def test_tuning_sees_the_training_rows_of_the_fold_alone(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = sample(corpus)

@@ -64,6 +64,7 @@ def test_a_wrong_line_is_named(change: dict[str, object]) -> None:
         list(vignettes(["", json.dumps(WRITTEN | change)], "made.jsonl"))
 
 
+@pytest.mark.slow
 def test_the_shipped_judgement_is_that_of_the_shipped_vignettes(rated: Rated) -> None:
     """Rules or vignettes that change ask for it anew: python -m imr.training.vignettes."""
     assert described(rated).items() <= shipped().about.items()
@@ -77,6 +78,7 @@ def test_no_summary_length_author_or_label_is_an_input() -> None:
     assert not {name for name in read if name.startswith(LEFT_OUT_PREFIX)}
 
 
+@pytest.mark.slow
 def test_it_repeats_judgements_on_cases_it_has_not_seen(rated: Rated) -> None:
     """A fifth of the base cases left out: far beyond chance, and not learned by heart."""
     bases = np.unique(rated.base.astype(str))

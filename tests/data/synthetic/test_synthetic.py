@@ -76,6 +76,7 @@ def test_any_letter_in_any_layout_is_read_back_to_its_truth(
     assert as_printed(read_back(made, layout)) == as_printed(made.letter)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_thousands_of_letters_are_read_back_to_their_truth(
     layout: Layout, letters: list[SyntheticLetter]
@@ -146,6 +147,7 @@ def test_a_letter_depends_on_seed_and_number_only() -> None:
     assert all(a.letter.case != b.letter.case for a, b in pairwise(twelve))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fmt", ["txt", "jsonl"])
 def test_files_do_not_depend_on_count_or_processes(fmt: Any, tmp_path: Path) -> None:
     write(1_100, tmp_path / "one", 3, fmt, jobs=1)

@@ -21,6 +21,8 @@ from imr.training.studies.importance import (
     undocumented,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def draws(evaluation) -> Draws:

@@ -12,6 +12,8 @@ from imr.training.report.tables import curve_line
 from imr.training.studies import learning_curve as curve
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rows(evaluation):
