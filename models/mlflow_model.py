@@ -33,7 +33,7 @@ from imr.models.record_frames import (
     predictions_frame,
 )
 
-PACKAGES = ("data", "features", "models")
+PACKAGES = ("data", "features", "models", "serve", "training")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
 PARAMS = {"explain": True, "by_letter": False}
 MLFLOW_TYPES = {"int": "long", "float": "double"} | dict.fromkeys(

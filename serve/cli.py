@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="imr",
-    help="Predict decisions of California Independent Medical Review from the letters.",
     epilog=(
         "Estimates come from decided cases. They are no medical and no legal verdict. "
         "Exit status: 0 all letters done, 1 some could not be read, 2 wrong usage or nothing to do."
@@ -43,6 +42,23 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0 tak
 Model = Annotated[
     str, typer.Option("--model", metavar="URI", help="MLflow registry address, run, or a folder.")
 ]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("imr"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # the callback has answered
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Predict decisions of California Independent Medical Review from the letters."""
 
 
 @app.command()
@@ -247,18 +263,6 @@ def synthesize(
     from imr.serve.commands import synthesize_letters
 
     synthesize_letters(n, output, seed, form)
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        print(installed("imr"))
-    except PackageNotFoundError:
-        print("not installed")
 
 
 class _Failures:

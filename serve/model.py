@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 CHAMPION = "models:/imr@champion"
 """The model that `imr train` registered last, in the MLflow store of the working directory."""
 
-_TRAIN = "run imr train in this folder first, or name a model with --model"
+_TRAIN = (
+    "run imr train in this folder first, set MLFLOW_TRACKING_URI to the store that has a model, "
+    "or name one with --model"
+)
 _SCHEMES = ("models:/", "runs:/")
 DIGEST_DIGITS = 16
 

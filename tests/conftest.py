@@ -22,12 +22,16 @@ COSTLY = {"evaluation", "corpus", "trained", "server", "bundle", "model", "alone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, for they share fixtures (--dist loadgroup).
 
-    Those that need a costly one are kept together with the others of their folder that do.
+    Files that need a costly one are kept together with the others of their folder that do.
     """
+    costly = {
+        item.path
+        for item in items
+        if isinstance(item, pytest.Function) and not COSTLY.isdisjoint(item.fixturenames)
+    }
     for item in items:
-        costly = isinstance(item, pytest.Function) and not COSTLY.isdisjoint(item.fixturenames)
         if item.get_closest_marker("xdist_group") is None:
-            place = item.path.parent if costly else item.path
+            place = item.path.parent if item.path in costly else item.path
             item.add_marker(pytest.mark.xdist_group(str(place)))
 
 

@@ -24,7 +24,7 @@ from tests.serve.programs import (
 )
 
 COMMANDS = [
-    "parse", "features", "train", "evaluate", "score", "explain", "schema", "synthesize", "version",
+    "parse", "features", "train", "evaluate", "score", "explain", "schema", "synthesize",
 ]  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def test_quiet_in_a_pipe(letters: Path, tmp_path: Path) -> None:
 
 
 def test_version_is_the_project_s(tmp_path: Path) -> None:
-    done = run(REAL, "version", cwd=tmp_path)
+    done = run(REAL, "--version", cwd=tmp_path)
     said = re.search(r'^version = "(.+)"', (PROJECT / "pyproject.toml").read_text(), re.MULTILINE)
     assert said is not None
     assert done.stdout.strip() in (said[1], "not installed")

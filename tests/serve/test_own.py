@@ -22,6 +22,7 @@ NAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_results_in_the_folder_of_the_letters_are_passed_over(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -50,6 +51,7 @@ def test_results_in_the_folder_of_the_letters_are_passed_over(tmp_path: Path) ->
         assert len(lines(tmp_path / "again.jsonl.errors.jsonl")) == 1
 
 
+@pytest.mark.slow
 def test_a_run_does_not_read_its_own_journal(tmp_path: Path) -> None:
     """One that is made while letters are still listed, and one that a kill left empty."""
     write_records(tmp_path / "cases.jsonl", [f"L{n}" for n in range(3000)], count=1)
@@ -64,6 +66,7 @@ def test_a_run_does_not_read_its_own_journal(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nothing_but_results_is_nothing_to_do(tmp_path: Path) -> None:
     write_records(tmp_path / "cases.jsonl", ["A"])
     run(FAKE, "score", "cases.jsonl", "-o", "s.parquet", cwd=tmp_path)
