@@ -59,7 +59,8 @@ def read_letters(
     import os
 
     from imr.data.letter import LetterError
-    from imr.serve.letters import read_letter, tasks
+    from imr.serve.letters import tasks
+    from imr.serve.worker import read_letter
 
     letters = []
     for task in tasks([os.fspath(place) for place in places]):
@@ -89,7 +90,7 @@ def load_model(address: str | PathLike[str] = CHAMPION) -> Predictor:
     directory.
 
     Raises:
-        Refused: (``imr.serve.refusal``) where there is no such model, or one that is damaged or
+        Refused: (``imr.serve.messages``) where there is no such model, or one that is damaged or
             made for other signals.
     """
     import os
@@ -106,6 +107,8 @@ def predict(
     letters: Iterable[Letter] | pd.DataFrame, model: Predictor, *, reasons: bool = True
 ) -> pd.DataFrame:
     """One row an item, in the order of letters and items, the columns of ``imr score``.
+
+    A decided letter is predicted blind, and its decision is not carried along.
 
     Args:
         letters: letters, or a data frame of case records, one row a letter, as the MLflow model
@@ -133,6 +136,7 @@ def explain(letter: Letter, model: Predictor) -> dict[str, Any]:
 
     The object of ``imr explain --json``.
     """
-    from imr.serve.work import explained
+    from imr.serve.letter_json import run_detail
+    from imr.serve.worker import explained_letter
 
-    return explained(letter, model)
+    return run_detail(explained_letter(letter, model), model.uri)

@@ -225,6 +225,17 @@ class ScoreSetup:
         return {**answer, "detail": detail} if self.detail else answer
 
 
+def explained_letter(letter: Letter, predictor: Predicts) -> dict[str, Any]:
+    """What :func:`imr.serve.letter_json.letter_detail` says of one letter, in this process."""
+    from imr.features.table import signals
+    from imr.models.frame import signals_frame
+
+    case, found = letter.case, signals(letter.case)
+    table = signals_frame([case], [found])
+    predictions = predictor.predict_rows([case], table, [found.evidence])
+    return letter_detail(letter, predictions, _checklists(case, found))
+
+
 def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[str, list[int]]:
     """The batch in the bins of the training data, where the model knows them."""
     from imr.models.drift import count

@@ -24,7 +24,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 DRIVER = shutil.which("chromedriver")
-pytestmark = [pytest.mark.slow, []
+pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER), reason="no Chromium: install chromium and chromium-driver"

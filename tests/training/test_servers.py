@@ -15,7 +15,7 @@ import pytest
 from imr.models.predictor import Predictor
 from imr.training import train as training
 
-pytestmark = [pytest.mark.slow, []
+pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
     pytest.mark.usefixtures("computed_once"),
