@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from imr.serve.messages import Refused, say, show_any_text
+from imr.serve.model import CHAMPION
 
 if TYPE_CHECKING:
     from imr.serve.letters import Failure
@@ -26,8 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-CHAMPION = "models:/imr@champion"  # as serve.model.CHAMPION, which a test compares
 
 Letters = Annotated[
     list[str],
@@ -125,7 +126,7 @@ def train(
     Without a source: on the decisions that the project ships.
     """
     if letters and decisions:
-        _refuse("give --letters or --decisions, not both")
+        raise Refused("give --letters or --decisions, not both")
     from imr.serve.commands import train_models
 
     given = tuple(letters or ())
@@ -148,58 +149,63 @@ def evaluate(
 ) -> None:
     """Evaluate as imr train does, without registering."""
     if by not in ("group", "time"):
-        _refuse(f"--by {by}: not known", "give group or time")
+        raise Refused(f"--by {by}: not known", "give group or time")
     if letters and decisions:
-        _refuse("give --letters or --decisions, not both")
+        raise Refused("give --letters or --decisions, not both")
     from imr.serve.commands import evaluate_models
 
     given = tuple(letters or ())
     _exit(evaluate_models(config=config, letters=given, decisions=decisions, by=by, full=full))
 
 
+Scores = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help=".parquet, .csv or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
+    ),
+]
+Report = Annotated[str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")]
+Details = Annotated[
+    str | None,
+    typer.Option(metavar="FILE.jsonl", help="Also what imr explain --json says, a letter a line."),
+]
+Partitions = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Write a folder of N Parquet parts.")
+]
+Engine = Annotated[
+    str, typer.Option(metavar="local|dask", help="Processes here, or a Dask cluster.")
+]
+Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of the Dask scheduler.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
+Reasons = Annotated[
+    bool, typer.Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
+]
+
+
 @app.command()
 def score(
     letters: Letters,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help=".parquet, .csv or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
-        ),
-    ],
-    report: Annotated[
-        str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")
-    ] = None,
-    details: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.jsonl", help="Also what imr explain --json says, line by line."),
-    ] = None,
-    partitions: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Write a folder of N Parquet parts."),
-    ] = None,
+    output: Scores,
+    report: Report = None,
+    details: Details = None,
+    partitions: Partitions = None,
     model: Model = CHAMPION,
     jobs: Jobs = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="local|dask", help="Processes here, or a Dask cluster.")
-    ] = "local",
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of the Dask scheduler.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    reasons: Annotated[
-        bool, typer.Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
-    ] = True,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    resume: Resume = False,
+    reasons: Reasons = True,
 ) -> None:
     """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
     if engine not in ("local", "dask"):
-        _refuse(f"--engine {engine}: not known", "give local or dask")
+        raise Refused(f"--engine {engine}: not known", "give local or dask")
     if scheduler and engine != "dask":
-        _refuse("--scheduler needs --engine dask")
+        raise Refused("--scheduler needs --engine dask")
     if (report or details) and not reasons:
-        _refuse("--report and --details show the reasons", "leave out --no-reasons")
+        raise Refused("--report and --details show the reasons", "leave out --no-reasons")
     from imr.serve.commands import score_letters
 
     failures = _Failures()
@@ -259,7 +265,7 @@ def synthesize(
 ) -> None:
     """Write letters by our own grammar, with known truth, for load tests."""
     if form not in ("pdf", "txt", "jsonl"):
-        _refuse(f"--format {form}: not known", "give pdf, txt or jsonl")
+        raise Refused(f"--format {form}: not known", "give pdf, txt or jsonl")
     from imr.serve.commands import synthesize_letters
 
     synthesize_letters(n, output, seed, form)
@@ -273,7 +279,7 @@ class _Failures:
 
     def __call__(self, failure: Failure) -> None:
         self.count += 1
-        _say(failure.line())
+        say(failure.line())
 
     def exit(self) -> None:
         """End with status 1 where a letter could not be read."""
@@ -284,16 +290,6 @@ class _Failures:
 def _exit(status: int) -> None:
     if status:
         raise typer.Exit(status)
-
-
-def _say(line: str) -> None:
-    print(f"imr: {line}", file=sys.stderr)
-
-
-def _refuse(problem: str, remedy: str = "") -> NoReturn:
-    from imr.serve.messages import Refused
-
-    raise Refused(problem, remedy)
 
 
 def spread(arguments: list[str]) -> list[str]:
@@ -311,17 +307,11 @@ def spread(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command; every error a user can cause ends in one line and status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    show_any_text()
     try:
         app(spread(sys.argv[1:]))
-    except Exception as error:
-        from imr.serve.messages import Refused
-
-        if not isinstance(error, Refused):
-            raise
-        _say(str(error))
+    except Refused as error:
+        say(str(error))
         sys.exit(2)
 
 

@@ -1,7 +1,10 @@
-"""What a command tells its user on standard error: notices, progress, and why it cannot go on."""
+"""How a command speaks to its user: notices, progress, why it cannot go on, any text shown."""
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,39 @@ class Refused(Exception):  # noqa: N818 - a refusal is no fault
     def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
         """Keep both parts when the refusal comes from another process."""
         return Refused, (self.problem, self.remedy)
+
+
+PLAIN = {
+    "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "–": "-", "—": "-", "−": "-", "·": ".",
+    "─": "-", "━": "-", "═": "=", "│": "|", "┃": "|", "●": "O", "✓": "+", "✗": "x", "○": "o",
+    "→": "->", "×": "x", "≤": "<=", "≥": ">=", "±": "+-", "╸": "-", "╺": "-",
+}  # fmt: skip
+"""For terminals that have no such characters; of the corners of boxes any becomes ``+``."""
+
+_BOX_DRAWING = range(0x2500, 0x2580)
+
+
+def show_any_text() -> None:
+    """Let both streams print any text: what they have no character for becomes a plain one.
+
+    With the locale C, Python writes UTF-8 to a terminal that may not know it: plain ones there.
+    """
+    codecs.register_error("imr.plain", _plain)
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = stream.isatty() and locale in ("C", "POSIX")
+            encoding = "ascii" if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="imr.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(
+        PLAIN.get(one) or ("+" if ord(one) in _BOX_DRAWING else "?") for one in text
+    ), error.end
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imr.serve import cli, model
+from imr.serve import cli
 from tests.serve.programs import (
     FAKE,
     PROJECT,
@@ -49,10 +49,6 @@ def test_the_commands(tmp_path: Path) -> None:
     done = run(REAL, "--help", cwd=tmp_path)
     listed = done.stdout.split("Commands:")[1]
     assert re.findall(r"^  (\w+) ", listed, re.MULTILINE)[: len(COMMANDS)] == COMMANDS
-
-
-def test_the_default_model_is_the_champion() -> None:
-    assert cli.CHAMPION == model.CHAMPION
 
 
 def test_several_paths_may_follow_letters() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,7 @@ from hypothesis import strategies as st
 
 from imr.serve.explain import in_context
 from imr.serve.letter_json import NOTICE
-from tests.serve.programs import FAKE, record, run, write_records
+from tests.serve.programs import FAKE, command, environment, record, run, write_records
 
 
 @pytest.fixture
@@ -93,3 +98,44 @@ def test_a_quote_stands_in_its_context(summary: str, data: st.DataObject) -> Non
     assert text.plain[span.start : span.end] == text.plain[span.start :][: span.end - span.start]
     shown = text.plain[1:-1].removeprefix("…").removesuffix("…")
     assert shown in summary or not summary.isprintable()
+
+
+def on_terminal(tmp_path: Path, *arguments: object, **changes: str) -> str:
+    """What a program of this project shows on a terminal of its own."""
+    screen, keyboard = pty.openpty()
+    with subprocess.Popen(
+        command(FAKE, *arguments), cwd=tmp_path, env=environment(TERM="xterm", **changes),
+        stdin=subprocess.DEVNULL, stdout=keyboard, stderr=keyboard,
+    ) as program:  # fmt: skip
+        os.close(keyboard)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(screen, 65536):
+                shown += part
+        os.close(screen)
+    assert program.returncode == 0, shown
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode("utf-8"))
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_a_terminal_without_such_characters_gets_plain_ones(
+    locale: str, letter: Path, tmp_path: Path
+) -> None:
+    shown = on_terminal(tmp_path, "explain", letter, LC_ALL=locale)
+    assert shown.isascii()
+    assert "??" not in shown
+    assert "----" in shown  # the interval on its scale
+    assert "●" in on_terminal(tmp_path, "explain", letter, LC_ALL="C.UTF-8")
+
+
+def test_a_pipe_stays_as_it_is(letter: Path, tmp_path: Path) -> None:
+    done = run(FAKE, "explain", letter, cwd=tmp_path, LC_ALL="C")
+    assert "●" in done.stdout
+
+
+def test_any_text_is_shown_where_characters_are_few(tmp_path: Path) -> None:
+    made = record("A", items=[{"title": "Brace “lumbar” – 3 × 4 … Ж"}])
+    (tmp_path / "case.jsonl").write_text(json.dumps(made))
+    done = run(FAKE, "explain", "case.jsonl", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert 'Item 0: Brace "lumbar" - 3 x 4 ... ?' in done.stdout
