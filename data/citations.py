@@ -18,10 +18,10 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from imr.data import table_rows
 from imr.data.letter import Citation, MtusCitation
-from imr.data.tables import table_rows
 
 NONE_CITED = "None cited"
 NON_MTUS = "Non-MTUS"
@@ -93,21 +93,19 @@ def _names_with_comma() -> frozenset[str]:
     return frozenset(names)
 
 
-def _chapter_at(text: str) -> re.Match[str] | None:
-    """The longest printed chapter name that ``text`` starts with."""
-    matches = [m for pattern, _ in _chapters() if (m := pattern.match(text))]
-    return max(matches, key=re.Match.end, default=None)
+def _chapter_at(text: str) -> tuple[int, str] | None:
+    """Where the longest printed chapter name that ``text`` starts with ends; its short name."""
+    return max(
+        ((m.end(), short) for pattern, short in _chapters() if (m := pattern.match(text))),
+        default=None,
+    )
 
 
 @functools.lru_cache(maxsize=4096)
 def catalogue_chapter(printed: str) -> str | None:
     """The short chapter name (``"Low Back"``) of a printed one; None where it is not known."""
-    text = printed.strip()
-    best = max(
-        ((m.end(), short) for pattern, short in _chapters() if (m := pattern.match(text))),
-        default=None,
-    )
-    return best[1] if best else None
+    chapter = _chapter_at(printed.strip())
+    return chapter[1] if chapter else None
 
 
 def _section_number(section: str) -> str | None:
@@ -154,15 +152,12 @@ def _split_chapters(text: str) -> Iterator[str]:
 def _opens_chapter(rest: str, before: str, separator: str) -> bool:
     if _ends_inside_chapter(before, separator, rest):
         return False
-    if match := _chapter_at(rest):
-        tail = rest[match.end() :]
+    if chapter := _chapter_at(rest):
+        name, tail = rest[: chapter[0]], rest[chapter[0] :]
         # A body part can be a section name ("Knee", "Shoulder" of the Postsurgical chapter) and
         # a chapter's title a section of another; only a chapter is followed by an edition,
         # a page, a section label, another chapter or the end.
-        return bool(
-            _CHAPTER_GOES_ON.match(tail)
-            or ("Guidelines" in match.group() or "Complaints" in match.group())
-        )
+        return bool(_CHAPTER_GOES_ON.match(tail)) or "Guidelines" in name or "Complaints" in name
     return bool(
         "and" in separator and re.match(r"[A-Z][^:,]{3,80}? (?:19|20)\d\d,? (?:Section|Page)", rest)
     )
@@ -173,8 +168,8 @@ def _ends_inside_chapter(before: str, separator: str, rest: str) -> bool:
     words = before.rsplit(",", 2)
     for tail in (before, words[-1], ",".join(words[-2:])):
         candidate = tail.strip()
-        match = _chapter_at(candidate + separator + rest)
-        if match and match.end() > len(candidate) + len(separator):
+        chapter = _chapter_at(candidate + separator + rest)
+        if chapter and chapter[0] > len(candidate) + len(separator):
             return True
     return False
 
@@ -237,11 +232,11 @@ def _mtus_citation(text: str) -> MtusCitation | None:
         return MtusCitation(
             match["chapter"].strip(" ,"), match["edition"], sections or _split_sections(rest), pages
         )
-    known = _chapter_at(text)
-    if known is None:
+    chapter = _chapter_at(text)
+    if chapter is None:
         return MtusCitation(text, None, sections, pages)
-    rest = text[known.end() :].strip(" ,;.:")
-    return MtusCitation(known.group().strip(" ,"), None, sections or _split_sections(rest), pages)
+    name, rest = text[: chapter[0]].strip(" ,"), text[chapter[0] :].strip(" ,;.:")
+    return MtusCitation(name, None, sections or _split_sections(rest), pages)
 
 
 def _sources(text: str) -> Iterator[str]:
@@ -263,17 +258,13 @@ def parse_citation(raw: str) -> Citation:
         return Citation(raw, none_cited=True)
     non_mtus_at = _NON_MTUS.search(raw)
     mtus_part = raw[: non_mtus_at.start()] if non_mtus_at else raw
-    non_mtus = tuple(_non_mtus_sources(raw, non_mtus_at)) if non_mtus_at else ()
+    outside = _NON_MTUS.split(raw[non_mtus_at.start() :]) if non_mtus_at else []
+    non_mtus = tuple(source for part in outside for source in _sources(part))
     mtus: list[MtusCitation] = []
     if label := _MTUS.search(mtus_part):
         body = mtus_part[label.end() :].strip()
         mtus = [c for part in _split_chapters(body) if (c := _mtus_citation(part))]
     return Citation(raw, mtus=tuple(mtus), non_mtus=non_mtus)
-
-
-def _non_mtus_sources(raw: str, first: re.Match[str]) -> Iterator[str]:
-    for part in _NON_MTUS.split(raw[first.start() :]):
-        yield from _sources(part)
 
 
 def unknown_chapters(citation: Citation | None) -> tuple[str, ...]:
@@ -287,20 +278,16 @@ def labels(citation: Citation | None) -> tuple[str, ...]:
     """Every cited guideline as ``Chapter > Section`` or ``Chapter``, in printed order."""
     if citation is None or citation.none_cited:
         return (NONE_CITED,)
-    found = list(_mtus_labels(citation.mtus))
+    cited: dict[str, None] = {}  # in printed order
+    for mtus in citation.mtus:
+        chapter = catalogue_chapter(mtus.chapter) or mtus.chapter
+        if not mtus.sections:
+            cited.setdefault(section_by_page(chapter, mtus) or chapter)
+        for section in mtus.sections:
+            cited.setdefault(f"{chapter} > {catalogue_section(chapter, section) or section}")
     if citation.non_mtus:
-        found.append(NON_MTUS)
-    return tuple(dict.fromkeys(found)) or (NONE_CITED,)
-
-
-def _mtus_labels(citations: Iterable[MtusCitation]) -> Iterator[str]:
-    for citation in citations:
-        chapter = catalogue_chapter(citation.chapter) or citation.chapter
-        if not citation.sections:
-            yield section_by_page(chapter, citation) or chapter
-        for section in citation.sections:
-            name = catalogue_section(chapter, section)
-            yield f"{chapter} > {name or section}"
+        cited.setdefault(NON_MTUS)
+    return tuple(cited) or (NONE_CITED,)
 
 
 @functools.cache

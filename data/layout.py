@@ -68,12 +68,12 @@ def paragraphs(text: str) -> tuple[str, bool]:
     runs = list(_blank_runs(lines))
     filler = _filler(runs)
     full = _FULL_LINE_SHARE * _usual_width(runs)
-    shown: list[str] = []
+    printed: list[str] = []
     for blanks, line in runs:
-        if shown and _is_break(blanks, filler) and not _goes_on(shown[-1], line, full):
-            shown.append("")
-        shown.append(line)
-    return "\n".join(shown), "" in shown
+        if printed and _is_break(blanks, filler) and not _goes_on(printed[-1], line, full):
+            printed.append("")
+        printed.append(line)
+    return "\n".join(printed), "" in printed
 
 
 def _lines(text: str) -> list[str]:
@@ -143,9 +143,9 @@ def _blank_runs(lines: list[str]) -> Iterator[BlankRun]:
     """Each printed line, stripped, with the blank lines above it as they stand."""
     blanks: list[str] = []
     for line in lines:
-        shown = line.strip()
-        if shown:
-            yield blanks, shown
+        printed = line.strip()
+        if printed:
+            yield blanks, printed
             blanks = []
         else:
             blanks.append(line)

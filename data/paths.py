@@ -443,11 +443,11 @@ def file_path(text: str | os.PathLike[str]) -> FilePath:
     return LocalPath(text[url.end() :]) if url[1].lower() in _LOCAL else StorePath(text)
 
 
-def _entry(path: StorePath, told: Mapping[str, Any]) -> Entry:
-    size = told.get("size")
-    stamps = [str(told[name]) for name in _STAMPS if told.get(name) is not None]
+def _entry(path: StorePath, info: Mapping[str, Any]) -> Entry:
+    size = info.get("size")
+    stamps = [str(info[name]) for name in _STAMPS if info.get(name) is not None]
     state = " ".join([str(size), *stamps]) if stamps else ""
-    return Entry(path, told.get("type") == "directory", size, state)
+    return Entry(path, info.get("type") == "directory", size, state)
 
 
 def _gives_parts(file: Any) -> bool:

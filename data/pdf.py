@@ -188,19 +188,19 @@ def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator
     origin = pdfium.FPDFText_GetCharOrigin
     start = 0
     for line in text.split("\r\n"):
-        shown = line.strip()
-        if shown:
+        printed = line.strip()
+        if printed:
             index = start if line[0] != " " else start + len(line) - len(line.lstrip())
             if not same_index:
                 index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, index)
             origin(text_page, index, x, y)
             baseline, left = _upright(x.value, y.value, rotation)
-            row = Row(baseline, left, 0.0, _is_bold(pdfium, text_page, index), shown)
+            row = Row(baseline, left, 0.0, _is_bold(pdfium, text_page, index), printed)
             if _SOFT_HYPHEN in line:
-                last = index + shown.rindex(_SOFT_HYPHEN) + 1
+                last = index + printed.rindex(_SOFT_HYPHEN) + 1
                 if origin(text_page, last, x, y):
                     row.gap = baseline - _upright(x.value, y.value, rotation)[0]
-                row.text = shown.replace(_SOFT_HYPHEN, "-")
+                row.text = printed.replace(_SOFT_HYPHEN, "-")
             yield row
         start += len(line) + 2
 

@@ -231,10 +231,10 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    shown = [(_in_order(one.path.name), one) for one in listed if not _hidden(one.path.name)]
-    shown.sort(key=lambda pair: pair[0])
-    yield from (one for _, one in shown if not one.folder)
-    for _, one in shown:
+    visible = [(_in_order(one.path.name), one) for one in listed if not _hidden(one.path.name)]
+    visible.sort(key=lambda pair: pair[0])
+    yield from (one for _, one in visible if not one.folder)
+    for _, one in visible:
         if one.folder:
             yield from _walk(one.path, depth - 1)
 

@@ -24,9 +24,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from imr.data import table_rows
 from imr.data.request.quantity import Quantity, find_quantity, spell_out, unit_of
-from imr.data.request.terms import Found, Hit, Term, lexicon
-from imr.data.tables import table_rows
+from imr.data.request.terms import NamedService, RequestWords, Service, request_lexicon
 
 SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
 NAMED = 40  # rank from which a term names a service rather than a kind of word
@@ -86,39 +86,41 @@ def classify(requested: str, title: str | None = None) -> ItemClass:
 
     ``title`` (the whole heading) helps only where ``requested`` names no service.
     """
-    found = lexicon().find(requested)
-    head = _head(found)
+    request = request_lexicon().find(requested)
+    head = _head(request)
     if head is None and title and title != requested:
-        head = _head(lexicon().find(title))
-    term = head.term if head else _unknown(requested)
+        head = _head(request_lexicon().find(title))
+    service = head.service if head else _unknown(requested)
     text = spell_out(requested)
-    quantity = find_quantity(text, term.category, not _IN_SESSIONS.isdisjoint(term.tags))
-    category, subcategory = _category(term, found, head, text, quantity)
-    if quantity is not None and category != term.category:
+    quantity = find_quantity(text, service.category, not _IN_SESSIONS.isdisjoint(service.tags))
+    category, subcategory = _category(service, request, head, text, quantity)
+    if quantity is not None and category != service.category:
         quantity = find_quantity(text, category, quantity.kind == "sessions")
     return ItemClass(
         category,
         subcategory,
-        found.body_parts,
+        request.body_parts,
         quantity.value if quantity else None,
-        unit_of(quantity, category, _adjunct_therapy(found, category)) if quantity else None,
-        tuple(dict.fromkeys(hit.term.name for hit in found.hits)),
+        unit_of(quantity, category, _adjunct_therapy(request, category)) if quantity else None,
+        tuple(dict.fromkeys(named.service.name for named in request.services)),
     )
 
 
-_UNKNOWN = Term("", "Other", "Other", frozenset(), 0)
-_UNKNOWN_DRUG = Term("", "Pharmaceuticals", "Other", frozenset(), 0)  # "#60" of no known name
+_UNKNOWN = Service("", "Other", "Other", frozenset(), 0)
+_UNKNOWN_DRUG = Service("", "Pharmaceuticals", "Other", frozenset(), 0)  # "#60" of no known name
 _DISPENSED = re.compile(r"#\s?\d")
 
 
-def _unknown(requested: str) -> Term:
+def _unknown(requested: str) -> Service:
     """The class of a request without a known word: a dispensed number means a drug."""
     return _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
 
 
-def _adjunct_therapy(found: Found, category: str) -> bool:
+def _adjunct_therapy(request: RequestWords, category: str) -> bool:
     """True for therapy sessions that are requested along with an operation."""
-    return category == "Surgery" and any("therapy" in hit.term.tags for hit in found.hits)
+    return category == "Surgery" and any(
+        "therapy" in named.service.tags for named in request.services
+    )
 
 
 def _purpose_start(words: tuple[str, ...]) -> int:
@@ -129,49 +131,55 @@ def _purpose_start(words: tuple[str, ...]) -> int:
     return len(words)
 
 
-def _head(found: Found) -> Hit | None:
+def _head(request: RequestWords) -> NamedService | None:
     """The term that names the service."""
-    if not found.hits:
+    if not request.services:
         return None
-    purpose = _purpose_start(found.words)
-    heading = [hit for hit in found.hits if hit.start < purpose]
+    purpose = _purpose_start(request.words)
+    heading = [named for named in request.services if named.start < purpose]
     best = max(heading, key=_priority, default=None)
-    if best is not None and best.term.rank >= NAMED:
+    if best is not None and best.service.rank >= NAMED:
         return best
-    return max(found.hits, key=_priority)
+    return max(request.services, key=_priority)
 
 
-def _priority(hit: Hit) -> tuple[int, int]:
-    return hit.term.rank, -hit.start
+def _priority(named: NamedService) -> tuple[int, int]:
+    return named.service.rank, -named.start
 
 
 def _category(
-    term: Term, found: Found, head: Hit | None, text: str, quantity: Quantity | None
+    service: Service,
+    request: RequestWords,
+    head: NamedService | None,
+    text: str,
+    quantity: Quantity | None,
 ) -> tuple[str, str]:
     if head is None:
-        return term.category, term.subcategory
-    tags = _tags(found, head, text, quantity)
-    for tag in term.tags:
+        return service.category, service.subcategory
+    tags = _tags(request, head, text, quantity)
+    for tag in service.tags:
         for row in _combinations().get(tag, ()):
             if row.with_tags <= tags and row.without.isdisjoint(tags):
                 return row.category, row.subcategory
-    if "drug" in term.tags:
-        return term.category, _drug_subcategory(term, found, tags)
-    return term.category, term.subcategory
+    if "drug" in service.tags:
+        return service.category, _drug_subcategory(service, request, tags)
+    return service.category, service.subcategory
 
 
-def _tags(found: Found, head: Hit, text: str, quantity: Quantity | None) -> frozenset[str]:
+def _tags(
+    request: RequestWords, head: NamedService, text: str, quantity: Quantity | None
+) -> frozenset[str]:
     """Everything ``combinations.csv`` can ask about the heading."""
-    purpose = _purpose_start(found.words)
+    purpose = _purpose_start(request.words)
     if head.start >= purpose:
-        purpose = len(found.words)
-    tags = {tag for tag, at in found.contexts if at < purpose}
-    for hit in found.hits:
-        if hit.start < purpose or "injection" in hit.term.tags:
-            tags |= hit.term.tags
-    if found.body_parts:
+        purpose = len(request.words)
+    tags = {tag for tag, at in request.contexts if at < purpose}
+    for named in request.services:
+        if named.start < purpose or "injection" in named.service.tags:
+            tags |= named.service.tags
+    if request.body_parts:
         tags.add("body_part")
-        if not SPINE_PARTS.isdisjoint(found.body_parts):
+        if not SPINE_PARTS.isdisjoint(request.body_parts):
             tags.add("spine_part")
     if quantity is not None and quantity.value >= 2:
         tags.add(quantity.kind)
@@ -180,16 +188,20 @@ def _tags(found: Found, head: Hit, text: str, quantity: Quantity | None) -> froz
     return frozenset(tags)
 
 
-def _drug_subcategory(term: Term, found: Found, tags: frozenset[str]) -> str:
+def _drug_subcategory(service: Service, request: RequestWords, tags: frozenset[str]) -> str:
     """The subcategory of a drug, alone or mixed, by mouth or on the skin."""
-    if tags.isdisjoint(("topical_form", "percent", "compound")) or "kit" in term.name:
-        return term.subcategory
-    drugs = {hit.term.name: hit.term for hit in found.hits if "drug" in hit.term.tags}
-    if "compound" in tags and term.topical:
+    if tags.isdisjoint(("topical_form", "percent", "compound")) or "kit" in service.name:
+        return service.subcategory
+    drugs = {
+        named.service.name: named.service
+        for named in request.services
+        if "drug" in named.service.tags
+    }
+    if "compound" in tags and service.topical:
         return _COMPOUND
-    if "branded" in term.name or not any(drug.topical for drug in drugs.values()):
-        return term.subcategory
+    if "branded" in service.name or not any(drug.topical for drug in drugs.values()):
+        return service.subcategory
     rubs_only = all(drug.topical == _TOPICAL for drug in drugs.values())
     if len(drugs) > 2 or (len(drugs) == 2 and not rubs_only):
         return _COMPOUND
-    return term.topical or term.subcategory
+    return service.topical or service.subcategory

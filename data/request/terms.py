@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from imr.data import table_rows
 from imr.data.request.quantity import NUMBER_WORDS, TIMES_WORDS
-from imr.data.tables import table_rows
 
 Value = TypeVar("Value")
 
@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:\.\d+)?|%")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Service:
     """One row of a service table: what a run of words stands for.
 
     ``rank`` orders the rows (a named service 50, a weak heading word below 40); ``tags`` name
@@ -44,20 +44,20 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class NamedService:
     """A service term found in a request; ``start`` and ``end`` count words, not characters."""
 
-    term: Term
+    service: Service
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RequestWords:
     """Everything the tables say about one request."""
 
     words: tuple[str, ...]
-    hits: tuple[Hit, ...]
+    services: tuple[NamedService, ...]
     contexts: tuple[tuple[str, int], ...]
     body_parts: tuple[str, ...]
 
@@ -182,11 +182,11 @@ def _level(words: Sequence[str], at: int) -> str | None:
     return name if low <= int(words[at + 1]) <= high else None
 
 
-class Lexicon:
+class RequestLexicon:
     """All service, context and body-part tables, indexed."""
 
     def __init__(self) -> None:
-        self.services: PhraseIndex[Term] = PhraseIndex()
+        self.services: PhraseIndex[Service] = PhraseIndex()
         self.contexts: PhraseIndex[frozenset[str]] = PhraseIndex()
         self.body: PhraseIndex[tuple[str, ...]] = PhraseIndex()
         self._load_services()
@@ -200,7 +200,7 @@ class Lexicon:
     def _load_services(self) -> None:
         for table in SERVICE_TABLES:
             for row in table_rows(f"reference/{table}"):
-                term = Term(
+                service = Service(
                     row["name"],
                     row["category"],
                     row["subcategory"],
@@ -209,7 +209,7 @@ class Lexicon:
                     row.get("topical", ""),
                 )
                 for phrase in _split(row["terms"]):
-                    self.services.add(phrase, term)
+                    self.services.add(phrase, service)
 
     def _load_contexts(self) -> None:
         tags: dict[str, set[str]] = {}
@@ -230,11 +230,11 @@ class Lexicon:
     def _word(self, word: str) -> str:
         return singular(self._speller.correct(singular(word)))
 
-    def find(self, text: str) -> Found:
+    def find(self, text: str) -> RequestWords:
         """All terms of ``text``: services, contexts and body parts."""
         words = tuple([self.word(word) for word in tokens(text)])
         contexts: list[tuple[str, int]] = []
-        hits: list[Hit] = []
+        services: list[NamedService] = []
         parts: set[str] = set()
         busy = body_busy = 0
         for at in range(len(words)):
@@ -251,8 +251,8 @@ class Lexicon:
             elif service:
                 busy = service[0]
                 if at == 0 or words[at - 1] != "post":
-                    hits.append(Hit(service[1], at, busy))
-        return Found(words, tuple(hits), tuple(contexts), tuple(sorted(parts)))
+                    services.append(NamedService(service[1], at, busy))
+        return RequestWords(words, tuple(services), tuple(contexts), tuple(sorted(parts)))
 
     def _body_at(self, words: tuple[str, ...], at: int, parts: set[str]) -> int:
         found = self.body.longest(words, at)
@@ -274,6 +274,6 @@ def _after_level(words: tuple[str, ...], at: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def lexicon() -> Lexicon:
+def request_lexicon() -> RequestLexicon:
     """The lexicon, read at the first call and kept."""
-    return Lexicon()
+    return RequestLexicon()

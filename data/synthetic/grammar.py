@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from imr.data.tables import table_rows
+from imr.data import table_rows
 
 Template = tuple[tuple[str, str], ...]
 """A sentence cut at its slots: pairs of the words before a slot and the slot's name."""

@@ -30,7 +30,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from imr.data.letter import Determination, Letter
+from imr.data.letter import Determination
 from imr.data.synthetic import grammar
 from imr.data.synthetic.page import record
 from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
@@ -69,11 +69,11 @@ def synthesize(
         yield letter if decided else _undecided(letter)
 
 
-def _undecided(made: SyntheticLetter) -> SyntheticLetter:
-    def without(letter: Letter) -> Letter:
-        return replace(letter, determination=Determination(decisions=(None,) * len(made.signals)))
-
-    return replace(made, letter=without(made.letter), printed=without(made.letter))
+def _undecided(synthetic: SyntheticLetter) -> SyntheticLetter:
+    nothing = Determination(decisions=(None,) * len(synthetic.signals))
+    letter = replace(synthetic.letter, determination=nothing)
+    printed = replace(synthetic.printed, determination=nothing)
+    return replace(synthetic, letter=letter, printed=printed)
 
 
 # --- the outcome model ------------------------------------------------------------------------
@@ -149,14 +149,14 @@ def _write_chunk(
 ) -> tuple[bytes, bytes]:
     """Write the letters of one chunk; returns the records (``jsonl``) and the truth, compressed."""
     records, truths = [], []
-    for made in synthesize(min(n, start + CHUNK), seed, start=start, decided=fmt != "jsonl"):
-        name = made.letter.case.letter_id
+    for synthetic in synthesize(min(n, start + CHUNK), seed, start=start, decided=fmt != "jsonl"):
+        name = synthetic.letter.case.letter_id
         if fmt == "pdf":
-            (folder / f"{name}.pdf").write_bytes(made.pdf())
+            (folder / f"{name}.pdf").write_bytes(synthetic.pdf())
         elif fmt == "txt":
-            (folder / f"{name}.txt").write_bytes(made.text().encode())
+            (folder / f"{name}.txt").write_bytes(synthetic.text().encode())
         else:
-            records.append(json.dumps(record(made.letter)) + "\n")
-        truths.append(json.dumps(made.truth(), default=date.isoformat) + "\n")
+            records.append(json.dumps(record(synthetic.letter)) + "\n")
+        truths.append(json.dumps(synthetic.truth(), default=date.isoformat) + "\n")
     packed = gzip.compress("".join(truths).encode(), compresslevel=1, mtime=0)
     return "".join(records).encode(), packed

@@ -84,7 +84,7 @@ class SyntheticLetter:
     printing: Printing
 
     def text(self, layout: Layout | None = None) -> str:
-        """The printed letter in its own layout, or in the one given."""
+        """The printed letter in its own layout, or in the one administrator."""
         return render_text(self.printed, layout or self.layout, **self._look)
 
     def pdf(self) -> bytes:
@@ -184,11 +184,11 @@ class Writer:
             pieces.append(text + (_SLOTS[slot](self) if word is None else word))
         return "".join(pieces)
 
-    def say(self, group: str, about: str = "") -> str:
+    def write(self, group: str, about: str = "") -> str:
         """A sentence of the group; the facts that it states become true."""
-        return self.tell(self.pick(grammar.sentences(group, about, self.region.name)))
+        return self.fill_sentence(self.pick(grammar.sentences(group, about, self.region.name)))
 
-    def tell(self, sentence: Sentence) -> str:
+    def fill_sentence(self, sentence: Sentence) -> str:
         """The sentence as this letter prints it; the facts that it states become true."""
         if sentence.sets:
             self.facts.stated.update(sentence.sets)
@@ -209,64 +209,70 @@ class Writer:
         """The case summary and the house style of its opening."""
         self.words["asks"] = asks
         style, openings = self.pick(grammar.openings())
-        said = [self.tell(self.pick(openings)), self.say("mechanism"), self.say("diagnosis")]
+        sentences = [
+            self.fill_sentence(self.pick(openings)),
+            self.write("mechanism"),
+            self.write("diagnosis"),
+        ]
         true = {fact for fact, share in SHARES.items() if self.chance(share)}
         if self.region.name not in grammar.SPINE:
             true.discard("radic")
         relief = self._relief(true)
-        said += self._treatment(true)
-        said += [self.say(study, study) for study in (*_STUDIES, "emg") if study in true]
-        said += self._visit(true)
-        said += relief
-        said += self._denials(true)
-        said += [self.say(g) for g in ("noise", "noise", "filler", "filler") if self.chance(0.4)]
-        said.append(self.say("request"))
+        sentences += self._treatment(true)
+        sentences += [self.write(study, study) for study in (*_STUDIES, "emg") if study in true]
+        sentences += self._visit(true)
+        sentences += relief
+        sentences += self._denials(true)
+        sentences += [
+            self.write(g) for g in ("noise", "noise", "filler", "filler") if self.chance(0.4)
+        ]
+        sentences.append(self.write("request"))
         if self.chance(0.5):
-            said.append(self.say("review"))
-        return " ".join(said), style
+            sentences.append(self.write("review"))
+        return " ".join(sentences), style
 
     def _relief(self, true: set[str]) -> list[str]:
-        """The relief sentence, said before the treatments, because it may name one."""
+        """The relief sentence, sentences before the treatments, because it may name one."""
         if "relief" not in true:
             return []
-        said = self.say("relief", "relief")
+        sentences = self.write("relief", "relief")
         true |= self.facts.stated & set(_TREATMENTS)
-        return [said]
+        return [sentences]
 
     def _treatment(self, true: set[str]) -> list[str]:
         """Treatments received, some as parts of a list and some in a sentence of their own."""
         received = [t for t in _TREATMENTS if t in true]
         listed = [t for t in received if self.chance(0.5)]
-        said = [self.say("treatment", t) for t in received if t not in listed]
+        sentences = [self.write("treatment", t) for t in received if t not in listed]
         if listed or self.chance(0.5):
-            parts = [self.say("part", t) for t in listed]
-            parts += [self.say("part") for _ in range(self.number(1, 3))]
+            parts = [self.write("part", t) for t in listed]
+            parts += [self.write("part") for _ in range(self.number(1, 3))]
             self.words["list"] = _enumerated(list(dict.fromkeys(parts)))
-            said.insert(0, self.say("list"))
-        return said
+            sentences.insert(0, self.write("list"))
+        return sentences
 
     def _visit(self, true: set[str]) -> list[str]:
-        said = [self.say("visit")]
+        sentences = [self.write("visit")]
         if "pain" in true:
-            said.append(self.say("pain", "pain"))
-        said += [self.say("exam") for _ in range(self.number(1, 2))]
+            sentences.append(self.write("pain", "pain"))
+        sentences += [self.write("exam") for _ in range(self.number(1, 2))]
         if "radic" in true:
-            said += [self.say("radic", "radic") for _ in range(self.number(1, 2))]
+            sentences += [self.write("radic", "radic") for _ in range(self.number(1, 2))]
         work = self.pick(("", "", *_WORK, "ws_mod", "ws_off"))
         if work or self.chance(0.4):
-            said.append(self.say("work", work))
-        return said
+            sentences.append(self.write("work", work))
+        return sentences
 
     def _denials(self, true: set[str]) -> list[str]:
         """Mentions of what is not documented: negated, requested, planned."""
-        said = [
-            self.say("no", f"not:{fact}")
+        sentences = [
+            self.write("no", f"not:{fact}")
             for fact in SHARES
             if fact not in true and fact != "other" and self.chance(0.25)
         ]
         if not true & set(_STUDIES) and self.chance(0.3):
-            said.append(self.say("no", "not:imaging"))
-        return said
+            sentences.append(self.write("no", "not:imaging"))
+        return sentences
 
     # the whole
 
@@ -324,7 +330,7 @@ class Writer:
     def _leaked(self, letter: Letter) -> Letter:
         if not self.chance(LEAK_SHARE):
             return letter
-        summary = f"{letter.case.case_summary} {self.say('leak')}"
+        summary = f"{letter.case.case_summary} {self.write('leak')}"
         return replace(letter, case=replace(letter.case, case_summary=summary))
 
     def _row(self, case: Case, item: Item) -> Row:
@@ -443,9 +449,9 @@ class Writer:
         return self._cited("Claims Administrator", self._chapters(request), outside)
 
     def _reviewer(self, request: Request, item: Item) -> Citation:
-        given = item.claims_administrator_guideline
-        if given is not None and given.mtus and self.chance(COPY_SHARE):
-            return self._cited("Expert Reviewer", given.mtus, ())
+        administrator = item.claims_administrator_guideline
+        if administrator is not None and administrator.mtus and self.chance(COPY_SHARE):
+            return self._cited("Expert Reviewer", administrator.mtus, ())
         if self.chance(OUTSIDE_SHARE):
             return self._cited("Expert Reviewer", (), self._sources(request))
         outside = self._sources(request) if self.chance(0.25) else ()
@@ -485,23 +491,29 @@ class Writer:
         if mtus:
             guidelines = " Guidelines" if len(mtus) == 1 and self.chance(0.05) else ""
             cited = ", and ".join(_printed(chapter, guidelines) for chapter in mtus)
-            said = [f"Decision based on MTUS {cited}."]
+            sentences = [f"Decision based on MTUS {cited}."]
         elif self.header:
-            said = [f"The {side} based their decision on recommendation(s) outside of the MTUS "]
-            said[0] += "Guidelines."
+            sentences = [
+                f"The {side} based their decision on recommendation(s) outside of the MTUS "
+            ]
+            sentences[0] += "Guidelines."
         else:
-            said = [f"The {side} did not base their decision on the MTUS."]
+            sentences = [f"The {side} did not base their decision on the MTUS."]
         if outside:
             label = "Non-MTUS Citation" if self.chance(0.9) else "Non-MTUS"
-            said.append(f"Decision based on {label} {' and '.join(outside)}.")
-        return Citation(" ".join(said), False, mtus, outside)
+            sentences.append(f"Decision based on {label} {' and '.join(outside)}.")
+        return Citation(" ".join(sentences), False, mtus, outside)
 
     def _decision(self, request: Request, item: Item, chance: float) -> Decision:
         outcome: Outcome = "Overturned" if self.chance(chance) else "Upheld"
         self.words["kind"] = request.kind
         group = "overturned" if outcome == "Overturned" else "upheld"
-        said = [self.say("ground"), self.say(group, outcome), self.say("verdict", outcome)]
-        return Decision(outcome, self._reviewer(request, item), " ".join(said))
+        sentences = [
+            self.write("ground"),
+            self.write(group, outcome),
+            self.write("verdict", outcome),
+        ]
+        return Decision(outcome, self._reviewer(request, item), " ".join(sentences))
 
 
 def _printed(citation: MtusCitation, guidelines: str = "") -> str:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imr.data import table_rows
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.data.request.taxonomy import ItemClass, classify
-from imr.data.request.terms import SERVICE_TABLES, body_parts, lexicon
-from imr.data.tables import table_rows
+from imr.data.request.terms import SERVICE_TABLES, body_parts, request_lexicon
 from tests.timing import looks
 
 HERE = Path(__file__).resolve().parent
@@ -91,8 +91,8 @@ def test_every_single_drug_name_finds_its_own_row() -> None:
         for name in _tags(row["terms"]):
             first = seen.setdefault(name, row["name"])
             assert first == row["name"], f"{name} stands in {first} and {row['name']}"
-            found = lexicon().find(name)
-            assert row["name"] in {hit.term.name for hit in found.hits}, name
+            found = request_lexicon().find(name)
+            assert row["name"] in {named.service.name for named in found.services}, name
 
 
 @pytest.mark.parametrize(
