@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-from importlib import resources
+from pathlib import Path
 
 
 def table_rows(table: str) -> list[dict[str, str]]:
     """The rows of ``data/<table>.csv`` (``reference/drugs``, ``grammar/items``), as printed."""
-    path = resources.files("imr.data") / f"{table}.csv"
-    with path.open(encoding="utf-8") as lines:
+    with (Path(__file__).parent / f"{table}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))

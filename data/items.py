@@ -27,7 +27,6 @@ from imr.data.letter import (
     UrAction,
 )
 from imr.data.misread import ADMINISTRATOR_LABEL, RATIONALE_LABEL, REVIEWER_LABEL, misread_label
-from imr.data.request.taxonomy import classify
 
 # Tried only before a colon that follows the last word of a label.
 _LABEL = re.compile(
@@ -130,6 +129,9 @@ def item_of_heading(
 
     A title may be the heading of a modified request; what is given beside it goes before that.
     """
+    # Who lists records, or says how `imr` is used, needs no patterns of requests.
+    from imr.data.request.taxonomy import classify
+
     original, allowed, under_review = _modified_parts(title)
     original, allowed = original_request or original, authorized or allowed
     requested = requested or under_review
