@@ -116,14 +116,25 @@ def _fetch(task: Task) -> Task:
         return Failure(task.name, "too_large", "needs too much memory", "check the file")
 
 
+def read_letter(task: Task) -> Letter:
+    """The letter of a task.
+
+    Raises:
+        LetterError: where it cannot be read, with the reason.
+    """
+    if isinstance(task, Failure):
+        raise LetterError(task.source, task.reason, task.message, task.remedy)
+    if isinstance(task, RawRecord):
+        return letter_from_record(task)
+    from imr.data.parse import parse
+
+    return parse(load(task))
+
+
 def read_safely(task: Task) -> Letter | Failure:
     """The letter, or why there is none: whatever one letter does, the others go on."""
     try:
-        if isinstance(task, Source):
-            from imr.data.parse import parse
-
-            return parse(load(task))
-        return letter_from_record(task) if isinstance(task, RawRecord) else task
+        return read_letter(task)
     except LetterError as error:
         return Failure.of(error)
     except MemoryError:
