@@ -111,6 +111,16 @@ Full = Annotated[
 ]
 
 
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in outcome.missed_cost=2."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(metavar="MINUTES", min=0.1, help="Leave out repeats that would take longer."),
+]
+
+
 @app.command()
 def train(
     letters: Decided = None,
@@ -119,7 +129,15 @@ def train(
         typer.Option(metavar="FILE", help="Decided items as signals and labels."),
     ] = None,
     config: Config = None,
+    assignments: Assignments = None,
     full: Full = False,
+    budget: Budget = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Evaluate, but log and register nothing.")
+    ] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the new model champion whatever the figures.")
+    ] = False,
 ) -> None:
     """Train, evaluate, log to MLflow and register both models.
 
@@ -129,8 +147,18 @@ def train(
         raise Refused("give --letters or --decisions, not both")
     from imr.serve.commands import train_models
 
-    given = tuple(letters or ())
-    _exit(train_models(config=config, letters=given, decisions=decisions, full=full))
+    _exit(
+        train_models(
+            config=config,
+            assignments=tuple(assignments or ()),
+            letters=tuple(letters or ()),
+            decisions=decisions,
+            full=full,
+            budget_minutes=budget,
+            dry_run=dry_run,
+            promote=promote,
+        )
+    )
 
 
 @app.command()
@@ -145,7 +173,9 @@ def evaluate(
         typer.Option(metavar="group|time", help="Folds by letter, or train earlier, test later."),
     ] = "group",
     config: Config = None,
+    assignments: Assignments = None,
     full: Full = False,
+    budget: Budget = None,
 ) -> None:
     """Evaluate as imr train does, without registering."""
     if by not in ("group", "time"):
@@ -154,8 +184,17 @@ def evaluate(
         raise Refused("give --letters or --decisions, not both")
     from imr.serve.commands import evaluate_models
 
-    given = tuple(letters or ())
-    _exit(evaluate_models(config=config, letters=given, decisions=decisions, by=by, full=full))
+    _exit(
+        evaluate_models(
+            config=config,
+            assignments=tuple(assignments or ()),
+            letters=tuple(letters or ()),
+            decisions=decisions,
+            by=by,
+            full=full,
+            budget_minutes=budget,
+        )
+    )
 
 
 Scores = Annotated[

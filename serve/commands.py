@@ -177,22 +177,22 @@ def train_models(**options: Any) -> int:
 
 
 def evaluate_models(**options: Any) -> int:
-    """`imr evaluate`: prints the table; gives the exit status."""
-    from imr.training.evaluate import evaluate
+    """`imr evaluate`: prints the table and where the run lies; gives the exit status."""
     from imr.training.report.tables import print_table
+    from imr.training.train import evaluate_and_log
 
     with _refusing():
-        evaluation = evaluate(_config(**options))
-    print_table(evaluation.table())
-    for error in evaluation.corpus.errors:
-        print(f"imr: {error}", file=sys.stderr)
-    return int(bool(evaluation.corpus.errors))
+        result = evaluate_and_log(_config(**options))
+    print_table(result.table())
+    print(result.message())
+    return result.exit_code
 
 
-def _config(config: Path | None, **options: Any) -> TrainConfig:
+def _config(config: Path | None, assignments: tuple[str, ...], **options: Any) -> TrainConfig:
     from imr.training.config import TrainConfig
 
-    return TrainConfig.read(config, **{k: v for k, v in options.items() if v not in ((), False)})
+    given = {name: value for name, value in options.items() if value not in ((), False)}
+    return TrainConfig.read(config, assignments, **given)
 
 
 @contextlib.contextmanager
@@ -201,10 +201,11 @@ def _refusing() -> Iterator[None]:
     from imr.training.config import ConfigError
     from imr.training.decisions import NoDecisionsError
     from imr.training.split import SplitError
+    from imr.training.workers import WorkerDiedError
 
     try:
         yield
-    except (ConfigError, NoDecisionsError, SplitError, LetterError) as error:
+    except (ConfigError, NoDecisionsError, SplitError, LetterError, WorkerDiedError) as error:
         raise Refused(str(error)) from None
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 AUC = "auc"
+# Draws x items are held in memory; many items have narrow intervals, which few draws tell.
+MOST_CELLS, FEWEST_DRAWS = 20_000_000, 200
 OUTCOME_FIGURES = (AUC, *metrics.OUTCOME_METRICS)
 # Where less is better; a difference is turned so that above 0 means the model is better.
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "calibration_error"})
@@ -65,8 +67,9 @@ class Draws:
 
     @classmethod
     def of(cls, sample: Sample, predictions: Predictions, draws: int, seed: int) -> Draws:
-        """Drawn over the groups of the tested items."""
+        """Drawn over the groups of the tested items, fewer times where these are many."""
         rows = np.flatnonzero(predictions.tested)
+        draws = min(draws, max(FEWEST_DRAWS, MOST_CELLS // len(rows)))
         weights = metrics.bootstrap_weights(sample.groups[rows], draws, seed)
         return cls(sample, predictions, rows, weights)
 

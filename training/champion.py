@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_ITEMS = 50
+# A new champion is better in so many of the paired draws: half of them is a coin.
+SURE = 0.9
 DRAWS = 1000
 # A worse guideline is not bought with a better probability: a hundredth is the noise of a fit.
 GUIDELINE_SLACK = 0.01
@@ -36,7 +38,8 @@ class Verdict:
 def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     """Compare two tables of predictions on unseen letters (``Evaluation.predictions_table``).
 
-    Better is: less log loss of the outcome on the common items, and no worse guideline.  Each
+    Better is: less log loss of the outcome on the common items, in at least :data:`SURE` of the
+    paired draws of letters, and no worse guideline.  Each
     table was predicted by models that had not seen the item, whatever else they were trained on.
     """
     both = new.merge(champion, on=KEYS, suffixes=("", "_champion"), validate="one_to_one")
@@ -56,15 +59,19 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     gain = loss[1] - loss[0]
     hits = _column(both, "section_top1") - _column(both, "section_top1_champion")
     guideline = metrics.mean(hits, weights)
+    sure = metrics.share_above(gain)
     said = (
         f"on {len(both)} common items log loss {loss[0][0]:.4f} against {loss[1][0]:.4f} "
-        f"(better in {metrics.share_above(gain):.0%} of draws), guideline section top-1 "
+        f"(better in {sure:.0%} of draws), guideline section top-1 "
         f"{guideline[0]:+.3f}"
     )
     figures = tuple(_figures(both, weights))
+    if gain[0] == 0 and not hits.any():
+        return Verdict(False, f"the same: {said}", figures)
     if not gain[0] > 0:
-        same = gain[0] == 0 and not hits.any()
-        return Verdict(False, f"{'the same' if same else 'not better'}: {said}", figures)
+        return Verdict(False, f"not better: {said}", figures)
+    if sure < SURE:
+        return Verdict(False, f"not surely better (in {SURE:.0%} of draws): {said}", figures)
     if guideline[0] < -GUIDELINE_SLACK:
         return Verdict(False, f"guideline worse: {said}", figures)
     return Verdict(True, f"better: {said}", figures)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,7 +24,10 @@ class TrainConfig:
     later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
     ``full`` adds the learning curve, the ablation by family and permutation importance by signal.
     ``tune`` is how many settings Optuna tries inside the training folds (0: none).
-    ``keep`` is the folder that holds what a tracking server would not take.
+    ``repeats`` is the most: with many letters fewer are made.  ``budget_minutes`` leaves out
+    repeats that would take longer.  ``keep`` is the folder that holds what a tracking server would
+    not take.  ``outcome`` and ``guideline`` hold settings of the two models.  ``promote`` makes the
+    new model champion whatever the figures; ``dry_run`` logs and registers nothing.
     """
 
     letters: tuple[str, ...] = ()
@@ -39,11 +42,16 @@ class TrainConfig:
     full: bool = False
     tune: int = 0
     jobs: int = 2
+    budget_minutes: float | None = None
     experiment: str = "imr"
     registered_model: str = "imr"
     tracking_uri: str | None = None
     tracking_timeout_seconds: int = 300
     keep: str = "runs-kept"
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    guideline: Mapping[str, Any] = field(default_factory=dict)
+    promote: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.by not in get_args(By):
@@ -51,17 +59,23 @@ class TrainConfig:
         if self.letters and self.decisions:
             raise ConfigError("give letters or a table of decisions, not both")
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
+            if (getattr(self, name) or 0) < least:
                 raise ConfigError(f"{name}: {getattr(self, name)} is below {least}")
 
     @classmethod
-    def read(cls, path: str | Path | None = None, **options: Any) -> TrainConfig:
-        """Settings of a TOML file (``[train]`` table or top level), options taking precedence.
+    def read(
+        cls, path: str | Path | None = None, assignments: Sequence[str] = (), **options: Any
+    ) -> TrainConfig:
+        """Settings of a TOML file (``[train]`` table or top level), then assignments (``folds=3``,
+        ``outcome.missed_cost=2``), then options; the later ones take precedence.
 
         Options that are None were not given.  Raises :class:`ConfigError`.
         """
-        given = {name: value for name, value in options.items() if value is not None}
-        return cls.of({**(_toml(Path(path)) if path else {}), **given})
+        values = _toml(Path(path)) if path else {}
+        for assignment in assignments:
+            _assign(values, assignment)
+        values |= {name: value for name, value in options.items() if value is not None}
+        return cls.of(values)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -76,7 +90,8 @@ class TrainConfig:
 
     def as_params(self) -> dict[str, str | int | float | bool]:
         """The protocol as parameters of the experiment log: no path, no address."""
-        left_out = {"letters", "decisions", "keep", "tracking_uri", "jobs"}
+        left_out = {"letters", "decisions", "keep", "tracking_uri", "jobs", "budget_minutes"}
+        left_out |= {"outcome", "guideline", "promote", "dry_run"}
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -90,12 +105,15 @@ _LEAST = {
     "tune": 0,
     "jobs": 1,
     "tracking_timeout_seconds": 1,
+    "budget_minutes": 0,
 }
 _TYPES: Mapping[str, type] = {
     **dict.fromkeys(_LEAST, int),
+    "budget_minutes": float,
     **dict.fromkeys(("by", "experiment", "registered_model", "keep"), str),
     **dict.fromkeys(("decisions", "tracking_uri"), str),
-    "full": bool,
+    **dict.fromkeys(("full", "promote", "dry_run"), bool),
+    **dict.fromkeys(("outcome", "guideline"), dict),
 }
 
 
@@ -105,11 +123,33 @@ def _typed(name: str, value: Any) -> Any:
             raise ConfigError("letters: a list of paths is expected")
         return tuple(str(path) for path in value)
     wanted = _TYPES[name]
+    if wanted is float and type(value) is int:
+        value = float(value)
     if isinstance(value, Path):
         value = str(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         raise ConfigError(f"{name}: {value!r} is not of type {wanted.__name__}")
     return value
+
+
+def _assign(values: dict[str, Any], assignment: str) -> None:
+    """Put ``key=value`` or ``model.key=value`` into ``values``; the value is one of TOML's, or else
+    a text.
+    """
+    name, equals, text = assignment.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"--set {assignment}: key=value is expected, as in outcome.missed_cost=2")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *model, key = name.strip().split(".")
+    table = values
+    for part in model:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {assignment}: {part} is no table of settings")
+    table[key] = value
 
 
 def _toml(path: Path) -> dict[str, Any]:

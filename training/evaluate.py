@@ -17,7 +17,7 @@ import pandas as pd
 
 from imr.training.bootstrap import Difference, Draws, Figure, differences, figures
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import MODEL, Kind, contender_kinds
+from imr.training.contenders.compared import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Predictions, folds_of, run_folds
 from imr.training.metrics import Estimate, flat
@@ -34,6 +34,7 @@ from imr.training.studies.slices import (
     thresholds,
 )
 from imr.training.studies.style import Style, style_study
+from imr.training.workers import ending_on_signals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -190,12 +191,12 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     Raises :class:`imr.training.decisions.NoDecisionsError` and
     :class:`imr.training.split.SplitError`.
     """
-    from joblib import parallel_config
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
     # One thread a process: sums in another order would change the last digit.
-    with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1):
+    with threadpool_limits(1), ending_on_signals():
         return _evaluated(config, corpus)
 
 
@@ -203,13 +204,13 @@ def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
     started = time.monotonic()
     data = sample(corpus)
     folds = folds_of(data, config)
-    predictions = run_folds(data, folds, config)
+    predictions = run_folds(data, folds, config, importance.permuted_families)
     draws = Draws.of(data, predictions, config.bootstrap, config.seed)
     found = Evaluation(
         config=config,
         sample=data,
         corpus=corpus,
-        folds=folds,
+        folds=folds[: len(predictions.fold)],
         predictions=predictions,
         figures=figures(draws, contender_kinds()),
         differences=differences(draws),
@@ -219,15 +220,18 @@ def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
 
 
 def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
-    from imr.models.outcome import OutcomeConfig
-
+    examined = [r.examined for r in draws.predictions.results if r.examined is not None]
     found = Studies(
-        thresholds=thresholds(draws, OutcomeConfig().threshold),
+        thresholds=thresholds(draws, Settings.of(config).outcome_config().threshold),
         calibration=calibration_curve(draws),
         slices=slices(draws),
         outcome_importance=importance.contributions(draws.predictions.results),
-        outcome_permutation=importance.permutation(draws, folds, config),
-        guideline_permutation=importance.permutation(draws, folds, config, importance.GUIDELINE),
+        outcome_permutation=importance.permutation(
+            draws, folds, [part["outcome"] for part in examined], importance.OUTCOME
+        ),
+        guideline_permutation=importance.permutation(
+            draws, folds, [part["guideline"] for part in examined], importance.GUIDELINE
+        ),
         style=style_study(draws, folds, config),
         raters=raters_study(draws),
         tuning=[r.study for r in draws.predictions.results if r.study is not None],
@@ -237,7 +241,9 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
     return replace(
         found,
         # These fit the models anew, a hundred times and more.
-        outcome_permutation_columns=importance.permutation(draws, folds, config, by_column=True),
+        outcome_permutation_columns=importance.permutation_by_column(
+            draws, folds, config, importance.OUTCOME
+        ),
         outcome_ablation=importance.ablation(draws, folds, config),
         guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
         learning_curve=learning_curve(draws, folds, config),

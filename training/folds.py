@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,15 @@ from imr.training.contenders.compared import (
     MODEL,
     Contender,
     Settings,
+    cited,
+    fit_guideline,
+    fit_outcome,
     guideline_contenders,
     outcome_contenders,
 )
 from imr.training.decisions import Sample, chapter_of
-from imr.training.split import Fold, SplitError, group_folds, time_folds
+from imr.training.split import Fold, group_folds, time_folds
+from imr.training.workers import each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +33,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+# Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
+Examine = Callable[[Sample, Mapping[str, Any], int], Any]
+
+# Repeats test the same letters with other folds; with so many letters tested, one is enough.
+TESTED_LETTERS = 1_000
+BUDGET_SHARE = 0.6
 NEEDS_LETTERS = "needs --letters"
 UNTESTED = -1
 HITS = tuple(
@@ -44,9 +56,9 @@ class FoldResult:
     fold: Fold
     outcome: dict[str, Array] = field(default_factory=dict)
     hits: dict[str, dict[str, Array]] = field(default_factory=dict)
-    guidelines: Cited | None = None
     interval: tuple[Array, Array] | None = None
     contributions: Any = None
+    examined: Any = None
     study: Study | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -76,81 +88,95 @@ class Predictions:
 
 
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
-    """The folds of each repeat.  Raises :class:`imr.training.split.SplitError`."""
+    """The folds of each repeat, fewer of them where letters are many.
+
+    Raises :class:`imr.training.split.SplitError`.
+    """
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
-    found = list(group_folds(sample.table, sample.y, config.folds, config.repeats, config.seed))
+    repeats = min(config.repeats, math.ceil(TESTED_LETTERS / sample.frame["letter_id"].nunique()))
+    found = list(group_folds(sample.table, sample.y, config.folds, repeats, config.seed))
     return [found[at : at + config.folds] for at in range(0, len(found), config.folds)]
 
 
 def run_folds(
-    sample: Sample, repeats: Sequence[Sequence[Fold]], config: TrainConfig
+    sample: Sample,
+    repeats: Sequence[Sequence[Fold]],
+    config: TrainConfig,
+    examine: Examine | None = None,
 ) -> Predictions:
-    """Every contender in every fold; the number of processes changes no figure."""
-    from joblib import Parallel, delayed
+    """Every contender in every fold; the number of processes changes no figure.
 
-    folds = [fold for repeat in repeats for fold in repeat]
-    work = (delayed(run_fold)(sample, fold, config) for fold in folds)
-    results = list(Parallel(n_jobs=min(config.jobs, len(folds)))(work))
-    return _assembled(sample, repeats, results)
+    ``examine`` looks at the fitted models of the folds of the first repeat, where they are.  With
+    a budget of time, repeats that would take more than :data:`BUDGET_SHARE` of it are left out,
+    never the first.
+    """
+    started = time.monotonic()
+    rounds = [repeats] if config.budget_minutes is None else [[repeat] for repeat in repeats]
+    results: list[FoldResult] = []
+    done: list[Sequence[Fold]] = []
+    for several in rounds:
+        spent = (time.monotonic() - started) / 60
+        if done and spent / len(done) + spent > BUDGET_SHARE * (config.budget_minutes or 0):
+            break
+        tasks = [
+            (fold, config, examine if repeat is repeats[0] else None)
+            for repeat in several
+            for fold in repeat
+        ]
+        results += each(run_fold, sample, tasks, config.jobs, "folds")
+        done += several
+    return _assembled(sample, done, results)
 
 
-def run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
+def run_fold(
+    sample: Sample, fold: Fold, config: TrainConfig, examine: Examine | None = None
+) -> FoldResult:
     """One fold: tuned inside its training rows where asked, then all contenders."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    # One thread: sums in another order would change the last digit.
-    with threadpool_limits(1):
-        return _run_fold(sample, fold, config)
-
-
-def _run_fold(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
-    from imr.training.tuning import tuned
-
     train, test = sample.part(fold.train), sample.part(fold.test)
     result = FoldResult(fold)
-    settings = Settings(seed=config.seed)
+    settings = Settings.of(config)
     if config.tune:
+        from imr.training.tuning import tuned
+
         result.study = tuned(train, config, fold.name)
         settings = result.study.chosen
-    _outcome_model(train, test, settings, result)
+    models = {"outcome": fit_outcome(train, settings), "guideline": fit_guideline(train, settings)}
+    _predict(models, test, result)
     for contender in outcome_contenders(settings)[1:]:
-        _try(contender, train, test, result, result.outcome.__setitem__)
-    for contender in guideline_contenders(settings):
-
-        def score(name: str, found: Cited) -> None:
-            result.hits[name] = guideline_hits(found, test)
-            if name == MODEL:
-                result.guidelines = found
-
-        _try(contender, train, test, result, score)
+        found = _attempt(contender, train, test, result)
+        if found is not None:
+            result.outcome[contender.name] = found
+    for contender in guideline_contenders(settings)[1:]:
+        found = _attempt(contender, train, test, result)
+        if found is not None:
+            result.hits[contender.name] = guideline_hits(found, test)
+    if examine is not None:
+        result.examined = examine(test, models, config.seed)
     return result
 
 
-def _outcome_model(train: Sample, test: Sample, settings: Settings, result: FoldResult) -> None:
-    from imr.training.contenders.compared import fit_outcome
-
-    model = fit_outcome(train, settings)
-    found = model.predict(test.frame)
-    result.outcome[MODEL] = found["p_overturned"].to_numpy(dtype=np.float64)
-    result.interval = (
-        found["p_overturned_low"].to_numpy(dtype=np.float64),
-        found["p_overturned_high"].to_numpy(dtype=np.float64),
-    )
-    result.contributions = model.contributions(test.frame)
+def _predict(models: Mapping[str, Any], test: Sample, result: FoldResult) -> None:
+    """The predictions of the two models under test."""
+    found = models["outcome"].predict(test.frame)
+    names = ("p_overturned", "p_overturned_low", "p_overturned_high")
+    p, low, high = (found[name].to_numpy(dtype=np.float64) for name in names)
+    result.outcome[MODEL], result.interval = p, (low, high)
+    result.contributions = models["outcome"].contributions(test.frame)
+    result.hits[MODEL] = guideline_hits(cited(models["guideline"], test), test)
 
 
-def _try(contender: Contender, train: Sample, test: Sample, result: FoldResult, keep: Any) -> None:
+def _attempt(contender: Contender, train: Sample, test: Sample, result: FoldResult) -> Any:
+    """What the contender predicts; None where it cannot, and the reason is noted."""
     if contender.needs_texts and train.texts is None:
         result.failed[contender.name] = NEEDS_LETTERS
-        return
+        return None
     try:
-        keep(contender.name, contender.predict(train, test))
+        return contender.predict(train, test)
     except ValueError as error:
         # An alternative that these letters are too few for is a row that says so, no crash.
-        if contender.kind == "model":
-            raise
         result.failed[contender.name] = f"could not be fitted ({str(error).splitlines()[0][:80]})"
+        return None
 
 
 def guideline_hits(found: Cited, test: Sample) -> dict[str, Array]:
@@ -229,17 +255,3 @@ def _gathered_hits(
         name: _gathered(shape, order, results, [r.hits[name] for r in results], {})
         for name in names
     }
-
-
-__all__ = [
-    "HITS",
-    "MODEL",
-    "NEEDS_LETTERS",
-    "FoldResult",
-    "Predictions",
-    "SplitError",
-    "folds_of",
-    "guideline_hits",
-    "run_fold",
-    "run_folds",
-]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.contenders.compared import MODEL
+from imr.training.contenders.compared import MODEL, Settings
 from imr.training.folds import FoldResult
 from imr.training.metrics import flat
 from imr.training.report.tables import headline, remarks
@@ -34,23 +34,24 @@ if TYPE_CHECKING:
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
 JOURNALS = "tuning"
 PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
+# Metrics stand in groups, as the pages of MLflow show them.
 HEADLINE = (
-    "auc",
-    "average_precision",
-    "brier_skill",
-    "log_loss",
-    "calibration_error",
-    "chapter_top1",
-    "chapter_top3",
-    "section_top1",
-    "section_top3",
+    "outcome/auc",
+    "outcome/average_precision",
+    "outcome/brier_skill",
+    "outcome/log_loss",
+    "outcome/calibration_error",
+    "guideline/chapter_top1",
+    "guideline/chapter_top3",
+    "guideline/section_top1",
+    "guideline/section_top3",
 )
-VERSUS = ("auc", "section_top1")
-FOLD_FIGURES = ("auc", "average_precision", "brier", "log_loss")
+OF_ALTERNATIVES = ("auc", "section_top1")
+FOLD_FIGURES = ("average_precision", "brier", "log_loss")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRun:
+class RunFolder:
     """A folder with ``run.json`` (name, params, metrics, tags, folds, times in ms), ``model/``,
     ``tables/``, ``plots/``, ``data/decisions.csv``, the model card, and where settings were tuned
     the journals of the trials.
@@ -60,7 +61,7 @@ class KeptRun:
     run: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: str | Path) -> KeptRun:
+    def open(cls, folder: str | Path) -> RunFolder:
         """Read a folder.  Raises ValueError where it is none."""
         path = Path(folder)
         try:
@@ -78,21 +79,24 @@ class KeptRun:
         return (self.folder / CARD).read_text(encoding="utf-8")
 
 
-def keep(
+def write_run_folder(
     evaluation: Evaluation,
-    predictor: Predictor,
+    predictor: Predictor | None,
     name: str,
     times: tuple[int, int],
     study: Study | None = None,
-) -> KeptRun:
-    """Write the run to a new folder under ``config.keep``; ``study`` is that on all items."""
+) -> RunFolder:
+    """Write the run to a new folder under ``config.keep``; ``study`` is that on all items, and an
+    evaluation alone has no ``predictor``.
+    """
     from imr.training.decisions import write_decisions
     from imr.training.report.model_card import model_card
     from imr.training.report.plots import draw_all
 
     config = evaluation.config
     folder = _new_folder(Path(config.keep), name)
-    predictor.save(folder / MODEL_FOLDER)
+    if predictor is not None:
+        predictor.save(folder / MODEL_FOLDER)
     (folder / CARD).write_text(model_card(evaluation), encoding="utf-8")
     draw_all(evaluation, folder / "plots")
     _write_tables(evaluation, folder / "tables")
@@ -105,7 +109,7 @@ def keep(
         "name": name,
         "started_ms": times[0],
         "ended_ms": times[1],
-        "params": params(evaluation, predictor),
+        "params": params(evaluation, study.chosen if study else Settings.of(config)),
         "metrics": run_metrics(evaluation),
         "tags": tags(evaluation),
         "lexicons": lexicon_digests(),
@@ -115,7 +119,7 @@ def keep(
         "tuning": [study_run(study) for study in studies],
     }
     _write_json(folder / RUN, run)
-    return KeptRun.open(folder)
+    return RunFolder.open(folder)
 
 
 def _keep_journals(studies: Sequence[Study], folder: Path) -> None:
@@ -148,35 +152,39 @@ def _new_folder(parent: Path, name: str) -> Path:
     raise FileExistsError(f"{parent}: a thousand runs are called {name}")
 
 
-def params(evaluation: Evaluation, predictor: Predictor) -> dict[str, Any]:
+def params(evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
     """The protocol, the settings of both models and the size of the data."""
     found: dict[str, Any] = dict(evaluation.config.as_params())
-    for model in ("outcome", "guideline"):
-        settings = asdict(getattr(predictor, model).config)
-        found |= {f"{model}.{name}": value for name, value in settings.items()}
+    configs: dict[str, Any] = {
+        "outcome": settings.outcome_config(),
+        "guideline": settings.guideline_config(),
+    }
+    for model, config in configs.items():
+        found |= {f"{model}.{name}": value for name, value in asdict(config).items()}
     facts = evaluation.facts
     return found | {f"data.{k}": facts[k] for k in ("letters", "items", "overturned", "groups")}
 
 
 def run_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Figures of the model by their plain name, those of :data:`HEADLINE` with ``_low`` and
-    ``_high``; of each other contender one figure a subject, as ``versus NAME FIGURE``.  The rest
-    stands in the tables: a list that nobody reads to its end helps nobody.  Undefined ones are
-    left out.
+    """Figures of the model by subject (``outcome/auc``), those of :data:`HEADLINE` with ``_low``
+    and ``_high``; of each other contender one figure a subject (``alternatives/NAME auc``).  The
+    rest stands in the tables: a list that nobody reads to its end helps nobody.  Undefined ones
+    are left out.
     """
     found: dict[str, float] = {}
     for figure in evaluation.figures:
         e = figure.value
         if figure.contender != MODEL:
-            if figure.metric in VERSUS:
-                found[f"versus {_name(figure.contender)} {figure.metric}"] = e.value
+            if figure.metric in OF_ALTERNATIVES:
+                found[f"alternatives/{_name(figure.contender)} {figure.metric}"] = e.value
             continue
-        found[figure.metric] = e.value
-        if figure.metric in HEADLINE:
-            found |= {f"{figure.metric}_low": e.low, f"{figure.metric}_high": e.high}
+        name = f"{figure.subject}/{figure.metric}"
+        found[name] = e.value
+        if name in HEADLINE:
+            found |= {f"{name}_low": e.low, f"{name}_high": e.high}
     own = evaluation.studies.default_threshold
-    found["precision_at_threshold"] = own.precision.value
-    found["recall_at_threshold"] = own.recall.value
+    found["outcome/precision_at_threshold"] = own.precision.value
+    found["outcome/recall_at_threshold"] = own.recall.value
     return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
@@ -190,9 +198,9 @@ def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:
     test = result.fold.test
     y, p = evaluation.sample.y[test].astype(np.float64), result.outcome[MODEL]
     one = np.ones((1, len(test)))
-    figures = {"auc": metrics.auc(y, p, one)[0]}
-    figures |= {m: metrics.OUTCOME_METRICS[m](y, p, one)[0] for m in FOLD_FIGURES[1:]}
-    figures |= {name: hits.mean() for name, hits in result.hits[MODEL].items()}
+    figures = {"outcome/auc": metrics.auc(y, p, one)[0]}
+    figures |= {f"outcome/{m}": metrics.OUTCOME_METRICS[m](y, p, one)[0] for m in FOLD_FIGURES}
+    figures |= {f"guideline/{name}": hits.mean() for name, hits in result.hits[MODEL].items()}
     return {
         "name": f"fold {result.fold.name}",
         "params": {

@@ -1,16 +1,19 @@
 """A kept run -> MLflow: runs, datasets, tables, plots, the model and its registered version.
 
-The store is MLflow's own choice: ``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` in
-the working directory, which is what ``mlflow ui`` opens there.  Anything that goes wrong ends in
+The store is ``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` in the working directory,
+which is what ``mlflow ui`` opens there.  Anything that goes wrong ends in
 :class:`TrackingError`; the run is then marked failed, and the kept folder stays.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import os
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +23,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from imr.training.champion import Verdict, judge
-from imr.training.run_folder import CARD, HEADLINE, JOURNALS, PREDICTIONS, KeptRun
+from imr.training.run_folder import CARD, HEADLINE, JOURNALS, PREDICTIONS, RunFolder
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 # A user's own settings win.  MLflow alone would try a dead server for several minutes.
@@ -41,22 +45,26 @@ LOUD = ("mlflow", "alembic", "urllib3")
 NOTE = "mlflow.note.content"
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 ADDRESS = "MLFLOW_TRACKING_URI"
+LOCAL_STORE = "sqlite:///mlflow.db"
+LOCKED_SECONDS = 60
 BATCH = 90
 DESCRIPTION_LENGTH = 4900
-EXPERIMENT_NOTE = """Runs of `imr train`. Press *Model training* at the top left to see them.
+EXPERIMENT_NOTE = """Runs of `imr train` and `imr evaluate`. Press *Model training* at the top left
+to see them.
 
-* A run is one training: its description says why it became champion or candidate, and what its
-  figures mean. Below it stand a run a fold and, where settings were tuned, a run a study with a
-  run a trial.
+* A run is one training, or one evaluation without a model: its description says why it became
+  champion or candidate, and what its figures mean. Below it stand a run a fold and, where settings
+  were tuned, a run a study with a run a trial.
 * To compare two: tick both, *Compare*, *Show diff only*. Or the table view (third button over the
   list): `evaluation/outcome.json` and `evaluation/guideline.json` put every contender of both runs
   side by side, with intervals; `evaluation/against_champion.json` has the paired differences.
 """
 GUIDE = """**Metrics.** Measured on letters that the model of the fold had not seen. `auc`,
 `average_precision` and `brier_skill` (more is better), `log_loss` and `calibration_error` (less is
-better) are of p(overturned); `chapter_top1` … `section_top3` are shares of items whose cited
-guideline is among the first one or three, `_any_` any of those cited. `_low` and `_high` are 95%
-intervals over letters. `versus NAME …` is that contender's own figure on the same folds.
+better) are of p(overturned), in the group `outcome`; in the group `guideline` `chapter_top1` …
+`section_top3` are shares of items whose cited guideline is among the first one or three, `_any_`
+any of those cited. `_low` and `_high` are 95% intervals over letters. `alternatives/NAME …` is that
+contender's own figure on the same folds.
 
 **Where to look.** `plots/outcome_comparison.png` and `plots/guideline_comparison.png`: the model
 beside everything else. `plots/outcome_calibration.png`: can the probabilities be believed.
@@ -64,6 +72,7 @@ beside everything else. `plots/outcome_calibration.png`: can the probabilities b
 the house style of summaries carry the ranking. `evaluation/`: the tables that the UI compares
 across runs. `tables/`: all figures as CSV. `MODEL_CARD.md`: what it is for, and what not.
 """
+EVALUATED = "no model was registered"
 FOLD_NOTE = (
     "One fold of the protocol: the figures are of the test letters, which the fold's model had "
     "not seen. A fold holds few overturned items; the run above has the figures with intervals."
@@ -81,15 +90,22 @@ class TrackingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """Where a run lies: its id, the registered version, its alias and why it has it."""
+    """Where a run lies; of a training also the registered ``name`` and version, its alias and why
+    it has it, which are empty for an evaluation alone.
+    """
 
     run_id: str
     experiment_id: str
-    version: str
-    alias: str
-    reason: str
-    model_uri: str
     tracking_uri: str
+    name: str = ""
+    version: str = ""
+    alias: str = ""
+    reason: str = ""
+
+    @property
+    def model_uri(self) -> str:
+        """The address of the registered model."""
+        return f"models:/{self.name}/{self.version}" if self.version else ""
 
     @property
     def is_local(self) -> bool:
@@ -112,22 +128,29 @@ class _Session:
 
 
 def log(
-    kept: KeptRun,
+    kept: RunFolder,
     experiment: str = "imr",
     registered_model: str = "imr",
     tracking_uri: str | None = None,
     timeout_seconds: int = 300,
+    *,
+    promote: bool = False,
 ) -> Logged:
-    """Log and register a kept run.  Raises :class:`TrackingError`; the folder is left as it is."""
-    with _quiet():
+    """Log and register a kept run; with ``promote`` it becomes champion whatever the figures.
+
+    Raises :class:`TrackingError`; the folder is left as it is.
+    """
+    with _quiet(), _patient_sqlite():
         import mlflow
 
         before = os.environ.get(ADDRESS)
+        tracking_uri = tracking_uri or (None if before else LOCAL_STORE)
         try:
             if tracking_uri:
                 mlflow.set_tracking_uri(tracking_uri)
-            session = _Session(mlflow.MlflowClient(), time.monotonic() + timeout_seconds)
-            return _logged(session, kept, experiment, registered_model)
+            deadline = time.monotonic() + timeout_seconds
+            session = _Session(_opened(mlflow.get_tracking_uri(), deadline), deadline)
+            return _logged(session, kept, experiment, registered_model, promote)
         except TrackingError:
             raise
         except Exception as error:
@@ -139,49 +162,103 @@ def log(
                 mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
+def _opened(uri: str, deadline: float) -> MlflowClient:
+    """A client of the store.  An SQLite file gets its tables here, in one process at a time: two
+    first runs side by side would each try to make them, and the slower one would fail.
+    """
+    import mlflow
+
+    if not uri.startswith("sqlite:"):
+        return mlflow.MlflowClient()
+    name = hashlib.sha256(str(Path(uri.removeprefix("sqlite:///")).absolute()).encode()).hexdigest()
+    # SQLite's own lock: it goes with the process that holds it, on every system.
+    path = Path(tempfile.gettempdir()) / f"imr-{name[:16]}.lock"
+    with contextlib.closing(sqlite3.connect(path, timeout=deadline - time.monotonic())) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        # To make a client is to open the store, and to make its tables where it has none.
+        return mlflow.MlflowClient()
+
+
+@contextmanager
+def _patient_sqlite() -> Iterator[None]:
+    """Connections to an SQLite store wait while another run writes, and do not fail at once."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def wait(connection: Any, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA busy_timeout = {LOCKED_SECONDS * 1000}")
+
+    event.listen(Engine, "connect", wait)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", wait)
+
+
+def old_runs_line() -> str:
+    """What to do about runs that an older MLflow kept in the folder ``mlruns``; empty where there
+    are none or another store is named.  MLflow alone would pick them as the store, and refuse it.
+    """
+    if os.environ.get(ADDRESS) or not any(Path("mlruns").glob("*/meta.yaml")):
+        return ""
+    return (
+        "The folder mlruns holds runs of an older MLflow, so mlflow ui needs to be told: "
+        f"mlflow ui --backend-store-uri {LOCAL_STORE} "
+        f"(mlflow migrate-filestore --source . --target sqlite:///old.db makes a store of them)"
+    )
+
+
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:240]}"
 
 
-def _logged(session: _Session, kept: KeptRun, experiment: str, registered: str) -> Logged:
+def _logged(
+    session: _Session, kept: RunFolder, experiment: str, registered: str, promote: bool
+) -> Logged:
     import mlflow
 
     experiment_id = _experiment(session.client, experiment)
-    run_id = _start(session, experiment_id, kept.run, {"mlflow.source.name": "imr train"})
+    command = "imr train" if kept.model.exists() else "imr evaluate"
+    run_id = _start(session, experiment_id, kept.run, {"mlflow.source.name": command})
     try:
         for step in (_figures, _dataset, _artifacts, _folds, _tuning):
             session.check()
             step(session, experiment_id, run_id, kept)
         session.check()
-        model_id, model_uri = _model(run_id, kept)
-        _log_metrics(session.client, run_id, kept.run, model_id)
-        session.check()
-        version, verdict = _register(session, registered, run_id, model_uri, kept)
-        alias = CHAMPION if verdict.better else CANDIDATE
-        _against_champion(session.client, run_id, verdict)
-        session.client.set_tag(run_id, "alias", alias)
-        session.client.set_tag(run_id, "alias_reason", verdict.reason)
-        session.client.set_tag(run_id, NOTE, _note(kept, alias, verdict))
+        logged = Logged(run_id, experiment_id, mlflow.get_tracking_uri())
+        if kept.model.exists():
+            logged = _registered(session, logged, registered, kept, promote)
+        note = _note(kept, logged.alias or "evaluation", logged.reason or EVALUATED)
+        session.client.set_tag(run_id, NOTE, note)
         session.client.set_terminated(run_id, "FINISHED", kept.run["ended_ms"])
     except BaseException:
         _mark_failed(session)
         raise
-    return Logged(
-        run_id=run_id,
-        experiment_id=experiment_id,
-        version=version,
-        alias=alias,
-        reason=verdict.reason,
-        model_uri=f"models:/{registered}/{version}",
-        tracking_uri=mlflow.get_tracking_uri(),
-    )
+    return logged
 
 
-def _note(kept: KeptRun, alias: str, verdict: Verdict) -> str:
-    """The description on the run's page: the alias and why, and the remarks of the table."""
+def _registered(
+    session: _Session, logged: Logged, name: str, kept: RunFolder, promote: bool
+) -> Logged:
+    """Log the model, register it, and say on the run what became of it."""
+    client, run_id = session.client, logged.run_id
+    model_id, model_uri = _model(run_id, kept)
+    _log_metrics(client, run_id, kept.run, model_id)
+    session.check()
+    version, verdict = _register(session, name, run_id, model_uri, kept, promote)
+    alias = CHAMPION if verdict.better else CANDIDATE
+    _against_champion(client, run_id, verdict)
+    client.set_tag(run_id, "alias", alias)
+    client.set_tag(run_id, "alias_reason", verdict.reason)
+    return replace(logged, version=version, alias=alias, reason=verdict.reason, name=name)
+
+
+def _note(kept: RunFolder, title: str, reason: str) -> str:
+    """The description on the run's page: what became of it and why, and the table's remarks."""
     remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    return f"**{alias}**: {verdict.reason}\n\n{remarks}\n{_unwrapped(GUIDE)}"
+    return f"**{title}**: {reason}\n\n{remarks}\n{_unwrapped(GUIDE)}"
 
 
 def _unwrapped(text: str) -> str:
@@ -228,7 +305,7 @@ def _start(session: _Session, experiment_id: str, run: dict[str, Any], tags: dic
     return str(made.info.run_id)
 
 
-def _figures(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+def _figures(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import Param
 
     params = [Param(k, str(v)) for k, v in kept.run["params"].items()]
@@ -252,7 +329,7 @@ def _log_metrics(
         client.log_batch(run_id, metrics=found[at : at + BATCH])
 
 
-def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
     import pandas as pd
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
@@ -268,7 +345,7 @@ def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun)
     session.client.log_inputs(run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), tags)])
 
 
-def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: KeptRun) -> None:
+def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
     import pandas as pd
 
     client = session.client
@@ -299,7 +376,7 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _folds(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) -> None:
+def _folds(session: _Session, experiment_id: str, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     started, ended = kept.run["started_ms"], kept.run["ended_ms"]
@@ -320,7 +397,7 @@ def _folds(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) ->
         session.client.set_terminated(child, "FINISHED", ended)
 
 
-def _tuning(session: _Session, experiment_id: str, run_id: str, kept: KeptRun) -> None:
+def _tuning(session: _Session, experiment_id: str, run_id: str, kept: RunFolder) -> None:
     """A run a study under the training run, a run a trial under the study."""
     from mlflow.entities import Metric, Param, RunTag
 
@@ -378,7 +455,7 @@ def _trial(session: _Session, experiment_id: str, study: str, trial: dict[str, A
     session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], ended)
 
 
-def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
+def _model(run_id: str, kept: RunFolder) -> tuple[str, str]:
     """Log the predictor as a model from code; its id and address."""
     import mlflow
 
@@ -393,11 +470,14 @@ def _model(run_id: str, kept: KeptRun) -> tuple[str, str]:
 
 
 def _register(
-    session: _Session, name: str, run_id: str, model_uri: str, kept: KeptRun
+    session: _Session, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
 ) -> tuple[str, Verdict]:
     import mlflow
 
-    verdict = _verdict(session.client, name, kept)
+    champion = _champion(session.client, name)
+    verdict = _verdict(session.client, champion, kept)
+    if promote and not verdict.better:
+        verdict = replace(verdict, better=True, reason=f"promoted by hand; {verdict.reason}")
     client, description = session.client, kept.card()[:DESCRIPTION_LENGTH]
     # MLflow speaks to the terminal here, whatever its loggers are told.
     with contextlib.redirect_stderr(io.StringIO()):
@@ -409,20 +489,48 @@ def _register(
     if verdict.better:
         client.set_registered_model_alias(name, CHAMPION, version)
         client.update_registered_model(name, description)
+        if champion is not None:
+            _retire(client, champion, version)
     else:
         client.set_registered_model_alias(name, CANDIDATE, version)
     return version, verdict
 
 
-def _verdict(client: MlflowClient, name: str, kept: KeptRun) -> Verdict:
+def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        return None
+
+
+def _retire(client: MlflowClient, loser: ModelVersion, version: str) -> None:
+    """What called the loser champion says what it was; its alias has moved already."""
+    from mlflow.exceptions import MlflowException
+
+    until = f"champion until version {version}"
+    client.update_model_version(
+        loser.name, loser.version, f"{until}. {loser.description or ''}"[:DESCRIPTION_LENGTH]
+    )
+    try:
+        run = client.get_run(str(loser.run_id))
+    except MlflowException:
+        # Somebody deleted the run; the version tells what it was.
+        return
+    client.set_tag(run.info.run_id, "alias", "former champion")
+    client.set_tag(run.info.run_id, "alias_reason", until)
+    note = run.data.tags.get(NOTE, "").replace(f"**{CHAMPION}**", f"**{until}**", 1)
+    client.set_tag(run.info.run_id, NOTE, note)
+
+
+def _verdict(client: MlflowClient, champion: ModelVersion | None, kept: RunFolder) -> Verdict:
     """The first model is the champion; a later one has to be better on the same protocol."""
     import mlflow
     import pandas as pd
     from mlflow.exceptions import MlflowException
 
-    try:
-        champion = client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
+    if champion is None:
         return Verdict(True, "the first model: there is no champion to beat")
     try:
         theirs = client.get_run(str(champion.run_id))
@@ -453,7 +561,7 @@ def _nullable(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "float64"))
 
 
-def _source(kept: KeptRun) -> Any:
+def _source(kept: RunFolder) -> Any:
     """How to build the data, for the dataset's entry: no path of this machine."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
 
@@ -491,7 +599,7 @@ def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> i
     parser.add_argument("--tracking-uri")
     arguments = parser.parse_args(argv)
     try:
-        kept = KeptRun.open(arguments.folder)
+        kept = RunFolder.open(arguments.folder)
         logged = log(kept, tracking_uri=arguments.tracking_uri)
     except (ValueError, TrackingError) as error:
         say(f"imr: {error}")

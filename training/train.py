@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from imr.training.config import TrainConfig
 from imr.training.decisions import Corpus
 from imr.training.evaluate import Evaluation, evaluate, read
-from imr.training.run_folder import KeptRun, keep
-from imr.training.tracking import Logged, TrackingError, log
+from imr.training.run_folder import RunFolder, write_run_folder
+from imr.training.tracking import Logged, TrackingError, log, old_runs_line
+from imr.training.workers import ending_on_signals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,27 +29,21 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained predictor and its evaluation; ``logged`` where MLflow took the run, else ``kept``
-    is the folder that holds it and ``error`` says why.
+    """An evaluation, and the predictor that was trained, if one was; ``logged`` where MLflow took
+    the run, else ``kept`` is the folder that holds it and ``error`` says why.
     """
 
     evaluation: Evaluation
-    predictor: Predictor
+    predictor: Predictor | None = None
     logged: Logged | None = None
-    kept: KeptRun | None = None
+    kept: RunFolder | None = None
     error: str = ""
 
     @property
     def exit_code(self) -> int:
         """0, or 1 where the run could not be logged or letters could not be read."""
-        return int(self.logged is None or bool(self.evaluation.corpus.errors))
-
-    @property
-    def model_uri(self) -> str:
-        """What ``imr score --model`` takes."""
-        if self.logged is not None:
-            return self.logged.model_uri
-        return str(self.kept.model) if self.kept is not None else ""
+        lost = self.logged is None and not self.evaluation.config.dry_run
+        return int(lost or bool(self.evaluation.corpus.errors))
 
     def table(self) -> RenderableType:
         """The protocol's table."""
@@ -55,32 +51,26 @@ class TrainResult:
 
     def message(self) -> str:
         """Where everything lies and what to type next; a remedy where the log failed."""
-        lines = [f"{error}" for error in self.evaluation.corpus.errors]
-        lines.extend(self._where())
-        return "\n".join(lines)
+        return "\n".join([*map(str, self.evaluation.corpus.errors), *self._where()])
 
-    def _where(self) -> list[str]:
-        if self.logged is None:
-            assert self.kept is not None
-            folder = self.kept.folder
-            return [
-                f"MLflow did not take the run: {self.error}",
-                f"Nothing is lost: model, figures and plots lie in {folder}",
-                f"Log it when the server is back: python -m imr.training.tracking {folder}",
-                f"Score with it now: imr score LETTERS -o FILE --model {self.kept.model}",
-            ]
-        found = self.logged
-        lines = [
-            f"Model: {found.model_uri} (alias {found.alias}: {found.reason})",
-            f"Run: {found.run_id} in experiment {found.experiment_id} of {_shown(found)}",
-        ]
-        if found.alias != "champion":
-            lines.append(f"The champion stays; score with this one: --model {found.model_uri}")
-        if found.is_local:
-            lines.append(f"See it: mlflow ui, then {UI_ADDRESS}")
-        else:
-            lines.append(f"See it: {_shown(found)}")
-        return lines
+    def _where(self) -> Iterator[str]:
+        found, kept = self.logged, self.kept
+        if found is None and kept is None:
+            yield "A dry run: nothing was logged and nothing registered."
+        elif found is None and kept is not None:
+            yield f"MLflow did not take the run: {self.error}"
+            yield f"Nothing is lost: figures, plots and what was trained lie in {kept.folder}"
+            yield f"Log it once that is mended: python -m imr.training.tracking {kept.folder}"
+            if kept.model.exists():
+                yield f"Score with it now: imr score LETTERS -o FILE --model {kept.model}"
+        elif found is not None:
+            if found.version:
+                yield f"Model: {found.model_uri} (alias {found.alias}: {found.reason})"
+            yield f"Run: {found.run_id} in experiment {found.experiment_id} of {_shown(found)}"
+            if found.alias == "candidate":
+                yield f"The champion stays; score with this one: --model {found.model_uri}"
+            local = old_runs_line() or f"See it: mlflow ui, then {UI_ADDRESS}"
+            yield local if found.is_local else f"See it: {_shown(found)}"
 
 
 def _shown(found: Logged) -> str:
@@ -100,13 +90,40 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     failing loses nothing: see :attr:`TrainResult.kept`.  Raises
     :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.split.SplitError`.
     """
+    with ending_on_signals():
+        return _trained(config, corpus)
+
+
+def _trained(config: TrainConfig, corpus: Corpus | None) -> TrainResult:
     started = _now_ms()
     corpus = corpus or read(config)
     evaluation = evaluate(config, corpus)
     study = _tuned(evaluation)
     predictor = fit(evaluation, study.chosen if study else None)
-    name = datetime.fromtimestamp(started / 1000, UTC).strftime("train-%Y%m%d-%H%M%S")
-    kept = keep(evaluation, predictor, name, (started, _now_ms()), study)
+    if config.dry_run:
+        return TrainResult(evaluation, predictor)
+    return _recorded("train", evaluation, started, predictor, study)
+
+
+def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
+    """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
+    started = _now_ms()
+    with ending_on_signals():
+        evaluation = evaluate(config, corpus or read(config))
+        return _recorded("evaluate", evaluation, started)
+
+
+def _recorded(
+    command: str,
+    evaluation: Evaluation,
+    started: int,
+    predictor: Predictor | None = None,
+    study: Study | None = None,
+) -> TrainResult:
+    """On disk first, then in the experiment log; what it took is removed from the disk."""
+    config = evaluation.config
+    name = datetime.fromtimestamp(started / 1000, UTC).strftime(f"{command}-%Y%m%d-%H%M%S")
+    kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
         logged = log(
             kept,
@@ -114,6 +131,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
             config.registered_model,
             config.tracking_uri,
             config.tracking_timeout_seconds,
+            promote=config.promote,
         )
     except TrackingError as error:
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
@@ -153,7 +171,7 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     from imr.training.contenders.compared import Settings
 
     data = evaluation.sample
-    settings = settings or Settings(seed=evaluation.config.seed)
+    settings = settings or Settings.of(evaluation.config)
     with threadpool_limits(1):
         return Predictor.fit(
             data.frame,

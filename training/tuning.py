@@ -201,11 +201,9 @@ def usual() -> dict[str, int | float]:
 
 
 def _settings(trial: Any, config: TrainConfig) -> Settings:
-    from imr.models.outcome import OutcomeConfig
-
+    told = Settings.of(config)
     chosen = replace(
-        OutcomeConfig(),
-        seed=config.seed,
+        told.outcome_config(),
         trees=trial.suggest_int("trees", 10, 120, log=True),
         leaves=trial.suggest_int("leaves", 3, 8),
         learning_rate=trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
@@ -213,7 +211,7 @@ def _settings(trial: Any, config: TrainConfig) -> Settings:
         forest_trees=trial.suggest_int("forest_trees", 10, 120, log=True),
         forest_leaves=trial.suggest_int("forest_leaves", 3, 31, log=True),
     )
-    return Settings(outcome=chosen, seed=config.seed)
+    return replace(told, outcome=chosen)
 
 
 def inner_loss(

@@ -25,6 +25,15 @@ def _table(p: float, hit: float = 0.5, n: int = 100, start: int = 0) -> pd.DataF
     )
 
 
+def _unsure() -> pd.DataFrame:
+    """Better than p = 0.7 on the whole, but by half of the overturned items alone."""
+    table = _table(0.7)
+    overturned = np.flatnonzero(table["overturned"] == 1)
+    table.loc[overturned[::2], "p_overturned"] = 0.99
+    table.loc[overturned[1::2], "p_overturned"] = 0.54
+    return table
+
+
 @pytest.mark.parametrize(
     ("new", "old", "better", "said"),
     [
@@ -34,6 +43,7 @@ def _table(p: float, hit: float = 0.5, n: int = 100, start: int = 0) -> pd.DataF
         (_table(0.9, hit=0.4), _table(0.7), False, "guideline worse"),
         (_table(0.9, hit=0.495), _table(0.7), True, "better"),
         (_table(0.9), _table(0.7, start=70), False, "not comparable: 30 items"),
+        (_unsure(), _table(0.7), False, "not surely better (in 90% of draws)"),
     ],
 )
 def test_verdicts(new, old, better, said):

@@ -71,5 +71,5 @@ def test_a_bad_server_costs_no_figure_and_no_model(way, quick, corpus, monkeypat
     assert "python -m imr.training.tracking" in result.message()
     assert "\n" not in result.error
     assert Predictor.load(result.kept.model).digest == result.predictor.digest
-    assert json.loads((result.kept.folder / "run.json").read_text())["metrics"]["auc"] > 0
+    assert json.loads((result.kept.folder / "run.json").read_text())["metrics"]["outcome/auc"] > 0
     assert 1 <= len(asked) < 10  # each may cost the time limit of a request

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from imr.models.predictor import Predictor
 from imr.training import tracking
 from imr.training import train as training
-from imr.training.run_folder import HEADLINE, KeptRun
+from imr.training.run_folder import HEADLINE, RunFolder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -55,9 +57,15 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
     client = _client(shared)
     run = client.get_run(trained.logged.run_id)
     assert run.info.status == "FINISHED"
-    for name in ("auc", "auc_low", "auc_high", "section_top1", "versus base rate auc"):
+    for name in (
+        "outcome/auc",
+        "outcome/auc_low",
+        "outcome/auc_high",
+        "guideline/section_top1",
+        "alternatives/base rate auc",
+    ):
         assert name in run.data.metrics
-    assert run.data.metrics["auc"] == trained.evaluation.figure("outcome", "auc").value
+    assert run.data.metrics["outcome/auc"] == trained.evaluation.figure("outcome", "auc").value
     # What a reader can take in; the rest stands in the tables.
     assert len(run.data.metrics) < 60
     assert set(HEADLINE) <= set(run.data.metrics)
@@ -82,7 +90,7 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
         [run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'"
     )
     assert sorted(c.info.run_name for c in children) == ["fold 0.0", "fold 0.1"]
-    assert all("auc" in c.data.metrics for c in children)
+    assert all("outcome/auc" in c.data.metrics for c in children)
 
 
 def test_the_registered_model_predicts_and_is_described(trained, shared, corpus, monkeypatch):
@@ -158,9 +166,9 @@ def test_a_server_that_is_down_loses_nothing(quick, corpus):
     _whole(result.kept, result)
 
 
-def _whole(kept: KeptRun, result) -> None:
+def _whole(kept: RunFolder, result) -> None:
     assert Predictor.load(kept.model).digest == result.predictor.digest
-    assert json.loads((kept.folder / "run.json").read_text())["metrics"]["auc"] > 0
+    assert json.loads((kept.folder / "run.json").read_text())["metrics"]["outcome/auc"] > 0
     assert (kept.folder / "MODEL_CARD.md").read_text().startswith("# Model card")
     assert len(list((kept.folder / "plots").glob("*.png"))) >= 8
     assert (kept.folder / "tables" / "predictions.csv").stat().st_size > 0
@@ -330,3 +338,98 @@ def test_trials_are_runs_under_their_study_and_failed_ones_are_failed_runs(
     chosen = client.get_run(logged.run_id).data.params
     for name, value in whole.data.params.items():
         assert chosen[f"outcome.{name}"] == value
+
+
+def test_a_promoted_model_takes_every_mark_of_the_champion(quick, corpus, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    first = training.train(quick, corpus).logged
+    second = training.train(replace(quick, promote=True), corpus).logged
+    assert (first.alias, second.alias) == ("champion", "champion")
+    assert second.reason.startswith("promoted by hand; the same: ")
+    client = _client(quick)
+    assert int(client.get_model_version_by_alias("imr", "champion").version) == 2
+    loser = client.get_run(first.run_id).data.tags
+    assert loser["alias"] == "former champion"
+    assert loser["alias_reason"] == "champion until version 2"
+    assert loser["mlflow.note.content"].startswith("**champion until version 2**")
+    described = client.get_model_version("imr", "1").description
+    assert described.startswith("champion until version 2. the first model")
+    winner = client.get_run(second.run_id).data.tags
+    assert winner["alias"] == "champion"
+    assert winner["mlflow.note.content"].startswith("**champion**: promoted by hand")
+
+
+def test_an_evaluation_is_a_run_without_a_model(quick, corpus, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = training.evaluate_and_log(quick, corpus)
+    assert (result.exit_code, result.predictor, result.error) == (0, None, "")
+    client = _client(quick)
+    run = client.get_run(result.logged.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name.startswith("evaluate-")
+    assert run.data.metrics["outcome/auc"] == result.evaluation.figure("outcome", "auc").value
+    assert run.data.tags["mlflow.source.name"] == "imr evaluate"
+    assert run.data.tags["mlflow.note.content"].startswith("**evaluation**: no model")
+    assert client.search_registered_models() == []
+    assert "Model:" not in result.message()
+    assert result.logged.run_id in result.message()
+
+
+def test_a_dry_run_logs_nothing(quick, corpus, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = training.train(replace(quick, dry_run=True), corpus)
+    assert result.exit_code == 0
+    assert result.logged is None
+    assert result.kept is None
+    assert "nothing was logged" in result.message()
+    assert _statuses(tmp_path / "mlflow.db") == set()
+    assert not Path(quick.keep).exists()
+
+
+def test_old_runs_in_files_do_not_turn_a_run_away(quick, corpus, monkeypatch, tmp_path):
+    """MLflow alone would take the folder mlruns for the store, and then refuse it."""
+    old = tmp_path / "mlruns" / "0"
+    old.mkdir(parents=True)
+    (old / "meta.yaml").write_text("name: Default\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    result = training.train(replace(quick, tracking_uri=None), corpus)
+    assert result.error == ""
+    assert _statuses(tmp_path / "mlflow.db") == {"FINISHED"}
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in result.message()
+    assert "mlflow migrate-filestore" in result.message()
+
+
+OPENED = """
+import sys, time
+from pathlib import Path
+import mlflow
+from imr.training.tracking import _opened, _quiet
+
+with _quiet():
+    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    Path(sys.argv[1]).touch()
+    while len(list(Path().glob("ready-*"))) < 3:
+        time.sleep(0.01)
+    _opened(mlflow.get_tracking_uri(), time.monotonic() + 300)
+"""
+
+
+@pytest.mark.slow
+def test_first_runs_side_by_side_make_one_store(tmp_path):
+    runs = [
+        subprocess.Popen([sys.executable, "-c", OPENED, f"ready-{n}"], cwd=tmp_path)
+        for n in range(3)
+    ]
+    assert [run.wait(timeout=300) for run in runs] == [0, 0, 0]
+
+
+def test_a_locked_store_is_waited_for(tmp_path):
+    from sqlalchemy import create_engine, text
+
+    with tracking._patient_sqlite():
+        engine = create_engine(f"sqlite:///{tmp_path}/store.db")
+        with engine.connect() as connection:
+            waits = connection.execute(text("PRAGMA busy_timeout")).scalar()
+        engine.dispose()
+    assert waits == tracking.LOCKED_SECONDS * 1000

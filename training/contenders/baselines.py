@@ -31,6 +31,8 @@ PLACES = 3
 SMOOTHING = 10.0
 # Inverse L2 penalties: two classes of which one is rare, and many classes.
 OUTCOME_STRENGTH, GUIDELINE_STRENGTH = 1.0, 10.0
+# A regression over a hundred labels and more learns from no more items than this.
+MOST_TEXTS = 1_000
 KEYS = ("letter_id", "item_index")
 CHAPTER_INPUTS = (
     "category",
@@ -138,9 +140,14 @@ def text_outcome(columns: Sequence[str]) -> OutcomePredict:
 
 
 def text_guideline(columns: Sequence[str]) -> Callable[[Sample, Sample], Cited]:
-    """TF-IDF with logistic regression over the labels, and over the chapters, met in training."""
+    """TF-IDF with logistic regression over the labels, and over the chapters, met in training: of
+    at most :data:`MOST_TEXTS` items, for its time grows with items times labels.
+    """
 
     def predict(train: Sample, test: Sample) -> Cited:
+        if len(train) > MOST_TEXTS:
+            rows = np.random.default_rng(0).permutation(len(train))[:MOST_TEXTS]
+            train = train.part(np.sort(rows))
         a, b = tfidf(joined_texts(train, columns), joined_texts(test, columns))
         labels, chapters = (
             _likeliest(_regression(GUIDELINE_STRENGTH).fit(a, list(truth)), b)
@@ -168,8 +175,8 @@ def tfidf(train: Sequence[str], test: Sequence[str]) -> tuple[Any, Any]:
 
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, max_features=20000)
     a, b = words.fit_transform(train), words.transform(test)
-    if a.shape[0] >= a.shape[1]:
-        return a.toarray(), b.toarray()
+    if a.shape[0] >= min(a.shape[1], MOST_TEXTS + 1):
+        return a, b
     values, vectors = np.linalg.eigh((a @ a.T).toarray())
     kept = values > 1e-9 * values.max()
     length = np.sqrt(values[kept])

@@ -5,12 +5,13 @@ A contender learns from the training rows of one fold and predicts its test rows
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
+from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import baselines
 from imr.training.contenders.baselines import PLACES, Cited, Labels, joined_texts
 from imr.training.contenders.style import StyleProbe
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     OutcomePredict = Callable[[Sample, Sample], Array]
 
+T = TypeVar("T", bound="OutcomeConfig | GuidelineConfig")
 Kind = Literal["model", "part", "alternative", "probe"]
 
 MODEL = "imr"
@@ -56,6 +58,19 @@ class Settings:
     guideline: GuidelineConfig | None = None
     seed: int = 20161013
 
+    @classmethod
+    def of(cls, config: TrainConfig) -> Settings:
+        """What a run was told.  Raises :class:`ConfigError` for a setting that a model lacks."""
+        from imr.models.guideline import GuidelineConfig
+        from imr.models.outcome import OutcomeConfig
+
+        seeded = {"seed": config.seed}
+        return cls(
+            outcome=_told("outcome", OutcomeConfig(), {**seeded, **config.outcome}),
+            guideline=_told("guideline", GuidelineConfig(), {**seeded, **config.guideline}),
+            seed=config.seed,
+        )
+
     def outcome_config(self) -> OutcomeConfig:
         """Of the outcome model; the seed is this run's."""
         from imr.models.outcome import OutcomeConfig
@@ -67,6 +82,23 @@ class Settings:
         from imr.models.guideline import GuidelineConfig
 
         return self.guideline or replace(GuidelineConfig(), seed=self.seed)
+
+
+def _told(model: str, defaults: T, values: Mapping[str, Any]) -> T:
+    """A model's settings with some of them set; whole numbers stand for decimal ones."""
+    known = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown setting {', '.join(f'{model}.{name}' for name in unknown)} "
+            f"(known: {', '.join(sorted(known))})"
+        )
+    for name, value in values.items():
+        wanted = (int, float) if isinstance(known[name], float) else (type(known[name]),)
+        if type(value) not in wanted:
+            shown = type(known[name]).__name__
+            raise ConfigError(f"{model}.{name}: {value!r} is not of type {shown}")
+    return replace(defaults, **values)
 
 
 def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:

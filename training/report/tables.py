@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ ABLATIONS = {
         {"section_top1": "section top-1", "section_top3": "section top-3"},
     ),
 }
+PLAIN_CHARACTERS = str.maketrans("–−─━…", "-----")
 FORESEEN_LETTERS = EXTRAPOLATED_LETTERS[-1]
 HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
 
@@ -77,7 +79,7 @@ def headline(evaluation: Evaluation) -> str:
     how = (
         f"{len(evaluation.folds[0])} later spans, {config.gap_days} days apart"
         if config.by == "time"
-        else f"{config.folds} folds x {config.repeats} by letter and injured worker"
+        else f"{config.folds} folds x {len(evaluation.folds)} by letter and injured worker"
     )
     return (
         f"{facts['items']} items of {facts['letters']} letters, {facts['overturned']} overturned; "
@@ -257,12 +259,18 @@ def as_text(table: RenderableType, width: int = 118) -> str:
 
 
 def print_table(table: RenderableType) -> None:
-    """To standard output: coloured on a terminal, plain and of full width in a pipe."""
-    import sys
-
+    """To standard output: coloured on a terminal, plain and of full width in a pipe; in plain
+    characters where its encoding has no others.
+    """
     from rich.console import Console
 
+    text = as_text(table)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        sys.stdout.write(text.translate(PLAIN_CHARACTERS))
+        return
     if sys.stdout.isatty():
         Console().print(table)
     else:
-        sys.stdout.write(as_text(table))
+        sys.stdout.write(text)

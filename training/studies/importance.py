@@ -21,6 +21,7 @@ from imr.training.decisions import Sample
 from imr.training.folds import guideline_hits
 from imr.training.metrics import Estimate
 from imr.training.split import Fold
+from imr.training.workers import each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Values = dict[str, Array]
 
+# At most so many shuffles of each fold, and no more than give so many shuffled items.
 PERMUTATIONS = 5
+ENOUGH_SHUFFLED = 600
 KEYS = ("letter_id", "item_index")
 # What the ranker reads, by what a reader of the table would call it.
 GUIDELINE_FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -76,6 +79,7 @@ class Subject:
     ``figures``: name -> value an item that it is made of; the first one orders the tables.
     """
 
+    name: str
     fit: Callable[[Sample, Settings], Any]
     predict: Callable[[Any, Sample], Values]
     families: Callable[[Iterable[str]], dict[str, tuple[str, ...]]]
@@ -114,60 +118,83 @@ def _hits(model: Any, test: Sample) -> Values:
 
 
 _GUIDELINE_FIGURES = ("section_top1", "section_top3", "chapter_top1")
-OUTCOME = Subject(fit_outcome, _p_overturned, families, {"log_loss": "p", "auc": "p"})
+OUTCOME = Subject("outcome", fit_outcome, _p_overturned, families, {"log_loss": "p", "auc": "p"})
 GUIDELINE = Subject(
-    fit_guideline, _hits, guideline_families, {name: name for name in _GUIDELINE_FIGURES}
+    "guideline",
+    fit_guideline,
+    _hits,
+    guideline_families,
+    {name: name for name in _GUIDELINE_FIGURES},
 )
 
 
-def permutation(
-    draws: Draws,
-    folds: Sequence[Fold],
-    config: TrainConfig,
-    subject: Subject = OUTCOME,
-    *,
-    by_column: bool = False,
-) -> list[Loss]:
-    """What each figure loses when a family's (or column's) values are shuffled among the unseen
-    items of a fold, the mean over :data:`PERMUTATIONS` shuffles.
+@dataclass(frozen=True, slots=True)
+class Permuted:
+    """Values of the test items of one fold: as they are, shape (1, items), and with a family's
+    values shuffled, (shuffles, items); ``columns`` counts those of each family.
     """
-    from joblib import Parallel, delayed
 
-    work = (delayed(_permuted)(draws.sample, fold, config, subject, by_column) for fold in folds)
-    parts = list(Parallel(n_jobs=min(config.jobs, len(folds)))(work))
-    plain = filled(draws, folds, [part[0] for part in parts])
+    plain: Values
+    shuffled: dict[str, Values]
+    columns: dict[str, int]
+
+
+def permuted_families(test: Sample, models: Mapping[str, Any], seed: int) -> dict[str, Permuted]:
+    """Both fitted models with each family shuffled, by the subject's name."""
+    return {s.name: _permuted(s, models[s.name], test, seed) for s in (OUTCOME, GUIDELINE)}
+
+
+def permutation(
+    draws: Draws, folds: Sequence[Fold], parts: Sequence[Permuted], subject: Subject
+) -> list[Loss]:
+    """What each figure loses when a family's values are shuffled among the unseen items of a fold,
+    the mean over the shuffles.
+    """
+    plain = filled(draws, folds, [part.plain for part in parts])
     return _sorted(
         Loss(
             name,
             columns,
-            _worse(draws, subject, plain, filled(draws, folds, [p[1][name] for p in parts])),
+            _worse(draws, subject, plain, filled(draws, folds, [p.shuffled[name] for p in parts])),
         )
-        for name, columns in parts[0][2].items()
+        for name, columns in parts[0].columns.items()
     )
 
 
+def permutation_by_column(
+    draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject
+) -> list[Loss]:
+    """As :func:`permutation`, signal by signal; the models are fitted anew."""
+    tasks = [(fold, config, subject) for fold in folds]
+    parts = each(_permuted_columns, draws.sample, tasks, config.jobs, "permutation by signal")
+    return permutation(draws, folds, parts, subject)
+
+
+def _permuted_columns(
+    sample: Sample, fold: Fold, config: TrainConfig, subject: Subject
+) -> Permuted:
+    model = subject.fit(sample.part(fold.train), Settings.of(config))
+    return _permuted(subject, model, sample.part(fold.test), config.seed, by_column=True)
+
+
 def _permuted(
-    sample: Sample, fold: Fold, config: TrainConfig, subject: Subject, by_column: bool
-) -> tuple[Values, dict[str, Values], dict[str, int]]:
-    """Values an item as they are, shape (1, items), and by family, (shuffles, items); and how many
-    columns a family has.
-    """
-    model = subject.fit(sample.part(fold.train), Settings(seed=config.seed))
+    subject: Subject, model: Any, test: Sample, seed: int, *, by_column: bool = False
+) -> Permuted:
     groups = subject.families(model.columns)
     if by_column:
         groups = {name: (name,) for names in groups.values() for name in names}
-    test = sample.part(fold.test)
-    random = np.random.default_rng(config.seed)
-    orders = [random.permutation(len(test)) for _ in range(PERMUTATIONS)]
+    random = np.random.default_rng(seed)
+    shuffles = min(PERMUTATIONS, max(1, ENOUGH_SHUFFLED // len(test)))
+    orders = [random.permutation(len(test)) for _ in range(shuffles)]
     frames = [test.frame]
     frames += [_shuffled(test.frame, names, order) for names in groups.values() for order in orders]
     found = _predicted(model, subject, test, frames)
     by_group = {
-        name: {of: v[1 + at * PERMUTATIONS :][:PERMUTATIONS] for of, v in found.items()}
+        name: {of: v[1 + at * shuffles :][:shuffles] for of, v in found.items()}
         for at, name in enumerate(groups)
     }
     sizes = {name: len(columns) for name, columns in groups.items()}
-    return {of: v[:1] for of, v in found.items()}, by_group, sizes
+    return Permuted({of: v[:1] for of, v in found.items()}, by_group, sizes)
 
 
 def _shuffled(frame: pd.DataFrame, columns: Sequence[str], order: NDArray[np.intp]) -> pd.DataFrame:
@@ -229,16 +256,12 @@ def ablation(
 
     A family is left out by making its columns undocumented, in training and in test.
     """
-    from joblib import Parallel, delayed
-
-    model = subject.fit(draws.sample.part(folds[0].train), Settings(seed=config.seed))
+    model = subject.fit(draws.sample.part(folds[0].train), Settings.of(config))
     left_out = subject.families(model.columns)
-    work = (
-        delayed(_without)(draws.sample, fold, config, subject, columns)
-        for columns in ((), *left_out.values())
-        for fold in folds
-    )
-    found = list(Parallel(n_jobs=config.jobs)(work))
+    tasks = [
+        (fold, config, subject, columns) for columns in ((), *left_out.values()) for fold in folds
+    ]
+    found = each(_without, draws.sample, tasks, config.jobs, f"ablation of the {subject.name}")
     n = len(folds)
     full, *parts = (filled(draws, folds, found[at : at + n]) for at in range(0, len(found), n))
     return _sorted(
@@ -251,7 +274,7 @@ def _without(
     sample: Sample, fold: Fold, config: TrainConfig, subject: Subject, columns: Sequence[str]
 ) -> Values:
     blanked = replace(sample, frame=undocumented(sample.frame, columns))
-    model = subject.fit(blanked.part(fold.train), Settings(seed=config.seed))
+    model = subject.fit(blanked.part(fold.train), Settings.of(config))
     found = subject.predict(model, blanked.part(fold.test))
     return {name: values[None, :] for name, values in found.items()}
 

@@ -26,6 +26,7 @@ from imr.training.folds import guideline_hits
 from imr.training.metrics import Estimate
 from imr.training.split import Fold
 from imr.training.studies.importance import filled, first_repeat
+from imr.training.workers import each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,11 +66,9 @@ def learning_curve(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> 
 
     Sizes are spaced by the logarithm; a smaller training set is part of the larger one.
     """
-    from joblib import Parallel, delayed
-
     shares = np.geomspace(SMALLEST, 1.0, POINTS)
-    work = (delayed(_part_trained)(draws.sample, f, config, s) for s in shares for f in folds)
-    found = list(Parallel(n_jobs=config.jobs)(work))
+    tasks = [(fold, config, share) for share in shares for fold in folds]
+    found = each(_part_trained, draws.sample, tasks, config.jobs, "learning curve")
     n = len(folds)
     rows: list[CurvePoint] = []
     curves: dict[str, list[Array]] = {name: [] for name in FIGURES}
@@ -93,7 +92,7 @@ def _part_trained(
 ) -> tuple[dict[str, Array], int]:
     rows = nested_part(sample, fold.train, share, config.seed)
     train, test = sample.part(rows), sample.part(fold.test)
-    settings = Settings(seed=config.seed)
+    settings = Settings.of(config)
     model = fit_outcome(train, settings)
     found = {
         "p": model.predict(test.frame)["p_overturned"].to_numpy(dtype=np.float64),

@@ -15,6 +15,7 @@ from imr.training.studies.importance import (
     GUIDELINE,
     GUIDELINE_FAMILIES,
     OUTCOME,
+    _permuted,
     ablation,
     guideline_families,
     permutation,
@@ -62,7 +63,11 @@ def test_shuffling_what_is_the_same_everywhere_loses_nothing(evaluation, draws):
     same = replace(draws, sample=replace(evaluation.sample, frame=constant.astype(
         evaluation.sample.frame.dtypes.to_dict()
     )))  # fmt: skip
-    rows = permutation(same, evaluation.folds[0], evaluation.config, GUIDELINE)
+    parts = []
+    for fold in evaluation.folds[0]:
+        model = GUIDELINE.fit(same.sample.part(fold.train), _settings())
+        parts.append(_permuted(GUIDELINE, model, same.sample.part(fold.test), 1))
+    rows = permutation(same, evaluation.folds[0], parts, GUIDELINE)
     dates = next(row for row in rows if row.family == "dates (edition in force)")
     assert dates.columns == 2
     lost = [end for e in dates.worse.values() for end in (e.value, e.low, e.high)]

@@ -1,0 +1,177 @@
+"""Work of one run in processes that end with it, whatever ends it, and that say how far they are.
+
+A worker watches the process that started it and ends when that is gone, also after SIGKILL, which
+no handler sees.  Results come in the order of the tasks, so that the number of processes changes
+no figure.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection
+from typing import Any
+
+LINE_SECONDS = 60.0
+# What ends a command from outside; SIGINT is Python's KeyboardInterrupt already.
+ENDING = ("SIGTERM", "SIGHUP")
+
+_shared: Any = None
+
+
+class WorkerDiedError(RuntimeError):
+    """A process of the work ended before its task was done; the message names the work."""
+
+
+class Stopped(SystemExit):
+    """The process was asked to end; ``code`` is 128 and the signal's number, as shells have it."""
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end this block by :class:`Stopped`, so that what is open is closed.
+
+    Outside the main thread, where Python allows no handlers, nothing changes.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def each(
+    work: Callable[..., Any],
+    shared: Any,
+    tasks: Sequence[tuple[Any, ...]],
+    jobs: int,
+    title: str = "",
+) -> list[Any]:
+    """``work(shared, *task)`` of every task, in their order, on up to ``jobs`` processes.
+
+    ``shared`` goes to each process once.  With one job everything runs in this process.  Raises
+    what a task raises, and :class:`WorkerDiedError`; the other tasks are then given up.
+    """
+    jobs = min(jobs, len(tasks))
+    with Progress(title, len(tasks)) as progress:
+        if jobs <= 1:
+            return [progress.counted(work(shared, *task)) for task in tasks]
+        pool = ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), _start, (shared, os.getpid())
+        )
+        try:
+            running = [pool.submit(_run, work, task) for task in tasks]
+            _finish(running, progress)
+            return [one.result() for one in running]
+        except BrokenProcessPool:
+            raise WorkerDiedError(
+                f"a process of {title or 'the run'} was ended from outside, as for lack of memory"
+            ) from None
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _finish(running: Sequence[Future[Any]], progress: Progress) -> None:
+    waiting = set(running)
+    while waiting:
+        done, waiting = wait(waiting, progress.patience(), "FIRST_COMPLETED")
+        for one in done:
+            progress.counted(one.result())
+        progress.show()
+
+
+def _start(shared: Any, parent: int) -> None:
+    """Begin as a worker: keep what is shared, leave Ctrl-C to the parent, end with the parent."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    global _shared
+    _shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread: sums in another order would change the last digit.
+    threadpool_limits(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    started_by = multiprocessing.parent_process()
+    if started_by is not None and os.getppid() == parent:
+        connection.wait([started_by.sentinel])
+    os._exit(1)
+
+
+def _run(work: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    return work(_shared, *task)
+
+
+class Progress:
+    """How far the work is, on standard error: a bar with the time left on a terminal, else a line
+    a minute; short work says nothing.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self.started = self.said = time.monotonic()
+        self.is_terminal = bool(title) and sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_terminal:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+    def patience(self) -> float:
+        """How long to wait before something is to be shown again, in seconds."""
+        return 1.0 if self.is_terminal else LINE_SECONDS
+
+    def counted(self, result: Any) -> Any:
+        """Count one result, and hand it on."""
+        self.done += 1
+        self.show()
+        return result
+
+    def show(self) -> None:
+        """Say how far the work is, if it is time to."""
+        now = time.monotonic()
+        if self.is_terminal:
+            print(f"\r\x1b[2K{self.bar(now)}", end="", file=sys.stderr, flush=True)
+        elif self.title and now - self.said >= LINE_SECONDS:
+            self.said = now
+            print(f"imr: {self.line(now)}", file=sys.stderr, flush=True)
+
+    def bar(self, now: float) -> str:
+        """The line of a terminal: plain characters, which every terminal has."""
+        full = round(24 * self.done / max(1, self.total))
+        return f"[{'#' * full}{'-' * (24 - full)}] {self.line(now)}"
+
+    def line(self, now: float) -> str:
+        """``folds: 7 of 15 done, 3 min left``."""
+        spent = now - self.started
+        left = spent / self.done * (self.total - self.done) if self.done else None
+        said = f"{self.title}: {self.done} of {self.total} done"
+        return said if left is None else f"{said}, {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
