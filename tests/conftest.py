@@ -14,6 +14,8 @@ settings.register_profile("imr", deadline=None)
 settings.register_profile("unattended", deadline=None, derandomize=True)
 settings.load_profile("unattended" if os.environ.get("CI") else "imr")
 
+PROJECT = Path(__file__).resolve().parent.parent
+
 COSTLY = {"evaluation", "corpus", "trained", "server", "bundle", "model", "alone", "derived"}
 """Fixtures that train, evaluate or start a server: with several workers, each is made once."""
 
@@ -22,7 +24,7 @@ COSTLY = {"evaluation", "corpus", "trained", "server", "bundle", "model", "alone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file on one worker, for they share fixtures (--dist loadgroup).
 
-    Files that need a costly one are kept together with the others of their folder that do.
+    Files that need a costly one are kept together with the others of their package that do.
     """
     costly = {
         item.path
@@ -31,11 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     }
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            place = item.path.parent if item.path in costly else item.path
-            item.add_marker(pytest.mark.xdist_group(str(place)))
-
-
-PROJECT = Path(__file__).resolve().parent.parent
+            package = item.path.relative_to(PROJECT / "tests").parts[0]
+            group = package if item.path in costly else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

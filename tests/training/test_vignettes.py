@@ -91,6 +91,7 @@ def test_it_repeats_judgements_on_cases_it_has_not_seen(rated: Rated) -> None:
     assert abs(correlation(predicted, shuffled)) < 0.1
 
 
+@pytest.mark.slow
 def test_contributions_add_up(rated: Rated) -> None:
     few = shipped().matrix(rated.frame.head(40))
     parts = shipped().contributions_of(few)
