@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import number_words
+from imr.data.request.taxonomy import classify
 from imr.data.request.terms import body_parts
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.signal import Column, Findings, Value
@@ -91,6 +92,19 @@ COLUMNS: tuple[Column, ...] = (
     _number("request_weeks", "weeks", "duration of the course", "no duration is printed"),
     _number("request_dose_mg", "mg", "strength of one unit", "no strength in mg is printed"),
     _number("request_refills", "refills", "refills asked for", "no refill is printed"),
+    _number("request_per_day", "1/day", "tablets a day, at most", "no dosing is printed"),
+    _number(
+        "request_supply_days",
+        "days",
+        "what is asked for lasts, refills included",
+        "no duration, and no quantity with dosing, is printed",
+    ),
+    _number(
+        "authorized_sessions",
+        "sessions",
+        "sessions or visits of the same request that the utilization review authorized",
+        "nothing was authorized, or it is not a course",
+    ),
     _number("request_ingredients", "drugs", "strengths in percent of one preparation", "none"),
     _text("request_contrast", "with or without contrast", "contrast is not mentioned"),
     *(
@@ -137,6 +151,38 @@ _REFILLS = re.compile(
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?<!\d)\d+(?:\.\d+)?\s?%")
+_NO_REFILL = re.compile(r"\b(?:no|0|zero|without) refills?\b", re.IGNORECASE)
+_TABLETS = re.compile(
+    rf"\b(?:take\s+)?(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:\(\d\)\s*)?"
+    r"(?:tab(?:let)?s?|cap(?:sule)?s?|pills?|po)\b(?=[^#;]{0,30}?(?:\b(?:[bt]id|q[idh]|qhs|q\d|every|"
+    r"daily|a day|per day|times|nightly|at (?:night|bedtime))|/\s?day))",
+    re.IGNORECASE,
+)
+_TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), times)
+    for pattern, times in (
+        (r"\b(?:q\.?i\.?d\.?|four times (?:a|per|each)? ?(?:day|daily))\b", 4.0),
+        (
+            r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per |each )?(?:day|daily))\b",
+            3.0,
+        ),
+        (
+            r"\b(?:b\.?i\.?d\.?|(?:twice|two times|2x|2 times) (?:a |per |each )?(?:day|daily))\b",
+            2.0,
+        ),
+        (r"\b(?:q|every)\s?(?:\d{1,2}\s?-\s?)?(\d{1,2})\s?(?:h|hrs?|hours)\b", None),
+        (
+            r"\b(?:q\.?h\.?s\.?|q\.?d\.?|once (?:a |per )?(?:day|daily)|daily|nightly|every (?:day|night)|"
+            r"at (?:bedtime|night)|hs)\b",
+            1.0,
+        ),
+    )
+)
+_HOURS_A_DAY = 24
+_DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
+_DAYS_SUPPLY = re.compile(
+    rf"\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +201,7 @@ def build_item(_summary: Summary, _case: Case, item: Item, _found: dict[str, Val
 
 
 def _fields(item: Item) -> dict[str, bool | float | str | None]:
-    parts = item.body_parts
+    parts = requested_parts(item)
     levels = spinal_levels(item.requested) or spinal_levels(item.title)
     return {
         "category": item.category,
@@ -181,8 +227,66 @@ def _amounts(item: Item) -> dict[str, bool | float | str | None]:
         "request_weeks": weeks,
         "request_dose_mg": _last_number(_DOSE, text),
         "request_refills": refills(text),
+        "request_per_day": per_day(text),
+        "request_supply_days": _supply_days(item),
+        "authorized_sessions": _authorized_sessions(item),
         "request_ingredients": float(len(_PERCENT.findall(text))) or None,
     }
+
+
+@lru_cache(maxsize=4096)
+def _parts_in(text: str) -> tuple[str, ...]:
+    return classify(text).body_parts
+
+
+def requested_parts(item: Item) -> tuple[str, ...]:
+    """The body parts of the request; where what remains of a modified request names none, those of
+    the original one.
+    """
+    if item.body_parts or not item.original_request:
+        return item.body_parts
+    return _parts_in(item.original_request)
+
+
+@lru_cache(maxsize=4096)
+def _sessions_in(text: str) -> float | None:
+    found = classify(text)
+    return _float(found.quantity) if found.quantity_unit in ("sessions", "visits") else None
+
+
+def _authorized_sessions(item: Item) -> float | None:
+    """Sessions that the review authorized of the same request."""
+    if item.quantity_unit not in ("sessions", "visits") or not item.authorized:
+        return None
+    return _sessions_in(item.authorized)
+
+
+def per_day(text: str) -> float | None:
+    """Units a day by the printed dosing, at the most ("1-2 tablets every 6 hours" is eight)."""
+    for pattern, times in _TIMES_A_DAY:
+        match = pattern.search(text)
+        if match is not None:
+            often = times or _HOURS_A_DAY / max(float(match[1]), 1)
+            return often * (_last_number(_TABLETS, text) or 1)
+    return None
+
+
+def _supply_days(item: Item) -> float | None:
+    """Days that the drug asked for lasts, by its dosing or by the duration printed."""
+    if item.category != "Pharmaceuticals":
+        return None
+    fills = 1 + (refills(item.requested) or 0)
+    if item.quantity is not None and item.quantity_unit in _DAYS_OF:
+        return item.quantity * _DAYS_OF[item.quantity_unit] * fills
+    printed = _DAYS_SUPPLY.search(item.requested)
+    if printed is not None:
+        unit = {"d": 1, "w": 7, "m": 30}[printed[2][0].lower()]
+        word = printed[1].lower()
+        return float(_NUMBER.get(word) or word) * unit * fills
+    often = per_day(item.requested)
+    if item.quantity is None or item.quantity_unit != "units" or not often:
+        return None
+    return round(item.quantity * fills / often, 1)
 
 
 def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
@@ -304,7 +408,9 @@ def _last_number(pattern: re.Pattern[str], text: str) -> float | None:
 
 def refills(text: str) -> float | None:
     """The number of refills printed ("with 2 refills", "refills x 3")."""
-    return _last_number(_REFILLS, text) if "refill" in text.lower() else None
+    if "refill" not in text.lower():
+        return None
+    return 0.0 if _NO_REFILL.search(text) else _last_number(_REFILLS, text)
 
 
 def _float(value: int | float | None) -> float | None:
