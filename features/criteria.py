@@ -20,6 +20,8 @@ from typing import Literal
 from imr.data.letter import Case, Evidence, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
+from imr.features.families.request import requested_parts
+from imr.features.regions import any_same_region
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "criteria"
@@ -150,7 +152,7 @@ def checklist(
     case: Case, item: Item, row: Row, evidence: Sequence[Evidence] = ()
 ) -> list[Criterion]:
     """The criteria of the item's class, each judged from the signals, with their quotes."""
-    known = _with_course(row)
+    known = _with_course(case, item, row)
     quotes = _Quotes(case, item, known, evidence)
     return [_judged(rule, known, quotes) for rule in _asked(case, known)]
 
@@ -185,6 +187,10 @@ def _verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
     return "not documented", ()
 
 
+# Computed terms that the words of the request show.
+_OF_THE_REQUEST = ("request_", "quantity", "injections_asked", "supply_days", "authorized_sessions")
+
+
 class _Quotes:
     """The words, or the computation, behind a term of a condition, for one item."""
 
@@ -201,17 +207,25 @@ class _Quotes:
 
     def _computed(self, term: Term) -> Evidence:
         value = self.row.get(term.name)
-        if term.name == "course_total":
-            asked, done = self.row.get("request_sessions"), self.row.get("same_treatment_sessions")
-            said = f"{_number(done or 0)} + {_number(asked)} = {_number(value)} visits"
-            said += f", limit {term.value}" if term.value else ""
+        if term.name in ("course_total", "course_least"):
+            said = self._sum(term, "visits", self.row.get("request_sessions"))
+        elif term.name == "injections_total":
+            said = self._sum(term, "injections", self.row.get("injections_asked"))
         elif term.name == "chronicity_days":
             said = f"{_number(value)} days from the injury to the denial"
-        elif term.name.startswith(("request_", "quantity", "injections_")):
+        elif term.name.startswith(_OF_THE_REQUEST):
             return self._evidence(term, self.item.requested, "request")
         else:
             said = f"{term.name.replace('_', ' ')}: {_number(value)}"
         return self._evidence(term, said, "computation")
+
+    def _sum(self, term: Term, what: str, asked: Value) -> str:
+        """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""
+        authorized = self.row.get("authorized_sessions")
+        parts = [_had(self.row) or 0, authorized if what == "visits" else None, asked]
+        shown = " + ".join(_number(part) for part in parts if part is not None)
+        limit = f", limit {term.value}" if term.value else ""
+        return f"{shown} = {_number(self.row.get(term.name))} {what}{limit}"
 
     def _evidence(self, term: Term, said: str, field: str) -> Evidence:
         length = len(said) if field == "request" else 0
@@ -259,25 +273,90 @@ def review_day(case: Case, row: Row) -> date | None:
     return None
 
 
-def _with_course(row: Row) -> dict[str, Value]:
-    """The row with ``course_total``, sessions done (where counted) plus sessions asked for, and
-    ``injections_asked``, one where the request gives no number.
+COMPUTED = (
+    "injections_asked",
+    "injections_total",
+    "course_total",
+    "course_least",
+    "supply_days_least",
+    "supply_days_most",
+    "invasive_in_letter",
+)
+"""What conditions may name besides the columns: see :func:`_with_course`."""
+
+# Units a day that a prescription without dosing is taken at, at least and at most.
+_PER_DAY = {
+    "muscle_relaxant": (1.0, 3.0),
+    "sedative": (1.0, 1.0),
+    "acute_opioid": (2.0, 6.0),
+}
+
+
+def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
+    """The row with what follows from adding up.
+
+    ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
+    counted, and ``course_least`` what it comes to at least; ``injections_asked`` one where the
+    request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
+    ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
+    where another item is an operation or injection of the same region.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
-    asked, done = row.get("request_sessions"), row.get("same_treatment_sessions")
+    had = _had(row)
+    counted = had is not None
+    if isinstance(had, int | float) or not counted:
+        known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)
+    asked = row.get("request_sessions")
     if isinstance(asked, int | float):
-        if isinstance(done, int | float):
-            known["course_total"] = asked + done
-        elif not row.get("same_treatment_prior"):
-            known["course_total"] = asked
+        known["course_least"] = (had or 0) + _float(row, "authorized_sessions") + asked
+        known["course_total"] = known["course_least"] if counted else None
+    known.update(_supply(row))
+    known["invasive_in_letter"] = any(_invasive_beside(item, other) for other in case.items)
     return known
 
 
-def build_item(_summary: Summary, case: Case, _item: Item, found: dict[str, Value]) -> Findings:
+def _had(row: Row) -> float | None:
+    """Sessions or injections had; 0 where none is documented, None where none is counted."""
+    if row.get("same_care_had") is False:
+        return 0.0
+    counts = [row.get(name) for name in ("same_care_count", "same_treatment_sessions")]
+    known = [float(n) for n in counts if isinstance(n, int | float)]
+    if row.get("same_care_had") and known:
+        return max(known)
+    more = row.get("request_additional") or row.get("request_continuing")
+    return None if row.get("same_care_had") or more else 0.0
+
+
+def _float(row: Row, name: str, absent: float = 0.0) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) else absent
+
+
+def _supply(row: Row) -> dict[str, Value]:
+    """Bounds of the days that the requested drug lasts; empty where no amount is printed."""
+    days, quantity = row.get("request_supply_days"), row.get("quantity")
+    if isinstance(days, int | float):
+        return {"supply_days_least": days, "supply_days_most": days}
+    pace = _PER_DAY.get(request_class(row) or "")
+    if pace is None or not isinstance(quantity, int | float) or row.get("quantity_unit") != "units":
+        return {}
+    units = quantity * (1 + _float(row, "request_refills"))
+    return {"supply_days_least": units / pace[1], "supply_days_most": units / pace[0]}
+
+
+def _invasive_beside(item: Item, other: Item) -> bool:
+    """Whether another item is an operation or injection of a region of this one."""
+    if other.index == item.index or other.category not in ("Surgery", "Injection"):
+        return False
+    mine, others = requested_parts(item), requested_parts(other)
+    return not others or not mine or any_same_region(mine, others)
+
+
+def build_item(_summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Class of request, and how many of its criteria are met, not met, not documented."""
     own = Findings()
-    known = _with_course(found)
+    known = _with_course(case, item, found)
     judged = [judge(rule, known) for rule in _asked(case, known)]
     own.values["criteria_class"] = request_class(known) if judged else None
     if judged:

@@ -3,9 +3,9 @@
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak for (``+``) or against (``-``) a fact, by subject, concept and polarity, and by their bearing
 on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
-``count`` and ``past``.  ``$same`` stands for the treatment or class of drug that is asked for,
-``*`` for any concept.  The row of the highest ``priority`` decides, ``+`` before ``-``; without a
-statement a fact is null.
+``count``, ``days``, ``ago`` and ``past``.  ``$same`` stands for the treatment or class of drug that
+is asked for, ``*`` for any concept.  The row of the highest ``priority`` decides, ``+`` before
+``-``; without a statement a fact is null.
 """
 
 from __future__ import annotations
@@ -20,9 +20,17 @@ from pathlib import Path
 from imr.data.letter import Case, Evidence, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary
+from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Column, Findings, Value
-from imr.features.statements import Bearing, Statement, about, statements
+from imr.features.statements import (
+    Bearing,
+    Statement,
+    about,
+    clause_of,
+    spans_of_time,
+    statements,
+)
 
 TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
 FAMILY = "facts"
@@ -79,6 +87,7 @@ FACTS: tuple[str, ...] = (
     "multidisciplinary_evaluation",
     "motivated",
     "home_exercise_failed",
+    "drug_test_had",
 )
 """The facts of ``facts.csv``, each a column."""
 
@@ -119,6 +128,8 @@ def _measures(statement: Statement) -> dict[str, Value]:
         "percent": percent,
         "weeks": statement.weeks,
         "count": statement.count,
+        "days": statement.days,
+        "ago": statement.ago,
         "past": statement.past,
     }
 
@@ -157,7 +168,8 @@ def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
     """The facts about one request; those that nothing is said of are left out."""
     same = same_concepts(item)
     spoken: dict[str, list[tuple[FactRule, Statement]]] = {}
-    for statement, bearing in about(statements(summary), item.body_parts, side_of(item.requested)):
+    parts, side = requested_parts(item), side_of(item.requested)
+    for statement, bearing in about(statements(summary), parts, side):
         for rule in rules().get(statement.subject, ()):
             if rule.matches(statement, bearing, same):
                 spoken.setdefault(rule.fact, []).append((rule, statement))
@@ -200,16 +212,40 @@ def side_of(request: str) -> str | None:
     return "left" if left else "right"
 
 
-COLUMNS: tuple[Column, ...] = tuple(
-    Column(
-        name,
-        "bool",
-        f"Said of the request: {name.replace('_', ' ')}",
-        null="nothing is said of it",
-        family=FAMILY,
-        source="facts.csv",
-    )
-    for name in FACTS
+def _number(name: str, unit: str, definition: str, source: str) -> Column:
+    return Column(name, "float", definition, unit, "no number is stated", FAMILY, source)
+
+
+COLUMNS: tuple[Column, ...] = (
+    *(
+        Column(
+            name,
+            "bool",
+            f"Said of the request: {name.replace('_', ' ')}",
+            null="nothing is said of it",
+            family=FAMILY,
+            source="facts.csv",
+        )
+        for name in FACTS
+    ),
+    _number(
+        "same_care_count",
+        "sessions",
+        "Sessions or injections of what is asked for that were had before, of the same region",
+        "MTUS Chronic Pain 2009 p. 46 and 98-99",
+    ),
+    _number(
+        "same_care_days",
+        "days",
+        "How long what is asked for was already used, where a duration is stated",
+        "MTUS Chronic Pain 2009 p. 24 and 63",
+    ),
+    _number(
+        "drug_test_days_ago",
+        "days",
+        "Days since the last urine drug test, where stated",
+        "MTUS Opioids Treatment Guidelines 2016, 3.3.6",
+    ),
 )
 
 
@@ -220,7 +256,64 @@ def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Valu
         own.values[name] = fact.value
         decisive = fact.for_it if fact.value else fact.against_it
         own.quoted.extend(_evidence(summary, name, said, item) for said in decisive)
+    for name, (value, said) in _numbers(summary, item).items():
+        own.values[name] = value
+        own.quoted.append(_evidence(summary, name, said, item))
     return own
+
+
+_ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
+# A duration that belongs to the complaint ("a flare for five days") is none of a drug.
+_OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
+_USE_REACH = 50
+
+
+def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]:
+    """The largest count and duration of the same care, and the age of the last drug test."""
+    same, parts = same_concepts(item), requested_parts(item)
+    found: dict[str, tuple[float, Statement]] = {}
+    for statement, bears in about(statements(summary), parts, side_of(item.requested)):
+        if statement.polarity != "affirmed":
+            continue
+        if statement.concept == "urine_drug_test_done" and statement.ago is not None:
+            _least(found, "drug_test_days_ago", statement.ago, statement)
+        if statement.concept not in same or bears == "elsewhere":
+            continue
+        if statement.subject == "treatment":
+            _most(found, "same_care_count", _count(statement), statement)
+        if statement.subject == "drug":
+            _most(found, "same_care_days", _days_used(summary, statement), statement)
+    return found
+
+
+def _count(statement: Statement) -> float | None:
+    if statement.count is not None:
+        return statement.count
+    return 1.0 if _ONE.search(statement.mention.text) else None
+
+
+def _days_used(summary: Summary, statement: Statement) -> float | None:
+    """The duration next to a drug; None where the words between speak of a complaint."""
+    mention = statement.mention
+    for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+        between = summary.lower[min(at, mention.end) : max(at, mention.end)]
+        if not ago and len(between) <= _USE_REACH and not _OF_COMPLAINT.search(between):
+            return days
+    return None
+
+
+def _most(
+    found: dict[str, tuple[float, Statement]], name: str, value: float | None, said: Statement
+) -> None:
+    if value is not None and (name not in found or value > found[name][0]):
+        found[name] = (value, said)
+
+
+def _least(
+    found: dict[str, tuple[float, Statement]], name: str, value: float, said: Statement
+) -> None:
+    if name not in found or value < found[name][0]:
+        found[name] = (value, said)
 
 
 def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evidence:

@@ -163,7 +163,7 @@ _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
     for pattern, times in (
         (r"\b(?:q\.?i\.?d\.?|four times (?:a|per|each)? ?(?:day|daily))\b", 4.0),
         (
-            r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per |each )?(?:day|daily))\b",
+            r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b",
             3.0,
         ),
         (
@@ -172,8 +172,7 @@ _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
         ),
         (r"\b(?:q|every)\s?(?:\d{1,2}\s?-\s?)?(\d{1,2})\s?(?:h|hrs?|hours)\b", None),
         (
-            r"\b(?:q\.?h\.?s\.?|q\.?d\.?|once (?:a |per )?(?:day|daily)|daily|nightly|every (?:day|night)|"
-            r"at (?:bedtime|night)|hs)\b",
+            r"\b(?:q\.?h?\.?s|q\.?d\b|daily|nightly|(?:every|a|at) (?:bed|day|night)|hs\b)",
             1.0,
         ),
     )

@@ -122,7 +122,7 @@ _N = (
     r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|"
     r"sixteen|eighteen|twenty(?:[- ]four)?)"
 )
-_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "a": 1}
+_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "a": 1, "an": 1}
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
@@ -234,7 +234,8 @@ _OPEN = re.compile(
 # A review that misses care ("no trial of therapy had been completed") does not document it.
 _MISSED = re.compile(r"\b(?:no|not|without|lack of|absence of|never|insufficient)\b[^.;]{0,60}$")
 _COUNT_BEFORE = re.compile(
-    rf"\b(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?(?:\(\d+\)\s*)?"
+    rf"(?<![\w/.-])(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
+    r"(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
     rf"total |formal |supervised )*(?:{_UNIT}\s*)?(?:of\s+)?(?:\w+ )?$"
 )
@@ -243,8 +244,12 @@ _COUNT_AFTER = re.compile(
     rf"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?)?(?:at least )?"
     rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
 )
+# Chart shorthand: "PT x14", "chiro x 28 in the past year"; "x 3 wks" is a duration.
+_TIMES_AFTER = re.compile(
+    rf"^\s?x\s?(?P<n>{_N})\b(?!\s?(?:-|/|x|\.\d|(?:more\s)?(?:d|w|m|y)\w{{0,6}}\b|times|hours))"
+)
 _PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b")
-_INJECTIONS = re.compile(rf"\b(?P<n>{_N}|a)\s+(?:\w+\s+){{0,3}}?$")
+_INJECTIONS = re.compile(rf"(?<![\w-])(?P<n>{_N}|an?)\s+(?:\w+\s+){{0,3}}?$")
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -362,7 +367,7 @@ def sessions_done(summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
     match = _COUNT_BEFORE.search(summary.before(mention, 70))
     after = summary.after(mention, 40)
-    match = match or _COUNT_AFTER.match(after)
+    match = match or _COUNT_AFTER.match(after) or _TIMES_AFTER.match(after)
     if match is None or _PAPERS.match(after):
         return None
     n = _value(match["n"])

@@ -11,6 +11,7 @@ import pytest
 from imr.data.letter import Case, CaseHeader, Item
 from imr.features.criteria import (
     CLASSES,
+    COMPUTED,
     Criterion,
     checklist,
     condition,
@@ -56,7 +57,7 @@ def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
 
 
 def test_conditions_name_known_signals() -> None:
-    known = {column.name for column in COLUMNS} | {"course_total", "injections_asked"}
+    known = {column.name for column in COLUMNS} | set(COMPUTED)
     named = {
         term.name
         for rule in rules()
