@@ -22,8 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
-from imr.features.families import examination, imaging, medication, relief, treatment
+from imr.features.families import examination, imaging, medication, treatment
 from imr.features.regions import regions_of, same_region
 
 CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
@@ -46,7 +47,8 @@ class Statement:
     """One thing said; ``start`` and ``end`` are the clause's, characters of the summary.
 
     ``percent`` is a relief with ``comparator`` (``<``, ``>=``, ``=``) and ``weeks`` how long it
-    lasted; ``count`` the sessions or injections had.  ``of`` is the treatment a response is to.
+    lasted; ``count`` the sessions or injections had; ``days`` how long something went on and
+    ``ago`` how many days before the summary it was.  ``of`` is the treatment a response is to.
     """
 
     subject: Subject
@@ -64,6 +66,8 @@ class Statement:
     comparator: str = "="
     weeks: float | None = None
     count: float | None = None
+    days: float | None = None
+    ago: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,50 @@ def _make(
     )
 
 
+# --- when -----------------------------------------------------------------------------------
+
+_NUMBERS: dict[str, float] = {"a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5}
+_UNITS: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
+_LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
+_SPAN = re.compile(
+    rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
+    rf"(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
+    r"(?P<unit>hours?|hrs?|days?|weeks?|wks?|wk|months?|mos?|years?|yrs?|yr)\b(?![- ]old)"
+)
+_AGO = re.compile(
+    r"^\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
+    r"post-?op\w*|after (?:the |his |her |an? )?"
+    r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
+)
+_POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
+_PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
+
+
+def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bool]]:
+    """Position, length in days and whether it is a time ago, of each span of time in a clause."""
+    found = []
+    for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
+        number = match["m"] or match["n"]
+        value = _NUMBERS.get(number) or number_words(20).get(number)
+        value = float(number) if value is None else float(value)
+        after = summary.lower[match.end() : match.end() + 40]
+        before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
+        ago = _AGO.match(after) is not None
+        if ago or not _PLANNED_SPAN.search(before):
+            found.append((match.start(), value * _UNITS[match["unit"][0]], ago))
+    days_after = _POD.finditer(summary.lower, clause.start, clause.end)
+    return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
+
+
+def _times(summary: Summary, mention: Mention) -> dict[str, float]:
+    """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
+    found: dict[str, float] = {}
+    spans = spans_of_time(summary, clause_of(summary, mention))
+    for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
+        found.setdefault("ago" if ago else "days", round(days, 1))
+    return found
+
+
 # --- treatments, drugs and the response to them ----------------------------------------------
 
 
@@ -259,40 +307,125 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
         else:
             polarity = "planned"
         count = treatment.sessions_done(summary, mention) if polarity == "affirmed" else None
-        yield _make(summary, mention, "treatment", concept, polarity, count=count)
+        times = _times(summary, mention)
+        yield _make(summary, mention, "treatment", concept, polarity, count=count, **times)
+
+
+_MONITORING = frozenset(
+    {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
+)
+_STOPPED = re.compile(
+    r"\b(?:stop(?:ped)?|quit|discontinued|off|weaned off|came off|ran out of|"
+    r"no longer (?:takes?|taking|uses?|using|on)|has not (?:taken|used)|not (?:been )?us(?:ed|ing)|"
+    r"not (?:been )?tak(?:en|ing))\b[^.;]{0,40}$"
+)
+_NOT_USED_AFTER = re.compile(
+    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|not (?:been )?"
+    r"(?:used|tried|taken|prescribed|started)|never (?:used|tried|taken|started))"
+)
 
 
 def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
-        if id(mention) in taken:
-            polarity: Polarity = "affirmed"
+        after = summary.after(mention, 50)
+        gone = _STOPPED.search(summary.before(mention, 60)) or _NOT_USED_AFTER.match(after)
+        if mention.value in _MONITORING:
+            polarity: Polarity = "affirmed" if medication.monitored(mention) else "planned"
+            if mention.qualifier == "negated" and polarity != "affirmed":
+                polarity = "denied"
+        elif id(mention) in taken and not gone:
+            polarity = "affirmed"
         else:
-            polarity = "denied" if mention.qualifier == "negated" else "planned"
-        yield _make(summary, mention, "drug", mention.value, polarity)
+            polarity = "denied" if mention.qualifier == "negated" or gone else "planned"
+        yield _make(summary, mention, "drug", mention.value, polarity, **_times(summary, mention))
 
 
 _NEUTRAL = "neutral"
-_LESS = re.compile(r"(?:less than|under|below|not (?:even|quite)|at most|<|only|no more than)\s*$")
+_LESS = re.compile(
+    r"(?:less than|under|below|not (?:even|quite)|at most|<|only|no more than|up to)\s*(?:about )?$"
+)
+_PERCENT = re.compile(
+    r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
+)
+_EASED = re.compile(
+    r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
+    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help"
+)
+_NOT_EASED = re.compile(
+    r"stenosis|saturation|cream|gel|lidocaine|capsaicin|flurbiprofen|menthol|impairment|wpi|disab|"
+    r"tear|thickness|of normal|motion|flexion|strength|compression|height|body"
+)
+_FALL = re.compile(
+    r"(?:from|went|goes|down|drop\w*|f[ae]ll\w*|lower\w*|reduc\w*|decreas\w*)\b[^.;]{0,40}?\b"
+    r"(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? (?:to|and is now|down to) "
+    r"(?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?"
+    r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
+)
+_WITHOUT_WITH = re.compile(
+    r"(?P<off>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)[^.;]{0,50}?"
+    r"(?P<on>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)|"
+    r"(?P<on2>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)[^.;]{0,50}?"
+    r"(?P<off2>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)"
+)
+_WORKS_ON_PAIN = 30.0
+"""Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
 
 
 def _responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
-    percents = {r.mention.sentence: r for r in relief.reliefs(summary)}
     for mention in summary.mentions("response"):
         if mention.value == _NEUTRAL or mention.qualifier in ("requested", "hypothetical"):
             continue
         polarity: Polarity = mention.value  # type: ignore[assignment]
-        if polarity in ("helped", "resolved") and mention.qualifier == "negated":
+        if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
             polarity = "failed"
         yield _response(summary, mention, polarity)
-    for mention in (r.mention for r in relief.reliefs(summary)):
-        stated = percents[mention.sentence]
+    yield from _percents(summary)
+    yield from _falls(summary)
+
+
+def _percents(summary: Summary) -> Iterator[Statement]:
+    """Percentages of relief, with what they are compared to and how long it lasted."""
+    for mention in summary.mentions("relief"):
+        clause = clause_of(summary, mention)
+        text = summary.lower[clause.start : clause.end]
+        printed = _PERCENT.match(summary.lower, mention.start)
+        if mention.value != "percent" or printed is None or not _EASED.search(text):
+            continue
+        if mention.qualifier in ("requested", "hypothetical") or _NOT_EASED.search(
+            summary.after(mention, 30)
+        ):
+            continue
         less = _LESS.search(summary.before(mention, 24)) is not None
-        percent = stated.percent
-        much = percent > 50 or (percent == 50 and not less)
-        polarity = "helped" if much else "some" if percent >= 30 else "failed"
-        yield _response(summary, mention, polarity, percent, "<" if less else "=", stated.weeks)
+        percent = float(printed["high"] or printed["low"])
+        helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
+        spans = [days for at, days, ago in spans_of_time(summary, clause) if not ago]
+        yield _response(
+            summary,
+            mention,
+            "helped" if helps else "failed",
+            percent,
+            "<" if less else "=",
+            round(max(spans) / 7, 1) if spans else None,
+        )
+
+
+def _falls(summary: Summary) -> Iterator[Statement]:
+    """Pain scores with and without a treatment, as a percentage of relief."""
+    for mention in summary.mentions("pain_score"):
+        clause = clause_of(summary, mention)
+        for pattern in (_WITHOUT_WITH, _FALL):
+            match = pattern.search(summary.lower, clause.start, clause.end)
+            if match is None or not match.start() <= mention.start < match.end():
+                continue
+            known = {k.rstrip("2"): float(v) for k, v in match.groupdict().items() if v}
+            off, on = known["off"], known["on"]
+            if 0 < off <= 10 and on <= 10:
+                percent = round(100 * (off - on) / off, 1)
+                helped = percent >= _WORKS_ON_PAIN
+                yield _response(summary, mention, "helped" if helped else "failed", percent)
+            break
 
 
 def _response(

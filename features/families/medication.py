@@ -122,7 +122,7 @@ def build(summary: Summary, case: Case) -> Findings:
     for drug_class, column in _CLASSES.items():
         found.put(column, drug_class in by_class, *by_class.get(drug_class, ()))
     for name in _MONITORING:
-        done = [m for m in summary.mentions(FAMILY) if m.value == name and _monitored(m)]
+        done = [m for m in summary.mentions(FAMILY) if m.value == name and monitored(m)]
         found.put(name, bool(done), *done)
     _put_response(found, summary, taken)
     _put_combined(found, by_class)
@@ -186,7 +186,7 @@ def _taken(summary: Summary, mention: Mention) -> bool:
 _MONITORED_NEGATIVE = ("opioid_risk_assessed",)
 
 
-def _monitored(mention: Mention) -> bool:
+def monitored(mention: Mention) -> bool:
     """Done; "no aberrant behaviour" is an assessment although it is negated."""
     if mention.value in _MONITORED_NEGATIVE and mention.qualifier == "negated":
         return True

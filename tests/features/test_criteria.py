@@ -108,7 +108,7 @@ def test_a_complete_first_epidural() -> None:
         "esi_series": "met",
     }
     quotes = {c.id: c.quotes for c in listed(summary)}
-    assert any("traight leg raise" in quote for quote in quotes["esi_examination"])
+    assert any("traight leg raise" in quote.quote for quote in quotes["esi_examination"])
 
 
 def test_a_bare_repeat_epidural() -> None:
