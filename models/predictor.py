@@ -53,17 +53,15 @@ class Predictor:
         )
 
     @classmethod
-    def load(cls, uri_or_path: str | Path) -> Predictor:
-        """From a folder, or an MLflow URI (``models:/imr@champion``, ``runs:/…``).
+    def load(cls, folder: str | Path) -> Predictor:
+        """From a model folder (:mod:`imr.serve.model` finds that of an MLflow URI).
 
         Raises BundleError where the model cannot be used: not there, changed, made with another
         major version of LightGBM, or reading signals that this version does not derive.
         """
-        folder = _resolved(str(uri_or_path))
-        bundle = bundles.load(folder)
-        predictor = cls.from_bundle(bundle)
-        predictor.uri = str(uri_or_path)
-        predictor._check_columns(folder)
+        predictor = cls.from_bundle(bundles.load(folder))
+        predictor.uri = str(folder)
+        predictor._check_columns(Path(folder))
         return predictor
 
     @classmethod
@@ -154,23 +152,3 @@ class Predictor:
                 f"reads signals that this version does not derive: {', '.join(missing)}",
                 "train it again",
             )
-
-
-def _resolved(uri: str) -> Path:
-    """The local folder of a path or of an MLflow URI."""
-    if "://" not in uri and not uri.startswith(("models:/", "runs:/")):
-        return Path(uri)
-    import mlflow
-
-    try:
-        root = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
-    except (mlflow.exceptions.MlflowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        message = f"MLflow has no such model: {reason}"
-        raise BundleError(uri, "missing", message, "see mlflow ui") from None
-    if (root / bundles.MANIFEST).is_file():
-        return root
-    inside = sorted(root.rglob(bundles.MANIFEST))
-    if not inside:
-        raise BundleError(uri, "foreign", "holds no imr model", "train one with imr train")
-    return inside[0].parent

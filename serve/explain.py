@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from imr.serve.letter_json import reason_sentence, run_detail, similar_sentence
 from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
-from imr.serve.model import ModelAddress, load_predictor, resolve
-from imr.serve.worker import Predicts, ScoreSetup, import_models
+from imr.serve.model import ModelAddress, resolve
+from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def explain(
     path: str,
     model: str,
     letter_id: str | None = None,
-    load: Callable[[str], Predicts] = load_predictor,
+    load: Callable[[str], Predicts] = load_in_worker,
     resolve: Callable[[str], ModelAddress] = resolve,
 ) -> dict[str, Any]:
     """One letter predicted and explained: see :func:`imr.serve.letter_json.run_detail`.

@@ -2,10 +2,14 @@
 
 The address is resolved once, in the process that the user started; workers load the folder that
 it stands for, so that all rows of a run come from one model and no worker asks MLflow.
+
+What MLflow answered is remembered beside its default store: to import it takes longer than to read
+and predict a letter.  A store that has changed since, in any way, is asked again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -26,7 +30,6 @@ _TRAIN = (
     "or name one with --model"
 )
 _SCHEMES = ("models:/", "runs:/")
-DIGEST_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,26 @@ def resolve(uri: str) -> ModelAddress:
     """
     if not uri.startswith(_SCHEMES) and "://" not in uri:
         return _address(uri, _folder(Path(uri)))
+    known = _remembered(uri)
+    if known is not None:
+        return _address(*known)
+    before = _store_state()
     version = _version(uri)
-    return _address(version, _folder(_download(version), uri))
+    folder = _folder(_download(version), uri)
+    if before is not None and before == _store_state():
+        _remember(uri, version, folder, before)
+    return _address(version, folder)
 
 
 def _address(uri: str, folder: Path) -> ModelAddress:
-    from imr.models.bundle import MANIFEST
+    from imr.models.bundle import MANIFEST, model_address
 
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         digest, profile = str(manifest["digest"]), manifest["about"].get("profile")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(f"{folder}: the model's {MANIFEST} is not whole", "train it again") from None
-    return ModelAddress(f"{uri}#sha256={digest[:DIGEST_DIGITS]}", folder, profile)
+    return ModelAddress(model_address(uri, digest), folder, profile)
 
 
 def load_predictor(folder: str) -> Predictor:
@@ -128,3 +138,54 @@ def _refuse_without_store(uri: str) -> None:
 def _no_model(uri: str, error: Exception) -> Refused:
     said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
     return Refused(f"{uri}: no such model: {said}", _TRAIN)
+
+
+# --- what MLflow answered -------------------------------------------------------------------------
+
+STORE = Path("mlflow.db")
+MEMORY = Path(".imr-model.json")
+"""The answers, with the state of the store that gave them; both in the working directory."""
+
+_SQLITE_HEADER_BYTES = 100
+"""The header of a SQLite file counts its changes, also within one tick of the file's time."""
+
+
+def _store_state() -> list[Any] | None:
+    """What changes with the default store; None where another is asked, or it cannot be told."""
+    if os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI"):
+        return None
+    try:
+        status = STORE.stat()
+        with STORE.open("rb") as file:
+            header = file.read(_SQLITE_HEADER_BYTES).hex()
+        log = STORE.with_name(f"{STORE.name}-wal")
+        writes_ahead = log.stat().st_mtime_ns if log.exists() else None
+    except OSError:
+        return None
+    return [status.st_ino, status.st_size, status.st_mtime_ns, header, writes_ahead]
+
+
+def _remembered(uri: str) -> tuple[str, Path] | None:
+    """Version and folder that the store named last time, where neither it nor they are gone."""
+    state = _store_state()
+    if state is None:
+        return None
+    try:
+        memory = json.loads(MEMORY.read_bytes())
+        version, folder = memory["models"][uri]
+        return (version, _folder(Path(folder))) if memory["store"] == state else None
+    except (OSError, ValueError, KeyError, TypeError, Refused):
+        return None
+
+
+def _remember(uri: str, version: str, folder: Path, state: list[Any]) -> None:
+    """Only what lies below the working directory: a copy from elsewhere may go any time."""
+    try:
+        inside = folder.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return
+    part = MEMORY.with_name(f"{MEMORY.name}.{os.getpid()}")
+    # Without it the next command takes longer, and no more.
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps({"store": state, "models": {uri: [version, str(inside)]}}))
+        part.replace(MEMORY)

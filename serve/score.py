@@ -21,7 +21,7 @@ from imr.serve.journal import Journal, RunSettings, open_journal
 from imr.serve.letter_json import run_detail
 from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from imr.serve.messages import Refused, progress
-from imr.serve.model import CHAMPION, ModelAddress, load_predictor, resolve
+from imr.serve.model import CHAMPION, ModelAddress, resolve
 from imr.serve.outputs import check_writable, explained, open_atomic
 from imr.serve.report import open_report
 from imr.serve.summary import Tally
@@ -35,7 +35,7 @@ from imr.serve.tables import (
     open_table,
     table_format,
 )
-from imr.serve.worker import Predicts, ScoreSetup, import_models
+from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker
 from imr.serve.workers import Pool, Runs, default_jobs
 
 CHUNK_LETTERS = 256
@@ -69,7 +69,7 @@ class ScoreRun:
     scheduler: str | None = None
     resume: bool = False
     reasons: bool = True
-    load: Callable[[str], Predicts] = load_predictor
+    load: Callable[[str], Predicts] = load_in_worker
     resolve: Callable[[str], ModelAddress] = resolve
 
     @property

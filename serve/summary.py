@@ -93,9 +93,16 @@ class Tally:
         }
 
     def _auc(self) -> float:
-        from sklearn.metrics import roc_auc_score
+        """The share of pairs in their order, ties half.
 
-        return float(roc_auc_score(self.overturned, self.p_decided))
+        scikit-learn says the same, and to import it takes as long as to score a letter.
+        """
+        import numpy as np
+
+        p, overturned = np.array(self.p_decided), np.array(self.overturned, dtype=bool)
+        upheld = np.sort(p[~overturned])
+        below, up_to = (np.searchsorted(upheld, p[overturned], side) for side in ("left", "right"))
+        return float((below + up_to).mean() / 2 / len(upheld))
 
     def calibration(self) -> list[dict[str, float]]:
         """Decided items in five groups of equal size by p: mean p, share overturned, n."""

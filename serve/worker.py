@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from imr.features.table import CaseSignals
     from imr.models.prediction import Prediction
+    from imr.models.predictor import Predictor
 
 
 CRITERION_QUOTES = 3
@@ -172,6 +173,12 @@ def import_models() -> None:
     import imr.models.predictor  # noqa: F401
 
 
+def load_in_worker(folder: str) -> Predictor:
+    """The predictor in a model folder, in a process that does nothing else."""
+    import_models()
+    return load_predictor(folder)
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSetup:
     """How a worker gets ready to score; ``load`` turns the model's address into a predictor."""
@@ -179,11 +186,10 @@ class ScoreSetup:
     model: str
     reasons: bool = True
     detail: bool = False
-    load: Callable[[str], Predicts] = load_predictor
+    load: Callable[[str], Predicts] = load_in_worker
 
     def __call__(self) -> Work:
         """Load the model once and score chunks with it."""
-        import_models()
         predictor = self.load(self.model)
         # Lexicons and model stay to the end: looking through them again and again is wasted.
         gc.collect()

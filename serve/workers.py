@@ -53,7 +53,6 @@ AHEAD = 64
 PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.worker")
 """What a fork server imports once for all workers; only what every worker needs."""
 
-PR_SET_PDEATHSIG = 1
 _READY = "ready"
 _START_REMEDY = "try --jobs 1; the lines above may say why"
 
@@ -368,11 +367,20 @@ def _serve(
 
 
 def _end_with_parent() -> None:
-    """Have the system end this process when its parent ends, however busy it is (Linux)."""
-    import ctypes
+    """Have the system (Linux) end this process with its parent, however busy it is.
 
+    The parent holds the other end of a pipe, whose closing is made the signal.  A signal at the
+    parent's death would come from the fork server, which lives as long as one of its workers.
+    """
+    import fcntl
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    pipe = parent.sentinel
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _limit_memory() -> None:

@@ -60,6 +60,8 @@ def _misbehave(letter_id: str) -> None:
     if letter_id.startswith("slow"):
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
     elif letter_id.startswith("wait"):
+        if "FAKE_BEGUN" in os.environ:
+            Path(os.environ["FAKE_BEGUN"]).touch()
         while not Path(os.environ["FAKE_UNTIL"]).exists():
             time.sleep(0.01)
     elif letter_id.startswith("crash"):

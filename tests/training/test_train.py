@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from imr.models.predictor import Predictor
+from imr.serve.model import CHAMPION, resolve
 from imr.training import tracking
 from imr.training import train as training
 from imr.training.run_folder import HEADLINE, RunFolder
@@ -102,7 +103,7 @@ def test_the_registered_model_predicts_and_is_described(trained, shared, corpus,
     assert str(version.version) == trained.logged.version == "1"
     assert version.description.startswith("the first model")
     assert client.get_registered_model("imr").description.startswith("# Model card")
-    predictor = Predictor.load("models:/imr@champion")
+    predictor = Predictor.load(resolve(CHAMPION).folder)
     assert predictor.digest == trained.predictor.digest
     model = mlflow.pyfunc.load_model("models:/imr@champion")
     assert model.metadata.signature is not None
