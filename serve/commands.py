@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from imr.data.letter import Letter, LetterError
 from imr.serve.letters import Failure, chunked, count_letters, something_to_do
 from imr.serve.messages import Refused, progress
+from imr.serve.model import remember_champion
 from imr.serve.outputs import check_writable, explained, open_atomic, output_path
 from imr.serve.tables import TableColumn, json_line, open_table, table_format
 from imr.serve.workers import Pool, default_jobs, in_order
@@ -171,6 +172,7 @@ def train_models(**options: Any) -> int:
 
     with _refusing():
         result = train(_config(**options))
+        remember_champion()
     print_table(result.table())
     print(result.message())
     return result.exit_code

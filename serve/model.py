@@ -65,6 +65,13 @@ def resolve(uri: str) -> ModelAddress:
     return _address(version, folder)
 
 
+def remember_champion() -> None:
+    """Ask for the champion where MLflow is loaded already, so that the next command need not."""
+    if _store_state() is not None:
+        with contextlib.suppress(Refused):  # there is none: the next command says so
+            resolve(CHAMPION)
+
+
 def _address(uri: str, folder: Path) -> ModelAddress:
     from imr.models.bundle import MANIFEST, model_address
 

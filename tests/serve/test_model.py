@@ -11,7 +11,7 @@ import pytest
 from imr.models.bundle import MANIFEST
 from imr.serve import model
 from imr.serve.messages import Refused
-from imr.serve.model import CHAMPION, MEMORY, resolve
+from imr.serve.model import CHAMPION, MEMORY, remember_champion, resolve
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -122,3 +122,16 @@ def test_a_store_that_changes_while_it_is_asked_is_not_remembered(
     monkeypatch.setattr(model, "_version", changing)
     resolve(CHAMPION)
     assert not MEMORY.exists()
+
+
+def test_what_training_registered_is_remembered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_champion()
+    resolve(CHAMPION)
+    assert store.asked == 1
+    (store.model / MANIFEST).unlink()
+    remember_champion()  # no model: the next command says so
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    remember_champion()  # another store is not asked for nothing
+    assert store.asked == 2
