@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,12 @@ _TRAIN = (
     "or name one with --model"
 )
 _SCHEMES = ("models:/", "runs:/")
+
+STORE = Path("mlflow.db")
+"""MLflow's store where no other is named; in the working directory."""
+
+MEMORY = Path(".imr-model.json")
+"""What the store answered, and in which state it was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,9 @@ def resolve(uri: str) -> ModelAddress:
     if known is not None:
         return _address(*known)
     before = _store_state()
-    version = _version(uri)
-    folder = _folder(_download(version), uri)
+    with _local_store():
+        version = _version(uri)
+        folder = _folder(_download(version), uri)
     if before is not None and before == _store_state():
         _remember(uri, version, folder, before)
     return _address(version, folder)
@@ -135,6 +142,19 @@ def _download(uri: str) -> Path:
         raise _no_model(uri, error) from None
 
 
+@contextlib.contextmanager
+def _local_store() -> Iterator[None]:
+    """Ask the store of `imr train`, also beside an old ``mlruns``, which MLflow prefers."""
+    if os.environ.get("MLFLOW_TRACKING_URI") or not STORE.exists():
+        yield
+        return
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{STORE}"
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+
+
 def _refuse_without_store(uri: str) -> None:
     """MLflow would make an empty store here before it says that it has no model."""
     named = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI")
@@ -149,9 +169,6 @@ def _no_model(uri: str, error: Exception) -> Refused:
 
 # --- what MLflow answered -------------------------------------------------------------------------
 
-STORE = Path("mlflow.db")
-MEMORY = Path(".imr-model.json")
-"""The answers, with the state of the store that gave them; both in the working directory."""
 
 _SQLITE_HEADER_BYTES = 100
 """The header of a SQLite file counts its changes, also within one tick of the file's time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -135,3 +136,21 @@ def test_what_training_registered_is_remembered(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     remember_champion()  # another store is not asked for nothing
     assert store.asked == 2
+
+
+def test_the_store_of_imr_train_is_asked_beside_an_old_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import get_tracking_uri
+
+    (store.model.parent / "meta.yaml").write_text("name: old\n")
+    asked = []
+
+    def noting(uri: str) -> str:
+        asked.append(get_tracking_uri())
+        return store.alias(uri)
+
+    monkeypatch.setattr(model, "_version", noting)
+    resolve(CHAMPION)
+    assert asked == ["sqlite:///mlflow.db"]
+    assert "MLFLOW_TRACKING_URI" not in os.environ
