@@ -1,0 +1,75 @@
+"""The shipped predictions of contenders on texts: those of the usual folds, and numbers only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imr.training.config import TrainConfig
+from imr.training.contenders.compared import Settings, guideline_contenders, outcome_contenders
+from imr.training.contenders.text_predictions import shipped_for, shipped_path
+from imr.training.decisions import Sample, load_decisions, ordered, read_corpus, sample
+from imr.training.folds import HITS, folds_of
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Sample:
+    return sample(ordered(load_decisions()))
+
+
+@pytest.fixture(scope="module")
+def folds(shipped) -> np.ndarray:
+    repeats = folds_of(shipped, TrainConfig())
+    found = np.full((len(repeats), len(shipped)), -1, dtype=np.intp)
+    for repeat, parts in enumerate(repeats):
+        for k, fold in enumerate(parts):
+            found[repeat, fold.test] = k
+    return found
+
+
+def test_they_are_shown_for_the_shipped_decisions_in_the_usual_folds(shipped, folds):
+    """Other folds or letters ask for them anew: see the docstring of the module."""
+    found = shipped_for(shipped, folds)
+    assert found is not None
+    settings = Settings()
+    texts = [c.name for c in outcome_contenders(settings) if c.needs_texts]
+    assert list(found.outcome) == texts
+    assert list(found.hits) == [c.name for c in guideline_contenders(settings) if c.needs_texts]
+    for p in found.outcome.values():
+        assert p.shape == folds.shape
+        assert ((p > 0) & (p < 1)).all()
+    for hits in found.hits.values():
+        assert tuple(hits) == HITS
+        assert all(set(np.unique(values)) <= {0.0, 1.0} for values in hits.values())
+
+
+def test_they_are_not_shown_for_other_folds_or_letters(shipped, folds):
+    assert shipped_for(shipped, np.roll(folds, 1, axis=1)) is None
+    renamed = replace(shipped, frame=shipped.frame.assign(letter_id="another"))
+    assert shipped_for(renamed, folds) is None
+    untested = folds.copy()
+    untested[0, 0] = -1
+    assert shipped_for(shipped, untested) is None
+
+
+def test_they_hold_numbers_only():
+    table = pd.read_csv(shipped_path())
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    assert texts == ["letter_id"]
+    assert set(table["letter_id"]) == set(load_decisions().table["letter_id"])
+
+
+def test_they_are_those_of_the_letters(real_letters: Path, shipped, folds):
+    if len(list(real_letters.rglob("CM1*.pdf"))) != 130:
+        pytest.skip("IMR_LETTERS is not the folder that the shipped table was built from")
+    letters = sample(ordered(read_corpus([str(real_letters)])))
+    found = shipped_for(shipped, folds)
+    contender = next(c for c in outcome_contenders(Settings()) if c.needs_texts)
+    test = np.flatnonzero(folds[0] == 0)
+    train = np.flatnonzero(folds[0] != 0)
+    p = contender.predict(letters.part(train), letters.part(test))
+    assert p == pytest.approx(found.outcome[contender.name][0, test], abs=1e-5)
