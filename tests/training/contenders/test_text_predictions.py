@@ -13,7 +13,7 @@ from imr.training.config import TrainConfig
 from imr.training.contenders.compared import Settings, guideline_contenders, outcome_contenders
 from imr.training.contenders.text_predictions import shipped_for, shipped_path
 from imr.training.decisions import Sample, load_decisions, ordered, read_corpus, sample
-from imr.training.folds import HITS, folds_of
+from imr.training.folds import HITS, NEEDS_LETTERS, Predictions, _with_shipped_texts, folds_of
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,13 @@ def test_they_are_those_of_the_letters(real_letters: Path, shipped, folds):
     train = np.flatnonzero(folds[0] != 0)
     p = contender.predict(letters.part(train), letters.part(test))
     assert p == pytest.approx(found.outcome[contender.name][0, test], abs=1e-5)
+
+
+def test_a_run_without_texts_takes_them(shipped, folds):
+    settings = Settings()
+    names = [c.name for c in outcome_contenders(settings) if c.needs_texts]
+    names += [c.name for c in guideline_contenders(settings) if c.needs_texts]
+    bare = Predictions([], folds, {}, {}, dict.fromkeys(names, NEEDS_LETTERS) | {"other": "why"})
+    found = _with_shipped_texts(shipped, bare)
+    assert found.left_out == {"other": "why"}
+    assert set(found.outcome) | set(found.hits) == set(names)
