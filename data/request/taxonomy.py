@@ -90,6 +90,8 @@ def classify(requested: str, title: str | None = None) -> ItemClass:
     head = _head(request)
     if head is None and title and title != requested:
         head = _head(request_lexicon().find(title))
+    if head is not None and _of_unknown_kind(request, head):
+        head = None
     service = head.service if head else _unknown(requested)
     text = spell_out(requested)
     quantity = find_quantity(text, service.category, not _IN_SESSIONS.isdisjoint(service.tags))
@@ -116,6 +118,32 @@ def _unknown(requested: str) -> Service:
     return _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
 
 
+_KINDLESS = frozenset(("treatment, unspecified", "therapy, unspecified"))
+# What stands before "therapy" or "treatment" without saying of what kind it is.
+_SAYS_NO_KIND = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    active additional another authorized care certified continuation continue continued continuing
+    course current daily denied formal from further future hour initial more month monthly necessary
+    office ongoing other outpatient patient prescribed program prospective recommended remaining
+    requested restart resume retro retrospective same session skilled some supervised visit week
+    weekly with year
+    """,
+    )
+)
+_SHORTEST_NAME = 4
+
+
+def _of_unknown_kind(request: RequestWords, head: NamedService) -> bool:
+    """True of "xyzzy therapy": a kind is named right before, and no table knows it."""
+    if head.service.name not in _KINDLESS or head.start == 0:
+        return False
+    word = request.words[head.start - 1]
+    named = word.isalpha() and len(word) >= _SHORTEST_NAME and word not in _SAYS_NO_KIND
+    return named and word not in request_lexicon().known
+
+
 def _adjunct_therapy(request: RequestWords, category: str) -> bool:
     """True for therapy sessions that are requested along with an operation."""
     return category == "Surgery" and any(
@@ -135,12 +163,14 @@ def _head(request: RequestWords) -> NamedService | None:
     """The term that names the service."""
     if not request.services:
         return None
+    # The visits of "therapy, 12 visits" count the therapy.
+    uncounted = [n for n in request.services if request.words[n.start] != "visit"]
+    services = uncounted or request.services
     purpose = _purpose_start(request.words)
-    heading = [named for named in request.services if named.start < purpose]
-    best = max(heading, key=_priority, default=None)
+    best = max((n for n in services if n.start < purpose), key=_priority, default=None)
     if best is not None and best.service.rank >= NAMED:
         return best
-    return max(request.services, key=_priority)
+    return max(services, key=_priority)
 
 
 def _priority(named: NamedService) -> tuple[int, int]:

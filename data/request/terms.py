@@ -194,6 +194,7 @@ class RequestLexicon:
         self._load_body_parts()
         numbers = {*NUMBER_WORDS, *TIMES_WORDS}
         known = self.services.words() | self.contexts.words() | self.body.words() | numbers
+        self.known = frozenset(known)
         self._speller = Speller(known)
         self.word = lru_cache(maxsize=65536)(self._word)
 
