@@ -1,10 +1,12 @@
 """What the guideline asks for, item by item: met, not met or not documented.
 
 ``criteria.csv`` (beside this module) is the dated table: one row a criterion and edition, with
-its source, its conditions in the grammar of :mod:`imr.features.condition`.  ``when`` says for
+its source, its conditions in the grammar of :mod:`imr.features.condition`; the chapter shown is
+that of the requested region (:mod:`imr.features.chapters`).  ``when`` says for
 which requests a criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where
 neither holds the criterion is *not documented*, which is what a resubmission can mend.  Edition:
-the one in effect on the day of the utilization review, else the nearest before it.
+the one in effect on the day of the utilization review, else the nearest before it, else the first;
+where that is another one, the letter carries a warning (:mod:`imr.features.caveats`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from imr.data.letter import Case, Evidence, Item
+from imr.features.chapters import REGIONAL, Chapter, chapter_of
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.request import requested_parts
@@ -159,14 +162,23 @@ def checklist(
 
 def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
     status, terms = _verdict(rule, row)
+    chapter = _chapter(rule, quotes.item)
     return Criterion(
         id=rule.id,
-        guideline=f"{rule.guideline} {rule.edition}".strip(),
-        source=rule.source,
+        guideline=chapter.guideline,
+        source=chapter.source,
         text=rule.text,
         status=status,
         quotes=tuple(dict.fromkeys(quote for term in terms for quote in quotes.of(term))),
     )
+
+
+def _chapter(rule: Rule, item: Item) -> Chapter:
+    """The chapter of the requested region where the rule stands for it, else the rule's own."""
+    own = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
+    if rule.guideline not in REGIONAL:
+        return own
+    return chapter_of(rule.applies, rule.id, requested_parts(item)) or own
 
 
 def judge(rule: Rule, row: Row) -> Status:
@@ -248,19 +260,43 @@ def _asked(case: Case, row: Row) -> Iterable[Rule]:
     day = review_day(case, row)
     for editions in _editions(name).values():
         rule = _in_effect(editions, day)
-        if rule is not None and (not rule.when or holds(rule.when, row)):
+        if not rule.when or holds(rule.when, row):
             yield rule
 
 
-def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule | None:
-    """The edition of a day: in effect, else the latest before it; None before the first.
+def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule:
+    """The edition of a day: in effect, else the latest before it, else the first.
 
     Without a day the latest edition is taken.
     """
     if day is None:
         return editions[-1]
     begun = [rule for rule in editions if rule.effective_from <= day]
-    return begun[-1] if begun else None
+    return begun[-1] if begun else editions[0]
+
+
+def edition_notes(case: Case, row: Row) -> list[str]:
+    """What to know of the edition shown where none in the table was in force on the day."""
+    day = review_day(case, row)
+    asked = list(_asked(case, row)) if day is not None else []
+    if day is None or not asked:
+        return []
+    used = ", ".join(dict.fromkeys(f"{rule.guideline} {rule.edition}".strip() for rule in asked))
+    last = max(rule.effective_to for rule in asked)
+    later = [rule.effective_from for rule in asked if rule.effective_from > day]
+    if day > last:
+        note = (
+            f"the guidelines in force on {day} are not in the table of criteria, which ends on "
+            f"{last}: the last edition before is used instead ({used})"
+        )
+    elif later:
+        note = (
+            f"no guideline of the table of criteria was in force on {day}: the first one, of "
+            f"{min(later)}, is used instead ({used})"
+        )
+    else:
+        return []
+    return [note]
 
 
 def review_day(case: Case, row: Row) -> date | None:

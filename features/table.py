@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Case, Evidence, Item
 from imr.features import criteria
+from imr.features.caveats import caveats
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families import (
     authorization,
@@ -103,11 +104,12 @@ COLUMNS: tuple[Column, ...] = (
 
 @dataclass(slots=True)
 class CaseSignals:
-    """The rows of a case, one an item, keys in the order of ``COLUMNS``."""
+    """The rows of a case, one an item, keys in the order of ``COLUMNS``; what to warn of."""
 
     letter_id: str
     rows: list[dict[str, Value]]
     found: list[tuple[int | None, Item | None, Findings]] = field(default_factory=list, repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -131,7 +133,7 @@ def signals(case: Case) -> CaseSignals:
     for family in FAMILIES:
         if family.relate is not None:
             family.relate(case, rows)
-    return CaseSignals(case.letter_id, rows, found)
+    return CaseSignals(case.letter_id, rows, found, caveats(summary, case, rows))
 
 
 def _row(

@@ -14,7 +14,9 @@ from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import MAX_TEXT_BYTES
+from imr.features.table import signals
 from imr.models.bundle import model_address
+from imr.models.frame import signals_frame
 from imr.models.prediction import SCORE_COLUMNS, prediction_row
 from imr.models.predictor import Predictor
 
@@ -61,11 +63,15 @@ def predictions_frame(
     predictor: Predictor, letters: Sequence[Letter], explain: bool
 ) -> pd.DataFrame:
     """The contract's columns with stable nullable types, one row an item."""
-    predictions = iter(predictor.predict([letter.case for letter in letters], explain=explain))
+    cases = [letter.case for letter in letters]
+    derived = [signals(case) for case in cases]
+    evidence = [one.evidence for one in derived] if explain else None
+    table = signals_frame(cases, derived)
+    predictions = iter(predictor.predict_rows(cases, table, evidence))
     now, uri = datetime.now(UTC), model_address(NAME, predictor.digest)
     rows = [
-        prediction_row(next(predictions), uri, now, letter.warnings)
-        for letter in letters
+        prediction_row(next(predictions), uri, now, (*letter.warnings, *found.warnings))
+        for letter, found in zip(letters, derived, strict=True)
         for _ in letter.case.items
     ]
     dtypes = {column.name: FRAME_TYPES[column.kind] for column in SCORE_COLUMNS}

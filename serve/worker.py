@@ -232,6 +232,7 @@ class ScoreSetup:
     def _answer(
         self, letter: Letter, predictions: list[Prediction], found: CaseSignals
     ) -> dict[str, Any]:
+        letter = _with_caveats(letter, found)
         lists = _checklists(letter.case, found) if self.detail else [[]] * len(predictions)
         detail = letter_detail(letter, predictions, lists)
         answer = {
@@ -250,7 +251,12 @@ def explained_letter(letter: Letter, predictor: Predicts) -> dict[str, Any]:
     case, found = letter.case, signals(letter.case)
     table = signals_frame([case], [found])
     predictions = predictor.predict_rows([case], table, [found.evidence])
-    return letter_detail(letter, predictions, _checklists(case, found))
+    return letter_detail(_with_caveats(letter, found), predictions, _checklists(case, found))
+
+
+def _with_caveats(letter: Letter, found: CaseSignals) -> Letter:
+    """The letter with what its case gives cause to warn of."""
+    return replace(letter, warnings=(*letter.warnings, *found.warnings))
 
 
 def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[str, list[int]]:

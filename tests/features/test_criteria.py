@@ -9,6 +9,8 @@ from datetime import date
 import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
+from imr.features.caveats import caveats
+from imr.features.context import read_summary
 from imr.features.criteria import (
     CLASSES,
     COMPUTED,
@@ -135,12 +137,94 @@ def test_levels(requested: str, status: str) -> None:
     assert judged("", item)["esi_levels_transforaminal"] == status
 
 
-def test_the_edition_is_that_of_the_day() -> None:
-    assert {c.guideline for c in listed("")} == {"Chronic Pain 2009"}
-    assert {c.guideline for c in listed("", header=IN_2017)} == {"Low Back 2004"}
-    later = listed("", header=CaseHeader(ur_denial_date=date(2019, 1, 1)))
-    assert {c.guideline for c in later} == {"Low Back 2004"}
-    assert listed("", header=CaseHeader(ur_denial_date=date(2001, 1, 1))) == []
+@pytest.mark.parametrize(
+    ("denied", "guideline", "warned"),
+    [
+        (date(2015, 5, 1), "Chronic Pain 2009", ""),
+        (date(2017, 1, 5), "Low Back 2004", ""),
+        (date(2019, 1, 1), "Low Back 2004", "the last edition before is used instead (Low Back"),
+        (date(2001, 1, 1), "Chronic Pain 2009", "is used instead (Chronic Pain 2009)"),
+    ],
+)
+def test_the_edition_is_that_of_the_day(denied: date, guideline: str, warned: str) -> None:
+    header = CaseHeader(ur_denial_date=denied)
+    assert {c.guideline for c in listed("", header=header)} == {guideline}
+    notes = [n for n in _caveats(LONG, EPIDURAL, header) if "instead" in n]
+    assert [warned in note for note in notes] == ([True] if warned else [])
+
+
+LONG = (
+    "The worker is 40 years old. He has low back pain that radiates to the left leg. Straight leg "
+    "raise was positive on the left. He had physical therapy and took naproxen."
+)
+
+
+NOTHING_TOLD = (
+    "the case summary tells of no finding, treatment or complaint that was understood: too little "
+    "to judge the request by"
+)
+
+
+def _caveats(
+    summary: str, item: Item, header: CaseHeader = IN_2015, today: date = date(2020, 1, 1)
+) -> tuple[str, ...]:
+    case = undecided(summary, item, header=header)
+    return caveats(read_summary(summary), case, signals(case).rows, today)
+
+
+@pytest.mark.parametrize(
+    ("item", "chapters"),
+    [
+        (("Cervical epidural steroid injection", "Epidural Steroid Injection", "cervical spine"),
+         {"Neck and Upper Back 2004"}),
+        (("Lumbar epidural steroid injection", "Epidural Steroid Injection", "lumbar spine"),
+         {"Low Back 2004"}),
+        (("MRI of the ankle", "CT/MRI/PET Scans", "ankle"), {"Ankle and Foot 2004"}),
+        (("MRI of the left shoulder", "CT/MRI/PET Scans", "shoulder"), {"Shoulder 2004"}),
+        (("MRI of the elbow", "CT/MRI/PET Scans", "elbow"), {"Elbow 2007"}),
+        (("MRI of the hip", "CT/MRI/PET Scans", "hip"), {"Non-MTUS"}),
+        (("CT of the cervical spine", "CT/MRI/PET Scans", "cervical spine"),
+         {"Neck and Upper Back 2004"}),
+    ],
+)  # fmt: skip
+def test_the_chapter_is_that_of_the_region(item: tuple[str, str, str], chapters: set[str]) -> None:
+    title, subcategory, part = item
+    asked = Item(0, title, title, subcategory=subcategory, body_parts=(part,))
+    assert {c.guideline for c in listed("", asked, IN_2017)} == chapters
+
+
+def test_two_regions_show_both_chapters() -> None:
+    title = "EMG of the arms and legs"
+    parts = ("lower extremity", "upper extremity")
+    item = Item(0, title, title, subcategory="EMG/NCV/NCS", body_parts=parts)
+    shown = {c.guideline for c in listed("", item) if c.id == "emg_symptoms"}
+    assert shown == {"Low Back 2004; Neck and Upper Back 2004"}
+
+
+@pytest.mark.parametrize(
+    ("summary", "header", "warned"),
+    [
+        (LONG, CaseHeader(date_of_injury=date(2014, 1, 1), ur_denial_date=date(2015, 1, 1)), []),
+        (LONG, CaseHeader(date_of_injury=date(2016, 1, 1), ur_denial_date=date(2015, 1, 1)),
+         ["implausible dates: the denial (2015-01-01) is before the injury (2016-01-01)"]),
+        (LONG, CaseHeader(application_received=date(2021, 1, 1), ur_denial_date=date(2015, 1, 1)),
+         ["implausible date: the application (2021-01-01) is in the future"]),
+        ("He has back pain.", IN_2015,
+         ["the case summary has 4 words: too little to judge the request by"]),
+        ("The forms were sent to the office and the office has sent them on to the board, " * 3,
+         IN_2015, [NOTHING_TOLD]),
+    ],
+)  # fmt: skip
+def test_what_a_reader_must_know_first(summary: str, header: CaseHeader, warned: list[str]) -> None:
+    assert list(_caveats(summary, EPIDURAL, header)) == warned
+
+
+def test_an_unknown_treatment_is_said_to_be_unknown() -> None:
+    item = Item(0, "xyzzy treatment", "xyzzy treatment", category="Other", subcategory="Other")
+    assert listed(LONG, item) == []
+    assert _caveats(LONG, item) == (
+        "item 0: the treatment is not one that the tables know; it has no class and no criteria",
+    )
 
 
 def test_the_day_without_a_header_is_the_last_one_told() -> None:
