@@ -31,6 +31,7 @@ from imr.features.families import (
     review,
     severity,
     treatment,
+    wording,
     work_status,
 )
 from imr.features.signal import Column, Family, Findings, Value
@@ -77,6 +78,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(authorization.COLUMNS, build=authorization.build),
     Family(indication.COLUMNS, build_item=indication.build_item),
     Family(facts.COLUMNS, build_item=facts.build_item),
+    Family(wording.COLUMNS, build_item=wording.build_item),
     Family(criteria.COLUMNS, build_item=criteria.build_item),
 )
 

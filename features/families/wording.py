@@ -1,0 +1,119 @@
+"""What the clinical terms of a summary say of a request, beyond the statements we understand.
+
+A careful reader takes more from a summary than rules do.  Which terms stand in it (never how often,
+nor how long it is) is weighed by a linear model of rated vignettes: ``rules/wording.json``, built
+by ``python -m imr.training.vignettes`` from invented cases alone, never from letters.  A term is a
+word that some lexicon of ours knows, or two such words side by side, in a clause of the record:
+what an administrator or a guideline says, and clauses about another part of the body, are left out,
+so that stock phrases, padding and the manner of writing weigh nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from imr.data.letter import Case, Item
+from imr.features.context import Summary, once
+from imr.features.families.facts import side_of
+from imr.features.lexicon import ANY_NUMBER, TOKEN, lexicon
+from imr.features.signal import Column, Findings, Value
+from imr.features.statements import Clause, Statement, bearing, clauses, statements
+
+FAMILY = "wording"
+WEIGHTS = Path(__file__).parent.parent / "rules" / "wording.json"
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "wording",
+        "float",
+        "Log odds of an overturn by the clinical terms of summary and request",
+        unit="log odds",
+        family=FAMILY,
+        source="rated vignettes (wording.json)",
+    ),
+)
+_TITLE = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The linear model: an intercept, and a weight a term; ``CLASS=term`` is a term's weight for
+    one class of request.
+    """
+
+    intercept: float
+    weights: dict[str, float]
+
+    def log_odds(self, terms: frozenset[str]) -> float:
+        """The log odds that a set of terms gives."""
+        return self.intercept + sum(self.weights.get(term, 0.0) for term in terms)
+
+
+@cache
+def shipped() -> Weights:
+    """The weights of ``wording.json``."""
+    stored = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return Weights(stored["intercept"], stored["weights"])
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """The words that start a pattern of some lexicon, and the sign for a number."""
+    return frozenset(lexicon().index)
+
+
+@once
+def _clauses(summary: Summary) -> list[tuple[tuple[str, ...], tuple[Statement, ...]]]:
+    """The terms of each clause of the record, with the clause's statements."""
+    by_start: dict[int, list[Statement]] = {}
+    for statement in statements(summary):
+        by_start.setdefault(statement.start, []).append(statement)
+    return [
+        (tuple(_terms(summary, clause)), tuple(by_start.get(clause.start, ())))
+        for clause in clauses(summary)
+        if not _recited(summary, clause.sentence)
+    ]
+
+
+def _recited(summary: Summary, sentence: int) -> bool:
+    """Whether a sentence recites the administrator or a guideline."""
+    return any(
+        cue.kind in ("denied_by_ur", "quoted_guideline") for cue in summary.cues(sentence)[0]
+    )
+
+
+def _terms(summary: Summary, clause: Clause) -> Iterator[str]:
+    last = None
+    for token in TOKEN.finditer(summary.lower, clause.start, clause.end):
+        word = ANY_NUMBER if token[0] <= "9" else token[0]
+        if word not in _vocabulary():
+            continue
+        yield word
+        if last is not None:
+            yield f"{last} {word}"
+        last = word
+
+
+def terms_of(summary: Summary, item: Item) -> frozenset[str]:
+    """The terms of summary and request that are weighed for one item."""
+    parts, side = item.body_parts, side_of(item.requested)
+    found: set[str] = set()
+    for terms, said in _clauses(summary):
+        elsewhere = bool(said) and all(bearing(one, parts, side) == "elsewhere" for one in said)
+        if not elsewhere:
+            found.update(terms)
+    found |= {f"{item.subcategory}={term}" for term in found}
+    found.update(f"request: {word}" for word in _TITLE.findall(item.requested.lower()))
+    return frozenset(found)
+
+
+def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+    """The log odds by the terms of summary and request."""
+    own = Findings()
+    own.values["wording"] = round(shipped().log_odds(terms_of(summary, item)), 4)
+    return own
