@@ -107,6 +107,7 @@ def terms_of(summary: Summary, item: Item) -> frozenset[str]:
         elsewhere = bool(said) and all(bearing(one, parts, side) == "elsewhere" for one in said)
         if not elsewhere:
             found.update(terms)
+            found.update(f"{one.subject}: {one.concept}: {one.polarity}" for one in said)
     found |= {f"{item.subcategory}={term}" for term in found}
     found.update(f"request: {word}" for word in _TITLE.findall(item.requested.lower()))
     return frozenset(found)

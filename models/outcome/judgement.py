@@ -40,12 +40,14 @@ JUDGED = "judged:"
 class Judgement:
     """The regression; ``categories`` maps each column of labels to the labels it knows.
 
-    ``columns`` are the booster's inputs in order.  ``about`` says what it was made from.
+    ``columns`` are the booster's inputs in order, ``facts`` those that are read as 1 (said), -1
+    (the contrary is said) and 0 (nothing is said).  ``about`` says what it was made from.
     """
 
     booster: lgb.Booster
     columns: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
+    facts: frozenset[str] = frozenset()
     about: dict[str, Any] = field(default_factory=dict)
 
     def log_odds(self, frame: pd.DataFrame) -> Array:
@@ -68,13 +70,14 @@ class Judgement:
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """The columns as float64, labels as their place among the known ones, null as NaN."""
-        return inputs(frame, self.columns, self.categories)
+        return inputs(frame, self.columns, self.categories, self.facts)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the trees, as plain data."""
         return {
             "columns": list(self.columns),
             "categories": {name: list(known) for name, known in self.categories.items()},
+            "facts": sorted(self.facts),
             "about": self.about,
         }
 
@@ -85,18 +88,28 @@ class Judgement:
             booster=booster,
             columns=tuple(stored["columns"]),
             categories={name: tuple(known) for name, known in stored["categories"].items()},
+            facts=frozenset(stored["facts"]),
             about=dict(stored["about"]),
         )
 
 
 def inputs(
-    frame: pd.DataFrame, columns: tuple[str, ...], categories: Mapping[str, tuple[str, ...]]
+    frame: pd.DataFrame,
+    columns: tuple[str, ...],
+    categories: Mapping[str, tuple[str, ...]],
+    facts: frozenset[str] = frozenset(),
 ) -> Array:
-    """Signals as the trees read them, shape (items, columns); a label never met is null."""
+    """Signals as the trees read them, shape (items, columns); a label never met is null.
+
+    A fact lies between its contrary (-1) and itself (1) where nothing is said (0), so that what
+    medicine or law fixes of its sign holds for all three.
+    """
     matrix = np.empty((len(frame), len(columns)))
     for place, name in enumerate(columns):
         known = categories.get(name)
-        if known is None:
+        if name in facts:
+            matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
+        elif known is None:
             matrix[:, place] = numbers(frame[name])
         else:
             matrix[:, place] = by_value(frame[name], _place_among(known))
