@@ -338,25 +338,34 @@ def main() -> None:
     """Build ``models/outcome/judgement.*`` and print how well it repeats unseen judgements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="print the figures, write nothing")
+    parser.add_argument("--build", action="store_true", help="write the files, print no figures")
     arguments = parser.parse_args()
+    rated = Rated.of(shipped_vignettes())
+    fitted = fit_judgement(rated, described(rated))
+    print(f"{fitted.about['base_cases']} base cases, {fitted.about['items']} rated items")
+    if not arguments.check:
+        write(fitted, Path(str(resources.files("imr.models.outcome"))))
+        write_wording(fit_wording(rated))
+    if not arguments.build:
+        print_figures(fitted, rated)
+
+
+def print_figures(fitted: Judgement, rated: Rated) -> None:
+    """How well judgements repeat ratings of unseen base cases, and those of real items.
+
+    The wording of real items is that of the table of decisions, which is built after the weights.
+    """
     from imr.training.decisions import inputs as signals_of
     from imr.training.decisions import load_decisions
     from imr.training.studies.raters import correlation, ratings
 
-    rated = Rated.of(shipped_vignettes())
-    fitted = fit_judgement(rated, described(rated))
-    print(f"{fitted.about['base_cases']} base cases, {fitted.about['items']} rated items")
+    table = load_decisions().table
+    judged = fitted.log_odds(signals_of(table))
+    print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
     unseen = out_of_fold(rated)
     within = correlation(within_cases(unseen, rated), within_cases(rated.log_odds, rated))
     print(f"on vignettes of other base cases: r {correlation(unseen, rated.log_odds):.3f}")
     print(f"between versions of one case, which differ in a fact or two: r {within:.3f}")
-    table = load_decisions().table
-    judged = fitted.log_odds(signals_of(table))
-    print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
-    print("(with the wording as it stands in the table of decisions: build that after this)")
-    if not arguments.check:
-        write(fitted, Path(str(resources.files("imr.models.outcome"))))
-        write_wording(fit_wording(rated))
 
 
 def write_wording(weights: Weights) -> None:
