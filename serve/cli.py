@@ -275,11 +275,17 @@ def explain(
     letter_id: Annotated[
         str | None, typer.Option(metavar="ID", help="Which letter of several.")
     ] = None,
+    statements: Annotated[
+        bool, typer.Option("--statements", help="Show what was understood of each sentence.")
+    ] = False,
     model: Model = CHAMPION,
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
-    from imr.serve.commands import explain_letter
+    from imr.serve.commands import explain_letter, explain_statements
 
+    if statements:
+        explain_statements(letter, as_json, letter_id)
+        return
     explain_letter(letter, model, as_json, item, letter_id)
 
 

@@ -165,6 +165,19 @@ def explain_letter(
         show(detail, make_console())
 
 
+def explain_statements(letter: str, as_json: bool, letter_id: str | None) -> None:
+    """`imr explain --statements`: what was understood of each sentence; it needs no model."""
+    from imr.serve.explain import one_letter
+    from imr.serve.understood import lines, understood
+
+    with ended_well():
+        said = understood(one_letter(letter, letter_id))
+    if as_json:
+        print(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines(said)))
+
+
 def train_models(**options: Any) -> int:
     """`imr train`: prints the table and where everything lies; gives the exit status."""
     from imr.training.report.tables import print_table

@@ -13,12 +13,14 @@ from imr.serve.letter_json import reason_sentence, run_detail, similar_sentence
 from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, resolve
-from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker
+from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker, read_safely
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
+
+    from imr.data.letter import Letter
 
 BAR_CELLS = 40
 CONTEXT_CHARS = 70
@@ -59,6 +61,18 @@ def explain(
         failure = Failure(**answer["error"])
         raise Refused(f"{failure.source}: {failure.message}", failure.remedy)
     return run_detail(answer["detail"], address.uri)
+
+
+def one_letter(path: str, letter_id: str | None = None) -> Letter:
+    """The one letter at a path, read in this process.
+
+    Raises:
+        Refused: where there is not exactly one letter, or it cannot be read.
+    """
+    letter = read_safely(_one(list(_candidates(path, letter_id)), path))
+    if isinstance(letter, Failure):
+        raise Refused(f"{letter.source}: {letter.message}", letter.remedy)
+    return letter
 
 
 def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:

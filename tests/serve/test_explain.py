@@ -47,6 +47,30 @@ def test_the_terminal_says_why_and_what_is_missing(letter: Path, tmp_path: Path)
     assert all(len(line) <= 100 and line == line.rstrip() for line in text.splitlines())
 
 
+def test_statements_say_what_was_understood_of_each_sentence(tmp_path: Path) -> None:
+    case = {
+        "letter_id": "S",
+        "case_summary": "MRI of the left knee showed a tear. The weather was fine. She had 6 "
+        "physical therapy visits.",
+        "items": [{"title": "Left knee arthroscopy"}],
+    }
+    path = tmp_path / "case.jsonl"
+    path.write_text(json.dumps(case) + "\n")
+    text = explained(tmp_path, path, "--statements")
+    assert "1. MRI of the left knee showed a tear." in text
+    assert "   - study: mri · abnormal · knee, left · said by the record · “MRI”" in text
+    assert "2. The weather was fine.\n   - nothing understood" in text
+    assert "treatment: physical_therapy · affirmed" in text
+    said = json.loads(explained(tmp_path, path, "--statements", "--json"))
+    assert [len(sentence["statements"]) > 0 for sentence in said["sentences"]] == [
+        True, False, True,
+    ]  # fmt: skip
+    for sentence in said["sentences"]:
+        for statement in sentence["statements"]:
+            quote = case["case_summary"][statement["start"] : statement["end"]]
+            assert statement["quote"] == quote.strip()
+
+
 def test_one_item(letter: Path, tmp_path: Path) -> None:
     text = explained(tmp_path, letter, "--item", 1)
     assert "Item 1:" in text
