@@ -12,6 +12,7 @@ where that is another one, the letter carries a warning (:mod:`imr.features.cave
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -317,6 +318,7 @@ COMPUTED = (
     "supply_days_least",
     "supply_days_most",
     "invasive_in_letter",
+    "replacement_asked",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -335,7 +337,8 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     counted, and ``course_least`` what it comes to at least; ``injections_asked`` one where the
     request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
     ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
-    where another item is an operation or injection of the same region.
+    where another item is an operation or injection of the same region, ``replacement_asked`` where
+    a joint is to be replaced.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -348,8 +351,12 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
         known["course_least"] = (had or 0) + _float(row, "authorized_sessions") + asked
         known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(row))
+    known["replacement_asked"] = _REPLACEMENT.search(item.requested.lower()) is not None
     known["invasive_in_letter"] = any(_invasive_beside(item, other) for other in case.items)
     return known
+
+
+_REPLACEMENT = re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b")
 
 
 def _had(row: Row) -> float | None:

@@ -2,10 +2,10 @@
 
 Between the text and the signals.  A mention (:mod:`imr.features.context`) is a cue with its scope;
 a statement is what a careful reader takes from it: a subject (``treatment``, ``drug``,
-``response``, ``function``, ``sign``, ``complaint``, ``study``, ``diagnosis``), what was said of it
-(``polarity``), how much (``percent`` with a comparator, ``weeks``, ``count``), the body regions and
-the side it is about, and the clause that says so.  What a claims administrator recites, what a
-guideline asks for and what is only planned are kept apart by ``source`` and ``polarity``.
+``response``, ``function``, ``sign``, ``complaint``, ``study``, ``diagnosis``, ``plan``), what was
+said of it (``polarity``), how much (``percent`` with a comparator, ``weeks``, ``count``), the body
+regions and the side it is about, and the clause that says so.  What a claims administrator recites,
+what a guideline asks for and what is only planned are kept apart by ``source`` and ``polarity``.
 
 A region is the statement's own (a test of the knee is about the knee), else the one its clause
 names, else the one the sentence named before it, else that of the sentence before; what a response
@@ -24,13 +24,13 @@ from typing import Literal
 
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
-from imr.features.families import examination, imaging, medication, treatment
+from imr.features.families import electrodiagnostics, examination, imaging, medication, treatment
 from imr.features.regions import regions_of, same_region
 
 CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
 
 Subject = Literal[
-    "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis"
+    "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan"
 ]
 Polarity = Literal[
     "affirmed", "denied", "planned", "suspected", "normal", "abnormal",
@@ -48,7 +48,8 @@ class Statement:
 
     ``percent`` is a relief with ``comparator`` (``<``, ``>=``, ``=``) and ``weeks`` how long it
     lasted; ``count`` the sessions or injections had; ``days`` how long something went on and
-    ``ago`` how many days before the summary it was.  ``of`` is the treatment a response is to.
+    ``ago`` how many days before the summary it was.  ``degree`` is how much of a finding
+    (``mild``, ``severe``).  ``of`` is the treatment a response is to.
     """
 
     subject: Subject
@@ -68,6 +69,7 @@ class Statement:
     count: float | None = None
     days: float | None = None
     ago: float | None = None
+    degree: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def statements(summary: Summary) -> list[Statement]:
         *_complaints(summary),
         *_studies(summary),
         *_diagnoses(summary),
+        *_plans(summary),
     ]
     return sorted(found, key=lambda s: (s.mention.start, s.mention.end, s.subject))
 
@@ -541,22 +544,167 @@ def _complaints(summary: Summary) -> Iterator[Statement]:
         yield _make(summary, mention, "complaint", known[1], polarity, known[2])
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A study that was done, and the stretch of text that tells its findings."""
+
+    mention: Mention
+    regions: tuple[str, ...]
+    end: int
+
+
+_GOES_ON = re.compile(
+    r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
+    r"findings|there (?:is|was|were|are)\b|also\b)"
+)
+
+
+@once
+def _reports(summary: Summary) -> list[_Report]:
+    """The imaging studies done, each with what is told of it: up to the next study, and in the
+    next sentence where that goes on with the study ("It showed …", "There is a tear …").
+    """
+    found = []
+    studies = summary.mentions("imaging")
+    for place, mention in enumerate(studies):
+        if not imaging.performed(summary, mention):
+            continue
+        sentence = mention.sentence
+        end = summary.sentence_span(sentence)[1]
+        if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
+            end = summary.sentence_span(sentence + 1)[1]
+        following = studies[place + 1].start if place + 1 < len(studies) else end
+        regions = tuple(r for r in imaging.regions_studied(summary, mention) if r)
+        found.append(_Report(mention, regions, min(end, max(following, mention.end))))
+    return found
+
+
+def _report_of(summary: Summary, mention: Mention) -> _Report | None:
+    """The study that a finding is told of."""
+    told = (r for r in _reports(summary) if r.mention.end <= mention.start < r.end)
+    return next(told, None)
+
+
+_FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("tear", r"tear|torn|ruptur|avuls|detach"),
+        ("fracture", r"fractur|union|dislocat|displaced|sublux"),
+        ("herniation", r"herniat|protrus|extru"),
+        ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
+        ("instability", r"instab|listhesis|slip|translat|motion at"),
+        ("hardware", r"loosen|lucency|subsid|broken"),
+        ("bulge", r"bulg|dis[ck]"),
+        ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|chondr|joint space"),
+        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
+        (
+            "normal",
+            r"normal|unremarkable|negative|intact|well|maintained|patent|preserved|abnormalit|findings?$",
+        ),
+    )
+)
+_SOUND = frozenset(("normal",))
+_DEGREES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "mild",
+        re.compile(
+            r"\b(?:mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)"
+            r"(?: to (?:moderate|severe))?(?:[ ,-]+(?!but|and|with)[\w-]+){0,4}\s*$"
+        ),
+    ),
+    (
+        "severe",
+        re.compile(
+            r"\b(?:severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
+            r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)"
+            r"(?:[ ,-]+(?!but|and|with)[\w-]+){0,4}\s*$"
+        ),
+    ),
+)
+
+
+def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
+    """How much of a finding, by the words before it."""
+    before = summary.lower[max(start, mention.start - 60) : mention.start]
+    return next((d for d, words in _DEGREES if words.search(before)), None)
+
+
 def _studies(summary: Summary) -> Iterator[Statement]:
-    for study in imaging.studies(summary):
-        polarity: Polarity = "affirmed" if study.result == "not_stated" else study.result  # type: ignore[assignment]
-        own = (study.region,) if study.region else ()
-        yield _make(summary, study.mention, "study", study.modality, polarity, own)
-    done = {study.mention.start for study in imaging.studies(summary)}
+    done = {report.mention.start for report in _reports(summary)}
+    for report in _reports(summary):
+        result = imaging.result_of(summary, report.mention)
+        polarity: Polarity = "affirmed" if result == "not_stated" else result  # type: ignore[assignment]
+        times = _times(summary, report.mention)
+        value, regions = report.mention.value, report.regions
+        yield _make(summary, report.mention, "study", value, polarity, regions, **times)
     for mention in summary.mentions("imaging"):
-        if mention.start not in done and mention.qualifier in ("negated", "requested"):
+        if mention.start not in done:
             polarity = "denied" if mention.qualifier == "negated" else "planned"
-            yield _make(summary, mention, "study", mention.value, polarity)
-    for mention in summary.mentions("electrodiagnostics"):
-        if mention.documented:
-            yield _make(summary, mention, "study", "electrodiagnostic", "affirmed")
+            regions = tuple(r for r in imaging.regions_studied(summary, mention) if r)
+            yield _make(summary, mention, "study", mention.value, polarity, regions)
+    yield from _findings(summary)
+    yield from _nerve_studies(summary)
+
+
+def _findings(summary: Summary) -> Iterator[Statement]:
+    """What the studies showed, one statement a finding, of the study's region."""
+    for mention in summary.mentions("imaging_result"):
+        report = _report_of(summary, mention)
+        if report is None:
+            continue
+        words = mention.text.lower()
+        kind = next((name for name, pattern in _FINDINGS if pattern.search(words)), "other")
+        denied = (mention.value == "normal" and kind not in _SOUND) or (
+            mention.qualifier == "negated"
+        )
+        degree = _degree(summary, report.mention.end, mention)
+        yield _make(
+            summary,
+            mention,
+            "study",
+            f"finding: {kind}",
+            "denied" if denied else "affirmed",
+            report.regions,
+            degree=degree,
+        )
     for mention in summary.mentions("nerve_root"):
-        polarity = "denied" if mention.qualifier == "negated" else "affirmed"
-        yield _make(summary, mention, "study", f"nerve: {mention.value}", polarity)
+        report = _report_of(summary, mention)
+        sound = mention.value == "none"
+        yield _make(
+            summary,
+            mention,
+            "study",
+            "nerve: root" if sound else f"nerve: {mention.value}",
+            "denied" if sound or mention.qualifier == "negated" else "affirmed",
+            report.regions if report else (),
+        )
+
+
+def _nerve_studies(summary: Summary) -> Iterator[Statement]:
+    """Electrodiagnostic studies with their result, and whether radiculopathy was found."""
+    for mention in summary.mentions("electrodiagnostics"):
+        if not mention.documented:
+            polarity: Polarity = "denied" if mention.qualifier == "negated" else "planned"
+            yield _make(summary, mention, "study", "electrodiagnostic", polarity)
+            continue
+        result = electrodiagnostics.result_of(summary, mention)
+        polarity = "affirmed" if result is None else "normal" if result == "normal" else "abnormal"
+        yield _make(summary, mention, "study", "electrodiagnostic", polarity)
+        if result is not None:
+            shown: Polarity = "affirmed" if result == "radiculopathy" else "denied"
+            yield _make(summary, mention, "study", "nerve study: radiculopathy", shown)
+
+
+_DETAILS = frozenset(("fluoroscopy", "transforaminal", "interlaminar", "series_of_three"))
+
+
+def _plans(summary: Summary) -> Iterator[Statement]:
+    """How an injection is to be done, or was done."""
+    for mention in summary.mentions("request"):
+        if mention.value in _DETAILS:
+            negated = mention.qualifier == "negated"
+            polarity: Polarity = "planned" if mention.qualifier == "requested" else "affirmed"
+            yield _make(summary, mention, "plan", mention.value, "denied" if negated else polarity)
 
 
 def _diagnoses(summary: Summary) -> Iterator[Statement]:

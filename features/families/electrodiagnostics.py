@@ -48,7 +48,7 @@ def build(summary: Summary, _: Case) -> Findings:
     found = Findings()
     done = [m for m in summary.mentions("electrodiagnostics") if m.documented]
     found.put("electrodiagnostic_present", bool(done), *done)
-    results = [(result, m) for m in done if (result := _result(summary, m))]
+    results = [(shown, m) for m in done if (shown := result_of(summary, m))]
     for result in ("normal", "abnormal", "radiculopathy"):
         for value, mention in results:
             if value == result:
@@ -62,7 +62,8 @@ def build(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _result(summary: Summary, mention: Mention) -> Result | None:
+def result_of(summary: Summary, mention: Mention) -> Result | None:
+    """What a study showed by the rest of its sentence; None where nothing is said."""
     end = summary.sentence_span(mention.sentence)[1]
     found = set()
     for finding in summary.mentions("electrodiagnostic_result"):
@@ -79,7 +80,11 @@ def _on_imaging(summary: Summary) -> list[Mention]:
     for study in studies(summary):
         if study.modality in ("mri", "ct", "myelogram") and study.region in _SPINE:
             sentences.update((study.mention.sentence, study.mention.sentence + 1))
-    return [m for m in summary.mentions("nerve_root") if m.sentence in sentences and m.documented]
+    return [
+        m
+        for m in summary.mentions("nerve_root")
+        if m.sentence in sentences and m.documented and m.value != "none"
+    ]
 
 
 _SPINE = (None, "lumbar spine", "cervical spine", "thoracic spine")

@@ -3,9 +3,9 @@
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak for (``+``) or against (``-``) a fact, by subject, concept and polarity, and by their bearing
 on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
-``count``, ``days``, ``ago`` and ``past``.  ``$same`` stands for the treatment or class of drug that
-is asked for, ``*`` for any concept.  The row of the highest ``priority`` decides, ``+`` before
-``-``; without a statement a fact is null.
+``count``, ``days``, ``ago``, ``past``, ``mild`` and ``severe``.  ``$same`` stands for the treatment
+or class of drug that is asked for, ``*`` for any concept.  The row of the highest ``priority``
+decides, ``+`` before ``-``; without a statement a fact is null.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ FACTS: tuple[str, ...] = (
     "motivated",
     "home_exercise_failed",
     "drug_test_had",
+    "nerve_study_radiculopathy",
+    "repairable_lesion",
+    "severe_degeneration",
+    "fluoroscopy_planned",
 )
 """The facts of ``facts.csv``, each a column."""
 
@@ -131,6 +135,8 @@ def _measures(statement: Statement) -> dict[str, Value]:
         "days": statement.days,
         "ago": statement.ago,
         "past": statement.past,
+        "mild": statement.degree == "mild",
+        "severe": statement.degree == "severe",
     }
 
 

@@ -93,11 +93,11 @@ def studies(summary: Summary) -> list[Study]:
     """
     found: dict[tuple[str, str | None], Study] = {}
     for mention in summary.mentions("imaging"):
-        if not _performed(summary, mention):
+        if not performed(summary, mention):
             continue
         day = nearest_date(summary, mention)
         result = result_of(summary, mention)
-        for region in _regions(summary, mention):
+        for region in regions_studied(summary, mention):
             _keep(found, Study(mention.value, region, day, result, mention))
     return list(found.values())
 
@@ -183,7 +183,7 @@ LONGEST_LIST = 30
 _AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
-def _performed(summary: Summary, mention: Mention) -> bool:
+def performed(summary: Summary, mention: Mention) -> bool:
     """Documented as done; a stated result outweighs a plan or a request in the same sentence."""
     if mention.documented:
         return True
@@ -192,7 +192,7 @@ def _performed(summary: Summary, mention: Mention) -> bool:
     return False
 
 
-def _regions(summary: Summary, mention: Mention) -> Sequence[str | None]:
+def regions_studied(summary: Summary, mention: Mention) -> Sequence[str | None]:
     """Own regions; else those of the study it is listed with; else those of its finding."""
     study = mention
     for study in _listed(summary, mention):
