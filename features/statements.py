@@ -2,10 +2,11 @@
 
 Between the text and the signals.  A mention (:mod:`imr.features.context`) is a cue with its scope;
 a statement is what a careful reader takes from it: a subject (``treatment``, ``drug``,
-``response``, ``function``, ``sign``, ``complaint``, ``study``, ``diagnosis``, ``plan``), what was
-said of it (``polarity``), how much (``percent`` with a comparator, ``weeks``, ``count``), the body
-regions and the side it is about, and the clause that says so.  What a claims administrator recites,
-what a guideline asks for and what is only planned are kept apart by ``source`` and ``polarity``.
+``response``, ``function``, ``sign``, ``complaint``, ``study``, ``diagnosis``, ``plan``,
+``event``), what was said of it (``polarity``), how much (``percent`` with a comparator, ``weeks``,
+``count``), the body regions and the side it is about, and the clause that says so.  What a claims
+administrator recites, what a guideline asks for and what is only planned are kept apart by
+``source`` and ``polarity``.
 
 A region is the statement's own (a test of the knee is about the knee), else the one its clause
 names, else the one the sentence named before it, else that of the sentence before; what a response
@@ -30,7 +31,16 @@ from imr.features.regions import regions_of, same_region
 CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
 
 Subject = Literal[
-    "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan"
+    "treatment",
+    "drug",
+    "response",
+    "function",
+    "sign",
+    "complaint",
+    "study",
+    "diagnosis",
+    "plan",
+    "event",
 ]
 Polarity = Literal[
     "affirmed", "denied", "planned", "suspected", "normal", "abnormal",
@@ -127,6 +137,7 @@ def statements(summary: Summary) -> list[Statement]:
         *_studies(summary),
         *_diagnoses(summary),
         *_plans(summary),
+        *_background(summary),
     ]
     return sorted(found, key=lambda s: (s.mention.start, s.mention.end, s.subject))
 
@@ -705,6 +716,17 @@ def _plans(summary: Summary) -> Iterator[Statement]:
             negated = mention.qualifier == "negated"
             polarity: Polarity = "planned" if mention.qualifier == "requested" else "affirmed"
             yield _make(summary, mention, "plan", mention.value, "denied" if negated else polarity)
+
+
+def _background(summary: Summary) -> Iterator[Statement]:
+    """How the injury came about, general health, and what else was looked into."""
+    for mention in summary.mentions("background"):
+        known = _concepts().get(("background", mention.value))
+        if known is None or mention.qualifier in ("requested", "hypothetical", "other_person"):
+            continue
+        # "No other illness" says of itself that there is none.
+        denied = mention.qualifier == "negated" and mention.value != "healthy"
+        yield _make(summary, mention, known[0], known[1], "denied" if denied else "affirmed")
 
 
 def _diagnoses(summary: Summary) -> Iterator[Statement]:

@@ -92,6 +92,9 @@ FACTS: tuple[str, ...] = (
     "repairable_lesion",
     "severe_degeneration",
     "fluoroscopy_planned",
+    "trauma_told",
+    "fracture_suspected",
+    "sleep_causes_sought",
 )
 """The facts of ``facts.csv``, each a column."""
 

@@ -1,0 +1,77 @@
+"""Statements about studies, events and plans: what they show, of what region, how much."""
+
+from __future__ import annotations
+
+import pytest
+
+from imr.features.context import read_summary
+from imr.features.statements import Statement, statements
+
+
+def told(text: str) -> list[Statement]:
+    return [s for s in statements(read_summary(text)) if s.subject in ("study", "event", "plan")]
+
+
+def said(text: str) -> set[tuple[str, str]]:
+    return {(s.concept, s.polarity) for s in told(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "not_there"),
+    [
+        ("The scan shows the disc pinching the left nerve root.",
+         ("nerve: root", "affirmed"), ("nerve: root", "denied")),
+        ("MRI: the L4-5 disc touches the right L5 root.",
+         ("nerve: root", "affirmed"), ("nerve: root", "denied")),
+        ("Lumbar MRI found a bulge, and the nerve is pinched.",
+         ("nerve: root", "affirmed"), ("nerve: root", "denied")),
+        ("Lumbar MRI: desiccation, the canal and foramina are patent.",
+         ("nerve: root", "denied"), ("nerve: root", "affirmed")),
+        ("Lumbar MRI showed a bulge with no root contact.",
+         ("nerve: root", "denied"), ("nerve: root", "affirmed")),
+        ("Lumbar MRI showed a bulge without contact with any nerve root.",
+         ("nerve: root", "denied"), ("nerve: root", "affirmed")),
+        ("MRI of the knee showed fraying, no discrete tear.",
+         ("finding: tear", "denied"), ("finding: tear", "affirmed")),
+        ("MRI of the knee was done in May. It showed a torn meniscus.",
+         ("finding: tear", "affirmed"), ("finding: tear", "denied")),
+        ("Bending films show the L4 vertebra slipping 6 mm.",
+         ("finding: instability", "affirmed"), ("finding: instability", "denied")),
+        ("Bending X-rays show no slipping or extra movement.",
+         ("finding: instability", "denied"), ("finding: instability", "affirmed")),
+        ("EMG of the right arm was normal.",
+         ("nerve study: radiculopathy", "denied"), ("nerve study: radiculopathy", "affirmed")),
+        ("EMG of the legs showed an L5 radiculopathy.",
+         ("nerve study: radiculopathy", "affirmed"), ("nerve study: radiculopathy", "denied")),
+        ("MRI of the knee was requested.", ("mri", "planned"), ("mri", "affirmed")),
+        ("There was no MRI of the knee.", ("mri", "denied"), ("mri", "affirmed")),
+        ("He slipped and fell on the ramp.", ("trauma", "affirmed"), ("trauma", "denied")),
+        ("Her pain fell to 3/10.", ("", ""), ("trauma", "affirmed")),
+        ("Plan: right L4-5 TFESI with fluoro.", ("fluoroscopy", "planned"), ("mri", "planned")),
+    ],
+)  # fmt: skip
+def test_polarity(text: str, there: tuple[str, str], not_there: tuple[str, str]) -> None:
+    found = said(text)
+    assert there in found or there == ("", "")
+    assert not_there not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "finding", "degree"),
+    [
+        ("X-rays of the knee show severe narrowing.", "stenosis", "severe"),
+        ("MRI of the shoulder showed mild tendinosis.", "tendinosis", "mild"),
+        ("MRI of the shoulder showed a full-thickness supraspinatus tear.", "tear", "severe"),
+        ("MRI of the shoulder showed a tear.", "tear", None),
+        ("X-rays showed well-kept joint spaces with small spurs.", "degeneration", "mild"),
+    ],
+)
+def test_degree(text: str, finding: str, degree: str | None) -> None:
+    degrees = [s.degree for s in told(text) if s.concept == f"finding: {finding}"]
+    assert degrees == [degree]
+
+
+def test_a_finding_is_of_the_study_that_showed_it() -> None:
+    text = "MRI of the left knee showed a tear. X-rays of the right wrist showed no fracture."
+    places = {s.concept: s.regions for s in told(text) if s.concept.startswith("finding")}
+    assert places == {"finding: tear": ("knee",), "finding: fracture": ("wrist",)}
