@@ -24,6 +24,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.features.chapters import REGIONAL, Chapter, chapter_of
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
+from imr.features.families.letter_mix import is_primary_surgery
 from imr.features.families.request import requested_parts
 from imr.features.regions import any_same_region
 from imr.features.signal import Column, Findings, Value
@@ -170,8 +171,16 @@ def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
         source=chapter.source,
         text=rule.text,
         status=status,
-        quotes=tuple(dict.fromkeys(quote for term in terms for quote in quotes.of(term))),
+        quotes=_once(quote for term in terms for quote in quotes.of(term)),
     )
+
+
+def _once(quotes: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The quotes without the same words twice, where two signals rest on them."""
+    found: dict[tuple[str, int, int, str], Evidence] = {}
+    for quote in quotes:
+        found.setdefault((quote.field, quote.start, quote.end, quote.quote), quote)
+    return tuple(found.values())
 
 
 def _chapter(rule: Rule, item: Item) -> Chapter:
@@ -226,11 +235,20 @@ class _Quotes:
             said = self._sum(term, "injections", self.row.get("injections_asked"))
         elif term.name == "chronicity_days":
             said = f"{_number(value)} days from the injury to the denial"
+        elif term.name in ("invasive_in_letter", "primary_surgery_in_letter"):
+            said = self._beside()
         elif term.name.startswith(_OF_THE_REQUEST):
             return self._evidence(term, self.item.requested, "request")
         else:
             said = f"{term.name.replace('_', ' ')}: {_number(value)}"
         return self._evidence(term, said, "computation")
+
+    def _beside(self) -> str:
+        """The operation or injection that is asked for in the same letter."""
+        others = [o for o in self.case.items if _invasive_beside(self.item, o)]
+        others.sort(key=lambda other: not is_primary_surgery(other))
+        asked = f"item {others[0].index}: {others[0].requested}" if others else "another item"
+        return f"also asked for in the letter, {asked}"
 
     def _sum(self, term: Term, what: str, asked: Value) -> str:
         """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""

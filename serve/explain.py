@@ -209,6 +209,8 @@ def _quotes(detail: dict[str, Any], quotes: Iterable[dict[str, Any]]) -> Iterato
 
 def in_context(summary: str, quote: dict[str, Any]) -> Text:
     """The quoted words, highlighted, with what stands around them in the case summary."""
+    if quote["field"] == "computation":
+        return _text(f"computed: {quote['quote']}", "dim")
     if quote["field"] != "case_summary":
         return _text(f"“{quote['quote']}” (the request)", "dim")
     start, end = quote["start"], quote["end"]

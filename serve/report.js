@@ -192,8 +192,9 @@
     return el("li", {}, reason.text, ...reason.quotes.map((quote) => quoted(quote, letter)));
   }
 
-  // A quote is a span of the case summary, or a text of its own (from the request).
+  // A quote is a span of the case summary, a text of its own (from the request) or a computation.
   function quoted(quote, letter) {
+    if (quote.computed) return el("span", { class: "quote" }, "Computed: ", quote.computed);
     if (typeof quote === "string") return el("span", { class: "quote" }, "“", el("mark", {}, quote), "” (the request)");
     const [start, end] = quote;
     const text = letter.case_summary;
@@ -267,7 +268,7 @@
 
   function spansOf(letter) {
     const spans = [];
-    const add = (quotes, kind) => quotes.forEach((q) => { if (typeof q !== "string") spans.push({ start: q[0], end: q[1], kind }); });
+    const add = (quotes, kind) => quotes.forEach((q) => { if (Array.isArray(q)) spans.push({ start: q[0], end: q[1], kind }); });
     letter.items.forEach((item) => {
       item.reasons.forEach((reason) => add(reason.quotes, reason.direction));
       item.checklist.forEach(([, , quotes]) => add(quotes, "neutral"));

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
+from itertools import count
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -64,10 +65,6 @@ class Report:
 
     def _compact(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """The item with each criterion's text kept once for the page, and quotes as spans."""
-        for criterion in item["checklist"]:
-            self.criteria.setdefault(
-                criterion["id"], {k: criterion[k] for k in ("guideline", "source", "text")}
-            )
         kept = {k: v for k, v in item.items() if not k.startswith("p_overturned")}
         return {
             **kept,
@@ -84,8 +81,18 @@ class Report:
                 }
                 for r in item["reasons"]
             ],
-            "checklist": [[c["id"], c["status"], _spans(c["quotes"])] for c in item["checklist"]],
+            "checklist": [
+                [self._criterion(c), c["status"], _spans(c["quotes"])] for c in item["checklist"]
+            ],
         }
+
+    def _criterion(self, criterion: Mapping[str, Any]) -> str:
+        """The key of a criterion's text on the page: its id, numbered where region or edition
+        give the same one another source.
+        """
+        shown = {k: criterion[k] for k in ("guideline", "source", "text")}
+        keys = (criterion["id"] + (f"#{number}" if number > 1 else "") for number in count(1))
+        return next(key for key in keys if self.criteria.setdefault(key, shown) == shown)
 
 
 def _compact_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,8 +104,16 @@ def _compact_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spans(quotes: list[dict[str, Any]]) -> list[Any]:
-    """``[start, end]`` for quotes of the case summary, the text itself for others."""
-    return [[q["start"], q["end"]] if q["field"] == "case_summary" else q["quote"] for q in quotes]
+    """``[start, end]`` for quotes of the case summary, the text for those of the request,
+    ``{"computed": text}`` for computations.
+    """
+    return [_span(quote) for quote in quotes]
+
+
+def _span(quote: dict[str, Any]) -> Any:
+    if quote["field"] == "case_summary":
+        return [quote["start"], quote["end"]]
+    return {"computed": quote["quote"]} if quote["field"] == "computation" else quote["quote"]
 
 
 def script_json(value: Any) -> str:

@@ -186,7 +186,9 @@ def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
 
 
 def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
-    best = max(said, key=lambda pair: (pair[0].priority, pair[0].speaks_for))[0]
+    # The statements of the row that decides come first: they are what is quoted.
+    said = sorted(said, key=lambda pair: (-pair[0].priority, not pair[0].speaks_for))
+    best = said[0][0]
     return Fact(
         best.speaks_for,
         tuple(statement for rule, statement in said if rule.speaks_for),

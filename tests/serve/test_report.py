@@ -98,6 +98,25 @@ def test_the_page_holds_the_letters_as_data(tmp_path: Path) -> None:
     }
 
 
+def test_a_criterion_of_two_regions_keeps_both_sources_and_sums_are_no_spans(
+    tmp_path: Path,
+) -> None:
+    one, other = letter(0), letter(1)
+    criterion = other["items"][0]["checklist"][0]
+    visits = {"field": "computation", "start": 0, "end": 0, "quote": "6 + 8 = 14 visits, limit 10"}
+    request = {"field": "request", "start": 0, "end": 7, "quote": "Support"}
+    shown = {**criterion, "guideline": "Shoulder 2004", "status": "not met"}
+    other["items"][0]["checklist"] = [{**shown, "quotes": [visits, request]}]
+    text = written(tmp_path / "r.html", [one, other])
+    letters, criteria = (json.loads(script) for script in Page(text).scripts[:2])
+    assert {key: known["guideline"] for key, known in criteria.items()} == {
+        "c1": "Low Back", "c1#2": "Shoulder 2004",
+    }  # fmt: skip
+    assert letters[1]["items"][0]["checklist"] == [
+        ["c1#2", "not met", [{"computed": "6 + 8 = 14 visits, limit 10"}, "Support"]]
+    ]
+
+
 def test_nothing_of_a_letter_is_markup(tmp_path: Path) -> None:
     plain = Page(written(tmp_path / "a.html", [letter()]))
     hostile = letter(letter_id=HOSTILE, source=HOSTILE, case_summary=HOSTILE, warnings=[HOSTILE])
