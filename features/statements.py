@@ -46,7 +46,7 @@ Polarity = Literal[
     "affirmed", "denied", "planned", "suspected", "normal", "abnormal",
     "helped", "some", "temporary", "failed", "persists", "unchanged", "worsened", "resolved",
     "not tolerated", "tolerated", "improved", "not improved", "limited", "independent", "worked",
-    "medication reduced",
+    "medication reduced", "medication same", "stopped", "consistent", "inconsistent",
 ]  # fmt: skip
 Source = Literal["record", "administrator", "guideline"]
 Bearing = Literal["requested", "unplaced", "elsewhere"]
@@ -311,8 +311,21 @@ def _times(summary: Summary, mention: Mention) -> dict[str, float]:
 # --- treatments, drugs and the response to them ----------------------------------------------
 
 
+# Plain words: "no care so far" denies conservative care whatever its scope.
+_NO_CARE = "no_care"
+# "Naproxen is the only medication", where the sentence names no opioid.
+_NO_OPIOID = "no_opioid"
+
+
 def _treatments(summary: Summary) -> Iterator[Statement]:
-    for mention in summary.mentions("treatment"):
+    for mention in _care(summary):
+        if mention.value == _NO_CARE:
+            yield _make(summary, mention, "treatment", "conservative", "denied")
+            continue
+        if mention.value == _NO_OPIOID:
+            if not any(d.value == "Opioids" for d in _drugs_of(summary, mention.sentence)):
+                yield _make(summary, mention, "drug", "Opioids", "denied")
+            continue
         concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
         if treatment.is_received(summary, mention):
             polarity: Polarity = "affirmed"
@@ -325,16 +338,41 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
         yield _make(summary, mention, "treatment", concept, polarity, count=count, **times)
 
 
+def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
+    return [m for m in summary.mentions("medication") if m.sentence == sentence]
+
+
+@once
+def _care(summary: Summary) -> list[Mention]:
+    """Treatments by their names and in plain words, without those inside a longer name."""
+    named = summary.mentions("treatment")
+    plain = (
+        m
+        for m in summary.mentions("plain_care")
+        if not any(n.start <= m.start and m.end <= n.end for n in named)
+    )
+    return sorted([*named, *plain], key=lambda m: m.start)
+
+
+_DRUG_TEST = "urine_drug_test_done"
 _MONITORING = frozenset(
     {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
 )
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped)?|quit|discontinued|off|weaned off|came off|ran out of|"
-    r"no longer (?:takes?|taking|uses?|using|on)|has not (?:taken|used)|not (?:been )?us(?:ed|ing)|"
-    r"not (?:been )?tak(?:en|ing))\b[^.;]{0,40}$"
+    r"\b(?:stop(?:ped)?|quit|discontinued|(?<!edge )(?<!half )off|weaned off|came off|ran out of|"
+    r"no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
 )
+_STOPPED_AFTER = re.compile(
+    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|weaned)\b"
+)
+_NOT_USED = re.compile(
+    r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
+    r"[^.;]{0,40}$"
+)
+# "4/10 with Norco" after "8/10 without": the nearest word decides.
+_WITH = re.compile(r"\bwith (?:the |his |her |use of )?$")
 _NOT_USED_AFTER = re.compile(
-    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|not (?:been )?"
+    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:not (?:been )?"
     r"(?:used|tried|taken|prescribed|started)|never (?:used|tried|taken|started))"
 )
 
@@ -342,17 +380,50 @@ _NOT_USED_AFTER = re.compile(
 def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
-        after = summary.after(mention, 50)
-        gone = _STOPPED.search(summary.before(mention, 60)) or _NOT_USED_AFTER.match(after)
         if mention.value in _MONITORING:
-            polarity: Polarity = "affirmed" if medication.monitored(mention) else "planned"
-            if mention.qualifier == "negated" and polarity != "affirmed":
-                polarity = "denied"
-        elif id(mention) in taken and not gone:
-            polarity = "affirmed"
+            polarity = _monitoring(summary, mention)
         else:
-            polarity = "denied" if mention.qualifier == "negated" or gone else "planned"
+            polarity = _use(summary, mention, id(mention) in taken)
         yield _make(summary, mention, "drug", mention.value, polarity, **_times(summary, mention))
+
+
+def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
+    """Whether a drug is taken, was stopped, was never had or is only planned."""
+    before, after = summary.before(mention, 60), summary.after(mention, 50)
+    if _NOT_USED.search(before) or _NOT_USED_AFTER.match(after):
+        return "denied"
+    if (_STOPPED.search(before) or _STOPPED_AFTER.match(after)) and mention.qualifier in (
+        "affirmed",
+        "historical",
+        "negated",
+    ):
+        return "stopped"
+    if taken or (mention.qualifier == "negated" and _WITH.search(before)):
+        return "affirmed"
+    return "denied" if mention.qualifier == "negated" else "planned"
+
+
+_TEST_AGAINST = re.compile(
+    r"\b(?:in-?consistent|not consistent|unexpected|aberrant|"
+    r"positive for (?:[\w-]+ ){0,3}?(?:cocaine|meth\w*|amphetamine\w*|heroin|thc|"
+    r"marijuana|cannab\w+|alcohol|illicit|non-?prescribed|unprescribed)|"
+    r"negative for (?:the |his |her |all )?(?:prescribed|hydrocodone|oxycodone|tramadol|morphine|"
+    r"opi\w+))"
+)
+_TEST_FOR = re.compile(r"\b(?:consistent|compliant|as expected|appropriate|negative for illicit)\b")
+
+
+def _monitoring(summary: Summary, mention: Mention) -> Polarity:
+    """Whether monitoring was done, and what a drug test showed."""
+    if not medication.monitored(mention):
+        return "denied" if mention.qualifier == "negated" else "planned"
+    if mention.value == _DRUG_TEST:
+        clause = clause_of(summary, mention)
+        if _TEST_AGAINST.search(summary.lower, clause.start, clause.end):
+            return "inconsistent"
+        if _TEST_FOR.search(summary.lower, clause.start, clause.end):
+            return "consistent"
+    return "affirmed"
 
 
 _NEUTRAL = "neutral"
@@ -394,7 +465,8 @@ def _responses(summary: Summary) -> Iterator[Statement]:
         polarity: Polarity = mention.value  # type: ignore[assignment]
         if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
             polarity = "failed"
-        yield _response(summary, mention, polarity)
+        half = "half" in mention.rule.id
+        yield from _response(summary, mention, polarity, 50.0 if half else None)
     yield from _percents(summary)
     yield from _falls(summary)
 
@@ -415,7 +487,7 @@ def _percents(summary: Summary) -> Iterator[Statement]:
         percent = float(printed["high"] or printed["low"])
         helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
         spans = [days for at, days, ago in spans_of_time(summary, clause) if not ago]
-        yield _response(
+        yield from _response(
             summary,
             mention,
             "helped" if helps else "failed",
@@ -438,7 +510,7 @@ def _falls(summary: Summary) -> Iterator[Statement]:
             if 0 < off <= 10 and on <= 10:
                 percent = round(100 * (off - on) / off, 1)
                 helped = percent >= _WORKS_ON_PAIN
-                yield _response(summary, mention, "helped" if helped else "failed", percent)
+                yield from _response(summary, mention, "helped" if helped else "failed", percent)
             break
 
 
@@ -449,48 +521,90 @@ def _response(
     percent: float | None = None,
     comparator: str = "=",
     weeks: float | None = None,
-) -> Statement:
-    of = _cause(summary, mention)
-    if of is None:
-        own: tuple[str, ...] = ()
-        concept = "care"
-    else:
-        own = place_of(summary, of).regions
-        concept = of.rule.extra.get("kind") if of.value == "injection" else of.value
-        concept = concept or "care"
-    return _make(
-        summary,
-        mention,
-        "response",
-        concept,
-        polarity,
-        own,
-        of=concept if of else None,
-        percent=percent,
-        comparator=comparator,
-        weeks=weeks,
-    )
+) -> Iterator[Statement]:
+    """A response, once for each treatment of the list that it belongs to."""
+    said = {"percent": percent, "comparator": comparator, "weeks": weeks}
+    causes = _causes(summary, mention)
+    if not causes:
+        yield _make(summary, mention, "response", "care", polarity, **said)
+    for concept, cause in {_concept(cause): cause for cause in causes}.items():
+        own = place_of(summary, cause).regions
+        yield _make(summary, mention, "response", concept, polarity, own, of=concept, **said)
 
 
-def _cause(summary: Summary, mention: Mention) -> Mention | None:
+def _concept(cause: Mention) -> str:
+    kind = cause.rule.extra.get("kind") if cause.value == "injection" else cause.value
+    return kind or "care"
+
+
+_NO_CAUSE = frozenset({_NO_CARE, _NO_OPIOID, *_MONITORING})
+# What stands between the entries of a list: a comma or an "and", and a few words without a verb.
+_NO_VERB = (
+    r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
+    r"then|now|which|after)\b)[\w%#-]+"
+)
+_IN_LIST = re.compile(
+    rf"^(?:\s+{_NO_VERB}){{0,3}}\s?(?:\([^()]{{0,40}}\))?\s?(?:,|/|&|\+|\b(?:and|or|nor|plus|with|"
+    rf"as well as|including|such as|like)\b)(?:[\s,/&+]+{_NO_VERB}){{0,5}}[\s,/&+(]*$"
+)
+_IN_LIST_MOST = 70
+# "No change in pain, work or medication": what changed is not what changed it.
+_CHANGED = re.compile(
+    r"^\s(?:in|of)\b(?![^.;]*\b(?:with|from|after|by|on|for|using)\b)[^.;]{0,60}$"
+)
+
+
+def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatment or drug a response belongs to: in its clause, else the last one before it in
-    this sentence or the one before, else the next one of the sentence.
+    this sentence or the one before, else the next one of the sentence; with the rest of its list.
     """
+    drugs = summary.mentions("medication")
     care = [
         m
-        for family in ("treatment", "medication")
-        for m in summary.mentions(family)
+        for m in sorted([*_care(summary), *drugs], key=lambda m: m.start)
         if mention.sentence - 1 <= m.sentence <= mention.sentence
+        and m.value not in _NO_CAUSE
+        and not _CHANGED.match(summary.lower[mention.end : m.start])
     ]
+    cause = _cause(summary, mention, care)
+    if cause is None:
+        return []
+    at = care.index(cause)
+    first = last = at
+    while first and _listed(summary, care[first - 1], care[first], mention):
+        first -= 1
+    while last + 1 < len(care) and _listed(summary, care[last], care[last + 1], mention):
+        last += 1
+    return care[first : last + 1]
+
+
+def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
     clause = clause_of(summary, mention)
     inside = [m for m in care if clause.start <= m.start < clause.end]
     before = [m for m in care if m.start < mention.start]
     if inside:
-        return min(inside, key=lambda m: abs(m.start - mention.start))
+        return min(inside, key=lambda m: max(m.start - mention.end, mention.start - m.end))
     if before:
-        return max(before, key=lambda m: m.start)
+        return before[-1]
     after = [m for m in care if m.sentence == mention.sentence]
-    return min(after, key=lambda m: m.start) if after else None
+    return after[0] if after else None
+
+
+def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -> bool:
+    """Whether two mentions are neighbours in a list that the response does not cut."""
+    if one.sentence != other.sentence or one.end <= response.start < other.start:
+        return False
+    if other.start <= one.end:
+        return True
+    between = summary.lower[one.end : other.start]
+    return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
+
+
+_NEGATED_FUNCTION: dict[Polarity, Polarity] = {
+    "improved": "not improved",
+    "worked": "not improved",
+    "medication reduced": "medication same",
+}
 
 
 def _functions(summary: Summary) -> Iterator[Statement]:
@@ -501,7 +615,7 @@ def _functions(summary: Summary) -> Iterator[Statement]:
         if mention.qualifier == "negated":
             if polarity == "limited":
                 continue
-            polarity = "not improved" if polarity == "improved" else polarity
+            polarity = _NEGATED_FUNCTION.get(polarity, polarity)
         yield _make(summary, mention, "function", "function", polarity)
 
 
@@ -553,6 +667,19 @@ def _complaints(summary: Summary) -> Iterator[Statement]:
             continue
         polarity: Polarity = "denied" if mention.qualifier == "negated" else "affirmed"
         yield _make(summary, mention, "complaint", known[1], polarity, known[2])
+    for mention in summary.mentions("pain"):
+        if mention.qualifier in ("affirmed", "negated") and not _AT_ONSET.search(
+            summary.before(mention, 60)
+        ):
+            polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+            yield _make(summary, mention, "complaint", "pain", polarity)
+
+
+# Pain of the day of injury is no complaint that goes on.
+_AT_ONSET = re.compile(
+    r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur\w+|initially|while|when) "
+    r"[^.;]*$"
+)
 
 
 @dataclass(frozen=True, slots=True)

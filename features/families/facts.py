@@ -94,6 +94,11 @@ FACTS: tuple[str, ...] = (
     "fluoroscopy_planned",
     "trauma_told",
     "fracture_suspected",
+    "drug_test_inconsistent",
+    "injection_had",
+    "agreement_signed",
+    "database_checked",
+    "pain_goes_on",
     "sleep_causes_sought",
 )
 """The facts of ``facts.csv``, each a column."""
@@ -284,7 +289,7 @@ def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
     for statement, bears in about(statements(summary), parts, side_of(item.requested)):
-        if statement.polarity != "affirmed":
+        if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
         if statement.concept == "urine_drug_test_done" and statement.ago is not None:
             _least(found, "drug_test_days_ago", statement.ago, statement)

@@ -241,12 +241,12 @@ _COUNT_BEFORE = re.compile(
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"
-    rf"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?)?(?:at least )?"
+    rf"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?)?(?:at least )?"
     rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
 )
 # Chart shorthand: "PT x14", "chiro x 28 in the past year"; "x 3 wks" is a duration.
 _TIMES_AFTER = re.compile(
-    rf"^\s?x\s?(?P<n>{_N})\b(?!\s?(?:-|/|x|\.\d|(?:more\s)?(?:d|w|m|y)\w{{0,6}}\b|times|hours))"
+    rf"^\s?x\s?(?P<n>{_N})\b(?!\s?(?:-|/|x|\.\d|(?:more\s)?(?:days?|d|wee?ks?|wks?|w|months?|mos?|m|years?|yrs?|y)\b|times|hours))"
 )
 _PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b")
 _INJECTIONS = re.compile(rf"(?<![\w-])(?P<n>{_N}|an?)\s+(?:\w+\s+){{0,3}}?$")

@@ -1,0 +1,108 @@
+"""What care was had, what it did, and what was taken: sentences of our own and their statements."""
+
+import pytest
+
+from imr.features.context import read_summary
+from imr.features.statements import statements
+
+PT, HEP, NSAID, OPIOID = "physical_therapy", "home_exercise", "NSAID", "Opioids"
+Said = tuple[str, str, str]
+
+SAID: list[tuple[str, set[Said]]] = [
+    (
+        "Therapy and pills came first and did not hold.",
+        {("response", PT, "failed"), ("response", "medication", "failed")},
+    ),
+    (
+        "Physical therapy, naproxen and a splint gave little lasting benefit.",
+        {
+            ("response", PT, "failed"),
+            ("response", NSAID, "failed"),
+            ("response", "bracing", "failed"),
+        },
+    ),
+    (
+        "He has not had any therapy, exercise or medicine for it.",
+        {
+            ("treatment", PT, "denied"),
+            ("treatment", "exercise", "denied"),
+            ("treatment", "medication", "denied"),
+        },
+    ),
+    (
+        "The shot would be the first thing offered.",
+        {("treatment", "conservative", "denied")},
+    ),
+    ("Oxycodone has not been without benefit.", {("response", OPIOID, "helped")}),
+    ("There was no functional improvement with therapy.", {("response", PT, "not improved")}),
+    ("Pills like Aleve upset her stomach.", {("response", NSAID, "not tolerated")}),
+    ("Tramadol made her vomit.", {("response", OPIOID, "not tolerated")}),
+    (
+        "She had to stop naproxen because of a bleeding ulcer.",
+        {("response", NSAID, "not tolerated"), ("drug", NSAID, "stopped")},
+    ),
+    ("He cannot swallow tablets.", {("response", "care", "not tolerated")}),
+    ("He stretches at home daily.", {("treatment", HEP, "affirmed")}),
+    ("She keeps up a home program.", {("treatment", HEP, "affirmed")}),
+    (
+        "He took half his usual pain pills.",
+        {("function", "function", "medication reduced")},
+    ),
+    (
+        "He continued the same dose of gabapentin.",
+        {("function", "function", "medication same")},
+    ),
+    ("He reaches the second shelf.", {("function", "function", "improved")}),
+    ("Pain is 8/10 without and 4/10 with Norco.", {("drug", OPIOID, "affirmed")}),
+    (
+        "The urine test was positive for cocaine.",
+        {("drug", "urine_drug_test_done", "inconsistent")},
+    ),
+    ("A consistent urine test is filed.", {("drug", "urine_drug_test_done", "consistent")}),
+    ("Naproxen is the only medication.", {("drug", OPIOID, "denied")}),
+    ("The knee aches after long shifts.", {("complaint", "pain", "affirmed")}),
+]
+
+NOT_SAID: list[tuple[str, set[Said]]] = [
+    (
+        "Therapy failed, chiropractic helped.",
+        {("response", PT, "helped"), ("response", "chiropractic", "failed")},
+    ),
+    ("There was no lasting change in pain, meds or work.", {("response", "medication", "failed")}),
+    ("Norco is the only medication.", {("drug", OPIOID, "denied")}),
+    ("He felt a sharp pain when he lifted a box.", {("complaint", "pain", "affirmed")}),
+    ("There was no functional improvement with therapy.", {("response", PT, "failed")}),
+    ("He was given no heavy use of the arm and Aleve.", {("response", NSAID, "failed")}),
+]
+
+
+def said(text: str) -> set[Said]:
+    return {(s.subject, s.concept, s.polarity) for s in statements(read_summary(text))}
+
+
+@pytest.mark.parametrize(("text", "expected"), SAID)
+def test_a_sentence_says(text: str, expected: set[Said]) -> None:
+    assert expected <= said(text)
+
+
+@pytest.mark.parametrize(("text", "unwanted"), NOT_SAID)
+def test_a_sentence_does_not_say(text: str, unwanted: set[Said]) -> None:
+    assert not unwanted & said(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "count"),
+    [
+        ("PT x6 without benefit.", PT, 6),
+        ("Therapy: 12 visits.", PT, 12),
+        ("Chiro x 8: no relief.", "chiropractic", 8),
+    ],
+)
+def test_visits_had(text: str, concept: str, count: int) -> None:
+    found = statements(read_summary(text))
+    assert count in {s.count for s in found if s.subject == "treatment" and s.concept == concept}
+
+
+def test_a_pain_cut_by_half_is_fifty_percent() -> None:
+    found = statements(read_summary("Gabapentin cut the burning by half."))
+    assert [s.percent for s in found if s.subject == "response"] == [50.0]
