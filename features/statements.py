@@ -59,7 +59,7 @@ class Statement:
     ``percent`` is a relief with ``comparator`` (``<``, ``>=``, ``=``) and ``weeks`` how long it
     lasted; ``count`` the sessions or injections had; ``days`` how long something went on and
     ``ago`` how many days before the summary it was.  ``degree`` is how much of a finding
-    (``mild``, ``severe``).  ``of`` is the treatment a response is to.
+    (``mild``, ``partial``, ``severe``).  ``of`` is the treatment a response is to.
     """
 
     subject: Subject
@@ -726,14 +726,17 @@ def _report_of(summary: Summary, mention: Mention) -> _Report | None:
 _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        ("tear", r"tear|torn|ruptur|avuls|detach"),
+        ("bulge", r"annul"),
+        ("tear", r"tear|torn|ruptur|avuls|detach|perforat"),
+        ("loose or foreign body", r"(?:loose|foreign) bod"),
+        ("chondral defect", r"chondr|necrosis|avn"),
         ("fracture", r"fractur|union|dislocat|displaced|sublux"),
-        ("herniation", r"herniat|protrus|extru"),
+        ("herniation", r"herniat|protrus|extru|hnp"),
         ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
         ("instability", r"instab|listhesis|slip|translat|motion at"),
         ("hardware", r"loosen|lucency|subsid|broken"),
         ("bulge", r"bulg|dis[ck]"),
-        ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|chondr|joint space"),
+        ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|joint space"),
         ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
         (
             "normal",
@@ -742,29 +745,23 @@ _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 _SOUND = frozenset(("normal",))
-_DEGREES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "mild",
-        re.compile(
-            r"\b(?:mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)"
-            r"(?: to (?:moderate|severe))?(?:[ ,-]+(?!but|and|with)[\w-]+){0,4}\s*$"
-        ),
-    ),
-    (
-        "severe",
-        re.compile(
-            r"\b(?:severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
-            r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)"
-            r"(?:[ ,-]+(?!but|and|with)[\w-]+){0,4}\s*$"
-        ),
-    ),
+# The word of degree nearest before a finding, in its own part of a list.
+_DEGREE = re.compile(
+    r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
+    r"(?P<severe>severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
+    r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
+    r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
 )
+_DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
+_DEGREE_REACH = 60
 
 
 def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     """How much of a finding, by the words before it."""
-    before = summary.lower[max(start, mention.start - 60) : mention.start]
-    return next((d for d, words in _DEGREES if words.search(before)), None)
+    first = max(start, mention.start - _DEGREE_REACH)
+    ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
+    words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    return words[-1].lastgroup if words else None
 
 
 def _studies(summary: Summary) -> Iterator[Statement]:
