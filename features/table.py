@@ -25,6 +25,7 @@ from imr.features.families import (
     letter_mix,
     medication,
     person,
+    region_findings,
     relief,
     request,
     requested_part,
@@ -76,8 +77,9 @@ FAMILIES: tuple[Family, ...] = (
     Family(requested_part.COLUMNS, build_item=requested_part.build_item),
     Family(severity.COLUMNS, build=severity.build),
     Family(authorization.COLUMNS, build=authorization.build),
-    Family(indication.COLUMNS, build_item=indication.build_item),
     Family(facts.COLUMNS, build_item=facts.build_item),
+    Family(region_findings.COLUMNS, build_item=region_findings.build_item),
+    Family(indication.COLUMNS, build_item=indication.build_item),
     Family(wording.COLUMNS, build_item=wording.build_item),
     Family(criteria.COLUMNS, build_item=criteria.build_item),
 )

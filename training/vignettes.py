@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
 from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest, inputs
@@ -77,15 +78,28 @@ LEAST_ITEMS = 10
 # Who the worker is, and what the administrator cites, is no ground of a judgement; vignettes
 # cite nothing.
 LEFT_OUT_FAMILIES = ("key", "person")
+# Findings wherever they are: those of the requested region stand for them.
+ANYWHERE_FAMILIES = ("examination", "diagnosis", "severity", "relief")
+ANYWHERE = (
+    "complaint_radiating_pain", "complaint_numbness", "complaint_weakness", "complaint_worsening",
+    "complaint_improving", "complaint_unchanged", "imaging_present", "imaging_mri", "imaging_ct",
+    "imaging_xray", "imaging_ultrasound", "imaging_abnormal", "imaging_normal",
+    "degenerative_documented", "stenosis_documented", "nerve_entrapment_documented",
+    "tear_documented", "disc_herniation_documented", "radiculopathy_diagnosis_documented",
+    "neuropathic_documented", "crps_documented", "radiculopathy_corroborated",
+    "conservative_care_failed", "medication_failed", "medication_helped",
+)  # fmt: skip
 # What the administrator's reasons are is told by one house style only: it would tell the style.
 LEFT_OUT_PREFIX = "ur_reason_"
 LEFT_OUT = ("ca_guideline", "ca_chapter", "ca_none_cited", "ca_mtus", "ca_non_mtus", "ca_several")
+# Signals that are said, denied or not spoken of.
+THREEFOLD = frozenset(FACTS) | {column.name for column in region_findings.COLUMNS}
 FOLDS = 5
 # The wording: terms that enough rated items carry, one class of request by itself or all together,
 # weighed by ridge regression; smaller weights are left out.
 LEAST_TERM, LEAST_CLASS_TERM = 12, 25
 RIDGE = 80.0
-LEAST_WEIGHT = 0.004
+LEAST_WEIGHT = 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +248,7 @@ def fit_judgement(rated: Rated, about: Mapping[str, Any] | None = None) -> Judge
     kept = tuple(name for name, splits in zip(columns, used, strict=True) if splits)
     known = {name: labels for name, labels in categories.items() if name in kept}
     booster = first if kept == columns else _fitted(worded, kept, known)
-    facts = frozenset(FACTS) & frozenset(kept)
+    facts = THREEFOLD & frozenset(kept)
     return Judgement(booster, kept, known, facts, dict(about or {}))
 
 
@@ -244,7 +258,7 @@ def _fitted(
     import lightgbm as lgb
 
     data = lgb.Dataset(
-        inputs(rated.frame, columns, categories, frozenset(FACTS)),
+        inputs(rated.frame, columns, categories, THREEFOLD),
         label=rated.log_odds,
         weight=_weights(rated.base),
         feature_name=list(columns),
@@ -269,8 +283,8 @@ def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str,
     chosen = [
         column.name
         for column in COLUMNS
-        if column.family not in LEFT_OUT_FAMILIES
-        and column.name not in LEFT_OUT
+        if column.family not in (*LEFT_OUT_FAMILIES, *ANYWHERE_FAMILIES)
+        and column.name not in (*LEFT_OUT, *ANYWHERE)
         and not column.name.startswith(LEFT_OUT_PREFIX)
         and (column.dtype in {"bool", "int", "float"} or column.name in LABELS)
     ]

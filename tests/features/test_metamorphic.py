@@ -42,7 +42,8 @@ def _moved(one: str, other: str) -> set[str]:
 
 def _of(prefixes: tuple[str, ...], names: set[str]) -> set[str]:
     """The names without those that start so, and without the facts, which tell no from unsaid."""
-    return {name for name in names if not name.startswith(prefixes)} - set(FACTS)
+    rest = {name for name in names if not name.startswith(prefixes) and not name.endswith("_here")}
+    return rest - {*FACTS, "wording"}
 
 
 @given(STUDIES, PARTS)
