@@ -61,10 +61,16 @@ def shipped() -> Weights:
     return Weights(stored["intercept"], stored["weights"])
 
 
+# Who the worker is, a date and a side say nothing of whether care is needed.
+_WITHOUT_FAMILIES = frozenset({"person", "date"})
+_WITHOUT = frozenset({"left", "right", "bilateral", "bilaterally", "l", "r", "lt", "rt", "both"})
+
+
 @cache
 def _vocabulary() -> frozenset[str]:
     """The words that start a pattern of some lexicon, and the sign for a number."""
-    return frozenset(lexicon().index)
+    rules = (rule for rule in lexicon().rules if rule.family not in _WITHOUT_FAMILIES)
+    return frozenset(word for rule in rules for word in rule.triggers) - _WITHOUT
 
 
 @once
