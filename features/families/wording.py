@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -61,6 +62,12 @@ def shipped() -> Weights:
     return Weights(stored["intercept"], stored["weights"])
 
 
+# A clause that names nothing of these is no clinical statement ("the copy was hard to read").
+_CLINICAL = (
+    "treatment", "medication", "response", "function", "examination", "complaint", "imaging",
+    "electrodiagnostics", "nerve_root", "diagnosis", "comorbidity", "pain_score", "work_status",
+    "body_part",
+)  # fmt: skip
 # Who the worker is, a date and a side say nothing of whether care is needed.
 _WITHOUT_FAMILIES = frozenset({"person", "date"})
 _WITHOUT = frozenset({"left", "right", "bilateral", "bilaterally", "l", "r", "lt", "rt", "both"})
@@ -79,10 +86,12 @@ def _clauses(summary: Summary) -> list[tuple[tuple[str, ...], tuple[Statement, .
     by_start: dict[int, list[Statement]] = {}
     for statement in statements(summary):
         by_start.setdefault(statement.start, []).append(statement)
+    clinical = sorted(m.start for family in _CLINICAL for m in summary.mentions(family))
     return [
         (tuple(_terms(summary, clause)), tuple(by_start.get(clause.start, ())))
         for clause in clauses(summary)
-        if not _recited(summary, clause.sentence)
+        if bisect_left(clinical, clause.start) < bisect_left(clinical, clause.end)
+        and not _recited(summary, clause.sentence)
     ]
 
 
@@ -115,7 +124,8 @@ def terms_of(summary: Summary, item: Item) -> frozenset[str]:
             found.update(terms)
             found.update(f"{one.subject}: {one.concept}: {one.polarity}" for one in said)
     found |= {f"{item.subcategory}={term}" for term in found}
-    found.update(f"request: {word}" for word in _TITLE.findall(item.requested.lower()))
+    asked = set(_TITLE.findall(item.requested.lower())) - _WITHOUT
+    found.update(f"request: {word}" for word in asked)
     return frozenset(found)
 
 
