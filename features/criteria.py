@@ -399,8 +399,10 @@ def _supply(row: Row) -> dict[str, Value]:
     days, quantity = row.get("request_supply_days"), row.get("quantity")
     if isinstance(days, int | float):
         return {"supply_days_least": days, "supply_days_most": days}
+    if not isinstance(quantity, int | float) or row.get("quantity_unit") != "units":
+        return {}
     pace = _PER_DAY.get(request_class(row) or "")
-    if pace is None or not isinstance(quantity, int | float) or row.get("quantity_unit") != "units":
+    if pace is None:
         return {}
     units = quantity * (1 + _float(row, "request_refills"))
     return {"supply_days_least": units / pace[1], "supply_days_most": units / pace[0]}

@@ -118,10 +118,8 @@ class FactRule:
     priority: int
     source: str
 
-    def matches(self, statement: Statement, bearing: Bearing, same: frozenset[str]) -> bool:
-        """Whether a statement with its bearing on the request is one of the row's."""
-        if statement.polarity not in self.polarities or bearing not in self.bearings:
-            return False
+    def matches(self, statement: Statement, same: frozenset[str]) -> bool:
+        """Whether a statement of the row's subject, polarity and bearing is one of the row's."""
         known = self.concepts
         if not (
             ANY in known
@@ -169,6 +167,16 @@ def rules() -> Mapping[str, tuple[FactRule, ...]]:
     return {subject: tuple(of_subject) for subject, of_subject in found.items()}
 
 
+@cache
+def _rows(subject: str, polarity: str, bearing: Bearing) -> tuple[FactRule, ...]:
+    """The rows that read statements of a subject, polarity and bearing."""
+    return tuple(
+        rule
+        for rule in rules().get(subject, ())
+        if polarity in rule.polarities and bearing in rule.bearings
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """What is said of one fact: its ``value`` and the statements for and against it."""
@@ -184,8 +192,8 @@ def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
     spoken: dict[str, list[tuple[FactRule, Statement]]] = {}
     parts, side = requested_parts(item), side_of(item.requested)
     for statement, bearing in about(statements(summary), parts, side):
-        for rule in rules().get(statement.subject, ()):
-            if rule.matches(statement, bearing, same):
+        for rule in _rows(statement.subject, statement.polarity, bearing):
+            if rule.matches(statement, same):
                 spoken.setdefault(rule.fact, []).append((rule, statement))
     return {name: _settled(said) for name, said in spoken.items()}
 
