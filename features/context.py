@@ -54,6 +54,19 @@ _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(_PRIORITY)}
 _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 
 
+# A list under a negation goes on with these; a verb right after a mention is the mention's own,
+# unless it only says that nothing was seen.
+_LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
+_OWN_VERB = re.compile(
+    r"(?:\s+(?:\w+\s+){0,2}?)(?:(?:is|was|are|were|has|had|have)\b(?!\s+(?:been\s+)?(?:also\s+)?"
+    r"(?:not(?:ed)?|reported|found|seen|documented|elicited|identified|appreciated|present|"
+    r"described|observed|detected|performed|done|provided|tried)\b)|started\b|begun\b|continues?\b|"
+    r"continued\b|helps\b|helped\b|remains?\b|remained\b|showed\b|shows\b|given\b|taken\b|"
+    r"prescribed\b|worsened\b|improved\b|normal\b|intact\b|positive\b|persists?\b|completed\b|"
+    r"failed\b|only\b)"
+)
+
+
 class Cue:
     """A context cue in place: ``direction`` is ``after``, ``before`` or ``sentence``.
 
@@ -206,7 +219,22 @@ class Summary:
             return False
         if any(_terminates(stop, cue.kind, forward, first, last) for stop in ends):
             return False
-        return cue.kind not in _CLAUSE_KINDS or self.lower.find(";", first, last) < 0
+        if cue.kind not in _CLAUSE_KINDS:
+            return True
+        if self.lower.find(";", first, last) >= 0:
+            return False
+        return not (cue.kind == "negated" and forward and self._new_clause(first, start, end))
+
+    def _new_clause(self, first: int, start: int, end: int) -> bool:
+        """Whether a comma after a negation opens a clause with a verb of its own.
+
+        "No therapy yet, naproxen started" denies the therapy only; "no fever, chills or sweats
+        were noted" denies all.
+        """
+        comma = self.lower.rfind(",", first, start)
+        if comma < 0 or _LIST_GOES_ON.search(self.lower, comma, start):
+            return False
+        return _OWN_VERB.match(self.lower, end) is not None
 
 
 def _bounds(lower: str) -> list[int]:

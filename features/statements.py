@@ -133,6 +133,7 @@ def statements(summary: Summary) -> list[Statement]:
         *_responses(summary),
         *_functions(summary),
         *_signs(summary),
+        *_plain_signs(summary),
         *_complaints(summary),
         *_studies(summary),
         *_diagnoses(summary),
@@ -153,7 +154,10 @@ class Place:
     side: str | None
 
 
-_SIDES = re.compile(r"\b(left|right|bilateral(?:ly)?|both|l(?=\s)|r(?=\s)|lt\b|rt\b)")
+_SIDES = re.compile(
+    r"\b(left|right|bilat(?:eral(?:ly)?)?\b|both|b/l\b|l(?=\s)|r(?=\s)|lt\b|rt\b|"
+    r"[rlb](?=[ul]es?\b))"
+)
 _SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
 
 
@@ -162,30 +166,57 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     of the sentence before.
     """
     clause = clause_of(summary, mention)
+    parts = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence]
+    before = [p for p in parts if p.start < clause.start]
+    earlier = before or [
+        p for p in summary.mentions("body_part") if p.sentence == mention.sentence - 1
+    ]
+    heading = earlier[-1] if earlier else None
     side = _side(summary, clause, mention)
     if own:
-        return Place(own, side)
+        return Place(own, side or _side_of(summary, heading, own))
     near = tuple(regions_of(summary, mention))
     if near:
-        return Place(near, side)
-    parts = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence]
+        return Place(near, side or _side_of(summary, heading, near))
     inside = [p for p in parts if clause.start <= p.start < clause.end]
-    before = [p for p in parts if p.start < clause.start]
     if inside:
-        return Place(tuple(dict.fromkeys(p.value for p in inside)), side)
-    if before:
-        return Place((before[-1].value,), side)
-    earlier = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence - 1]
-    return Place((earlier[-1].value,) if earlier else (), side)
+        found = tuple(dict.fromkeys(p.value for p in inside))
+        return Place(found, side or _side_of(summary, heading, found))
+    if heading is None:
+        return Place((), side)
+    return Place((heading.value,), side or _side_of(summary, heading, (heading.value,)))
+
+
+_OTHER_SIDE = re.compile(
+    r"(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )(?<!as )(?<!as the )"
+    r"\b(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|other,? unclaimed|"
+    r"non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|uninjured))? "
+    r"(?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
+)
 
 
 def _side(summary: Summary, clause: Clause, mention: Mention) -> str | None:
-    """The side named nearest before or inside the clause; None where it names none or both."""
+    """The side named nearest inside the clause (``other`` for one that is not claimed); None where
+    it names none.
+    """
+    if _OTHER_SIDE.search(summary.lower, clause.start, clause.end):
+        return "other"
     words = [(m.start(), m[1]) for m in _SIDES.finditer(summary.lower, clause.start, clause.end)]
     if not words:
         return None
-    nearest = min(words, key=lambda word: abs(word[0] - mention.start))[1]
-    side = _SIDE.get(nearest, nearest)
+    return _named_side(min(words, key=lambda word: abs(word[0] - mention.start))[1])
+
+
+def _side_of(summary: Summary, part: Mention | None, regions: Sequence[str]) -> str | None:
+    """The side of a part named before, for a finding of the same region ("Right knee: ...")."""
+    if part is None or not any(_bears(region, part.value) for region in regions):
+        return None
+    found = list(_SIDES.finditer(summary.lower, max(part.start - 24, 0), part.end))
+    return _named_side(found[-1][1]) if found else None
+
+
+def _named_side(word: str) -> str:
+    side = _SIDE.get(word, word)
     return side if side in ("left", "right") else "both"
 
 
@@ -208,6 +239,20 @@ _LIMB = {
 }  # fmt: skip
 
 
+# What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
+_SUPPLIED = {
+    "cervical spine": _LIMB["upper extremity"] | {"upper extremity"},
+    "lumbar spine": _LIMB["lower extremity"] | {"lower extremity"},
+}
+_OF_NERVES = frozenset(
+    {
+        "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
+        "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
+        "neuropathic quality",
+    }
+)  # fmt: skip
+
+
 def bearing(statement: Statement, parts: Sequence[str], side: str | None) -> Bearing:
     """Whether a statement is about the requested parts and side, or the region that explains them.
 
@@ -218,7 +263,14 @@ def bearing(statement: Statement, parts: Sequence[str], side: str | None) -> Bea
         return "requested"
     if not statement.regions:
         return "unplaced"
-    if not any(_bears(region, part) for region in statement.regions for part in parts):
+    if statement.side == "other":
+        return "elsewhere"
+    nerves = statement.concept in _OF_NERVES
+    if not any(
+        _bears(region, part) or (nerves and region in _SUPPLIED.get(part, ()))
+        for region in statement.regions
+        for part in parts
+    ):
         return "elsewhere"
     opposite = {side, statement.side} == {"left", "right"}
     return "elsewhere" if opposite else "requested"
@@ -658,6 +710,66 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     if mention.value == "neuro_normal":
         return "affirmed" if examination.stated_normal(mention) else "denied"
     return "denied" if mention.qualifier == "negated" else "affirmed"
+
+
+# Degrees from which a motion counts as full (AMA Guides, 5th ed., ch. 15-17, rounded down); a
+# motion of a region that is not named is left alone.
+_FULL_MOTION: dict[str, dict[str, float]] = {
+    "shoulder": {"flexion": 150, "elevation": 150, "abduction": 150, "external": 60},
+    "elbow": {"flexion": 130},
+    "wrist": {"flexion": 50, "extension": 50},
+    "hip": {"flexion": 95, "abduction": 25},
+    "knee": {"flexion": 115, "motion": 115, "rom": 115, "flexes": 115, "bends": 115},
+    "ankle": {"flexion": 30},
+    "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
+    "lumbar spine": {"flexion": 50, "extension": 18},
+}
+# "Needs a dressing change each day" is a need, whatever the request.
+_NEEDS = frozenset({"skilled need", "homemaker"})
+
+
+def _plain_signs(summary: Summary) -> Iterator[Statement]:
+    """Signs in plain words and in chart shorthand (``lexicons/sign.csv``).
+
+    ``kind`` says how a row reads: a ``finding`` is denied by a negation around it, a ``stated`` one
+    holds its own negation ("cannot feel", "no ankle jerk"), a ``normal`` one states that the
+    concept is absent (or that an examination is normal), and ``degrees`` measures a motion.
+    """
+    for mention in summary.mentions("sign", overlapping=True):
+        kind, concept = mention.rule.extra["kind"], mention.value
+        own = tuple(filter(None, mention.rule.extra["region"].split(";")))
+        negated = mention.qualifier == "negated"
+        if mention.qualifier == "other_person":
+            continue
+        if mention.qualifier in ("requested", "hypothetical") and concept not in _NEEDS:
+            continue
+        if kind == "degrees":
+            limited = _degrees_limited(summary, mention)
+            if limited is not None:
+                polarity: Polarity = "affirmed" if limited else "denied"
+                yield _make(summary, mention, "sign", concept, polarity, own)
+        elif kind == "normal" and not negated:
+            polarity = "affirmed" if concept in _NORMAL else "denied"
+            yield _make(summary, mention, "sign", concept, polarity, own)
+        elif kind in ("finding", "stated"):
+            denied = negated and kind == "finding"
+            yield _make(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
+
+
+_NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
+
+
+def _degrees_limited(summary: Summary, mention: Mention) -> bool | None:
+    """Whether a motion measured in degrees falls short; None where the region is not known."""
+    move = str(mention.groups["move"])
+    name = move.split()[0]
+    degrees = float(mention.groups["most"] or mention.groups["degrees"] or 0)
+    for region in place_of(summary, mention).regions:
+        full = _FULL_MOTION.get(region, {}).get(name)
+        full = full or _FULL_MOTION.get(region, {}).get(move.split()[-1])
+        if full is not None and degrees <= 180:
+            return degrees < full
+    return None
 
 
 def _complaints(summary: Summary) -> Iterator[Statement]:

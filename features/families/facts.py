@@ -73,6 +73,8 @@ FACTS: tuple[str, ...] = (
     "neuropathic_pain",
     "gi_risk",
     "homebound",
+    "skilled_need",
+    "trauma_stated",
     "operation_done",
     "psychological_symptoms",
     "poor_sleep",
