@@ -58,12 +58,11 @@ _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 # unless it only says that nothing was seen.
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
 _OWN_VERB = re.compile(
-    r"(?:\s+(?:\w+\s+){0,2}?)(?:(?:is|was|are|were|has|had|have)\b(?!\s+(?:been\s+)?(?:also\s+)?"
-    r"(?:not(?:ed)?|reported|found|seen|documented|elicited|identified|appreciated|present|"
-    r"described|observed|detected|performed|done|provided|tried)\b)|started\b|begun\b|continues?\b|"
-    r"continued\b|helps\b|helped\b|remains?\b|remained\b|showed\b|shows\b|given\b|taken\b|"
-    r"prescribed\b|worsened\b|improved\b|normal\b|intact\b|positive\b|persists?\b|completed\b|"
-    r"failed\b|only\b)"
+    r"[\w'/-]+\s+(?:[\w'/-]+\s+){0,4}?(?:(?:is|was|are|were|has|had|have)\b(?!\s+(?:been\s+|also\s+)?"
+    r"(?:noted?|reported|found|seen|documented|elicited|identified|appreciated|present|described|"
+    r"observed|detected|performed|done|provided|tried|not)\b)|(?:started|begun|continue[sd]?|helps|"
+    r"helped|remain(?:s|ed)?|shows|showed|given|taken|prescribed|worsened|improved|normal|intact|"
+    r"positive|persists?|completed|failed|only|soft|supple|stable|symmetric(?:al)?|equal)\b)"
 )
 
 
@@ -223,9 +222,9 @@ class Summary:
             return True
         if self.lower.find(";", first, last) >= 0:
             return False
-        return not (cue.kind == "negated" and forward and self._new_clause(first, start, end))
+        return not (cue.kind == "negated" and forward and self._new_clause(first, start))
 
-    def _new_clause(self, first: int, start: int, end: int) -> bool:
+    def _new_clause(self, first: int, start: int) -> bool:
         """Whether a comma after a negation opens a clause with a verb of its own.
 
         "No therapy yet, naproxen started" denies the therapy only; "no fever, chills or sweats
@@ -234,7 +233,7 @@ class Summary:
         comma = self.lower.rfind(",", first, start)
         if comma < 0 or _LIST_GOES_ON.search(self.lower, comma, start):
             return False
-        return _OWN_VERB.match(self.lower, end) is not None
+        return _OWN_VERB.match(self.lower, start) is not None
 
 
 def _bounds(lower: str) -> list[int]:

@@ -155,7 +155,7 @@ class Place:
 
 
 _SIDES = re.compile(
-    r"\b(left|right|bilat(?:eral(?:ly)?)?\b|both|b/l\b|l(?=\s)|r(?=\s)|lt\b|rt\b|"
+    r"\b(left|right|bilat(?:eral(?:ly)?)?\b|both|b/l\b|l(?=\s)|r(?=[\s.,;)])|lt\b(?!\s[lr]\b)|rt\b|"
     r"[rlb](?=[ul]es?\b))"
 )
 _SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
