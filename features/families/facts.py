@@ -74,7 +74,6 @@ FACTS: tuple[str, ...] = (
     "gi_risk",
     "homebound",
     "skilled_need",
-    "trauma_stated",
     "operation_done",
     "psychological_symptoms",
     "poor_sleep",
