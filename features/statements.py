@@ -379,8 +379,10 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
                 yield _make(summary, mention, "drug", "Opioids", "denied")
             continue
         concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
-        if treatment.is_received(summary, mention):
-            polarity: Polarity = "affirmed"
+        if _never_had(summary, mention):
+            polarity: Polarity = "denied"
+        elif treatment.is_received(summary, mention):
+            polarity = "affirmed"
         elif mention.qualifier == "negated":
             polarity = "denied"
         else:
@@ -388,6 +390,23 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
         count = treatment.sessions_done(summary, mention) if polarity == "affirmed" else None
         times = _times(summary, mention)
         yield _make(summary, mention, "treatment", concept, polarity, count=count, **times)
+
+
+_NEVER_HAD_BEFORE = re.compile(
+    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
+    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
+    r"(?: (?:any|a|an|formal|the|more|prior|further))* $"
+)
+_NOT_HAD_AFTER = re.compile(
+    r"^[^.;]{0,40}?\b(?:but|and|which|that|though) (?:he |she )?(?:has|have|had) not (?:yet )?"
+    r"(?:had|done|undergone|started|received|begun)\b"
+)
+
+
+def _never_had(summary: Summary, mention: Mention) -> bool:
+    """True of "never had PT" and of "is considering surgery but has not had it"."""
+    before, after = summary.before(mention, 60), summary.after(mention, 70)
+    return bool(_NEVER_HAD_BEFORE.search(before) or _NOT_HAD_AFTER.match(after))
 
 
 def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
@@ -852,7 +871,7 @@ _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
         (
             "normal",
-            r"normal|unremarkable|negative|intact|well|maintained|patent|preserved|abnormalit|findings?$",
+            r"normal|unremarkable|\bneg|\bnl\b|wnl|intact|well|maintained|patent|preserved|abnormalit|findings?$",
         ),
     )
 )

@@ -43,6 +43,7 @@ def said(text: str) -> set[tuple[str, str]]:
          ("nerve study: radiculopathy", "denied"), ("nerve study: radiculopathy", "affirmed")),
         ("EMG of the legs showed an L5 radiculopathy.",
          ("nerve study: radiculopathy", "affirmed"), ("nerve study: radiculopathy", "denied")),
+        ("XR R shoulder neg.", ("finding: normal", "affirmed"), ("xray", "affirmed")),
         ("MRI of the knee was requested.", ("mri", "planned"), ("mri", "affirmed")),
         ("There was no MRI of the knee.", ("mri", "denied"), ("mri", "affirmed")),
         ("He slipped and fell on the ramp.", ("trauma", "affirmed"), ("trauma", "denied")),
@@ -75,3 +76,27 @@ def test_a_finding_is_of_the_study_that_showed_it() -> None:
     text = "MRI of the left knee showed a tear. X-rays of the right wrist showed no fracture."
     places = {s.concept: s.regions for s in told(text) if s.concept.startswith("finding")}
     assert places == {"finding: tear": ("knee",), "finding: fracture": ("wrist",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "polarity"),
+    [
+        ("She never had PT for the wrist.", "physical_therapy", "denied"),
+        ("He is thinking of surgery but has not had it.", "surgery", "denied"),
+        ("He finished twelve therapy visits.", "physical_therapy", "affirmed"),
+        ("The plan is eight therapy visits.", "physical_therapy", "planned"),
+    ],
+)
+def test_care_had_or_not(text: str, concept: str, polarity: str) -> None:
+    found = [s for s in statements(read_summary(text)) if s.subject == "treatment"]
+    assert [(s.concept, s.polarity) for s in found] == [(concept, polarity)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("Chiro x14 last year.", 14), ("PT x 6 weeks.", None), ("A left L4-5 ESI in May.", None),
+     ("She attended 30 therapy visits.", 30)],
+)  # fmt: skip
+def test_counts(text: str, count: int | None) -> None:
+    found = [s.count for s in statements(read_summary(text)) if s.subject == "treatment"]
+    assert found == [count]
