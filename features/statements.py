@@ -734,7 +734,16 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
 # Degrees from which a motion counts as full (AMA Guides, 5th ed., ch. 15-17, rounded down); a
 # motion of a region that is not named is left alone.
 _FULL_MOTION: dict[str, dict[str, float]] = {
-    "shoulder": {"flexion": 150, "elevation": 150, "abduction": 150, "external": 60},
+    "shoulder": {
+        "flexion": 150,
+        "ff": 150,
+        "elevation": 150,
+        "abduction": 150,
+        "abd": 150,
+        "external": 60,
+        "er": 60,
+        "ir": 40,
+    },
     "elbow": {"flexion": 130},
     "wrist": {"flexion": 50, "extension": 50},
     "hip": {"flexion": 95, "abduction": 25},
@@ -762,6 +771,8 @@ def _plain_signs(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.qualifier in ("requested", "hypothetical") and concept not in _NEEDS:
             continue
+        if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
+            continue  # a complaint, and no sign
         if kind == "degrees":
             limited = _degrees_limited(summary, mention)
             if limited is not None:
@@ -775,6 +786,7 @@ def _plain_signs(summary: Summary) -> Iterator[Statement]:
             yield _make(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
 
 
+_COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$")
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
