@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -209,6 +209,11 @@ def _verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
     return "not documented", ()
 
 
+_SPANS = frozenset(("chronicity_days",))
+_WORDS = 40
+"""Characters below which a quote is shown with its clause."""
+_AROUND = 90
+_CLAUSE_ENDS = re.compile(r"[.;:](?:\s+|$)")
 # Computed terms that the words of the request show.
 _OF_THE_REQUEST = ("request_", "quantity", "injections_asked", "supply_days", "authorized_sessions")
 
@@ -224,8 +229,27 @@ class _Quotes:
                 self.by_signal.setdefault(one.signal, []).append(one)
 
     def of(self, term: Term) -> list[Evidence]:
-        """The quotes of a term; where the summary has none, the computation or the request."""
-        return self.by_signal.get(term.name) or [self._computed(term)]
+        """The quotes of a term; where the summary has none, the computation or the request.
+
+        A span of time is a computation, whatever words its dates rest on.
+        """
+        words = [] if term.name in _SPANS else self.by_signal.get(term.name, [])
+        return [self._clause(quote) for quote in words] or [self._computed(term)]
+
+    def _clause(self, quote: Evidence) -> Evidence:
+        """A quote of a word or two with what stands around it in its clause."""
+        text = self.case.case_summary
+        if quote.field != "case_summary" or quote.end - quote.start >= _WORDS:
+            return quote
+        ends = _CLAUSE_ENDS.finditer(text, max(quote.start - _AROUND, 0), quote.start)
+        start = max([max(quote.start - _AROUND, 0), *(end.end() for end in ends)])
+        stop = _CLAUSE_ENDS.search(text, quote.end, quote.end + _AROUND)
+        end = stop.start() if stop else min(quote.end + _AROUND, len(text))
+        while start > 0 and start < quote.start and not text[start - 1].isspace():
+            start += 1
+        while end < len(text) and end > quote.end and not text[end].isspace() and not stop:
+            end -= 1
+        return replace(quote, start=start, end=end, quote=text[start:end])
 
     def _computed(self, term: Term) -> Evidence:
         value = self.row.get(term.name)
@@ -235,20 +259,16 @@ class _Quotes:
             said = self._sum(term, "injections", self.row.get("injections_asked"))
         elif term.name == "chronicity_days":
             said = f"{_number(value)} days from the injury to the denial"
-        elif term.name in ("invasive_in_letter", "primary_surgery_in_letter"):
-            said = self._beside()
+        elif term.name == "invasive_in_letter":
+            said = _beside(o for o in self.case.items if _invasive_beside(self.item, o))
+        elif term.name == "primary_surgery_in_letter":
+            others = (o for o in self.case.items if o.index != self.item.index)
+            said = _beside(filter(is_primary_surgery, others))
         elif term.name.startswith(_OF_THE_REQUEST):
             return self._evidence(term, self.item.requested, "request")
         else:
             said = f"{term.name.replace('_', ' ')}: {_number(value)}"
         return self._evidence(term, said, "computation")
-
-    def _beside(self) -> str:
-        """The operation or injection that is asked for in the same letter."""
-        others = [o for o in self.case.items if _invasive_beside(self.item, o)]
-        others.sort(key=lambda other: not is_primary_surgery(other))
-        asked = f"item {others[0].index}: {others[0].requested}" if others else "another item"
-        return f"also asked for in the letter, {asked}"
 
     def _sum(self, term: Term, what: str, asked: Value) -> str:
         """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""
@@ -262,6 +282,12 @@ class _Quotes:
         length = len(said) if field == "request" else 0
         rule, index = f"criteria.{field}", self.item.index
         return Evidence(term.name, 0, length, said, rule, field=field, item_index=index)
+
+
+def _beside(others: Iterable[Item]) -> str:
+    """The operation or injection that is asked for in the same letter."""
+    other = next(iter(others))
+    return f"also asked for in the letter, item {other.index}: {other.requested}"
 
 
 def _number(value: Value) -> str:
@@ -410,7 +436,8 @@ def _supply(row: Row) -> dict[str, Value]:
 
 def _invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    if other.index == item.index or other.category not in ("Surgery", "Injection"):
+    invasive = other.category == "Injection" or is_primary_surgery(other)
+    if other.index == item.index or not invasive:
         return False
     mine, others = requested_parts(item), requested_parts(other)
     return not others or not mine or any_same_region(mine, others)

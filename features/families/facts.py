@@ -101,6 +101,7 @@ FACTS: tuple[str, ...] = (
     "database_checked",
     "pain_goes_on",
     "sleep_causes_sought",
+    "opioid_planned",
 )
 """The facts of ``facts.csv``, each a column."""
 
