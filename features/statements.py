@@ -513,7 +513,7 @@ _NOT_EASED = re.compile(
     r"tear|thickness|of normal|motion|flexion|strength|compression|height|body"
 )
 _FALL = re.compile(
-    r"(?:from|went|goes|down|drop\w*|f[ae]ll\w*|lower\w*|reduc\w*|decreas\w*)\b[^.;]{0,40}?\b"
+    r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|decreas\w{0,5})\b[^.;]{0,40}?\b"
     r"(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? (?:to|and is now|down to) "
     r"(?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?"
     r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
@@ -821,7 +821,7 @@ def _complaints(summary: Summary) -> Iterator[Statement]:
 # Pain of the day of injury is no complaint that goes on.
 _AT_ONSET = re.compile(
     r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur\w+|initially|while|when) "
-    r"[^.;]*$"
+    r"[^.;]{0,60}$"
 )
 
 
