@@ -387,7 +387,11 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
             polarity = "denied"
         else:
             polarity = "planned"
-        count = treatment.sessions_done(summary, mention) if polarity == "affirmed" else None
+        if mention.value == _COURSE and _kind_named(summary, mention):
+            continue
+        if _ZERO_AFTER.match(summary.after(mention, 6)):
+            polarity = "denied"
+        count = _sessions(summary, mention) if polarity == "affirmed" else None
         times = _times(summary, mention)
         yield _make(summary, mention, "treatment", concept, polarity, count=count, **times)
 
@@ -407,6 +411,29 @@ def _never_had(summary: Summary, mention: Mention) -> bool:
     """True of "never had PT" and of "is considering surgery but has not had it"."""
     before, after = summary.before(mention, 60), summary.after(mention, 70)
     return bool(_NEVER_HAD_BEFORE.search(before) or _NOT_HAD_AFTER.match(after))
+
+
+_COURSE = "course"
+
+
+def _kind_named(summary: Summary, mention: Mention) -> bool:
+    """Whether the clause names the kind of visits that another mention counts already."""
+    clause = clause_of(summary, mention)
+    return any(
+        clause.start <= m.start < clause.end and m.value not in (_COURSE, "medication")
+        for m in _care(summary)
+    )
+
+
+# "PT 12, chiro 0": an inventory that names what was not had.
+_ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
+
+
+def _sessions(summary: Summary, mention: Mention) -> float | None:
+    printed = mention.groups.get("n")
+    if printed is None:
+        return treatment.sessions_done(summary, mention)
+    return float(printed) if printed.isdigit() else float(number_words(30)[printed])
 
 
 def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
@@ -671,6 +698,16 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
     return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
 
 
+_MEASURED = "measured"
+
+
+def _measured(mention: Mention) -> Polarity:
+    """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is."""
+    known = {name: float(n) for name, n in mention.groups.items() if n}
+    before = known.get("before", known.get("then", 0.0))
+    return "improved" if known.get("after", known.get("now", 0.0)) > before else "not improved"
+
+
 _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "improved": "not improved",
     "worked": "not improved",
@@ -687,6 +724,8 @@ def _functions(summary: Summary) -> Iterator[Statement]:
             if polarity == "limited":
                 continue
             polarity = _NEGATED_FUNCTION.get(polarity, polarity)
+        if mention.value == _MEASURED:
+            polarity = _measured(mention)
         yield _make(summary, mention, "function", "function", polarity)
 
 

@@ -211,6 +211,10 @@ def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
     )
 
 
+# Where visits are counted without their kind, they are those of the course asked for.
+_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
+
+
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
     name = same_treatment(item)
@@ -221,6 +225,8 @@ def same_concepts(item: Item) -> frozenset[str]:
         found |= {"joint", "trigger_point", "visco", "prp", "unspecified", "nerve_block"}
     if name in ("epidural_injection", "facet_injection"):
         found |= {"unspecified"}
+    if name in _COURSES:
+        found |= {"course"}
     if item.category == "Pharmaceuticals":
         found |= {"medication"}
     return frozenset(filter(None, found))

@@ -119,10 +119,10 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 _N = (
-    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|"
-    r"sixteen|eighteen|twenty(?:[- ]four)?)"
+    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
+    r"sixteen|eighteen|twenty(?:[- ]four)?|thirty)"
 )
-_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "a": 1, "an": 1}
+_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "thirty": 30, "a": 1, "an": 1}
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
@@ -241,13 +241,16 @@ _COUNT_BEFORE = re.compile(
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"
-    rf"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?)?(?:at least )?"
+    r"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?|of\s)?"
+    r"(?:at least )?"
     rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
 )
 # Chart shorthand: "PT x14", "chiro x 28 in the past year"; "x 3 wks" is a duration.
 _TIMES_AFTER = re.compile(
     rf"^\s?x\s?(?P<n>{_N})\b(?!\s?(?:-|/|x|\.\d|(?:more\s)?(?:days?|d|wee?ks?|wks?|w|months?|mos?|m|years?|yrs?|y)\b|times|hours))"
 )
+# "PT 6/6" is a course that was finished; "PT 12, chiro 8" an inventory; "PT 6/16" is a day.
+_BARE_AFTER = re.compile(r"^\s(?P<n>\d{1,2})(?:/(?P=n)\b(?!/)|(?=\s?[,;:]\s|\s?\.?$))")
 _PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b")
 _INJECTIONS = re.compile(rf"(?<![\w-])(?P<n>{_N}|an?)\s+(?:\w+\s+){{0,3}}?$")
 
@@ -368,6 +371,7 @@ def sessions_done(summary: Summary, mention: Mention) -> int | None:
     match = _COUNT_BEFORE.search(summary.before(mention, 70))
     after = summary.after(mention, 40)
     match = match or _COUNT_AFTER.match(after) or _TIMES_AFTER.match(after)
+    match = match or _BARE_AFTER.match(after)
     if match is None or _PAPERS.match(after):
         return None
     n = _value(match["n"])

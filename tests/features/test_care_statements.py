@@ -60,6 +60,14 @@ SAID: list[tuple[str, set[Said]]] = [
     ),
     ("A consistent urine test is filed.", {("drug", "urine_drug_test_done", "consistent")}),
     ("Naproxen is the only medication.", {("drug", OPIOID, "denied")}),
+    ("PT 12, chiro 0.", {("treatment", "chiropractic", "denied")}),
+    ("No PT was given.", {("treatment", PT, "denied")}),
+    ("Flexion has gone from 60 to 115 degrees.", {("function", "function", "improved")}),
+    ("Flexion is 105 degrees, up from 70.", {("function", "function", "improved")}),
+    ("Flexion 30 -> 30 with therapy.", {("function", "function", "not improved")}),
+    ("Flexion has stayed at 90 degrees.", {("function", "function", "not improved")}),
+    ("The dose has risen from three tablets.", {("function", "function", "medication same")}),
+    ("Therapy improved nothing.", {("response", PT, "failed")}),
     ("The knee aches after long shifts.", {("complaint", "pain", "affirmed")}),
 ]
 
@@ -69,6 +77,8 @@ NOT_SAID: list[tuple[str, set[Said]]] = [
         {("response", PT, "helped"), ("response", "chiropractic", "failed")},
     ),
     ("There was no lasting change in pain, meds or work.", {("response", "medication", "failed")}),
+    ("A repair on 10-22-16 was noted.", {("treatment", "repair", "denied")}),
+    ("The request is for twelve further visits.", {("treatment", "course", "affirmed")}),
     ("Norco is the only medication.", {("drug", OPIOID, "denied")}),
     ("He felt a sharp pain when he lifted a box.", {("complaint", "pain", "affirmed")}),
     ("There was no functional improvement with therapy.", {("response", PT, "failed")}),
@@ -96,6 +106,12 @@ def test_a_sentence_does_not_say(text: str, unwanted: set[Said]) -> None:
         ("PT x6 without benefit.", PT, 6),
         ("Therapy: 12 visits.", PT, 12),
         ("Chiro x 8: no relief.", "chiropractic", 8),
+        ("PT 6/6, pain is less.", PT, 6),
+        ("Ten visits of PT with good progress.", PT, 10),
+        ("Therapy of 28 visits was done.", PT, 28),
+        ("24 OT visits.", "occupational_therapy", 24),
+        ("He has had 34 sessions.", "course", 34),
+        ("Nine visits have been completed.", "course", 9),
     ],
 )
 def test_visits_had(text: str, concept: str, count: int) -> None:
