@@ -7,6 +7,8 @@
     relief_percent_max>=50 & relief_weeks>=6
     conservative_care_failed | treatment_failed & conservative_care_tried
     request_term=shoulder repair            equal to a text
+    request_terms~tramadol                  a list (``a | b``) that holds it
+    subcategory="Evaluation & Management"   a text with a sign of the grammar in it
 
 ``&`` binds closer than ``|``; a comparison with an unknown value is false.
 """
@@ -29,8 +31,12 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _TERM = re.compile(
-    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)(?:(?P<op><=|>=|<|>|=)(?P<value>[^<>=]+))?"
+    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)"
+    r"(?:(?P<op><=|>=|<|>|=|~)(?:\"(?P<quoted>[^\"]+)\"|(?P<value>[^<>=~\"]+)))?"
 )
+_UNQUOTED = r"(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"
+_OR, _AND = re.compile(r"\|" + _UNQUOTED), re.compile("&" + _UNQUOTED)
+_LISTED = re.compile(r"\s*\|\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Term:
             return (known is not None and not known) if self.negated else bool(known)
         if self.op == "=":
             return known == self.value
+        if self.op == "~":
+            return isinstance(known, str) and self.value in _LISTED.split(known)
         if not isinstance(known, int | float) or self.value is None:
             return False
         return _OPERATORS[self.op](known, float(self.value))
@@ -59,15 +67,15 @@ Condition = tuple[tuple[Term, ...], ...]
 
 def condition(text: str) -> Condition:
     """Read a condition; raises ValueError where a term is not understood."""
-    alternatives = [part for part in text.split("|") if part.strip()]
-    return tuple(tuple(_term(word) for word in part.split("&")) for part in alternatives)
+    alternatives = [part for part in _OR.split(text) if part.strip()]
+    return tuple(tuple(_term(word) for word in _AND.split(part)) for part in alternatives)
 
 
 def _term(text: str) -> Term:
     match = _TERM.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"condition: cannot read the term {text.strip()!r}")
-    value = match["value"].strip() if match["value"] else None
+    value = match["quoted"] or (match["value"].strip() if match["value"] else None)
     return Term(match["name"], bool(match["not"]), match["op"], value)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT = "imr-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DIGEST_DIGITS = 16
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scipy")
 

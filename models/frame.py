@@ -17,6 +17,7 @@ import pandas as pd
 
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
+from imr.features.condition import Condition
 from imr.features.table import CaseSignals, arrays, signals
 
 Array = npt.NDArray[np.float64]
@@ -157,6 +158,19 @@ class Distinct:
 def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
     """As :meth:`Distinct.each`, for one function alone."""
     return Distinct.of(column).each(function)
+
+
+def conditions_hold(
+    frame: pd.DataFrame, conditions: Sequence[Condition]
+) -> list[npt.NDArray[np.bool_]]:
+    """For each condition, whether it holds of each item; each term is asked once a value."""
+    terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
+    told = {name: Distinct.of(frame[name]) for name in sorted({term.name for term in terms})}
+    holds = {t: told[t.name].each(lambda v, t=t: t.holds({t.name: v})).astype(bool) for t in terms}
+    return [
+        np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
+        for alternatives in conditions
+    ]
 
 
 def _year(day: object) -> float:

@@ -14,7 +14,6 @@ import pandas as pd
 from imr.data.letter import Case, Evidence
 from imr.features.families.indication import signals_of
 from imr.features.table import COLUMNS
-from imr.models.outcome.effects import ALWAYS, Effect
 from imr.models.outcome.judgement import JUDGED
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
 from imr.models.prediction import Reason
@@ -24,7 +23,6 @@ LEAST_CONTRIBUTION = 0.02
 REASONS_EACH_WAY = 4
 QUOTES = 2
 STATEMENTS = {
-    "category": "Published overturn rate of this kind of request",
     "year": "Published overturn rate of the year",
 }
 NOT_DOCUMENTED = "Not documented: "
@@ -44,20 +42,16 @@ def reasons_of(
 ) -> list[tuple[Reason, ...]]:
     """The reasons of every item, strongest first; ``evidence`` has one list a case."""
     parts = outcome.contributions(table, inputs)
-    names, values = list(parts.columns), parts.to_numpy(copy=True)
-    # An effect that does not concern the item is no reason, whatever its small share.
-    applies = inputs.known.applies
-    values[:, : applies.shape[1]][~applies] = 0.0
-    effects = {effect.effect: effect for effect in outcome.effects}
+    names, values = list(parts.columns), parts.to_numpy()
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
     places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
-    signals = [effects[n].columns[0] if n in effects else _signal(n) for n in names]
+    signals = [_signal(name) for name in names]
     cells = {column: table[column].tolist() for column in outcome.columns}
     result = []
-    for row, chosen in enumerate(_strongest(names, signals, values)):
+    for row, chosen in enumerate(_strongest(signals, values)):
         case_place, item_index = places[row]
         found = quotes[case_place][item_index]
-        result.append(tuple(_reason(effects.get(n), n, v, row, cells, found) for n, v in chosen))
+        result.append(tuple(_reason(signal, v, row, cells, found) for signal, v in chosen))
     return result
 
 
@@ -72,26 +66,20 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
 
 
 def _strongest(
-    names: Sequence[str], signals: Sequence[str], values: npt.NDArray[np.float64]
+    signals: Sequence[str], values: npt.NDArray[np.float64]
 ) -> Iterator[list[tuple[str, float]]]:
-    """For each row, the strongest contributions each way, strongest first; one a signal.
-
-    What several names say of one signal adds up.  It stands under the strongest expected effect
-    that says anything, whose sentence tells more than the definition of the signal.
+    """For each row, the strongest contributions each way, strongest first; one a signal, for what
+    judgement and letters say of one signal adds up.
     """
-    order = np.argsort(np.array(signals), kind="stable")
-    sorted_signals = np.array(signals)[order]
-    starts = np.flatnonzero(np.append(True, sorted_signals[1:] != sorted_signals[:-1]))
-    groups = np.split(order, starts[1:])
-    totals = np.add.reduceat(values[:, order], starts, axis=1)
+    names, codes = np.unique(signals, return_inverse=True)
+    totals = np.zeros((len(values), len(names)))
+    for place, code in enumerate(codes):
+        totals[:, code] += values[:, place]
     each_way = [_largest(side) for side in (totals, -totals)]
     for row in range(len(values)):
-        found = []
-        for group in (g for way in each_way for g in way[row]):
-            total = float(totals[row, group])
-            if abs(total) >= LEAST_CONTRIBUTION:
-                found.append((_speaker(names, groups[group], values[row]), total))
-        yield sorted(found, key=lambda pair: (-abs(pair[1]), pair[0]))
+        found = [(str(names[g]), float(totals[row, g])) for way in each_way for g in way[row]]
+        strong = [pair for pair in found if abs(pair[1]) >= LEAST_CONTRIBUTION]
+        yield sorted(strong, key=lambda pair: (-abs(pair[1]), pair[0]))
 
 
 def _largest(totals: npt.NDArray[np.float64]) -> list[list[int]]:
@@ -103,49 +91,30 @@ def _largest(totals: npt.NDArray[np.float64]) -> list[list[int]]:
 
 
 def _signal(name: str) -> str:
-    """The signal of a contribution that is no expected effect."""
+    """The signal that a contribution is of."""
     return name.removeprefix(JUDGED).removeprefix(LEARNED)
 
 
-def _speaker(names: Sequence[str], group: Iterable[int], values: npt.NDArray[np.float64]) -> str:
-    """The name that a signal's contribution stands under."""
-    sizes = [(":" not in names[p], abs(values[p]), names[p]) for p in group if values[p]]
-    return max(sizes)[2]
-
-
 def _reason(
-    effect: Effect | None,
-    name: str,
+    signal: str,
     contribution: float,
     row: int,
     cells: Mapping[str, list[Any]],
     quotes: Quotes,
 ) -> Reason:
-    columns = effect.columns if effect is not None else (_signal(name),)
-    signal = columns[0] if columns else name
     value = cells[signal][row] if signal in cells else None
     value = None if value is pd.NA or value is pd.NaT else value
-    if signal == INDICATED and isinstance(kind := cells[INDICATION][row], str):
-        columns = signals_of(kind)
+    indicated = signal == INDICATED and isinstance(kind := cells[INDICATION][row], str)
+    columns = signals_of(kind) if indicated else (signal,)
     found = [quote for column in columns for quote in quotes.get(column, ())]
     return Reason(
         signal=signal,
         value=value,
         contribution=contribution,
         direction="for" if contribution > 0 else "against",
-        statement=_statement(effect, name, value),
+        statement=STATEMENTS.get(signal) or _definition(signal, value),
         quotes=tuple(dict.fromkeys(found))[:QUOTES],
     )
-
-
-def _statement(effect: Effect | None, name: str, value: Any) -> str:
-    """The effect's sentence, or that what it speaks of is not documented."""
-    if effect is None:
-        return STATEMENTS.get(name) or _definition(_signal(name), value)
-    absent = effect.transform in {"flag", "log1p"} and effect.signal != ALWAYS and not value
-    if not absent:
-        return effect.statement
-    return NOT_DOCUMENTED + effect.statement[0].lower() + effect.statement[1:]
 
 
 def _definition(signal: str, value: Any) -> str:

@@ -12,7 +12,6 @@ Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ import numpy as np
 from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
-from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest, inputs
+from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest, fixed_signs, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -264,16 +263,9 @@ def _fitted(
         feature_name=list(columns),
         categorical_feature=[name for name in columns if name in categories],
     )
-    settings = {**SETTINGS, "monotone_constraints": _signs(columns)}
+    signs = fixed_signs()
+    settings = {**SETTINGS, "monotone_constraints": [signs.get(name, 0) for name in columns]}
     return lgb.train(settings, data, num_boost_round=ROUNDS)
-
-
-def _signs(columns: tuple[str, ...]) -> list[int]:
-    """The sign that medicine or law fixes for a signal, whatever is asked for."""
-    table = resources.files("imr.models.outcome") / "fixed_signs.csv"
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    fixed = {row["signal"]: int(row["sign"]) for row in rows}
-    return [fixed.get(name, 0) for name in columns]
 
 
 def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:

@@ -16,7 +16,7 @@ from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 
-from imr.models.outcome.effects import Condition, parse_condition
+from imr.features.condition import Condition, condition
 
 NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
 ARROW = " > "
@@ -32,7 +32,7 @@ _STOP = frozenset(
 class Link:
     """A guideline section that a kind of request falls under, with its source."""
 
-    conditions: tuple[Condition, ...]
+    when: Condition
     label: str
     source: str
 
@@ -89,11 +89,7 @@ def body_chapters() -> Mapping[str, str]:
 def guideline_links() -> tuple[Link, ...]:
     """``models/guideline/links.csv``: which section a kind of request falls under."""
     return tuple(
-        Link(
-            tuple(parse_condition(text) for text in row["when"].split(";")),
-            row["label"],
-            row["source"],
-        )
+        Link(condition(row["when"]), row["label"], row["source"])
         for row in _rows("imr.models", "guideline/links.csv")
     )
 

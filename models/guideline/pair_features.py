@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imr.models.frame import Array, listed
+from imr.models.frame import Array, conditions_hold, listed
 from imr.models.guideline.catalogue import (
     ARROW,
     NON_MTUS,
@@ -25,7 +25,6 @@ from imr.models.guideline.catalogue import (
 from imr.models.guideline.label_table import Codes, LabelTable, alike
 from imr.models.guideline.request import CITED, UNSPECIFIED
 from imr.models.guideline.shares import CONTEXTS, Shares
-from imr.models.outcome.effects import conditions_hold
 
 PAIR_FEATURES = (
     *(f"share_{name}" for name in CONTEXTS),
@@ -133,16 +132,16 @@ def _links(items: pd.DataFrame, labels: list[str]) -> dict[str, LabelTable]:
     """The sections that the kind of request falls under, and their chapters."""
     chapters = np.array([chapter_of(label) for label in labels], dtype=object)
     place = {label: column for column, label in enumerate(labels)}
-    columns = sorted({c.column for link in guideline_links() for c in link.conditions})
+    links = guideline_links()
+    columns = sorted({term.name for link in links for terms in link.when for term in terms})
     read = [items[name].to_numpy(dtype=object) for name in (*columns, "body_chapter")]
     first, codes = alike(read, len(items))
     requests = items.iloc[first].reset_index(drop=True)
     linked, linked_chapter = (np.zeros((len(requests), len(labels))) for _ in range(2))
     bodies, body_of = np.unique(requests["body_chapter"].to_numpy(dtype=str), return_inverse=True)
-    conditions = {c for link in guideline_links() for c in link.conditions}
-    holds = conditions_hold(requests, conditions)
-    for link in guideline_links():
-        applies = np.logical_and.reduce([holds[condition] for condition in link.conditions])
+    for link, applies in zip(
+        links, conditions_hold(requests, [link.when for link in links]), strict=True
+    ):
         for code in np.unique(body_of[applies]):
             label = absolute(link.label, str(bodies[code]) or None)
             if label in place:

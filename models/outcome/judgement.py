@@ -12,6 +12,7 @@ writes how cannot be learned from them.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import math
@@ -114,6 +115,16 @@ def inputs(
         else:
             matrix[:, place] = by_value(frame[name], _place_among(known))
     return matrix
+
+
+@cache
+def fixed_signs() -> Mapping[str, int]:
+    """The sign (+1, -1, or 0 where it may be either) that medicine or law fixes for a signal,
+    whatever is asked for (``fixed_signs.csv``).
+    """
+    table = resources.files("imr.models.outcome") / "fixed_signs.csv"
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    return {row["signal"]: int(row["sign"]) for row in rows}
 
 
 def _place_among(known: tuple[str, ...]) -> Callable[[object], float]:

@@ -7,7 +7,7 @@ each counts is decided on the letters that a member left out (:mod:`imr.models.o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from imr.features.families.facts import FACTS
 from imr.features.table import COLUMNS
 from imr.models.frame import KEY_COLUMNS, Array
-from imr.models.outcome.effects import Effect
-from imr.models.outcome.judgement import inputs
+from imr.models.outcome.judgement import fixed_signs, inputs
 from imr.models.outcome.tree_contributions import TreeContributions
 
 if TYPE_CHECKING:
@@ -53,38 +53,47 @@ class TreeConfig:
 class SignalInputs:
     """Every signal as a number; labels by their place among those met in training.
 
-    ``signs``: +1 or -1 for a signal that may move the odds one way only, else 0.
+    ``signs``: +1 or -1 for a signal that may move the odds one way only, else 0.  ``facts`` are
+    read as 1, -1 where the contrary is documented, and 0 where nothing is.
     """
 
     columns: tuple[str, ...]
     labels: dict[str, tuple[str, ...]]
     signs: tuple[int, ...]
+    facts: frozenset[str]
 
     @classmethod
-    def met(cls, frame: pd.DataFrame, effects: Sequence[Effect]) -> SignalInputs:
-        """The signals of a training frame, with the signs that all effects agree on."""
+    def met(cls, frame: pd.DataFrame) -> SignalInputs:
+        """The signals of a training frame, with the signs that medicine and law fix."""
         labels = {}
         for column in COLUMNS:
             if column.dtype == "str" and column.name in signal_columns():
                 counts = frame[column.name].value_counts()
                 labels[column.name] = tuple(sorted(counts.index[counts >= LEAST_LABELLED]))
-        signs = _fixed_signs(effects)
-        return cls(signal_columns(), labels, tuple(signs.get(n, 0) for n in signal_columns()))
+        columns, signs = signal_columns(), fixed_signs()
+        facts = frozenset(FACTS) & frozenset(columns)
+        return cls(columns, labels, tuple(signs.get(name, 0) for name in columns), facts)
 
     def matrix(self, frame: pd.DataFrame) -> Array:
         """Shape (items, columns); null as NaN."""
-        return inputs(frame, self.columns, self.labels)
+        return inputs(frame, self.columns, self.labels, self.facts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, for the bundle."""
         labels = {name: list(known) for name, known in self.labels.items()}
-        return {"columns": list(self.columns), "labels": labels, "signs": list(self.signs)}
+        return {
+            "columns": list(self.columns),
+            "labels": labels,
+            "signs": list(self.signs),
+            "facts": sorted(self.facts),
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> SignalInputs:
         """The inverse of :meth:`to_json`."""
         labels = {name: tuple(known) for name, known in stored["labels"].items()}
-        return cls(tuple(stored["columns"]), labels, tuple(stored["signs"]))
+        facts = frozenset(stored["facts"])
+        return cls(tuple(stored["columns"]), labels, tuple(stored["signs"]), facts)
 
 
 @dataclass(frozen=True)
@@ -161,17 +170,6 @@ def fit_trees(
         "verbosity": -1,
     }
     return lgb.train(settings, data, num_boost_round=config.trees(float(y.sum())))
-
-
-def _fixed_signs(effects: Sequence[Effect]) -> dict[str, int]:
-    """Signals whose direction all effects that read them agree on, and that are no condition."""
-    directions: dict[str, set[int]] = {}
-    for effect in effects:
-        turned = {"absent": -effect.sign, "missing": 0}.get(effect.transform, effect.sign)
-        directions.setdefault(effect.signal, set()).add(turned)
-        for condition in effect.conditions:
-            directions.setdefault(condition.column, set()).add(0)
-    return {name: next(iter(found)) for name, found in directions.items() if len(found) == 1}
 
 
 def _raw(booster: lgb.Booster | None, signals: Array) -> Array:

@@ -29,7 +29,6 @@ from imr.models.frame import (
     check_frame,
     row_order,
 )
-from imr.models.outcome.effects import Effect, expected_effects
 from imr.models.outcome.judgement import Judgement, shipped
 from imr.models.outcome.learner import Member, SignalInputs, TreeConfig, fit_trees, signal_columns
 from imr.models.outcome.mixture import MapLogistic, Mixture
@@ -62,8 +61,7 @@ class OutcomeConfig:
     from ``most_letters`` of the others at most: of many, small draws vote as well as whole ones
     (Breiman, Machine Learning 1999; 36:85-103).  The settings of the correction stand first, those
     of the forest after ``forest_`` (see :class:`imr.models.outcome.learner.TreeConfig`).
-    ``judgement_share`` weighs the judgement of rated vignettes against published rates and
-    expected effects.  ``sibling_correlation`` down-weights the items of one letter to
+    ``sibling_correlation`` down-weights the items of one letter to
     ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate.
     ``missed_cost`` is what a missed *overturned* costs in units of one false alarm; an item is
     predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
@@ -87,7 +85,6 @@ class OutcomeConfig:
     forest_min_items_leaf: int = 20
     forest_l2: float = 5.0
     forest_signal_share: float = 0.4
-    judgement_share: float = 1 / 3
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0
     level: float = 0.9
@@ -152,7 +149,6 @@ class OutcomeModel:
     """Fit on decided items, predict on any; the frame is that of ``imr.features.table.frame``."""
 
     config: OutcomeConfig = field(default_factory=OutcomeConfig)
-    effects: tuple[Effect, ...] = field(default_factory=expected_effects)
     judgement: Judgement | None = field(default_factory=shipped)
     fitted: Fitted | None = None
 
@@ -161,8 +157,7 @@ class OutcomeModel:
         """The starting odds, fitted or not."""
         if self.fitted is not None:
             return self.fitted.start
-        share = self.config.judgement_share
-        return Start(self.effects, judgement=self.judgement, judgement_share=share)
+        return Start(judgement=self.judgement)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -244,13 +239,13 @@ class OutcomeModel:
     def contributions(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """What is added to the calibrated log odds, against the average decided item.
 
-        One column an expected effect, ``category`` and ``year`` for the published rates, one a
-        signal that the judgement reads (``judged:SIGNAL``), and one a signal of what the letters
-        taught (``learned:SIGNAL``; on the way through the trees,
-        :mod:`imr.models.outcome.tree_contributions`).
+        The column ``year`` is the published level of the year; one column a signal that the
+        judgement reads (``judged:SIGNAL``), and one a signal of what the letters taught
+        (``learned:SIGNAL``), both on the way through the trees
+        (:mod:`imr.models.outcome.tree_contributions`).
         """
         fitted, inputs = self.learned, inputs or self.inputs(frame)
-        start = fitted.mixture.start * fitted.start.contributions(frame, inputs.known)
+        start = fitted.mixture.start * fitted.start.contributions(inputs.known)
         learned = _learned(fitted.members, fitted.mixture, inputs.signals) - fitted.signal_centre
         names = [*fitted.start.names, *(LEARNED + name for name in fitted.inputs.columns)]
         return pd.DataFrame(np.column_stack([start, learned]), columns=names, index=frame.index)
@@ -294,7 +289,6 @@ class OutcomeModel:
         )
         return cls(
             config=OutcomeConfig(**stored["config"]),
-            effects=start.effects,
             judgement=start.judgement,
             fitted=Fitted(
                 start=start,
@@ -310,7 +304,7 @@ class OutcomeModel:
     def _fitted(self, frame: pd.DataFrame, y: Array) -> Fitted:
         """Members, mixture and centres from ordered items."""
         start = self.start.with_usual_year(frame)
-        known, inputs = start.known(frame), SignalInputs.met(frame, self.effects)
+        known, inputs = start.known(frame), SignalInputs.met(frame)
         signals = inputs.matrix(frame)
         letters = frame["letter_id"].astype(str).to_numpy()
         weight = _weights(letters, self.config.sibling_correlation)
@@ -330,7 +324,7 @@ class OutcomeModel:
         p = expit(mixture.log_odds(parts))
         counting = tuple(_counting(member, mixture) for member in members)
         return Fitted(
-            start=start.centred(frame, known),
+            start=start.centred(known),
             inputs=inputs,
             members=counting,
             mixture=mixture,

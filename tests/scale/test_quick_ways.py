@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imr.data import layout
+from imr.features.condition import condition, holds
 from imr.features.table import COLUMNS, frame
 from imr.models import drift
-from imr.models.frame import Distinct, numbers
+from imr.models.frame import conditions_hold, numbers
 from imr.models.guideline import catalogue as cand
 from imr.models.guideline.pair_features import _overlaps
+from imr.models.guideline.request import describe
 from imr.models.outcome import OutcomeModel
-from imr.models.outcome.effects import conditions_hold, expected_effects, parse_condition
 from imr.serve.tables import encodable
 from imr.serve.worker import collected_once
 from tests.models.conftest import inputs, made_table
@@ -31,12 +32,6 @@ CELLS = {
     "date": st.dates().map(str),
 }
 DTYPES = {"bool": "boolean", "int": "Int64", "float": "Float64", "str": "string", "date": "string"}
-
-CONDITIONS = sorted(
-    {c for effect in expected_effects() for c in effect.conditions}
-    | {c for link in cand.guideline_links() for c in link.conditions},
-    key=str,
-)
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +59,25 @@ def test_a_frame_holds_the_cells_of_its_rows(listed: list[dict[str, object]]) ->
     pd.testing.assert_frame_equal(frame(listed), plain)
 
 
-def test_a_column_told_apart_once_answers_every_condition_as_cell_by_cell(
+def test_a_column_told_apart_once_answers_every_condition_as_row_by_row(
     table: pd.DataFrame,
 ) -> None:
-    assert len(CONDITIONS) > 50
-    known = {c for c in CONDITIONS if c.column in table}
-    assert len(known) > 50
-    holds = conditions_hold(table, known)
-    for condition in known:
-        cells = table[condition.column].tolist()
-        assert holds[condition].tolist() == [condition.holds(cell) for cell in cells], condition
+    requests = describe(inputs(table))
+    conditions = [link.when for link in cand.guideline_links()]
+    assert len(conditions) > 50
+    rows = requests.to_dict("records")
+    told = conditions_hold(requests, conditions)
+    assert sum(map(sum, told)) > 50
+    for asked, found in zip(conditions, told, strict=True):
+        assert found.tolist() == [holds(asked, row) for row in rows], asked
 
 
-@given(st.lists(st.none() | st.sampled_from(["", "a", "b", "a | b", "b;c", "1", "True"])))
-def test_any_texts_answer_as_cell_by_cell(cells: list[str | None]) -> None:
-    told = Distinct.of(pd.Series(cells, dtype="string"))
-    for text in ("x=a|1", "x!=a", "x~a|c", "x=true"):
-        condition = parse_condition(text)
-        assert told.each(condition.holds).tolist() == [condition.holds(cell) for cell in cells]
+@given(st.lists(st.none() | st.sampled_from(["", "a", "b", "a | b", "b;c", "1", "a & b"])))
+def test_any_texts_answer_as_row_by_row(cells: list[str | None]) -> None:
+    asked = [condition(t) for t in ("x=a | x=1", "!x", "x~a & x~b", 'x="a & b"', "x>=1", "x")]
+    told = conditions_hold(pd.DataFrame({"x": pd.Series(cells, dtype="string")}), asked)
+    for one, found in zip(asked, told, strict=True):
+        assert found.tolist() == [holds(one, {"x": cell}) for cell in cells]
 
 
 WORDS = sorted({w for label in cand.catalogue_labels() for w in cand.words(label)} | {"knee", "x"})

@@ -22,11 +22,10 @@ from imr.training.studies.learning_curve import EXPONENTS, extrapolated, nested_
 OUTCOME = (
     "imr",
     "imr, before learning",
-    "expected effects alone",
-    "rated vignettes alone",
-    "imr, nothing expected",
+    "imr, letters alone",
     "base rate",
     "category base rate",
+    "published rates",
     "plain LightGBM",
     "TF-IDF + LR, title",
     "TF-IDF + LR, title + admin.",

@@ -13,7 +13,6 @@ import pytest
 from imr.data.synthetic import synthesize
 from imr.features.table import frame as signals_frame
 from imr.models.outcome import OutcomeModel
-from imr.models.outcome.effects import Effect
 from imr.training import metrics
 
 pytestmark = pytest.mark.slow
@@ -26,22 +25,6 @@ PLANTED = {
     "category": 1.0,
 }
 """Signal -> log odds, as ``data/grammar/effects.csv`` plants them; the strongest."""
-
-
-def _effect(name: str, when: str = "", signal: str = "1") -> Effect:
-    return Effect(name, when, signal, "flag", 0.0, 0, "planted for the check", "simulation")
-
-
-EFFECTS = (
-    _effect("radicular_findings", signal="radicular_findings"),
-    _effect("relief_half", when="relief_percent_max>=50"),
-    _effect("physical_therapy_prior", signal="physical_therapy_prior"),
-    _effect("modified", when="ur_action=modified"),
-    _effect("evaluation", when="category=Evaluation & Management"),
-    # Not planted: must come out small.
-    _effect("imaging_xray", signal="imaging_xray"),
-    _effect("chiropractic_prior", signal="chiropractic_prior"),
-)
 
 
 def _letters(seed: int, effects: object) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -66,7 +49,7 @@ def _figures(frame: pd.DataFrame, y: np.ndarray, p: np.ndarray) -> dict[str, met
 @pytest.fixture(scope="module")
 def planted() -> OutcomeModel:
     frame, y, _ = _letters(1, "planted")
-    return OutcomeModel(effects=EFFECTS, judgement=None).fit(frame, (y > 0).tolist())
+    return OutcomeModel(judgement=None).fit(frame, (y > 0).tolist())
 
 
 def test_planted_effects_are_recovered(planted):
@@ -105,7 +88,7 @@ def test_unseen_letters_are_ranked_nearly_as_well_as_the_truth_ranks_them(plante
 
 def test_nothing_is_found_where_nothing_was_planted():
     frame, y, _ = _letters(3, None)
-    model = OutcomeModel(effects=EFFECTS, judgement=None).fit(frame, (y > 0).tolist())
+    model = OutcomeModel(judgement=None).fit(frame, (y > 0).tolist())
     unseen, truth, _ = _letters(4, None)
     found = _figures(unseen, truth, model.predict(unseen)["p_overturned"].to_numpy())
     assert found["auc"].covers(0.5)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from imr.models.frame import LIST_SEPARATOR
+from imr.models.frame import CLASS_COLUMNS, LIST_SEPARATOR, request_years
 from imr.training.decisions import Sample, chapter_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ def category_base_rate(train: Sample, test: Sample) -> Array:
     by_category = pd.Series(train.y).groupby(train.frame["category"].astype(str).to_numpy())
     rates = (by_category.sum() + SMOOTHING * overall) / (by_category.count() + SMOOTHING)
     return test.frame["category"].astype(str).map(rates).fillna(overall).to_numpy(dtype=np.float64)
+
+
+def published_rates(_train: Sample, test: Sample) -> Array:
+    """What the published overturn rates say of an item's category and year; nothing is learned."""
+    from scipy.special import expit
+
+    from imr.models.outcome.published import published_odds
+
+    names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
+    category, subcategory = (column.where(column.notna(), None).tolist() for column in names)
+    log_odds = published_odds().log_odds(category, subcategory, request_years(test.frame))
+    return np.asarray(expit(np.array(log_odds)))
 
 
 def plain_lightgbm(seed: int) -> OutcomePredict:

@@ -32,9 +32,8 @@ Kind = Literal["model", "part", "alternative", "probe"]
 
 MODEL = "imr"
 BEFORE = "imr, before learning"
-EFFECTS = "expected effects alone"
-BLIND = "rated vignettes alone"
-NOTHING = "imr, nothing expected"
+LETTERS_ALONE = "imr, letters alone"
+PUBLISHED = "published rates"
 STYLE = "style probe"
 TITLE, REQUEST, SUMMARY = ("title",), ("title", "administrator"), ("case_summary",)
 RATIONALE = ("rationale",)
@@ -107,11 +106,10 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
     return (
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
         Contender(BEFORE, "part", _unlearned(settings)),
-        Contender(EFFECTS, "part", _unlearned(settings, judgement_share=0.0)),
-        Contender(BLIND, "part", _unlearned(settings, judgement_share=1.0)),
-        Contender(NOTHING, "part", nothing_expected(settings)),
+        Contender(LETTERS_ALONE, "part", letters_alone(settings)),
         Contender("base rate", "alternative", baselines.base_rate),
         Contender("category base rate", "alternative", baselines.category_base_rate),
+        Contender(PUBLISHED, "alternative", baselines.published_rates),
         Contender("plain LightGBM", "alternative", baselines.plain_lightgbm(settings.seed)),
         Contender("TF-IDF + LR, title", "alternative", text(TITLE), True),
         Contender("TF-IDF + LR, title + admin.", "alternative", text(REQUEST), True),
@@ -174,13 +172,10 @@ def _places(frame: pd.DataFrame, name: str) -> Labels:
     return [list(row) for row in frame[columns].itertuples(index=False)]
 
 
-def _unlearned(settings: Settings, judgement_share: float | None = None) -> OutcomePredict:
+def _unlearned(settings: Settings) -> OutcomePredict:
     """The starting odds, moved to the training letters' base rate: what the model knows without
-    having learned anything.
-
-    With a ``judgement_share`` of 0 these are published rates and expected effects, of 1 the rated
-    vignettes.  No writer of a vignette had seen a letter, so their figure is one that folds do not
-    flatter.
+    having learned anything.  No writer of a vignette had seen a letter, so that folds do not
+    flatter this figure.
     """
 
     def predict(train: Sample, test: Sample) -> Array:
@@ -188,10 +183,7 @@ def _unlearned(settings: Settings, judgement_share: float | None = None) -> Outc
 
         from imr.models.outcome import OutcomeModel
 
-        config = settings.outcome_config()
-        if judgement_share is not None:
-            config = replace(config, judgement_share=judgement_share)
-        model = OutcomeModel(config=config)
+        model = OutcomeModel(config=settings.outcome_config())
         known, asked = (model.starting_odds(part.frame) for part in (train, test))
         return np.asarray(expit(asked + _shift_to(known, float(train.y.mean()))))
 
@@ -206,15 +198,13 @@ def _shift_to(score: Array, rate: float) -> float:
     return float(brentq(lambda shift: float(expit(score + shift).mean()) - rate, -30, 30))
 
 
-def nothing_expected(settings: Settings) -> OutcomePredict:
-    """The same model with every expected effect set to none: what these letters teach alone."""
+def letters_alone(settings: Settings) -> OutcomePredict:
+    """The same model without the judgement: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
         from imr.models.outcome import OutcomeModel
-        from imr.models.outcome.effects import expected_effects
 
-        blind = tuple(replace(effect, prior_log_odds=0.0) for effect in expected_effects())
-        model = OutcomeModel(config=settings.outcome_config(), effects=blind, judgement=None)
+        model = OutcomeModel(config=settings.outcome_config(), judgement=None)
         fitted = model.fit(train.frame, train.overturned)
         return np.asarray(fitted.predict(test.frame)["p_overturned"], dtype=np.float64)
 

@@ -79,7 +79,7 @@ WORSE = {
 }
 CURVE_TITLES = {
     "auc": "AUC of the outcome",
-    "auc_nothing_expected": "AUC of the outcome, nothing expected",
+    "auc_letters_alone": "AUC of the outcome, letters alone",
     "log_loss": "log loss of the outcome (less is better)",
     "chapter_top1": "guideline chapter top-1",
     "section_top1": "guideline section top-1",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imr.training.contenders.compared import BLIND, EFFECTS, MODEL, NOTHING
+from imr.training.contenders.compared import BEFORE, LETTERS_ALONE, MODEL
 from imr.training.metrics import Estimate
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
 from imr.training.studies.style import LEVELS_OUT, SCORE_OUT
@@ -153,20 +153,18 @@ def remarks(evaluation: Evaluation) -> list[str]:
 
 def expectation_line(evaluation: Evaluation) -> str:
     """How much of the model was known beforehand, and how much it learned."""
-    whole, effects, blind, learned = (
-        evaluation.figure("outcome", "auc", name) for name in (MODEL, EFFECTS, BLIND, NOTHING)
+    whole, before, learned = (
+        evaluation.figure("outcome", "auc", name) for name in (MODEL, BEFORE, LETTERS_ALONE)
     )
     return (
-        f"Of the AUC {whole.value:.2f}, effects written down beforehand reach {effects.value:.2f} "
-        "without learning, but one of their two tables was written with these letters in view, "
-        "which folds cannot test. Rated vignettes, blind to every letter, reach "
-        f"{blind.value:.2f}; learning from these letters alone reaches {learned.value:.2f}."
+        f"Of the AUC {whole.value:.2f}, rated vignettes, blind to every letter, reach "
+        f"{before.value:.2f} without learning; these letters alone reach {learned.value:.2f}."
     )
 
 
 def raters_line(raters: Raters) -> str:
     """What a reader of the case can tell, and how far the model agrees with it."""
-    agreed = [f"{name} {raters.agreement[name].value:.2f}" for name in (MODEL, EFFECTS, BLIND)]
+    agreed = [f"{name} {raters.agreement[name].value:.2f}" for name in (MODEL, BEFORE)]
     return (
         "Three language models that read each case, blind to its outcome, rank it with AUC "
         f"{raters.figures['auc']}, average precision {raters.figures['average_precision']}: so "
@@ -215,8 +213,8 @@ def curve_line(rows: Sequence[CurvePoint]) -> str:
     last = max(row.letters for row in rows if row.measured)
     said = {row.metric: row.value for row in rows if row.letters == FORESEEN_LETTERS}
     return (
-        f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, without expected "
-        f"effects {said['auc_nothing_expected']}; section top-1 {said['section_top1']}. That is "
+        f"With {FORESEEN_LETTERS:,} letters like these: AUC {said['auc']}, without the "
+        f"judgement {said['auc_letters_alone']}; section top-1 {said['section_top1']}. That is "
         f"extrapolated from {last} training letters, nobody has measured it."
     )
 

@@ -19,7 +19,7 @@ from imr.training.contenders.compared import (
     cited,
     fit_guideline,
     fit_outcome,
-    nothing_expected,
+    letters_alone,
 )
 from imr.training.decisions import Sample
 from imr.training.folds import guideline_hits
@@ -41,7 +41,7 @@ SMALLEST = 0.25
 FIGURES: Mapping[str, tuple[str, str]] = {
     "auc": ("auc", "p"),
     "log_loss": ("log_loss", "p"),
-    "auc_nothing_expected": ("auc", "learned"),
+    "auc_letters_alone": ("auc", "learned"),
     "chapter_top1": ("chapter_top1", "chapter_top1"),
     "section_top1": ("section_top1", "section_top1"),
 }
@@ -96,7 +96,7 @@ def _part_trained(
     model = fit_outcome(train, settings)
     found = {
         "p": model.predict(test.frame)["p_overturned"].to_numpy(dtype=np.float64),
-        "learned": nothing_expected(settings)(train, test),
+        "learned": letters_alone(settings)(train, test),
         **guideline_hits(cited(fit_guideline(train, settings), test), test),
     }
     count = int(train.frame["letter_id"].nunique())

@@ -40,7 +40,7 @@ def test_the_largest_size_is_the_protocol_itself(rows, evaluation):
         evaluation.figure("guideline", "section_top1").value
     )
     learned = evaluation.figure("outcome", "auc", "imr, nothing expected").value
-    assert largest["auc_nothing_expected"] == pytest.approx(learned)
+    assert largest["auc_letters_alone"] == pytest.approx(learned)
 
 
 def test_the_line_says_that_nobody_measured_it(rows, evaluation):
