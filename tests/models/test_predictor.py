@@ -56,19 +56,23 @@ def test_no_cases(predictor):
 
 def test_reasons_quote_the_letter(predictor, letter):
     study = predictor.predict([letter.case], explain=True)[0]
-    numb = [r for r in study.reasons if r.signal == "complaint_numbness"]
-    assert len(numb) == 1
-    assert numb[0].direction == "for"
-    assert numb[0].contribution > 0
-    for quote in numb[0].quotes:
-        assert letter.case.case_summary[quote.start : quote.end] == quote.quote
-    assert numb[0].quotes
+    assert study.reasons
+    for reason in study.reasons:
+        assert reason.direction == ("for" if reason.contribution > 0 else "against")
+        for quote in reason.quotes:
+            if quote.field != "request":
+                assert letter.case.case_summary[quote.start : quote.end] == quote.quote
+    assert any(reason.quotes for reason in study.reasons)
+    signals = [reason.signal for reason in study.reasons]
+    assert len(signals) == len(set(signals))
 
 
 def test_reasons_concern_the_item(predictor, letter):
-    """An effect of nerve studies is no reason for a drug."""
-    drug = predictor.predict([letter.case], explain=True)[1]
-    assert not {"complaint_numbness", "complaint_numbness_here"} & {r.signal for r in drug.reasons}
+    """What is asked for in one item is no reason for another."""
+    study, drug = predictor.predict([letter.case], explain=True)
+    assert "electrodiagnostic" in {r.value for r in study.reasons}
+    assert "nsaid" in {r.value for r in drug.reasons}
+    assert not {"electrodiagnostic", "upper extremity"} & {r.value for r in drug.reasons}
 
 
 def test_reasons_only_when_asked(predictor, letter):
