@@ -285,8 +285,10 @@ class _Quotes:
 
 
 def _beside(others: Iterable[Item]) -> str:
-    """The operation or injection that is asked for in the same letter."""
-    other = next(iter(others))
+    """The operation or injection that is asked for in the same letter, or that there is none."""
+    other = next(iter(others), None)
+    if other is None:
+        return "no operation is asked for beside it in the letter"
     return f"also asked for in the letter, item {other.index}: {other.requested}"
 
 

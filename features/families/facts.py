@@ -143,9 +143,24 @@ def _measures(statement: Statement) -> dict[str, Value]:
         "days": statement.days,
         "ago": statement.ago,
         "past": statement.past,
+        "old": _old(statement),
         "mild": statement.degree == "mild",
         "severe": statement.degree == "severe",
     }
+
+
+_LONG_AGO = re.compile(
+    r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
+)
+_LONG_AGO_DAYS = 730
+
+
+def _old(statement: Statement) -> bool:
+    """Care before the injury or years ago, which is no care for the complaint of today."""
+    said = statement.mention.summary.lower
+    long_ago = statement.ago is not None and statement.ago >= _LONG_AGO_DAYS
+    return long_ago or _LONG_AGO.search(said, statement.start, statement.end) is not None
 
 
 @cache

@@ -2,7 +2,9 @@
 
 import pytest
 
+from imr.data.letter import Item
 from imr.features.context import read_summary
+from imr.features.families.facts import facts_of
 from imr.features.statements import statements
 
 PT, HEP, NSAID, OPIOID = "physical_therapy", "home_exercise", "NSAID", "Opioids"
@@ -122,3 +124,18 @@ def test_visits_had(text: str, concept: str, count: int) -> None:
 def test_a_pain_cut_by_half_is_fifty_percent() -> None:
     found = statements(read_summary("Gabapentin cut the burning by half."))
     assert [s.percent for s in found if s.subject == "response"] == [50.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "had"),
+    [
+        ("He had physical therapy for the low back in May.", True),
+        ("He had physical therapy for the low back years ago, before the injury.", None),
+    ],
+)
+def test_care_of_long_ago_is_no_care_of_today(text: str, had: bool | None) -> None:
+    item = Item(
+        0, "MRI of the lumbar spine", "MRI of the lumbar spine", body_parts=("lumbar spine",)
+    )
+    fact = facts_of(read_summary(text), item).get("care_had")
+    assert (fact and fact.value) is had
