@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
@@ -351,9 +351,9 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
-def _times(summary: Summary, mention: Mention) -> dict[str, float]:
+def _times(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     spans = spans_of_time(summary, clause_of(summary, mention))
     for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
         found.setdefault("ago" if ago else "days", round(days, 1))
@@ -621,7 +621,7 @@ def _response(
     weeks: float | None = None,
 ) -> Iterator[Statement]:
     """A response, once for each treatment of the list that it belongs to."""
-    said = {"percent": percent, "comparator": comparator, "weeks": weeks}
+    said: dict[str, Any] = {"percent": percent, "comparator": comparator, "weeks": weeks}
     causes = _causes(summary, mention)
     if not causes:
         yield _make(summary, mention, "response", "care", polarity, **said)
@@ -950,7 +950,7 @@ def _studies(summary: Summary) -> Iterator[Statement]:
     done = {report.mention.start for report in _reports(summary)}
     for report in _reports(summary):
         result = imaging.result_of(summary, report.mention)
-        polarity: Polarity = "affirmed" if result == "not_stated" else result  # type: ignore[assignment]
+        polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = _times(summary, report.mention)
         value, regions = report.mention.value, report.regions
         yield _make(summary, report.mention, "study", value, polarity, regions, **times)

@@ -91,7 +91,8 @@ class Report:
         give the same one another source.
         """
         shown = {k: criterion[k] for k in ("guideline", "source", "text")}
-        keys = (criterion["id"] + (f"#{number}" if number > 1 else "") for number in count(1))
+        name = str(criterion["id"])
+        keys = (name + (f"#{number}" if number > 1 else "") for number in count(1))
         return next(key for key in keys if self.criteria.setdefault(key, shown) == shown)
 
 

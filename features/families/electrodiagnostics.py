@@ -48,7 +48,7 @@ def build(summary: Summary, _: Case) -> Findings:
     found = Findings()
     done = [m for m in summary.mentions("electrodiagnostics") if m.documented]
     found.put("electrodiagnostic_present", bool(done), *done)
-    results = [(shown, m) for m in done if (shown := result_of(summary, m))]
+    results = [(told, m) for m in done if (told := result_of(summary, m))]
     for result in ("normal", "abnormal", "radiculopathy"):
         for value, mention in results:
             if value == result:

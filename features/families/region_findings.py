@@ -12,7 +12,8 @@ from functools import cache
 
 from imr.data.letter import Case, Item
 from imr.features.context import Summary
-from imr.features.families.facts import requested_parts, side_of
+from imr.features.families.facts import side_of
+from imr.features.families.request import requested_parts
 from imr.features.signal import Column, Findings, Value
 from imr.features.statements import about, statements
 
