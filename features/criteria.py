@@ -304,22 +304,24 @@ def _asked(case: Case, row: Row) -> Iterable[Rule]:
     name = request_class(row)
     if name is None:
         return
+    editions = _editions(name).values()
     day = review_day(case, row)
-    for editions in _editions(name).values():
-        rule = _in_effect(editions, day)
-        if not rule.when or holds(rule.when, row):
-            yield rule
+    asked = [rule for same in editions if (rule := _in_effect(same, day)) is not None]
+    if not asked:  # before the first edition of them all: that one
+        first = min(same[0].effective_from for same in editions)
+        asked = [same[0] for same in editions if same[0].effective_from == first]
+    yield from (rule for rule in asked if not rule.when or holds(rule.when, row))
 
 
-def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule:
-    """The edition of a day: in effect, else the latest before it, else the first.
+def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule | None:
+    """The edition of a day: in effect, else the latest before it; None before the first.
 
     Without a day the latest edition is taken.
     """
     if day is None:
         return editions[-1]
     begun = [rule for rule in editions if rule.effective_from <= day]
-    return begun[-1] if begun else editions[0]
+    return begun[-1] if begun else None
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:

@@ -227,6 +227,13 @@ def test_an_unknown_treatment_is_said_to_be_unknown() -> None:
     )
 
 
+def test_a_criterion_of_a_later_edition_is_not_asked_before_it() -> None:
+    title = "EMG of the legs"
+    item = Item(0, title, title, subcategory="EMG/NCV/NCS", body_parts=("lower extremity",))
+    assert "emg_conservative" not in judged(LONG, item, IN_2015)
+    assert "emg_conservative" in judged(LONG, item, IN_2017)
+
+
 def test_the_day_without_a_header_is_the_last_one_told() -> None:
     case = Case("c", "test", CaseHeader(), "", ())
     row = {"injury_date": "2015-01-01", "chronicity_days": 31}
