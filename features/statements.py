@@ -457,7 +457,8 @@ _MONITORING = frozenset(
     {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
 )
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped)?|quit|discontinued|(?<!edge )(?<!half )off|weaned off|came off|ran out of|"
+    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|"
+    r"(?<!edge )(?<!half )off|weaned off|came off|ran out of|"
     r"no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
 )
 _STOPPED_AFTER = re.compile(

@@ -69,6 +69,7 @@ SAID: list[tuple[str, set[Said]]] = [
     ("Flexion 30 -> 30 with therapy.", {("function", "function", "not improved")}),
     ("Flexion has stayed at 90 degrees.", {("function", "function", "not improved")}),
     ("The dose has risen from three tablets.", {("function", "function", "medication same")}),
+    ("He was weaned from Norco.", {("drug", OPIOID, "stopped")}),
     ("Therapy improved nothing.", {("response", PT, "failed")}),
     ("The knee aches after long shifts.", {("complaint", "pain", "affirmed")}),
 ]
@@ -81,6 +82,7 @@ NOT_SAID: list[tuple[str, set[Said]]] = [
     ("There was no lasting change in pain, meds or work.", {("response", "medication", "failed")}),
     ("A repair on 10-22-16 was noted.", {("treatment", "repair", "denied")}),
     ("The request is for twelve further visits.", {("treatment", "course", "affirmed")}),
+    ("Exam: decreased painful motion of the neck.", {("response", "care", "helped")}),
     ("Norco is the only medication.", {("drug", OPIOID, "denied")}),
     ("He felt a sharp pain when he lifted a box.", {("complaint", "pain", "affirmed")}),
     ("There was no functional improvement with therapy.", {("response", PT, "failed")}),
