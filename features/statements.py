@@ -809,6 +809,8 @@ def _plain_signs(summary: Summary) -> Iterator[Statement]:
         negated = mention.qualifier == "negated"
         if mention.qualifier == "other_person":
             continue
+        if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
+            own = _SPINE
         if mention.qualifier in ("requested", "hypothetical") and concept not in _NEEDS:
             continue
         if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
@@ -826,6 +828,14 @@ def _plain_signs(summary: Summary) -> Iterator[Statement]:
             yield _make(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
 
 
+_WHOLE_BODY = re.compile(
+    r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
+)
+_SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
+_RESOLVED = re.compile(
+    r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
+    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)"
+)
 _COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$")
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
@@ -848,7 +858,8 @@ def _complaints(summary: Summary) -> Iterator[Statement]:
         known = _concepts().get(("complaint", mention.value))
         if known is None or mention.qualifier in ("requested", "hypothetical"):
             continue
-        polarity: Polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+        gone = mention.qualifier == "negated" or _RESOLVED.match(summary.after(mention, 40))
+        polarity: Polarity = "denied" if gone else "affirmed"
         yield _make(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
         if mention.qualifier in ("affirmed", "negated") and not _AT_ONSET.search(

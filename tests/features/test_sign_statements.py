@@ -55,7 +55,7 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("The knee gave way twice.", "mechanical symptoms", "affirmed"),
         ("The knee was stable.", "instability", "denied"),
         ("No pain on twisting.", "painful joint test", "denied"),
-        ("L4 slips 6 mm on bending films.", "instability", "affirmed"),
+        ("L4 slips 6 mm on bending films.", "imaged instability", "affirmed"),
         ("Facets tender, loading +.", "facet loading", "affirmed"),
         ("The paraspinals are tight.", "spasm", "affirmed"),
         ("Palpable tender bands with a jump sign.", "trigger points", "affirmed"),
@@ -63,6 +63,7 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("Right knee flexion to 130 degrees.", "limited motion", "denied"),
         ("Decr ROM.", "limited motion", "affirmed"),
         ("Gait nl.", "abnormal gait", "denied"),
+        ("The numbness had resolved.", "numbness", "denied"),
         # red flags
         ("He has trouble controlling his bladder.", "red flag", "affirmed"),
         ("He has no trouble with his bowels.", "red flag", "denied"),
