@@ -787,13 +787,13 @@ _FULL_MOTION: dict[str, dict[str, float]] = {
     "elbow": {"flexion": 130},
     "wrist": {"flexion": 50, "extension": 50},
     "hip": {"flexion": 95, "abduction": 25},
-    "knee": {"flexion": 115, "motion": 115, "rom": 115, "flexes": 115, "bends": 115},
-    "ankle": {"flexion": 30},
+    "knee": {"flexion": 115, "motion": 115, "rom": 115},
+    "hand": {"flexion": 80, "motion": 85},
     "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
     "lumbar spine": {"flexion": 50, "extension": 18},
 }
 # "Needs a dressing change each day" is a need, whatever the request.
-_NEEDS = frozenset({"skilled need", "homemaker"})
+_NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 
 
 def _plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -816,9 +816,10 @@ def _plain_signs(summary: Summary) -> Iterator[Statement]:
         if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
             continue  # a complaint, and no sign
         if kind == "degrees":
-            limited = _degrees_limited(summary, mention)
-            if limited is not None:
-                polarity: Polarity = "affirmed" if limited else "denied"
+            measured = _degrees_limited(summary, mention)
+            if measured is not None:
+                polarity: Polarity = "affirmed" if measured[1] else "denied"
+                own = (measured[0],)
                 yield _make(summary, mention, "sign", concept, polarity, own)
         elif kind == "normal" and not negated:
             polarity = "affirmed" if concept in _NORMAL else "denied"
@@ -840,17 +841,23 @@ _COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|s
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
-def _degrees_limited(summary: Summary, mention: Mention) -> bool | None:
-    """Whether a motion measured in degrees falls short; None where the region is not known."""
-    move = str(mention.groups["move"])
-    name = move.split()[0]
+def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, bool] | None:
+    """The joint and whether its motion in degrees falls short; None where the joint is not known.
+
+    A list of measurements goes on about the joint that was named last, sentences before too.
+    """
+    words = str(mention.groups["move"]).split()
+    move = words[0] if words[0] in ("internal", "external") else words[-1]
     degrees = float(mention.groups["most"] or mention.groups["degrees"] or 0)
-    for region in place_of(summary, mention).regions:
-        full = _FULL_MOTION.get(region, {}).get(name)
-        full = full or _FULL_MOTION.get(region, {}).get(move.split()[-1])
-        if full is not None and degrees <= 180:
-            return degrees < full
+    named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
+    for region in (*place_of(summary, mention).regions, *named[:-4:-1]):
+        full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
+        if full is not None:
+            return (region, degrees < full) if degrees <= 180 else None
     return None
+
+
+_SHORT_MOVES = {"flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion"}
 
 
 def _complaints(summary: Summary) -> Iterator[Statement]:

@@ -64,6 +64,13 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("Decr ROM.", "limited motion", "affirmed"),
         ("Gait nl.", "abnormal gait", "denied"),
         ("The numbness had resolved.", "numbness", "denied"),
+        (
+            "The right shoulder was examined. Flexion 100, abduction 90.",
+            "limited motion",
+            "affirmed",
+        ),
+        ("The thumb has full flexion.", "limited motion", "denied"),
+        ("Two-point discrimination above 12 mm.", "sensory loss", "affirmed"),
         # red flags
         ("He has trouble controlling his bladder.", "red flag", "affirmed"),
         ("He has no trouble with his bowels.", "red flag", "denied"),
