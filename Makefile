@@ -13,7 +13,7 @@ OUT ?= scores.parquet
 MODEL ?= models:/imr@champion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all ui serve score check lint bench lock clean
+.PHONY: help setup train test test-all ui serve score diff docs check lint bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -53,6 +53,13 @@ serve: $(READY) ## answer requests over HTTP with the registered model: make ser
 
 score: $(READY) ## score letters: make score LETTERS=folder OUT=scores.parquet
 	$(BIN)/imr score $(LETTERS) -o $(OUT) $(ARGS)
+
+diff: $(READY) ## what a change did to samples and IMR_LETTERS: make diff ARGS="--before main --list"
+	$(BIN)/python -m benchmarks.diff $(ARGS)
+
+docs: $(READY) ## make the tables of README and docs anew, after a change of code or figures
+	$(BIN)/python -m imr.training.report.columns
+	$(BIN)/python -m benchmarks.papers
 
 lint: $(READY) ## formatting, lint rules and types
 	$(BIN)/ruff format --check .

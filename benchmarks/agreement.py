@@ -135,6 +135,18 @@ def cases(letters: Path) -> Iterator[Case]:
             yield parse(text).case
 
 
+def tallies(letters: Path, annotations: list[Path]) -> dict[str, Tally]:
+    """The tally of every compared signal, over the letters that are annotated."""
+    truths = annotated(annotations)
+    found: dict[str, Tally] = {}
+    for case in cases(letters):
+        if case.letter_id in truths:
+            row, summary = signals(case).rows[0], read_summary(case.case_summary)
+            for name, truth, value in compared(truths[case.letter_id], row, summary):
+                found.setdefault(name, Tally()).add(case.letter_id, truth, value)
+    return found
+
+
 def main() -> None:
     """Print the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -142,20 +154,14 @@ def main() -> None:
     arguments.add_argument("annotations", type=Path, nargs="+")
     arguments.add_argument("--differences", action="store_true")
     chosen = arguments.parse_args()
-    truths = annotated(chosen.annotations)
-    tallies: dict[str, Tally] = {}
-    for case in cases(chosen.letters):
-        if case.letter_id in truths:
-            row, summary = signals(case).rows[0], read_summary(case.case_summary)
-            for name, truth, found in compared(truths[case.letter_id], row, summary):
-                tallies.setdefault(name, Tally()).add(case.letter_id, truth, found)
+    found = tallies(chosen.letters, chosen.annotations)
     print("| signal | letters | documented | precision | recall | agreement |\n|" + " --- |" * 6)
-    for name, tally in tallies.items():
+    for name, tally in found.items():
         print(tally.line(name))
         for difference in tally.differences if chosen.differences else ():
             print(f"  {difference}")
-    macro = sum(t.agreeing / t.total for t in tallies.values()) / len(tallies)
-    print(f"\nmacro agreement {macro:.4f} over {len(tallies)} signals")
+    macro = sum(t.agreeing / t.total for t in found.values()) / len(found)
+    print(f"\nmacro agreement {macro:.4f} over {len(found)} signals")
 
 
 if __name__ == "__main__":

@@ -60,17 +60,25 @@ def main() -> None:
     parser.add_argument("--half", choices=("tuned", "held"))
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
+    counts = counted(arguments.letters, arguments.half, arguments.list)
+    for share, of in SHARES.items():
+        print(f"{share:28}{counts[share]:4} of {counts[of]:4}  {counts[share] / counts[of]:.3f}")
+
+
+def counted(letters: list[str], which: str | None = None, show: bool = False) -> Counter[str]:
+    """The counts over the letters of one half (``tuned``, ``held``) or all; with ``show`` every
+    verdict that no reader shares is printed.
+    """
     readers, counts = read_verdicts(), Counter[str]()
-    for case in cases(arguments.letters):
-        if arguments.half and half(case.letter_id) != arguments.half:
+    for case in cases(letters):
+        if which and half(case.letter_id) != which:
             continue
         for key, criterion in judged(case):
             if key in readers:
                 count(counts, criterion, readers[key])
-                if arguments.list and criterion.status not in accepted(readers[key]):
+                if show and criterion.status not in accepted(readers[key]):
                     print(*key, criterion.status, readers[key]["readers"], sep="  ")
-    for share, of in SHARES.items():
-        print(f"{share:28}{counts[share]:4} of {counts[of]:4}  {counts[share] / counts[of]:.3f}")
+    return counts
 
 
 def accepted(said: dict[str, list[str]]) -> set[str]:
