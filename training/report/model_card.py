@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders.compared import MODEL
+from imr.training.contenders.compared import MODEL, Settings
 from imr.training.report.tables import (
     GUIDELINE_COLUMNS,
     OUTCOME_COLUMNS,
@@ -16,6 +16,7 @@ from imr.training.report.tables import (
     harm_line,
     headline,
     raters_line,
+    signed,
 )
 
 if TYPE_CHECKING:
@@ -50,12 +51,26 @@ def model_card(evaluation: Evaluation) -> str:
         expectation=expectation_line(evaluation),
         raters=raters_line(studies.raters) if studies.raters else "",
         thresholds=studies.thresholds,
+        default=studies.default_threshold,
+        missed_cost=Settings.of(evaluation.config).outcome_config().missed_cost,
+        unproven=no_lead(evaluation),
         slices=[row for row in studies.slices if row.items >= 5],
         style=studies.style,
         harm=harm_line(studies.style.checks) if studies.style else "",
         curve=studies.learning_curve,
         curve_said=curve_line(studies.learning_curve) if studies.learning_curve else "",
     )
+
+
+def no_lead(evaluation: Evaluation) -> list[str]:
+    """The alternatives whose AUC may be as good, with the difference and its interval."""
+    return [
+        f"{row.against} ({signed(row.value)})"
+        for row in evaluation.differences
+        if (row.subject, row.metric) == ("outcome", "auc")
+        and evaluation.kinds["outcome", row.against] == "alternative"
+        and row.value.low <= 0
+    ]
 
 
 def _rows(evaluation: Evaluation, subject: str, columns: dict[str, str]) -> list[dict[str, Any]]:
