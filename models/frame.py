@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
-from imr.features.condition import Condition
+from imr.features.condition import Condition, Term
 from imr.features.table import CaseSignals, arrays, signals
 
 Array = npt.NDArray[np.float64]
@@ -166,11 +167,15 @@ def conditions_hold(
     """For each condition, whether it holds of each item; each term is asked once a value."""
     terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
     told = {name: Distinct.of(frame[name]) for name in sorted({term.name for term in terms})}
-    holds = {t: told[t.name].each(lambda v, t=t: t.holds({t.name: v})).astype(bool) for t in terms}
+    holds = {term: told[term.name].each(partial(_holds_of, term)).astype(bool) for term in terms}
     return [
         np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
         for alternatives in conditions
     ]
+
+
+def _holds_of(term: Term, value: object) -> bool:
+    return term.holds({term.name: value})
 
 
 def _year(day: object) -> float:

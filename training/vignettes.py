@@ -313,7 +313,8 @@ def within_cases(values: Array, rated: Rated) -> Array:
     import pandas as pd
 
     groups = [rated.base, rated.frame["item_index"].to_numpy()]
-    return values - pd.Series(values).groupby(groups).transform("mean").to_numpy()
+    means: Array = pd.Series(values).groupby(groups).transform("mean").to_numpy()
+    return values - means
 
 
 def write(judgement: Judgement, folder: Path) -> None:

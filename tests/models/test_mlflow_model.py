@@ -450,7 +450,7 @@ def test_a_fault_of_the_model_shows_no_letter_text():
     class Broken:
         digest = ""
 
-        def predict(self, cases, explain):
+        def predict_rows(self, cases, table, evidence):
             raise ValueError(cases[0].case_summary)
 
     broken = ImrModel()
