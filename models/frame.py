@@ -19,6 +19,7 @@ import pandas as pd
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Term
+from imr.features.signal import Value
 from imr.features.table import CaseSignals, arrays, signals
 
 Array = npt.NDArray[np.float64]
@@ -174,7 +175,7 @@ def conditions_hold(
     ]
 
 
-def _holds_of(term: Term, value: object) -> bool:
+def _holds_of(term: Term, value: Value) -> bool:
     return term.holds({term.name: value})
 
 
