@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import re
@@ -60,6 +61,7 @@ def measure(letters: str, quick: bool) -> Measured:
     by_time = evaluate(replace(config, by="time", full=False), corpus)
     return {
         "measured_on": datetime.now(UTC).date().isoformat(),
+        "of": digests(),
         "quick": quick,
         "group": evaluated(by_group),
         "time": evaluated(by_time),
@@ -67,6 +69,12 @@ def measure(letters: str, quick: bool) -> Measured:
         "signals": agreement(Path(letters)),
         "verdicts": {half: verdicts(letters, half) for half in ("tuned", "held")},
     }
+
+
+def digests() -> dict[str, str]:
+    """What the figures depend on that is built by a command: file -> beginning of its SHA-256."""
+    files = ("data/decisions.csv", "models/outcome/judgement.txt")
+    return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest()[:16] for name in files}
 
 
 def evaluated(evaluation: Evaluation) -> Measured:

@@ -35,6 +35,11 @@ def test_a_block_that_nothing_makes_is_an_error() -> None:
         papers.filled("<!-- invented -->\n<!-- end -->\n", papers.measured())
 
 
+def test_figures_are_those_of_the_shipped_decisions_and_judgement() -> None:
+    remedy = "measure anew: python -m benchmarks.papers --measure LETTERS"
+    assert papers.measured()["of"] == papers.digests(), remedy
+
+
 def test_the_results_name_the_best_alternative() -> None:
     figures = {"auc": [0.6, 0.5, 0.7]}
     one = {"subject": "outcome", "figures": figures}
@@ -66,6 +71,19 @@ def test_the_excerpt_quotes_the_sample() -> None:
     assert quotes
     assert all(quote in letter.case.case_summary for quote in quotes)
     assert len(papers.measured()["explain"]) <= 15
+
+
+@pytest.mark.slow
+def test_the_excerpt_is_what_the_shipped_model_says() -> None:
+    from threadpoolctl import threadpool_limits
+
+    from imr.models.predictor import Predictor
+    from imr.training.decisions import load_decisions, ordered, sample
+
+    data = sample(ordered(load_decisions()))
+    with threadpool_limits(1):
+        model = Predictor.fit(data.frame, data.overturned, data.guideline.tolist())
+    assert papers.excerpt(papers.explained(model)) == papers.measured()["explain"]
 
 
 def keys(value: Any, path: str = "") -> set[str]:

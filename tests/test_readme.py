@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from imr.data import letter, paths, pdf, records, sources
+from imr.serve import workers
 from imr.serve.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -85,3 +87,20 @@ def test_a_walk_passes_no_module_twice() -> None:
         in_table = [name for name in every if name in set(passed)]
         assert len(passed) == len(set(passed))
         assert all(in_table.count(name) <= 2 for name in passed)
+
+
+def test_the_bounds_of_security_are_those_of_the_code() -> None:
+    text = " ".join(read("SECURITY.md").split())
+    for bound in (
+        f"{sources.MAX_PDF_BYTES // 2**20} MiB a PDF, {pdf.MAX_PAGES} pages",
+        f"{pdf.MAX_PAGE_CHARS:,} characters a page",
+        f"{sources.MAX_TEXT_BYTES // 2**20} MiB a text",
+        f"{letter.MAX_SUMMARY_CHARS:,} characters a case summary, {letter.MAX_ITEMS:,} items",
+        f"{records.MAX_RECORD_BYTES // 2**20} MiB a record",
+        f"{records.BATCH_BYTES // 2**20} MiB of a Parquet table at a time",
+        f"{paths.MAX_SPOOLED_BYTES // 2**30} GiB of what a web server gives only as a whole",
+        f"{workers.LETTER_SECONDS:g} seconds and its worker {workers.WORKER_BYTES // 2**30} GiB",
+    ):
+        assert bound in text
+    assert records.MAX_RATIO == sources.MAX_ZIP_RATIO == 100
+    assert "a hundredfold growth of an archive or table" in text

@@ -1,4 +1,4 @@
-"""How grave the findings are: severe, mild, sound, resolved; and whether something new happened.
+"""How severe the findings are: severe, mild, normal, resolved; and whether something new happened.
 
 Severity words count where they qualify a lesion or finding ("severe stenosis", not "severe pain")
 and are documented, not where they are denied, requested or quoted.
