@@ -135,8 +135,8 @@ EXCERPT = (
     ("  Documentation checklist", "    ○ ", 3),
     ("  Guideline", "     ", 1),
 )
-"""Of an explanation: under which heading, the first entry of which beginning, at most how many of
-its lines."""
+"""Of an explanation: under which heading, the first entry of which beginning (of reasons the first
+with a quote), at most how many of its lines."""
 
 
 def excerpt(said: str) -> list[str]:
@@ -144,9 +144,11 @@ def excerpt(said: str) -> list[str]:
     lines, taken = said.splitlines(), list[str]()
     for heading, mark, most in EXCERPT:
         top = next(at for at, line in enumerate(lines) if line.startswith(heading))
-        first = next((n for n in range(top, len(lines)) if lines[n].startswith(mark)), None)
-        if first is None:
+        found = [n for n in range(top, len(lines)) if lines[n].startswith(mark)]
+        if not found:
             continue
+        quoted = (n for n in found if mark == "    + " and "“" in lines[n + 1])
+        first = next(quoted, found[0])
         if heading != "Item 0" and lines[top] not in taken:
             taken.append(lines[top])
         indent = len(mark) - len(mark.lstrip()) if mark.strip() else len(mark)

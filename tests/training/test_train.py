@@ -270,6 +270,11 @@ def test_the_card_holds_the_figures(evaluation):
     auc = evaluation.figure("outcome", "auc")
     assert f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})" in card
     assert "must not be used" in card
+    first = card.split("## Data")[0]
+    chosen = evaluation.studies.default_threshold
+    assert f"{100 * chosen.flagged.value:.0f}%" in first
+    assert f"finds {chosen.recall.value:.2f} (" in " ".join(first.split())
+    assert "No physician and no attorney" in first
     assert "nan" not in card
     assert "<" not in card
     with warnings.catch_warnings():

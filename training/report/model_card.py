@@ -65,7 +65,7 @@ def model_card(evaluation: Evaluation) -> str:
 def no_lead(evaluation: Evaluation) -> list[str]:
     """The alternatives whose AUC may be as good, with the difference and its interval."""
     return [
-        f"{row.against} ({signed(row.value)})"
+        f"{row.against}, {signed(row.value)}"
         for row in evaluation.differences
         if (row.subject, row.metric) == ("outcome", "auc")
         and evaluation.kinds["outcome", row.against] == "alternative"
