@@ -157,6 +157,8 @@ def excerpt(said: str) -> list[str]:
             if not line.startswith(" " * indent) or line.lstrip()[0] in "+−✓✗○":
                 break
             entry.append(line)
+        if "“" in "".join(entry) and not entry[-1].endswith(("”", ")")):
+            entry[-1] = entry[-1].rsplit(" ", 1)[0] + "…”"
         taken += entry
     return taken
 
