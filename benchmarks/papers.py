@@ -1,9 +1,9 @@
 """What README and docs say in figures and tables: measured and made, not typed.
 
-    python -m benchmarks.papers                       fills the marked blocks (make docs)
-    python -m benchmarks.papers --measure LETTERS     evaluates first: docs/measured.json and
-                                                      MODEL_CARD.md (with --quick: one repeat, no
-                                                      card), then fills the blocks
+    python -m benchmarks.papers                      fills the marked blocks (make docs)
+    python -m benchmarks.papers --measure LETTERS    evaluates first: docs/measured.json and
+                                                     MODEL_CARD.md; --quick makes one repeat and
+                                                     leaves out studies that fit anew
 
 LETTERS is the folder of the real decided letters.  A block stands between ``<!-- NAME -->`` and
 ``<!-- end -->``; a test holds every one against the code and ``docs/measured.json``.
@@ -46,7 +46,7 @@ Measured = dict[str, Any]
 
 def measure(letters: str, quick: bool) -> Measured:
     """Evaluate on the letters, by group and by time, and hold signals and verdicts against their
-    annotations; writes the model card unless ``quick``.
+    annotations; writes the model card.
     """
     from imr.training.config import TrainConfig
     from imr.training.evaluate import evaluate, read
@@ -56,8 +56,7 @@ def measure(letters: str, quick: bool) -> Measured:
     config = TrainConfig(letters=(letters,), full=not quick, repeats=1 if quick else 3)
     corpus = read(config)
     by_group = evaluate(config, corpus)
-    if not quick:
-        CARD.write_text(model_card(by_group), encoding="utf-8")
+    CARD.write_text(model_card(by_group), encoding="utf-8")
     by_time = evaluate(replace(config, by="time", full=False), corpus)
     return {
         "measured_on": datetime.now(UTC).date().isoformat(),
