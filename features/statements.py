@@ -324,7 +324,8 @@ _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
     rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
     rf"(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
-    r"(?P<unit>hours?|hrs?|days?|weeks?|wks?|wk|months?|mos?|years?|yrs?|yr)\b(?![- ]old)"
+    r"(?P<unit>hours?|hrs?|days?|(?<=\d )d|(?<=\d)d|weeks?|wks?|wk|months?|mos?|years?|yrs?|yr)"
+    r"\b(?![- ]old)"
 )
 _AGO = re.compile(
     r"^\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
@@ -429,11 +430,25 @@ def _kind_named(summary: Summary, mention: Mention) -> bool:
 _ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
 
 
+# "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
+_COUNT_SHORT = re.compile(
+    r"^(?: (?:visits|sessions|so far|to date|post-?op|done|had|total|about|over|some))*"
+    r"(?:[:,] ?| |: x ?)"
+    rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(40))})(?:/(?P=n))?"
+    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|"
+    r"completed|in (?:the )?(?:last|past)|last|w/|over)\b)"
+)
+
+
 def _sessions(summary: Summary, mention: Mention) -> float | None:
     printed = mention.groups.get("n")
     if printed is None:
+        short = _COUNT_SHORT.match(summary.after(mention, 60))
+        if short is not None:
+            counted = short["n"]
+            return float(counted if counted.isdigit() else number_words(40)[counted])
         return treatment.sessions_done(summary, mention)
-    return float(printed) if printed.isdigit() else float(number_words(30)[printed])
+    return float(printed) if printed.isdigit() else float(number_words(40)[printed])
 
 
 def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
@@ -534,7 +549,8 @@ _PERCENT = re.compile(
 )
 _EASED = re.compile(
     r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
-    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help"
+    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
+    r"(?:%|percent) (?:x|for) ?~?\d"
 )
 _NOT_EASED = re.compile(
     r"stenosis|saturation|cream|gel|lidocaine|capsaicin|flurbiprofen|menthol|impairment|wpi|disab|"
@@ -556,6 +572,14 @@ _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
 
 
+# Percent of relief that a share in words stands for ("three quarters of the pain").
+_SHARES: dict[str | None, float] = {
+    "all": 100, "nearly all": 90, "almost all": 90, "most": 70, "three quarters": 75,
+    "three-quarters": 75, "two thirds": 67, "two-thirds": 67, "third": 33, "quarter": 25,
+    "fifth": 20, "tenth": 10, "little": 10, "none": 0,
+}  # fmt: skip
+
+
 def _responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
@@ -564,8 +588,15 @@ def _responses(summary: Summary) -> Iterator[Statement]:
         polarity: Polarity = mention.value  # type: ignore[assignment]
         if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
             polarity = "failed"
-        half = "half" in mention.rule.id
-        yield from _response(summary, mention, polarity, 50.0 if half else None)
+        percent = 50.0 if "half" in mention.rule.id else _SHARES.get(mention.groups.get("share"))
+        weeks = None
+        if "share" in mention.groups and percent is not None:
+            polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
+            spans = [
+                d for _, d, ago in spans_of_time(summary, clause_of(summary, mention)) if not ago
+            ]
+            weeks = round(max(spans) / 7, 1) if spans else None
+        yield from _response(summary, mention, polarity, percent, weeks=weeks)
     yield from _percents(summary)
     yield from _falls(summary)
 
@@ -700,6 +731,7 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
 
 
 _MEASURED = "measured"
+_DOSE = "dose"
 
 
 def _measured(mention: Mention) -> Polarity:
@@ -727,6 +759,9 @@ def _functions(summary: Summary) -> Iterator[Statement]:
             polarity = _NEGATED_FUNCTION.get(polarity, polarity)
         if mention.value == _MEASURED:
             polarity = _measured(mention)
+        if mention.value == _DOSE:
+            less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
+            polarity = "medication reduced" if less else "medication same"
         yield _make(summary, mention, "function", "function", polarity)
 
 

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
+from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary
 from imr.features.families.request import requested_parts
@@ -102,6 +103,10 @@ FACTS: tuple[str, ...] = (
     "pain_goes_on",
     "sleep_causes_sought",
     "opioid_planned",
+    "nerve_study_taken",
+    "mri_taken",
+    "recovered",
+    "already_supplied",
 )
 """The facts of ``facts.csv``, each a column."""
 
@@ -230,6 +235,9 @@ def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
 _COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
 
 
+_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
+
+
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
     name = same_treatment(item)
@@ -242,6 +250,10 @@ def same_concepts(item: Item) -> frozenset[str]:
         found |= {"unspecified"}
     if name in _COURSES:
         found |= {"course"}
+    if item.category == "Injection":
+        found |= {"last_time"}
+    if name == "facet_injection" and _ABLATION.search(item.requested):
+        found |= {"radiofrequency"}
     if item.category == "Pharmaceuticals":
         found |= {"medication"}
     return frozenset(filter(None, found))
@@ -288,6 +300,18 @@ COLUMNS: tuple[Column, ...] = (
         "MTUS Chronic Pain 2009 p. 24 and 63",
     ),
     _number(
+        "same_care_days_ago",
+        "days",
+        "Days since what is asked for was last had, where stated",
+        "MTUS Chronic Pain 2009 p. 46",
+    ),
+    _number(
+        "course_sessions",
+        "sessions",
+        "Sessions asked for: those of the request, else those that the summary says are asked for",
+        "MTUS Chronic Pain 2009 p. 98-99",
+    ),
+    _number(
         "drug_test_days_ago",
         "days",
         "Days since the last urine drug test, where stated",
@@ -306,7 +330,41 @@ def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Valu
     for name, (value, said) in _numbers(summary, item).items():
         own.values[name] = value
         own.quoted.append(_evidence(summary, name, said, item))
+    own.values["course_sessions"] = course_sessions(summary, item)
     return own
+
+
+_ASKS = re.compile(
+    r"\b(?:rx|req|plan|request\w*|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order\w*|wants?|"
+    r"seeks?|sought|propos\w+|to try|more|further|additional)\b"
+)
+# What the review certified or recites is not what was asked for.
+_OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|guidelines?)\b")
+_BARE_COURSE = re.compile(
+    r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
+    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b))"
+)
+
+
+def course_sessions(summary: Summary, item: Item) -> float | None:
+    """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
+    if item.category not in ("Rehabilitation", "Programs", "Psych Services"):
+        return None
+    if item.quantity is not None and item.quantity_unit in ("sessions", "visits"):
+        return float(item.quantity)
+    for number in reversed(range(len(summary.bounds))):
+        said = summary.sentence_lower(number)
+        asks = _ASKS.search(said)
+        if asks is None or _OF_REVIEW.search(said):
+            continue
+        text = spell_out(said)
+        found = find_quantity(text, "Rehabilitation")
+        if found is not None and found.kind == "sessions":
+            return float(found.value)
+        bare = _BARE_COURSE.search(text)
+        if bare is not None:
+            return float(bare["n"])
+    return None
 
 
 _ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
@@ -328,6 +386,8 @@ def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]
             continue
         if statement.subject == "treatment":
             _most(found, "same_care_count", _count(statement), statement)
+            if statement.ago is not None:
+                _least(found, "same_care_days_ago", statement.ago, statement)
         if statement.subject == "drug":
             _most(found, "same_care_days", _days_used(summary, statement), statement)
     return found

@@ -2,9 +2,9 @@
 
 import pytest
 
-from imr.data.letter import Item
+from imr.data.letter import Case, CaseHeader, Item
 from imr.features.context import read_summary
-from imr.features.families.facts import facts_of
+from imr.features.families.facts import build_item, facts_of
 from imr.features.statements import statements
 
 PT, HEP, NSAID, OPIOID = "physical_therapy", "home_exercise", "NSAID", "Opioids"
@@ -36,6 +36,25 @@ SAID: list[tuple[str, set[Said]]] = [
         {("treatment", "conservative", "denied")},
     ),
     ("Oxycodone has not been without benefit.", {("response", OPIOID, "helped")}),
+    ("Acup 30 visits since 2012, no chg.", {("response", "acupuncture", "unchanged")}),
+    ("Chiro 18 for this, VAS 6->6.", {("response", "chiropractic", "unchanged")}),
+    ("PT done, pain/duty same.", {("response", PT, "unchanged")}),
+    ("RFA bilat L3-4 2014: no relief.", {("response", "radiofrequency", "failed")}),
+    (
+        "The shot of March took two thirds of the leg pain.",
+        {("response", "unspecified", "helped")},
+    ),
+    ("The shot took none of the leg pain.", {("response", "unspecified", "failed")}),
+    ("Tramadol 6->2 a day.", {("function", "function", "medication reduced")}),
+    ("Tramadol 6->6 a day.", {("function", "function", "medication same")}),
+    ("He lifts no higher than before.", {("function", "function", "not improved")}),
+    (
+        "He raises the arm to 140 degrees instead of 90.",
+        {("function", "function", "improved")},
+    ),
+    ("The hand closes fully.", {("sign", "full recovery", "affirmed")}),
+    ("The hand does not close fully.", {("sign", "full recovery", "denied")}),
+    ("She was already given a sling.", {("sign", "already supplied", "affirmed")}),
     ("There was no functional improvement with therapy.", {("response", PT, "not improved")}),
     ("Pills like Aleve upset her stomach.", {("response", NSAID, "not tolerated")}),
     ("Tramadol made her vomit.", {("response", OPIOID, "not tolerated")}),
@@ -141,3 +160,21 @@ def test_care_of_long_ago_is_no_care_of_today(text: str, had: bool | None) -> No
     )
     fact = facts_of(read_summary(text), item).get("care_had")
     assert (fact and fact.value) is had
+
+
+COURSES: list[tuple[str, float | None, float | None]] = [
+    ("PT postop 18/18. Rx 8 more.", 18, 8),
+    ("Home PT 6, outpt PT 30. Rx PT 3x12.", 30, 36),
+    ("She went to therapy 14 times. Thirty more visits are requested.", 14, 30),
+    ("He wants more PT. UR certified 6 visits.", None, None),
+]
+
+
+@pytest.mark.parametrize(("text", "had", "asked"), COURSES, ids=[c[0] for c in COURSES])
+def test_sessions_had_and_asked_for_are_counted(
+    text: str, had: float | None, asked: float | None
+) -> None:
+    summary = read_summary(text)
+    item = Item(1, "PT", "PT", category="Rehabilitation", subcategory="Physical Therapy")
+    values = build_item(summary, Case("a", "own", CaseHeader(), text, (item,)), item, {}).values
+    assert (values.get("same_care_count"), values["course_sessions"]) == (had, asked)
