@@ -1,6 +1,6 @@
-"""Models trained on letters made by program, judged on others: what caps and sizes cost.
+"""Models trained on letters made by program or of vignettes, judged on others.
 
-The outcome of a made letter is drawn from a known probability, so that the best that any model
+The outcome of such a letter is drawn from a known probability, so that the best that any model
 can reach is known too.  What is found here says how the method learns what is there; it is no
 forecast for real letters.
 """
@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from scipy.special import expit
 
 from imr.data.synthetic import synthesize
+from imr.models.outcome.judgement import Judgement
 from imr.training import metrics
 from imr.training.contenders.compared import cited
 from imr.training.decisions import Sample, build, sample
 from imr.training.folds import guideline_hits
 from imr.training.metrics import Estimate
+from imr.training.vignettes import (
+    Rated,
+    fit_judgement,
+    fit_wording,
+    shipped_vignettes,
+    wording_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +48,30 @@ def made(letters: int, start: int = 0) -> tuple[Sample, Array]:
     data = sample(build(m.letter for m in found))
     keys = zip(data.frame["letter_id"], data.frame["item_index"], strict=True)
     return data, np.array([truth[letter][int(item)] for letter, item in keys], dtype=np.float64)
+
+
+def drawn() -> tuple[Judgement, Sample, tuple[Sample, Array]]:
+    """A judgement fitted on one half of the base cases; letters of the other half, whose outcomes
+    are drawn from their ratings: training letters in random order, and test letters of other base
+    cases with their rates.
+    """
+    rated = Rated.of(cases := shipped_vignettes())
+    texts = pd.DataFrame({"case_summary": [v.case.case_summary for v in cases for _ in v.p]})
+    random = np.random.default_rng(SEED)
+    part_of = {base: n for n, base in enumerate(random.permutation(sorted(set(rated.base))))}
+    # Two in four judge, one teaches and one tests.
+    part = np.array([part_of[base] for base in rated.base]) % 4
+    weights = fit_wording(judged := rated.rows(part < 2))
+    letters = rated.worded(wording_of(weights, rated)).frame
+    p = expit(rated.log_odds)
+    y = (random.random(len(p)) < p).astype(np.int_)
+    order = {name: n for n, name in enumerate(random.permutation(letters["letter_id"].unique()))}
+    shuffled = np.argsort(letters["letter_id"].map(order).to_numpy(), kind="stable")
+    train, test = (shuffled[part[shuffled] == which] for which in (2, 3))
+    nothing = np.full(len(p), None, dtype=object)
+    groups = pd.factorize(rated.base)[0]
+    whole = Sample(letters, y, nothing, [()] * len(p), nothing, groups, letters, texts)
+    return fit_judgement(judged), whole.part(train), (whole.part(test), p[test])
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ Direction = Literal["for", "against"]
 Kind = Literal["str", "int", "float", "reasons", "texts", "timestamp"]
 GUIDELINES = 3
 """Guidelines a prediction names, likeliest first."""
+INTERVAL_MEANING = (
+    "of a hundred cases, the share that reviewers overturn among cases just like each lies within "
+    "its interval in about ninety"
+)
+"""What the interval of p(overturned) means, in words for users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,11 @@ SCORE_COLUMNS = (
     ScoreColumn("subcategory", "str", "Treatment request subcategory"),
     ScoreColumn("p_overturned", "float", "Calibrated probability of Overturned, 0 to 1"),
     ScoreColumn("predicted_outcome", "str", "Upheld or Overturned, by the model's threshold"),
-    ScoreColumn("p_overturned_low", "float", "Lower end of the interval of p_overturned"),
+    ScoreColumn(
+        "p_overturned_low",
+        "float",
+        f"Lower end of the interval of p_overturned: {INTERVAL_MEANING}",
+    ),
     ScoreColumn("p_overturned_high", "float", "Upper end of the interval of p_overturned"),
     ScoreColumn("p_any_overturned", "float", "Chance that any item of the letter is overturned"),
     *(

@@ -68,11 +68,10 @@ class Predictor:
     def from_bundle(cls, bundle: Bundle) -> Predictor:
         """Models out of a checked bundle."""
         documents, boosters = bundle.documents, bundle.boosters
+        guideline_trees = boosters.get("guideline", [])
         return cls(
             outcome=OutcomeModel.from_json(documents["outcome"], boosters),
-            guideline=GuidelineModel.from_json(
-                documents["guideline"], boosters.get("guideline", [])
-            ),
+            guideline=GuidelineModel.from_json(documents["guideline"], guideline_trees),
             similar=SimilarItems.from_json(documents["similar"]),
             about=bundle.about,
             digest=bundle.digest,

@@ -25,6 +25,7 @@ from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
 from imr.training.studies.raters import Raters, raters_study
+from imr.training.studies.sensitivity import Sensitivity, twin_sensitivity
 from imr.training.studies.slices import (
     CalibrationBin,
     Slice,
@@ -62,6 +63,7 @@ class Studies:
     outcome_ablation: list[Loss] = field(default_factory=list)
     guideline_ablation: list[Loss] = field(default_factory=list)
     learning_curve: list[CurvePoint] = field(default_factory=list)
+    sensitivity: list[Sensitivity] = field(default_factory=list)
 
     @property
     def default_threshold(self) -> Threshold:
@@ -247,6 +249,7 @@ def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
         outcome_ablation=importance.ablation(draws, folds, config),
         guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
         learning_curve=learning_curve(draws, folds, config),
+        sensitivity=twin_sensitivity(),
     )
 
 

@@ -371,6 +371,10 @@ def print_figures(fitted: Judgement, rated: Rated) -> None:
     print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
     unseen = out_of_fold(rated)
     within = correlation(within_cases(unseen, rated), within_cases(rated.log_odds, rated))
+    scatter = float(np.std(rated.log_odds - unseen))
+    print(
+        f"a rating lies {scatter:.2f} log odds (standard deviation) from the judgement of its case"
+    )
     print(f"on vignettes of other base cases: r {correlation(unseen, rated.log_odds):.3f}")
     print(f"between versions of one case, which differ in a fact or two: r {within:.3f}")
 

@@ -98,22 +98,19 @@ class SignalInputs:
 
 @dataclass(frozen=True)
 class Member:
-    """``shift`` puts the starting odds at the level of the member's letters; a part that does not
-    count has no trees.
-    """
+    """A part that does not count has no trees."""
 
-    shift: float
     correction: lgb.Booster | None
     forest: lgb.Booster | None
 
     def scores(self, start: Array, signals: Array) -> Array:
         """Log odds of start, correction and forest, shape (items, 3).
 
-        The correction is what is added to the start; the forest counts from the base rate.
+        The correction is what is added to the start; the forest counts from the base rate.  Neither
+        holds the level of the member's own letters, which would tell its left-out letters apart
+        from those of the other members.
         """
-        return np.column_stack(
-            [start, self.shift + _raw(self.correction, signals), _raw(self.forest, signals)]
-        )
+        return np.column_stack([start, _raw(self.correction, signals), _raw(self.forest, signals)])
 
     def contributions(self, signals: Array, correction: float, forest: float) -> Array:
         """What each signal adds through both parts, weighed, shape (items, signals)."""

@@ -22,8 +22,9 @@ from scipy.special import expit
 from imr.models.frame import Array
 
 # Prior of the weights: the level, the start, the correction of the start, the forest.
-# The start counts as it stands; forest and correction are shrunken by themselves, hence not 0.
-PRIOR_MEAN = np.array([0.0, 1.0, 0.25, 0.5])
+# The start counts as it stands until letters say otherwise; its slope may go either way.  The
+# forest of few letters is flat by itself: it counts fully and still moves next to nothing.
+PRIOR_MEAN = np.array([0.0, 1.0, 0.25, 1.0])
 PRIOR_SD = np.array([1.0, 0.4, 0.5, 0.7])
 # A part that counts less than this is left out, and costs nothing when scoring.
 LEAST_WEIGHT = 0.005
@@ -102,6 +103,14 @@ class Mixture:
         """Variance of the calibrated log odds from not knowing the weights."""
         x = _with_level(parts)
         return np.asarray(np.einsum("ij,jk,ik->i", x, self.covariance, x))
+
+    def start_share(self, parts: Array) -> float:
+        """The share (0-1) of the estimates' variance that the start gives, of the two together that
+        start and learned parts give each by itself.
+        """
+        start = float(np.var(self.start * parts[:, 0]))
+        learned = float(np.var(parts[:, 1:] @ self.weights[2:]))
+        return start / (start + learned) if start > 0 else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, for the bundle."""

@@ -4,8 +4,8 @@ The starting odds of an item are known before any decided letter is read
 (:mod:`imr.models.outcome.start`).  Members learn from the letters what the start does not know
 (:mod:`imr.models.outcome.learner`), each without a share of the letters; on those, start and
 members are weighed against each other (:mod:`imr.models.outcome.mixture`).  The interval widens
-where members disagree, where the weights are unsure, and where few decided letters ask for the
-same kind of treatment.
+where members disagree, where the weights are unsure, where few decided letters ask for the same
+kind of treatment, and with what a reader sees in a case beyond the judgement.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class OutcomeConfig:
     (Breiman, Machine Learning 1999; 36:85-103).  The settings of the correction stand first, those
     of the forest after ``forest_`` (see :class:`imr.models.outcome.learner.TreeConfig`).
     ``sibling_correlation`` down-weights the items of one letter to
-    ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate.
+    ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate;
+    ``judgement_sd`` is how far (log odds) a reader's rating of a case nobody has seen lies from the
+    judgement, as ``python -m imr.training.vignettes`` prints it.
     ``missed_cost`` is what a missed *overturned* costs in units of one false alarm; an item is
     predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
     """
@@ -88,6 +90,7 @@ class OutcomeConfig:
     sibling_correlation: float = 0.3
     missed_cost: float = 4.0
     level: float = 0.9
+    judgement_sd: float = 0.95
     class_sd: float = 0.6
     threads: int = 1
 
@@ -130,7 +133,8 @@ class Fitted:
     """What decided letters taught.
 
     ``letters_by_class`` counts letters by subcategory; ``sibling_share`` is how far the items of a
-    letter stand or fall together (0-1); ``left_out`` holds p(overturned) of the training items by
+    letter stand or fall together (0-1); ``judged_share`` is the share (0-1) of the estimates'
+    variance that the judgement gives; ``left_out`` holds p(overturned) of the training items by
     members that had not learned from them, in the order of the training frame (not stored).
     """
 
@@ -140,6 +144,7 @@ class Fitted:
     mixture: Mixture
     letters_by_class: dict[str, int]
     sibling_share: float
+    judged_share: float
     signal_centre: Array
     left_out: Array | None = None
 
@@ -215,15 +220,21 @@ class OutcomeModel:
         # Delete-a-group jackknife: each member lacks one share of the letters.
         spread = (len(fitted.members) - 1) * by_member.var(axis=0)
         seen = by_value(frame["subcategory"], lambda v: fitted.letters_by_class.get(str(v), 0))
-        unfamiliar = self.config.class_sd**2 / (1.0 + seen)
-        variance = spread + fitted.mixture.variance(parts.mean(axis=0)) + unfamiliar
-        reach = NormalDist().inv_cdf(0.5 + self.config.level / 2) * np.sqrt(variance)
         p = expit(centre)
+        # How far a kind of treatment lies from what all letters say, as letters of it tell.
+        unfamiliar = 1.0 / (self.config.class_sd**-2 + seen * p * (1.0 - p))
+        # What a reader sees in the case and the judgement does not, as far as it rests on that.
+        unread = fitted.judged_share * self.config.judgement_sd**2
+        variance = spread + fitted.mixture.variance(parts.mean(axis=0)) + unfamiliar + unread
+        reach = NormalDist().inv_cdf(0.5 + self.config.level / 2) * np.sqrt(variance)
+        # p is the mean of rates that scatter in log odds; their median lies further from one half
+        # (MacKay, "The evidence framework applied to classification networks", 1992).
+        median = centre * np.sqrt(1.0 + np.pi / 8.0 * variance)
         return pd.DataFrame(
             {
                 "p_overturned": p,
-                "p_overturned_low": np.minimum(expit(centre - reach), p),
-                "p_overturned_high": np.maximum(expit(centre + reach), p),
+                "p_overturned_low": np.minimum(expit(median - reach), p),
+                "p_overturned_high": np.maximum(expit(median + reach), p),
                 "predicted_outcome": np.where(p >= self.config.threshold, OVERTURNED, UPHELD),
             },
             index=frame.index,
@@ -267,10 +278,11 @@ class OutcomeModel:
             "config": asdict(self.config),
             "start": fitted.start.to_json(),
             "inputs": fitted.inputs.to_json(),
-            "shifts": [member.shift for member in fitted.members],
+            "members": len(fitted.members),
             "mixture": fitted.mixture.to_json(),
             "letters_by_class": fitted.letters_by_class,
             "sibling_share": fitted.sibling_share,
+            "judged_share": fitted.judged_share,
             "signal_centre": fitted.signal_centre.tolist(),
         }
 
@@ -280,9 +292,8 @@ class OutcomeModel:
     ) -> OutcomeModel:
         """The inverse of :meth:`to_json`, with the trees of :meth:`boosters`."""
         start = Start.from_json(stored["start"], next(iter(boosters.get("judgement", ())), None))
-        nothing = [None] * len(stored["shifts"])
+        nothing = [None] * stored["members"]
         members = zip(
-            stored["shifts"],
             boosters.get("correction") or nothing,
             boosters.get("forest") or nothing,
             strict=True,
@@ -293,10 +304,11 @@ class OutcomeModel:
             fitted=Fitted(
                 start=start,
                 inputs=SignalInputs.from_json(stored["inputs"]),
-                members=tuple(Member(float(shift), *trees) for shift, *trees in members),
+                members=tuple(Member(*trees) for trees in members),
                 mixture=Mixture.from_json(stored["mixture"]),
                 letters_by_class={str(k): int(v) for k, v in stored["letters_by_class"].items()},
                 sibling_share=float(stored["sibling_share"]),
+                judged_share=float(stored["judged_share"]),
                 signal_centre=np.array(stored["signal_centre"], dtype=np.float64),
             ),
         )
@@ -330,6 +342,7 @@ class OutcomeModel:
             mixture=mixture,
             letters_by_class={},
             sibling_share=sibling_share(p, y, letters),
+            judged_share=0.0 if start.judgement is None else mixture.start_share(parts),
             signal_centre=_learned(counting, mixture, signals).mean(axis=0),
             left_out=p,
         )
@@ -343,7 +356,6 @@ class OutcomeModel:
         config = self.config
         common = {"seed": config.seed, "num_threads": config.threads}
         return Member(
-            shift=shift,
             correction=fit_trees(
                 config.correction, common, inputs, signals, start + shift, y, weight
             ),
@@ -354,7 +366,6 @@ class OutcomeModel:
 def _counting(member: Member, mixture: Mixture) -> Member:
     """The member without the parts that the mixture leaves out."""
     return Member(
-        member.shift,
         member.correction if mixture.correction else None,
         member.forest if mixture.forest else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -100,6 +101,40 @@ def test_versions_that_do_not_fit_are_refused(folder, change, message):
     with pytest.raises(BundleError, match=message) as refusal:
         bundles.load(folder)
     assert refusal.value.reason == "incompatible"
+
+
+def test_a_model_of_an_older_format_is_refused_in_one_line(folder):
+    """Whatever else its documents hold: they are not looked at."""
+    (folder / "outcome.json").write_text("{}")
+    sha = hashlib.sha256(b"{}").hexdigest()
+    _rewrite(folder, lambda m: m.update(format_version=2, files=m["files"] | {"outcome.json": sha}))
+    with pytest.raises(BundleError, match="format 2, this program reads") as refusal:
+        Predictor.load(folder)
+    assert refusal.value.reason == "incompatible"
+    assert "train it again" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_other_contents_ask_for_another_format_version(saved):
+    """What the documents hold belongs to the version: who changes the one raises the other."""
+    outcome = json.loads((saved / "outcome.json").read_text())
+    assert bundles.FORMAT_VERSION == 3
+    assert {name: sorted(outcome[name]) for name in ("start", "inputs", "mixture")} == {
+        "start": ["judged_centre", "judgement", "published", "usual_year", "year_centre"],
+        "inputs": ["columns", "facts", "labels", "signs"],
+        "mixture": ["covariance", "weights"],
+    }
+    assert sorted(outcome) == [
+        "config",
+        "inputs",
+        "judged_share",
+        "letters_by_class",
+        "members",
+        "mixture",
+        "sibling_share",
+        "signal_centre",
+        "start",
+    ]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

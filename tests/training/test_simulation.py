@@ -86,6 +86,20 @@ def test_unseen_letters_are_ranked_nearly_as_well_as_the_truth_ranks_them(plante
     assert ours["skill"].value > 0.0
 
 
+@pytest.mark.parametrize("letters", [150, 600])
+def test_nine_in_ten_intervals_hold_the_rate(letters):
+    """With the judgement, which knows next to nothing of made letters, and with few and many."""
+    frame, y, _ = _letters(5, "planted")
+    rows = frame["letter_id"].isin(frame["letter_id"].unique()[:letters]).to_numpy()
+    model = OutcomeModel().fit(frame[rows].reset_index(drop=True), (y[rows] > 0).tolist())
+    unseen, _, truth = _letters(6, "planted")
+    found = model.predict(unseen)
+    low, high = (found[f"p_overturned_{end}"].to_numpy() for end in ("low", "high"))
+    held = np.mean((low <= truth) & (truth <= high))
+    assert 0.82 <= held <= 0.98
+    assert np.mean(high - low) < 0.5
+
+
 def test_nothing_is_found_where_nothing_was_planted():
     frame, y, _ = _letters(3, None)
     model = OutcomeModel(judgement=None).fit(frame, (y > 0).tolist())

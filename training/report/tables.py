@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imr.training.studies.importance import Loss
     from imr.training.studies.learning_curve import CurvePoint
     from imr.training.studies.raters import Raters
+    from imr.training.studies.sensitivity import Sensitivity
     from imr.training.studies.style import Check, Style
 
 OUTCOME_COLUMNS = {
@@ -69,6 +70,8 @@ def evaluation_tables(evaluation: Evaluation) -> RenderableType:
             parts.append(_ablation(rows, title, columns))
     if evaluation.studies.learning_curve:
         parts.append(_curve(evaluation.studies.learning_curve))
+    if evaluation.studies.sensitivity:
+        parts.append(_sensitivity(evaluation.studies.sensitivity))
     parts.append(Text("\n".join(remarks(evaluation))))
     return Group(*parts)
 
@@ -244,6 +247,20 @@ def _curve(rows: Sequence[CurvePoint]) -> Table:
     for letters, measured in sorted({(row.letters, row.measured) for row in rows}):
         label = f"{letters:,}" + ("" if measured else " extrapolated")
         table.add_row(label, *(cells[letters, measured, name] for name in names))
+    return table
+
+
+def _sensitivity(rows: Sequence[Sensitivity]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    title = "change of the estimate per change of the rating, between twins of rated vignettes"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in ("changed fact", "pairs", "rated change", "slope", "r"):
+        table.add_column(name, justify="left" if name == "changed fact" else "right")
+    for row in rows:
+        values = (f"{value:.2f}" for value in (row.rated_change, row.slope, row.r))
+        table.add_row(row.fact.replace("_", " "), str(row.pairs), *values)
     return table
 
 
