@@ -3,7 +3,7 @@
 The signals of other families say what stands anywhere in a summary; a numb thumb is nothing to a
 study of the legs.  Here each statement counts only where it bears on the request
 (:func:`imr.features.statements.bearing`): True where one affirms the finding, False where one
-denies it and none affirms it, null where nothing is said.
+denies it and none affirms it, null where nothing is said or the request names no region.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Valu
     """What is said of each finding, with the words that say so."""
     own = Findings()
     parts, side = requested_parts(item), side_of(item.requested)
+    if not parts:  # a drug is for no region; what speaks for it are the facts
+        return own
     for statement, bears in about(statements(summary), parts, side):
         name = _columns().get((statement.subject, statement.concept))
         value = _SAID.get(statement.polarity)
