@@ -2,7 +2,8 @@
 
 ``data/vignettes/*.jsonl`` hold invented cases, one base case a line: ``sentences`` of the summary,
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
-change a sentence or two, and the ratings with them.  What three raters gave for the items of real
+change a sentence or two, and the ratings with them; where a second rater, who saw none of the
+ratings, read the case, ``second`` holds theirs, and ``facts`` names what each twin changes.  What three raters gave for the items of real
 letters (:mod:`imr.training.studies.raters`) judges the judgement
 (:mod:`imr.models.outcome.judgement`) and trains nothing.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,11 +130,19 @@ def _family(written: Mapping[str, Any]) -> Iterator[Vignette]:
         for place, sentence in version.get("change", {}).items():
             sentences[int(place)] = sentence
         titles, rated = version.get("items", written["items"]), version["p"]
-        if len(titles) != len(rated) or not all(0 < percent < 100 for percent in rated):
+        second = version.get("second", rated)
+        ratings = (*rated, *second)
+        if not len(titles) == len(rated) == len(second) or not all(0 < p < 100 for p in ratings):
             raise ValueError(f"{written['id']}: one rating between 0 and 100 an item is needed")
         summary = " ".join(filter(None, sentences))
         case = _case(f"{written['id']}.{number}", written, summary, titles)
-        yield Vignette(case, written["id"], tuple(percent / 100 for percent in rated))
+        yield Vignette(case, written["id"], tuple(map(_mean_chance, rated, second)))
+
+
+def _mean_chance(one: float, other: float) -> float:
+    """The mean of two ratings in percent, on the scale of log odds, as a chance."""
+    odds = math.sqrt(one / (100 - one) * other / (100 - other))
+    return odds / (1 + odds)
 
 
 def _case(name: str, written: Mapping[str, Any], summary: str, titles: Sequence[str]) -> Case:
@@ -190,8 +200,12 @@ class Rated:
         return Rated(frame, self.terms[chosen], self.log_odds[chosen], self.base[chosen])
 
     def worded(self, log_odds: Array) -> Rated:
-        """The same with other values of the signal ``wording``."""
-        return replace(self, frame=self.frame.assign(wording=log_odds))
+        """The same with other values of the signal ``wording``, of the items and their operations."""
+        frame = self.frame.assign(wording=log_odds)
+        operation = frame["wording"].where(frame["primary_surgery"].astype(bool))
+        first = operation.groupby(frame["letter_id"]).transform("first")
+        known = frame["operation_wording"].notna()
+        return replace(self, frame=frame.assign(operation_wording=first.where(known)))
 
 
 def fit_wording(rated: Rated) -> Weights:
@@ -330,7 +344,9 @@ def described(rated: Rated) -> dict[str, Any]:
     A digest other than the shipped one means that rules or vignettes changed since it was built.
     """
     # The wording follows from terms and ratings by the weights that are built here.
-    signals = rated.frame.drop(columns="wording").assign(log_odds=rated.log_odds)
+    signals = rated.frame.drop(columns=["wording", "operation_wording"]).assign(
+        log_odds=rated.log_odds
+    )
     table = signals.to_csv(index=False, float_format="%.9g")
     return {
         "base_cases": len(set(rated.base)),

@@ -32,6 +32,7 @@ _NO_OPERATION = "no service beside an operation, or nothing is known to indicate
 _OF_THE_OPERATION = {
     "operation_indicated": "indication_documented",
     "operation_criteria_met_share": "criteria_met_share",
+    "operation_wording": "wording",
 }
 
 
@@ -77,6 +78,15 @@ COLUMNS: tuple[Column, ...] = (
         "operation_criteria_met_share",
         "float",
         "Of a service: share of the criteria that the operation of the letter meets, 0 to 1",
+        null=_NO_OPERATION,
+        family=FAMILY,
+        source=_POSTSURGICAL,
+    ),
+    Column(
+        "operation_wording",
+        "float",
+        "Of a service: log odds of the operation of the letter by its clinical terms",
+        unit="log odds",
         null=_NO_OPERATION,
         family=FAMILY,
         source=_POSTSURGICAL,
