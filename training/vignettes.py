@@ -200,7 +200,7 @@ class Rated:
         return Rated(frame, self.terms[chosen], self.log_odds[chosen], self.base[chosen])
 
     def worded(self, log_odds: Array) -> Rated:
-        """The same with other values of the signal ``wording``, of the items and their operations."""
+        """The same with another ``wording``, of the items and of their operations."""
         frame = self.frame.assign(wording=log_odds)
         operation = frame["wording"].where(frame["primary_surgery"].astype(bool))
         first = operation.groupby(frame["letter_id"]).transform("first")
