@@ -3,9 +3,9 @@
 ``data/vignettes/*.jsonl`` hold invented cases, one base case a line: ``sentences`` of the summary,
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
 change a sentence or two, and the ratings with them; where a second rater, who saw none of the
-ratings, read the case, ``second`` holds theirs, and ``facts`` names what each twin changes.  What three raters gave for the items of real
-letters (:mod:`imr.training.studies.raters`) judges the judgement
-(:mod:`imr.models.outcome.judgement`) and trains nothing.
+ratings, read the case, ``second`` holds theirs, and ``facts`` names what each twin changes.  What
+three raters gave for the items of real letters (:mod:`imr.training.studies.raters`) judges the
+judgement (:mod:`imr.models.outcome.judgement`) and trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
 """
