@@ -312,6 +312,12 @@ COLUMNS: tuple[Column, ...] = (
         "MTUS Chronic Pain 2009 p. 98-99",
     ),
     _number(
+        "operation_days_ago",
+        "days",
+        "Days since the last operation on the requested region, where stated",
+        "8 CCR 9792.24.3; MTUS Opioids Treatment Guidelines 2016 (postoperative pain)",
+    ),
+    _number(
         "drug_test_days_ago",
         "days",
         "Days since the last urine drug test, where stated",
@@ -382,6 +388,8 @@ def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]
             continue
         if statement.concept == "urine_drug_test_done" and statement.ago is not None:
             _least(found, "drug_test_days_ago", statement.ago, statement)
+        if _operation(statement) and bears != "elsewhere" and statement.ago is not None:
+            _least(found, "operation_days_ago", statement.ago, statement)
         if statement.concept not in same or bears == "elsewhere":
             continue
         if statement.subject == "treatment":
@@ -391,6 +399,11 @@ def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]
         if statement.subject == "drug":
             _most(found, "same_care_days", _days_used(summary, statement), statement)
     return found
+
+
+def _operation(statement: Statement) -> bool:
+    mention = statement.mention
+    return mention.rule.family == "treatment" and mention.value == "surgery"
 
 
 def _count(statement: Statement) -> float | None:

@@ -302,6 +302,8 @@ def is_received(summary: Summary, mention: Mention) -> bool:
     before, qualifier = summary.before(mention, 110), mention.qualifier
     if qualifier in ("quoted_guideline", "other_person"):
         return False
+    if qualifier == "denied_by_ur" and _MISSED.search(before):
+        return False  # "no evidence that he tried and failed exercise" tells of no exercise
     stated = _stated_received(summary, mention, before)
     if stated is not None:
         return stated
