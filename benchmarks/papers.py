@@ -307,6 +307,7 @@ def criteria_block(_: Measured) -> str:
 
 BLOCKS: dict[str, Callable[[Measured], str]] = {
     "results": results_block,
+    "lead": lambda found: f"{found['group']['remarks'][0]}.\n",
     "threshold": threshold_block,
     "explain": explain_block,
     "headline": lambda found: f"{found['group']['headline']}; measured {found['measured_on']}.\n",
