@@ -58,9 +58,8 @@ def letter_object(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
+def _request(item: Item) -> dict[str, Any]:
     return {
-        "index": item.index,
         "title": item.title,
         "requested": item.requested,
         "ur_action": item.ur_action,
@@ -68,6 +67,13 @@ def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
         "authorized": item.authorized,
         "category": item.category,
         "subcategory": item.subcategory,
+    }
+
+
+def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
+    return {
+        "index": item.index,
+        **_request(item),
         "body_parts": list(item.body_parts),
         "quantity": item.quantity,
         "quantity_unit": item.quantity_unit,
@@ -153,13 +159,7 @@ def _item(
 ) -> dict[str, Any]:
     return {
         "item_index": item.index,
-        "title": item.title,
-        "requested": item.requested,
-        "ur_action": item.ur_action,
-        "original_request": item.original_request,
-        "authorized": item.authorized,
-        "category": item.category,
-        "subcategory": item.subcategory,
+        **_request(item),
         "claims_administrator_guideline": _raw(item),
         **{
             column.name: round(getattr(prediction, column.name), DIGITS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from hypothesis import settings
 
@@ -59,3 +61,30 @@ def real_letters() -> Path:
     folder = Path(named)
     assert folder.is_dir(), f"IMR_LETTERS names {folder}, which is no folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both models fitted to the shipped decisions, as a folder."""
+    from imr.models import drift
+    from imr.models.predictor import Predictor
+    from imr.training.decisions import inputs, load_decisions, outcomes
+
+    table = load_decisions().table
+    frame = inputs(table)
+    overturned = [bool(y) for y in outcomes(table)]
+    predictor = Predictor.fit(frame, overturned, table["label_guideline"].tolist())
+    p = predictor.predict_frame(frame)["p_overturned"].tolist()
+    predictor.about["profile"] = drift.profile(frame, predictor.columns, p)
+    folder = tmp_path_factory.mktemp("model") / "imr"
+    predictor.save(folder)
+    return folder
+
+
+@pytest.fixture
+def memory() -> Iterator[fsspec.AbstractFileSystem]:
+    """The store ``memory://``, empty before and after."""
+    made = fsspec.filesystem("memory")
+    made.store.clear()
+    yield made
+    made.store.clear()

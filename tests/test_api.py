@@ -13,21 +13,8 @@ import pytest
 
 import imr
 from imr.data.letter import LetterError
-from imr.models.predictor import Predictor
 from imr.serve.messages import Refused
-from imr.training.decisions import inputs, load_decisions, outcomes
 from tests.serve.programs import REAL, run
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both models fitted to the shipped decisions."""
-    table = load_decisions().table
-    overturned = [bool(y) for y in outcomes(table)]
-    predictor = Predictor.fit(inputs(table), overturned, table["label_guideline"].tolist())
-    place = tmp_path_factory.mktemp("api") / "model"
-    predictor.save(place)
-    return place
 
 
 def test_importing_it_imports_nothing_else() -> None:
@@ -46,12 +33,12 @@ def test_the_version_is_the_installed_one() -> None:
         imr.nothing  # noqa: B018
 
 
-def test_the_example_runs(folder: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_runs(model: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As printed, with the model at hand in the place of a registered one."""
     assert imr.__doc__
     block = imr.__doc__.split("::\n")[1].split("\nCases that")[0]
-    code = textwrap.dedent(block).replace("load_model()", f"load_model({str(folder)!r})")
-    assert str(folder) in code
+    code = textwrap.dedent(block).replace("load_model()", f"load_model({str(model)!r})")
+    assert str(model) in code
     monkeypatch.chdir(project)
     names: dict[str, object] = {}
     exec(code, names)
@@ -64,19 +51,19 @@ def test_the_example_runs(folder: Path, project: Path, monkeypatch: pytest.Monke
     assert why["letter_id"] == scores["letter_id"][0]
 
 
-def test_the_api_says_what_the_commands_say(folder: Path, samples: Path, tmp_path: Path) -> None:
+def test_the_api_says_what_the_commands_say(model: Path, samples: Path, tmp_path: Path) -> None:
     letter = samples / "CM16-9000005.txt"
     for arguments in (
-        ["score", letter, "-o", "s.parquet", "--model", folder],
+        ["score", letter, "-o", "s.parquet", "--model", model],
         ["features", letter, "-o", "f.jsonl"],
-        ["explain", letter, "--json", "--model", folder],
+        ["explain", letter, "--json", "--model", model],
     ):
         done = run(REAL, *arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
-    model, [read] = imr.load_model(folder), imr.read_letters(letter)
-    assert imr.explain(read, model) == printed
-    scores, said = imr.predict([read], model), pd.read_parquet(tmp_path / "s.parquet")
+    loaded, [read] = imr.load_model(model), imr.read_letters(letter)
+    assert imr.explain(read, loaded) == printed
+    scores, said = imr.predict([read], loaded), pd.read_parquet(tmp_path / "s.parquet")
     assert list(scores) == list(said)
     for name in set(scores) - {"scored_at", "decision", "decision_guideline", "reasons"}:
         if name.startswith("p_") or name.endswith("_p"):  # printed to some digits
@@ -89,19 +76,19 @@ def test_the_api_says_what_the_commands_say(folder: Path, samples: Path, tmp_pat
     assert signals.where(signals.notna(), None).to_dict("records") == written
 
 
-def test_open_cases_come_as_a_data_frame(folder: Path) -> None:
+def test_open_cases_come_as_a_data_frame(model: Path) -> None:
     cases = pd.DataFrame({
         "letter_id": ["a", "b"],
         "case_summary": ["A 44-year-old man hurt his left knee.", "A 50-year-old woman fell."],
         "items": [[{"title": "MRI of the left knee"}], [{"title": "Norco"}, {"title": "Brace"}]],
     })  # fmt: skip
-    model = imr.load_model(folder)
-    scores = imr.predict(cases, model, reasons=False)
+    loaded = imr.load_model(model)
+    scores = imr.predict(cases, loaded, reasons=False)
     assert scores["letter_id"].tolist() == ["a", "b", "b"]
     assert scores["p_overturned"].between(0, 1).all()
-    assert set(scores["model_uri"]) == {model.uri}
+    assert set(scores["model_uri"]) == {loaded.uri}
     with pytest.raises(LetterError, match="row 0"):
-        imr.predict(cases.drop(columns="case_summary"), model)
+        imr.predict(cases.drop(columns="case_summary"), loaded)
 
 
 def test_what_cannot_be_read_is_raised_or_collected(samples: Path, tmp_path: Path) -> None:

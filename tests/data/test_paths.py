@@ -6,7 +6,6 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -22,14 +21,6 @@ from tests.stores import web_server
 
 LETTER = b"A letter.\n\nIts second paragraph."
 BASE = "memory://bucket"
-
-
-@pytest.fixture
-def store() -> Iterator[fsspec.AbstractFileSystem]:
-    made = fsspec.filesystem("memory")
-    made.store.clear()
-    yield made
-    made.store.clear()
 
 
 def packed(**members: bytes) -> bytes:
@@ -87,10 +78,10 @@ def test_a_file_url_is_a_path(tmp_path: Path) -> None:
 # --- what lies there -----------------------------------------------------------------------------
 
 
-def test_folders_objects_patterns_and_archives(store: fsspec.AbstractFileSystem) -> None:
+def test_folders_objects_patterns_and_archives(memory: fsspec.AbstractFileSystem) -> None:
     for name in ("a.txt", "sub/b.txt", ".hidden.txt", "notes.md", "scan.docx"):
-        store.pipe_file(f"/bucket/in/{name}", LETTER)
-    store.pipe_file("/bucket/in/z.zip", packed(c__txt=LETTER, d__rtf=b"x"))
+        memory.pipe_file(f"/bucket/in/{name}", LETTER)
+    memory.pipe_file("/bucket/in/z.zip", packed(c__txt=LETTER, d__rtf=b"x"))
     everything = [
         f"{BASE}/in/a.txt",
         f"{BASE}/in/scan.docx unsupported",
@@ -108,11 +99,11 @@ def test_folders_objects_patterns_and_archives(store: fsspec.AbstractFileSystem)
 
 
 def test_parts_are_read_in_the_order_of_their_numbers(
-    store: fsspec.AbstractFileSystem, tmp_path: Path
+    memory: fsspec.AbstractFileSystem, tmp_path: Path
 ) -> None:
     names = ["part.0.parquet", "part.9.parquet", "part.10.parquet", "z.parquet"]
     for name in names:
-        store.pipe_file(f"/bucket/in/{name}", b"x")
+        memory.pipe_file(f"/bucket/in/{name}", b"x")
         (tmp_path / name).write_bytes(b"x")
     for place in (f"{BASE}/in", str(tmp_path)):
         found = [one.path for one in sources([place]) if isinstance(one, Source)]
@@ -128,25 +119,25 @@ def test_the_name_of_an_object_is_no_url(tmp_path: Path) -> None:
 
 
 def test_entries_outside_of_a_folder_are_not_followed(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = [
         {"name": name, "type": "file", "size": 9}
         for name in ("/bucket/in/a.txt", "/etc/b.txt", "/bucket/in/../c.txt", "/bucket/in/..")
     ] + [{"name": "/bucket/in", "type": "directory", "size": 0}]
-    monkeypatch.setattr(type(store), "ls", lambda *_, **__: listing)
+    monkeypatch.setattr(type(memory), "ls", lambda *_, **__: listing)
     found = StorePath(f"{BASE}/in").entries()
     assert [one.path.address for one in found] == [f"{BASE}/in/a.txt"]
 
 
 def test_folders_in_folders_without_end(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def more(_: object, path: str, **__: object) -> list[dict[str, object]]:
         return [{"name": f"{path}/in", "type": "directory", "size": 0}]
 
-    store.pipe_file("/bucket/in/a.txt", LETTER)
-    monkeypatch.setattr(type(store), "ls", more)
+    memory.pipe_file("/bucket/in/a.txt", LETTER)
+    monkeypatch.setattr(type(memory), "ls", more)
     [one] = sources([f"{BASE}/in"])
     assert isinstance(one, LetterError)
     assert "64 folders deep" in str(one)
@@ -156,20 +147,20 @@ def test_folders_in_folders_without_end(
 
 
 def test_bounds_hold_before_an_object_is_fetched(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.pipe_file("/bucket/big.txt", b"x" * 101)
-    store.pipe_file("/bucket/fits.txt", b"x" * 100)
-    store.pipe_file("/bucket/empty.txt", b"")
-    store.pipe_file("/bucket/bomb.zip", packed(a__txt=b"0" * 300_000_000))
-    store.pipe_file("/bucket/broken.zip", b"PK\x03\x04 no archive")
-    store.pipe_file("/bucket/fake.pdf", b"no PDF")
+    memory.pipe_file("/bucket/big.txt", b"x" * 101)
+    memory.pipe_file("/bucket/fits.txt", b"x" * 100)
+    memory.pipe_file("/bucket/empty.txt", b"")
+    memory.pipe_file("/bucket/bomb.zip", packed(a__txt=b"0" * 300_000_000))
+    memory.pipe_file("/bucket/broken.zip", b"PK\x03\x04 no archive")
+    memory.pipe_file("/bucket/fake.pdf", b"no PDF")
     monkeypatch.setitem(listing.MAX_BYTES, "text", 100)
     listed = list(sources([BASE]))
     fetched: list[str] = []
-    whole = type(store).cat_file
+    whole = type(memory).cat_file
     monkeypatch.setattr(
-        type(store), "cat_file", lambda *a, **k: fetched.append(a[1]) or whole(*a, **k)
+        type(memory), "cat_file", lambda *a, **k: fetched.append(a[1]) or whole(*a, **k)
     )
     reasons = {}
     for one in listed:
@@ -187,12 +178,12 @@ def test_bounds_hold_before_an_object_is_fetched(
 
 
 def test_an_object_that_grew_since_it_was_listed(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(listing.MAX_BYTES, "text", 100)
-    store.pipe_file("/bucket/a.txt", b"x" * 50)
+    memory.pipe_file("/bucket/a.txt", b"x" * 50)
     [source] = sources([f"{BASE}/a.txt"])
-    store.pipe_file("/bucket/a.txt", b"x" * 5000)
+    memory.pipe_file("/bucket/a.txt", b"x" * 5000)
     with pytest.raises(LetterError) as caught:
         load(source)  # type: ignore[arg-type]
     assert caught.value.reason == "too_large"
@@ -230,7 +221,7 @@ def test_what_to_install(protocol: str, package: str, monkeypatch: pytest.Monkey
 
 
 def test_a_store_that_fails_is_told_without_its_words(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class StrangeError(Exception):
         pass
@@ -238,30 +229,30 @@ def test_a_store_that_fails_is_told_without_its_words(
     def fail(*_: object, **__: object) -> bytes:
         raise StrangeError("https://key:secret@host/?sig=secret")
 
-    store.pipe_file("/bucket/a.txt", LETTER)
-    store.pipe_file("/bucket/b.zip", packed(c__txt=LETTER))
+    memory.pipe_file("/bucket/a.txt", LETTER)
+    memory.pipe_file("/bucket/b.zip", packed(c__txt=LETTER))
     [a, b] = sources([BASE])
-    monkeypatch.setattr(type(store), "cat_file", fail)
+    monkeypatch.setattr(type(memory), "cat_file", fail)
     with pytest.raises(LetterError) as caught:
         load(a)  # type: ignore[arg-type]
     assert caught.value.reason == "unreadable"
     assert "the store failed (StrangeError)" in str(caught.value)
     assert "secret" not in str(caught.value)
     listing._opened_archive.cache_clear()
-    monkeypatch.setattr(type(store), "open", fail)
+    monkeypatch.setattr(type(memory), "open", fail)
     with pytest.raises(LetterError) as caught:
         load(b)  # type: ignore[arg-type]
     assert caught.value.reason == "unreadable"
 
 
 def test_no_rights_are_told(
-    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> bytes:
         raise PermissionError("key secret has no rights")
 
-    store.pipe_file("/bucket/a.txt", LETTER)
-    monkeypatch.setattr(type(store), "cat_file", fail)
+    memory.pipe_file("/bucket/a.txt", LETTER)
+    monkeypatch.setattr(type(memory), "cat_file", fail)
     assert outcome(f"{BASE}/a.txt") == [f"{BASE}/a.txt unreadable"]
 
 

@@ -14,24 +14,6 @@ from tests.serve.programs import REAL, lines, run
 SAMPLES = 8
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both models fitted to the shipped decisions, as a folder."""
-    from imr.models import drift
-    from imr.models.predictor import Predictor
-    from imr.training.decisions import inputs, load_decisions, outcomes
-
-    table = load_decisions().table
-    frame = inputs(table)
-    overturned = [bool(y) for y in outcomes(table)]
-    predictor = Predictor.fit(frame, overturned, table["label_guideline"].tolist())
-    p = predictor.predict_frame(frame)["p_overturned"].tolist()
-    predictor.about["profile"] = drift.profile(frame, predictor.columns, p)
-    folder = tmp_path_factory.mktemp("model") / "imr"
-    predictor.save(folder)
-    return folder
-
-
 def sample_paths(samples: Path) -> list[Path]:
     found = [p for p in sorted(samples.iterdir()) if p.suffix in {".pdf", ".txt", ".jsonl"}]
     assert len(found) == SAMPLES

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,6 @@ from tests.stores import AtOnce, web_server
 
 COLUMNS = (TableColumn("name", "str"), TableColumn("n", "int"))
 ROWS = [{"name": "knee", "n": n} for n in range(5)]
-
-
-@pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    made = fsspec.filesystem("memory")
-    made.store.clear()
-    yield made
-    made.store.clear()
 
 
 def names(folder: Path) -> set[str]:
