@@ -583,7 +583,11 @@ _SHARES: dict[str | None, float] = {
 def _responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
-        if mention.value == _NEUTRAL or mention.qualifier in ("requested", "hypothetical"):
+        if mention.value == _NEUTRAL or mention.qualifier in (
+            "requested",
+            "hypothetical",
+            "other_person",
+        ):
             continue
         polarity: Polarity = mention.value  # type: ignore[assignment]
         if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
@@ -655,6 +659,10 @@ def _response(
     """A response, once for each treatment of the list that it belongs to."""
     said: dict[str, Any] = {"percent": percent, "comparator": comparator, "weeks": weeks}
     causes = _causes(summary, mention)
+    if any(cause.qualifier == "other_person" for cause in causes):
+        return
+    if polarity == "resolved" and causes and causes[0].sentence != mention.sentence:
+        causes = []  # "old ankle sprain, resolved" is not what the care before it did
     if not causes:
         yield _make(summary, mention, "response", "care", polarity, **said)
     for concept, cause in {_concept(cause): cause for cause in causes}.items():
@@ -793,6 +801,8 @@ def _signs(summary: Summary) -> Iterator[Statement]:
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     """What an examination says of a sign; None where it is not stated."""
+    if mention.qualifier == "other_person":
+        return None
     if mention.qualifier in ("requested", "hypothetical"):
         return "planned" if mention.qualifier == "requested" else "suspected"
     if mention.value in examination.TESTS:
