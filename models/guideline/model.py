@@ -100,7 +100,8 @@ class GuidelineModel:
         check_frame(frame, self.columns, "guideline model")
         self._known.clear()
         order = row_order(frame)
-        items = describe(frame.iloc[order].reset_index(drop=True))
+        # Only the columns that are read: a copy of all would cost gigabytes of many letters.
+        items = describe(frame[[*self.columns]].iloc[order].reset_index(drop=True))
         truth = np.array(list(guideline), dtype=object)[order]
         if len(set(truth)) < 2 or items["letter_id"].nunique() < self.config.inner_folds:
             raise TrainingDataError(

@@ -33,7 +33,7 @@ from imr.models.outcome.judgement import Judgement, shipped
 from imr.models.outcome.learner import Member, SignalInputs, TreeConfig, fit_trees, signal_columns
 from imr.models.outcome.mixture import MapLogistic, Mixture
 from imr.models.outcome.siblings import any_overturned, sibling_share
-from imr.models.outcome.start import Known, Start
+from imr.models.outcome.start import Known, Start, some_rows
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -343,7 +343,7 @@ class OutcomeModel:
             letters_by_class={},
             sibling_share=sibling_share(p, y, letters),
             judged_share=0.0 if start.judgement is None else mixture.start_share(parts),
-            signal_centre=_learned(counting, mixture, signals).mean(axis=0),
+            signal_centre=_learned(counting, mixture, some_rows(signals)).mean(axis=0),
             left_out=p,
         )
 

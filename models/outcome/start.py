@@ -79,8 +79,7 @@ class Start:
         """The same with the averages of these items, against which contributions are told."""
         judged = None
         if self.judgement and known.judged is not None:
-            some = known.judged[:: len(known.judged) // CENTRE_ITEMS + 1]
-            judged = self.judgement.contributions_of(some).mean(axis=0)
+            judged = self.judgement.contributions_of(some_rows(known.judged)).mean(axis=0)
         return replace(self, year_centre=float(known.year.mean()), judged_centre=judged)
 
     def contributions(self, known: Known) -> Array:
@@ -125,3 +124,8 @@ class Start:
         years = [self.usual_year if year is None else year for year in request_years(frame)]
         level = {year: self.published.year_log_odds(year) - usual for year in set(years)}
         return np.array([level[year] for year in years], dtype=np.float64)
+
+
+def some_rows(matrix: Array) -> Array:
+    """Evenly spaced rows, ``CENTRE_ITEMS`` at most, for averages."""
+    return matrix[:: len(matrix) // CENTRE_ITEMS + 1]
