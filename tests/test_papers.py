@@ -155,3 +155,10 @@ def test_rows_hold_fields_signals_and_criteria(samples: Path) -> None:
     assert first["age"] == 47
     assert first["criterion esi_examination"] == "met"
     assert first["parse requested"].startswith("Transforaminal")
+
+
+@pytest.mark.slow
+def test_the_code_of_a_tree_reads_the_rows(samples: Path, tmp_path: Path) -> None:
+    letters = [str(samples / "CM16-9000001.pdf")]
+    apart = diff.printed_rows(diff.started(ROOT, letters, tmp_path / "links"))
+    assert apart == json.loads(json.dumps(dict(diff.read_rows(letters))))
