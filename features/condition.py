@@ -18,7 +18,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imr.features.signal import Value
 
@@ -47,19 +47,11 @@ class Term:
     negated: bool
     op: str | None
     value: str | None
+    test: Callable[[Value], bool] = field(compare=False, repr=False)
 
     def holds(self, row: Row) -> bool:
         """Whether the term is true of a row; an unknown value makes a comparison false."""
-        known = row.get(self.name)
-        if self.op is None:
-            return (known is not None and not known) if self.negated else bool(known)
-        if self.op == "=":
-            return known == self.value
-        if self.op == "~":
-            return isinstance(known, str) and self.value in _LISTED.split(known)
-        if not isinstance(known, int | float) or self.value is None:
-            return False
-        return _OPERATORS[self.op](known, float(self.value))
+        return self.test(row.get(self.name))
 
 
 Condition = tuple[tuple[Term, ...], ...]
@@ -76,9 +68,33 @@ def _term(text: str) -> Term:
     if match is None:
         raise ValueError(f"condition: cannot read the term {text.strip()!r}")
     value = match["quoted"] or (match["value"].strip() if match["value"] else None)
-    return Term(match["name"], bool(match["not"]), match["op"], value)
+    negated, op = bool(match["not"]), match["op"]
+    return Term(match["name"], negated, op, value, _test(negated, op, value))
+
+
+def _test(negated: bool, op: str | None, value: str | None) -> Callable[[Value], bool]:
+    """What a term asks of a value, made when it is read: conditions are tried many times a row."""
+    if op is None:
+        return _is_false if negated else bool
+    if op == "=":
+        return lambda known: known == value
+    if op == "~":
+        return lambda known: isinstance(known, str) and value in _LISTED.split(known)
+    compare, bound = _OPERATORS[op], float(value or 0)
+    return lambda known: isinstance(known, int | float) and compare(known, bound)
+
+
+def _is_false(known: Value) -> bool:
+    return known is not None and not known
 
 
 def holds(alternatives: Condition, row: Row) -> bool:
     """Whether one of the alternatives is true of a row."""
-    return any(all(term.holds(row) for term in terms) for terms in alternatives)
+    known = row.get
+    for terms in alternatives:  # plain loops: half the time of any() and all()
+        for term in terms:
+            if not term.test(known(term.name)):
+                break
+        else:
+            return True
+    return False

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar, TypeVarTuple, cast
 
 from imr.features.lexicon import Hit, Rule, lexicon
 
@@ -250,17 +250,22 @@ def read_summary(text: str) -> Summary:
 
 
 Reading = TypeVar("Reading")
+About = TypeVarTuple("About")
 
 
-def once(read: Callable[[Summary], Reading]) -> Callable[[Summary], Reading]:
-    """Read a thing once a summary: later calls give the first result."""
+def once(
+    read: Callable[[Summary, *About], Reading],
+) -> Callable[[Summary, *About], Reading]:
+    """Read a thing once a summary and further arguments; later calls give the first result."""
 
     @wraps(read)
-    def remembered(summary: Summary) -> Reading:
-        known = summary.known
-        if read not in known:
-            known[read] = read(summary)
-        return cast("Reading", known[read])
+    def remembered(summary: Summary, *about: *About) -> Reading:
+        known, key = summary.known, (read, about)
+        try:
+            return cast("Reading", known[key])
+        except KeyError:
+            found = known[key] = read(summary, *about)
+            return found
 
     return remembered
 

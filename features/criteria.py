@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -150,7 +150,21 @@ def _request_classes() -> tuple[tuple[str, Condition], ...]:
 
 def request_class(row: Row) -> str | None:
     """The class of request whose criteria apply; None where the table has none."""
+    return _class_of(tuple(row.get(name) for name in _class_signals()))
+
+
+# Asked several times an item, and letters ask for the same things.
+@lru_cache(maxsize=4096)
+def _class_of(values: tuple[Value, ...]) -> str | None:
+    row = dict(zip(_class_signals(), values, strict=True))
     return next((name for name, when in _request_classes() if holds(when, row)), None)
+
+
+@cache
+def _class_signals() -> tuple[str, ...]:
+    """The signals that the classes are told apart by."""
+    conditions = (when for _, when in _request_classes())
+    return tuple({term.name: None for when in conditions for terms in when for term in terms})
 
 
 def checklist(

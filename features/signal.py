@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from imr.data.letter import Case, Item
     from imr.features.context import Mention, Summary
@@ -44,12 +44,14 @@ class Column:
 class Findings:
     """The values of one family for a case or an item, and what each one rests on.
 
-    Mentions are kept as they are; :class:`~imr.data.letter.Evidence` is made from them on demand.
+    Mentions are kept as they are; :class:`~imr.data.letter.Evidence` is made from them on demand,
+    and so is what ``more_quoted`` gives, after ``quoted``.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     support: list[tuple[str, Mention]] = field(default_factory=list)
     quoted: list[Evidence] = field(default_factory=list)
+    more_quoted: Callable[[], Iterable[Evidence]] | None = None
 
     def put(self, column: str, value: Value, *mentions: Mention) -> None:
         """Set a value and name the mentions it rests on."""

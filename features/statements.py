@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -253,7 +253,7 @@ _OF_NERVES = frozenset(
 )  # fmt: skip
 
 
-def bearing(statement: Statement, parts: Sequence[str], side: str | None) -> Bearing:
+def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> Bearing:
     """Whether a statement is about the requested parts and side, or the region that explains them.
 
     A request without a part (most drugs) takes everything; a statement without a region is
@@ -263,17 +263,20 @@ def bearing(statement: Statement, parts: Sequence[str], side: str | None) -> Bea
         return "requested"
     if not statement.regions:
         return "unplaced"
-    if statement.side == "other":
+    if statement.side == "other" or {side, statement.side} == {"left", "right"}:
         return "elsewhere"
     nerves = statement.concept in _OF_NERVES
-    if not any(
+    return "requested" if _reach(statement.regions, nerves, parts) else "elsewhere"
+
+
+@lru_cache(maxsize=4096)
+def _reach(regions: tuple[str, ...], nerves: bool, parts: tuple[str, ...]) -> bool:
+    """Whether one of some regions is, or (by its nerves) explains, one of the requested parts."""
+    return any(
         _bears(region, part) or (nerves and region in _SUPPLIED.get(part, ()))
-        for region in statement.regions
+        for region in regions
         for part in parts
-    ):
-        return "elsewhere"
-    opposite = {side, statement.side} == {"left", "right"}
-    return "elsewhere" if opposite else "requested"
+    )
 
 
 def _bears(region: str, part: str) -> bool:
@@ -1114,8 +1117,9 @@ def _diagnoses(summary: Summary) -> Iterator[Statement]:
             yield _make(summary, mention, "diagnosis", mention.value, polarity)
 
 
+@once
 def about(
-    found: Iterable[Statement], parts: Sequence[str], side: str | None
+    summary: Summary, parts: tuple[str, ...], side: str | None
 ) -> list[tuple[Statement, Bearing]]:
     """The statements of the record with their bearing on a request."""
-    return [(s, bearing(s, parts, side)) for s in found if s.source == "record"]
+    return [(s, bearing(s, parts, side)) for s in statements(summary) if s.source == "record"]

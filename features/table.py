@@ -122,6 +122,8 @@ class CaseSignals:
         for index, item, findings in self.found:
             made.extend(_evidence(s, m, index, item) for s, m in findings.support)
             made.extend(findings.quoted)
+            if findings.more_quoted is not None:
+                made.extend(findings.more_quoted())
         return list(dict.fromkeys(made))
 
 
@@ -162,7 +164,7 @@ def _add(
     item: Item | None,
 ) -> None:
     values.update(findings.values)
-    if findings.support or findings.quoted:
+    if findings.support or findings.quoted or findings.more_quoted:
         found.append((None if item is None else item.index, item, findings))
 
 

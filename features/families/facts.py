@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
@@ -30,7 +30,6 @@ from imr.features.statements import (
     about,
     clause_of,
     spans_of_time,
-    statements,
 )
 
 TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
@@ -125,16 +124,10 @@ class FactRule:
     priority: int
     source: str
 
-    def matches(self, statement: Statement, same: frozenset[str]) -> bool:
-        """Whether a statement of the row's subject, polarity and bearing is one of the row's."""
+    def names(self, concept: str, same: bool) -> bool:
+        """Whether the row reads a concept; ``same`` where it is what the request asks for."""
         known = self.concepts
-        if not (
-            ANY in known
-            or statement.concept in known
-            or (SAME in known and statement.concept in same)
-        ):
-            return False
-        return not self.where or holds(self.where, _measures(statement))
+        return ANY in known or concept in known or (same and SAME in known)
 
 
 def _measures(statement: Statement) -> dict[str, Value]:
@@ -190,12 +183,14 @@ def rules() -> Mapping[str, tuple[FactRule, ...]]:
 
 
 @cache
-def _rows(subject: str, polarity: str, bearing: Bearing) -> tuple[FactRule, ...]:
-    """The rows that read statements of a subject, polarity and bearing."""
+def _rows(
+    subject: str, concept: str, polarity: str, bears: Bearing, same: bool
+) -> tuple[FactRule, ...]:
+    """The rows that read statements of a subject, concept, polarity and bearing."""
     return tuple(
         rule
         for rule in rules().get(subject, ())
-        if polarity in rule.polarities and bearing in rule.bearings
+        if polarity in rule.polarities and bears in rule.bearings and rule.names(concept, same)
     )
 
 
@@ -212,11 +207,11 @@ def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
     """The facts about one request; those that nothing is said of are left out."""
     same = same_concepts(item)
     spoken: dict[str, list[tuple[FactRule, Statement]]] = {}
-    parts, side = requested_parts(item), side_of(item.requested)
-    for statement, bearing in about(statements(summary), parts, side):
-        for rule in _rows(statement.subject, statement.polarity, bearing):
-            if rule.matches(statement, same):
-                spoken.setdefault(rule.fact, []).append((rule, statement))
+    for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
+        rows = _rows(said.subject, said.concept, said.polarity, bears, said.concept in same)
+        for rule in rows:
+            if not rule.where or holds(rule.where, _measures(said)):
+                spoken.setdefault(rule.fact, []).append((rule, said))
     return {name: _settled(said) for name, said in spoken.items()}
 
 
@@ -328,16 +323,27 @@ COLUMNS: tuple[Column, ...] = (
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
+    facts, numbers = facts_of(summary, item), _numbers(summary, item)
     own = Findings()
-    for name, fact in facts_of(summary, item).items():
-        own.values[name] = fact.value
-        decisive = fact.for_it if fact.value else fact.against_it
-        own.quoted.extend(_evidence(summary, name, said, item) for said in decisive)
-    for name, (value, said) in _numbers(summary, item).items():
-        own.values[name] = value
-        own.quoted.append(_evidence(summary, name, said, item))
+    own.values.update((name, fact.value) for name, fact in facts.items())
+    own.values.update((name, value) for name, (value, _) in numbers.items())
+    if own.values:
+        own.more_quoted = partial(_quotes, summary, item, facts, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
     return own
+
+
+def _quotes(
+    summary: Summary,
+    item: Item,
+    facts: Mapping[str, Fact],
+    numbers: Mapping[str, tuple[float, Statement]],
+) -> Iterator[Evidence]:
+    for name, fact in facts.items():
+        for said in fact.for_it if fact.value else fact.against_it:
+            yield _evidence(summary, name, said, item)
+    for name, (_, said) in numbers.items():
+        yield _evidence(summary, name, said, item)
 
 
 _ASKS = re.compile(
@@ -383,7 +389,7 @@ def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]
     """The largest count and duration of the same care, and the age of the last drug test."""
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
-    for statement, bears in about(statements(summary), parts, side_of(item.requested)):
+    for statement, bears in about(summary, parts, side_of(item.requested)):
         if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
         if statement.concept == "urine_drug_test_done" and statement.ago is not None:

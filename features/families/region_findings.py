@@ -11,11 +11,11 @@ from __future__ import annotations
 from functools import cache
 
 from imr.data.letter import Case, Item
-from imr.features.context import Summary
+from imr.features.context import Summary, once
 from imr.features.families.facts import side_of
 from imr.features.families.request import requested_parts
 from imr.features.signal import Column, Findings, Value
-from imr.features.statements import about, statements
+from imr.features.statements import about
 
 FAMILY = "region_findings"
 
@@ -73,11 +73,15 @@ def _columns() -> dict[tuple[str, str], str]:
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """What is said of each finding, with the words that say so."""
+    return _here(summary, requested_parts(item), side_of(item.requested))
+
+
+@once
+def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own = Findings()
-    parts, side = requested_parts(item), side_of(item.requested)
     if not parts:  # a drug is for no region; what speaks for it are the facts
         return own
-    for statement, bears in about(statements(summary), parts, side):
+    for statement, bears in about(summary, parts, side):
         name = _columns().get((statement.subject, statement.concept))
         value = _SAID.get(statement.polarity)
         if name is None or value is None or bears == "elsewhere":

@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import fsum
 from pathlib import Path
 
 from imr.data.letter import Case, Item
@@ -52,7 +53,8 @@ class Weights:
 
     def log_odds(self, terms: frozenset[str]) -> float:
         """The log odds that a set of terms gives."""
-        return self.intercept + sum(self.weights.get(term, 0.0) for term in terms)
+        # The exact sum: the same whatever the order of the set.
+        return self.intercept + fsum(self.weights.get(term, 0.0) for term in terms)
 
 
 @cache
@@ -81,18 +83,22 @@ def _vocabulary() -> frozenset[str]:
 
 
 @once
-def _clauses(summary: Summary) -> list[tuple[tuple[str, ...], tuple[Statement, ...]]]:
+def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ...]]]:
     """The terms of each clause of the record, with the clause's statements."""
     by_start: dict[int, list[Statement]] = {}
     for statement in statements(summary):
         by_start.setdefault(statement.start, []).append(statement)
     clinical = sorted(m.start for family in _CLINICAL for m in summary.mentions(family))
-    return [
-        (tuple(_terms(summary, clause)), tuple(by_start.get(clause.start, ())))
-        for clause in clauses(summary)
-        if bisect_left(clinical, clause.start) < bisect_left(clinical, clause.end)
-        and not _recited(summary, clause.sentence)
-    ]
+    found = []
+    for clause in clauses(summary):
+        first = bisect_left(clinical, clause.start)
+        if first == len(clinical) or clinical[first] >= clause.end:
+            continue
+        if not _recited(summary, clause.sentence):
+            said = tuple(by_start.get(clause.start, ()))
+            stated = (f"{one.subject}: {one.concept}: {one.polarity}" for one in said)
+            found.append((frozenset((*_terms(summary, clause), *stated)), said))
+    return found
 
 
 def _recited(summary: Summary, sentence: int) -> bool:
@@ -103,34 +109,70 @@ def _recited(summary: Summary, sentence: int) -> bool:
 
 
 def _terms(summary: Summary, clause: Clause) -> Iterator[str]:
-    last = None
-    for token in TOKEN.finditer(summary.lower, clause.start, clause.end):
-        word = ANY_NUMBER if token[0] <= "9" else token[0]
-        if word not in _vocabulary():
+    vocabulary, last = _vocabulary(), None
+    for word in TOKEN.findall(summary.lower, clause.start, clause.end):
+        term = ANY_NUMBER if word <= "9" else word
+        if term not in vocabulary:
             continue
-        yield word
+        yield term
         if last is not None:
-            yield f"{last} {word}"
-        last = word
+            yield f"{last} {term}"
+        last = term
+
+
+@once
+def _of_summary(summary: Summary, parts: tuple[str, ...], side: str | None) -> frozenset[str]:
+    """The terms of the clauses that are not all about another part of the body."""
+    return frozenset().union(
+        *(
+            terms
+            for terms, said in _clauses(summary)
+            if not said or any(bearing(one, parts, side) != "elsewhere" for one in said)
+        )
+    )
+
+
+def _of_request(item: Item) -> frozenset[str]:
+    asked = set(_TITLE.findall(item.requested.lower())) - _WITHOUT
+    return frozenset(f"request: {word}" for word in asked)
 
 
 def terms_of(summary: Summary, item: Item) -> frozenset[str]:
     """The terms of summary and request that are weighed for one item."""
-    parts, side = item.body_parts, side_of(item.requested)
-    found: set[str] = set()
-    for terms, said in _clauses(summary):
-        elsewhere = bool(said) and all(bearing(one, parts, side) == "elsewhere" for one in said)
-        if not elsewhere:
-            found.update(terms)
-            found.update(f"{one.subject}: {one.concept}: {one.polarity}" for one in said)
-    found |= {f"{item.subcategory}={term}" for term in found}
-    asked = set(_TITLE.findall(item.requested.lower())) - _WITHOUT
-    found.update(f"request: {word}" for word in asked)
-    return frozenset(found)
+    found = _of_summary(summary, item.body_parts, side_of(item.requested))
+    of_class = (f"{item.subcategory}={term}" for term in found)
+    return frozenset((*found, *of_class, *_of_request(item)))
+
+
+def log_odds_of(summary: Summary, item: Item) -> float:
+    """What the shipped weights give for the terms of an item (:func:`terms_of`).
+
+    The class's own weights are looked up without a name for each of its terms: they are few.
+    """
+    found = _of_summary(summary, item.body_parts, side_of(item.requested))
+    weights, of_class = shipped().weights, _by_class().get(item.subcategory, {})
+    return shipped().intercept + fsum(
+        (
+            *(weights[term] for term in found if term in weights),
+            *(of_class[term] for term in of_class.keys() & found),
+            *(weights.get(term, 0.0) for term in _of_request(item)),
+        )
+    )
+
+
+@cache
+def _by_class() -> dict[str | None, dict[str, float]]:
+    """The weights of terms for one class of request, by class."""
+    found: dict[str | None, dict[str, float]] = {}
+    for name, weight in shipped().weights.items():
+        of_class, known, term = name.partition("=")
+        if known:
+            found.setdefault(of_class, {})[term] = weight
+    return found
 
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """The log odds by the terms of summary and request."""
     own = Findings()
-    own.values["wording"] = round(shipped().log_odds(terms_of(summary, item)), 4)
+    own.values["wording"] = round(log_odds_of(summary, item), 4)
     return own
