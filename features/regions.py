@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from imr.data.request.terms import body_parts
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
@@ -37,8 +37,11 @@ def regions_of(summary: Summary, mention: Mention) -> list[str]:
     "MRI of the cervical and thoracic spine" gives both; so does "cervical and lumbar x-rays";
     "lumbar x-ray, left shoulder MRI" gives the MRI the shoulder.
     """
-    start, end = summary.sentence_span(mention.sentence)
-    parts = [m for m in starting_between(summary.mentions("body_part"), start, end) if m.end <= end]
+    parts = parts_of(summary, mention.sentence)
+    if not parts:
+        return []
+    end = summary.sentence_span(mention.sentence)[1]
+    parts = [part for part in parts if part.end <= end]
     ahead = [part for part in parts if part.start >= mention.end]
     behind = [part for part in parts if part.end <= mention.start]
     return (
@@ -46,6 +49,19 @@ def regions_of(summary: Summary, mention: Mention) -> list[str]:
         or _chain_behind(summary, mention, behind)
         or _chain_ahead(summary, mention, ahead, _LEAD_BARE)
     )
+
+
+def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
+    """The body parts that start in a sentence, in order."""
+    return _parts(summary).get(sentence, ())
+
+
+@once
+def _parts(summary: Summary) -> dict[int, list[Mention]]:
+    found: dict[int, list[Mention]] = {}
+    for part in summary.mentions("body_part"):
+        found.setdefault(part.sentence, []).append(part)
+    return found
 
 
 def _chain_ahead(

@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import csv
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
 from imr.features.families import electrodiagnostics, examination, imaging, medication, treatment
-from imr.features.regions import regions_of, same_region
+from imr.features.regions import parts_of, regions_of, same_region
 
 CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
 
@@ -82,8 +83,7 @@ class Statement:
     degree: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A stretch of a sentence that says one thing."""
 
     sentence: int
@@ -114,14 +114,13 @@ def clauses(summary: Summary) -> list[Clause]:
 
 def clause_of(summary: Summary, mention: Mention) -> Clause:
     """The clause a mention starts in."""
-    return _clause_at(summary, mention.start)
+    at = bisect_right(_clause_starts(summary), mention.start) - 1
+    return clauses(summary)[max(at, 0)]
 
 
-def _clause_at(summary: Summary, position: int) -> Clause:
-    from bisect import bisect_right
-
-    known = clauses(summary)
-    return known[max(bisect_right(known, position, key=lambda clause: clause.start) - 1, 0)]
+@once
+def _clause_starts(summary: Summary) -> list[int]:
+    return [clause.start for clause in clauses(summary)]
 
 
 @once
@@ -165,54 +164,67 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     """Where a mention is: its own region, its clause's, the sentence's before it, or the last one
     of the sentence before.
     """
-    clause = clause_of(summary, mention)
-    parts = [p for p in summary.mentions("body_part") if p.sentence == mention.sentence]
+    setting = _setting(summary, clause_of(summary, mention))
+    regions = own or tuple(regions_of(summary, mention)) or setting.inside
+    heading = setting.heading
+    if not regions and heading is not None:
+        regions = (heading.value,)
+    if setting.other:
+        return Place(regions, "other")
+    if setting.sides:
+        nearest = min(setting.sides, key=lambda word: abs(word[0] - mention.start))
+        return Place(regions, nearest[1])
+    # "Right knee: ...", for a finding of the same region.
+    if setting.side_of_heading and heading and any(_bears(r, heading.value) for r in regions):
+        return Place(regions, setting.side_of_heading)
+    return Place(regions, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What a clause says of where: the regions named inside, the part that was named before it in
+    its sentence or last in the one before, the sides with their positions, and whether it is about
+    a side that is not claimed (``other``).
+    """
+
+    inside: tuple[str, ...]
+    heading: Mention | None
+    sides: tuple[tuple[int, str], ...]
+    other: bool
+    side_of_heading: str | None
+
+
+@once
+def _setting(summary: Summary, clause: Clause) -> _Setting:
+    parts = parts_of(summary, clause.sentence)
     before = [p for p in parts if p.start < clause.start]
-    earlier = before or [
-        p for p in summary.mentions("body_part") if p.sentence == mention.sentence - 1
-    ]
-    heading = earlier[-1] if earlier else None
-    side = _side(summary, clause, mention)
-    if own:
-        return Place(own, side or _side_of(summary, heading, own))
-    near = tuple(regions_of(summary, mention))
-    if near:
-        return Place(near, side or _side_of(summary, heading, near))
-    inside = [p for p in parts if clause.start <= p.start < clause.end]
-    if inside:
-        found = tuple(dict.fromkeys(p.value for p in inside))
-        return Place(found, side or _side_of(summary, heading, found))
-    if heading is None:
-        return Place((), side)
-    return Place((heading.value,), side or _side_of(summary, heading, (heading.value,)))
+    before = before or parts_of(summary, clause.sentence - 1)
+    heading = before[-1] if before else None
+    inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
+    found = _SIDES.finditer(summary.lower, clause.start, clause.end)
+    sides = tuple((match.start(), _named_side(match[1])) for match in found)
+    return _Setting(
+        tuple(inside),
+        heading,
+        sides,
+        _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
+        None if sides or heading is None else _side_before(summary, heading),
+    )
 
 
+def _side_before(summary: Summary, part: Mention) -> str | None:
+    """The side of a part, by the words before it."""
+    found = _SIDES.findall(summary.lower, max(part.start - 24, 0), part.end)
+    return _named_side(found[-1]) if found else None
+
+
+# The first letters before the looks behind: those are tried at every character.
 _OTHER_SIDE = re.compile(
-    r"(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )(?<!as )(?<!as the )"
-    r"\b(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|other,? unclaimed|"
-    r"non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|uninjured))? "
+    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )"
+    r"(?<!as )(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
+    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|uninjured))? "
     r"(?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
 )
-
-
-def _side(summary: Summary, clause: Clause, mention: Mention) -> str | None:
-    """The side named nearest inside the clause (``other`` for one that is not claimed); None where
-    it names none.
-    """
-    if _OTHER_SIDE.search(summary.lower, clause.start, clause.end):
-        return "other"
-    words = [(m.start(), m[1]) for m in _SIDES.finditer(summary.lower, clause.start, clause.end)]
-    if not words:
-        return None
-    return _named_side(min(words, key=lambda word: abs(word[0] - mention.start))[1])
-
-
-def _side_of(summary: Summary, part: Mention | None, regions: Sequence[str]) -> str | None:
-    """The side of a part named before, for a finding of the same region ("Right knee: ...")."""
-    if part is None or not any(_bears(region, part.value) for region in regions):
-        return None
-    found = list(_SIDES.finditer(summary.lower, max(part.start - 24, 0), part.end))
-    return _named_side(found[-1][1]) if found else None
 
 
 def _named_side(word: str) -> str:
@@ -279,6 +291,7 @@ def _reach(regions: tuple[str, ...], nerves: bool, parts: tuple[str, ...]) -> bo
     )
 
 
+@lru_cache(maxsize=4096)
 def _bears(region: str, part: str) -> bool:
     return (
         same_region(region, part) or region in _LIMB.get(part, ()) or part in _LIMB.get(region, ())
@@ -339,6 +352,7 @@ _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 
 
+@once
 def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bool]]:
     """Position, length in days and whether it is a time ago, of each span of time in a clause."""
     found = []
@@ -699,13 +713,11 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatment or drug a response belongs to: in its clause, else the last one before it in
     this sentence or the one before, else the next one of the sentence; with the rest of its list.
     """
-    drugs = summary.mentions("medication")
+    known, sentence = _causes_named(summary), mention.sentence
     care = [
         m
-        for m in sorted([*_care(summary), *drugs], key=lambda m: m.start)
-        if mention.sentence - 1 <= m.sentence <= mention.sentence
-        and m.value not in _NO_CAUSE
-        and not _CHANGED.match(summary.lower[mention.end : m.start])
+        for m in (*known.get(sentence - 1, ()), *known.get(sentence, ()))
+        if not _CHANGED.match(summary.lower[mention.end : m.start])
     ]
     cause = _cause(summary, mention, care)
     if cause is None:
@@ -717,6 +729,16 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     while last + 1 < len(care) and _listed(summary, care[last], care[last + 1], mention):
         last += 1
     return care[first : last + 1]
+
+
+@once
+def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
+    """Care and drugs that a response can belong to, in order, by sentence."""
+    found: dict[int, list[Mention]] = {}
+    for m in sorted([*_care(summary), *summary.mentions("medication")], key=lambda m: m.start):
+        if m.value not in _NO_CAUSE:
+            found.setdefault(m.sentence, []).append(m)
+    return found
 
 
 def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
@@ -1036,8 +1058,7 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         report = _report_of(summary, mention)
         if report is None:
             continue
-        words = mention.text.lower()
-        kind = next((name for name, pattern in _FINDINGS if pattern.search(words)), "other")
+        kind = _kind_of_finding(mention.text.lower())
         denied = (mention.value == "normal" and kind not in _SOUND) or (
             mention.qualifier == "negated"
         )
@@ -1062,6 +1083,11 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             "denied" if sound or mention.qualifier == "negated" else "affirmed",
             report.regions if report else (),
         )
+
+
+@lru_cache(maxsize=4096)
+def _kind_of_finding(words: str) -> str:
+    return next((name for name, pattern in _FINDINGS if pattern.search(words)), "other")
 
 
 def _nerve_studies(summary: Summary) -> Iterator[Statement]:
