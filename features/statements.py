@@ -198,8 +198,8 @@ class _Setting:
 def _setting(summary: Summary, clause: Clause) -> _Setting:
     parts = parts_of(summary, clause.sentence)
     before = [p for p in parts if p.start < clause.start]
-    before = before or parts_of(summary, clause.sentence - 1)
-    heading = before[-1] if before else None
+    named = before or parts_of(summary, clause.sentence - 1)
+    heading = named[-1] if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     found = _SIDES.finditer(summary.lower, clause.start, clause.end)
     sides = tuple((match.start(), _named_side(match[1])) for match in found)
