@@ -20,7 +20,7 @@ from pathlib import Path
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
-from imr.features.context import Summary
+from imr.features.context import Summary, once
 from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Column, Findings, Value
@@ -364,6 +364,12 @@ def course_sessions(summary: Summary, item: Item) -> float | None:
         return None
     if item.quantity is not None and item.quantity_unit in ("sessions", "visits"):
         return float(item.quantity)
+    return _course_told(summary)
+
+
+@once
+def _course_told(summary: Summary) -> float | None:
+    """The sessions in the last sentence that asks for some."""
     for number in reversed(range(len(summary.bounds))):
         said = summary.sentence_lower(number)
         asks = _ASKS.search(said)
