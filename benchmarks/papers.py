@@ -20,7 +20,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,7 @@ def evaluated(evaluation: Evaluation) -> Measured:
             loss.family: figure(loss.worse["section_top1"])
             for loss in studies.guideline_permutation
         },
+        "sensitivity": [asdict(row) for row in studies.sensitivity],
     }
 
 
@@ -258,6 +259,18 @@ def rests_on_block(found: Measured) -> str:
     return table(["shuffled among unseen items", "loss of section top-1"], rows)
 
 
+def sensitivity_block(found: Measured) -> str:
+    """How far a change of one fact moves the estimate, where the full protocol was run."""
+    rows = [
+        [row["fact"].replace("_", " "), str(row["pairs"])]
+        + [f"{row[name]:.2f}" for name in ("rated_change", "slope", "r")]
+        for row in found["group"].get("sensitivity", ())
+    ]
+    if not rows:
+        return "Not measured in the last, quick run.\n"
+    return table(["changed fact", "pairs", "rated change", "slope", "r"], rows)
+
+
 def signals_block(found: Measured) -> str:
     """Agreement of each signal with the annotated letters."""
     return table(["signal", "agreement"], ([n, f"{v:.3f}"] for n, v in found["signals"].items()))
@@ -317,6 +330,7 @@ BLOCKS: dict[str, Callable[[Measured], str]] = {
     "guideline-by-time": lambda found: contenders_block(found["time"], "guideline"),
     "remarks": lambda found: remarks_block(found["group"]),
     "rests-on": rests_on_block,
+    "sensitivity": sensitivity_block,
     "signals": signals_block,
     "verdicts": verdicts_block,
     "score-columns": score_columns_block,
