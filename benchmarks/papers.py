@@ -2,8 +2,8 @@
 
     python -m benchmarks.papers                      fills the marked blocks (make docs)
     python -m benchmarks.papers --measure LETTERS    evaluates first: docs/measured.json and
-                                                     MODEL_CARD.md; --quick makes one repeat and
-                                                     leaves out studies that fit anew
+                                                     MODEL_CARD.md; --quick makes one repeat,
+                                                     --full adds the studies that fit anew
 
 LETTERS is the folder of the real decided letters.  A block stands between ``<!-- NAME -->`` and
 ``<!-- end -->``; a test holds every one against the code and ``docs/measured.json``.
@@ -44,7 +44,7 @@ Measured = dict[str, Any]
 # --- measuring ------------------------------------------------------------------------------------
 
 
-def measure(letters: str, quick: bool) -> Measured:
+def measure(letters: str, quick: bool = False, full: bool = False) -> Measured:
     """Evaluate on the letters, by group and by time, and hold signals and verdicts against their
     annotations; writes the model card.
     """
@@ -53,7 +53,7 @@ def measure(letters: str, quick: bool) -> Measured:
     from imr.training.report.model_card import model_card
     from imr.training.train import fit
 
-    config = TrainConfig(letters=(letters,), full=not quick, repeats=1 if quick else 3)
+    config = TrainConfig(letters=(letters,), full=full, repeats=1 if quick else 3)
     corpus = read(config)
     by_group = evaluate(config, corpus)
     CARD.write_text(model_card(by_group), encoding="utf-8")
@@ -61,7 +61,6 @@ def measure(letters: str, quick: bool) -> Measured:
     return {
         "measured_on": datetime.now(UTC).date().isoformat(),
         "of": digests(),
-        "quick": quick,
         "group": evaluated(by_group),
         "time": evaluated(by_time),
         "explain": excerpt(explained(fit(by_group))),
@@ -267,7 +266,7 @@ def sensitivity_block(found: Measured) -> str:
         for row in found["group"].get("sensitivity", ())
     ]
     if not rows:
-        return "Not measured in the last, quick run.\n"
+        return "Measured with `--full` only, which the last measurement was not.\n"
     return table(["changed fact", "pairs", "rated change", "slope", "r"], rows)
 
 
@@ -355,9 +354,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measure", metavar="LETTERS")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--full", action="store_true")
     asked = parser.parse_args()
     if asked.measure:
-        found = measure(asked.measure, asked.quick)
+        found = measure(asked.measure, asked.quick, asked.full)
         MEASURED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     for name in PAPERS:
         path = ROOT / name
