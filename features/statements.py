@@ -1118,14 +1118,26 @@ def _plans(summary: Summary) -> Iterator[Statement]:
             yield _make(summary, mention, "plan", mention.value, "denied" if negated else polarity)
 
 
+# Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
+_ASKED = frozenset({"taper", "large_supply", "short_use", "large_operation"})
+
+
 def _background(summary: Summary) -> Iterator[Statement]:
-    """How the injury came about, general health, and what else was looked into."""
+    """How the injury came about, general health and its hazards, what else was looked into, is
+    owned or under way, and how the request is to be used.
+
+    A value that starts with ``no_`` states the contrary of what follows.
+    """
     for mention in summary.mentions("background"):
         known = _concepts().get(("background", mention.value))
-        if known is None or mention.qualifier in ("requested", "hypothetical", "other_person"):
+        if known is None or mention.qualifier == "other_person":
             continue
+        value = mention.value.removeprefix("no_")
+        if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
+            continue
+        contrary = value != mention.value
         # "No other illness" says of itself that there is none.
-        denied = mention.qualifier == "negated" and mention.value != "healthy"
+        denied = contrary or (mention.qualifier == "negated" and value != "healthy")
         yield _make(summary, mention, known[0], known[1], "denied" if denied else "affirmed")
 
 

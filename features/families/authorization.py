@@ -19,7 +19,8 @@ _OPERATION = re.compile(
     r"\b(?:surger(?:y|ies)|surgical (?:repair|procedure|intervention)|operation|arthroscop\w+|"
     r"arthroplasty|fusion|discectomy|laminectomy|laminotomy|decompression|release|repair|"
     r"reconstruction|replacement|fixation|\w{4,20}ectomy|removal of hardware|hardware removal|"
-    r"transposition|osteotomy|debridement)\b"
+    r"transposition|osteotomy|debridement|recon|acdf|[pta]lif|orif|t[khs][ar]|excision|"
+    r"amputation|tak(?:e|ing|en) (?:\w+ ){1,3}out)\b"
 )
 _SOURCE = "ODG and 8 CCR 9792.24.3: services that go with an operation; letter phrasing"
 

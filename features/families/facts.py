@@ -106,6 +106,19 @@ FACTS: tuple[str, ...] = (
     "mri_taken",
     "recovered",
     "already_supplied",
+    "taper_planned",
+    "misuse_signs",
+    "drug_hazard",
+    "operation_hazard",
+    "suicide_risk",
+    "care_under_way",
+    "psychological_evaluation",
+    "device_owned",
+    "supply_large",
+    "use_short",
+    "operation_large",
+    "thrombosis_risk",
+    "bleeding_drug",
 )
 """The facts of ``facts.csv``, each a column."""
 

@@ -1,0 +1,57 @@
+"""Hazards, prior ownership, care under way and the plan of use, told in prose and in shorthand."""
+
+import pytest
+
+from imr.data.letter import Item
+from imr.features.context import read_summary
+from imr.features.families.facts import facts_of
+
+ITEM = Item(0, "Unspecified service", "Unspecified service")
+
+SAID: list[tuple[str, str, bool | None]] = [
+    ("The refill is meant for a slow taper over six weeks.", "taper_planned", True),
+    ("Plan: wean by one tablet a month.", "taper_planned", True),
+    ("No taper was planned.", "taper_planned", False),
+    ("The denial states that a taper should be started.", "taper_planned", None),
+    ("He lost two bottles and asks early.", "misuse_signs", True),
+    ("She gets oxycodone from three doctors.", "misuse_signs", True),
+    ("There is no aberrant behavior.", "misuse_signs", False),
+    ("ORT 1.", "misuse_signs", False),
+    ("Known cirrhosis, ALT 240.", "drug_hazard", True),
+    ("EKG: QTc 520.", "drug_hazard", True),
+    ("LFTs normal.", "drug_hazard", False),
+    ("Normal renal function.", "drug_hazard", False),
+    ("BMI 48, A1c 10.", "operation_hazard", True),
+    ("BMI 27, nonsmoker.", "operation_hazard", False),
+    ("She has suicidal thoughts.", "suicide_risk", True),
+    ("He denies suicidal ideation.", "suicide_risk", False),
+    ("An internist already follows him.", "care_under_way", True),
+    ("He has never been seen by a psychologist.", "care_under_way", False),
+    ("The psychologist cleared him in May.", "psychological_evaluation", True),
+    ("No psychological evaluation was done.", "psychological_evaluation", False),
+    ("He has a walker at home.", "device_owned", True),
+    ("He has no walker.", "device_owned", False),
+    ("His wrist was broken in May.", "device_owned", None),
+    ("Plan: 180 tablets with 3 refills.", "supply_large", True),
+    ("Plan: twenty tablets, no refill.", "supply_large", False),
+    ("Asks: cold unit x 7 d.", "use_short", True),
+    ("A cold machine for thirty days is asked for.", "use_short", False),
+    ("A three-level fusion was approved.", "operation_large", True),
+    ("It is a same-day procedure.", "operation_large", False),
+    ("She had a clot in 2012.", "thrombosis_risk", True),
+    ("She never had a clot.", "thrombosis_risk", False),
+    ("A DVT compression pump is requested.", "thrombosis_risk", None),
+    ("He is on warfarin.", "bleeding_drug", True),
+    ("He takes no blood thinner.", "bleeding_drug", False),
+    ("A helper is asked to clean and cook.", "skilled_need", False),
+    ("A nurse is to change dressings daily.", "skilled_need", True),
+    ("She drives herself and went to a concert.", "homebound", False),
+    ("He needs full help for transfers.", "homebound", True),
+    ("Heartburn and ulcer are absent.", "gi_risk", False),
+]
+
+
+@pytest.mark.parametrize(("text", "fact", "value"), SAID)
+def test_what_is_said_settles_the_fact(text: str, fact: str, value: bool | None) -> None:
+    found = facts_of(read_summary(text), ITEM).get(fact)
+    assert (found and found.value) is value
