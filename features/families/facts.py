@@ -113,7 +113,6 @@ FACTS: tuple[str, ...] = (
     "suicide_risk",
     "care_under_way",
     "psychological_evaluation",
-    "device_owned",
     "supply_large",
     "use_short",
     "operation_large",
