@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imr.training.bootstrap import Draws
+from imr.training.contenders.compared import LETTERS_ALONE
 from imr.training.report.model_card import model_card
 from imr.training.report.tables import curve_line
 from imr.training.studies import learning_curve as curve
@@ -39,7 +40,7 @@ def test_the_largest_size_is_the_protocol_itself(rows, evaluation):
     assert largest["section_top1"] == pytest.approx(
         evaluation.figure("guideline", "section_top1").value
     )
-    learned = evaluation.figure("outcome", "auc", "imr, nothing expected").value
+    learned = evaluation.figure("outcome", "auc", LETTERS_ALONE).value
     assert largest["auc_letters_alone"] == pytest.approx(learned)
 
 
