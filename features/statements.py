@@ -19,7 +19,7 @@ import csv
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -412,9 +412,13 @@ def _treatments(summary: Summary) -> Iterator[Statement]:
             polarity = "denied"
         count = _sessions(summary, mention) if polarity == "affirmed" else None
         times = _times(summary, mention)
-        yield _make(summary, mention, "treatment", concept, polarity, count=count, **times)
+        said = _make(summary, mention, "treatment", concept, polarity, count=count, **times)
+        # An ankle jerk told before an epidural does not place it at the ankle.
+        placed = concept not in _SPINAL or any(r in _SPINE for r in said.regions)
+        yield said if placed else replace(said, regions=(), side=None)
 
 
+_SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
 _NEVER_HAD_BEFORE = re.compile(
     r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
     r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
@@ -685,6 +689,8 @@ def _response(
         yield _make(summary, mention, "response", "care", polarity, **said)
     for concept, cause in {_concept(cause): cause for cause in causes}.items():
         own = place_of(summary, cause).regions
+        if concept in _SPINAL:
+            own = tuple(region for region in own if region in _SPINE)
         yield _make(summary, mention, "response", concept, polarity, own, of=concept, **said)
 
 
@@ -746,6 +752,11 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
     clause = clause_of(summary, mention)
     inside = [m for m in care if clause.start <= m.start < clause.end]
     before = [m for m in care if m.start < mention.start]
+    headed = before and summary.lower.startswith(":", clause.start)
+    if headed and before[-1].sentence == mention.sentence and before[-1].end <= clause.start:
+        after = [m.start for m in inside]
+        if after and "," in summary.lower[mention.end : after[0]]:
+            return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
     if inside:
         return min(inside, key=lambda m: max(m.start - mention.end, mention.start - m.end))
     if before:
@@ -782,6 +793,9 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
 }
 
 
+_OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
+
+
 def _functions(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("function"):
         if mention.qualifier in ("requested", "hypothetical"):
@@ -796,7 +810,10 @@ def _functions(summary: Summary) -> Iterator[Statement]:
         if mention.value == _DOSE:
             less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
             polarity = "medication reduced" if less else "medication same"
-        yield _make(summary, mention, "function", "function", polarity)
+        said = _make(summary, mention, "function", "function", polarity)
+        # Work and pills are the whole person's, whatever part the sentence names.
+        whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
+        yield replace(said, regions=(), side=None) if whole else said
 
 
 # --- findings ---------------------------------------------------------------------------------
