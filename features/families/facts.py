@@ -14,6 +14,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, once
+from imr.features.dates import dates
 from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Column, Findings, Value
@@ -333,9 +335,9 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
-    facts, numbers = facts_of(summary, item), _numbers(summary, item)
+    facts, numbers = facts_of(summary, item), _numbers(summary, case, item)
     own = Findings()
     own.values.update((name, fact.value) for name, fact in facts.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
@@ -403,15 +405,15 @@ _OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back
 _USE_REACH = 50
 
 
-def _numbers(summary: Summary, item: Item) -> dict[str, tuple[float, Statement]]:
+def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float, Statement]]:
     """The largest count and duration of the same care, and the age of the last drug test."""
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
     for statement, bears in about(summary, parts, side_of(item.requested)):
         if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
-        if statement.concept == "urine_drug_test_done" and statement.ago is not None:
-            _least(found, "drug_test_days_ago", statement.ago, statement)
+        if statement.concept == "urine_drug_test_done":
+            _least(found, "drug_test_days_ago", _days_since(summary, case, statement), statement)
         if _operation(statement) and bears != "elsewhere" and statement.ago is not None:
             _least(found, "operation_days_ago", statement.ago, statement)
         if statement.concept not in same or bears == "elsewhere":
@@ -453,10 +455,31 @@ def _most(
         found[name] = (value, said)
 
 
+# "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
+_MONTH_YEAR = re.compile(r"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<year>1[1-9])(?![\d/])")
+
+
+def _days_since(summary: Summary, case: Case, statement: Statement) -> float | None:
+    """How long before the denial a test was: told, or by the last date printed after it."""
+    denial = case.header.ur_denial_date
+    if statement.ago is not None or denial is None:
+        return statement.ago
+    start, end = statement.mention.start, summary.sentence_span(statement.mention.sentence)[1]
+    stop = summary.lower.find(";", start, end)
+    end = end if stop < 0 else stop
+    printed = [found.day for found in dates(summary) if start <= found.mention.start < end]
+    printed += [
+        date(2000 + int(found["year"]), int(found["month"]), 1)
+        for found in _MONTH_YEAR.finditer(summary.lower, start, end)
+    ]
+    last = max((day for day in printed if day <= denial), default=None)
+    return None if last is None else float((denial - last).days)
+
+
 def _least(
-    found: dict[str, tuple[float, Statement]], name: str, value: float, said: Statement
+    found: dict[str, tuple[float, Statement]], name: str, value: float | None, said: Statement
 ) -> None:
-    if name not in found or value < found[name][0]:
+    if value is not None and (name not in found or value < found[name][0]):
         found[name] = (value, said)
 
 

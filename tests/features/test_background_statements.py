@@ -1,10 +1,13 @@
 """Hazards, prior ownership, care under way and the plan of use, told in prose and in shorthand."""
 
+from datetime import date
+
 import pytest
 
-from imr.data.letter import Item
+from imr.data.letter import CaseHeader, Item
 from imr.features.context import read_summary
 from imr.features.families.facts import facts_of
+from tests.features.case_files import row_of
 
 ITEM = Item(0, "Unspecified service", "Unspecified service")
 
@@ -55,3 +58,17 @@ SAID: list[tuple[str, str, bool | None]] = [
 def test_what_is_said_settles_the_fact(text: str, fact: str, value: bool | None) -> None:
     found = facts_of(read_summary(text), ITEM).get(fact)
     assert (found and found.value) is value
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("UDS 2/15, 11/14: consistent.", 59.0),
+        ("A urine drug screen on 03/02/2015 was consistent.", 30.0),
+        ("UDS consistent; pain 6/10.", None),
+        ("UDS was done three weeks ago.", 21.0),
+    ],
+)
+def test_the_last_urine_test_is_dated_by_what_is_printed(text: str, days: float | None) -> None:
+    header = CaseHeader(ur_denial_date=date(2015, 4, 1))
+    assert row_of(text, ITEM, header=header)["drug_test_days_ago"] == days
