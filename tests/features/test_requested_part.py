@@ -46,6 +46,7 @@ def test_a_service_takes_over_what_its_operation_rests_on() -> None:
         "Carpal tunnel release",
         category="Surgery",
         subcategory="Non-arthroscopic Surgery",
+        body_parts=("wrist",),
         terms=("nerve decompression",),
     )
     sling = Item(
