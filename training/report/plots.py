@@ -50,7 +50,7 @@ STYLE: Any = {
     "svg.hashsalt": "imr",
 }
 # Text alternatives to show beside the model; the rest stands in the table.
-BESIDE = ("category base rate", "rated vignettes alone", "TF-IDF + LR, summary", "style probe")
+BESIDE = ("category base rate", "imr, before learning", "TF-IDF + LR, summary", "style probe")
 BESIDE_LOOK = ((ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (AMBER, (0, (5, 1, 1, 1, 1, 1))))
 MOST_BARS = 20
 DIAGONAL: Any = {"color": GREY, "lw": 1, "ls": (0, (1, 2))}
