@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -53,7 +53,7 @@ Source = Literal["record", "administrator", "guideline"]
 Bearing = Literal["requested", "unplaced", "elsewhere"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """One thing said; ``start`` and ``end`` are the clause's, characters of the summary.
 
@@ -353,10 +353,26 @@ _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 
 
+# Every span of time holds one of these; they are looked for once, for most clauses have none.
+_UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod")
+
+
+@once
+def _units_of_time(summary: Summary) -> list[int]:
+    return [match.start() for match in _UNIT_OF_TIME.finditer(summary.lower)]
+
+
+def _unit_of_time_in(summary: Summary, clause: Clause) -> bool:
+    units = _units_of_time(summary)
+    return bisect_left(units, clause.start) < bisect_left(units, clause.end)
+
+
 @once
 def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bool]]:
     """Position, length in days and whether it is a time ago, of each span of time in a clause."""
-    found = []
+    found: list[tuple[int, float, bool]] = []
+    if not _unit_of_time_in(summary, clause):
+        return found
     for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]
         value = _NUMBERS.get(number) or number_words(20).get(number)

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.signal import Column, Findings
 
 FAMILY = "examination"
@@ -181,6 +181,7 @@ def build(summary: Summary, _case: Case) -> Findings:
     return found
 
 
+@once
 def polarity(summary: Summary, mention: Mention) -> bool | None:
     """True where a test is positive, False where negative, None where no result is printed."""
     if mention.qualifier in ("quoted_guideline", "denied_by_ur", "requested"):
@@ -340,6 +341,7 @@ def _put_motion(found: Findings, summary: Summary, mentions: list[Mention]) -> N
     _put(found, "range_of_motion_full", full if not limited else ())
 
 
+@once
 def _is_limited(summary: Summary, mention: Mention) -> bool:
     before, after = summary.before(mention, 80), summary.after(mention, 80)
     if _FULL_BEFORE.search(before) or mention.qualifier == "negated":
@@ -349,6 +351,7 @@ def _is_limited(summary: Summary, mention: Mention) -> bool:
     return not _FULL_AFTER.match(after) and _LIMITED_AFTER.match(after) is not None
 
 
+@once
 def _is_full(summary: Summary, mention: Mention) -> bool:
     before, after = summary.before(mention, 80), summary.after(mention, 80)
     return _FULL_BEFORE.search(before) is not None or _FULL_AFTER.match(after) is not None

@@ -144,7 +144,8 @@ class FactRule:
         return ANY in known or concept in known or (same and SAME in known)
 
 
-def _measures(statement: Statement) -> dict[str, Value]:
+@once
+def _measures(summary: Summary, statement: Statement) -> dict[str, Value]:
     percent = statement.percent
     if percent is not None and statement.comparator == "<":
         percent -= 0.5
@@ -155,7 +156,7 @@ def _measures(statement: Statement) -> dict[str, Value]:
         "days": statement.days,
         "ago": statement.ago,
         "past": statement.past,
-        "old": _old(statement),
+        "old": _old(summary, statement),
         "mild": statement.degree == "mild",
         "severe": statement.degree == "severe",
     }
@@ -168,11 +169,10 @@ _LONG_AGO = re.compile(
 _LONG_AGO_DAYS = 730
 
 
-def _old(statement: Statement) -> bool:
+def _old(summary: Summary, statement: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
-    said = statement.mention.summary.lower
     long_ago = statement.ago is not None and statement.ago >= _LONG_AGO_DAYS
-    return long_ago or _LONG_AGO.search(said, statement.start, statement.end) is not None
+    return long_ago or _LONG_AGO.search(summary.lower, statement.start, statement.end) is not None
 
 
 @cache
@@ -219,22 +219,34 @@ class Fact:
 
 def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
     """The facts about one request; those that nothing is said of are left out."""
+    return {name: _settled(said) for name, said in _spoken(summary, item).items()}
+
+
+# What each row that reads a statement made of it, by fact.
+_Spoken = dict[str, list[tuple[FactRule, Statement]]]
+
+
+def _spoken(summary: Summary, item: Item) -> _Spoken:
     same = same_concepts(item)
-    spoken: dict[str, list[tuple[FactRule, Statement]]] = {}
+    spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
         rows = _rows(said.subject, said.concept, said.polarity, bears, said.concept in same)
         for rule in rows:
-            if not rule.where or holds(rule.where, _measures(said)):
+            if not rule.where or holds(rule.where, _measures(summary, said)):
                 spoken.setdefault(rule.fact, []).append((rule, said))
-    return {name: _settled(said) for name, said in spoken.items()}
+    return spoken
+
+
+def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
+    """The value of a fact: by the highest priority, and among equals by what speaks for it."""
+    return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
 def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
     # The statements of the row that decides come first: they are what is quoted.
     said = sorted(said, key=lambda pair: (-pair[0].priority, not pair[0].speaks_for))
-    best = said[0][0]
     return Fact(
-        best.speaks_for,
+        _decides(said),
         tuple(statement for rule, statement in said if rule.speaks_for),
         tuple(statement for rule, statement in said if not rule.speaks_for),
     )
@@ -337,12 +349,12 @@ COLUMNS: tuple[Column, ...] = (
 
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
-    facts, numbers = facts_of(summary, item), _numbers(summary, case, item)
+    spoken, numbers = _spoken(summary, item), _numbers(summary, case, item)
     own = Findings()
-    own.values.update((name, fact.value) for name, fact in facts.items())
+    own.values.update((name, _decides(said)) for name, said in spoken.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
     if own.values:
-        own.more_quoted = partial(_quotes, summary, item, facts, numbers)
+        own.more_quoted = partial(_quotes, summary, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
     return own
 
@@ -350,10 +362,11 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
 def _quotes(
     summary: Summary,
     item: Item,
-    facts: Mapping[str, Fact],
+    spoken: _Spoken,
     numbers: Mapping[str, tuple[float, Statement]],
 ) -> Iterator[Evidence]:
-    for name, fact in facts.items():
+    for name, pairs in spoken.items():
+        fact = _settled(pairs)
         for said in fact.for_it if fact.value else fact.against_it:
             yield _evidence(summary, name, said, item)
     for name, (_, said) in numbers.items():

@@ -132,6 +132,7 @@ def build_item(summary: Summary, _: Case, item: Item, found: dict[str, Value]) -
     return own
 
 
+@once
 def result_of(summary: Summary, mention: Mention) -> Result:
     """What a study showed: abnormal before normal, between it and the next study.
 
@@ -183,6 +184,7 @@ LONGEST_LIST = 30
 _AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
+@once
 def performed(summary: Summary, mention: Mention) -> bool:
     """Documented as done; a stated result outweighs a plan or a request in the same sentence."""
     if mention.documented:
@@ -192,6 +194,7 @@ def performed(summary: Summary, mention: Mention) -> bool:
     return False
 
 
+@once
 def regions_studied(summary: Summary, mention: Mention) -> Sequence[str | None]:
     """Own regions; else those of the study it is listed with; else those of its finding."""
     study = mention

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
 from imr.features.signal import Column, Findings, Value
 
@@ -148,6 +148,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     return own
 
 
+@once
 def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
 from imr.data.request.quantity import number_words
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.signal import Column, Findings, Value
 
 FAMILY = "treatment"
@@ -297,6 +297,7 @@ def same_treatment(item: Item) -> str | None:
     return _SAME.get(item.subcategory or "")
 
 
+@once
 def is_received(summary: Summary, mention: Mention) -> bool:
     """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
     before, qualifier = summary.before(mention, 110), mention.qualifier
