@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
@@ -284,6 +284,7 @@ _LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def side_of(request: str) -> str | None:
     """The one side a request names; None where it names none or both."""
     left, right = _LEFT.search(request), _RIGHT.search(request)

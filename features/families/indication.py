@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from imr.data.letter import Case, Item
@@ -85,9 +85,22 @@ def signals_of(row: str) -> tuple[str, ...]:
 def build_item(_summary: Summary, _case: Case, _item: Item, found: dict[str, Value]) -> Findings:
     """The indication the request falls under, and whether it is documented."""
     own = Findings()
-    for row in indications():
-        if holds(row.when, found):
-            own.values["indication"] = row.id
-            own.values["indication_documented"] = holds(row.indicated_if, found)
-            break
+    row = _row_for(tuple(found.get(name) for name in _asked()))
+    if row is not None:
+        own.values["indication"] = row.id
+        own.values["indication_documented"] = holds(row.indicated_if, found)
     return own
+
+
+# Letters ask for the same things.
+@lru_cache(maxsize=4096)
+def _row_for(values: tuple[Value, ...]) -> Indication | None:
+    """The first row whose kind of request has these values of :func:`_asked`."""
+    found = dict(zip(_asked(), values, strict=True))
+    return next((row for row in indications() if holds(row.when, found)), None)
+
+
+@cache
+def _asked() -> tuple[str, ...]:
+    """The signals that tell what kind of request it is."""
+    return tuple({t.name: None for row in indications() for terms in row.when for t in terms})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.regions import same_region
 from imr.features.signal import Column, Findings, Value
 
@@ -52,10 +52,15 @@ COLUMNS: tuple[Column, ...] = (
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Findings, diagnoses and complaints of the requested region."""
+    return _of(summary, item.body_parts)
+
+
+@once
+def _of(summary: Summary, parts: tuple[str, ...]) -> Findings:
     own = Findings()
-    if not item.body_parts:
+    if not parts:
         return own
-    about = _sentences_about(summary, item.body_parts)
+    about = _sentences_about(summary, parts)
     findings = [m for m in _in(summary, "examination", about) if _kind(m) == _FINDING]
     diagnoses = [
         *_in(summary, "diagnosis", about),

@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from math import fsum
 from pathlib import Path
 
@@ -149,15 +150,19 @@ def log_odds_of(summary: Summary, item: Item) -> float:
 
     The class's own weights are looked up without a name for each of its terms: they are few.
     """
-    found = _of_summary(summary, item.body_parts, side_of(item.requested))
-    weights, of_class = shipped().weights, _by_class().get(item.subcategory, {})
-    return shipped().intercept + fsum(
-        (
-            *(weights[term] for term in found if term in weights),
-            *(of_class[term] for term in of_class.keys() & found),
-            *(weights.get(term, 0.0) for term in _of_request(item)),
-        )
-    )
+    parts, side = item.body_parts, side_of(item.requested)
+    of_class = _by_class().get(item.subcategory, {}).get
+    of_request = map(shipped().weights.get, _of_request(item))
+    for_class = map(of_class, _of_summary(summary, parts, side))
+    weights = chain(_for_all(summary, parts, side), filter(None, chain(for_class, of_request)))
+    return shipped().intercept + fsum(weights)
+
+
+@once
+def _for_all(summary: Summary, parts: tuple[str, ...], side: str | None) -> list[float]:
+    """The weights of the summary's terms that are the same for all classes of request."""
+    found = map(shipped().weights.get, _of_summary(summary, parts, side))
+    return list(filter(None, found))
 
 
 @cache
