@@ -148,31 +148,33 @@ def terms_of(summary: Summary, item: Item) -> frozenset[str]:
 def log_odds_of(summary: Summary, item: Item) -> float:
     """What the shipped weights give for the terms of an item (:func:`terms_of`).
 
-    The class's own weights are looked up without a name for each of its terms: they are few.
+    Terms are looked up once for all items about the same part, without a name a class of request.
     """
-    parts, side = item.body_parts, side_of(item.requested)
-    of_class = _by_class().get(item.subcategory, {}).get
-    of_request = map(shipped().weights.get, _of_request(item))
-    for_class = map(of_class, _of_summary(summary, parts, side))
-    weights = chain(_for_all(summary, parts, side), filter(None, chain(for_class, of_request)))
-    return shipped().intercept + fsum(weights)
+    name = str(item.subcategory)
+    for_all, by_class = _weights(summary, item.body_parts, side_of(item.requested))
+    for_class = [known[name] for known in by_class if name in known]
+    of_request = filter(None, map(shipped().weights.get, _of_request(item)))
+    return shipped().intercept + fsum(chain(for_all, for_class, of_request))
 
 
 @once
-def _for_all(summary: Summary, parts: tuple[str, ...], side: str | None) -> list[float]:
-    """The weights of the summary's terms that are the same for all classes of request."""
-    found = map(shipped().weights.get, _of_summary(summary, parts, side))
-    return list(filter(None, found))
+def _weights(
+    summary: Summary, parts: tuple[str, ...], side: str | None
+) -> tuple[list[float], list[dict[str, float]]]:
+    """The weights of the summary's terms: those for all requests, and those by class of request."""
+    found = _of_summary(summary, parts, side)
+    for_all, by_class = map(shipped().weights.get, found), map(_by_class().get, found)
+    return list(filter(None, for_all)), list(filter(None, by_class))
 
 
 @cache
-def _by_class() -> dict[str | None, dict[str, float]]:
-    """The weights of terms for one class of request, by class."""
-    found: dict[str | None, dict[str, float]] = {}
+def _by_class() -> dict[str, dict[str, float]]:
+    """The weights of each term by class of request."""
+    found: dict[str, dict[str, float]] = {}
     for name, weight in shipped().weights.items():
         of_class, known, term = name.partition("=")
         if known:
-            found.setdefault(of_class, {})[term] = weight
+            found.setdefault(term, {})[of_class] = weight
     return found
 
 
