@@ -852,9 +852,21 @@ def _signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("examination", overlapping=True):
         known = _concepts().get(("examination", mention.value))
         polarity = _sign_polarity(summary, mention)
-        if known is not None and polarity is not None:
+        if known is not None and polarity is not None and not _diagnosed(summary, mention):
             subject, concept, own = known
             yield _make(summary, mention, subject, concept, polarity, own)
+
+
+_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
+_ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
+
+
+def _diagnosed(summary: Summary, mention: Mention) -> bool:
+    """Whether a word for a sign stands in a list of diagnoses, where nobody examined anything."""
+    if mention.value not in _ALSO_DIAGNOSES:
+        return False
+    start = summary.bounds[mention.sentence]
+    return _DIAGNOSES.search(summary.lower, start, mention.start) is not None
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from imr.data.letter import Case, Evidence
+from imr.features.families import region_findings
 from imr.features.families.indication import signals_of
 from imr.features.table import COLUMNS
 from imr.models.outcome.judgement import JUDGED
@@ -24,7 +27,11 @@ REASONS_EACH_WAY = 4
 QUOTES = 2
 STATEMENTS = {
     "year": "Published overturn rate of the year",
+    "wording": "What else summary and request say, by their clinical terms",
+    "operation_wording": "What is said of the operation that the service goes with",
 }
+# Their value is a figure of ours that tells a reader nothing.
+_FIGURES = frozenset({"wording", "operation_wording"})
 NOT_DOCUMENTED = "Not documented: "
 # This signal rests on others, which have the quotes.
 INDICATED, INDICATION = "indication_documented", "indication"
@@ -104,6 +111,7 @@ def _reason(
 ) -> Reason:
     value = cells[signal][row] if signal in cells else None
     value = None if value is pd.NA or value is pd.NaT else value
+    value = None if signal in _FIGURES else value
     indicated = signal == INDICATED and isinstance(kind := cells[INDICATION][row], str)
     columns = signals_of(kind) if indicated else (signal,)
     found = [quote for column in columns for quote in quotes.get(column, ())]
@@ -120,9 +128,25 @@ def _reason(
 def _definition(signal: str, value: Any) -> str:
     """The definition of the signal, or that what it speaks of is not documented."""
     definition = _definitions()[signal]
+    if signal in _fact_texts() and value is not None:
+        return _fact_texts()[signal][0 if value else 1]
+    if signal in _fact_texts():
+        definition = _fact_texts()[signal][0]
     if value is None or value is False:
         return NOT_DOCUMENTED + definition[0].lower() + definition[1:]
     return f"{definition} ({value})" if isinstance(value, str) else definition
+
+
+@cache
+def _fact_texts() -> Mapping[str, tuple[str, str]]:
+    """What a person would say where a fact is said, and where its contrary is."""
+    table = resources.files("imr.features") / "rules" / "fact_texts.csv"
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    texts = {row["fact"]: (row["said"], row["contrary"]) for row in rows}
+    return texts | {
+        column.name: (column.definition, f"Denied or not found. {column.definition}")
+        for column in region_findings.COLUMNS
+    }
 
 
 @cache

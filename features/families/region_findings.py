@@ -3,7 +3,7 @@
 The signals of other families say what stands anywhere in a summary; a numb thumb is nothing to a
 study of the legs.  Here each statement counts only where it bears on the request
 (:func:`imr.features.statements.bearing`): True where one affirms the finding, False where one
-denies it and none affirms it, null where nothing is said or the request names no region.
+denies it and none affirms it, null where nothing is said, and for drugs without a region.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ COLUMNS: tuple[Column, ...] = tuple(
     Column(
         column_of(subject, concept),
         "bool",
-        f"Said of the requested region: {subject}, {concept.replace('_', ' ')}",
+        f"Of the requested region: {concept.replace('_', ' ')} ({subject})",
         null="nothing is said of it",
         family=FAMILY,
         source="concepts.csv",
@@ -73,14 +73,15 @@ def _columns() -> dict[tuple[str, str], str]:
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """What is said of each finding, with the words that say so."""
-    return _here(summary, requested_parts(item), side_of(item.requested))
+    parts = requested_parts(item)
+    if not parts and item.category == "Pharmaceuticals":  # what speaks for a drug are the facts
+        return Findings()
+    return _here(summary, parts, side_of(item.requested))
 
 
 @once
 def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own = Findings()
-    if not parts:  # a drug is for no region; what speaks for it are the facts
-        return own
     for statement, bears in about(summary, parts, side):
         name = _columns().get((statement.subject, statement.concept))
         value = _SAID.get(statement.polarity)
