@@ -1,11 +1,11 @@
 """Facts about a request: what the statements of the summary say for and against each.
 
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
-speak for (``+``) or against (``-``) a fact, by subject, concept and polarity, and by their bearing
+speak for (``for``) or against (``against``) a fact, by subject, concept and polarity, and by their bearing
 on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
 ``count``, ``days``, ``ago``, ``past``, ``mild`` and ``severe``.  ``$same`` stands for the treatment
 or class of drug that is asked for, ``*`` for any concept.  The row of the highest ``priority``
-decides, ``+`` before ``-``; without a statement a fact is null.
+decides, for before against; without a statement a fact is null.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def rules() -> Mapping[str, tuple[FactRule, ...]]:
         for row in csv.DictReader(lines):
             rule = FactRule(
                 fact=row["fact"],
-                speaks_for=row["sign"] == "+",
+                speaks_for=row["sign"] == "for",
                 subject=row["subject"],
                 concepts=frozenset(row["concepts"].split("|")),
                 polarities=frozenset(row["polarity"].split("|")),
