@@ -1,8 +1,8 @@
 """Facts about a request: what the statements of the summary say for and against each.
 
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
-speak for (``for``) or against (``against``) a fact, by subject, concept and polarity, and by their bearing
-on the request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
+speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by their bearing on the
+request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
 ``count``, ``days``, ``ago``, ``past``, ``mild`` and ``severe``.  ``$same`` stands for the treatment
 or class of drug that is asked for, ``*`` for any concept.  The row of the highest ``priority``
 decides, for before against; without a statement a fact is null.
