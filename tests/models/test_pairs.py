@@ -22,7 +22,12 @@ CASES = Path(__file__).parents[1] / "cases" / "pairs.jsonl"
 PAIRS: list[dict[str, Any]] = [json.loads(line) for line in CASES.read_text().splitlines()]
 ENOUGH = {"strong": 0.30, "mild": 0.10}
 SAME = 0.10
-NOT_YET: dict[str, str] = {}
+NOT_YET = {
+    "a13": "that a diagnosis is called settled, or its site unclear, is no statement yet",
+    "a39": "one of two negations that cancel each other is still counted",
+    "b07": "time since an operation moves the estimate of an opioid too little",
+    "b48": "slipping on bending films counts as any lesion on imaging",
+}
 """Pairs that the judgement still misses, with what it does not see."""
 
 
