@@ -769,9 +769,9 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
     inside = [m for m in care if clause.start <= m.start < clause.end]
     before = [m for m in care if m.start < mention.start]
     headed = before and summary.lower.startswith(":", clause.start)
-    if headed and before[-1].sentence == mention.sentence and before[-1].end <= clause.start:
-        if inside and "," in summary.lower[mention.end : inside[0].start]:
-            return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
+    headed = headed and before[-1].sentence == mention.sentence and before[-1].end <= clause.start
+    if headed and inside and "," in summary.lower[mention.end : inside[0].start]:
+        return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
     if inside:
         return min(inside, key=lambda m: max(m.start - mention.end, mention.start - m.end))
     if before:
