@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_written_and_read_back(tmp_path, rated: Rated) -> None:
     import lightgbm as lgb
 
     kept = shipped()
-    write(Judgement(kept.booster, kept.columns, kept.categories, dict(kept.about)), tmp_path)
+    write(replace(kept, about=dict(kept.about)), tmp_path)
     stored = json.loads((tmp_path / ABOUT).read_text(encoding="utf-8"))
     again = Judgement.from_json(stored, lgb.Booster(model_str=(tmp_path / TREES).read_text()))
     some = rated.frame.head(50)

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60
 
 # A command whose two workers would go on for ten minutes; it writes their process ids to a folder.
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from imr.training.workers import each, ending_on_signals
 
@@ -27,6 +27,8 @@ def work(folder, number):
     time.sleep(600)
 
 if __name__ == "__main__":
+    # A shell that starts the tests in the background has them, and this, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ending_on_signals():
         each(work, sys.argv[1], [(n,) for n in range(4)], 2, "folds")
 """
