@@ -34,8 +34,6 @@ _TERM = re.compile(
     r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)"
     r"(?:(?P<op><=|>=|<|>|=|~)(?:\"(?P<quoted>[^\"]+)\"|(?P<value>[^<>=~\"]+)))?"
 )
-_UNQUOTED = r"(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)"
-_OR, _AND = re.compile(r"\|" + _UNQUOTED), re.compile("&" + _UNQUOTED)
 _LISTED = re.compile(r"\s*\|\s*")
 
 
@@ -59,8 +57,20 @@ Condition = tuple[tuple[Term, ...], ...]
 
 def condition(text: str) -> Condition:
     """Read a condition; raises ValueError where a term is not understood."""
-    alternatives = [part for part in _OR.split(text) if part.strip()]
-    return tuple(tuple(_term(word) for word in _AND.split(part)) for part in alternatives)
+    if text.count('"') % 2:
+        raise ValueError(f"condition: a quotation mark is not closed in {text!r}")
+    alternatives = [part for part in _split(text, "|") if part.strip()]
+    return tuple(tuple(_term(word) for word in _split(part, "&")) for part in alternatives)
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The parts between marks that stand outside quotation marks."""
+    parts = [""]
+    for number, piece in enumerate(text.split('"')):
+        first, *others = [f'"{piece}"'] if number % 2 else piece.split(mark)
+        parts[-1] += first
+        parts.extend(others)
+    return parts
 
 
 def _term(text: str) -> Term:
