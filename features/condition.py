@@ -58,7 +58,9 @@ Condition = tuple[tuple[Term, ...], ...]
 def condition(text: str) -> Condition:
     """Read a condition; raises ValueError where a term is not understood."""
     if text.count('"') % 2:
-        raise ValueError(f"condition: a quotation mark is not closed in {text!r}")
+        raise ValueError(
+            f"condition: cannot read the term {text!r}: a quotation mark is not closed"
+        )
     alternatives = [part for part in _split(text, "|") if part.strip()]
     return tuple(tuple(_term(word) for word in _split(part, "&")) for part in alternatives)
 
