@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 SEED = 20161013
-ROUNDS = 300
+ROUNDS = 600
 SETTINGS: Mapping[str, Any] = {
     "objective": "regression",
-    "learning_rate": 0.06,
+    "learning_rate": 0.03,
     "num_leaves": 31,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.3,
