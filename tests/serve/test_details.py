@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.serve.programs import FAKE, command, environment, lines, run, write_records
 
 IDS = [f"slow-{n}" for n in range(80)]
@@ -30,6 +32,7 @@ def test_the_objects_of_explain(tmp_path: Path) -> None:
     assert len(lines(tmp_path / "s.csv.errors.jsonl")) == 1
 
 
+@pytest.mark.slow
 def test_killed_and_resumed(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", IDS)
     arguments = ("score", cases, "--details")

@@ -101,6 +101,7 @@ def test_contributions_add_up(rated: Rated) -> None:
     assert np.allclose(level, level[0])
 
 
+@pytest.mark.slow
 def test_written_and_read_back(tmp_path, rated: Rated) -> None:
     import lightgbm as lgb
 
