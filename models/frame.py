@@ -107,9 +107,19 @@ def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> Non
 
 def row_order(frame: pd.DataFrame) -> npt.NDArray[np.intp]:
     """Rows by letter and item, so that the order of a table never changes a model."""
-    keys = frame.reset_index(drop=True)[["letter_id", "item_index"]]
+    keys = frame.reset_index(drop=True)[[*KEY_COLUMNS]]
     keys = keys.assign(letter_id=keys["letter_id"].astype(str))
-    return np.asarray(keys.sort_values(["letter_id", "item_index"], kind="stable").index)
+    return np.asarray(keys.sort_values([*KEY_COLUMNS], kind="stable").index)
+
+
+def drawn_letters(letters: npt.NDArray[Any], most: int, seed: int) -> npt.NDArray[np.bool_]:
+    """The rows of ``most`` letters drawn at random; all rows where there are no more letters."""
+    names, codes = np.unique(letters, return_inverse=True)
+    if len(names) <= most:
+        return np.ones(len(letters), dtype=bool)
+    chosen = np.zeros(len(names), dtype=bool)
+    chosen[np.random.default_rng(seed).choice(len(names), most, replace=False)] = True
+    return np.asarray(chosen[codes])
 
 
 def request_years(frame: pd.DataFrame) -> list[float | None]:

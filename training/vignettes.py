@@ -27,7 +27,8 @@ import numpy as np
 from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
-from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest, fixed_signs, inputs
+from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest
+from imr.models.outcome.trees import fixed_signs, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb

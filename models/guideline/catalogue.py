@@ -1,4 +1,4 @@
-"""What can be cited: the catalogue of guideline labels, and how an item relates to each.
+"""What can be cited: the catalogue of guideline labels, and what of a request decides among them.
 
 A label is ``Chapter``, ``Chapter > Section``, ``Non-MTUS`` or ``None cited``.  Labels of body-part
 chapters are also known by their *relative* name, ``* > Special Studies``, where ``*`` stands for
@@ -8,20 +8,38 @@ for a shoulder study.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
-from importlib import resources
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from imr.data import table_rows
 from imr.features.condition import Condition, condition
+from imr.models.frame import DATE_COLUMNS, listed, numbers, texts
 
 NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
 ARROW = " > "
 RELATIVE = "*"
 
+FLAGS = ("associated_with_surgery", "primary_surgery_in_letter", "request_postoperative")
+CITED = "administrator_labels"
+TEXT_COLUMNS = (
+    "category",
+    "subcategory",
+    "request_terms",
+    "request_body_parts",
+    "case_body_part",
+    CITED,
+)
+REQUEST_COLUMNS = (*TEXT_COLUMNS, "n_items", *FLAGS, *DATE_COLUMNS)
+UNSPECIFIED = ", unspecified"
+_DRUGS = "Pharmaceuticals"
+_NO_TEXT = frozenset({"n_items", *FLAGS})
 _WORD = re.compile(r"[a-z]{3,}")
 _STOP = frozenset(
     ["and", "for", "the", "with", "chronic", "pain", "treatment", "medical", "therapy"]
@@ -72,16 +90,16 @@ def words(text: str) -> frozenset[str]:
 @cache
 def catalogue_labels() -> tuple[str, ...]:
     """Every label of the shipped catalogue, sections and whole chapters, sorted."""
-    rows = _rows("imr.data", "reference/mtus_sections.csv")
+    rows = table_rows("reference/mtus_sections")
     sections = {f"{row['chapter']}{ARROW}{row['section']}" for row in rows}
-    chapters = {row["chapter"] for row in _rows("imr.data", "reference/mtus_chapters.csv")}
+    chapters = {row["chapter"] for row in table_rows("reference/mtus_chapters")}
     return tuple(sorted({*sections, *chapters, NONE_CITED, NON_MTUS}))
 
 
 @cache
 def body_chapters() -> Mapping[str, str]:
     """Body part -> the chapter that treats it (``models/guideline/body_parts.csv``)."""
-    rows = _rows("imr.models", "guideline/body_parts.csv")
+    rows = table_rows("body_parts", Path(__file__).parent)
     return {row["body_part"]: row["chapter"] for row in rows}
 
 
@@ -90,7 +108,7 @@ def guideline_links() -> tuple[Link, ...]:
     """``models/guideline/links.csv``: which section a kind of request falls under."""
     return tuple(
         Link(condition(row["when"]), row["label"], row["source"])
-        for row in _rows("imr.models", "guideline/links.csv")
+        for row in table_rows("links", Path(__file__).parent)
     )
 
 
@@ -112,7 +130,7 @@ def out_of_force(day: date | None) -> tuple[str, ...]:
 def _windows() -> Mapping[str, tuple[tuple[date, date], ...]]:
     """Chapter -> the days its editions were in force; a month or year alone means its first day."""
     windows: dict[str, list[tuple[date, date]]] = {}
-    for row in _rows("imr.data", "reference/guideline_catalogue.csv"):
+    for row in table_rows("reference/guideline_catalogue"):
         if row["chapter_short"] and row["whole_chapter"] == "true" and row["effective_from"]:
             start = date.fromisoformat((row["effective_from"] + "-01-01")[:10])
             end = date.fromisoformat(row["effective_to"]) if row["effective_to"] else date.max
@@ -131,6 +149,79 @@ def body_chapter(part: object) -> str | None:
     return known[max(inside, key=len)] if inside else None
 
 
-def _rows(package: str, path: str) -> list[dict[str, str]]:
-    table = resources.files(package).joinpath(*path.split("/"))
-    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+def describe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The request columns and what follows from them, a row an item.
+
+    Adds ``out_of_force`` (chapters that could not be cited), ``request_term``, ``body_chapters``,
+    ``body_chapter``, ``first_cited``, ``cited_chapter`` and ``surgical_role``.
+    """
+    facts = _request(frame)
+    facts["letter_id"] = frame["letter_id"].astype(str).tolist()
+    facts["request_term"] = _mapped(facts["request_terms"], _first_named)
+    facts["body_chapters"] = _mapped(facts["request_body_parts"], _body_chapters)
+    facts["body_chapter"] = _mapped(facts["body_chapters"], _first_named)
+    facts["first_cited"] = _mapped(facts[CITED], _first_named)
+    chapters = zip(_mapped(facts["first_cited"], chapter_of), facts["body_chapter"], strict=True)
+    facts["cited_chapter"] = [
+        RELATIVE if body and body == cited else cited for cited, body in chapters
+    ]
+    roles = zip(facts["associated_with_surgery"], facts["primary_surgery_in_letter"], strict=True)
+    facts["surgical_role"] = [
+        ("disputed" if disputed else "not disputed") if associated else ""
+        for associated, disputed in roles
+    ]
+    # Objects, for rows are picked and compared far more often than columns are worked on.
+    columns = {n: pd.Series(v, dtype=object) for n, v in facts.items() if n not in _NO_TEXT}
+    return pd.DataFrame({**facts, **columns})
+
+
+def request_keys(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """What the ranker sees of each item, and nothing else: items with one key rank alike."""
+    return list(zip(*_request(frame).values(), strict=True))
+
+
+def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    facts: dict[str, list[Any]] = {name: texts(frame[name]) for name in TEXT_COLUMNS}
+    facts["n_items"] = numbers(frame["n_items"]).tolist()
+    for flag in FLAGS:
+        facts[flag] = (numbers(frame[flag]) == 1).tolist()
+    dates = zip(*(texts(frame[column].astype("string")) for column in DATE_COLUMNS), strict=True)
+    days = [next(filter(None, known), "")[:10] for known in dates]
+    facts["out_of_force"] = _mapped(days, _out_of_force)
+    facts["request_body_parts"] = _body_parts(facts)
+    del facts["case_body_part"]
+    return facts
+
+
+def _body_parts(facts: Mapping[str, Sequence[str]]) -> list[str]:
+    """The requested body parts; a request that names none is about the region of the case.
+
+    Drugs are decided under their own sections, whatever hurts.
+    """
+    columns = (facts[name] for name in ("request_body_parts", "case_body_part", "category"))
+    return [
+        requested or ("" if category == _DRUGS else of_case)
+        for requested, of_case, category in zip(*columns, strict=True)
+    ]
+
+
+def _out_of_force(day: str) -> str:
+    """Chapters that could not be cited on that day, joined; empty if undated."""
+    return "|".join(out_of_force(date.fromisoformat(day) if day else None))
+
+
+def _first_named(cell: str) -> str:
+    """The first of a list that names something ("drug, unspecified" does not)."""
+    return next((entry for entry in listed(cell) if not entry.endswith(UNSPECIFIED)), "")
+
+
+def _body_chapters(cell: str) -> str:
+    """The chapters of the requested body parts, in their order, joined."""
+    chapters = (body_chapter(part) for part in listed(cell))
+    return "|".join(dict.fromkeys(chapter for chapter in chapters if chapter))
+
+
+def _mapped(values: Sequence[str], function: Callable[[str], str]) -> list[str]:
+    """``function`` of every value, called once a distinct value."""
+    results = {value: function(value) for value in set(values)}
+    return [results[value] for value in values]

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from imr.models.frame import Array
-from imr.models.guideline.pair_features import PAIR_FEATURES
+from imr.models.guideline.pairs import PAIR_FEATURES
 
 # Shares are read as logarithms; this keeps a label never met in a context at a finite distance.
 SHARE_FLOOR = 1e-3

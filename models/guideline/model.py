@@ -25,13 +25,18 @@ from imr.models.frame import (
     Array,
     TrainingDataError,
     check_frame,
+    drawn_letters,
     row_order,
 )
-from imr.models.guideline.catalogue import catalogue_labels, chapter_of
+from imr.models.guideline.catalogue import (
+    REQUEST_COLUMNS,
+    catalogue_labels,
+    chapter_of,
+    describe,
+    request_keys,
+)
 from imr.models.guideline.choice import Choice, fit_choice
-from imr.models.guideline.pair_features import PAIR_FEATURES
-from imr.models.guideline.pairs import make_pairs
-from imr.models.guideline.request import REQUEST_COLUMNS, describe, request_keys
+from imr.models.guideline.pairs import PAIR_FEATURES, make_pairs
 from imr.models.guideline.shares import Shares, relative_truth
 
 if TYPE_CHECKING:
@@ -209,7 +214,8 @@ class GuidelineModel:
 
         self.labels = tuple(sorted({*catalogue_labels(), *truth}))
         self.shares = Shares.learned(items, list(truth), self.config.smoothing)
-        sample = _some_letters(items, self.config)
+        letters = items["letter_id"].to_numpy(dtype=str)
+        sample = drawn_letters(letters, self.config.most_letters, self.config.seed)
         items, truth = items[sample].reset_index(drop=True), truth[sample]
         decided = relative_truth(items, list(truth))
         pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, decided)
@@ -270,7 +276,9 @@ class GuidelineModel:
         self, items: pd.DataFrame, truth: npt.NDArray[Any]
     ) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
         """Both scores of all items by rankers fitted without their letters, and what was right."""
-        folds, sampled = _letter_folds(items, self.config), _some_letters(items, self.config)
+        letters = items["letter_id"].to_numpy(dtype=str)
+        sampled = drawn_letters(letters, self.config.most_letters, self.config.seed)
+        folds = _letter_folds(letters, self.config)
         start = np.zeros((len(items), self.config.pruned))
         added, hits = np.zeros(start.shape), np.zeros(start.shape, dtype=bool)
         for fold in range(self.config.inner_folds):
@@ -285,19 +293,8 @@ class GuidelineModel:
         return start, added, hits
 
 
-def _some_letters(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.bool_]:
-    """The rows of ``most_letters`` letters drawn at random; all rows where there are no more."""
-    names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
-    if len(names) <= config.most_letters:
-        return np.ones(len(items), dtype=bool)
-    chosen = np.zeros(len(names), dtype=bool)
-    random = np.random.default_rng(config.seed)
-    chosen[random.choice(len(names), config.most_letters, replace=False)] = True
-    return np.asarray(chosen[codes])
-
-
-def _letter_folds(items: pd.DataFrame, config: GuidelineConfig) -> npt.NDArray[np.intp]:
-    names, codes = np.unique(items["letter_id"].to_numpy(dtype=str), return_inverse=True)
+def _letter_folds(letters: npt.NDArray[Any], config: GuidelineConfig) -> npt.NDArray[np.intp]:
+    names, codes = np.unique(letters, return_inverse=True)
     folds = np.arange(len(names)) % config.inner_folds
     np.random.default_rng(config.seed).shuffle(folds)
     return np.asarray(folds[codes])

@@ -12,11 +12,9 @@ writes how cannot be learned from them.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
@@ -25,12 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from imr.models.frame import Array, by_value, numbers
-from imr.models.outcome.tree_contributions import TreeContributions
+from imr.models.frame import Array
+from imr.models.outcome.trees import TreeContributions, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
 
 TREES, ABOUT = "judgement.txt", "judgement.json"
 JUDGED = "judged:"
@@ -92,44 +89,6 @@ class Judgement:
             facts=frozenset(stored["facts"]),
             about=dict(stored["about"]),
         )
-
-
-def inputs(
-    frame: pd.DataFrame,
-    columns: tuple[str, ...],
-    categories: Mapping[str, tuple[str, ...]],
-    facts: frozenset[str] = frozenset(),
-) -> Array:
-    """Signals as the trees read them, shape (items, columns); a label never met is null.
-
-    A fact lies between its contrary (-1) and itself (1) where nothing is said (0), so that what
-    medicine or law fixes of its sign holds for all three.
-    """
-    matrix = np.empty((len(frame), len(columns)))
-    for place, name in enumerate(columns):
-        known = categories.get(name)
-        if name in facts:
-            matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
-        elif known is None:
-            matrix[:, place] = numbers(frame[name])
-        else:
-            matrix[:, place] = by_value(frame[name], _place_among(known))
-    return matrix
-
-
-@cache
-def fixed_signs() -> Mapping[str, int]:
-    """The sign (+1, -1, or 0 where it may be either) that medicine or law fixes for a signal,
-    whatever is asked for (``fixed_signs.csv``).
-    """
-    table = resources.files("imr.models.outcome") / "fixed_signs.csv"
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    return {row["signal"]: int(row["sign"]) for row in rows}
-
-
-def _place_among(known: tuple[str, ...]) -> Callable[[object], float]:
-    places = {label: float(number) for number, label in enumerate(known)}
-    return lambda value: places.get(str(value), math.nan)
 
 
 @cache

@@ -1,52 +1,128 @@
 """What decided letters teach: members that each learn from all letters but a share of their own.
 
 A member has two parts, both LightGBM on every signal.  The *correction* goes on from the starting
-odds with shallow trees; the *forest* has more capacity and does not know the start.  How much
-each counts is decided on the letters that a member left out (:mod:`imr.models.outcome.mixture`).
+odds with shallow trees; the *forest* has more capacity and does not know the start.
+
+How much start and parts count is decided on the letters that a member left out, by a super
+learner shrunken to the start: a logistic regression with a normal prior weighs their log odds by
+their log loss (van der Laan, Polley & Hubbard, "Super Learner", Statistical Applications in
+Genetics and Molecular Biology 2007; 6(1)).  The prior says that the start is right as it stands
+and that letters add a little, so that few letters change little; with many letters the weights
+are what serves best.  The weight of the start is its slope: the spread of the estimates is
+learned, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from imr.features.families.facts import FACTS
 from imr.features.table import COLUMNS
 from imr.models.frame import KEY_COLUMNS, Array
-from imr.models.outcome.judgement import fixed_signs, inputs
-from imr.models.outcome.tree_contributions import TreeContributions
+from imr.models.outcome.trees import TreeContributions, fixed_signs, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
 # A label of fewer training items than this is null: it would tell single letters apart.
 LEAST_LABELLED = 5
+# Prior of the weights: the level, the start, the correction of the start, the forest.
+# The start counts as it stands until letters say otherwise; its slope may go either way.  The
+# forest of few letters is flat by itself: it counts fully and still moves next to nothing.
+PRIOR_MEAN = np.array([0.0, 1.0, 0.25, 1.0])
+PRIOR_SD = np.array([1.0, 0.4, 0.5, 0.7])
+# A part that counts less than this is left out, and costs nothing when scoring.
+LEAST_WEIGHT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class TreeConfig:
     """Settings of one part.  One tree for every ``positives_a_tree`` overturned items: what the
-    data can teach grows with them; at least ``least_trees``, at most ``most_trees``.
+    data can teach grows with them; at least ``trees``, at most ``most_trees``.
     """
 
-    least_trees: int
+    positives_a_tree: float
+    trees: int
     most_trees: int
     leaves: int
     learning_rate: float
-    least_items_leaf: int
+    min_items_leaf: int
     l2: float
     signal_share: float
-    positives_a_tree: float
 
-    def trees(self, positives: float) -> int:
+    def rounds(self, positives: float) -> int:
         """The number of trees for so many overturned items."""
-        wanted = int(positives / self.positives_a_tree)
-        return min(max(wanted, self.least_trees), self.most_trees)
+        return min(max(int(positives / self.positives_a_tree), self.trees), self.most_trees)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeConfig:
+    """Settings of the outcome model.
+
+    ``members`` is the number of shares of the letters; each member leaves one share out and learns
+    from ``most_letters`` of the others at most: of many, small draws vote as well as whole ones
+    (Breiman, Machine Learning 1999; 36:85-103).  The settings of the correction stand first, those
+    of the forest after ``forest_`` (see :class:`TreeConfig`).
+    ``sibling_correlation`` down-weights the items of one letter to
+    ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate;
+    ``judgement_sd`` is how far (log odds) a reader's rating of a case nobody has seen lies from the
+    judgement, as ``python -m imr.training.vignettes`` prints it.
+    ``missed_cost`` is what a missed *overturned* costs in units of one false alarm; an item is
+    predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
+    """
+
+    seed: int = 20161013
+    members: int = 6
+    most_letters: int = 12_000
+    positives_a_tree: float = 2.0
+    trees: int = 20
+    most_trees: int = 300
+    leaves: int = 4
+    learning_rate: float = 0.03
+    min_items_leaf: int = 12
+    l2: float = 20.0
+    signal_share: float = 0.5
+    forest_trees: int = 20
+    forest_most_trees: int = 300
+    forest_leaves: int = 15
+    forest_learning_rate: float = 0.05
+    forest_min_items_leaf: int = 20
+    forest_l2: float = 5.0
+    forest_signal_share: float = 0.4
+    sibling_correlation: float = 0.3
+    missed_cost: float = 4.0
+    level: float = 0.9
+    judgement_sd: float = 0.95
+    class_sd: float = 0.6
+    threads: int = 1
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which calling an item *Overturned* costs less."""
+        return 1.0 / (1.0 + self.missed_cost)
+
+    @property
+    def correction(self) -> TreeConfig:
+        """Shallow trees that go on from the start."""
+        return self._part("")
+
+    @property
+    def forest(self) -> TreeConfig:
+        """Trees with capacity that do not know the start."""
+        return self._part("forest_")
+
+    def _part(self, prefix: str) -> TreeConfig:
+        names = [f.name for f in fields(TreeConfig)][1:]
+        return TreeConfig(self.positives_a_tree, *(getattr(self, prefix + name) for name in names))
 
 
 @dataclass(frozen=True)
@@ -157,8 +233,8 @@ def fit_trees(
         "boost_from_average": False,
         "learning_rate": config.learning_rate,
         "num_leaves": config.leaves,
-        "min_data_in_leaf": config.least_items_leaf,
-        "min_data_per_group": config.least_items_leaf,
+        "min_data_in_leaf": config.min_items_leaf,
+        "min_data_per_group": config.min_items_leaf,
         "lambda_l2": config.l2,
         "feature_fraction": config.signal_share,
         "monotone_constraints": list(inputs.signs),
@@ -166,7 +242,7 @@ def fit_trees(
         "force_col_wise": True,
         "verbosity": -1,
     }
-    return lgb.train(settings, data, num_boost_round=config.trees(float(y.sum())))
+    return lgb.train(settings, data, num_boost_round=config.rounds(float(y.sum())))
 
 
 def _raw(booster: lgb.Booster | None, signals: Array) -> Array:
@@ -174,3 +250,99 @@ def _raw(booster: lgb.Booster | None, signals: Array) -> Array:
     if booster is None or not len(signals):
         return np.zeros(len(signals))
     return np.asarray(booster.predict(signals, raw_score=True, num_threads=1), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class MapLogistic:
+    """What to fit: a logistic regression with a normal prior and fixed signs.
+
+    ``mean`` and ``sd`` of the prior have one entry a column, ``signs`` holds +1, -1 or 0.
+    """
+
+    mean: Array
+    sd: Array
+    signs: npt.NDArray[np.int64]
+
+    def fit(self, x: Array, y: Array, offset: Array, weight: Array) -> Array:
+        """The most probable coefficients given ``y`` (0/1), starting odds and weights."""
+
+        def loss(beta: Array) -> tuple[float, Array]:
+            score = offset + x @ beta
+            gap = (beta - self.mean) / self.sd
+            nll = float(np.sum(weight * (np.logaddexp(0.0, score) - y * score)))
+            gradient = x.T @ (weight * (expit(score) - y)) + gap / self.sd
+            return nll + 0.5 * float(gap @ gap), gradient
+
+        bounds = [
+            (0.0, None) if s > 0 else (None, 0.0) if s < 0 else (None, None) for s in self.signs
+        ]
+        fitted = minimize(loss, self.mean.copy(), jac=True, method="L-BFGS-B", bounds=bounds)
+        return np.asarray(fitted.x, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Weights of level, start, correction and forest, and their covariance."""
+
+    weights: Array
+    covariance: Array
+
+    @classmethod
+    def fitted(cls, parts: Array, y: Array, weight: Array) -> Mixture:
+        """From log odds of left-out letters, shape (items, 3), and what was decided (0/1)."""
+        x = _with_level(parts)
+        prior = MapLogistic(PRIOR_MEAN, PRIOR_SD, np.array([0, 1, 1, 1]))
+        weights = prior.fit(x, y, np.zeros(len(y)), weight)
+        p = expit(x @ weights)
+        # Items of one letter count as fewer than they are, and so in the variance.
+        information = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(PRIOR_SD**-2.0)
+        covariance = np.linalg.inv(information)
+        left_out = np.append(False, weights[1:] < LEAST_WEIGHT)
+        covariance[left_out, :] = 0.0
+        covariance[:, left_out] = 0.0
+        return cls(np.where(left_out, 0.0, weights), covariance)
+
+    @property
+    def start(self) -> float:
+        """The weight of the starting odds: their slope."""
+        return float(self.weights[1])
+
+    @property
+    def correction(self) -> float:
+        """The weight of the correction of the start."""
+        return float(self.weights[2])
+
+    @property
+    def forest(self) -> float:
+        """The weight of the forest."""
+        return float(self.weights[3])
+
+    def log_odds(self, parts: Array) -> Array:
+        """Calibrated log odds, shape (items,), from those of the parts, shape (items, 3)."""
+        return np.asarray(_with_level(parts) @ self.weights)
+
+    def variance(self, parts: Array) -> Array:
+        """Variance of the calibrated log odds from not knowing the weights."""
+        x = _with_level(parts)
+        return np.asarray(np.einsum("ij,jk,ik->i", x, self.covariance, x))
+
+    def start_share(self, parts: Array) -> float:
+        """The share (0-1) of the estimates' variance that the start gives, of the two together that
+        start and learned parts give each by itself.
+        """
+        start = float(np.var(self.start * parts[:, 0]))
+        learned = float(np.var(parts[:, 1:] @ self.weights[2:]))
+        return start / (start + learned) if start > 0 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, for the bundle."""
+        return {"weights": self.weights.tolist(), "covariance": self.covariance.tolist()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Mixture:
+        """The inverse of :meth:`to_json`."""
+        return cls(np.array(stored["weights"], float), np.array(stored["covariance"], float))
+
+
+def _with_level(parts: Array) -> Array:
+    return np.column_stack([np.ones(len(parts)), parts])

@@ -3,7 +3,7 @@
 The starting odds of an item are known before any decided letter is read
 (:mod:`imr.models.outcome.start`).  Members learn from the letters what the start does not know
 (:mod:`imr.models.outcome.learner`), each without a share of the letters; on those, start and
-members are weighed against each other (:mod:`imr.models.outcome.mixture`).  The interval widens
+members are weighed against each other.  The interval widens
 where members disagree, where the weights are unsure, where few decided letters ask for the same
 kind of treatment, and with what a reader sees in a case beyond the judgement.
 """
@@ -27,12 +27,19 @@ from imr.models.frame import (
     TrainingDataError,
     by_value,
     check_frame,
+    drawn_letters,
     row_order,
 )
 from imr.models.outcome.judgement import Judgement, shipped
-from imr.models.outcome.learner import Member, SignalInputs, TreeConfig, fit_trees, signal_columns
-from imr.models.outcome.mixture import MapLogistic, Mixture
-from imr.models.outcome.siblings import any_overturned, sibling_share
+from imr.models.outcome.learner import (
+    MapLogistic,
+    Member,
+    Mixture,
+    OutcomeConfig,
+    SignalInputs,
+    fit_trees,
+    signal_columns,
+)
 from imr.models.outcome.start import Known, Start, some_rows
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 OVERTURNED, UPHELD = "Overturned", "Upheld"
 LEARNED = "learned:"
 """Before the name of a signal: what the signal adds through what the letters taught."""
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,81 +59,6 @@ class Inputs:
 
     known: Known
     signals: Array
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeConfig:
-    """Settings of the outcome model.
-
-    ``members`` is the number of shares of the letters; each member leaves one share out and learns
-    from ``most_letters`` of the others at most: of many, small draws vote as well as whole ones
-    (Breiman, Machine Learning 1999; 36:85-103).  The settings of the correction stand first, those
-    of the forest after ``forest_`` (see :class:`imr.models.outcome.learner.TreeConfig`).
-    ``sibling_correlation`` down-weights the items of one letter to
-    ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate;
-    ``judgement_sd`` is how far (log odds) a reader's rating of a case nobody has seen lies from the
-    judgement, as ``python -m imr.training.vignettes`` prints it.
-    ``missed_cost`` is what a missed *overturned* costs in units of one false alarm; an item is
-    predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
-    """
-
-    seed: int = 20161013
-    members: int = 6
-    most_letters: int = 12_000
-    positives_a_tree: float = 2.0
-    trees: int = 20
-    most_trees: int = 300
-    leaves: int = 4
-    learning_rate: float = 0.03
-    min_items_leaf: int = 12
-    l2: float = 20.0
-    signal_share: float = 0.5
-    forest_trees: int = 20
-    forest_most_trees: int = 300
-    forest_leaves: int = 15
-    forest_learning_rate: float = 0.05
-    forest_min_items_leaf: int = 20
-    forest_l2: float = 5.0
-    forest_signal_share: float = 0.4
-    sibling_correlation: float = 0.3
-    missed_cost: float = 4.0
-    level: float = 0.9
-    judgement_sd: float = 0.95
-    class_sd: float = 0.6
-    threads: int = 1
-
-    @property
-    def threshold(self) -> float:
-        """The probability from which calling an item *Overturned* costs less."""
-        return 1.0 / (1.0 + self.missed_cost)
-
-    @property
-    def correction(self) -> TreeConfig:
-        """Few shallow trees that go on from the start."""
-        return TreeConfig(
-            least_trees=self.trees,
-            most_trees=self.most_trees,
-            leaves=self.leaves,
-            learning_rate=self.learning_rate,
-            least_items_leaf=self.min_items_leaf,
-            l2=self.l2,
-            signal_share=self.signal_share,
-            positives_a_tree=self.positives_a_tree,
-        )
-
-    @property
-    def forest(self) -> TreeConfig:
-        """Trees with capacity that do not know the start."""
-        return TreeConfig(
-            least_trees=self.forest_trees,
-            most_trees=self.forest_most_trees,
-            leaves=self.forest_leaves,
-            learning_rate=self.forest_learning_rate,
-            least_items_leaf=self.forest_min_items_leaf,
-            l2=self.forest_l2,
-            signal_share=self.forest_signal_share,
-            positives_a_tree=self.positives_a_tree,
-        )
 
 
 @dataclass(frozen=True)
@@ -189,7 +122,8 @@ class OutcomeModel:
         letters = frame["letter_id"].astype(str).to_numpy()
         _check_labels(labels, letters)
         by_class = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
-        order = order[_drawn(letters[order], self.config)]
+        most = self.config.members * self.config.most_letters
+        order = order[drawn_letters(letters[order], most, self.config.seed)]
         with threadpool_limits(limits=1, user_api="blas"):
             fitted = self._fitted(frame.iloc[order].reset_index(drop=True), labels[order])
         left_out = np.full(len(frame), np.nan)
@@ -253,7 +187,7 @@ class OutcomeModel:
         The column ``year`` is the published level of the year; one column a signal that the
         judgement reads (``judged:SIGNAL``), and one a signal of what the letters taught
         (``learned:SIGNAL``), both on the way through the trees
-        (:mod:`imr.models.outcome.tree_contributions`).
+        (:mod:`imr.models.outcome.trees`).
         """
         fitted, inputs = self.learned, inputs or self.inputs(frame)
         start = fitted.mixture.start * fitted.start.contributions(inputs.known)
@@ -384,17 +318,6 @@ def _weights(letters: npt.NDArray[Any], correlation: float) -> Array:
     return np.asarray(1.0 / (1.0 + correlation * (counts[codes] - 1)))
 
 
-def _drawn(letters: npt.NDArray[Any], config: OutcomeConfig) -> npt.NDArray[np.intp]:
-    """Rows of as many letters as the members can learn from, drawn at random; of few, all."""
-    names, codes = np.unique(letters, return_inverse=True)
-    most = config.members * config.most_letters
-    if len(names) <= most:
-        return np.arange(len(letters))
-    chosen = np.zeros(len(names), dtype=bool)
-    chosen[np.random.default_rng(config.seed).choice(len(names), most, replace=False)] = True
-    return np.flatnonzero(chosen[codes])
-
-
 def _shares(
     letters: npt.NDArray[Any], y: Array, config: OutcomeConfig
 ) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
@@ -427,3 +350,40 @@ def _check_labels(y: Array, letters: npt.NDArray[Any]) -> None:
         raise TrainingDataError(
             f"all {len(y)} items are {alike}: both outcomes are needed to train"
         )
+
+
+def any_overturned(letters: npt.NDArray[Any], p: Array, share: float) -> Array:
+    """For each item, the chance that any item of its letter is overturned, shape (items,).
+
+    It lies between the largest single chance (all stand or fall together) and that of independent
+    items; ``share`` (0-1) weighs the first.  So it is at least every item's own chance, and at
+    most their sum.
+    """
+    codes, together, alone = _extremes(letters, np.asarray(p, dtype=np.float64))
+    chance = share * together + (1.0 - share) * alone
+    # Whatever rounding does: of one item exactly its own chance, of several at least the largest.
+    single = np.bincount(codes) == 1
+    return np.asarray(np.where(single, together, np.maximum(chance, together))[codes])
+
+
+def sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
+    """The share (0-1, steps of 0.05) under which 'any overturned' was most likely."""
+    codes, together, alone = _extremes(letters, p)
+    overturned = np.bincount(codes, y) > 0
+    shares = np.linspace(0.0, 1.0, 21)
+    chances = np.clip(
+        shares[:, None] * together + (1 - shares)[:, None] * alone, _LEAST, 1 - _LEAST
+    )
+    likelihood = np.where(overturned, np.log(chances), np.log1p(-chances)).sum(axis=1)
+    return float(shares[int(np.argmax(likelihood))])
+
+
+def _extremes(letters: npt.NDArray[Any], p: Array) -> tuple[npt.NDArray[np.intp], Array, Array]:
+    """The number of each item's letter; of each letter the largest chance, and that of
+    independent items.
+    """
+    names, codes = np.unique(letters, return_inverse=True)
+    alone = -np.expm1(np.bincount(codes, np.log1p(-np.clip(p, 0.0, 1 - _LEAST)), len(names)))
+    together = np.zeros(len(names))
+    np.maximum.at(together, codes, p)
+    return codes, together, alone

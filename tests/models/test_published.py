@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from imr.models.outcome.published import (
+from imr.models.outcome.start import (
     PublishedOdds,
     PublishedRate,
     odds_from_rates,

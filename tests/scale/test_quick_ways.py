@@ -17,8 +17,8 @@ from imr.features.table import COLUMNS, frame
 from imr.models import drift
 from imr.models.frame import conditions_hold, numbers
 from imr.models.guideline import catalogue as cand
-from imr.models.guideline.pair_features import _overlaps
-from imr.models.guideline.request import describe
+from imr.models.guideline.catalogue import describe
+from imr.models.guideline.pairs import _overlaps
 from imr.models.outcome import OutcomeModel
 from imr.serve.tables import encodable
 from imr.serve.worker import collected_once

@@ -81,7 +81,7 @@ def published_rates(_train: Sample, test: Sample) -> Array:
     """What the published overturn rates say of an item's category and year; nothing is learned."""
     from scipy.special import expit
 
-    from imr.models.outcome.published import published_odds
+    from imr.models.outcome.start import published_odds
 
     names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
     category, subcategory = (column.where(column.notna(), None).tolist() for column in names)

@@ -1,4 +1,4 @@
-"""What each input added on an item's way through the trees: additive, and cheap for every row.
+"""Signals as trees read them, and what each of them added on an item's way through the trees.
 
 A tree's answer is the value of its root plus the steps from node to node; each step is booked to
 the input that the node asked for (Saabas, "Interpreting random forests", 2014).  The parts add up
@@ -8,17 +8,59 @@ interact (Lundberg & Lee 2017), at many times the cost (``benchmarks/bench_scori
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from imr.models.frame import Array
+from imr.data import table_rows
+from imr.models.frame import Array, by_value, numbers
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+
+@cache
+def fixed_signs() -> Mapping[str, int]:
+    """The sign (+1, -1, or 0 where it may be either) that medicine or law fixes for a signal,
+    whatever is asked for (``fixed_signs.csv``).
+    """
+    rows = table_rows("fixed_signs", Path(__file__).parent)
+    return {row["signal"]: int(row["sign"]) for row in rows}
+
+
+def inputs(
+    frame: pd.DataFrame,
+    columns: tuple[str, ...],
+    categories: Mapping[str, tuple[str, ...]],
+    facts: frozenset[str] = frozenset(),
+) -> Array:
+    """Signals as the trees read them, shape (items, columns); a label never met is null.
+
+    A fact lies between its contrary (-1) and itself (1) where nothing is said (0), so that what
+    medicine or law fixes of its sign holds for all three.
+    """
+    matrix = np.empty((len(frame), len(columns)))
+    for place, name in enumerate(columns):
+        known = categories.get(name)
+        if name in facts:
+            matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
+        elif known is None:
+            matrix[:, place] = numbers(frame[name])
+        else:
+            codes = {label: float(number) for number, label in enumerate(known)}
+            matrix[:, place] = by_value(frame[name], partial(_code, codes))
+    return matrix
+
+
+def _code(codes: Mapping[str, float], value: object) -> float:
+    return codes.get(str(value), math.nan)
 
 
 @dataclass(frozen=True)
