@@ -54,6 +54,9 @@ _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(_PRIORITY)}
 _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 
 
+# "EMG showed a radiculopathy; UR denied ...": what stands in a clause of its own before the review
+# is no part of what the review says.
+_OWN_CLAUSE = re.compile(r";|,\s(?:and|but|so)\s(?:the\s)?$")
 # A list under a negation goes on with these; a verb right after a mention is the mention's own,
 # unless it only says that nothing was seen.
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
@@ -211,7 +214,7 @@ class Summary:
     def _reaches(self, cue: Cue, start: int, end: int, ends: Sequence[Cue]) -> bool:
         """Whether a cue's scope holds a span: direction, reach, and no terminator between."""
         if cue.direction == "sentence":
-            return True
+            return not (end <= cue.start and _OWN_CLAUSE.search(self.lower, end, cue.start))
         forward = cue.direction == "after"
         first, last = (cue.end, start) if forward else (end, cue.start)
         if not 0 <= last - first <= cue.reach:
