@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import signature
 from typing import Literal, TypeVar, TypeVarTuple, cast
 
 from imr.features.lexicon import Hit, Rule, lexicon
@@ -86,25 +87,25 @@ class Cue:
 
 
 class Mention:
-    """A rule's match in the summary; ``qualifier`` is worked out when first asked for."""
+    """A rule's match in the summary; ``qualifier`` is worked out when first asked for.
 
-    __slots__ = ("_qualifier", "_sentence", "end", "match", "rule", "start", "summary")
+    ``value`` is what the rule stands for (a modality, a class, a label), ``sentence`` the number
+    of the sentence it starts in.
+    """
+
+    __slots__ = ("_qualifier", "end", "match", "rule", "sentence", "start", "summary", "value")
 
     def __init__(self, summary: Summary, rule: Rule, match: re.Match[str]) -> None:
         self.summary, self.rule, self.match = summary, rule, match
         self.start, self.end = match.span()
+        self.value: str = rule.value
+        self.sentence = summary.sentence_at(self.start)
         self._qualifier: Qualifier | None = None
-        self._sentence: int | None = None
 
     @property
     def rule_id(self) -> str:
         """The lexicon row, as ``family.id``."""
         return f"{self.rule.family}.{self.rule.id}"
-
-    @property
-    def value(self) -> str:
-        """What the row stands for (a modality, a class, a label)."""
-        return self.rule.value
 
     @property
     def groups(self) -> dict[str, str | None]:
@@ -115,13 +116,6 @@ class Mention:
     def text(self) -> str:
         """The words as printed."""
         return self.summary.text[self.start : self.end]
-
-    @property
-    def sentence(self) -> int:
-        """The number of the sentence it starts in."""
-        if self._sentence is None:
-            self._sentence = self.summary.sentence_at(self.start)
-        return self._sentence
 
     @property
     def qualifier(self) -> Qualifier:
@@ -140,14 +134,22 @@ class Mention:
 
 
 class Summary:
-    """A case summary after its one pass: ``text`` as printed, ``lower`` of the same length."""
+    """A case summary after its one pass: ``text`` as printed, ``lower`` of the same length.
 
-    __slots__ = ("_cue_starts", "_cues", "_hits", "_mentions", "bounds", "known", "lower", "text")
+    ``triggers`` are the words and numbers that a lexicon knows, with their positions.
+    ``known`` holds what was read from it (:func:`once`).  Mentions and what is made of them point
+    back to the summary: :meth:`forget` undoes the circle, so that nothing waits for the collector.
+    """
+
+    __slots__ = (
+        "_cue_starts", "_cues", "_hits", "_mentions", "bounds", "known", "lower", "text",
+        "triggers",
+    )  # fmt: skip
 
     def __init__(self, text: str) -> None:
         self.text, self.lower = text, _lower(text)
         self.bounds: list[int] = _bounds(self.lower)
-        self._hits = lexicon().hits(self.lower)
+        self._hits, self.triggers = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
         self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
         self._cue_starts = [match.start() for _, match in self._context_hits()]
@@ -163,9 +165,14 @@ class Summary:
             self._mentions[family, overlapping] = known
         return known
 
+    def forget(self) -> None:
+        """Let go of mentions and all that was read; whoever asks again reads anew."""
+        self._mentions.clear()
+        self.known.clear()
+
     def sentence_at(self, position: int) -> int:
         """The number of the sentence that holds a character position."""
-        return max(bisect_right(self.bounds, position) - 1, 0)
+        return bisect_right(self.bounds, position) - 1
 
     def sentence_span(self, sentence: int) -> tuple[int, int]:
         """Start and end of a sentence."""
@@ -261,16 +268,23 @@ def once(
 ) -> Callable[[Summary, *About], Reading]:
     """Read a thing once a summary and further arguments; later calls give the first result."""
 
-    @wraps(read)
     def remembered(summary: Summary, *about: *About) -> Reading:
-        known, key = summary.known, (read, about)
+        known, key = summary.known, (read, *about)
         try:
             return cast("Reading", known[key])
         except KeyError:
             found = known[key] = read(summary, *about)
             return found
 
-    return remembered
+    def remembered_alone(summary: Summary) -> Reading:
+        try:
+            return cast("Reading", summary.known[read])
+        except KeyError:
+            found = summary.known[read] = cast("Callable[[Summary], Reading]", read)(summary)
+            return found
+
+    alone = len(signature(read).parameters) == 1
+    return wraps(read)(cast("Callable[..., Reading]", remembered_alone) if alone else remembered)
 
 
 def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:

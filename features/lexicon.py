@@ -54,15 +54,22 @@ class Lexicon:
     rules: tuple[Rule, ...]
     index: Mapping[str, tuple[_Try, ...]]
 
-    def hits(self, lower: str) -> list[list[Hit]]:
-        """Every match in a lower-cased text, a list a family, in order of position."""
+    def hits(self, lower: str) -> tuple[list[list[Hit]], list[tuple[int, str]]]:
+        """Every match in a lower-cased text, a list a family, in order of position; and the words
+        and numbers that are triggers, with their positions.
+        """
         found: list[list[Hit]] = [[] for _ in self.families]
+        triggers: list[tuple[int, str]] = []
         look_up, numbers = self.index.get, self.index.get(ANY_NUMBER, ())
         taken = 0
         for token in TOKEN.finditer(lower):
             word = token[0]
             tries = numbers if word[0] <= "9" else look_up(word)
-            if not tries or (start := token.start()) < taken:
+            if not tries:
+                continue
+            start = token.start()
+            triggers.append((start, word))
+            if start < taken:
                 continue
             for family, match_at, rule, consumes in tries:
                 match = match_at(lower, start)
@@ -71,7 +78,7 @@ class Lexicon:
                     if consumes:
                         taken = match.end()
                         break
-        return found
+        return found, triggers
 
 
 @cache

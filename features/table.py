@@ -139,7 +139,9 @@ def signals(case: Case) -> CaseSignals:
     for family in FAMILIES:
         if family.relate is not None:
             family.relate(case, rows)
-    return CaseSignals(case.letter_id, rows, found, caveats(summary, case, rows))
+    told = caveats(summary, case, rows)
+    summary.forget()
+    return CaseSignals(case.letter_id, rows, found, told)
 
 
 def _row(

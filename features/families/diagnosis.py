@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.regions import any_same_region
 from imr.features.signal import Column, Findings, Value
 
@@ -120,16 +120,12 @@ def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Valu
     return own
 
 
+@once
 def case_parts(summary: Summary) -> list[str]:
     """The regions of the case, those mentioned most first, in order of print among equals.
 
     What is only requested or told by the utilization review does not count: it would make the
     case about whatever is asked for.
     """
-    known = summary.known.get(FAMILY)
-    if known is None:
-        mentions = (m for m in summary.mentions("body_part") if m.documented)
-        known = [part for part, _ in Counter(m.value for m in mentions).most_common()]
-        summary.known[FAMILY] = known
-    assert isinstance(known, list)
-    return known
+    mentions = (m for m in summary.mentions("body_part") if m.documented)
+    return [part for part, _ in Counter(m.value for m in mentions).most_common()]

@@ -13,17 +13,16 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from math import fsum
 from pathlib import Path
 
 from imr.data.letter import Case, Item
 from imr.features.context import Summary, once
 from imr.features.families.facts import side_of
-from imr.features.lexicon import ANY_NUMBER, TOKEN, lexicon
+from imr.features.lexicon import ANY_NUMBER, lexicon
 from imr.features.signal import Column, Findings, Value
 from imr.features.statements import Clause, Statement, bearing, clauses, statements
 
@@ -41,6 +40,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 _TITLE = re.compile(r"[a-z]+")
+FOR_ALL = "every class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ..
             continue
         if not _recited(summary, clause.sentence):
             said = tuple(by_start.get(clause.start, ()))
-            stated = (f"{one.subject}: {one.concept}: {one.polarity}" for one in said)
+            stated = [f"{one.subject}: {one.concept}: {one.polarity}" for one in said]
             found.append((frozenset((*_terms(summary, clause), *stated)), said))
     return found
 
@@ -109,16 +109,13 @@ def _recited(summary: Summary, sentence: int) -> bool:
     )
 
 
-def _terms(summary: Summary, clause: Clause) -> Iterator[str]:
-    vocabulary, last = _vocabulary(), None
-    for word in TOKEN.findall(summary.lower, clause.start, clause.end):
-        term = ANY_NUMBER if word <= "9" else word
-        if term not in vocabulary:
-            continue
-        yield term
-        if last is not None:
-            yield f"{last} {term}"
-        last = term
+def _terms(summary: Summary, clause: Clause) -> list[str]:
+    """The known words of a clause, and each two that follow each other."""
+    vocabulary, triggers = _vocabulary(), summary.triggers
+    first, last = (bisect_left(triggers, (at,)) for at in (clause.start, clause.end))
+    words = [ANY_NUMBER if word <= "9" else word for _, word in triggers[first:last]]
+    words = [word for word in words if word in vocabulary]
+    return [*words, *map(" ".join, pairwise(words))]
 
 
 @once
@@ -163,18 +160,18 @@ def _weights(
 ) -> tuple[list[float], list[dict[str, float]]]:
     """The weights of the summary's terms: those for all requests, and those by class of request."""
     found = _of_summary(summary, parts, side)
-    for_all, by_class = map(shipped().weights.get, found), map(_by_class().get, found)
-    return list(filter(None, for_all)), list(filter(None, by_class))
+    weighed = list(filter(None, map(_by_class().get, found)))
+    for_all = [known[FOR_ALL] for known in weighed if FOR_ALL in known]
+    return for_all, [known for known in weighed if len(known) > 1 or FOR_ALL not in known]
 
 
 @cache
 def _by_class() -> dict[str, dict[str, float]]:
-    """The weights of each term by class of request."""
+    """The weights of each term by class of request; that for all of them under ``FOR_ALL``."""
     found: dict[str, dict[str, float]] = {}
     for name, weight in shipped().weights.items():
-        of_class, known, term = name.partition("=")
-        if known:
-            found.setdefault(term, {})[of_class] = weight
+        of_class, _, term = name.rpartition("=")
+        found.setdefault(term, {})[of_class or FOR_ALL] = weight
     return found
 
 
