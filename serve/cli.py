@@ -6,17 +6,23 @@ Exit status: 0 all letters done; 1 some letters could not be read; 2 wrong usage
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from imr.serve.messages import Refused, say, show_any_text
-from imr.serve.model import CHAMPION
+from imr.serve.messages import Refused, ended_well, say, show_any_text
+from imr.serve.model import CHAMPION, remember_champion
 
 if TYPE_CHECKING:
+    from imr.data.synthetic import Format
     from imr.serve.letters import Failure
+    from imr.training.config import TrainConfig
+    from imr.training.train import TrainResult
 
 app = typer.Typer(
     name="imr",
@@ -72,7 +78,7 @@ def parse(
     jobs: Jobs = 0,
 ) -> None:
     """Read letters into one JSON object each."""
-    from imr.serve.commands import parse_letters
+    from imr.serve.derive import parse_letters
 
     failures = _Failures()
     parse_letters(tuple(letters), output, jobs, failures)
@@ -92,7 +98,7 @@ def features(
     jobs: Jobs = 0,
 ) -> None:
     """Derive the signals: one row an item."""
-    from imr.serve.commands import write_features
+    from imr.serve.derive import write_features
 
     failures = _Failures()
     write_features(tuple(letters), output, evidence, jobs, failures)
@@ -143,22 +149,22 @@ def train(
 
     Without a source: on the decisions that the project ships.
     """
-    if letters and decisions:
-        raise Refused("give --letters or --decisions, not both")
-    from imr.serve.commands import train_models
+    from imr.training.train import train
 
-    _exit(
-        train_models(
-            config=config,
-            assignments=tuple(assignments or ()),
-            letters=tuple(letters or ()),
+    with _refusing():
+        settings = _settings(
+            config,
+            assignments,
+            letters=letters,
             decisions=decisions,
             full=full,
             budget_minutes=budget,
             dry_run=dry_run,
             promote=promote,
         )
-    )
+        result = train(settings)
+        remember_champion()
+    _show_figures(result)
 
 
 @app.command()
@@ -180,21 +186,63 @@ def evaluate(
     """Evaluate as imr train does, without registering."""
     if by not in ("group", "time"):
         raise Refused(f"--by {by}: not known", "give group or time")
-    if letters and decisions:
-        raise Refused("give --letters or --decisions, not both")
-    from imr.serve.commands import evaluate_models
+    from imr.training.train import evaluate_and_log
 
-    _exit(
-        evaluate_models(
-            config=config,
-            assignments=tuple(assignments or ()),
-            letters=tuple(letters or ()),
+    with _refusing():
+        settings = _settings(
+            config,
+            assignments,
+            letters=letters,
             decisions=decisions,
             by=by,
             full=full,
             budget_minutes=budget,
         )
-    )
+        result = evaluate_and_log(settings)
+    _show_figures(result)
+
+
+def _settings(
+    config: Path | None,
+    assignments: list[str] | None,
+    *,
+    letters: list[str] | None,
+    decisions: Path | None,
+    **options: Any,
+) -> TrainConfig:
+    """The settings of a file with those of the command line over them, where given."""
+    from imr.training.config import TrainConfig
+
+    if letters and decisions:
+        raise Refused("give --letters or --decisions, not both")
+    given = {name: value for name, value in options.items() if value is not False}
+    named = tuple(letters) if letters else None
+    return TrainConfig.read(config, assignments or (), letters=named, decisions=decisions, **given)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """What a user can mend about decisions and settings is refused in one line."""
+    from imr.data.letter import LetterError
+    from imr.training.config import ConfigError
+    from imr.training.decisions import NoDecisionsError
+    from imr.training.split import SplitError
+    from imr.training.workers import WorkerDiedError
+
+    try:
+        yield
+    except (ConfigError, NoDecisionsError, SplitError, LetterError, WorkerDiedError) as error:
+        raise Refused(str(error)) from None
+
+
+def _show_figures(result: TrainResult) -> None:
+    """Print the table and where the run lies; end with the run's exit status."""
+    from imr.training.report.tables import print_table
+
+    print_table(result.table())
+    print(result.message())
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
 
 
 Scores = Annotated[
@@ -245,16 +293,16 @@ def score(
         raise Refused("--scheduler needs --engine dask")
     if (report or details) and not reasons:
         raise Refused("--report and --details show the reasons", "leave out --no-reasons")
-    from imr.serve.commands import score_letters
+    from imr.serve.outputs import output_path
+    from imr.serve.score import ScoreRun
+    from imr.serve.score import score as score_letters
 
-    failures = _Failures()
-    score_letters(
-        failures,
+    run = ScoreRun(
         letters=tuple(letters),
-        output=output,
-        report=report,
-        details=details,
-        partitions=partitions,
+        output=output_path(output),
+        report=output_path(report) if report else None,
+        details=output_path(details) if details else None,
+        partitions=partitions or (0 if output.endswith("/") else None),
         model=model,
         jobs=jobs,
         engine=engine,
@@ -262,6 +310,12 @@ def score(
         resume=resume,
         reasons=reasons,
     )
+    failures = _Failures()
+    with ended_well(f"{run.output} not written", "the same command with --resume continues"):
+        result = score_letters(run, failures)
+    folder = "/" if run.partitions is not None else ""
+    beside = "".join(f" and {path}" for path in (run.report, run.details) if path)
+    print(*result.tally.lines(), f"written: {run.output}{folder}{beside}", sep="\n")
     failures.exit()
 
 
@@ -281,19 +335,26 @@ def explain(
     model: Model = CHAMPION,
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
-    from imr.serve.commands import explain_letter, explain_statements
+    from imr.serve import explain as one
 
-    if statements:
-        explain_statements(letter, as_json, letter_id)
-        return
-    explain_letter(letter, model, as_json, item, letter_id)
+    with ended_well():
+        if statements:
+            found = one.understood(one.one_letter(letter, letter_id))
+        else:
+            found = one.explain(letter, model, letter_id)
+    if not statements:
+        found = {**found, "items": one.chosen_items(found, item)}
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif statements:
+        print("\n".join(one.statement_lines(found)))
+    else:
+        one.show(found, one.make_console())
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of case records."""
-    import json
-
     from imr.data.records import record_schema
 
     print(json.dumps(record_schema(), indent=2))
@@ -311,9 +372,13 @@ def synthesize(
     """Write letters by our own grammar, with known truth, for load tests."""
     if form not in ("pdf", "txt", "jsonl"):
         raise Refused(f"--format {form}: not known", "give pdf, txt or jsonl")
-    from imr.serve.commands import synthesize_letters
+    from imr.data.synthetic import write
+    from imr.serve.outputs import explained
+    from imr.serve.workers import default_jobs
 
-    synthesize_letters(n, output, seed, form)
+    with explained(output):
+        letters, truth = write(n, output, seed, cast("Format", form), default_jobs())
+    print(f"written: {letters} and {truth}")
 
 
 class _Failures:
@@ -330,11 +395,6 @@ class _Failures:
         """End with status 1 where a letter could not be read."""
         if self.count:
             raise typer.Exit(1)
-
-
-def _exit(status: int) -> None:
-    if status:
-        raise typer.Exit(status)
 
 
 def spread(arguments: list[str]) -> list[str]:

@@ -27,8 +27,7 @@ from typing import IO, Any
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.serve.letters import Chunk
 from imr.serve.messages import Refused
-from imr.serve.outputs import explained, known_store
-from imr.serve.tables import json_line
+from imr.serve.outputs import explained, json_line, known_store
 from imr.serve.workers import Answer
 
 FORMAT = 1

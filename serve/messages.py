@@ -1,10 +1,11 @@
-"""How a command speaks to its user: notices, progress, why it cannot go on, any text shown."""
+"""How a command speaks to its user: notices, progress, why it cannot go on or was ended."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,29 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 def say(line: str) -> None:
     """Tell the user something that is no failure."""
     print(f"imr: {line}", file=sys.stderr)
+
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def ended_well(unfinished: str = "", remedy: str = "") -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end a command in one line, with nothing left running.
+
+    Raises:
+        Refused: when one of them comes, unless it was ignored before (as by ``nohup``).
+    """
+    before = {one: signal.getsignal(one) for one in ENDINGS}
+    heeded = [one for one, handler in before.items() if handler is not signal.SIG_IGN]
+    for one in heeded:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Refused("interrupted" + (unfinished and f": {unfinished}"), remedy) from None
+    finally:
+        for one in heeded:
+            signal.signal(one, before[one])
 
 
 Advance = Callable[[int], None]

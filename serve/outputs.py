@@ -1,20 +1,30 @@
-"""Where results go: a file on this machine or an object on a store, written whole or not at all.
+"""Where results go: files and tables on disk or store, each written whole or not at all.
 
 A file is filled beside its target and renamed over the target when everything is on the disk:
 until then an earlier file stands untouched, and a failed run leaves nothing behind.  The new file
 gets the permissions that the umask allows.  On an object store the same is done with an object of
 another name, which is moved when it is whole.
+
+A table is Parquet, CSV or JSON Lines by the ending of its name, or a folder of Parquet parts.  In
+CSV a text cell that a spreadsheet would take for a formula (first character ``=``, ``+``, ``-``,
+``@``, tab or line break) is written with a leading apostrophe; numbers are not touched.  Lists are
+lists in Parquet and JSON Lines and one readable text in CSV.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal, Protocol
 
 from imr.data.paths import FilePath, LocalPath, UnsupportedPathError, file_path
 from imr.serve.messages import Refused
@@ -106,3 +116,374 @@ def check_folder_of(path: FilePath) -> None:
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
     probe.write_bytes(b"probe")
     probe.remove()
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
+Row = Mapping[str, Any]
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+ROW_GROUP = 10_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of an output table: its name and the kind of its values (any may be null)."""
+
+    name: str
+    kind: Kind
+
+
+class TableWriter(Protocol):
+    """Takes rows one by one or many at once; the caller closes the file it writes to."""
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Append rows, each a mapping with a value or None for every column."""
+
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+    def abandon(self) -> None:
+        """Let go of the file, which is not kept."""
+
+
+def table_format(path: FilePath) -> str:
+    """``.parquet``, ``.csv`` or ``.jsonl``; any other ending is refused."""
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return suffix
+    shown = suffix or "no ending"
+    raise Refused(f"{path}: {shown} is no output format", f"name it {', '.join(SUFFIXES)}")
+
+
+@contextmanager
+def open_table(
+    path: FilePath, columns: Sequence[TableColumn], folder: FilePath | None = None
+) -> Iterator[TableWriter]:
+    """A writer for ``path``; the table appears under that name when the block ends well."""
+    make = _WRITERS[table_format(path)]
+    with open_atomic(path, folder) as file:
+        writer = make(file, columns)
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
+
+
+# --- Parquet -----------------------------------------------------------------------------------
+
+
+def arrow_schema(columns: Sequence[TableColumn]) -> Any:
+    """The pyarrow schema of a table: types do not depend on the values."""
+    import pyarrow as pa
+
+    text = pa.string()
+    reason = pa.struct(
+        {
+            "signal": text,
+            "value": text,
+            "contribution": pa.float64(),
+            "direction": text,
+            "statement": text,
+            "quotes": pa.list_(text),
+        }
+    )
+    types = {
+        "str": pa.string(),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "texts": pa.list_(pa.string()),
+        "reasons": pa.list_(reason),
+    }
+    return pa.schema([(column.name, types[column.kind]) for column in columns])
+
+
+class _ParquetTable:
+    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
+        import pyarrow.parquet as pq
+
+        self._columns = columns
+        self._schema = arrow_schema(columns)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._held: list[Row] = []
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._held.append(row)
+            if len(self._held) >= ROW_GROUP:
+                self._flush()
+
+    def finish(self) -> None:
+        if self._held:
+            self._flush()
+        self._writer.close()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        arrays = [
+            pa.array([_arrow_value(c.kind, row.get(c.name)) for row in self._held], field.type)
+            for c, field in zip(self._columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._held.clear()
+
+
+def _arrow_value(kind: Kind, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "str":
+        return encodable(value if isinstance(value, str) else str(value))
+    if kind == "date" and isinstance(value, str):
+        return date.fromisoformat(value)
+    if kind == "timestamp" and isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if kind == "texts":
+        return [encodable(text) for text in value]
+    if kind == "reasons":
+        return [_encodable_reason(reason) for reason in value]
+    return value
+
+
+def _encodable_reason(reason: Row) -> dict[str, Any]:
+    return {
+        key: encodable(value) if isinstance(value, str) else value
+        for key, value in {**reason, "quotes": [encodable(q) for q in reason["quotes"]]}.items()
+    }
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates, which no file format can hold; most has none at sight."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+class _CsvTable:
+    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
+        import io
+
+        self._text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
+        self._columns = columns
+        # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
+        self._csv = csv.writer(self._text, lineterminator="\r\n")
+        self._csv.writerow([column.name for column in columns])
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._csv.writerow([csv_cell(c.kind, row.get(c.name)) for c in self._columns])
+
+    def finish(self) -> None:
+        self._text.detach()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._text.detach()
+
+
+def csv_cell(kind: Kind, value: Any) -> Any:
+    """The value as a CSV cell: null is empty, text starts no formula, lists become text."""
+    if value is None:
+        return ""
+    if kind in ("int", "float"):
+        return value
+    if kind == "bool":
+        return "true" if value else "false"
+    return formula_safe(_plain(kind, value))
+
+
+def _plain(kind: Kind, value: Any) -> str:
+    if kind == "texts":
+        return "; ".join(value)
+    if kind == "reasons":
+        return " | ".join(reason_text(reason) for reason in value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def reason_text(reason: Row) -> str:
+    """A reason as one readable line: ``for: MRI documented ("MRI of the knee")``."""
+    quoted = "; ".join(f'"{quote}"' for quote in reason["quotes"])
+    quotes = f" ({quoted})" if quoted else ""
+    return f"{reason['direction']}: {reason['statement']}{quotes}"
+
+
+def formula_safe(text: str) -> str:
+    """The text with a leading apostrophe where a spreadsheet would run it as a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+# --- JSON Lines --------------------------------------------------------------------------------
+
+
+class _JsonTable:
+    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
+        self._file = file
+        self._names = [column.name for column in columns]
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._file.write(json_line({name: row.get(name) for name in self._names}))
+
+    def finish(self) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+def json_line(value: Any) -> bytes:
+    """One JSON value and a line break as UTF-8; dates as ISO text, no NaN."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_json_value)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], TableWriter]] = {
+    ".parquet": _ParquetTable,
+    ".csv": _CsvTable,
+    ".jsonl": _JsonTable,
+}
+
+
+# --- a folder of parts ---------------------------------------------------------------------------
+#
+# One dataset for its readers: a letter's rows stand in one part, and the parts in the order of
+# their names hold the rows of the single file in its order.  The parts are written in the run's
+# work folder and take the place of an earlier folder when all are whole; on an object store, which
+# moves one object at a time, each part replaces its forerunner, and parts that are no longer
+# needed go last.
+
+PART_LETTERS = 50_000
+"""About 100,000 rows a part with reasons, some 50 MB: what readers like to take at a time."""
+
+_PART = re.compile(r"part-\d{5,}\.parquet")
+
+
+def part_name(number: int) -> str:
+    """``part-00000.parquet`` for 0."""
+    return f"part-{number:05}.parquet"
+
+
+def check_parts(folder: FilePath) -> None:
+    """Refuse now a folder of parts that could not be written, or would replace other files."""
+    with known_store(), explained(folder):
+        check_folder_of(folder)
+        if not folder.is_folder():
+            if not folder.on_store and os.path.exists(folder):
+                raise FileExistsError(errno.EEXIST, "a file has the name of the folder")
+            return
+        other = [name for name in folder.names() if not _PART.fullmatch(name)]
+    if other:
+        problem = f"{folder}: holds files that are no part of a table ({other[0]})"
+        raise Refused(problem, "name a folder of its own for the parts")
+
+
+@contextmanager
+def open_parts(
+    folder: FilePath, columns: Sequence[TableColumn], work: FilePath, letters: int, parts: int
+) -> Iterator[TableWriter]:
+    """A writer of ``parts`` files for so many letters, each given by one ``write``.
+
+    They are in ``folder`` when the block ends well; ``work`` is the run's work folder.
+    """
+    fresh = work / "parts"
+    with explained(folder):
+        fresh.remove()
+        fresh.make_folder()
+        writer = _Parts(fresh, columns, letters, parts)
+        try:
+            yield writer
+            writer.finish()
+            _publish(fresh, folder, work, parts)
+        except BaseException:
+            writer.abandon()
+            raise
+
+
+class _AbandonedError(Exception):
+    """Ends the part that is open; it never leaves the module."""
+
+
+class _Parts:
+    """Hands each letter's rows to the part whose turn it is."""
+
+    def __init__(
+        self, folder: FilePath, columns: Sequence[TableColumn], letters: int, parts: int
+    ) -> None:
+        self._folder, self._columns = folder, columns
+        self._ends = [letters * (number + 1) // parts for number in range(parts)]
+        self._written = 0
+        self._begun = 0
+        self._open = ExitStack()
+        self._part: TableWriter = self._next()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Append one letter's rows."""
+        while self._written >= self._ends[self._begun - 1]:
+            self._open.close()
+            self._part = self._next()
+        self._part.write(rows)
+        self._written += 1
+
+    def finish(self) -> None:
+        """Close the last part, and write those that hold nothing: there are as many as asked."""
+        self._open.close()
+        while self._begun < len(self._ends):
+            self._next()
+            self._open.close()
+
+    def abandon(self) -> None:
+        """Let go of the part that is open, which is not kept."""
+        fault = _AbandonedError()
+        self._open.__exit__(_AbandonedError, fault, None)
+
+    def _next(self) -> TableWriter:
+        path = self._folder / part_name(self._begun)
+        self._begun += 1
+        return self._open.enter_context(open_table(path, self._columns))
+
+
+def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> None:
+    if not folder.on_store:
+        earlier = work / "earlier"
+        earlier.remove()
+        _exchange(fresh, folder, earlier)
+        return
+    names = [part_name(number) for number in range(parts)]
+    for name in names:
+        (fresh / name).move(folder / name)
+    for name in folder.names():
+        if name not in names:
+            (folder / name).remove()
+
+
+def _exchange(fresh: FilePath, folder: FilePath, earlier: FilePath) -> None:
+    if folder.is_folder():
+        folder.move(earlier)
+    try:
+        fresh.move(folder)
+    except OSError:
+        if earlier.is_folder():
+            earlier.move(folder)
+        raise

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from imr.data.paths import FilePath
 from imr.models.prediction import SCORE_COLUMNS
@@ -22,19 +22,21 @@ from imr.serve.letter_json import run_detail
 from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
 from imr.serve.messages import Refused, progress
 from imr.serve.model import CHAMPION, ModelAddress, resolve
-from imr.serve.outputs import check_writable, explained, open_atomic
-from imr.serve.report import open_report
-from imr.serve.summary import Tally
-from imr.serve.tables import (
+from imr.serve.outputs import (
     PART_LETTERS,
     TableColumn,
     TableWriter,
     check_parts,
+    check_writable,
+    explained,
     json_line,
+    open_atomic,
     open_parts,
     open_table,
     table_format,
 )
+from imr.serve.report import open_report
+from imr.serve.summary import Tally
 from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker
 from imr.serve.workers import Pool, Runs, default_jobs
 
@@ -65,7 +67,7 @@ class ScoreRun:
     partitions: int | None = None
     model: str = CHAMPION
     jobs: int = 0
-    engine: Literal["local", "dask"] = "local"
+    engine: str = "local"
     scheduler: str | None = None
     resume: bool = False
     reasons: bool = True

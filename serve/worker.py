@@ -11,7 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from imr.data.paths import file_path
 from imr.data.read import load
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import Source, content
-from imr.serve.letter_json import Checklist, letter_detail, letter_object, score_rows
+from imr.serve.letter_json import Checklist, letter_detail, score_rows
 from imr.serve.letters import Chunk, Failure, Task, task_name
 from imr.serve.model import load_predictor
 from imr.serve.workers import Answer, Work, failure_answer
@@ -279,49 +279,3 @@ def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
         ]
         for item, row in pairs
     ]
-
-
-# --- parse and features ---
-
-
-@dataclass(frozen=True, slots=True)
-class EachLetter:
-    """A worker's set-up: read each letter and hand back what ``make`` makes of it."""
-
-    make: Callable[[Letter], dict[str, Any]]
-
-    def __call__(self) -> Work:
-        """Nothing to load."""
-        return self._chunk
-
-    def _chunk(self, chunk: Chunk) -> Answer:
-        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
-
-    def _one(self, letter: Letter | Failure) -> dict[str, Any]:
-        if isinstance(letter, Failure):
-            return failure_answer(letter)
-        try:
-            return self.make(letter)
-        except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
-            return failure_answer(unexpected(letter.case.source, "deriving", error))
-
-
-def parsed(letter: Letter) -> dict[str, Any]:
-    """The object of `imr parse`."""
-    return {"letter": letter_object(letter)}
-
-
-def signal_rows(letter: Letter) -> dict[str, Any]:
-    """The letter's rows of `imr features`."""
-    from imr.features.table import signals
-
-    return {"rows": signals(letter.case).rows}
-
-
-def signal_rows_with_evidence(letter: Letter) -> dict[str, Any]:
-    """The letter's rows of `imr features` and the words behind them."""
-    from imr.features.table import signals
-
-    found = signals(letter.case)
-    evidence = [{"letter_id": letter.case.letter_id, **asdict(e)} for e in found.evidence]
-    return {"rows": found.rows, "evidence": evidence}

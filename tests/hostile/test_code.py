@@ -226,7 +226,7 @@ def hostile_records(path: Path) -> Path:
 def test_hostile_text_stays_text_in_every_output(model: Path, tmp_path: Path) -> None:
     from html.parser import HTMLParser
 
-    from imr.serve.tables import FORMULA_STARTS
+    from imr.serve.outputs import FORMULA_STARTS
     from tests.serve.programs import REAL, run
 
     cases = hostile_records(tmp_path / "cases.jsonl")

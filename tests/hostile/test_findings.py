@@ -322,7 +322,7 @@ def test_a_served_text_is_laid_out_as_a_file_is() -> None:
 
 
 def test_a_letter_that_fails_in_a_worker_is_listed_without_its_text(tmp_path: Path) -> None:
-    from imr.serve.commands import each_letter
+    from imr.serve.derive import each_letter
     from imr.serve.letters import Failure
 
     for name in ("a", "b"):

@@ -16,8 +16,7 @@ import pytest
 
 from imr.data.paths import FilePath
 from imr.serve.messages import Refused
-from imr.serve.outputs import output_path
-from imr.serve.tables import TableColumn, open_parts
+from imr.serve.outputs import TableColumn, open_parts, output_path
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
 pytestmark = pytest.mark.slow

@@ -17,12 +17,11 @@ import pytest
 
 from imr.data.paths import FilePath, LocalPath
 from imr.data.sources import Source
-from imr.serve import journal, tables
+from imr.serve import journal, outputs
 from imr.serve.journal import RunSettings, open_journal
 from imr.serve.letters import Chunk, Failure, task_name
 from imr.serve.messages import Refused
-from imr.serve.outputs import check_writable, output_path
-from imr.serve.tables import TableColumn, open_table
+from imr.serve.outputs import TableColumn, check_writable, open_table, output_path
 from imr.serve.worker import fetched
 from tests.serve.programs import FAKE, REAL, command, environment, lines, run, write_records
 from tests.serve.test_score import scored
@@ -161,7 +160,7 @@ def write(target: FilePath, full: bool = False) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("ending", tables.SUFFIXES)
+@pytest.mark.parametrize("ending", outputs.SUFFIXES)
 def test_a_failed_write_leaves_the_earlier_object(
     ending: str, memory: fsspec.AbstractFileSystem
 ) -> None:

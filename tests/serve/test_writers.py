@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 
 from imr.data.paths import file_path
 from imr.models.prediction import SCORE_COLUMNS
-from imr.serve import tables
+from imr.serve import outputs
 from imr.serve.messages import Refused
-from imr.serve.outputs import check_writable
-from imr.serve.tables import TableColumn, csv_cell, open_table
+from imr.serve.outputs import TableColumn, check_writable, csv_cell, open_table
 
 COLUMNS = (
     TableColumn("name", "str"),
@@ -70,7 +69,7 @@ def test_parquet_writes_row_groups_as_they_come(
 ) -> None:
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(tables, "ROW_GROUP", 4)
+    monkeypatch.setattr(outputs, "ROW_GROUP", 4)
     path = written(tmp_path / "t.parquet", [{**FULL, "n": n} for n in range(10)])
     file = pq.ParquetFile(path)
     assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 4, 2]
@@ -106,7 +105,7 @@ def test_no_cell_starts_a_formula(text: str, tmp_path: Path) -> None:
 def test_any_text_survives_csv_and_starts_no_formula(text: str) -> None:
     cell = csv_cell("str", text)
     assert cell.removeprefix("'") == text.removeprefix("'")
-    assert not cell.startswith(tables.FORMULA_STARTS)
+    assert not cell.startswith(outputs.FORMULA_STARTS)
     held = io.StringIO(newline="")
     csv.writer(held, lineterminator="\r\n").writerow(["x", cell])
     held.seek(0)
@@ -117,7 +116,7 @@ def test_text_that_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     row = {**FULL, "name": "a\ud800b", "notes": ["\udfff"]}
-    for ending in tables.SUFFIXES:
+    for ending in outputs.SUFFIXES:
         assert written(tmp_path / f"t{ending}", [row]).stat().st_size
     [read] = pq.read_table(tmp_path / "t.parquet").to_pylist()
     assert (read["name"], read["notes"]) == ("a?b", ["?"])
@@ -129,7 +128,7 @@ def failing(rows: int) -> Iterator[dict[str, Any]]:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("ending", tables.SUFFIXES)
+@pytest.mark.parametrize("ending", outputs.SUFFIXES)
 def test_a_full_disk_leaves_the_earlier_file(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"t{ending}"
     path.write_bytes(b"earlier")
