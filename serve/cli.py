@@ -226,7 +226,7 @@ def _refusing() -> Iterator[None]:
     from imr.data.letter import LetterError
     from imr.training.config import ConfigError
     from imr.training.decisions import NoDecisionsError
-    from imr.training.split import SplitError
+    from imr.training.folds import SplitError
     from imr.training.workers import WorkerDiedError
 
     try:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from imr.training import metrics
-from imr.training.bootstrap import better_by
-from imr.training.metrics import Metric
-
-if TYPE_CHECKING:
-    import pandas as pd
+from imr.training.metrics import Metric, better_by
 
 LEAST_ITEMS = 50
 # A new champion is better in so many of the paired draws: half of them is a coin.

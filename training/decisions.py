@@ -18,18 +18,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from imr.data.citations import labels
 from imr.data.letter import Decision, Letter, LetterError
-from imr.models.frame import CASE_FACTS, LIST_SEPARATOR, case_frame
-from imr.training.split import groups
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
+from imr.models.frame import CASE_FACTS, KEY_COLUMNS, LIST_SEPARATOR, case_frame, row_order
+from imr.models.guideline.catalogue import chapter_of
 
 LABEL_PREFIX = "label_"
 LABELS: dict[str, str] = {
@@ -66,43 +64,11 @@ class Corpus:
         return hashlib.sha256(self.table.to_csv(index=False).encode()).hexdigest()
 
 
-def _joined(names: Iterable[str]) -> str | None:
-    return LIST_SEPARATOR.join(names) or None
-
-
-def _iso(value: Any) -> str | None:
-    return value.isoformat() if value else None
-
-
-def chapter_of(label: str) -> str:
-    """The chapter of a guideline label (``"Low Back > Special Studies"`` -> ``"Low Back"``)."""
-    return label.split(" > ", 1)[0]
-
-
-def _edition(decision: Decision) -> str | None:
-    cited = decision.guideline
-    return cited.mtus[0].edition if cited and cited.mtus else None
-
-
-def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
-    cited = labels(decision.guideline)
-    return {
-        "label_outcome": decision.outcome,
-        "label_guideline": cited[0],
-        "label_chapter": chapter_of(cited[0]),
-        "label_guidelines": _joined(cited),
-        "label_edition": _edition(decision),
-        "label_decision_date": _iso(letter.determination.decision_date),
-    }
-
-
 def build(letters: Iterable[Letter]) -> Corpus:
     """The training table of decided letters; undecided items are left out.
 
     Raises :class:`NoDecisionsError` where no item is decided.
     """
-    import pandas as pd
-
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
     decided, label_rows, text_rows = [], [], []
@@ -118,6 +84,19 @@ def build(letters: Iterable[Letter]) -> Corpus:
     table = table.iloc[decided].reset_index(drop=True)
     found = pd.DataFrame(label_rows, columns=list(LABELS)).astype(LABELS)
     return Corpus(pd.concat([table, found], axis=1), pd.DataFrame(text_rows))
+
+
+def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
+    cited, guideline = labels(decision.guideline), decision.guideline
+    day = letter.determination.decision_date
+    return {
+        "label_outcome": decision.outcome,
+        "label_guideline": cited[0],
+        "label_chapter": chapter_of(cited[0]),
+        "label_guidelines": LIST_SEPARATOR.join(cited),
+        "label_edition": guideline.mtus[0].edition if guideline and guideline.mtus else None,
+        "label_decision_date": day.isoformat() if day else None,
+    }
 
 
 def _items(letters: Iterable[Letter]) -> Iterator[tuple[Letter, int]]:
@@ -184,8 +163,6 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
     Raises :class:`NoDecisionsError` where the file is missing, empty or lacks columns (it names
     them: the table was built by another version and has to be built anew).
     """
-    import pandas as pd
-
     path = Path(path) if path else shipped_path()
     if not path.is_file():
         raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.decisions)")
@@ -217,7 +194,7 @@ def _typed(column: pd.Series[Any], dtype: str) -> pd.Series[Any]:
 
 def write_decisions(corpus: Corpus, out: Path) -> None:
     """Write the table as CSV, sorted by letter and item, so that a rebuild shows its changes."""
-    table = corpus.table.sort_values(["letter_id", "item_index"], kind="stable")
+    table = corpus.table.sort_values([*KEY_COLUMNS], kind="stable")
     table.to_csv(out, index=False, lineterminator="\n")
 
 
@@ -271,10 +248,32 @@ class Sample:
 
 def ordered(corpus: Corpus) -> Corpus:
     """Rows by letter and item, so that the order of files or of a table changes no figure."""
-    keys = corpus.table.reset_index(drop=True)[["letter_id", "item_index"]]
-    rows = keys.sort_values(["letter_id", "item_index"], kind="stable").index
+    rows = row_order(corpus.table)
     texts = None if corpus.texts is None else corpus.texts.iloc[rows].reset_index(drop=True)
     return replace(corpus, table=corpus.table.iloc[rows].reset_index(drop=True), texts=texts)
+
+
+def groups(table: pd.DataFrame) -> NDArray[np.intp]:
+    """A group number a row: rows of one letter or one injured worker share it, for one letter's
+    items share their summary and one worker's letters the injury, which would carry the answer
+    from training to test.
+
+    Columns read: ``letter_id, injury_date, age, sex``.  A worker is recognised only where all
+    three facts are known.
+    """
+    facts: list[Any] = [table["age"].astype("string"), table["sex"]]
+    worker: Any = table["injury_date"].str.cat(facts, sep="|")
+    number: dict[Any, int] = {}
+    letter_group: dict[str, int] = {}
+    for letter, who in zip(table["letter_id"], worker, strict=True):
+        known = letter_group.get(letter)
+        if known is None:
+            key = letter if pd.isna(who) else who
+            known = number.setdefault(key, len(number))
+        letter_group[letter] = known
+        if not pd.isna(who):
+            number.setdefault(who, known)
+    return np.array([letter_group[letter] for letter in table["letter_id"]], dtype=np.intp)
 
 
 def sample(corpus: Corpus) -> Sample:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from imr.training.bootstrap import Difference, Draws, Figure, differences, figures
 from imr.training.config import TrainConfig
 from imr.training.contenders.compared import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Predictions, folds_of, run_folds
-from imr.training.metrics import Estimate, flat
+from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
 from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
@@ -40,7 +39,7 @@ from imr.training.workers import ending_on_signals
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from imr.training.split import Fold
+    from imr.training.folds import Fold
     from imr.training.tuning import Study
 
 
@@ -191,7 +190,7 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
 
     Same seed and data give the same figures to the last digit, on any number of processes.
     Raises :class:`imr.training.decisions.NoDecisionsError` and
-    :class:`imr.training.split.SplitError`.
+    :class:`imr.training.folds.SplitError`.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

@@ -1,15 +1,20 @@
-"""The folds run: every contender learns and predicts in every fold, the same folds for all."""
+"""Folds that never part a letter or an injured worker, and every contender run in all of them."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from imr.models.frame import Array
+from imr.models.guideline.catalogue import chapter_of
+from imr.training.config import TrainConfig
 from imr.training.contenders.baselines import Cited
 from imr.training.contenders.compared import (
     MODEL,
@@ -21,18 +26,12 @@ from imr.training.contenders.compared import (
     guideline_contenders,
     outcome_contenders,
 )
-from imr.training.contenders.text_predictions import shipped_for
-from imr.training.decisions import Sample, chapter_of
-from imr.training.split import Fold, group_folds, time_folds
+from imr.training.contenders.texts import shipped_for
+from imr.training.decisions import Sample, groups
 from imr.training.workers import each
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from imr.training.config import TrainConfig
     from imr.training.tuning import Study
-
-    Array = NDArray[np.float64]
 
 # Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
 Examine = Callable[[Sample, Mapping[str, Any], int], Any]
@@ -48,6 +47,19 @@ HITS = tuple(
     for level in ("chapter", "section")
     for k in (1, 3)
 )
+
+
+class SplitError(ValueError):
+    """Too few letters or positives for the asked split; the message says how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Row positions of one train/test split; ``name`` is ``repeat.fold`` or the date."""
+
+    name: str
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -88,10 +100,57 @@ class Predictions:
         return np.asarray(self.outcome[name].mean(axis=0))
 
 
+def group_folds(
+    table: pd.DataFrame, y: NDArray[np.int_], folds: int, repeats: int, seed: int
+) -> Iterator[Fold]:
+    """Stratified grouped folds, repeated with other shuffles.
+
+    Raises :class:`SplitError` where fewer positives' groups than folds exist.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    group = groups(table)
+    positive_groups = len(set(group[y == 1]))
+    if positive_groups < folds or len(set(group)) < folds:
+        raise SplitError(
+            f"{folds} folds need at least {folds} letters with an overturned item; "
+            f"there are {positive_groups} in {len(set(group))} letters"
+        )
+    for repeat in range(repeats):
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        for k, (train, test) in enumerate(splitter.split(table, y, group)):
+            yield Fold(f"{repeat}.{k}", train, test)
+
+
+def time_folds(
+    table: pd.DataFrame, y: NDArray[np.int_], parts: int, gap_days: int
+) -> Iterator[Fold]:
+    """Train on earlier, test on later decisions, with a gap between them.
+
+    The letters are cut at the quantiles of their decision dates into ``parts`` + 1 spans; fold
+    k trains on all before span k + 1 less the gap and tests on that span.  Groups never stand
+    on both sides.  Raises :class:`SplitError` where dates are missing or a side has one class.
+    """
+    dates: Any = pd.to_datetime(table["label_decision_date"], errors="coerce")
+    if dates.isna().all():
+        raise SplitError("no decision dates: a split by time needs letters with a header block")
+    known = dates.dropna()
+    edges: Any = known.quantile(np.linspace(0, 1, parts + 2)[1:-1], interpolation="nearest")
+    group = groups(table)
+    for k, edge in enumerate(edges):
+        upper = edges.iloc[k + 1] if k + 1 < len(edges) else known.max()
+        test = np.flatnonzero((dates > edge) & (dates <= upper))
+        early = np.flatnonzero(dates <= edge - pd.Timedelta(days=gap_days))
+        train = early[~np.isin(group[early], group[test])]
+        if len(set(y[train])) < 2 or len(test) == 0:
+            raise SplitError(f"the span before {edge.date()} holds only one outcome")
+        yield Fold(str(edge.date()), train, test)
+
+
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
     """The folds of each repeat, fewer of them where letters are many.
 
-    Raises :class:`imr.training.split.SplitError`.
+    Raises :class:`SplitError`.
     """
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
@@ -231,28 +290,21 @@ def guideline_hits(found: Cited, test: Sample) -> dict[str, Array]:
     first 1 or 3, by chapter or by full label (NaN for one who predicts chapters only).
     """
     hits: dict[str, Array] = {}
-    for level, places in (("section", found.labels), ("chapter", found.chapters)):
-        truths = [_truth(cited, level) for cited in test.cited]
+    chapters = [tuple(map(chapter_of, cited)) for cited in test.cited]
+    for level, truths, places in (
+        ("section", test.cited, found.labels),
+        ("chapter", chapters, found.chapters),
+    ):
         for k in (1, 3):
-            for name, hit in (("", _first_hit), ("_any", _any_hit)):
-                hits[f"{level}{name}_top{k}"] = (
-                    np.full(len(test), np.nan)
-                    if places is None
-                    else np.array([hit(t, row[:k]) for t, row in zip(truths, places, strict=True)])
-                )
+            if places is None:
+                first = any_cited = [math.nan] * len(test)
+            else:
+                pairs = [(t, row[:k]) for t, row in zip(truths, places, strict=True)]
+                first = [float(truth[0] in row) for truth, row in pairs]
+                any_cited = [float(not set(truth).isdisjoint(row)) for truth, row in pairs]
+            hits[f"{level}_top{k}"] = np.array(first)
+            hits[f"{level}_any_top{k}"] = np.array(any_cited)
     return {name: hits[name] for name in HITS}
-
-
-def _first_hit(truth: Sequence[str], places: Sequence[str]) -> float:
-    return float(truth[0] in places)
-
-
-def _any_hit(truth: Sequence[str], places: Sequence[str]) -> float:
-    return float(bool(set(truth) & set(places)))
-
-
-def _truth(cited: Sequence[str], level: str) -> tuple[str, ...]:
-    return tuple(cited) if level == "section" else tuple(chapter_of(label) for label in cited)
 
 
 def _assembled(
@@ -260,45 +312,27 @@ def _assembled(
 ) -> Predictions:
     shape = (len(repeats), len(sample))
     fold = np.full(shape, UNTESTED, dtype=np.intp)
-    left_out: dict[str, str] = {}
-    for result in results:
-        left_out.update(result.failed)
-    place = {id(f): (r, k) for r, repeat in enumerate(repeats) for k, f in enumerate(repeat)}
-    order = [place[id(f)] for repeat in repeats for f in repeat]
-    for (r, k), result in zip(order, results, strict=True):
+    left_out = {name: why for result in results for name, why in result.failed.items()}
+    repeat_of = [r for r, repeat in enumerate(repeats) for _ in repeat]
+    fold_of = [k for repeat in repeats for k in range(len(repeat))]
+    for r, k, result in zip(repeat_of, fold_of, results, strict=True):
         fold[r, result.fold.test] = k
+
+    def gathered(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        found = {name: np.full(shape, np.nan) for name in parts[0] if name not in left_out}
+        for r, result, part in zip(repeat_of, results, parts, strict=True):
+            for name, values in found.items():
+                values[r, result.fold.test] = part[name]
+        return found
+
     return Predictions(
         results=results,
         fold=fold,
-        outcome=_gathered(shape, order, results, [r.outcome for r in results], left_out),
-        hits=_gathered_hits(shape, order, results, left_out),
+        outcome=gathered([result.outcome for result in results]),
+        hits={
+            name: gathered([result.hits[name] for result in results])
+            for name in results[0].hits
+            if name not in left_out
+        },
         left_out=left_out,
     )
-
-
-def _gathered(
-    shape: tuple[int, int],
-    order: Sequence[tuple[int, int]],
-    results: Sequence[FoldResult],
-    parts: Sequence[Mapping[str, Array]],
-    left_out: Mapping[str, str],
-) -> dict[str, Array]:
-    names = [name for name in parts[0] if name not in left_out]
-    found = {name: np.full(shape, np.nan) for name in names}
-    for (r, _), result, part in zip(order, results, parts, strict=True):
-        for name in names:
-            found[name][r, result.fold.test] = part[name]
-    return found
-
-
-def _gathered_hits(
-    shape: tuple[int, int],
-    order: Sequence[tuple[int, int]],
-    results: Sequence[FoldResult],
-    left_out: Mapping[str, str],
-) -> dict[str, dict[str, Array]]:
-    names = [name for name in results[0].hits if name not in left_out]
-    return {
-        name: _gathered(shape, order, results, [r.hits[name] for r in results], {})
-        for name in names
-    }

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from imr.training import metrics
 from imr.training.contenders.compared import MODEL, Settings
@@ -291,8 +292,6 @@ def _sha(content: bytes) -> str:
 
 
 def _write_tables(evaluation: Evaluation, folder: Path) -> None:
-    import pandas as pd
-
     folder.mkdir(parents=True)
     evaluation.predictions_table().to_csv(folder / PREDICTIONS, index=False)
     evaluation.figures_table().to_csv(folder / "figures.csv", index=False)

@@ -22,12 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from imr.training.champion import Verdict, judge
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, PREDICTIONS, RunFolder
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
@@ -330,7 +331,6 @@ def _log_metrics(
 
 
 def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
-    import pandas as pd
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
 
@@ -346,8 +346,6 @@ def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: RunFolde
 
 
 def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
-    import pandas as pd
-
     client = session.client
     for name in ("plots", "tables"):
         client.log_artifacts(run_id, str(kept.folder / name), name)
@@ -527,7 +525,6 @@ def _retire(client: MlflowClient, loser: ModelVersion, version: str) -> None:
 def _verdict(client: MlflowClient, champion: ModelVersion | None, kept: RunFolder) -> Verdict:
     """The first model is the champion; a later one has to be better on the same protocol."""
     import mlflow
-    import pandas as pd
     from mlflow.exceptions import MlflowException
 
     if champion is None:
@@ -548,8 +545,6 @@ def _verdict(client: MlflowClient, champion: ModelVersion | None, kept: RunFolde
 
 
 def _against_champion(client: MlflowClient, run_id: str, verdict: Verdict) -> None:
-    import pandas as pd
-
     if verdict.figures:
         table = pd.DataFrame(verdict.figures)
         client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")

@@ -88,7 +88,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
 
     Same seed and data give the same model and figures.  A tracking server that is down, slow or
     failing loses nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.split.SplitError`.
+    :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.folds.SplitError`.
     """
     with ending_on_signals():
         return _trained(config, corpus)

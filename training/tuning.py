@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training import metrics
-from imr.training.config import ConfigError
+from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders.compared import Settings, fit_outcome
 from imr.training.decisions import Sample
-from imr.training.split import Fold, group_folds
+from imr.training.folds import Fold, group_folds
 
 if TYPE_CHECKING:
     import optuna
-
-    from imr.training.config import TrainConfig
 
 FOLDER = Path("tuning")
 INNER_FOLDS = 3
@@ -78,7 +76,7 @@ class Study:
 def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
     """The study of ``config.tune`` trials on these rows: taken up where its journal ends.
 
-    Raises :class:`TuningError`, and :class:`imr.training.split.SplitError` where the rows are
+    Raises :class:`TuningError`, and :class:`imr.training.folds.SplitError` where the rows are
     too few for the inner folds.
     """
     import optuna

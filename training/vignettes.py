@@ -23,21 +23,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
+from imr.models.frame import Array
 from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest
 from imr.models.outcome.trees import fixed_signs, inputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-    import pandas as pd
-    from numpy.typing import NDArray
 
     from imr.data.letter import Case
-
-    Array = NDArray[np.float64]
 
 SEED = 20161013
 ROUNDS = 600
@@ -323,8 +322,6 @@ def out_of_fold(rated: Rated, folds: int = FOLDS) -> Array:
 
 def within_cases(values: Array, rated: Rated) -> Array:
     """Values less their mean over the versions of the same item: what a changed fact changes."""
-    import pandas as pd
-
     groups = [rated.base, rated.frame["item_index"].to_numpy()]
     means: Array = pd.Series(values).groupby(groups).transform("mean").to_numpy()
     return values - means

@@ -11,8 +11,7 @@ import pytest
 from imr.training import tuning
 from imr.training.config import ConfigError, TrainConfig
 from imr.training.decisions import sample
-from imr.training.folds import run_fold
-from imr.training.split import Fold
+from imr.training.folds import Fold, run_fold
 from imr.training.tuning import (
     BROKEN_OFF,
     COMPLETE,

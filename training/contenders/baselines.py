@@ -1,4 +1,4 @@
-"""What a user would pick instead of the models: base rates, plain LightGBM, TF-IDF, copying.
+"""What a user would pick instead of the models: base rates, plain LightGBM, copying.
 
 A baseline for p(overturned) gives a probability an item, one for the guideline :class:`Cited`.
 All take ``(train, test)``: everything learned (vocabularies, rates, classes) comes from the
@@ -8,32 +8,25 @@ training rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
-from imr.models.frame import CLASS_COLUMNS, LIST_SEPARATOR, request_years
-from imr.training.decisions import Sample, chapter_of
+from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, LIST_SEPARATOR, Array, request_years
+from imr.models.guideline.catalogue import chapter_of
+from imr.models.outcome.start import published_odds
+from imr.training.decisions import Sample
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-    OutcomePredict = Callable[[Sample, Sample], Array]
-
+OutcomePredict = Callable[[Sample, Sample], Array]
 Labels = list[list[str]]
 
 PLACES = 3
 # Items of the overall share that are added to each category's.
 SMOOTHING = 10.0
-# Inverse L2 penalties: two classes of which one is rare, and many classes.
-OUTCOME_STRENGTH, GUIDELINE_STRENGTH = 1.0, 10.0
-# A regression over a hundred labels and more learns from no more items than this.
-MOST_TEXTS = 1_000
-KEYS = ("letter_id", "item_index")
 CHAPTER_INPUTS = (
     "category",
     "subcategory",
@@ -79,10 +72,6 @@ def category_base_rate(train: Sample, test: Sample) -> Array:
 
 def published_rates(_train: Sample, test: Sample) -> Array:
     """What the published overturn rates say of an item's category and year; nothing is learned."""
-    from scipy.special import expit
-
-    from imr.models.outcome.start import published_odds
-
     names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
     category, subcategory = (column.where(column.notna(), None).tolist() for column in names)
     log_odds = published_odds().log_odds(category, subcategory, request_years(test.frame))
@@ -107,7 +96,7 @@ def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame,
     columns_a: dict[str, Any] = {}
     columns_b: dict[str, Any] = {}
     for name in map(str, train.columns):
-        if name in KEYS or "date" in name or name == "application_received":
+        if name in KEY_COLUMNS or "date" in name or name == "application_received":
             continue
         a, b = train[name], test[name]
         if pd.api.types.is_string_dtype(a.dtype):
@@ -140,80 +129,9 @@ def plain_booster(seed: int, **settings: Any) -> Any:
     )
 
 
-def text_outcome(columns: Sequence[str]) -> OutcomePredict:
-    """TF-IDF with logistic regression on these columns of the texts."""
-
-    def predict(train: Sample, test: Sample) -> Array:
-        a, b = tfidf(joined_texts(train, columns), joined_texts(test, columns))
-        model = _regression(OUTCOME_STRENGTH, 1e-6, balanced=True).fit(a, train.y)
-        return at_base_rate(model.predict_proba(b)[:, 1], float(train.y.mean()))
-
-    return predict
-
-
-def text_guideline(columns: Sequence[str]) -> Callable[[Sample, Sample], Cited]:
-    """TF-IDF with logistic regression over the labels, and over the chapters, met in training: of
-    at most :data:`MOST_TEXTS` items, for its time grows with items times labels.
-    """
-
-    def predict(train: Sample, test: Sample) -> Cited:
-        if len(train) > MOST_TEXTS:
-            rows = np.random.default_rng(0).permutation(len(train))[:MOST_TEXTS]
-            train = train.part(np.sort(rows))
-        a, b = tfidf(joined_texts(train, columns), joined_texts(test, columns))
-        labels, chapters = (
-            _likeliest(_regression(GUIDELINE_STRENGTH).fit(a, list(truth)), b)
-            for truth in (train.guideline, _chapters(train))
-        )
-        return Cited(labels, chapters)
-
-    return predict
-
-
-def joined_texts(sample: Sample, columns: Sequence[str]) -> list[str]:
-    """Columns of the texts, one string an item."""
-    assert sample.texts is not None
-    return [" ".join(map(str, row)) for row in sample.texts[list(columns)].to_numpy()]
-
-
-def tfidf(train: Sequence[str], test: Sequence[str]) -> tuple[Any, Any]:
-    """TF-IDF of words and word pairs: THE recipe of every rival and probe on texts.
-
-    With fewer texts than words it is turned into the space that the training texts span.  A
-    regression with an L2 penalty predicts the same there (a rotation keeps lengths, and its
-    weights lie in that span), with a hundred times fewer weights to find.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, max_features=20000)
-    a, b = words.fit_transform(train), words.transform(test)
-    if a.shape[0] >= min(a.shape[1], MOST_TEXTS + 1):
-        return a, b
-    values, vectors = np.linalg.eigh((a @ a.T).toarray())
-    kept = values > 1e-9 * values.max()
-    length = np.sqrt(values[kept])
-    return vectors[:, kept] * length, np.asarray((b @ a.T) @ (vectors[:, kept] / length))
-
-
-def _regression(strength: float, tolerance: float = 1e-3, *, balanced: bool = False) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    weight = "balanced" if balanced else None
-    return LogisticRegression(C=strength, class_weight=weight, tol=tolerance, max_iter=500)
-
-
-def at_base_rate(p: Array, rate: float) -> Array:
-    """Probabilities of a regression with balanced classes, brought back to the base rate.
-
-    The order stays; without this the rival's Brier score would suffer for a choice of weights.
-    """
-    odds = p / (1 - p) * rate / (1 - rate)
-    return np.asarray(odds / (1 + odds))
-
-
 def most_cited(train: Sample, test: Sample) -> Cited:
     """The labels and chapters cited most often, for every item."""
-    labels, chapters = _by_count(train.guideline), _by_count(_chapters(train))
+    labels, chapters = _by_count(train.guideline), _by_count(chapters_of(train))
     return Cited([labels] * len(test), [chapters] * len(test))
 
 
@@ -221,7 +139,7 @@ def most_cited_in_subcategory(train: Sample, test: Sample) -> Cited:
     """The labels and chapters cited most often in the subcategory, then those of all items."""
     return Cited(
         _by_subcategory(train, train.guideline, test),
-        _by_subcategory(train, _chapters(train), test),
+        _by_subcategory(train, chapters_of(train), test),
     )
 
 
@@ -259,26 +177,29 @@ def chapter_lightgbm(seed: int) -> Callable[[Sample, Sample], Cited]:
 
     def predict(train: Sample, test: Sample) -> Cited:
         a, b = (
-            pd.DataFrame({name: _firsts(part.frame[name]) for name in CHAPTER_INPUTS})
+            pd.DataFrame(
+                {
+                    name: [next(iter(_labels_of(cell)), "") for cell in part.frame[name]]
+                    for name in CHAPTER_INPUTS
+                },
+                dtype=object,
+            )
             for part in (train, test)
         )
         coded = {name: _categories(a[name], b[name]) for name in CHAPTER_INPUTS}
         x, z = (pd.DataFrame({name: pair[side] for name, pair in coded.items()}) for side in (0, 1))
-        model = plain_booster(seed, **CHAPTER_SETTINGS).fit(x, _chapters(train))
-        return Cited(None, _likeliest(model, z))
+        model = plain_booster(seed, **CHAPTER_SETTINGS).fit(x, chapters_of(train))
+        return Cited(None, likeliest(model, z))
 
     return predict
-
-
-def _firsts(column: pd.Series[Any]) -> pd.Series[Any]:
-    return pd.Series([(_labels_of(cell) or [""])[0] for cell in column], dtype=object)
 
 
 def _labels_of(cell: object) -> list[str]:
     return cell.split(LIST_SEPARATOR) if isinstance(cell, str) else []
 
 
-def _chapters(sample: Sample) -> list[str]:
+def chapters_of(sample: Sample) -> list[str]:
+    """The chapter of each reviewer's first citation."""
     return [chapter_of(label) for label in sample.guideline]
 
 
@@ -287,6 +208,7 @@ def _by_count(labels: Iterable[str], places: int | None = PLACES) -> list[str]:
     return [label for label, _ in counts[:places]]
 
 
-def _likeliest(model: Any, rows: Any) -> Labels:
+def likeliest(model: Any, rows: Any) -> Labels:
+    """The classes that a fitted classifier finds likeliest, :data:`PLACES` a row."""
     order = np.argsort(-model.predict_proba(rows), axis=1, kind="stable")[:, :PLACES]
     return [[str(name) for name in row] for row in model.classes_[order]]

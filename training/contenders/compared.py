@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit
 
+from imr.models.frame import Array
+from imr.models.guideline import GuidelineConfig, GuidelineModel
+from imr.models.outcome import OutcomeConfig, OutcomeModel
 from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import baselines
-from imr.training.contenders.baselines import PLACES, Cited, Labels, joined_texts
-from imr.training.contenders.style import StyleProbe
+from imr.training.contenders.baselines import PLACES, Cited, Labels, OutcomePredict
+from imr.training.contenders.texts import (
+    joined_texts,
+    style_probability,
+    text_guideline,
+    text_outcome,
+)
 from imr.training.decisions import Sample
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from imr.models.guideline import GuidelineConfig
-    from imr.models.outcome import OutcomeConfig
-
-    Array = NDArray[np.float64]
-    OutcomePredict = Callable[[Sample, Sample], Array]
-
-T = TypeVar("T", bound="OutcomeConfig | GuidelineConfig")
+T = TypeVar("T", bound=OutcomeConfig | GuidelineConfig)
 Kind = Literal["model", "part", "alternative", "probe"]
 
 MODEL = "imr"
@@ -60,9 +61,6 @@ class Settings:
     @classmethod
     def of(cls, config: TrainConfig) -> Settings:
         """What a run was told.  Raises :class:`ConfigError` for a setting that a model lacks."""
-        from imr.models.guideline import GuidelineConfig
-        from imr.models.outcome import OutcomeConfig
-
         seeded = {"seed": config.seed}
         return cls(
             outcome=_told("outcome", OutcomeConfig(), {**seeded, **config.outcome}),
@@ -72,14 +70,10 @@ class Settings:
 
     def outcome_config(self) -> OutcomeConfig:
         """Of the outcome model; the seed is this run's."""
-        from imr.models.outcome import OutcomeConfig
-
         return self.outcome or replace(OutcomeConfig(), seed=self.seed)
 
     def guideline_config(self) -> GuidelineConfig:
         """Of the guideline model; the seed is this run's."""
-        from imr.models.guideline import GuidelineConfig
-
         return self.guideline or replace(GuidelineConfig(), seed=self.seed)
 
 
@@ -102,7 +96,7 @@ def _told(model: str, defaults: T, values: Mapping[str, Any]) -> T:
 
 def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
     """All contenders for p(overturned), the model first."""
-    text = baselines.text_outcome
+    text = text_outcome
     return (
         Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
         Contender(BEFORE, "part", _unlearned(settings)),
@@ -121,7 +115,7 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
 
 def guideline_contenders(settings: Settings) -> tuple[Contender, ...]:
     """All contenders for the cited guideline, the model first."""
-    text, seed = baselines.text_guideline, settings.seed
+    text, seed = text_guideline, settings.seed
     in_subcategory = baselines.most_cited_in_subcategory
     return (
         Contender(MODEL, "model", lambda a, b: cited(fit_guideline(a, settings), b)),
@@ -147,15 +141,11 @@ def contender_kinds() -> dict[tuple[str, str], Kind]:
 
 def fit_outcome(train: Sample, settings: Settings) -> Any:
     """The outcome model fitted to the training rows."""
-    from imr.models.outcome import OutcomeModel
-
     return OutcomeModel(config=settings.outcome_config()).fit(train.frame, train.overturned)
 
 
 def fit_guideline(train: Sample, settings: Settings) -> Any:
     """The guideline model fitted to the training rows."""
-    from imr.models.guideline import GuidelineModel
-
     model = GuidelineModel(config=settings.guideline_config())
     return model.fit(train.frame, train.guideline.tolist())
 
@@ -179,9 +169,6 @@ def _unlearned(settings: Settings) -> OutcomePredict:
     """
 
     def predict(train: Sample, test: Sample) -> Array:
-        from scipy.special import expit
-
-        from imr.models.outcome import OutcomeModel
 
         model = OutcomeModel(config=settings.outcome_config())
         known, asked = (model.starting_odds(part.frame) for part in (train, test))
@@ -192,9 +179,6 @@ def _unlearned(settings: Settings) -> OutcomePredict:
 
 def _shift_to(score: Array, rate: float) -> float:
     """What must be added to log odds for their mean probability to be ``rate``."""
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
     return float(brentq(lambda shift: float(expit(score + shift).mean()) - rate, -30, 30))
 
 
@@ -202,8 +186,6 @@ def letters_alone(settings: Settings) -> OutcomePredict:
     """The same model without the judgement: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
-        from imr.models.outcome import OutcomeModel
-
         model = OutcomeModel(config=settings.outcome_config(), judgement=None)
         fitted = model.fit(train.frame, train.overturned)
         return np.asarray(fitted.predict(test.frame)["p_overturned"], dtype=np.float64)
@@ -212,5 +194,5 @@ def letters_alone(settings: Settings) -> OutcomePredict:
 
 
 def _style_probe(train: Sample, test: Sample) -> Array:
-    fitted = StyleProbe().fit(joined_texts(train, SUMMARY), train.overturned)
-    return fitted.predict(joined_texts(test, SUMMARY))
+    known, asked = joined_texts(train, SUMMARY), joined_texts(test, SUMMARY)
+    return style_probability(known, train.overturned, asked)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from imr.features.table import COLUMNS, Column
 from imr.training.decisions import load_decisions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEAD = """# Columns of `imr features`
 

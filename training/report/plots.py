@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imr.models.frame import Array
 from imr.training.contenders.compared import MODEL
 from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from imr.training.evaluate import Evaluation
     from imr.training.studies.importance import Loss
 
-    Array = NDArray[np.float64]
 
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, GREY, INK, PALE = "#56B4E9", "#E69F00", "#8A8A8A", "#222222", "#E6E6E6"

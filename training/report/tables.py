@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from imr.training.bootstrap import Difference
     from imr.training.evaluate import Evaluation
+    from imr.training.metrics import Difference
     from imr.training.studies.importance import Loss
     from imr.training.studies.learning_curve import CurvePoint
     from imr.training.studies.raters import Raters

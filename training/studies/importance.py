@@ -12,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from imr.features.table import COLUMNS
+from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.bootstrap import Draws, better_by
+from imr.training.config import TrainConfig
 from imr.training.contenders.compared import Settings, cited, fit_guideline, fit_outcome
 from imr.training.decisions import Sample
-from imr.training.folds import guideline_hits
-from imr.training.metrics import Estimate
-from imr.training.split import Fold
+from imr.training.folds import Fold, guideline_hits
+from imr.training.metrics import Draws, Estimate, better_by
 from imr.training.workers import each
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from imr.training.config import TrainConfig
     from imr.training.folds import FoldResult
 
-    Array = NDArray[np.float64]
     Values = dict[str, Array]
 
 # At most so many shuffles of each fold, and no more than give so many shuffled items.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.bootstrap import Draws
+from imr.training.config import TrainConfig
 from imr.training.contenders.compared import (
     Settings,
     cited,
@@ -22,18 +23,10 @@ from imr.training.contenders.compared import (
     letters_alone,
 )
 from imr.training.decisions import Sample
-from imr.training.folds import guideline_hits
-from imr.training.metrics import Estimate
-from imr.training.split import Fold
+from imr.training.folds import Fold, guideline_hits
+from imr.training.metrics import Draws, Estimate
 from imr.training.studies.importance import filled, first_repeat
 from imr.training.workers import each
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from imr.training.config import TrainConfig
-
-    Array = NDArray[np.float64]
 
 POINTS = 5
 SMALLEST = 0.25

@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
+from imr.models.frame import Array
 from imr.training import metrics
 from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from imr.training.bootstrap import Draws
-
-    Array = NDArray[np.float64]
+    from imr.training.metrics import Draws
 
 RATERS = ("rater_a", "rater_b", "rater_c")
 RATED_FIGURES = ("auc", "average_precision", "brier_skill")

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from imr.features.families.facts import FACTS
-from imr.models.frame import numbers, texts
+from imr.models.frame import Array, numbers, texts
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
     from imr.training.vignettes import Rated
-
-    Array = NDArray[np.float64]
 
 # Halves: a judgement of the one is asked about the other.
 FOLDS = 2

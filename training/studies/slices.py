@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imr.training import metrics
-from imr.training.bootstrap import Draws
 from imr.training.contenders.compared import MODEL
-from imr.training.metrics import UNDEFINED, Estimate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+from imr.training.metrics import UNDEFINED, Draws, Estimate
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 # Fewer overturned (or upheld) items than this have no AUC of their own.

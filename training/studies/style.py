@@ -12,22 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.bootstrap import Draws
+from imr.training.config import TrainConfig
 from imr.training.contenders.baselines import plain_booster, plain_matrix
 from imr.training.contenders.compared import MODEL, STYLE
-from imr.training.contenders.style import OTHER, stock_openings, style_of
-from imr.training.metrics import Estimate
-from imr.training.split import Fold
+from imr.training.contenders.texts import OTHER, stock_openings, style_of
+from imr.training.folds import Fold
+from imr.training.metrics import Draws, Estimate
 from imr.training.studies.slices import auc_where_enough, by_count
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from imr.training.config import TrainConfig
-
-    Array = NDArray[np.float64]
     Styles = NDArray[Any]
 
 HOUSE_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imr.training.contenders import baselines
+from imr.training.contenders import baselines, texts
 from imr.training.decisions import Sample, sample
 
 
@@ -23,7 +23,7 @@ def data(corpus) -> Sample:
         baselines.base_rate,
         baselines.category_base_rate,
         baselines.plain_lightgbm(1),
-        baselines.text_outcome(("title", "administrator")),
+        texts.text_outcome(("title", "administrator")),
     ],
 )
 def test_outcome_baselines_give_a_probability_an_item(predict, data):
@@ -46,7 +46,7 @@ def test_base_rates(data):
 def test_the_rationale_is_a_leak(data):
     said = np.where(data.y == 1, "granted here", "denied here")
     told = replace(data, texts=pd.DataFrame({"rationale": said}))
-    p = baselines.text_outcome(("rationale",))(told, told)
+    p = texts.text_outcome(("rationale",))(told, told)
     assert p[data.y == 1].min() > p[data.y == 0].max()
 
 
@@ -66,7 +66,7 @@ def test_copying_the_administrator(data):
         baselines.most_cited_in_subcategory,
         baselines.copy_administrator,
         baselines.chapter_lightgbm(1),
-        baselines.text_guideline(("title", "administrator")),
+        texts.text_guideline(("title", "administrator")),
     ],
 )
 def test_guideline_baselines_give_three_places(predict, data):

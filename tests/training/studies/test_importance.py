@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from imr.models.guideline import GuidelineModel
-from imr.training.bootstrap import Draws
 from imr.training.decisions import sample
+from imr.training.metrics import Draws
 from imr.training.studies.importance import (
     ALWAYS_KNOWN,
     GUIDELINE,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from imr.training.bootstrap import Draws
 from imr.training.contenders.compared import LETTERS_ALONE
+from imr.training.metrics import Draws
 from imr.training.report.model_card import model_card
 from imr.training.report.tables import curve_line
 from imr.training.studies import learning_curve as curve

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from imr.training import metrics
-from imr.training.bootstrap import Draws
 from imr.training.contenders.compared import MODEL, STYLE
-from imr.training.contenders.style import StyleProbe, opening, stock_openings, style_of
+from imr.training.contenders.texts import opening, stock_openings, style_of, style_probability
 from imr.training.decisions import sample
 from imr.training.folds import Predictions
+from imr.training.metrics import Draws
 from imr.training.studies.style import LEVELS_OUT, SCORE_OUT, houses, style_checks, style_study
 
 FORMS = ("This case involves a person hurt in year {}.", "The worker fell in month {} of {}.")
@@ -43,7 +43,7 @@ def test_the_probe_finds_a_planted_style_and_nothing_where_there_is_none():
     one = np.ones((1, half))
 
     def auc(train: list[str], test: list[str]) -> float:
-        p = StyleProbe().fit(train, y[:half].tolist()).predict(test)
+        p = style_probability(train, y[:half].tolist(), test)
         return float(metrics.auc(y[half:].astype(float), p, one)[0])
 
     assert auc(summaries[:half], summaries[half:]) > 0.75
@@ -52,9 +52,10 @@ def test_the_probe_finds_a_planted_style_and_nothing_where_there_is_none():
 
 
 def test_the_probe_knows_only_openings_that_its_training_letters_share():
-    probe = StyleProbe().fit(_summaries(np.zeros(20, dtype=int)), [True, False] * 10)
-    assert probe.stock == ("this case involves",)
-    assert len(set(probe.predict(["The worker fell.", "A person felled."]).tolist())) == 1
+    train = _summaries(np.zeros(20, dtype=int))
+    assert stock_openings(train) == ["this case involves"]
+    p = style_probability(train, [True, False] * 10, ["The worker fell.", "A person felled."])
+    assert len(set(p.tolist())) == 1
 
 
 def _draws(corpus, style: np.ndarray, p: np.ndarray, probe: np.ndarray | None, y: np.ndarray):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.training.split import SplitError, group_folds, groups, time_folds
+from imr.training.folds import SplitError, group_folds, groups, time_folds
 
 
 @st.composite
