@@ -6,12 +6,12 @@ cannot disagree.  Quotes are spans (start, end) into ``case_summary``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from imr.data.letter import CaseHeader, Citation, Decision, Evidence, Item, Letter
+from imr.data.letter import Citation, Decision, Evidence, Item, Letter
 from imr.models.prediction import GUIDELINES, SCORE_COLUMNS
 
 if TYPE_CHECKING:
@@ -34,61 +34,62 @@ NOTICE = (
 def letter_object(letter: Letter) -> dict[str, Any]:
     """The contract's object of one letter: keys in the contract's order, dates ISO."""
     case, determination = letter.case, letter.determination
-    decisions = determination.decisions or (None,) * len(case.items)
-    header = case.header
     return {
         "letter_id": case.letter_id,
         "source": case.source,
-        "header": {
-            "case_number": header.case_number,
-            "date_assigned": iso(header.date_assigned),
-            "date_of_injury": iso(header.date_of_injury),
-            "decision_date": iso(determination.decision_date),
-            "ur_denial_date": iso(header.ur_denial_date),
-            "application_received": iso(header.application_received),
-            "priority": header.priority,
-        },
+        "header": _header(letter),
         "reviewer": {
             "states": list(determination.states),
             "specialties": list(determination.specialties),
         },
         "case_summary": case.case_summary,
-        "items": [_parsed_item(i, d) for i, d in zip(case.items, decisions, strict=True)],
+        "items": [_parsed_item(item, decision) for item, decision in _decided(letter)],
         "warnings": list(letter.warnings),
     }
 
 
-def _request(item: Item) -> dict[str, Any]:
+def _header(letter: Letter) -> dict[str, str | None]:
+    header = letter.case.header
     return {
-        "title": item.title,
-        "requested": item.requested,
-        "ur_action": item.ur_action,
-        "original_request": item.original_request,
-        "authorized": item.authorized,
-        "category": item.category,
-        "subcategory": item.subcategory,
+        "case_number": header.case_number,
+        "date_assigned": iso(header.date_assigned),
+        "date_of_injury": iso(header.date_of_injury),
+        "decision_date": iso(letter.determination.decision_date),
+        "ur_denial_date": iso(header.ur_denial_date),
+        "application_received": iso(header.application_received),
+        "priority": header.priority,
     }
+
+
+def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:
+    """Each item with its decision, None where the letter is undecided."""
+    items = letter.case.items
+    return zip(items, letter.determination.decisions or (None,) * len(items), strict=True)
+
+
+_REQUEST = ("title", "requested", "ur_action", "original_request", "authorized", "category",
+            "subcategory")  # fmt: skip
+_QUOTE = ("field", "start", "end", "quote", "qualifier")
+
+
+def _fields(of: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in names}
 
 
 def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
     return {
         "index": item.index,
-        **_request(item),
+        **_fields(item, _REQUEST),
         "body_parts": list(item.body_parts),
         "quantity": item.quantity,
         "quantity_unit": item.quantity_unit,
         "claims_administrator_guideline": citation_object(item.claims_administrator_guideline),
-        "decision": _decision(decision),
-    }
-
-
-def _decision(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None:
-        return None
-    return {
-        "outcome": decision.outcome,
-        "guideline": citation_object(decision.guideline),
-        "rationale": decision.rationale,
+        "decision": decision
+        and {
+            "outcome": decision.outcome,
+            "guideline": citation_object(decision.guideline),
+            "rationale": decision.rationale,
+        },
     }
 
 
@@ -123,16 +124,15 @@ def letter_detail(
 
     ``predictions`` and ``checklists`` run parallel to the items.
     """
-    case = letter.case
-    decisions = letter.determination.decisions or (None,) * len(case.items)
-    each = zip(case.items, decisions, predictions, checklists, strict=True)
+    case, decisions = letter.case, ("date_assigned", "decision_date")
+    each = zip(_decided(letter), predictions, checklists, strict=True)
     return {
         "letter_id": case.letter_id,
         "source": case.source,
-        "header": _header(case.header),
+        "header": {k: v for k, v in _header(letter).items() if k not in decisions},
         "case_summary": case.case_summary,
         "warnings": list(letter.warnings),
-        "items": [_item(*parts) for parts in each],
+        "items": [_item(*decided, prediction, criteria) for decided, prediction, criteria in each],
     }
 
 
@@ -141,26 +141,14 @@ def run_detail(detail: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
     return {**detail, "model_uri": model_uri, "notice": NOTICE}
 
 
-def _header(header: CaseHeader) -> dict[str, str | None]:
-    return {
-        "case_number": header.case_number,
-        "date_of_injury": iso(header.date_of_injury),
-        "ur_denial_date": iso(header.ur_denial_date),
-        "application_received": iso(header.application_received),
-        "priority": header.priority,
-    }
-
-
 def _item(
-    item: Item,
-    decision: Decision | None,
-    prediction: Prediction,
-    checklist: Checklist,
+    item: Item, decision: Decision | None, prediction: Prediction, checklist: Checklist
 ) -> dict[str, Any]:
+    cited = item.claims_administrator_guideline
     return {
         "item_index": item.index,
-        **_request(item),
-        "claims_administrator_guideline": _raw(item),
+        **_fields(item, _REQUEST),
+        "claims_administrator_guideline": cited and cited.raw,
         **{
             column.name: round(getattr(prediction, column.name), DIGITS)
             for column in SCORE_COLUMNS
@@ -171,7 +159,7 @@ def _item(
         "reasons": [_reason(reason) for reason in prediction.reasons],
         "checklist": [_criterion(*pair) for pair in checklist],
         "similar": asdict(prediction.similar),
-        "decision": None if decision is None else decision.outcome,
+        "decision": decision and decision.outcome,
         "decision_guideline": _cited(decision),
     }
 
@@ -186,19 +174,8 @@ def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
 
 
 def _criterion(criterion: Criterion, quotes: Sequence[Evidence]) -> dict[str, Any]:
-    return {
-        "id": criterion.id,
-        "guideline": criterion.guideline,
-        "source": criterion.source,
-        "text": criterion.text,
-        "status": criterion.status,
-        "quotes": [quote_object(evidence) for evidence in quotes],
-    }
-
-
-def _raw(item: Item) -> str | None:
-    citation = item.claims_administrator_guideline
-    return None if citation is None else citation.raw
+    shown = _fields(criterion, ("id", "guideline", "source", "text", "status"))
+    return {**shown, "quotes": [quote_object(evidence) for evidence in quotes]}
 
 
 def _cited(decision: Decision | None) -> str | None:
@@ -248,13 +225,7 @@ def similar_sentence(similar: dict[str, Any]) -> str:
 
 def quote_object(evidence: Evidence) -> dict[str, Any]:
     """The quoted words and where they stand."""
-    return {
-        "field": evidence.field,
-        "start": evidence.start,
-        "end": evidence.end,
-        "quote": evidence.quote,
-        "qualifier": evidence.qualifier,
-    }
+    return _fields(evidence, _QUOTE)
 
 
 def score_rows(detail: dict[str, Any]) -> list[dict[str, Any]]:

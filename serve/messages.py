@@ -97,29 +97,21 @@ def progress(title: str, count: Callable[[], int | None]) -> Iterator[Advance]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich import progress as shown
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class Rate(shown.ProgressColumn):
+        def render(self, task: shown.Task) -> Text:
             return Text(f"{task.speed:,.0f} letters/s" if task.speed else "")
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        shown.TextColumn("{task.description}"),
+        shown.BarColumn(),
+        shown.MofNCompleteColumn(),
         Rate(),
-        TimeRemainingColumn(),
+        shown.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with shown.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=count())
         yield lambda letters: bar.advance(task, letters)

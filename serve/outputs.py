@@ -193,13 +193,13 @@ def arrow_schema(columns: Sequence[TableColumn]) -> Any:
         }
     )
     types = {
-        "str": pa.string(),
+        "str": text,
         "int": pa.int64(),
         "float": pa.float64(),
         "bool": pa.bool_(),
         "date": pa.date32(),
         "timestamp": pa.timestamp("us", tz="UTC"),
-        "texts": pa.list_(pa.string()),
+        "texts": pa.list_(text),
         "reasons": pa.list_(reason),
     }
     return pa.schema([(column.name, types[column.kind]) for column in columns])
@@ -252,15 +252,13 @@ def _arrow_value(kind: Kind, value: Any) -> Any:
     if kind == "texts":
         return [encodable(text) for text in value]
     if kind == "reasons":
-        return [_encodable_reason(reason) for reason in value]
+        quoted = [
+            {**reason, "quotes": [encodable(q) for q in reason["quotes"]]} for reason in value
+        ]
+        return [
+            {k: encodable(v) if isinstance(v, str) else v for k, v in q.items()} for q in quoted
+        ]
     return value
-
-
-def _encodable_reason(reason: Row) -> dict[str, Any]:
-    return {
-        key: encodable(value) if isinstance(value, str) else value
-        for key, value in {**reason, "quotes": [encodable(q) for q in reason["quotes"]]}.items()
-    }
 
 
 def encodable(text: str) -> str:
@@ -468,7 +466,14 @@ def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> N
     if not folder.on_store:
         earlier = work / "earlier"
         earlier.remove()
-        _exchange(fresh, folder, earlier)
+        if folder.is_folder():
+            folder.move(earlier)
+        try:
+            fresh.move(folder)
+        except OSError:
+            if earlier.is_folder():
+                earlier.move(folder)
+            raise
         return
     names = [part_name(number) for number in range(parts)]
     for name in names:
@@ -476,14 +481,3 @@ def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> N
     for name in folder.names():
         if name not in names:
             (folder / name).remove()
-
-
-def _exchange(fresh: FilePath, folder: FilePath, earlier: FilePath) -> None:
-    if folder.is_folder():
-        folder.move(earlier)
-    try:
-        fresh.move(folder)
-    except OSError:
-        if earlier.is_folder():
-            earlier.move(folder)
-        raise

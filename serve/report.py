@@ -96,14 +96,6 @@ class Report:
         return next(key for key in keys if self.criteria.setdefault(key, shown) == shown)
 
 
-def _compact_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "direction": reason["direction"],
-        "text": reason_sentence(reason),
-        "quotes": _spans(reason["quotes"]),
-    }
-
-
 def _spans(quotes: list[dict[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
@@ -149,7 +141,10 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.from_string(_asset("report.html.j2")).render(
-        policy=_policy(style, script),
+        policy=(
+            "default-src 'none'; base-uri 'none'; form-action 'none'; "
+            f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+        ),
         style=style,
         script=script,
         marker=_MARKER,
@@ -161,13 +156,6 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
 
 def _asset(name: str) -> str:
     return (resources.files("imr.serve") / name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
-    )
 
 
 def _digest(text: str) -> str:

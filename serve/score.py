@@ -185,6 +185,8 @@ def _missing(
 
 # --- from the journal to the files -------------------------------------------------------------
 
+_SAME_ID = "more than one letter has this letter_id; this one is "
+
 
 def _write(
     run: ScoreRun,
@@ -209,7 +211,7 @@ def _write(
                 errors.write([answer["error"]])
                 report_failure(Failure(**answer["error"]))
                 continue
-            note = _doubled_note(answer, doubled)
+            note = [_SAME_ID + answer["source"]] if answer["letter_id"] in doubled else []
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
             tally.add_letter(rows, answer.get("counts", {}))
             table.write(rows)
@@ -242,9 +244,3 @@ def _doubled(journal: Journal, chunks: int) -> set[str]:
     for letter_id in journal.letter_ids(chunks):
         (doubled if letter_id in seen else seen).add(letter_id)
     return doubled
-
-
-def _doubled_note(answer: dict[str, Any], doubled: set[str]) -> list[str]:
-    if answer["letter_id"] not in doubled:
-        return []
-    return [f"more than one letter has this letter_id; this one is {answer['source']}"]

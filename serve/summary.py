@@ -109,7 +109,14 @@ class Tally:
         pairs = sorted(zip(self.p_decided, self.overturned, strict=True))
         groups = min(5, len(pairs) // 10)
         bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
-        return [_group(pairs[a:b]) for a, b in itertools.pairwise(bounds)]
+        return [
+            {
+                "p": sum(p for p, _ in pairs[a:b]) / (b - a),
+                "share": sum(y for _, y in pairs[a:b]) / (b - a),
+                "n": b - a,
+            }
+            for a, b in itertools.pairwise(bounds)
+        ]
 
     def drift_lines(self) -> Iterator[str]:
         """A warning where signals or scores differ from those of the training data."""
@@ -142,11 +149,6 @@ class Tally:
             )
         yield from _backtest_lines(self.backtest())
         yield from self.drift_lines()
-
-
-def _group(pairs: list[tuple[float, int]]) -> dict[str, float]:
-    n = len(pairs)
-    return {"p": sum(p for p, _ in pairs) / n, "share": sum(y for _, y in pairs) / n, "n": n}
 
 
 def _many(n: int, name: str) -> str:

@@ -22,7 +22,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -85,14 +85,7 @@ class Runs(Protocol):
 
 def failure_answer(failure: Failure) -> dict[str, Any]:
     """The answer that says why a task failed."""
-    return {
-        "error": {
-            "source": failure.source,
-            "reason": failure.reason,
-            "message": failure.message,
-            "remedy": failure.remedy,
-        }
-    }
+    return {"error": asdict(failure)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +311,8 @@ def _context(alone: bool) -> BaseContext:
     Workers are forked from a server that has imported what they need and has run none of it; one
     worker alone from this process, where that has no second thread (of OpenMP, Arrow, a display).
     """
-    if alone and _has_one_thread():
+    threads = Path("/proc/self/task")  # Python does not know the threads of libraries
+    if alone and threads.is_dir() and len(list(threads.iterdir())) == 1:
         return multiprocessing.get_context("fork")
     import tempfile
 
@@ -328,14 +322,6 @@ def _context(alone: bool) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
     return context
-
-
-def _has_one_thread() -> bool:
-    """True where the system says so: Python does not know the threads of libraries."""
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:
-        return False
 
 
 def _serve(
