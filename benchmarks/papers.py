@@ -262,12 +262,12 @@ def sensitivity_block(found: Measured) -> str:
     """How far a change of one fact moves the estimate, where the full protocol was run."""
     rows = [
         [row["fact"].replace("_", " "), str(row["pairs"])]
-        + [f"{row[name]:.2f}" for name in ("rated_change", "slope", "r")]
+        + [f"{row[name]:.2f}" for name in ("rated_change", "slope", "r", "scatter")]
         for row in found["group"].get("sensitivity", ())
     ]
     if not rows:
         return "Measured with `--full` only, which the last measurement was not.\n"
-    return table(["changed fact", "pairs", "rated change", "slope", "r"], rows)
+    return table(["changed fact", "pairs", "rated change", "slope", "r", "scatter"], rows)
 
 
 def signals_block(found: Measured) -> str:

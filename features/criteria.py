@@ -171,13 +171,21 @@ def checklist(
     case: Case, item: Item, row: Row, evidence: Sequence[Evidence] = ()
 ) -> list[Criterion]:
     """The criteria of the item's class, each judged from the signals, with their quotes."""
-    known = _with_course(case, item, row)
+    known, asked = asked_of(case, item, row)
     quotes = _Quotes(case, item, known, evidence)
-    return [_judged(rule, known, quotes) for rule in _asked(case, known)]
+    return [_judged(rule, known, quotes) for rule in asked]
+
+
+def asked_of(case: Case, item: Item, row: Row) -> tuple[Row, list[Rule]]:
+    """The criteria that an item is asked, and its row with what follows from adding up, which
+    their conditions read.
+    """
+    known = _with_course(case, item, row)
+    return known, list(_asked(case, known))
 
 
 def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
-    status, terms = _verdict(rule, row)
+    status, terms = verdict(rule, row)
     chapter = _chapter(rule, quotes.item)
     return Criterion(
         id=rule.id,
@@ -207,10 +215,10 @@ def _chapter(rule: Rule, item: Item) -> Chapter:
 
 def judge(rule: Rule, row: Row) -> Status:
     """Met before not met; not documented where neither condition holds."""
-    return _verdict(rule, row)[0]
+    return verdict(rule, row)[0]
 
 
-def _verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
+def verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
     """The verdict and the terms that decide it: all true alternatives of the condition."""
     verdicts: tuple[tuple[Status, Condition], ...] = (
         ("met", rule.met_if),
@@ -464,8 +472,8 @@ def _invasive_beside(item: Item, other: Item) -> bool:
 def build_item(_summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Class of request, and how many of its criteria are met, not met, not documented."""
     own = Findings()
-    known = _with_course(case, item, found)
-    judged = [judge(rule, known) for rule in _asked(case, known)]
+    known, asked = asked_of(case, item, found)
+    judged = [judge(rule, known) for rule in asked]
     own.values["criteria_class"] = request_class(known) if judged else None
     if judged:
         own.values["criteria_met_share"] = round(judged.count("met") / len(judged), 3)

@@ -85,6 +85,7 @@ class Reason:
 class Prediction:
     """The contract's columns for one item, with reasons and similar decided items.
 
+    ``meaning`` says what the estimate and the outcome called from it mean (:func:`meaning_of`).
     ``p_any_overturned`` is the letter's: at least every item's own chance, at most their sum.
     """
 
@@ -105,7 +106,38 @@ class Prediction:
     guideline_3: str
     guideline_3_p: float
     similar: Similar
+    meaning: str = ""
     reasons: tuple[Reason, ...] = ()
+
+
+_TIMES = (
+    (0.4, "well below the average"),
+    (0.65, "about half the average"),
+    (1.35, "about the average"),
+    (1.75, "about one and a half times the average"),
+    (2.5, "about twice the average"),
+    (3.5, "about three times the average"),
+)
+_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def meaning_of(p: float, average: float, missed_cost: float) -> str:
+    """What an estimate and the outcome called from it mean, in a sentence for users.
+
+    ``average`` is the share of decided items that were overturned, ``missed_cost`` what a missed
+    *overturned* costs in units of one false alarm.
+    """
+    ratio = p / average if average else 1.0
+    times = next(
+        (said for most, said in _TIMES if ratio < most), "more than three times the average"
+    )
+    whole = missed_cost in range(1, len(_NUMBERS))
+    cost = _NUMBERS[int(missed_cost)] if whole else f"{missed_cost:g}"
+    return (
+        f"{times[0].upper()}{times[1:]} of {average:.0%}; called Overturned from "
+        f"{1 / (1 + missed_cost):.0%} on, because a missed overturn is taken to cost {cost} false "
+        f"alarm{'' if missed_cost == 1 else 's'}"
+    )
 
 
 def prediction_row(

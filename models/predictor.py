@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from imr.data.letter import Case, Evidence
-from imr.features.table import COLUMNS, signals
+from imr.features.table import COLUMNS, CaseSignals, signals
 from imr.models import bundle as bundles
 from imr.models.bundle import Bundle, BundleError
-from imr.models.frame import CASE_FACTS, signals_frame
+from imr.models.frame import CASE_FACTS, Array, signals_frame
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.outcome.model import Inputs
-from imr.models.prediction import GUIDELINES, Prediction
+from imr.models.prediction import GUIDELINES, Prediction, meaning_of
 from imr.models.reasons import reasons_of
-from imr.models.similar import SimilarItems
+from imr.models.similar import ALL, SimilarItems
+from imr.models.whatif import Change, what_if
 
 
 @dataclass
@@ -132,10 +134,31 @@ class Predictor:
                 subcategory=item.subcategory,
                 similar=self.similar.of(item.category, item.subcategory),
                 reasons=reasons[place] if reasons else (),
+                meaning=meaning_of(
+                    row["p_overturned"],
+                    self.similar.classes[ALL].share_overturned,
+                    self.outcome.config.missed_cost,
+                ),
                 **row,
             )
             for place, ((case, item), row) in enumerate(zip(items, rows, strict=True))
         ]
+
+    def what_if(
+        self,
+        cases: Sequence[Case],
+        derived: Sequence[CaseSignals],
+        predictions: Sequence[Prediction],
+    ) -> list[tuple[Change, ...]]:
+        """For every item what would change its estimate (:func:`imr.models.whatif.what_if`);
+        ``derived`` are the signals of the cases, ``predictions`` what :meth:`predict` gave.
+        """
+        p = [prediction.p_overturned for prediction in predictions]
+        return what_if(cases, derived, p, self._log_odds)
+
+    def _log_odds(self, table: pd.DataFrame) -> Array:
+        p = self.outcome.predict(table)["p_overturned"].to_numpy(dtype=np.float64)
+        return np.asarray(logit(p))
 
     def predict_frame(self, table: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """Probabilities, interval, outcome and guidelines for a frame of signals, vectorised."""

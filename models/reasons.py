@@ -1,12 +1,23 @@
-"""Why: the strongest signals for and against *overturned*, each with the words it rests on."""
+"""Why: the strongest facts for and against *overturned*, in plain words, each with its quotes.
+
+``features/rules/plain_words.csv`` says what a person would say of each signal: where it is
+``said`` and where its ``contrary`` is.  Signals of one ``topic`` are one fact: their contributions
+add up, and one line tells it.  ``sign`` is the way in which it can be a reason (``+``: said, it
+speaks for an overturn; ``-``: against; empty: either way): a correlate the other way round moves
+the estimate, but it is no reason.  Two conditions (:mod:`imr.features.condition`) name requests:
+``where`` those for which it can be a reason at all (empty: all), ``either`` those for which it
+can be one either way.  Signals that are not in the table are never told.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -14,30 +25,73 @@ import numpy.typing as npt
 import pandas as pd
 
 from imr.data.letter import Case, Evidence
+from imr.features.condition import Condition, condition, holds
+from imr.features.criteria import rules
 from imr.features.families import region_findings
-from imr.features.families.indication import signals_of
-from imr.features.table import COLUMNS
+from imr.features.families.facts import FACTS
+from imr.features.families.indication import indications, signals_of
 from imr.models.outcome.judgement import JUDGED
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
-from imr.models.prediction import Reason
+from imr.models.prediction import Direction, Reason
 
 # Weaker contributions than this (log odds) are noise of the fit, not reasons.
-LEAST_CONTRIBUTION = 0.02
+LEAST_CONTRIBUTION = 0.05
+# What is no fact of the case is told where it matters.
+NO_FACTS, LEAST_NO_FACT = ("letter", "year"), 0.15
 REASONS_EACH_WAY = 4
 QUOTES = 2
-STATEMENTS = {
-    "year": "Published overturn rate of the year",
-    "wording": "What else summary and request say, by their clinical terms",
-    "operation_wording": "What is said of the operation that the service goes with",
-}
-# Their value is a figure of ours that tells a reader nothing.
-_FIGURES = frozenset({"wording", "operation_wording"})
 NOT_DOCUMENTED = "Not documented: "
-# This signal rests on others, which have the quotes.
+# These signals rest on others, which have the quotes; the quotes of this one tell the direction.
 INDICATED, INDICATION = "indication_documented", "indication"
-
+WORDING = "wording"
+# Of these, null is not spoken of and False is denied; of other truth values False is no more
+# than not documented.
+_THREEFOLD = frozenset((*FACTS, *(column.name for column in region_findings.COLUMNS)))
+_DENIALS = frozenset(("denied", "normal", "negated"))
 
 Quotes = Mapping[str, list[Evidence]]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One row of ``plain_words.csv``; ``sign`` is 1, -1 or 0."""
+
+    signal: str
+    topic: str
+    sign: int
+    said: str
+    contrary: str
+    where: Condition
+    either: Condition
+
+    def told_of(self, row: Row) -> bool:
+        """Whether the fact can be a reason for the request of a row."""
+        return not self.where or holds(self.where, row)
+
+    def sign_for(self, row: Row) -> int:
+        """Which way the fact speaks for the request of a row; 0 is either way."""
+        return 0 if self.either and holds(self.either, row) else self.sign
+
+
+@cache
+def plain_words() -> Mapping[str, Words]:
+    """The rows of ``plain_words.csv`` by signal."""
+    table = resources.files("imr.features") / "rules" / "plain_words.csv"
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    signs = {"+": 1, "-": -1, "": 0}
+    return {
+        row["signal"]: Words(
+            row["signal"],
+            row["topic"],
+            signs[row["sign"]],
+            row["said"],
+            row["contrary"],
+            condition(row["where"]),
+            condition(row["either"]),
+        )
+        for row in rows
+    }
 
 
 def reasons_of(
@@ -49,17 +103,61 @@ def reasons_of(
 ) -> list[tuple[Reason, ...]]:
     """The reasons of every item, strongest first; ``evidence`` has one list a case."""
     parts = outcome.contributions(table, inputs)
-    names, values = list(parts.columns), parts.to_numpy()
+    signals = [name.removeprefix(JUDGED).removeprefix(LEARNED) for name in parts.columns]
+    told = [place for place, signal in enumerate(signals) if signal in plain_words()]
+    names, codes = np.unique([signals[place] for place in told], return_inverse=True)
+    # What judgement and letters say of one signal adds up.
+    totals = _summed(parts.to_numpy()[:, told], codes, len(names))
+    topics = _Topics.of([str(name) for name in names], totals)
+    cells = {name: table[name].to_numpy(dtype=object, na_value=None) for name in outcome.columns}
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
-    places = [(c, i.index) for c, case in enumerate(cases) for i in case.items]
-    signals = [_signal(name) for name in names]
-    cells = {column: table[column].tolist() for column in outcome.columns}
-    result = []
-    for row, chosen in enumerate(_strongest(signals, values)):
-        case_place, item_index = places[row]
-        found = quotes[case_place][item_index]
-        result.append(tuple(_reason(signal, v, row, cells, found) for signal, v in chosen))
-    return result
+    places = [(c, item.index) for c, case in enumerate(cases) for item in case.items]
+    return [
+        _chosen(
+            topics.strongest(row), {n: column[row] for n, column in cells.items()}, quotes[c][i]
+        )
+        for row, (c, i) in enumerate(places)
+    ]
+
+
+def _summed(values: npt.NDArray[Any], codes: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
+    """Columns of one code added up, shape (rows, n)."""
+    totals = np.zeros((len(values), n))
+    for place, code in enumerate(codes):
+        totals[:, code] += values[:, place]
+    return totals
+
+
+@dataclass(frozen=True)
+class _Topics:
+    """Contributions by topic (rows, topics), and by signal (rows, signals) with its topic."""
+
+    signals: list[str]
+    names: list[str]
+    by_signal: npt.NDArray[np.float64]
+    by_topic: npt.NDArray[np.float64]
+    members: list[list[int]]
+
+    @classmethod
+    def of(cls, signals: list[str], totals: npt.NDArray[np.float64]) -> _Topics:
+        names, codes = np.unique([plain_words()[s].topic for s in signals], return_inverse=True)
+        members = [np.flatnonzero(codes == n).tolist() for n in range(len(names))]
+        by_topic = _summed(totals, codes, len(names))
+        return cls(signals, names.tolist(), totals, by_topic, members)
+
+    def strongest(self, row: int) -> Iterator[tuple[float, list[str]]]:
+        """What the topics of a row add, strongest first, each with the signals that push that
+        way, strongest first.
+        """
+        values = self.by_topic[row]
+        for topic in np.argsort(-np.abs(values), kind="stable").tolist():
+            added = float(values[topic])
+            if abs(added) < LEAST_CONTRIBUTION:
+                return
+            if self.names[topic] in NO_FACTS and abs(added) < LEAST_NO_FACT:
+                continue
+            own = [(self.by_signal[row, m] * np.sign(added), m) for m in self.members[topic]]
+            yield added, [self.signals[m] for part, m in sorted(own, reverse=True) if part > 0]
 
 
 def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
@@ -72,83 +170,149 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
     return result
 
 
-def _strongest(
-    signals: Sequence[str], values: npt.NDArray[np.float64]
-) -> Iterator[list[tuple[str, float]]]:
-    """For each row, the strongest contributions each way, strongest first; one a signal, for what
-    judgement and letters say of one signal adds up.
-    """
-    names, codes = np.unique(signals, return_inverse=True)
-    totals = np.zeros((len(values), len(names)))
-    for place, code in enumerate(codes):
-        totals[:, code] += values[:, place]
-    each_way = [_largest(side) for side in (totals, -totals)]
-    for row in range(len(values)):
-        found = [(str(names[g]), float(totals[row, g])) for way in each_way for g in way[row]]
-        strong = [pair for pair in found if abs(pair[1]) >= LEAST_CONTRIBUTION]
-        yield sorted(strong, key=lambda pair: (-abs(pair[1]), pair[0]))
-
-
-def _largest(totals: npt.NDArray[np.float64]) -> list[list[int]]:
-    """The places of the largest positive values of each row, ``REASONS_EACH_WAY`` at most."""
-    few = min(REASONS_EACH_WAY, totals.shape[1])
-    places = np.argpartition(-totals, few - 1, axis=1)[:, :few]
-    positive = np.take_along_axis(totals, places, axis=1) > 0
-    return [row[known].tolist() for row, known in zip(places, positive, strict=True)]
-
-
-def _signal(name: str) -> str:
-    """The signal that a contribution is of."""
-    return name.removeprefix(JUDGED).removeprefix(LEARNED)
+def _chosen(
+    topics: Iterator[tuple[float, list[str]]], row: Row, quotes: Quotes
+) -> tuple[Reason, ...]:
+    """The strongest topics that can be told, a few each way; the same words never both ways."""
+    chosen: list[Reason] = []
+    shown: dict[tuple[int, int], Direction] = {}
+    room = {"for": REASONS_EACH_WAY, "against": REASONS_EACH_WAY}
+    for added, signals in topics:
+        direction: Direction = "for" if added > 0 else "against"
+        if not room[direction]:
+            continue
+        told = (_reason(plain_words()[s], added, direction, row, quotes) for s in signals)
+        reason = next(filter(None, told), None)
+        spans = [(q.start, q.end) for q in reason.quotes if q.field != "request"] if reason else []
+        if reason is None or any(shown.get(span, direction) != direction for span in spans):
+            continue
+        shown.update(dict.fromkeys(spans, direction))
+        room[direction] -= 1
+        chosen.append(reason)
+    return tuple(chosen)
 
 
 def _reason(
-    signal: str,
-    contribution: float,
-    row: int,
-    cells: Mapping[str, list[Any]],
-    quotes: Quotes,
-) -> Reason:
-    value = cells[signal][row] if signal in cells else None
-    value = None if value is pd.NA or value is pd.NaT else value
-    value = None if signal in _FIGURES else value
-    indicated = signal == INDICATED and isinstance(kind := cells[INDICATION][row], str)
-    columns = signals_of(kind) if indicated else (signal,)
-    found = [quote for column in columns for quote in quotes.get(column, ())]
+    words: Words, added: float, direction: Direction, row: Row, quotes: Quotes
+) -> Reason | None:
+    """The reason that a signal gives; None where it cannot be one."""
+    value = row.get(words.signal)
+    statement = _statement(words, value, direction, row)
+    if statement is None or not words.told_of(row):
+        return None
+    found = [] if statement.startswith(NOT_DOCUMENTED) else _quotes_of(words.signal, row, quotes)
+    if words.signal == WORDING:
+        found = [quote for quote in found if quote.qualifier == direction]
+        if not found:
+            return None
     return Reason(
-        signal=signal,
-        value=value,
-        contribution=contribution,
-        direction="for" if contribution > 0 else "against",
-        statement=STATEMENTS.get(signal) or _definition(signal, value),
-        quotes=tuple(dict.fromkeys(found))[:QUOTES],
+        signal=words.signal,
+        value=None if words.signal == WORDING else value,
+        contribution=added,
+        direction=direction,
+        statement=statement,
+        quotes=tuple({(q.field, q.start, q.end): q for q in reversed(found)}.values())[::-1][
+            :QUOTES
+        ],
     )
 
 
-def _definition(signal: str, value: Any) -> str:
-    """The definition of the signal, or that what it speaks of is not documented."""
-    definition = _definitions()[signal]
-    if signal in _fact_texts() and value is not None:
-        return _fact_texts()[signal][0 if value else 1]
-    if signal in _fact_texts():
-        definition = _fact_texts()[signal][0]
-    if value is None or value is False:
-        return NOT_DOCUMENTED + definition[0].lower() + definition[1:]
-    return f"{definition} ({value})" if isinstance(value, str) else definition
+def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
+    """The words behind a signal; what an indication lacks is shown where the record denies it."""
+    if signal != INDICATED or not isinstance(row[INDICATION], str):
+        return quotes.get(signal, [])
+    columns = (name for name in signals_of(row[INDICATION]) if name in _THREEFOLD)
+    found = (quote for column in columns for quote in quotes.get(column, ()))
+    return [quote for quote in found if (quote.qualifier in _DENIALS) != row[INDICATED]]
+
+
+def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str | None:
+    """What a person would say; None where the fact does not speak that way."""
+    way = 1 if direction == "for" else -1
+    if not isinstance(value, bool):  # a number or a label: 0 of what can be lacking is its lack
+        value = False if value == 0 and words.contrary else value
+        if value is None and words.signal not in ("year", *_THREEFOLD):
+            return None
+    denied = value is False and bool(words.contrary)
+    lacking = not denied and (value is False or (value is None and words.signal in _THREEFOLD))
+    sign = words.sign_for(row)
+    natural = -sign if denied or lacking else sign
+    if natural not in (0, way) or (lacking and not _asked_for(words, row)):
+        return None
+    if lacking:
+        return NOT_DOCUMENTED + words.said[0].lower() + words.said[1:]
+    return _filled(words.contrary if denied else words.said, value, direction, row)
+
+
+def _asked_for(words: Words, row: Row) -> bool:
+    """Whether the lack of a fact can be a reason: the guideline asks for it."""
+    asked = _signals_of_class(row.get("criteria_class"))
+    return words.sign == 1 and words.signal in asked
 
 
 @cache
-def _fact_texts() -> Mapping[str, tuple[str, str]]:
-    """What a person would say where a fact is said, and where its contrary is."""
-    table = resources.files("imr.features") / "rules" / "fact_texts.csv"
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    texts = {row["fact"]: (row["said"], row["contrary"]) for row in rows}
-    return texts | {
-        column.name: (column.definition, f"Denied or not found. {column.definition}")
-        for column in region_findings.COLUMNS
-    }
+def _signals_of_class(name: Any) -> frozenset[str]:
+    return frozenset(s for rule in rules() if rule.applies == name for s in rule.signals)
 
 
-@cache
-def _definitions() -> Mapping[str, str]:
-    return {column.name: column.definition for column in COLUMNS}
+# --- what stands in braces ---
+
+
+def _filled(text: str, value: Any, direction: Direction, row: Row) -> str | None:
+    """The text with its placeholders filled; None where one cannot be."""
+    named = [name for _, name, _, _ in Formatter().parse(text) if name]
+    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
+    if not all(filled.values()):
+        return None
+    return text.format(**filled)
+
+
+def _span(days: Any) -> str | None:
+    """A number of days as a person would say it."""
+    for unit, long, most in (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730)):
+        if days < most:
+            return _counted(round(days / long), unit)
+    return _counted(round(days / 365.25), "year")
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _criteria(direction: Direction, row: Row) -> str | None:
+    """How many criteria are met, where that can speak this way."""
+    share, open_ = row["criteria_met_share"], row["criteria_not_met"] + row["criteria_missing"]
+    if share == 1:
+        return "All criteria of the guideline are met" if direction == "for" else None
+    if direction == "for" and share < 0.5:
+        return None
+    asked = round(open_ / (1 - share))
+    met = asked - open_
+    what = "criterion" if asked == 1 else "criteria"
+    return f"{met} of {asked} {what} of the guideline {'is' if met == 1 else 'are'} met"
+
+
+def _indication(row: Row) -> str | None:
+    found = next((i.text for i in indications() if i.id == row[INDICATION]), None)
+    return found and found[0].lower() + found[1:]
+
+
+def _either(for_: str, against: str) -> Callable[[Any, Direction, Row], str | None]:
+    return lambda _value, direction, _row: for_ if direction == "for" else against
+
+
+_PLACEHOLDERS: Mapping[str, Callable[[Any, Direction, Row], str | None]] = {
+    "value": lambda value, _direction, _row: (
+        f"{value:g}" if isinstance(value, int | float) else str(value)
+    ),
+    "span": lambda value, _direction, _row: _span(value),
+    "days": lambda _value, _direction, row: _span(row["chronicity_days"]),
+    "status": lambda value, _direction, _row: str(value).replace("_", " "),
+    "kind": lambda _value, _direction, row: row["subcategory"] or row["category"],
+    "indication": lambda _value, _direction, row: _indication(row),
+    "criteria": lambda _value, direction, row: _criteria(direction, row),
+    "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
+    "more": _either("more", "less"),
+    "well": _either("well", "weakly"),
+    "approval": _either("approval", "denial"),
+}

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
     from imr.data.letter import Case
+    from imr.features.table import CaseSignals
 
 SEED = 20161013
 ROUNDS = 600
@@ -178,10 +179,11 @@ class Rated:
     base: NDArray[Any]
 
     @classmethod
-    def of(cls, rated: Sequence[Vignette]) -> Rated:
-        """The table of vignettes, one row an item."""
+    def of(cls, rated: Sequence[Vignette], derived: Sequence[CaseSignals] | None = None) -> Rated:
+        """The table of vignettes, one row an item; ``derived`` are their signals, where known."""
         from imr.features.context import read_summary
-        from imr.models.frame import case_frame
+        from imr.features.table import signals
+        from imr.models.frame import signals_frame
 
         p = np.array([chance for vignette in rated for chance in vignette.p])
         base = np.array([v.base for v in rated for _ in v.p], dtype=object)
@@ -192,7 +194,9 @@ class Rated:
             for v, summary in zip(rated, summaries, strict=True)
             for item in v.case.items
         ]
-        return cls(case_frame([v.case for v in rated]), terms, np.log(p / (1 - p)), base)
+        cases = [v.case for v in rated]
+        frame = signals_frame(cases, derived or [signals(case) for case in cases])
+        return cls(frame, terms, np.log(p / (1 - p)), base)
 
     def rows(self, chosen: NDArray[Any]) -> Rated:
         """Some of the rows."""
@@ -310,13 +314,18 @@ def _folds(rated: Rated, folds: int) -> Iterator[tuple[NDArray[Any], NDArray[Any
     return iter(GroupKFold(folds).split(rated.log_odds, groups=rated.base))
 
 
-def out_of_fold(rated: Rated, folds: int = FOLDS) -> Array:
-    """The log odds of every item by judgements fitted without its base case."""
-    predicted = np.zeros(len(rated.log_odds))
+def out_of_fold(rated: Rated, folds: int = FOLDS, asked: Rated | None = None) -> Array:
+    """The log odds of every item (of ``asked``, whose base cases are those of ``rated``; else of
+    ``rated``) by judgements fitted without its base case.
+    """
+    asked = rated if asked is None else asked
+    predicted = np.zeros(len(asked.log_odds))
     for train, test in _folds(rated, folds):
-        known, unseen = rated.rows(train), rated.rows(test)
+        known = rated.rows(train)
+        chosen = np.flatnonzero(np.isin(asked.base, rated.base[test]))
+        unseen = asked.rows(chosen)
         unseen = unseen.worded(wording_of(fit_wording(known), unseen))
-        predicted[test] = fit_judgement(known).log_odds(unseen.frame)
+        predicted[chosen] = fit_judgement(known).log_odds(unseen.frame)
     return predicted
 
 

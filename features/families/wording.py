@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, pairwise
 from math import fsum
 from pathlib import Path
 
-from imr.data.letter import Case, Item
+from imr.data.letter import Case, Evidence, Item
 from imr.features.context import Summary, once
 from imr.features.families.facts import side_of
 from imr.features.lexicon import ANY_NUMBER, lexicon
@@ -84,8 +85,8 @@ def _vocabulary() -> frozenset[str]:
 
 
 @once
-def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ...]]]:
-    """The terms of each clause of the record, with the clause's statements."""
+def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ...], Clause]]:
+    """The terms of each clause of the record, with its statements and place."""
     by_start: dict[int, list[Statement]] = {}
     for statement in statements(summary):
         by_start.setdefault(statement.start, []).append(statement)
@@ -98,7 +99,7 @@ def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ..
         if not _recited(summary, clause.sentence):
             said = tuple(by_start.get(clause.start, ()))
             stated = [f"{one.subject}: {one.concept}: {one.polarity}" for one in said]
-            found.append((frozenset((*_terms(summary, clause), *stated)), said))
+            found.append((frozenset((*_terms(summary, clause), *stated)), said, clause))
     return found
 
 
@@ -122,12 +123,13 @@ def _terms(summary: Summary, clause: Clause) -> list[str]:
 def _of_summary(summary: Summary, parts: tuple[str, ...], side: str | None) -> frozenset[str]:
     """The terms of the clauses that are not all about another part of the body."""
     return frozenset().union(
-        *(
-            terms
-            for terms, said in _clauses(summary)
-            if not said or any(bearing(one, parts, side) != "elsewhere" for one in said)
-        )
+        *(terms for terms, said, _ in _clauses(summary) if _bears(said, parts, side))
     )
+
+
+def _bears(said: Sequence[Statement], parts: tuple[str, ...], side: str | None) -> bool:
+    """Whether a clause with these statements is not all about another part of the body."""
+    return not said or any(bearing(one, parts, side) != "elsewhere" for one in said)
 
 
 def _of_request(item: Item) -> frozenset[str]:
@@ -176,7 +178,61 @@ def _by_class() -> dict[str, dict[str, float]]:
 
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
-    """The log odds by the terms of summary and request."""
+    """The log odds by the terms of summary and request, and the clauses that carry them."""
     own = Findings()
     own.values["wording"] = round(log_odds_of(summary, item), 4)
+    own.more_quoted = partial(_quotes, summary, item)
     return own
+
+
+# A clause of less weight (log odds) carries nothing by itself.
+_LEAST_CLAUSE = 0.15
+_EDGE = " \t\n\r,;:.-–—"
+_FINDINGS = frozenset({"sign", "study", "diagnosis", "response", "function"})
+_CONTRARY = frozenset({"denied", "normal", "resolved", "unchanged", "not improved", "none"})
+
+
+def _speaks(said: Sequence[Statement]) -> str | None:
+    """Which way a physician would take the statements of a clause; None where neither way.
+
+    What weighs otherwise than it speaks is a correlate, and no words to show.
+    """
+    found = [one for one in said if one.subject in _FINDINGS]
+    if not found:
+        return None
+    contrary = [
+        one.polarity in _CONTRARY or one.degree == "mild" or one.concept.startswith("normal")
+        for one in found
+    ]
+    return "against" if all(contrary) else None if any(contrary) else "for"
+
+
+def _quotes(summary: Summary, item: Item) -> Iterator[Evidence]:
+    """The clauses of most weight that speak as they weigh, heaviest first; the qualifier says
+    which way.
+    """
+    side, name = side_of(item.requested), str(item.subcategory)
+    weighed = []
+    for terms, said, clause in _clauses(summary):
+        if _bears(said, item.body_parts, side):
+            known = [_by_class()[term] for term in terms if term in _by_class()]
+            weight = fsum(of.get(class_, 0.0) for of in known for class_ in (FOR_ALL, name))
+            if abs(weight) >= _LEAST_CLAUSE and _speaks(said) == _way(weight):
+                weighed.append((weight, clause))
+    for weight, clause in sorted(weighed, key=lambda pair: -abs(pair[0])):
+        words = summary.text[clause.start : clause.end]
+        start = clause.start + len(words) - len(words.lstrip(_EDGE))
+        quote = words.strip(_EDGE)
+        yield Evidence(
+            signal="wording",
+            start=start,
+            end=start + len(quote),
+            quote=quote,
+            rule="wording.json",
+            qualifier=_way(weight),
+            item_index=item.index,
+        )
+
+
+def _way(weight: float) -> str:
+    return "for" if weight > 0 else "against"

@@ -1,12 +1,123 @@
-"""Every fact has words for a person, for when it is said and for when its contrary is."""
+"""Reasons say what a person would say, and nothing that only the model knows."""
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
+from imr.features.condition import Condition
+from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
-from imr.models.reasons import _fact_texts
+from imr.features.table import COLUMNS
+from imr.models.predictor import Predictor
+from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
+from tests.models.test_whatif import plain_case
+
+JOINT = {"criteria_class": "mri_joint"}
+LETTER = (
+    "The make-up of the letter (3 disputed items); this is no fact of the case, but it counts in "
+    "the estimate"
+)
 
 
 def test_every_fact_has_words_for_it_and_for_its_contrary() -> None:
-    texts = _fact_texts()
-    assert set(FACTS) <= set(texts)
-    assert all(said and contrary and said != contrary for said, contrary in texts.values())
+    words = plain_words()
+    assert set(FACTS) <= set(words)
+    assert all(words[fact].contrary and words[fact].said != words[fact].contrary for fact in FACTS)
+
+
+def test_the_words_are_of_known_signals_and_conditions() -> None:
+    columns = {column.name for column in COLUMNS} | {"year"}
+    assert set(plain_words()) <= columns
+    assert {*(column.name for column in region_findings.COLUMNS)} <= set(plain_words())
+
+    def names(of: Condition) -> set[str]:
+        return {term.name for terms in of for term in terms}
+
+    assert all(names(w.where) | names(w.either) <= columns for w in plain_words().values())
+
+
+def test_no_words_name_a_rule() -> None:
+    machinery = re.compile(r"signal|taxonomy|lexicon|wording|log odds|column|null|_", re.IGNORECASE)
+    for words in plain_words().values():
+        assert not machinery.search(re.sub(r"{\w+}", "", words.said + words.contrary))
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "direction", "row", "said"),
+    [
+        ("joint_signs", True, "for", JOINT, "Examination shows signs of a joint or tendon lesion"),
+        ("joint_signs", True, "against", JOINT, None),  # a finding is no reason against its study
+        ("joint_signs", False, "against", JOINT, "Examination of the joint is normal"),
+        (
+            "joint_signs",
+            None,
+            "against",
+            JOINT,
+            NOT_DOCUMENTED + "examination shows signs of a joint or tendon lesion",
+        ),
+        ("joint_signs", None, "against", {"criteria_class": "nsaid"}, None),  # nobody asks for it
+        ("radicular_signs", True, "against", {"criteria_class": "epidural"}, None),
+        (
+            "radicular_signs",
+            True,
+            "against",
+            {"criteria_class": "facet"},
+            "Examination shows signs of a pinched nerve root",
+        ),
+        ("diagnosis_mild_here", True, "for", JOINT, None),
+        ("course_sessions", 12.0, "against", {}, "Visits asked for: 12"),
+        ("course_sessions", None, "against", {}, None),
+        (
+            "chronicity_days",
+            49,
+            "for",
+            {"chronicity_days": 49},
+            "The injury was 7 weeks before the denial",
+        ),
+        (
+            "criteria_not_met",
+            1,
+            "against",
+            {"criteria_met_share": 0.25, "criteria_not_met": 1, "criteria_missing": 2},
+            "1 of 4 criteria of the guideline is met",
+        ),
+        (
+            "n_items",
+            3,
+            "against",
+            {"n_items": 3},
+            LETTER,
+        ),
+    ],
+)
+def test_what_a_person_would_say(signal, value, direction, row, said) -> None:
+    assert _statement(plain_words()[signal], value, direction, row) == said
+
+
+def test_a_drug_fact_is_no_reason_for_a_study() -> None:
+    words = plain_words()["drug_helped"]
+    row = {"drug_helped": True, "category": "Diagnostic Testing"}
+    assert _reason(words, 0.5, "for", row, {}) is None
+    assert _reason(words, 0.5, "for", row | {"category": "Pharmaceuticals"}, {}) is not None
+
+
+def test_one_fact_is_told_once_and_one_way(predictor: Predictor) -> None:
+    summary = (
+        "The injured worker is a 40-year-old man. The left knee locks and McMurray test of the "
+        "left knee is positive. MRI of the left knee shows a meniscal tear. Physical therapy of "
+        "the left knee failed. Sensation is normal."
+    )
+    titles = ("MRI of the left knee", "Left knee arthroscopy with meniscectomy")
+    for prediction in predictor.predict([plain_case(t, summary) for t in titles], explain=True):
+        topics = [plain_words()[reason.signal].topic for reason in prediction.reasons]
+        assert len(set(topics)) == len(topics)
+        ways: dict[tuple[int, int], set[str]] = {}
+        for reason in prediction.reasons:
+            for quote in reason.quotes:
+                ways.setdefault((quote.start, quote.end), set()).add(reason.direction)
+        assert all(len(way) == 1 for way in ways.values())
+        assert not any(
+            r.quotes for r in prediction.reasons if r.statement.startswith(NOT_DOCUMENTED)
+        )

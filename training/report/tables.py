@@ -256,10 +256,10 @@ def _sensitivity(rows: Sequence[Sensitivity]) -> Table:
 
     title = "change of the estimate per change of the rating, between twins of rated vignettes"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("changed fact", "pairs", "rated change", "slope", "r"):
+    for name in ("changed fact", "pairs", "rated change", "slope", "r", "scatter"):
         table.add_column(name, justify="left" if name == "changed fact" else "right")
     for row in rows:
-        values = (f"{value:.2f}" for value in (row.rated_change, row.slope, row.r))
+        values = (f"{value:.2f}" for value in (row.rated_change, row.slope, row.r, row.scatter))
         table.add_row(row.fact.replace("_", " "), str(row.pairs), *values)
     return table
 

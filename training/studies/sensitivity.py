@@ -3,12 +3,16 @@
 A base case and its twin differ in a fact or two, and both were rated.  The change of the rated log
 odds is set against that of the predicted ones, by the facts whose signals changed.  Predictions
 come from judgements fitted without the base case.
+
+The what-if (:mod:`imr.models.whatif`) is asked the same: where a twin documents just one criterion
+that its base case leaves open, our sentence is put in the twin's place, and the change that it
+predicts is set against the rated one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +21,17 @@ from numpy.typing import NDArray
 
 from imr.features.families.facts import FACTS
 from imr.models.frame import Array, numbers, texts
+from imr.models.whatif import case_with, statuses
 
 if TYPE_CHECKING:
-    from imr.training.vignettes import Rated
+    from imr.features.table import CaseSignals
+    from imr.training.vignettes import Rated, Vignette
 
 # Halves: a judgement of the one is asked about the other.
 FOLDS = 2
 LEAST_PAIRS = 30
 ALL, UNSEEN = "all pairs", "no fact seen to change"
+WHAT_IF = "what-if: a criterion documented in our words"
 REQUEST = ("subcategory", "request_term")
 
 
@@ -33,8 +40,8 @@ class Sensitivity:
     """``fact`` changed between ``pairs`` of a base case and a twin (an item each).
 
     ``rated_change`` is the mean absolute change of the rated log odds; ``slope`` the predicted
-    change per unit of the rated one, 1 where the estimate moves as far as a reader's, and ``r``
-    their correlation about 0.
+    change per unit of the rated one, 1 where the estimate moves as far as a reader's, ``r``
+    their correlation about 0, and ``scatter`` the root mean square of what lies between them.
     """
 
     fact: str
@@ -42,14 +49,77 @@ class Sensitivity:
     rated_change: float
     slope: float
     r: float
+    scatter: float
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """A base case with a sentence of ours (``changed``), in place of the twin that documents the
+    same criterion; ``item`` is the item's place, ``base`` and ``twin`` those of the vignettes.
+    """
+
+    base: int
+    twin: int
+    item: int
+    changed: Vignette
 
 
 def twin_sensitivity() -> list[Sensitivity]:
     """The study on all shipped vignettes; their signals and two judgements take minutes."""
+    from imr.features.table import signals
     from imr.training.vignettes import Rated, out_of_fold, shipped_vignettes
 
-    rated = Rated.of(shipped_vignettes())
-    return sensitivity(rated, out_of_fold(rated, FOLDS))
+    shipped = shipped_vignettes()
+    derived = [signals(vignette.case) for vignette in shipped]
+    asked = list(documented(shipped, derived))
+    changed = [one.changed for one in asked]
+    both = Rated.of([*shipped, *changed], [*derived, *(signals(v.case) for v in changed)])
+    rows = np.cumsum([0, *(len(v.p) for v in (*shipped, *changed))])
+    rated = both.rows(np.arange(rows[len(shipped)]))
+    predicted = out_of_fold(rated, FOLDS, both)
+    own = [(rows[len(shipped) + n] + one.item) for n, one in enumerate(asked)]
+    base, twin = ([rows[getattr(o, end)] + o.item for o in asked] for end in ("base", "twin"))
+    moved = np.maximum(predicted[own] - predicted[base], 0.0)  # a gain is never below zero
+    what_if = _moved(WHAT_IF, both.log_odds[twin] - both.log_odds[base], moved)
+    return [what_if, *sensitivity(rated, predicted[: rows[len(shipped)]])]
+
+
+def documented(
+    vignettes: Sequence[Vignette], derived: Sequence[CaseSignals]
+) -> Iterator[Documented]:
+    """The twins that meet just one criterion more than their base case, which our sentence meets
+    as well; ``derived`` are the signals of the vignettes.
+    """
+    first: dict[str, int] = {}
+    for place, vignette in enumerate(vignettes):
+        base = first.setdefault(vignette.base, place)
+        for item in range(len(vignette.p)) if base != place else ():
+            changed = _in_our_words(
+                (vignettes[base], vignette), (derived[base], derived[place]), item
+            )
+            if changed is not None:
+                yield Documented(base, place, item, changed)
+
+
+def _in_our_words(
+    pair: tuple[Vignette, Vignette], derived: tuple[CaseSignals, CaseSignals], item: int
+) -> Vignette | None:
+    """The base case with our sentence; None where the twin changes the request, or another
+    number of criteria than one, or that one cannot be documented.
+    """
+    base, twin = pair
+    if [i.requested for i in base.case.items] != [i.requested for i in twin.case.items]:
+        return None
+    before, after = (
+        statuses(vignette.case, item, found) for vignette, found in zip(pair, derived, strict=True)
+    )
+    moved = [name for name in before.keys() & after.keys() if before[name] != after[name]]
+    if len(moved) != 1 or after[moved[0]] != "met":
+        return None
+    case = case_with(base.case, item, derived[0], moved[0])
+    if case is None:
+        return None
+    return replace(twin, case=replace(case, letter_id=f"{twin.case.letter_id} in our words"))
 
 
 def sensitivity(
@@ -102,4 +172,5 @@ def _moved(fact: str, rated: Array, predicted: Array) -> Sensitivity:
         rated_change=float(np.abs(rated).mean()),
         slope=both / own if own else 0.0,
         r=both / np.sqrt(own * model) if own and model else 0.0,
+        scatter=float(np.sqrt(np.mean((rated - predicted) ** 2))),
     )

@@ -1,0 +1,324 @@
+"""What would change the estimate: each criterion that is open, as if it were documented.
+
+``features/rules/documentation.csv`` says for each criterion what can be done about it (``kind``):
+*document* adds a sentence of ours to the case summary and takes out the clauses that say the
+contrary, *amend* asks for less, *advise* is told without an estimate, and *fixed* can be changed by
+no document (age, dates, decided operations).  Where the verdict is *not met*, ``not_met`` is the
+condition (:mod:`imr.features.condition`) under which it can still be mended: what was not done can
+be done, what was found cannot be undone.  The changed case is read anew from its first word, so
+that all that follows from the sentence counts; the difference of the estimates is the gain.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from itertools import combinations
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from imr.data.letter import Case, Evidence, Item
+from imr.features.condition import Condition, Row, Term, condition, holds
+from imr.features.criteria import Rule, Status, asked_of, judge, verdict
+from imr.features.families.facts import side_of
+from imr.features.families.request import requested_parts
+from imr.features.table import CaseSignals, signals
+from imr.models.frame import Array, signals_frame
+
+DOCUMENT, AMEND, ADVISE, FIXED = "document", "amend", "advise", "fixed"
+PAIRED = 3
+"""So many of the changes that gain most are tried two at a time."""
+LEAST_MORE = 0.01
+"""So much more (probability) than its better half a pair must give to be told."""
+CHANGE_SD = 1.2
+"""How far (log odds, standard deviation) a reader's rating moves otherwise than the estimate when
+such a fact is documented: measured on twins of rated vignettes
+(:mod:`imr.training.studies.sensitivity`)."""
+LEVEL = 0.9
+MEANING = (
+    "If the record truly says so: how far the estimate would move. In nine of ten cases that were "
+    "rated before and after such a change, the rating moved to within the range in brackets. "
+    "Nothing may be added that is not so."
+)
+"""What a change and its range mean, in words for users."""
+_NOWHERE = "affected area"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One row of ``documentation.csv``: what can be done about a criterion.
+
+    ``body_parts`` are the requested parts that the row is for, none for all others.
+    """
+
+    criterion: str
+    body_parts: frozenset[str]
+    kind: str
+    action: str
+    sentence: str
+    not_met: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What can be done about one criterion of one item.
+
+    ``struck`` are the spans of the case summary that say the contrary; ``quantity`` is what an
+    amended request asks for.
+    """
+
+    criterion: str
+    status: Status
+    kind: str
+    action: str
+    sentence: str = ""
+    struck: tuple[tuple[int, int], ...] = ()
+    quantity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step or two and the estimate (0-1) after them, with its range; None where not estimated.
+
+    ``gain`` is never below zero: what is documented in addition may be worth nothing.
+    """
+
+    steps: tuple[Step, ...]
+    gain: float | None = None
+    p_overturned: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A changed case: the signals of the item at ``place`` (of all items) after ``steps``."""
+
+    place: int
+    steps: tuple[Step, ...]
+    case: Case
+    item: Item
+    row: Row
+
+
+Estimate = Callable[[pd.DataFrame], Array]
+"""A frame of items -> the log odds of *overturned*."""
+
+
+def what_if(
+    cases: Sequence[Case], derived: Sequence[CaseSignals], p: Sequence[float], estimate: Estimate
+) -> list[tuple[Change, ...]]:
+    """For every item, in the order of cases and items, what would change its estimate ``p``, by
+    what it gains: first the pair of steps that gives more than either, then the single ones, then
+    those without an estimate.
+    """
+    places = [
+        (case, position, found)
+        for case, found in zip(cases, derived, strict=True)
+        for position in range(len(case.items))
+    ]
+    steps = [_steps(*place) for place in places]
+    before = logit(np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6))
+    read = _Reader()
+    single = read.all(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
+    gains = _gains(single, before, estimate)
+    pairs = read.all(places, list(_pairs(single, gains, len(places))))
+    more = _gains(pairs, before, estimate)
+    found: list[list[Change]] = [[] for _ in places]
+    for variant, gain in zip([*single, *pairs], [*gains, *more], strict=True):
+        found[variant.place].append(_change(variant.steps, float(before[variant.place]), gain))
+    advised = [[Change((s,)) for s in own if s.kind == ADVISE] for own in steps]
+    return [(*_ranked(known), *told) for known, told in zip(found, advised, strict=True)]
+
+
+@cache
+def remedies() -> dict[str, tuple[Remedy, ...]]:
+    """The rows of ``documentation.csv`` by criterion, those for a body part first."""
+    table = resources.files("imr.features") / "rules" / "documentation.csv"
+    found: dict[str, list[Remedy]] = {}
+    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+        parts = frozenset(filter(None, row["body_parts"].split("|")))
+        texts = row["kind"], row["action"], row["sentence"]
+        remedy = Remedy(row["criterion"], parts, *texts, condition(row["not_met"]))
+        found.setdefault(remedy.criterion, []).append(remedy)
+    return {name: tuple(sorted(own, key=lambda r: not r.body_parts)) for name, own in found.items()}
+
+
+def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
+    """What can be done about the open criteria of an item."""
+    item = case.items[position]
+    row, asked = asked_of(case, item, found.rows[position])
+    steps = []
+    for rule in asked:
+        status, terms = verdict(rule, row)
+        remedy = _remedy(rule.id, item)
+        if status == "met" or remedy is None or remedy.kind == FIXED:
+            continue
+        if remedy.kind == AMEND:
+            steps += _amended(rule, remedy, status, row)
+        elif status == "not documented" or holds(remedy.not_met, row):
+            struck = _spans(terms, item, found.evidence) if status == "not met" else ()
+            sentence = remedy.sentence.format(part=_part(item))
+            steps.append(Step(rule.id, status, remedy.kind, remedy.action, sentence, struck))
+        elif remedy.kind == ADVISE:
+            steps.append(Step(rule.id, status, ADVISE, remedy.action))
+    return steps
+
+
+def _remedy(criterion: str, item: Item) -> Remedy | None:
+    parts = set(requested_parts(item))
+    known = remedies().get(criterion, ())
+    return next((r for r in known if not r.body_parts or r.body_parts & parts), None)
+
+
+def _part(item: Item) -> str:
+    """What is treated, as a sentence names it: "left knee"."""
+    parts = requested_parts(item)
+    return f"{side_of(item.requested) or ''} {parts[0]}".strip() if parts else _NOWHERE
+
+
+def _spans(
+    terms: Iterable[Term], item: Item, evidence: Iterable[Evidence]
+) -> tuple[tuple[int, int], ...]:
+    """Where the summary says what makes a criterion *not met*."""
+    names = {term.name for term in terms}
+    return tuple(
+        (quote.start, quote.end)
+        for quote in evidence
+        if quote.signal in names
+        and quote.field == "case_summary"
+        and quote.item_index in (None, item.index)
+    )
+
+
+_COUNTED = ("course_total", "injections_total")
+_ASKED = ("request_sessions", "injections_asked", "quantity")
+
+
+def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[Step]:
+    """A smaller request, where the limit of the criterion leaves one."""
+    for term in (term for terms in rule.met_if for term in terms):
+        asked = row.get("quantity")
+        if term.op != "<=" or term.name not in (*_COUNTED, *_ASKED):
+            continue
+        counted = row.get(term.name) if term.name in _COUNTED else asked
+        if not isinstance(asked, int | float) or not isinstance(counted, int | float):
+            continue
+        left = float(term.value or 0) - (counted - asked)
+        if 1 <= left < asked:
+            action = remedy.action.format(n=f"{left:g}")
+            yield Step(rule.id, status, AMEND, action, quantity=left)
+            return
+
+
+class _Reader:
+    """Reads changed cases, each once: items of one letter share what is added."""
+
+    def __init__(self) -> None:
+        self._read: dict[Case, CaseSignals] = {}
+
+    def all(
+        self,
+        places: Sequence[tuple[Case, int, CaseSignals]],
+        steps: Sequence[Sequence[tuple[Step, ...]]],
+    ) -> list[Variant]:
+        """The changed cases in which the criteria of all steps are met."""
+        return [
+            variant
+            for place, ((case, position, _), chosen) in enumerate(zip(places, steps, strict=True))
+            for some in chosen
+            if (variant := self._variant(place, case, position, some)) is not None
+        ]
+
+    def _variant(
+        self, place: int, case: Case, position: int, steps: tuple[Step, ...]
+    ) -> Variant | None:
+        changed = changed_case(case, position, steps)
+        if changed not in self._read:
+            self._read[changed] = signals(changed)
+        found = self._read[changed]
+        status = statuses(changed, position, found)
+        if any(status.get(step.criterion) != "met" for step in steps):
+            return None
+        return Variant(place, steps, changed, changed.items[position], found.rows[position])
+
+
+def statuses(case: Case, position: int, found: CaseSignals) -> dict[str, Status]:
+    """The status of each criterion of an item, from the signals of its case."""
+    row, asked = asked_of(case, case.items[position], found.rows[position])
+    return {rule.id: judge(rule, row) for rule in asked}
+
+
+def case_with(case: Case, position: int, found: CaseSignals, criterion: str) -> Case | None:
+    """The case with one criterion of an item documented; None where that cannot be."""
+    steps = [s for s in _steps(case, position, found) if s.criterion == criterion]
+    read = _Reader().all([(case, position, found)], [[(s,) for s in steps if s.kind == DOCUMENT]])
+    return read[0].case if read else None
+
+
+def changed_case(case: Case, position: int, steps: Sequence[Step]) -> Case:
+    """The case with the sentences added, the contrary taken out and the request amended."""
+    text, kept = case.case_summary, 0
+    parts = []
+    for start, end in sorted(span for step in steps for span in step.struck):
+        parts.append(text[kept : max(start, kept)])
+        kept = max(end, kept)
+    parts.append(text[kept:])
+    added = dict.fromkeys(step.sentence for step in steps if step.sentence)
+    items = list(case.items)
+    asked = [step.quantity for step in steps if step.quantity is not None]
+    if asked:
+        items[position] = replace(items[position], quantity=min(asked))
+    summary = " ".join(filter(None, ("".join(parts).strip(), *added)))
+    return replace(case, case_summary=summary, items=tuple(items))
+
+
+def _gains(variants: Sequence[Variant], before: Array, estimate: Estimate) -> list[float]:
+    """What each changed case adds to the log odds, from 0 on."""
+    if not variants:
+        return []
+    alone = [replace(v.case, items=(v.item,)) for v in variants]
+    rows = [CaseSignals(v.case.letter_id, [dict(v.row)]) for v in variants]
+    after = estimate(signals_frame(alone, rows))
+    return [max(0.0, float(x - before[v.place])) for v, x in zip(variants, after, strict=True)]
+
+
+def _pairs(
+    single: Sequence[Variant], gains: Sequence[float], places: int
+) -> Iterator[list[tuple[Step, ...]]]:
+    """For every item the steps that gain most, two at a time; none that does what another does."""
+    known: list[list[tuple[float, Step]]] = [[] for _ in range(places)]
+    for variant, gain in zip(single, gains, strict=True):
+        known[variant.place].append((gain, variant.steps[0]))
+    for own in known:
+        best = [step for _, step in sorted(own, key=lambda pair: -pair[0])[:PAIRED]]
+        pairs = combinations(best, 2)
+        yield [(a, b) for a, b in pairs if (a.sentence, a.quantity) != (b.sentence, b.quantity)]
+
+
+def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:
+    after, now = before + gain, float(expit(before))
+    reach = NormalDist().inv_cdf(0.5 + LEVEL / 2) * CHANGE_SD
+    return Change(
+        steps,
+        gain=float(expit(after)) - now,
+        p_overturned=float(expit(after)),
+        low=max(now, float(expit(after - reach))),
+        high=float(expit(after + reach)),
+    )
+
+
+def _ranked(changes: Iterable[Change]) -> list[Change]:
+    """The best pair, where it gives more than either of its steps, and the single steps."""
+    ranked = sorted(changes, key=lambda change: -(change.gain or 0.0))
+    single = [change for change in ranked if len(change.steps) == 1]
+    pair = next((change for change in ranked if len(change.steps) > 1), None)
+    if pair is None or (pair.gain or 0.0) < (single[0].gain or 0.0) + LEAST_MORE:
+        return single
+    return [pair, *single]
