@@ -19,7 +19,7 @@ from imr.data.letter import Case, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.features.context import Summary, read_summary
-from imr.features.families import chronicity, complaints, imaging, relief
+from imr.features.families import complaints, relief, studies, worker
 from imr.features.signal import Value
 from imr.features.table import signals
 
@@ -54,12 +54,12 @@ def _modality(name: str) -> Callable[[Truth], bool]:
 
 
 def _injury(summary: Summary) -> str | None:
-    printed = chronicity.injury_in_summary(summary)
+    printed = worker.injury_in_summary(summary)
     return printed.day.isoformat() if printed else None
 
 
 def _studies(summary: Summary) -> list[tuple[str, str, str]]:
-    done = imaging.studies(summary)
+    done = studies.studies(summary)
     return sorted((s.modality, s.region or "not_stated", s.result) for s in done)
 
 

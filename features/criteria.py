@@ -27,9 +27,8 @@ from imr.features.context import Summary
 from imr.features.families.letter_mix import is_primary_surgery
 from imr.features.families.request import requested_parts
 from imr.features.regions import any_same_region
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 
-FAMILY = "criteria"
 TABLE = Path(__file__).parent / "rules" / "criteria.csv"
 CLASSES = Path(__file__).parent / "rules" / "request_classes.csv"
 
@@ -48,38 +47,6 @@ class Criterion:
     text: str
     status: Status
     quotes: tuple[Evidence, ...] = ()
-
-
-COLUMNS: tuple[Column, ...] = (
-    Column(
-        "criteria_class",
-        "str",
-        "Kind of request, by the criteria that apply",
-        null="no criteria for this class of request",
-        family=FAMILY,
-        source="criteria.csv",
-    ),
-    Column(
-        "criteria_met_share",
-        "float",
-        "Criteria met over criteria asked, 0 to 1",
-        null="no criteria for this class of request",
-        family=FAMILY,
-        source="criteria.csv",
-    ),
-    *(
-        Column(
-            f"criteria_{name}",
-            "int",
-            f"Number of criteria {said}",
-            "criteria",
-            "no criteria for this class of request",
-            FAMILY,
-            "criteria.csv",
-        )
-        for name, said in (("not_met", "not met"), ("missing", "not documented"))
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,25 @@
-"""What a signal family hands over: its columns, and its findings with the words behind them."""
+"""What a signal family hands over: its columns, and its findings with the words behind them.
+
+What each column means, its unit and where it comes from stand in ``rules/columns.csv``.
+"""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from imr.data.letter import Case, Item
     from imr.features.context import Mention, Summary
 
+TABLE = Path(__file__).parent / "rules" / "columns.csv"
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
 
@@ -40,6 +47,29 @@ class Column:
         return False if self.dtype == "bool" and not self.null else None
 
 
+@cache
+def listed() -> Mapping[str, tuple[Column, ...]]:
+    """The columns of ``columns.csv`` by family, in order."""
+    found: dict[str, list[Column]] = {}
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            column = Column(**row)  # type: ignore[arg-type]
+            found.setdefault(column.family, []).append(column)
+    return {family: tuple(columns) for family, columns in found.items()}
+
+
+@cache
+def columns_like(family: str, form: str) -> Mapping[str, str]:
+    """The columns of a family whose name has a form (``{}_diagnosed``), by what fills it."""
+    head, tail = form.split("{}")
+    names = (column.name for column in listed()[family])
+    return {
+        name.removeprefix(head).removesuffix(tail): name
+        for name in names
+        if name.startswith(head) and name.endswith(tail)
+    }
+
+
 @dataclass(slots=True)
 class Findings:
     """The values of one family for a case or an item, and what each one rests on.
@@ -59,10 +89,20 @@ class Findings:
         for mention in mentions:
             self.support.append((column, mention))
 
-    def flag(self, column: str, mentions: list[Mention]) -> None:
+    def flag(self, column: str, mentions: Iterable[Mention]) -> None:
         """Set a truth value: True where any mention is documented, with all such as support."""
         documented = [m for m in mentions if m.documented]
         self.put(column, bool(documented), *documented)
+
+    def flag_each(self, columns: Mapping[str, str], mentions: Iterable[Mention]) -> None:
+        """As :meth:`flag`, of the column of each value; what nothing documents stays False."""
+        documented: dict[str, list[Mention]] = {}
+        for mention in mentions:
+            if mention.documented:
+                documented.setdefault(mention.value, []).append(mention)
+        for value, column in columns.items():
+            if value in documented:
+                self.put(column, True, *documented[value])
 
     def cite(self, column: str, *mentions: Mention) -> None:
         """Name mentions that bear on a column without setting it (negated, conflicting)."""
@@ -72,19 +112,21 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Signals that belong together: their columns, and what finds them.
+    """Signals that belong together: the name their columns have for it, and what finds them.
 
     ``build`` reads a summary once for all items; ``build_item`` reads it for one item and sees the
     row as earlier families filled it; ``relate`` is called last, with the rows of all items of the
-    letter, where an item takes something from another.
+    letter, where an item takes something from another.  ``made`` are columns that are named by a
+    rule; they stand before those that ``columns.csv`` lists.
     """
 
-    columns: tuple[Column, ...]
+    name: str
     build: Callable[[Summary, Case], Findings] | None = None
     build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
     relate: Callable[[Case, list[dict[str, Value]]], None] | None = None
+    made: tuple[Column, ...] = ()
 
     @property
-    def name(self) -> str:
-        """What the columns call their family."""
-        return self.columns[0].family
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the family, in order."""
+        return (*self.made, *listed().get(self.name, ()))

@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
-from imr.features.families import electrodiagnostics, examination, imaging, medication, treatment
+from imr.features.families import examination, medication, studies, treatment
 from imr.features.regions import parts_of, regions_of, same_region
 
 CONCEPTS = Path(__file__).parent / "rules" / "concepts.csv"
@@ -1019,16 +1019,16 @@ def _reports(summary: Summary) -> list[_Report]:
     next sentence where that goes on with the study ("It showed …", "There is a tear …").
     """
     found = []
-    studies = summary.mentions("imaging")
-    for place, mention in enumerate(studies):
-        if not imaging.performed(summary, mention):
+    done = summary.mentions("imaging")
+    for place, mention in enumerate(done):
+        if not studies.performed(summary, mention):
             continue
         sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
         if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
             end = summary.sentence_span(sentence + 1)[1]
-        following = studies[place + 1].start if place + 1 < len(studies) else end
-        regions = tuple(r for r in imaging.regions_studied(summary, mention) if r)
+        following = done[place + 1].start if place + 1 < len(done) else end
+        regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
         found.append(_Report(mention, regions, min(end, max(following, mention.end))))
     return found
 
@@ -1083,7 +1083,7 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
 def _studies(summary: Summary) -> Iterator[Statement]:
     done = {report.mention.start for report in _reports(summary)}
     for report in _reports(summary):
-        result = imaging.result_of(summary, report.mention)
+        result = studies.result_of(summary, report.mention)
         polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = _times(summary, report.mention)
         value, regions = report.mention.value, report.regions
@@ -1091,7 +1091,7 @@ def _studies(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
             polarity = "denied" if mention.qualifier == "negated" else "planned"
-            regions = tuple(r for r in imaging.regions_studied(summary, mention) if r)
+            regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
             yield _make(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
     yield from _nerve_studies(summary)
@@ -1142,7 +1142,7 @@ def _nerve_studies(summary: Summary) -> Iterator[Statement]:
             polarity: Polarity = "denied" if mention.qualifier == "negated" else "planned"
             yield _make(summary, mention, "study", "electrodiagnostic", polarity)
             continue
-        result = electrodiagnostics.result_of(summary, mention)
+        result = studies.nerve_result_of(summary, mention)
         polarity = "affirmed" if result is None else "normal" if result == "normal" else "abnormal"
         yield _make(summary, mention, "study", "electrodiagnostic", polarity)
         if result is not None:

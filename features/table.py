@@ -12,40 +12,32 @@ from imr.features import criteria
 from imr.features.caveats import caveats
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families import (
-    authorization,
-    chronicity,
-    comorbidity,
     complaints,
     diagnosis,
-    electrodiagnostics,
     examination,
     facts,
-    imaging,
-    indication,
     letter_mix,
     medication,
-    person,
-    region_findings,
     relief,
     request,
     requested_part,
     review,
-    severity,
+    studies,
     treatment,
     wording,
-    work_status,
+    worker,
 )
-from imr.features.signal import Column, Family, Findings, Value
+from imr.features.signal import Column, Family, Findings, Value, listed
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionArray
 
 __all__ = [
-    "COLUMNS",
     "FAMILIES",
     "CaseSignals",
     "Column",
+    "all_columns",
     "arrays",
     "catalogue",
     "frame",
@@ -54,61 +46,50 @@ __all__ = [
 
 # Later families see what earlier ones found.
 FAMILIES: tuple[Family, ...] = (
-    Family(person.COLUMNS, build=person.build),
-    Family(chronicity.COLUMNS, build=chronicity.build),
-    Family(work_status.COLUMNS, build=work_status.build),
-    Family(complaints.COLUMNS, build=complaints.build),
-    Family(imaging.COLUMNS, build=imaging.build, build_item=imaging.build_item),
-    Family(electrodiagnostics.COLUMNS, build=electrodiagnostics.build),
-    Family(relief.COLUMNS, build=relief.build),
-    Family(request.COLUMNS, build_item=request.build_item),
-    Family(review.COLUMNS, build=review.build, build_item=review.build_item),
+    Family("person", build=worker.build_person),
+    Family("chronicity", build=worker.build_injury),
+    Family("work_status", build=worker.build_work_status),
+    Family("complaints", build=complaints.build),
+    Family("imaging", build=studies.build_imaging, build_item=studies.build_imaging_item),
+    Family("electrodiagnostics", build=studies.build_electrodiagnostics),
+    Family("relief", build=relief.build),
+    Family("request", build_item=request.build_item),
+    Family("review", build=review.build, build_item=review.build_item),
     Family(
-        letter_mix.COLUMNS,
+        "letter_mix",
         build=letter_mix.build,
         build_item=letter_mix.build_item,
         relate=letter_mix.relate,
     ),
-    Family(treatment.COLUMNS, build=treatment.build, build_item=treatment.build_item),
-    Family(examination.COLUMNS, build=examination.build),
-    Family(medication.COLUMNS, build=medication.build, build_item=medication.build_item),
-    Family(comorbidity.COLUMNS, build=comorbidity.build),
-    Family(diagnosis.COLUMNS, build=diagnosis.build, build_item=diagnosis.build_item),
-    Family(requested_part.COLUMNS, build_item=requested_part.build_item),
-    Family(severity.COLUMNS, build=severity.build),
-    Family(authorization.COLUMNS, build=authorization.build),
-    Family(facts.COLUMNS, build_item=facts.build_item),
-    Family(region_findings.COLUMNS, build_item=region_findings.build_item),
-    Family(indication.COLUMNS, build_item=indication.build_item),
-    Family(wording.COLUMNS, build_item=wording.build_item),
-    Family(criteria.COLUMNS, build_item=criteria.build_item),
+    Family("treatment", build=treatment.build, build_item=treatment.build_item),
+    Family("examination", build=examination.build),
+    Family("medication", build=medication.build, build_item=medication.build_item),
+    Family("comorbidity", build=diagnosis.build_comorbidity),
+    Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
+    Family("requested_part", build_item=requested_part.build_item),
+    Family("severity", build=diagnosis.build_severity),
+    Family("authorization", build=letter_mix.build_authorization),
+    Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
+    Family(
+        "region_findings",
+        build_item=requested_part.build_findings,
+        made=requested_part.COLUMNS_HERE,
+    ),
+    Family("indication", build_item=requested_part.build_indication),
+    Family("wording", build_item=wording.build_item),
+    Family("criteria", build_item=criteria.build_item),
 )
 
-KEYS = (
-    Column(
-        "letter_id",
-        "str",
-        "File name without ending, or the record's own id",
-        family="key",
-        source="contract of the column set",
-    ),
-    Column(
-        "item_index",
-        "int",
-        "Position of the item in the letter, from 0",
-        family="key",
-        source="contract of the column set",
-    ),
-)
-COLUMNS: tuple[Column, ...] = (
-    *KEYS,
-    *(c for family in FAMILIES for c in family.columns),
-)
+
+@cache
+def all_columns() -> tuple[Column, ...]:
+    """All signals, in the order of a row."""
+    return (*listed()["key"], *(column for family in FAMILIES for column in family.columns))
 
 
 @dataclass(slots=True)
 class CaseSignals:
-    """The rows of a case, one an item, keys in the order of ``COLUMNS``; what to warn of."""
+    """The rows of a case, one an item, keys in the order of ``all_columns()``; what to warn of."""
 
     letter_id: str
     rows: list[dict[str, Value]]
@@ -173,7 +154,7 @@ def _add(
 @cache
 def _undocumented() -> dict[str, Value]:
     """A row that documents nothing: its keys keep every row in the order of the columns."""
-    return {column.name: column.undocumented for column in COLUMNS}
+    return {column.name: column.undocumented for column in all_columns()}
 
 
 def _evidence(signal: str, mention: Mention, index: int | None, item: Item | None) -> Evidence:
@@ -199,11 +180,11 @@ def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:
 
 def arrays(rows: Iterable[Mapping[str, Value]]) -> dict[str, ExtensionArray]:
     """The catalogue's columns with nullable types, before they make a frame (maybe with others)."""
-    names = [column.name for column in COLUMNS]
+    names = [column.name for column in all_columns()]
     # All rows turned into columns at once: asking each row for each column took longest.
     cells = list(zip(*(map(row.get, names) for row in rows), strict=True)) or [()] * len(names)
     make = _makers()
-    return {c.name: make[c.dtype](own) for c, own in zip(COLUMNS, cells, strict=True)}
+    return {c.name: make[c.dtype](own) for c, own in zip(all_columns(), cells, strict=True)}
 
 
 @cache
@@ -238,7 +219,7 @@ def catalogue() -> str:
     """The column catalogue as a Markdown table."""
     head = "| column | type | unit | definition | null | family | source |"
     lines = [head, "|" + " --- |" * 7]
-    for c in COLUMNS:
+    for c in all_columns():
         null = c.null or "never"
         cells = (f"`{c.name}`", c.dtype, c.unit, c.definition, null, c.family, c.source)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import logit
 
 from imr.data.letter import Case, Evidence
-from imr.features.table import COLUMNS, CaseSignals, signals
+from imr.features.table import CaseSignals, all_columns, signals
 from imr.models import bundle as bundles
 from imr.models.bundle import Bundle, BundleError
 from imr.models.frame import CASE_FACTS, Array, signals_frame
@@ -166,7 +166,7 @@ class Predictor:
         return pd.concat(parts, axis=1)
 
     def _check_columns(self, folder: Path) -> None:
-        missing = sorted(set(self.columns) - {c.name for c in COLUMNS} - set(CASE_FACTS))
+        missing = sorted(set(self.columns) - {c.name for c in all_columns()} - set(CASE_FACTS))
         if missing:
             raise BundleError(
                 folder,

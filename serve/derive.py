@@ -78,7 +78,7 @@ def write_features(
     report: ReportFailure,
 ) -> None:
     """`imr features`: the table of signals and, where asked for, the words behind them."""
-    from imr.features.table import COLUMNS
+    from imr.features.table import all_columns
 
     target = output_path(output)
     words = output_path(evidence) if evidence else None
@@ -86,7 +86,7 @@ def write_features(
     check_writable(target)
     if words:
         check_writable(words)
-    columns = [TableColumn(column.name, column.dtype) for column in COLUMNS]
+    columns = [TableColumn(column.name, column.dtype) for column in all_columns()]
     make = signal_rows_with_evidence if evidence else signal_rows
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
         table = files.enter_context(open_table(target, columns))

@@ -1,7 +1,7 @@
 """Decided letters -> one table of signals and labels: the only reader of determinations.
 
 A row is an item.  Its columns are the keys, the case's own dates, the signals
-(:data:`imr.features.table.COLUMNS`) and, with the prefix ``label_``, what was decided.  Nothing
+(:func:`imr.features.table.all_columns`) and, with the prefix ``label_``, what was decided.  Nothing
 with that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse
 frames that carry it.
 
@@ -145,10 +145,10 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
 
 def dtypes() -> dict[str, str]:
     """Column -> pandas type of the table, in order."""
-    from imr.features.table import COLUMNS, frame
+    from imr.features.table import all_columns, frame
 
     empty = frame([]).dtypes
-    signals_types = {c.name: str(empty[c.name]) for c in COLUMNS}
+    signals_types = {c.name: str(empty[c.name]) for c in all_columns()}
     return signals_types | {k: v for k, v in CASE_FACTS.items() if k not in signals_types} | LABELS
 
 

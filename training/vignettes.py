@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
+from imr.features.families.requested_part import HERE
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
 from imr.models.frame import Array
 from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest
@@ -93,7 +93,7 @@ ANYWHERE = (
 LEFT_OUT_PREFIX = "ur_reason_"
 LEFT_OUT = ("ca_guideline", "ca_chapter", "ca_none_cited", "ca_mtus", "ca_non_mtus", "ca_several")
 # Signals that are said, denied or not spoken of.
-THREEFOLD = frozenset(FACTS) | {column.name for column in region_findings.COLUMNS}
+THREEFOLD = frozenset({*FACTS, *HERE.values()})
 FOLDS = 5
 # The wording: terms that enough rated items carry, one class of request by itself or all together,
 # weighed by ridge regression; smaller weights are left out.
@@ -286,11 +286,11 @@ def _fitted(
 
 def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """The inputs: truth values, numbers, and labels that enough items carry."""
-    from imr.features.table import COLUMNS
+    from imr.features.table import all_columns
 
     chosen = [
         column.name
-        for column in COLUMNS
+        for column in all_columns()
         if column.family not in (*LEFT_OUT_FAMILIES, *ANYWHERE_FAMILIES)
         and column.name not in (*LEFT_OUT, *ANYWHERE)
         and not column.name.startswith(LEFT_OUT_PREFIX)

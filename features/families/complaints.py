@@ -12,38 +12,7 @@ from dataclasses import dataclass
 
 from imr.data.letter import Case
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Column, Findings
-
-_SCALE = "numeric rating scale 0-10; MTUS Chronic Pain 2009 (pain assessment)"
-_COMPLAINTS = {
-    "radiating_pain": "Pain is reported to radiate",
-    "numbness": "Numbness, tingling or paresthesia is reported",
-    "weakness": "Weakness is reported or found",
-    "sleep": "Trouble sleeping is reported",
-    "headache": "Headache is reported",
-    "function": "Trouble with daily activities or movements is reported",
-    "worsening": "Symptoms are reported to be worse",
-    "improving": "Symptoms are reported to be better",
-    "unchanged": "Symptoms are reported to be unchanged",
-}
-
-
-def _score(name: str, definition: str) -> Column:
-    return Column(name, "float", definition, "0-10", "no such score printed", "complaints", _SCALE)
-
-
-COLUMNS: tuple[Column, ...] = (
-    _score("pain_score_max", "Highest pain score printed"),
-    _score("pain_score_min", "Lowest pain score printed"),
-    _score("pain_score_latest", "Highest score of the last sentence that prints one"),
-    _score("pain_score_with_medication", "Pain score said to be with medication"),
-    _score("pain_score_without_medication", "Pain score said to be without medication"),
-    _score("pain_score_drop_on_medication", "Points of pain that medication takes away"),
-    *(
-        Column(f"complaint_{name}", "bool", text, "", "", "complaints", "letter phrasing")
-        for name, text in _COMPLAINTS.items()
-    ),
-)
+from imr.features.signal import Findings, columns_like
 
 _NOT_PAIN = re.compile(
     r"(?:tender\w*|strength|motor|reflex\w*|grip|anxiety|depress\w*|stress|mood|energy|fatigue|sleep|"
@@ -97,11 +66,7 @@ def build(summary: Summary, _: Case) -> Findings:
     found, scores = Findings(), pain_scores(summary)
     if scores:
         _put_scores(found, scores)
-    by_kind: dict[str, list[Mention]] = {name: [] for name in _COMPLAINTS}
-    for mention in summary.mentions("complaint"):
-        by_kind[mention.value].append(mention)
-    for name, mentions in by_kind.items():
-        found.flag(f"complaint_{name}", mentions)
+    found.flag_each(columns_like("complaints", "complaint_{}"), summary.mentions("complaint"))
     return found
 
 

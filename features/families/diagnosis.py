@@ -1,8 +1,10 @@
-"""What the summary says is wrong, and where: diagnoses beyond the comorbidities, and body parts.
+"""What the summary says is wrong, how severe it is, and where.
 
-A diagnosis is True where the summary documents it (as complaint, finding or diagnosis), not where
-it is denied, to be ruled out, or named only by the utilization review or a quoted guideline.
-Lexicon: ``lexicons/diagnosis.csv``; regions: ``lexicons/body_part.csv``.
+A diagnosis or condition is True where the summary documents it (as complaint, finding or
+diagnosis), not where it is denied, to be ruled out, or named only by the utilization review or a
+quoted guideline.  Words of severity count where they qualify a lesion or finding ("severe
+stenosis", not "severe pain").  Lexicons: ``diagnosis.csv``, ``comorbidity.csv`` (psychological,
+systemic, pre-existing), ``severity.csv``; regions: ``body_part.csv``.
 
 ``case_body_part`` is the region that the summary mentions most, whatever is requested: it tells
 where a request without a body part ("cold therapy unit") belongs.
@@ -13,101 +15,48 @@ from __future__ import annotations
 from collections import Counter
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary, once
+from imr.features.context import Summary, once
 from imr.features.regions import any_same_region
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value, columns_like
 
-FAMILY = "diagnosis"
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
-
-_DIAGNOSES: dict[str, str] = {
-    "sprain_strain": "Sprain or strain",
-    "contusion": "Contusion",
-    "open_wound": "Laceration, crush injury, amputation or burn",
-    "dislocation": "Dislocation or instability of a joint",
-    "rotator_cuff_tear": "Tear of the rotator cuff",
-    "shoulder_impingement": "Impingement, bursitis or tendinitis of the shoulder",
-    "labral_tear": "Labral or SLAP tear",
-    "adhesive_capsulitis": "Adhesive capsulitis",
-    "meniscal_tear": "Meniscal tear or internal derangement",
-    "ligament_tear": "Tear, sprain or insufficiency of a named ligament",
-    "tendon_rupture": "Rupture or laceration of a tendon",
-    "epicondylitis": "Epicondylitis",
-    "carpal_tunnel": "Carpal tunnel syndrome",
-    "cubital_tunnel": "Cubital tunnel syndrome or ulnar neuropathy",
-    "wrist_tenosynovitis": "De Quervain or another tenosynovitis",
-    "trigger_finger": "Trigger finger",
-    "ganglion": "Ganglion cyst",
-    "spondylolisthesis": "Spondylolisthesis, spondylolysis or segmental instability",
-    "facet_arthropathy": "Facet arthropathy or facet syndrome",
-    "sacroiliac_pain": "Sacroiliac joint pain or dysfunction",
-    "failed_back_surgery": "Failed back surgery syndrome",
-    "plantar_fasciitis": "Plantar fasciitis",
-    "hernia": "Hernia of the abdominal wall",
-    "joint_degeneration": "Osteoarthritis or a chondral lesion",
-    "nonunion": "Nonunion, malunion or delayed union",
-    "hardware_problem": "Painful, broken or loose hardware",
-    "hearing_loss": "Hearing loss or tinnitus",
-    "dizziness": "Dizziness, vertigo or imbalance",
-    "consciousness_loss": "Loss of consciousness, syncope or seizure",
-    "cognitive_complaints": "Cognitive or postconcussive complaints",
-    "vision_complaints": "Complaints of vision or an eye injury",
-    "infection": "Infection",
-    "thrombosis": "Thrombosis or embolism",
-    "inflammatory_arthritis": "Gout or an inflammatory arthritis",
-    "cord_or_cauda_equina": "Myelopathy, cord compression or cauda equina symptoms",
-    "tumor": "Tumor or malignancy",
-    "sleep_apnea": "Sleep apnea or its signs",
-    "tendinitis": "Tendinitis, bursitis or fasciitis",
-    "myofascial_pain": "Myofascial pain",
+_PSYCHOLOGICAL = ("depression", "anxiety", "ptsd", "psychological_other")
+_SEVERITY = {
+    "severe": "severe_finding",
+    "mild": "mild_finding",
+    "sound": "sound_finding",
+    "resolved": "symptoms_resolved",
+    "new_event": "new_injury_event",
 }
-_LETTERS = "lexicons/diagnosis.csv (ICD-10-CM)"
-_REGIONS = "lexicons/body_part.csv (regions of the MTUS chapters)"
-
-COLUMNS: tuple[Column, ...] = (
-    *(
-        Column(f"{name}_diagnosed", "bool", definition, family=FAMILY, source=_LETTERS)
-        for name, definition in _DIAGNOSES.items()
-    ),
-    Column(
-        "case_body_part",
-        "str",
-        "The region that the summary mentions most",
-        null="no region is mentioned",
-        family=FAMILY,
-        source=_REGIONS,
-    ),
-    Column(
-        "case_body_parts",
-        "str",
-        f"Up to {MOST_PARTS} regions, those mentioned most first",
-        null="no region is mentioned",
-        family=FAMILY,
-        source=_REGIONS,
-    ),
-    Column(
-        "requested_part_documented",
-        "bool",
-        "The summary mentions the region that the request names",
-        null="the request names no region",
-        family=FAMILY,
-        source=_REGIONS,
-    ),
-)
 
 
 def build(summary: Summary, _case: Case) -> Findings:
     """One truth value a diagnosis, with the mentions that document it; the regions of the case."""
     found = Findings()
-    by_value: dict[str, list[Mention]] = {name: [] for name in _DIAGNOSES}
-    for mention in summary.mentions(FAMILY):
-        by_value[mention.value].append(mention)
-    for name, mentions in by_value.items():
-        found.flag(f"{name}_diagnosed", mentions)
+    found.flag_each(columns_like("diagnosis", "{}_diagnosed"), summary.mentions("diagnosis"))
     parts = case_parts(summary)
     found.values["case_body_part"] = parts[0] if parts else None
     found.values["case_body_parts"] = LIST_SEPARATOR.join(parts[:MOST_PARTS]) or None
+    return found
+
+
+def build_comorbidity(summary: Summary, _case: Case) -> Findings:
+    """One truth value a condition, and one for all psychological ones."""
+    found, mentions = Findings(), summary.mentions("comorbidity")
+    found.flag_each(columns_like("comorbidity", "{}_documented"), mentions)
+    psychological = sorted(
+        (m for m in mentions if m.value in _PSYCHOLOGICAL),
+        key=lambda m: _PSYCHOLOGICAL.index(m.value),
+    )
+    found.flag("psychological_comorbidity", psychological)
+    return found
+
+
+def build_severity(summary: Summary, _case: Case) -> Findings:
+    """One truth value a degree, and one for a new injury."""
+    found = Findings()
+    found.flag_each(_SEVERITY, summary.mentions("severity"))
     return found
 
 

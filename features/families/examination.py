@@ -23,68 +23,23 @@ from collections.abc import Iterable
 
 from imr.data.letter import Case
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Column, Findings
+from imr.features.signal import Findings
 
 FAMILY = "examination"
 
-_SIGNS: dict[str, str] = {
-    "facet_signs": "Facet loading or Kemp's test positive",
-    "sacroiliac_signs": "Patrick (FABER), Gaenslen, Yeoman or Ely test positive",
-    "cervical_compression": "Cervical compression or distraction test positive",
-    "entrapment_signs": "Tinel, Phalen or Durkan test positive",
-    "finkelstein": "Finkelstein's test positive",
-    "impingement_signs": "Neer, Hawkins or impingement test positive",
-    "rotator_cuff_signs": "Empty can, drop arm or supraspinatus test positive",
-    "labral_signs": "O'Brien or crank test positive",
-    "biceps_signs": "Speed or Yergason test positive",
-    "shoulder_instability_signs": "Apprehension, relocation or sulcus test positive",
-    "ac_joint_signs": "Cross-arm test positive",
-    "meniscal_signs": "McMurray, Apley or Thessaly test positive",
-    "knee_instability_signs": "Lachman, drawer, pivot shift, varus or valgus test positive",
-    "patellofemoral_signs": "Patellar grind or apprehension test positive",
-    "epicondylitis_signs": "Cozen's or Mill's test positive",
-    "upper_motor_neuron_signs": "Hoffmann, Babinski, clonus or Lhermitte positive",
-    "nonorganic_signs": "Waddell signs positive",
-}
-_FINDINGS: dict[str, str] = {
-    "joint_line_tenderness": "Tenderness of a joint line of the knee",
-    "instability_finding": "Laxity or instability of a joint",
-    "mechanical_symptoms": "Locking, catching, buckling or giving way",
-    "tenderness": "Tenderness on palpation",
-    "spasm": "Muscle spasm, guarding or hypertonicity",
-    "trigger_points": "Trigger points or taut bands",
-    "swelling": "Swelling, edema or effusion",
-    "gait_abnormal": "Antalgic, slow, stiff or otherwise abnormal gait, or a limp",
-    "crepitus": "Crepitus",
-    "sensory_loss": "Decreased sensation, wherever",
-    "weakness": "Weakness, decreased strength or atrophy, wherever",
-    "foot_drop": "Foot drop",
-    "neuro_deficit": "A neurological deficit is stated in so many words",
-    "fracture": "A fracture is documented",
-    "red_flag": "Cauda equina signs, incontinence, fever, infection, cancer or progressive deficit",
-}
+_SIGNS = (
+    "facet_signs", "sacroiliac_signs", "cervical_compression", "entrapment_signs",
+    "finkelstein", "impingement_signs", "rotator_cuff_signs", "labral_signs", "biceps_signs",
+    "shoulder_instability_signs", "ac_joint_signs", "meniscal_signs",
+    "knee_instability_signs", "patellofemoral_signs", "epicondylitis_signs",
+    "upper_motor_neuron_signs", "nonorganic_signs",
+)  # fmt: skip
+_FINDINGS = (
+    "joint_line_tenderness", "instability_finding", "mechanical_symptoms", "tenderness",
+    "spasm", "trigger_points", "swelling", "gait_abnormal", "crepitus", "sensory_loss",
+    "weakness", "foot_drop", "neuro_deficit", "fracture", "red_flag",
+)  # fmt: skip
 
-
-def _flag(name: str, definition: str) -> Column:
-    return Column(name, "bool", definition, family=FAMILY, source="ACOEM 2004; annotation guide")
-
-
-COLUMNS: tuple[Column, ...] = (
-    _flag("radicular_findings", "Objective radicular signs on examination"),
-    _flag("straight_leg_raise", "Straight leg raise, Lasegue or slump test positive"),
-    _flag("spurling", "Spurling or foraminal compression test positive"),
-    _flag("sensory_dermatomal", "Sensory loss in a named dermatome or nerve root"),
-    _flag("reflex_deficit", "A reflex decreased, absent or unequal between the sides"),
-    _flag("motor_myotomal", "Weakness in a named myotome, its muscle or a spinal level"),
-    _flag("motor_deficit", "Strength graded below 5/5 anywhere"),
-    _flag("radicular_signs_negative", "A radicular sign was tested and negative, none positive"),
-    _flag("neuro_normal", "Sensation, strength or reflexes documented as normal, no deficit found"),
-    *(_flag(name, definition) for name, definition in _SIGNS.items()),
-    *(_flag(name, definition) for name, definition in _FINDINGS.items()),
-    _flag("range_of_motion_limited", "Range of motion limited or painful"),
-    _flag("range_of_motion_full", "Range of motion full, and nowhere limited"),
-    _flag("red_flags_denied", "Absence of red flags is stated"),
-)
 
 _POSITIVE_AFTER = re.compile(
     r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|"

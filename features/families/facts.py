@@ -35,7 +35,6 @@ from imr.features.statements import (
 )
 
 TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
-FAMILY = "facts"
 SAME = "$same"
 ANY = "*"
 FACTS: tuple[str, ...] = (
@@ -121,7 +120,19 @@ FACTS: tuple[str, ...] = (
     "thrombosis_risk",
     "bleeding_drug",
 )
-"""The facts of ``facts.csv``, each a column."""
+"""The facts of ``facts.csv``."""
+COLUMNS: tuple[Column, ...] = tuple(
+    Column(
+        name,
+        "bool",
+        f"Said of the request: {name.replace('_', ' ')}",
+        null="nothing is said of it",
+        family="facts",
+        source="facts.csv",
+    )
+    for name in FACTS
+)
+"""The column of each fact; those of numbers stand in ``columns.csv``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,61 +302,6 @@ def side_of(request: str) -> str | None:
     if bool(left) == bool(right):
         return None
     return "left" if left else "right"
-
-
-def _number(name: str, unit: str, definition: str, source: str) -> Column:
-    return Column(name, "float", definition, unit, "no number is stated", FAMILY, source)
-
-
-COLUMNS: tuple[Column, ...] = (
-    *(
-        Column(
-            name,
-            "bool",
-            f"Said of the request: {name.replace('_', ' ')}",
-            null="nothing is said of it",
-            family=FAMILY,
-            source="facts.csv",
-        )
-        for name in FACTS
-    ),
-    _number(
-        "same_care_count",
-        "sessions",
-        "Sessions or injections of what is asked for that were had before, of the same region",
-        "MTUS Chronic Pain 2009 p. 46 and 98-99",
-    ),
-    _number(
-        "same_care_days",
-        "days",
-        "How long what is asked for was already used, where a duration is stated",
-        "MTUS Chronic Pain 2009 p. 24 and 63",
-    ),
-    _number(
-        "same_care_days_ago",
-        "days",
-        "Days since what is asked for was last had, where stated",
-        "MTUS Chronic Pain 2009 p. 46",
-    ),
-    _number(
-        "course_sessions",
-        "sessions",
-        "Sessions asked for: those of the request, else those that the summary says are asked for",
-        "MTUS Chronic Pain 2009 p. 98-99",
-    ),
-    _number(
-        "operation_days_ago",
-        "days",
-        "Days since the last operation on the requested region, where stated",
-        "8 CCR 9792.24.3; MTUS Opioids Treatment Guidelines 2016 (postoperative pain)",
-    ),
-    _number(
-        "drug_test_days_ago",
-        "days",
-        "Days since the last urine drug test, where stated",
-        "MTUS Opioids Treatment Guidelines 2016, 3.3.6",
-    ),
-)
 
 
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:

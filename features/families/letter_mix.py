@@ -1,4 +1,11 @@
-"""The letter as a whole: how many items, of which classes, and how they belong together."""
+"""The letter as a whole: how many items, of which classes, and how they belong together; whether
+the operation that it speaks of was authorized.
+
+Services around an operation stand or fall with it.  A word of authorization or refusal counts
+where its sentence names an operation; "authorized" under a negation is a refusal.  What the
+utilization review says of the items in dispute counts too: it is known before the decision.
+Lexicon: ``lexicons/authorization.csv``.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +14,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imr.data.letter import Case, Item
-from imr.features.context import Summary
+from imr.features.context import Mention, Summary
 from imr.features.families.review import is_associated
-from imr.features.signal import Column, Findings, Value
-
-FAMILY = "letter_mix"
+from imr.features.signal import Findings, Value
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
 _MIX = {
@@ -24,74 +29,12 @@ _MIX = {
 }
 
 
-_LIST = "letter format: list of the disputed items"
-_CATEGORIES = "treatment request categories of the DWC"
-_POSTSURGICAL = "8 CCR §9792.24.3 (postsurgical treatment guidelines)"
-_NO_OPERATION = "no service beside an operation, or nothing is known to indicate that"
 # What a service takes from the operation it goes with.
 _OF_THE_OPERATION = {
     "operation_indicated": "indication_documented",
     "operation_criteria_met_share": "criteria_met_share",
     "operation_wording": "wording",
 }
-
-
-def _count(name: str, definition: str) -> Column:
-    return Column(name, "int", definition, unit="items", family=FAMILY, source=_LIST)
-
-
-def _flag(name: str, definition: str, source: str = _LIST) -> Column:
-    return Column(name, "bool", definition, family=FAMILY, source=source)
-
-
-COLUMNS: tuple[Column, ...] = (
-    _count("n_items", "Disputed items in the letter"),
-    _count("same_category_items", "Other items of the item's category"),
-    _count("same_subcategory_items", "Other items of the item's subcategory"),
-    _flag("duplicate_item", "Another item asks for the same thing for the same part and side"),
-    _flag("all_items_same_category", "All items of the letter are of one category", _CATEGORIES),
-    *(
-        _flag(name, f"An item of the letter is of the category {c}", _CATEGORIES)
-        for name, c in _MIX.items()
-    ),
-    _flag("primary_surgery", "The item is an operation that others may go with", _POSTSURGICAL),
-    _flag(
-        "primary_surgery_in_letter",
-        "Another item of the letter is a primary operation",
-        _POSTSURGICAL,
-    ),
-    _flag(
-        "associated_with_surgery",
-        "The item goes with an operation, asked or done",
-        "letter format: associated surgical service",
-    ),
-    _flag("several_actions", "Some items were denied and some modified"),
-    Column(
-        "operation_indicated",
-        "bool",
-        "Of a service: the operation of the letter has its indication documented",
-        null=_NO_OPERATION,
-        family=FAMILY,
-        source=_POSTSURGICAL,
-    ),
-    Column(
-        "operation_criteria_met_share",
-        "float",
-        "Of a service: share of the criteria that the operation of the letter meets, 0 to 1",
-        null=_NO_OPERATION,
-        family=FAMILY,
-        source=_POSTSURGICAL,
-    ),
-    Column(
-        "operation_wording",
-        "float",
-        "Of a service: log odds of the operation of the letter by its clinical terms",
-        unit="log odds",
-        null=_NO_OPERATION,
-        family=FAMILY,
-        source=_POSTSURGICAL,
-    ),
-)
 
 
 def build(_summary: Summary, case: Case) -> Findings:
@@ -155,3 +98,27 @@ def _words(requested: str) -> frozenset[str]:
 
 def _request_key(item: Item) -> tuple[str | None, str | None, frozenset[str]]:
     return item.category, item.subcategory, _words(item.requested)
+
+
+_WORD_FOR_OPERATION = re.compile(
+    r"\b(?:surger(?:y|ies)|surgical (?:repair|procedure|intervention)|operation|arthroscop\w+|"
+    r"arthroplasty|fusion|discectomy|laminectomy|laminotomy|decompression|release|repair|"
+    r"reconstruction|replacement|fixation|\w{4,20}ectomy|removal of hardware|hardware removal|"
+    r"transposition|osteotomy|debridement|recon|acdf|[pta]lif|orif|t[khs][ar]|excision|"
+    r"amputation|tak(?:e|ing|en) (?:\w+ ){1,3}out)\b"
+)
+
+
+def build_authorization(summary: Summary, _case: Case) -> Findings:
+    """Authorization and refusal of an operation, with the words that say so."""
+    found = Findings()
+    words = [m for m in summary.mentions("authorization") if _of_an_operation(summary, m)]
+    granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
+    refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
+    found.put("operation_authorized", bool(granted), *granted)
+    found.put("operation_not_authorized", bool(refused), *refused)
+    return found
+
+
+def _of_an_operation(summary: Summary, mention: Mention) -> bool:
+    return _WORD_FOR_OPERATION.search(summary.sentence_lower(mention.sentence)) is not None

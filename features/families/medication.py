@@ -16,7 +16,7 @@ import re
 from imr.data.letter import Case, Item
 from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 
 FAMILY = "medication"
 
@@ -34,48 +34,11 @@ _CLASSES: dict[str, str] = {
     "Adrenal Cortical Steroids": "oral_steroid_taken",
     "Misc Analgesics": "simple_analgesic_taken",
 }
-_MONITORING: dict[str, str] = {
-    "opioid_agreement": "An opioid or pain agreement is documented",
-    "cures_checked": "The prescription monitoring database (CURES) is documented as checked",
-    "urine_drug_test_done": "A urine drug test is documented as done",
-    "opioid_risk_assessed": "A risk tool or the absence of aberrant behaviour is documented",
-    "tapering": "Tapering or weaning is documented",
-}
+_MONITORING = (
+    "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
+    "tapering",
+)  # fmt: skip
 
-
-def _flag(name: str, definition: str, source: str = "annotation guide") -> Column:
-    return Column(name, "bool", definition, family=FAMILY, source=source)
-
-
-_OPIOIDS = "MTUS Chronic Pain 2009 p. 78; MTUS Opioids Treatment Guidelines 2016"
-COLUMNS: tuple[Column, ...] = (
-    *(_flag(column, f"A drug of the class is taken or was: {c}") for c, column in _CLASSES.items()),
-    *(_flag(name, definition, _OPIOIDS) for name, definition in _MONITORING.items()),
-    _flag("first_line_oral_taken", "An NSAID or a simple analgesic is taken or was"),
-    _flag("neuropathic_drug_taken", "An antidepressant or antiepileptic drug is taken or was"),
-    _flag("medication_failed", "A drug or class is said to have failed or not helped"),
-    _flag("medication_helped", "A drug or class is said to have helped"),
-    Column(
-        "opioid_days",
-        "float",
-        'Days of opioid use up to the denial, where a start is printed ("since at least …")',
-        "days",
-        "no start is printed, or no denial date is known",
-        FAMILY,
-        _OPIOIDS,
-    ),
-    _flag("same_drug_taken", "The requested drug itself is taken or was"),
-    _flag("same_class_taken", "A drug of the requested class is taken or was"),
-    Column(
-        "same_class_days",
-        "float",
-        "Days of use of the requested class up to the denial, where a start is printed",
-        "days",
-        "not a drug, no start is printed, or no denial date is known",
-        FAMILY,
-        "drug classes of the DWC treatment request categories",
-    ),
-)
 
 _TAKEN_BEFORE = re.compile(
     r"\b(?:prescribed|dispensed|refilled|given|taking|takes|took|taken|using|uses|used|tried|"

@@ -17,37 +17,7 @@ from dataclasses import dataclass
 from imr.data.letter import Case
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Column, Findings
-
-_ESI = "MTUS Chronic Pain 2009 p. 46 (repeat blocks: 50% relief for six to eight weeks)"
-_FUNCTION = "8 CCR §9792.20 (functional improvement)"
-
-
-def _column(
-    name: str, dtype: str, text: str, null: str = "", unit: str = "", source: str = _ESI
-) -> Column:
-    return Column(name, dtype, text, unit, null, "relief", source)  # type: ignore[arg-type]
-
-
-_NONE = "no percentage of relief documented"
-COLUMNS: tuple[Column, ...] = (
-    _column("relief_percent_max", "float", "Highest documented percentage of relief", _NONE, "%"),
-    _column("relief_percent_min", "float", "Lowest documented percentage of relief", _NONE, "%"),
-    _column("relief_percent_left", "float", "Highest relief of left-sided pain", _NONE, "%"),
-    _column("relief_percent_right", "float", "Highest relief of right-sided pain", _NONE, "%"),
-    _column("relief_percent_injection", "float", "Highest relief from an injection", _NONE, "%"),
-    _column("relief_treatment", "str", "Treatment behind the highest percentage", "not stated"),
-    _column(
-        "relief_weeks", "float", "Longest documented duration of relief", "none stated", "weeks"
-    ),
-    _column("relief_documented", "bool", "Relief or improvement from a treatment, in any words"),
-    _column("relief_temporary", "bool", "Relief documented as short"),
-    _column("treatment_failed", "bool", "A treatment documented as failed or without benefit"),
-    _column("treatment_intolerance", "bool", "Side effects or intolerance documented"),
-    _column("function_improved", "bool", "Improved function documented", source=_FUNCTION),
-    _column("medication_reduced", "bool", "Reduced use of medication documented"),
-    _column("returned_to_work", "bool", "Return to work documented", source=_FUNCTION),
-)
+from imr.features.signal import Findings
 
 _GAIN = (
     r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
@@ -101,7 +71,6 @@ _DURATION = re.compile(
 )
 _WEEKS = {"hour": 1 / 168, "day": 1 / 7, "week": 1.0, "month": 52 / 12, "year": 52.0}
 _SIDE = re.compile(r"\b(left|right)\b")
-_TREATED = frozenset({"relief", "temporary"})
 
 
 @dataclass(frozen=True, slots=True)

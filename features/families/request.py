@@ -16,108 +16,21 @@ from imr.data.request.quantity import number_words
 from imr.data.request.taxonomy import classify
 from imr.data.request.terms import body_parts
 from imr.features.context import Mention, Summary, read_summary
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 
 FAMILY = "request"
 
-_FLAGS: dict[str, str] = {
-    "initial": "the request says it is the initial course",
-    "trial": "the request says it is a trial",
-    "additional": "the request says it is for more of what was already given",
-    "continuing": "a continuation or a refill is asked for",
-    "repeat": "a repeat, second or revision service is asked for",
-    "retrospective": "the service was already given when authorization was asked for",
-    "postoperative": "care after an operation",
-    "preoperative": "work-up or clearance before an operation",
-    "associated_surgical": "a service that goes with a requested operation",
-    "post_injection": "care after an injection",
-    "compound": "a compounded preparation",
-    "oral_suspension": "a drug made up as an oral suspension",
-    "sedation": "sedation or anaesthesia is part of the request",
-    "fluoroscopy": "fluoroscopic guidance is part of the request",
-    "image_guidance": "ultrasound guidance is part of the request",
-    "rental": "equipment for rent",
-    "purchase": "equipment to buy",
-    "unspecified": "the request itself says that its amount is unspecified",
-    "bilateral": "both sides",
-    "transforaminal": "a transforaminal approach",
-    "interlaminar": "an interlaminar approach",
-    "caudal": "a caudal approach",
-    "series_of_three": "a series of three injections",
-    "evaluation": "an evaluation or consultation is part of the request",
-}
+_FLAGS = (
+    "initial", "trial", "additional", "continuing", "repeat", "retrospective",
+    "postoperative", "preoperative", "associated_surgical", "post_injection", "compound",
+    "oral_suspension", "sedation", "fluoroscopy", "image_guidance", "rental", "purchase",
+    "unspecified", "bilateral", "transforaminal", "interlaminar", "caudal", "series_of_three",
+    "evaluation",
+)  # fmt: skip
 
 
-_RFA = "DWC request for authorization form (8 CCR §9785.5)"
-_CATEGORIES = "treatment request categories of the DWC"
-_CONTRACT = "contract of the column set"
 # Roles of a request that a rule turns on; the others are entries of the form.
-_FLAG_SOURCES: dict[str, str] = {
-    "retrospective": "8 CCR §9792.9.1 (retrospective review)",
-    "postoperative": "8 CCR §9792.24.3 (postsurgical treatment guidelines)",
-    "preoperative": "8 CCR §9792.24.3 (postsurgical treatment guidelines)",
-    "compound": "Labor Code 5307.1(e) (compounded drugs)",
-    "fluoroscopy": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
-    "transforaminal": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
-    "interlaminar": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
-    "series_of_three": "MTUS Chronic Pain 2009 p. 46 (epidural steroid injections)",
-}
 
-
-def _text(name: str, definition: str, null: str, source: str = _RFA) -> Column:
-    return Column(name, "str", definition, null=null, family=FAMILY, source=source)
-
-
-def _number(name: str, unit: str, definition: str, null: str, source: str = _RFA) -> Column:
-    return Column(name, "float", definition, unit=unit, null=null, family=FAMILY, source=source)
-
-
-_DWC = "no category of the Division of Workers' Compensation fits"
-COLUMNS: tuple[Column, ...] = (
-    _text("category", "treatment request category", _DWC, _CATEGORIES),
-    _text("subcategory", "treatment request subcategory", _DWC, _CATEGORIES),
-    _number(
-        "quantity", "quantity_unit", "how much is under review", "no amount is printed", _CONTRACT
-    ),
-    _text("quantity_unit", "what the quantity counts", "no amount is printed", _CONTRACT),
-    _text("request_term", "first name the taxonomy found (drug, study, procedure)", "none found"),
-    _text("request_body_part", "first body part of the request", "none named"),
-    _text("request_region", "spine, upper_limb, lower_limb, head or trunk", "no body part named"),
-    Column("request_several_parts", "bool", "two or more body parts", family=FAMILY, source=_RFA),
-    _text("request_side", "left, right or bilateral", "no side is printed"),
-    _text("request_levels", "spinal levels, joined by a semicolon (L4-L5;L5-S1)", "none printed"),
-    _number("request_level_count", "levels", "number of spinal levels", "none printed"),
-    _number("request_sessions", "sessions", "sessions or visits asked for", "not a course"),
-    _number("request_per_week", "1/week", "sessions a week", "no frequency is printed"),
-    _number("request_weeks", "weeks", "duration of the course", "no duration is printed"),
-    _number("request_dose_mg", "mg", "strength of one unit", "no strength in mg is printed"),
-    _number("request_refills", "refills", "refills asked for", "no refill is printed"),
-    _number("request_per_day", "1/day", "tablets a day, at most", "no dosing is printed"),
-    _number(
-        "request_supply_days",
-        "days",
-        "what is asked for lasts, refills included",
-        "no duration, and no quantity with dosing, is printed",
-    ),
-    _number(
-        "authorized_sessions",
-        "sessions",
-        "sessions or visits of the same request that the utilization review authorized",
-        "nothing was authorized, or it is not a course",
-    ),
-    _number("request_ingredients", "drugs", "strengths in percent of one preparation", "none"),
-    _text("request_contrast", "with or without contrast", "contrast is not mentioned"),
-    *(
-        Column(
-            f"request_{name}",
-            "bool",
-            definition,
-            family=FAMILY,
-            source=_FLAG_SOURCES.get(name, _RFA),
-        )
-        for name, definition in _FLAGS.items()
-    ),
-)
 
 _SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.IGNORECASE)
 _SIDES = {"lt": "left", "rt": "right"}

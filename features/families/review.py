@@ -22,23 +22,15 @@ from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
 from imr.features.families.request import refills, request_mentions
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 
 FAMILY = "review"
 
-_REASONS: dict[str, str] = {
-    "no_conservative_care": "conservative care was not tried or not exhausted",
-    "no_objective_findings": "examination shows no objective or neurological findings",
-    "no_red_flags": "no red flags",
-    "no_improvement": "no functional improvement or efficacy is shown",
-    "no_first_line_drug": "first-line or other drugs were not tried",
-    "no_gi_risk": "no gastrointestinal complaint or risk",
-    "not_recommended": "the guideline does not recommend the service",
-    "exceeds_guideline": "more than the guideline's (initial) number",
-    "long_term_use": "long-term use is not supported",
-    "insufficient_documentation": "rationale or specification is missing",
-    "duplicate_or_concurrent": "already approved, or given along with another service",
-}
+_REASONS = (
+    "no_conservative_care", "no_objective_findings", "no_red_flags", "no_improvement",
+    "no_first_line_drug", "no_gi_risk", "not_recommended", "exceeds_guideline",
+    "long_term_use", "insufficient_documentation", "duplicate_or_concurrent",
+)  # fmt: skip
 # Body parts (as stems) that a chapter of the schedule is about.
 _PARTS = {
     "Low Back": ("lumbar", "back", "sacr", "pelvi", "coccyx"),
@@ -53,89 +45,7 @@ _PARTS = {
 }
 
 
-_UR = "utilization review as recited (8 CCR §9792.9.1)"
-_CITED = "letter format: claims administrator guideline"
 # The text of every column that tells the template of a letter as much as its case.
-_TEMPLATE = "; tells the house style of the letter too, not for models"
-
-
-def _column(
-    name: str, dtype: str, definition: str, null: str = "", unit: str = "", source: str = _CITED
-) -> Column:
-    return Column(name, dtype, definition, unit, null, FAMILY, source)  # type: ignore[arg-type]
-
-
-_DAYS = "a date is missing"
-COLUMNS: tuple[Column, ...] = (
-    _column(
-        "ur_action",
-        "str",
-        "denied, or modified where a part was authorized",
-        source="contract of the column set",
-    ),
-    _column(
-        "share_authorized",
-        "float",
-        "Authorized part of the original quantity (0 to 1); 0 for a denial",
-        "a modified request without two comparable quantities",
-        source="letter format: items of a modified request",
-    ),
-    *(
-        _column(
-            f"ur_reason_{name}",
-            "bool",
-            f"The utilization review reasons that {definition}{_TEMPLATE}",
-            source=_UR,
-        )
-        for name, definition in _REASONS.items()
-    ),
-    _column(
-        "request_date",
-        "date",
-        f"Date of the request for authorization{_TEMPLATE}",
-        "not stated",
-        source="DWC request for authorization form (8 CCR §9785.5)",
-    ),
-    _column(
-        "days_request_to_denial",
-        "int",
-        f"Request to UR denial{_TEMPLATE}",
-        _DAYS,
-        "days",
-        "8 CCR §9792.9.1 (time limits of utilization review)",
-    ),
-    _column(
-        "days_denial_to_application",
-        "int",
-        "UR denial to application",
-        _DAYS,
-        "days",
-        "8 CCR §9792.10.1 (30 days to apply)",
-    ),
-    _column(
-        "priority_expedited",
-        "bool",
-        "The review was filed as expedited",
-        source="8 CCR §9792.10.1 (expedited review)",
-    ),
-    _column(
-        "ca_guideline",
-        "str",
-        "First guideline of the claims administrator: chapter, with section where cited",
-        "no administrator's guideline is known",
-    ),
-    _column("ca_chapter", "str", "Chapter of that guideline", "as ca_guideline"),
-    _column("ca_none_cited", "bool", "The claims administrator cited no guideline"),
-    _column("ca_mtus", "bool", "The claims administrator cited the MTUS"),
-    _column("ca_non_mtus", "bool", "The claims administrator cited a source outside the MTUS"),
-    _column("ca_several", "bool", "The claims administrator cited two or more sources"),
-    _column(
-        "ca_body_part_matches",
-        "bool",
-        "The administrator's chapter is about the body part of the request",
-        "the request names no body part, or no cited chapter is about one",
-    ),
-)
 
 
 def build(summary: Summary, case: Case) -> Findings:

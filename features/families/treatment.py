@@ -22,35 +22,17 @@ from collections.abc import Iterable
 from imr.data.letter import Case, Item
 from imr.data.request.quantity import number_words
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 
 FAMILY = "treatment"
 
-_PRIOR: dict[str, str] = {
-    "physical_therapy": "Physical therapy received or under way",
-    "chiropractic": "Chiropractic care received or under way",
-    "acupuncture": "Acupuncture received or under way",
-    "injection": "An injection given as treatment or diagnostic block (not a vaccine or contrast)",
-    "surgery": "Any operation, also one that a diagnosis implies",
-    "occupational_therapy": "Occupational or hand therapy received or under way",
-    "home_exercise": "Home exercise done or instructed",
-    "massage": "Massage or myofascial release received",
-    "tens": "Electrical stimulation used",
-    "bracing": "Brace, splint, cast, boot or crutches used",
-    "heat_cold": "Heat or cold used",
-    "activity_modification": "Rest, activity modification or work restrictions as treatment",
-    "psychotherapy": "Psychotherapy, counselling or biofeedback received",
-    "shockwave": "Shockwave therapy received",
-    "traction": "Traction used",
-    "radiofrequency": "Radiofrequency ablation done",
-    "medication": "Treated with medication (class or drugs not named)",
-}
-_KINDS: dict[str, str] = {
-    "epidural": "An epidural steroid injection or selective nerve root block was given",
-    "facet": "A facet joint injection or medial branch block was given",
-    "joint": "A steroid injection into a joint, bursa or tendon was given",
-    "trigger_point": "Trigger point injections were given",
-}
+_PRIOR = (
+    "physical_therapy", "chiropractic", "acupuncture", "injection", "surgery",
+    "occupational_therapy", "home_exercise", "massage", "tens", "bracing", "heat_cold",
+    "activity_modification", "psychotherapy", "shockwave", "traction", "radiofrequency",
+    "medication",
+)  # fmt: skip
+_KINDS = ("epidural", "facet", "joint", "trigger_point")
 _COUNTED = ("physical_therapy", "chiropractic", "acupuncture", "occupational_therapy")
 # Which past treatment a request of a subcategory would repeat.
 _SAME = {
@@ -73,50 +55,6 @@ _CONSERVATIVE = (
     "massage",
 )
 
-
-def _flag(name: str, definition: str) -> Column:
-    return Column(name, "bool", definition, family=FAMILY, source="annotation guide")
-
-
-_ESI = "MTUS Chronic Pain 2009 p. 46 (at most four blocks a region and year)"
-COLUMNS: tuple[Column, ...] = (
-    *(_flag(f"{name}_prior", definition) for name, definition in _PRIOR.items()),
-    *(_flag(f"{name}_injection_prior", definition) for name, definition in _KINDS.items()),
-    *(
-        Column(
-            f"{name}_sessions",
-            "float",
-            f"Largest number of {name.replace('_', ' ')} sessions said to be done",
-            "sessions",
-            "no number is stated",
-            FAMILY,
-            "annotation guide",
-        )
-        for name in _COUNTED
-    ),
-    Column(
-        "epidural_count",
-        "float",
-        "Number of past epidural injections, where stated",
-        "injections",
-        "no number is stated",
-        FAMILY,
-        _ESI,
-    ),
-    _flag("conservative_care_tried", "At least one physical treatment or home exercise was had"),
-    _flag("conservative_care_failed", "Treatment is said to have failed or not helped"),
-    _flag("same_treatment_prior", "The item's kind of treatment was received before"),
-    Column(
-        "same_treatment_sessions",
-        "float",
-        "Sessions of the item's kind of treatment said to be done",
-        "sessions",
-        "no number is stated, or the item is not a course of sessions",
-        FAMILY,
-        "annotation guide",
-    ),
-    _flag("postoperative_request", "The item is care after an operation that was done or is asked"),
-)
 
 _N = (
     r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"

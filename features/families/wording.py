@@ -24,22 +24,11 @@ from imr.data.letter import Case, Evidence, Item
 from imr.features.context import Summary, once
 from imr.features.families.facts import side_of
 from imr.features.lexicon import ANY_NUMBER, lexicon
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Findings, Value
 from imr.features.statements import Clause, Statement, bearing, clauses, statements
 
-FAMILY = "wording"
 WEIGHTS = Path(__file__).parent.parent / "rules" / "wording.json"
 
-COLUMNS: tuple[Column, ...] = (
-    Column(
-        "wording",
-        "float",
-        "Log odds of an overturn by the clinical terms of summary and request",
-        unit="log odds",
-        family=FAMILY,
-        source="rated vignettes (wording.json)",
-    ),
-)
 _TITLE = re.compile(r"[a-z]+")
 FOR_ALL = "every class"
 

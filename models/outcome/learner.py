@@ -26,7 +26,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from imr.features.families.facts import FACTS
-from imr.features.table import COLUMNS
+from imr.features.table import all_columns
 from imr.models.frame import KEY_COLUMNS, Array
 from imr.models.outcome.trees import TreeContributions, fixed_signs, inputs
 
@@ -142,7 +142,7 @@ class SignalInputs:
     def met(cls, frame: pd.DataFrame) -> SignalInputs:
         """The signals of a training frame, with the signs that medicine and law fix."""
         labels = {}
-        for column in COLUMNS:
+        for column in all_columns():
             if column.dtype == "str" and column.name in signal_columns():
                 counts = frame[column.name].value_counts()
                 labels[column.name] = tuple(sorted(counts.index[counts >= LEAST_LABELLED]))
@@ -208,7 +208,7 @@ class Member:
 
 def signal_columns() -> tuple[str, ...]:
     """The signals that members read; dates are left out, for they would be one a letter."""
-    return tuple(c.name for c in COLUMNS if c.dtype != "date" and c.name not in KEY_COLUMNS)
+    return tuple(c.name for c in all_columns() if c.dtype != "date" and c.name not in KEY_COLUMNS)
 
 
 def fit_trees(

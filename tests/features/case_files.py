@@ -10,10 +10,10 @@ import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
 from imr.features.signal import Value
-from imr.features.table import COLUMNS, signals
+from imr.features.table import all_columns, signals
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
-DTYPES = {column.name: column.dtype for column in COLUMNS}
+DTYPES = {column.name: column.dtype for column in all_columns()}
 
 
 def undecided(summary: str, *items: Item, header: CaseHeader | None = None) -> Case:

@@ -22,7 +22,7 @@ from imr.features.criteria import (
     review_day,
     rules,
 )
-from imr.features.table import COLUMNS, signals
+from imr.features.table import all_columns, signals
 from tests.features.case_files import undecided
 
 EPIDURAL = Item(
@@ -59,7 +59,7 @@ def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
 
 
 def test_conditions_name_known_signals() -> None:
-    known = {column.name for column in COLUMNS} | set(COMPUTED)
+    known = {column.name for column in all_columns()} | set(COMPUTED)
     named = {
         term.name
         for rule in rules()

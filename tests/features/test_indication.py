@@ -6,11 +6,11 @@ import pytest
 
 from imr.data.letter import Item
 from imr.data.request.taxonomy import classify
-from imr.features.families.indication import indications
-from imr.features.table import COLUMNS
+from imr.features.families.requested_part import indications
+from imr.features.table import all_columns
 from tests.features.case_files import row_of
 
-NAMES = {column.name for column in COLUMNS}
+NAMES = {column.name for column in all_columns()}
 
 
 def _asked(requested: str) -> Item:

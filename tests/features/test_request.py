@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data.letter import Item
-from imr.features.families.request import COLUMNS, build_item, region, spinal_levels
-from imr.features.signal import Value
+from imr.features.families.request import build_item, region, spinal_levels
+from imr.features.signal import Value, listed
 from imr.features.table import signals
 from tests.features.case_files import undecided
 
@@ -108,7 +108,7 @@ def test_region(parts: tuple[str, ...], name: str | None) -> None:
 def test_any_request_gives_every_column_with_quotes_in_place(text: str) -> None:
     case = undecided("", Item(0, text, text))
     found = build_item(None, case, case.items[0], {})  # type: ignore[arg-type]
-    assert set(found.values) == {column.name for column in COLUMNS}
+    assert set(found.values) == {column.name for column in listed()["request"]}
     assert all(e.quote == text[e.start : e.end] for e in found.quoted)
 
 

@@ -192,7 +192,7 @@ ODD = st.one_of(
 def test_a_disturbed_letter_is_a_letter_with_signals_or_a_named_error(
     pieces: list[tuple[int, str]],
 ) -> None:
-    from imr.features.table import COLUMNS, signals
+    from imr.features.table import all_columns, signals
 
     text = LETTER
     for at, piece in pieces:
@@ -205,7 +205,7 @@ def test_a_disturbed_letter_is_a_letter_with_signals_or_a_named_error(
         return
     rows = signals(letter.case).rows
     assert len(rows) == len(letter.case.items) == len(letter.determination.decisions)
-    assert all(list(row) == [column.name for column in COLUMNS] for row in rows)
+    assert all(list(row) == [column.name for column in all_columns()] for row in rows)
 
 
 def test_the_same_file_twice_and_the_same_name_in_two_folders(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from imr.features.table import COLUMNS
+from imr.features.table import all_columns
 from imr.models import bundle as bundles
 from imr.models.bundle import MANIFEST, BundleError
 from imr.models.predictor import Predictor
@@ -152,8 +152,8 @@ def test_no_folder_is_refused(tmp_path):
 
 def test_a_model_of_other_signals_is_refused(predictor, tmp_path, monkeypatch):
     predictor.save(tmp_path / "model")
-    derived = tuple(column for column in COLUMNS if column.name != "fracture")
-    monkeypatch.setattr("imr.models.predictor.COLUMNS", derived)
+    derived = tuple(column for column in all_columns() if column.name != "fracture")
+    monkeypatch.setattr("imr.models.predictor.all_columns", lambda: derived)
     with pytest.raises(BundleError, match="fracture") as refusal:
         Predictor.load(tmp_path / "model")
     assert refusal.value.reason == "incompatible"

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from imr.features.condition import Condition
-from imr.features.families import region_findings
 from imr.features.families.facts import FACTS
-from imr.features.table import COLUMNS
+from imr.features.families.requested_part import HERE
+from imr.features.table import all_columns
 from imr.models.predictor import Predictor
 from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
 from tests.models.test_whatif import plain_case
@@ -28,9 +28,9 @@ def test_every_fact_has_words_for_it_and_for_its_contrary() -> None:
 
 
 def test_the_words_are_of_known_signals_and_conditions() -> None:
-    columns = {column.name for column in COLUMNS} | {"year"}
+    columns = {column.name for column in all_columns()} | {"year"}
     assert set(plain_words()) <= columns
-    assert {*(column.name for column in region_findings.COLUMNS)} <= set(plain_words())
+    assert {*HERE.values()} <= set(plain_words())
 
     def names(of: Condition) -> set[str]:
         return {term.name for terms in of for term in terms}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imr.data import layout
 from imr.features.condition import condition, holds
-from imr.features.table import COLUMNS, frame
+from imr.features.table import all_columns, frame
 from imr.models import drift
 from imr.models.frame import conditions_hold, numbers
 from imr.models.guideline import catalogue as cand
@@ -42,7 +42,7 @@ def table() -> pd.DataFrame:
 @st.composite
 def rows(draw: st.DrawFn) -> list[dict[str, object]]:
     """Rows in which any column may be null or not there at all."""
-    some = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=12, unique=True))
+    some = draw(st.lists(st.sampled_from(all_columns()), min_size=1, max_size=12, unique=True))
     return [
         {c.name: draw(st.none() | CELLS[c.dtype]) for c in some if draw(st.booleans())}
         for _ in range(draw(st.integers(0, 4)))
@@ -54,7 +54,10 @@ def rows(draw: st.DrawFn) -> list[dict[str, object]]:
 @given(rows())
 def test_a_frame_holds_the_cells_of_its_rows(listed: list[dict[str, object]]) -> None:
     plain = pd.DataFrame(
-        {c.name: pd.Series([r.get(c.name) for r in listed], dtype=DTYPES[c.dtype]) for c in COLUMNS}
+        {
+            c.name: pd.Series([r.get(c.name) for r in listed], dtype=DTYPES[c.dtype])
+            for c in all_columns()
+        }
     )
     pd.testing.assert_frame_equal(frame(listed), plain)
 

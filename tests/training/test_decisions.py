@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from imr.features.table import COLUMNS
+from imr.features.table import all_columns
 from imr.training.decisions import (
     CASE_FACTS,
     LABELS,
@@ -30,7 +30,7 @@ def test_shipped_columns_are_those_of_the_builders() -> None:
     with shipped_path().open(encoding="utf-8", newline="") as handle:
         header = next(csv.reader(handle))
     assert header == list(dtypes())
-    assert {c.name for c in COLUMNS} | set(CASE_FACTS) | set(LABELS) == set(header)
+    assert {c.name for c in all_columns()} | set(CASE_FACTS) | set(LABELS) == set(header)
 
 
 def test_shipped_table_holds_the_real_items() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from imr.features.table import COLUMNS, Column
+from imr.features.table import Column, all_columns
 from imr.training.decisions import load_decisions
 
 HEAD = """# Columns of `imr features`
@@ -34,7 +34,7 @@ def catalogue(table: pd.DataFrame) -> str:
 
 def _lines(table: pd.DataFrame) -> Iterator[str]:
     family = None
-    for column in COLUMNS:
+    for column in all_columns():
         if column.family != family:
             family = column.family
             yield f"\n## {family.replace('_', ' ')}\n"

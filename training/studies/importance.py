@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from imr.features.table import COLUMNS
+from imr.features.table import all_columns
 from imr.models.frame import Array
 from imr.training import metrics
 from imr.training.config import TrainConfig
@@ -87,7 +87,7 @@ def families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Signal family -> those of its columns that a model reads (keys left out)."""
     read = set(columns)
     found: dict[str, list[str]] = {}
-    for column in COLUMNS:
+    for column in all_columns():
         if column.name in read and column.family != "key":
             found.setdefault(column.family, []).append(column.name)
     return {family: tuple(names) for family, names in found.items()}
@@ -278,7 +278,7 @@ def _without(
 
 def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """The frame with these columns as they stand where a letter says nothing of them."""
-    absent = {column.name: column.undocumented for column in COLUMNS} | dict(ALWAYS_KNOWN)
+    absent = {column.name: column.undocumented for column in all_columns()} | dict(ALWAYS_KNOWN)
     changed = frame.copy()
     for name in columns:
         value = absent.get(name)
