@@ -284,7 +284,8 @@ def once(
             return found
 
     alone = len(signature(read).parameters) == 1
-    return wraps(read)(cast("Callable[..., Reading]", remembered_alone) if alone else remembered)
+    chosen: Callable[..., Reading] = remembered_alone if alone else remembered
+    return cast("Callable[[Summary, *About], Reading]", wraps(read)(chosen))
 
 
 def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:
