@@ -250,7 +250,68 @@ def _asked_for(words: Words, row: Row) -> bool:
 
 
 @cache
-from imr.features.condition import Condition, condition, holds
-from imr.features.criteria import rules
-from imr.features.families.facts import FACTS
-from imr.features.families.requested_part import HERE, indications, signals_of
+def _signals_of_class(name: Any) -> frozenset[str]:
+    return frozenset(s for rule in rules() if rule.applies == name for s in rule.signals)
+
+
+# --- what stands in braces ---
+
+
+def _filled(text: str, value: Any, direction: Direction, row: Row) -> str | None:
+    """The text with its placeholders filled; None where one cannot be."""
+    named = [name for _, name, _, _ in Formatter().parse(text) if name]
+    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
+    if not all(filled.values()):
+        return None
+    return text.format(**filled)
+
+
+def _span(days: Any) -> str | None:
+    """A number of days as a person would say it."""
+    for unit, long, most in (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730)):
+        if days < most:
+            return _counted(round(days / long), unit)
+    return _counted(round(days / 365.25), "year")
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _criteria(direction: Direction, row: Row) -> str | None:
+    """How many criteria are met, where that can speak this way."""
+    share, open_ = row["criteria_met_share"], row["criteria_not_met"] + row["criteria_missing"]
+    if share == 1:
+        return "All criteria of the guideline are met" if direction == "for" else None
+    if direction == "for" and share < 0.5:
+        return None
+    asked = round(open_ / (1 - share))
+    met = asked - open_
+    what = "criterion" if asked == 1 else "criteria"
+    return f"{met} of {asked} {what} of the guideline {'is' if met == 1 else 'are'} met"
+
+
+def _indication(row: Row) -> str | None:
+    found = next((i.text for i in indications() if i.id == row[INDICATION]), None)
+    return found and found[0].lower() + found[1:]
+
+
+def _either(for_: str, against: str) -> Callable[[Any, Direction, Row], str | None]:
+    return lambda _value, direction, _row: for_ if direction == "for" else against
+
+
+_PLACEHOLDERS: Mapping[str, Callable[[Any, Direction, Row], str | None]] = {
+    "value": lambda value, _direction, _row: (
+        f"{value:g}" if isinstance(value, int | float) else str(value)
+    ),
+    "span": lambda value, _direction, _row: _span(value),
+    "days": lambda _value, _direction, row: _span(row["chronicity_days"]),
+    "status": lambda value, _direction, _row: str(value).replace("_", " "),
+    "kind": lambda _value, _direction, row: row["subcategory"] or row["category"],
+    "indication": lambda _value, _direction, row: _indication(row),
+    "criteria": lambda _value, direction, row: _criteria(direction, row),
+    "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
+    "more": _either("more", "less"),
+    "well": _either("well", "weakly"),
+    "approval": _either("approval", "denial"),
+}
