@@ -1,4 +1,4 @@
-"""The case summary read once: sentences, mentions, and the scope each mention stands in.
+"""The case summary read once: sentences, clauses, mentions, and the scope each mention stands in.
 
 The scope of a mention follows the ConText algorithm (Harkema et al., J Biomed Inform 2009;
 42:839-851): cues (``lexicons/context.csv``) qualify what follows, what precedes or the whole
@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Literal, TypeVar, TypeVarTuple, cast
+from typing import Literal, NamedTuple, TypeVar, TypeVarTuple, cast
 
 from imr.features.lexicon import Hit, Rule, lexicon
 
@@ -286,6 +286,48 @@ def once(
     alone = len(signature(read).parameters) == 1
     chosen: Callable[..., Reading] = remembered_alone if alone else remembered
     return cast("Callable[[Summary, *About], Reading]", wraps(read)(chosen))
+
+
+class Clause(NamedTuple):
+    """A stretch of a sentence that says one thing."""
+
+    sentence: int
+    start: int
+    end: int
+
+
+# Signs first, the looks behind after them: a search goes from sign to sign.
+_CLAUSE_END = re.compile(
+    r"[;,:\s](?:(?<=;)|(?<=:)\s|"
+    r"(?<=,)\s(?:(?:but|however|although|though|while|whereas|yet|except)\b|"
+    r"(?:and\s)?(?=(?:he|she|they|it|there|the|his|her|no|an?|x-?rays?|mri|exam\w*)\s))|"
+    r"(?<=\s)(?:[-–—]\s|(?:but|however|although|though|while|whereas|yet|except)\b|"
+    r"and\s(?=(?:he|she|they|it|there|the|his|her|was|were|has|had|is|are)\s)))"
+)
+
+
+@once
+def _clauses(summary: Summary) -> tuple[list[Clause], list[int]]:
+    found: list[Clause] = []
+    for sentence in range(len(summary.bounds)):
+        start, end = summary.sentence_span(sentence)
+        for stop in _CLAUSE_END.finditer(summary.lower, start, end):
+            if stop.start() > start:
+                found.append(Clause(sentence, start, stop.start()))
+                start = stop.start()
+        found.append(Clause(sentence, start, end))
+    return found, [clause.start for clause in found]
+
+
+def clauses(summary: Summary) -> list[Clause]:
+    """The clauses of every sentence, in order; together they cover the summary."""
+    return _clauses(summary)[0]
+
+
+def clause_of(summary: Summary, mention: Mention) -> Clause:
+    """The clause a mention starts in."""
+    found, starts = _clauses(summary)
+    return found[bisect_right(starts, mention.start) - 1]
 
 
 def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:

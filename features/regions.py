@@ -1,13 +1,15 @@
-"""Body regions near a mention, and whether two of them are the same for a request."""
+"""Where a mention is: body regions and side; whether two regions are the same for a request."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from imr.data.request.terms import body_parts
-from imr.features.context import Mention, Summary, once
+from imr.features.context import Clause, Mention, Summary, clause_of, once
 
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
@@ -41,8 +43,7 @@ def regions_of(summary: Summary, mention: Mention) -> list[str]:
     if not parts:
         return []
     end = summary.sentence_span(mention.sentence)[1]
-    parts = [part for part in parts if part.end <= end]
-    ahead = [part for part in parts if part.start >= mention.end]
+    ahead = [part for part in parts if part.start >= mention.end and part.end <= end]
     behind = [part for part in parts if part.end <= mention.start]
     return (
         _chain_ahead(summary, mention, ahead, _LEAD_OF)
@@ -114,3 +115,115 @@ def any_same_region(ones: Iterable[str], others: Iterable[str]) -> bool:
     """Whether any of the first regions is the same as any of the second."""
     wanted = list(others)
     return any(same_region(one, other) for one in ones for other in wanted)
+
+
+# --- regions and side -----------------------------------------------------------------------------
+
+Place = tuple[tuple[str, ...], str | None]
+"""The regions something is about, and the side: ``left``, ``right``, ``both`` or ``other``."""
+
+# What explains what: the neck the arm, the low back the leg, and back.
+LIMB = {
+    "cervical spine": {
+        "upper extremity", "upper arm", "forearm", "hand", "trapezius", "thoracic spine",
+    },
+    "lumbar spine": {
+        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint",
+        "thoracic spine", "coccyx",
+    },
+    "upper extremity": {
+        "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
+        "thumb",
+    },
+    "lower extremity": {
+        "lumbar spine", "hip", "thigh", "knee", "lower leg", "ankle", "foot", "toe",
+    },
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def is_or_explains(region: str, part: str) -> bool:
+    """Whether one is the same region as the other, or the spine or limb that explains it."""
+    return same_region(region, part) or region in LIMB.get(part, ()) or part in LIMB.get(region, ())
+
+
+# The first letter before the look behind, as below: that is tried at every character.
+_SIDES = re.compile(
+    r"([lrb](?<!\w.)(?:(?<=l)(?:eft|(?=\s)|t\b(?!\s[lr]\b))|(?<=r)(?:ight|(?=[\s.,;)])|t\b)|"
+    r"(?<=b)(?:ilat(?:eral(?:ly)?)?\b|oth|/l\b)|(?=[ul]es?\b)))"
+)
+_SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
+
+
+def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> Place:
+    """Where a mention is: its own region, its clause's, the sentence's before it, or the last one
+    of the sentence before.
+    """
+    setting = _setting(summary, clause_of(summary, mention))
+    regions = own or tuple(regions_of(summary, mention)) or setting.inside
+    heading = setting.heading
+    if not regions and heading is not None:
+        regions = (heading.value,)
+    if setting.other:
+        return regions, "other"
+    if setting.sides:
+        nearest = min(setting.sides, key=lambda word: abs(word[0] - mention.start))
+        return regions, nearest[1]
+    # "Right knee: ...", for a finding of the same region.
+    side = setting.side_of_heading
+    if side and heading and any(is_or_explains(region, heading.value) for region in regions):
+        return regions, side
+    return regions, None
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What a clause says of where: the regions named inside, the part that was named before it in
+    its sentence or last in the one before, the sides with their positions, and whether it is about
+    a side that is not claimed (``other``).
+    """
+
+    inside: tuple[str, ...]
+    heading: Mention | None
+    sides: tuple[tuple[int, str], ...]
+    other: bool
+    side_of_heading: str | None
+
+
+@once
+def _setting(summary: Summary, clause: Clause) -> _Setting:
+    parts = parts_of(summary, clause.sentence)
+    before = [p for p in parts if p.start < clause.start]
+    named = before or parts_of(summary, clause.sentence - 1)
+    heading = named[-1] if named else None
+    inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
+    found = _SIDES.finditer(summary.lower, clause.start, clause.end)
+    sides = tuple((match.start(), _named_side(match[1])) for match in found)
+    return _Setting(
+        tuple(inside),
+        heading,
+        sides,
+        _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
+        None if sides or heading is None else _side_before(summary, heading),
+    )
+
+
+def _side_before(summary: Summary, part: Mention) -> str | None:
+    """The side of a part, by the words before it."""
+    found = _SIDES.findall(summary.lower, max(part.start - 24, 0), part.end)
+    return _named_side(found[-1]) if found else None
+
+
+# The first letters before the looks behind: those are tried at every character.
+_OTHER_SIDE = re.compile(
+    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )"
+    r"(?<!as )(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
+    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)"
+    r"(?:,? (?:and|unclaimed|uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|"
+    r"hip|elbow|limb|extremity)\b"
+)
+
+
+def _named_side(word: str) -> str:
+    side = _SIDE.get(word, word)
+    return side if side in ("left", "right") else "both"

@@ -21,18 +21,12 @@ from pathlib import Path
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
-from imr.features.context import Summary, once
-from imr.features.dates import dates
+from imr.features.context import Summary, clause_of, once
+from imr.features.dates import dates, spans_of_time
 from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Column, Findings, Value
-from imr.features.statements import (
-    Bearing,
-    Statement,
-    about,
-    clause_of,
-    spans_of_time,
-)
+from imr.features.statements import Bearing, Statement, about
 
 TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
 SAME = "$same"

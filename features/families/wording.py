@@ -21,11 +21,11 @@ from math import fsum
 from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
-from imr.features.context import Summary, once
+from imr.features.context import Clause, Summary, clauses, once
 from imr.features.families.facts import side_of
 from imr.features.lexicon import ANY_NUMBER, lexicon
 from imr.features.signal import Findings, Value
-from imr.features.statements import Clause, Statement, bearing, clauses, statements
+from imr.features.statements import Statement, bearing, statements
 
 WEIGHTS = Path(__file__).parent.parent / "rules" / "wording.json"
 

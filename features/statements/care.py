@@ -1,0 +1,192 @@
+"""Treatments and drugs: had, going on, stopped, never had or only planned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from imr.data.request.quantity import number_words
+from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.dates import times_of
+from imr.features.families import medication, treatment
+from imr.features.statements.statement import SPINE, Polarity, Statement, state
+
+# Plain words: "no care so far" denies conservative care whatever its scope.
+NO_CARE = "no_care"
+# "Naproxen is the only medication", where the sentence names no opioid.
+NO_OPIOID = "no_opioid"
+
+
+def treatments(summary: Summary) -> Iterator[Statement]:
+    """Care by its name or in plain words, with what was had of it and when."""
+    for mention in care_named(summary):
+        if mention.value == NO_CARE:
+            yield state(summary, mention, "treatment", "conservative", "denied")
+            continue
+        if mention.value == NO_OPIOID:
+            if not any(d.value == "Opioids" for d in _drugs_of(summary, mention.sentence)):
+                yield state(summary, mention, "drug", "Opioids", "denied")
+            continue
+        concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+        if _never_had(summary, mention):
+            polarity: Polarity = "denied"
+        elif treatment.is_received(summary, mention):
+            polarity = "affirmed"
+        elif mention.qualifier == "negated":
+            polarity = "denied"
+        else:
+            polarity = "planned"
+        if mention.value == _COURSE and _kind_named(summary, mention):
+            continue
+        if _ZERO_AFTER.match(summary.after(mention, 6)):
+            polarity = "denied"
+        count = _sessions(summary, mention) if polarity == "affirmed" else None
+        times = times_of(summary, mention)
+        said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
+        # An ankle jerk told before an epidural does not place it at the ankle.
+        placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
+        yield said if placed else replace(said, regions=(), side=None)
+
+
+SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
+_NEVER_HAD_BEFORE = re.compile(
+    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
+    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
+    r"(?: (?:any|a|an|formal|the|more|prior|further))* $"
+)
+_NOT_HAD_AFTER = re.compile(
+    r"^[^.;]{0,40}?\b(?:but|and|which|that|though) (?:he |she )?(?:has|have|had) not (?:yet )?"
+    r"(?:had|done|undergone|started|received|begun)\b"
+)
+
+
+def _never_had(summary: Summary, mention: Mention) -> bool:
+    """True of "never had PT" and of "is considering surgery but has not had it"."""
+    before, after = summary.before(mention, 60), summary.after(mention, 70)
+    return bool(_NEVER_HAD_BEFORE.search(before) or _NOT_HAD_AFTER.match(after))
+
+
+_COURSE = "course"
+
+
+def _kind_named(summary: Summary, mention: Mention) -> bool:
+    """Whether the clause names the kind of visits that another mention counts already."""
+    clause = clause_of(summary, mention)
+    return any(
+        clause.start <= m.start < clause.end and m.value not in (_COURSE, "medication")
+        for m in care_named(summary)
+    )
+
+
+# "PT 12, chiro 0": an inventory that names what was not had.
+_ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
+# "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
+_COUNT_SHORT = re.compile(
+    r"^(?: (?:visits|sessions|so far|to date|post-?op|done|had|total|about|over|some))*"
+    r"(?:[:,] ?| |: x ?)"
+    rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(40))})(?:/(?P=n))?"
+    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|"
+    r"completed|in (?:the )?(?:last|past)|last|w/|over)\b)"
+)
+
+
+def _sessions(summary: Summary, mention: Mention) -> float | None:
+    printed = mention.groups.get("n")
+    if printed is None:
+        short = _COUNT_SHORT.match(summary.after(mention, 60))
+        if short is not None:
+            counted = short["n"]
+            return float(counted if counted.isdigit() else number_words(40)[counted])
+        return treatment.sessions_done(summary, mention)
+    return float(printed) if printed.isdigit() else float(number_words(40)[printed])
+
+
+def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
+    return [m for m in summary.mentions("medication") if m.sentence == sentence]
+
+
+@once
+def care_named(summary: Summary) -> list[Mention]:
+    """Treatments by their names and in plain words, without those inside a longer name."""
+    named = summary.mentions("treatment")
+    plain = (
+        m
+        for m in summary.mentions("plain_care")
+        if not any(n.start <= m.start and m.end <= n.end for n in named)
+    )
+    return sorted([*named, *plain], key=lambda m: m.start)
+
+
+_DRUG_TEST = "urine_drug_test_done"
+MONITORING = frozenset(
+    {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
+)
+_STOPPED = re.compile(
+    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|"
+    r"(?<!edge )(?<!half )off|weaned off|came off|ran out of|"
+    r"no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
+)
+_STOPPED_AFTER = re.compile(
+    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|weaned)\b"
+)
+_NOT_USED = re.compile(
+    r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
+    r"[^.;]{0,40}$"
+)
+# "4/10 with Norco" after "8/10 without": the nearest word decides.
+_WITH = re.compile(r"\bwith (?:the |his |her |use of )?$")
+_NOT_USED_AFTER = re.compile(
+    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:not (?:been )?"
+    r"(?:used|tried|taken|prescribed|started)|never (?:used|tried|taken|started))"
+)
+
+
+def drugs(summary: Summary) -> Iterator[Statement]:
+    """Drugs and classes of drugs, and what was done to watch over opioids."""
+    taken = set(map(id, medication.drugs_taken(summary)))
+    for mention in summary.mentions("medication"):
+        if mention.value in MONITORING:
+            polarity = _monitoring(summary, mention)
+        else:
+            polarity = _use(summary, mention, id(mention) in taken)
+        yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
+
+
+def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
+    """Whether a drug is taken, was stopped, was never had or is only planned."""
+    before, after = summary.before(mention, 60), summary.after(mention, 50)
+    if _NOT_USED.search(before) or _NOT_USED_AFTER.match(after):
+        return "denied"
+    if (_STOPPED.search(before) or _STOPPED_AFTER.match(after)) and mention.qualifier in (
+        "affirmed",
+        "historical",
+        "negated",
+    ):
+        return "stopped"
+    if taken or (mention.qualifier == "negated" and _WITH.search(before)):
+        return "affirmed"
+    return "denied" if mention.qualifier == "negated" else "planned"
+
+
+_TEST_AGAINST = re.compile(
+    r"\b(?:in-?consistent|not consistent|unexpected|aberrant|"
+    r"positive for (?:[\w-]+ ){0,3}?(?:cocaine|meth\w*|amphetamine\w*|heroin|thc|"
+    r"marijuana|cannab\w+|alcohol|illicit|non-?prescribed|unprescribed)|"
+    r"negative for (?:the |his |her |all )?(?:prescribed|hydrocodone|oxycodone|tramadol|morphine|"
+    r"opi\w+))"
+)
+_TEST_FOR = re.compile(r"\b(?:consistent|compliant|as expected|appropriate|negative for illicit)\b")
+
+
+def _monitoring(summary: Summary, mention: Mention) -> Polarity:
+    """Whether monitoring was done, and what a drug test showed."""
+    if not medication.monitored(mention):
+        return "denied" if mention.qualifier == "negated" else "planned"
+    if mention.value == _DRUG_TEST:
+        clause = clause_of(summary, mention)
+        if _TEST_AGAINST.search(summary.lower, clause.start, clause.end):
+            return "inconsistent"
+        if _TEST_FOR.search(summary.lower, clause.start, clause.end):
+            return "consistent"
+    return "affirmed"

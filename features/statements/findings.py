@@ -1,0 +1,369 @@
+"""Signs, complaints, studies and what they showed, diagnoses, plans and background."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from imr.features.context import Mention, Summary, once
+from imr.features.dates import times_of
+from imr.features.families import examination, studies
+from imr.features.regions import place_of
+from imr.features.statements.statement import SPINE, Polarity, Statement, concepts, state
+
+
+def signs(summary: Summary) -> Iterator[Statement]:
+    """Tests and signs of an examination, each with its own result."""
+    for mention in summary.mentions("examination", overlapping=True):
+        known = concepts().get(("examination", mention.value))
+        polarity = _sign_polarity(summary, mention)
+        if known is not None and polarity is not None and not _diagnosed(summary, mention):
+            subject, concept, own = known
+            yield state(summary, mention, subject, concept, polarity, own)
+
+
+_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
+_ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
+
+
+def _diagnosed(summary: Summary, mention: Mention) -> bool:
+    """Whether a word for a sign stands in a list of diagnoses, where nobody examined anything."""
+    if mention.value not in _ALSO_DIAGNOSES:
+        return False
+    start = summary.bounds[mention.sentence]
+    return _DIAGNOSES.search(summary.lower, start, mention.start) is not None
+
+
+def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
+    """What an examination says of a sign; None where it is not stated."""
+    if mention.qualifier == "other_person":
+        return None
+    if mention.qualifier in ("requested", "hypothetical"):
+        return "planned" if mention.qualifier == "requested" else "suspected"
+    if mention.value in examination.TESTS:
+        result = examination.polarity(summary, mention)
+        return None if result is None else "affirmed" if result else "denied"
+    if mention.value == "rom":
+        motion = examination.motion(summary, mention)
+        return None if motion is None else "affirmed" if motion == "limited" else "denied"
+    if mention.value == "neuro_normal":
+        return "affirmed" if examination.stated_normal(mention) else "denied"
+    return "denied" if mention.qualifier == "negated" else "affirmed"
+
+
+# Degrees from which a motion counts as full (AMA Guides, 5th ed., ch. 15-17, rounded down); a
+# motion of a region that is not named is left alone.
+_FULL_MOTION: dict[str, dict[str, float]] = {
+    "shoulder": {
+        "flexion": 150,
+        "ff": 150,
+        "elevation": 150,
+        "abduction": 150,
+        "abd": 150,
+        "external": 60,
+        "er": 60,
+        "ir": 40,
+    },
+    "elbow": {"flexion": 130},
+    "wrist": {"flexion": 50, "extension": 50},
+    "hip": {"flexion": 95, "abduction": 25},
+    "knee": {"flexion": 115, "motion": 115, "rom": 115},
+    "hand": {"flexion": 80, "motion": 85},
+    "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
+    "lumbar spine": {"flexion": 50, "extension": 18},
+}
+# "Needs a dressing change each day" is a need, whatever the request.
+_NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
+
+
+def plain_signs(summary: Summary) -> Iterator[Statement]:
+    """Signs in plain words and in chart shorthand (``lexicons/sign.csv``).
+
+    ``kind`` says how a row reads: a ``finding`` is denied by a negation around it, a ``stated`` one
+    holds its own negation ("cannot feel", "no ankle jerk"), a ``normal`` one states that the
+    concept is absent (or that an examination is normal), and ``degrees`` measures a motion.
+    """
+    for mention in summary.mentions("sign", overlapping=True):
+        kind, concept = mention.rule.extra["kind"], mention.value
+        own = tuple(filter(None, mention.rule.extra["region"].split(";")))
+        negated = mention.qualifier == "negated"
+        if mention.qualifier == "other_person":
+            continue
+        if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
+            own = SPINE
+        if mention.qualifier in ("requested", "hypothetical") and concept not in _NEEDS:
+            continue
+        if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
+            continue  # a complaint, and no sign
+        if kind == "degrees":
+            measured = _degrees_limited(summary, mention)
+            if measured is not None:
+                polarity: Polarity = "affirmed" if measured[1] else "denied"
+                own = (measured[0],)
+                yield state(summary, mention, "sign", concept, polarity, own)
+        elif kind == "normal" and not negated:
+            polarity = "affirmed" if concept in _NORMAL else "denied"
+            yield state(summary, mention, "sign", concept, polarity, own)
+        elif kind in ("finding", "stated"):
+            denied = negated and kind == "finding"
+            yield state(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
+
+
+_WHOLE_BODY = re.compile(
+    r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
+)
+_RESOLVED = re.compile(
+    r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
+    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)"
+)
+_COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$")
+_NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
+
+
+def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, bool] | None:
+    """The joint and whether its motion in degrees falls short; None where the joint is not known.
+
+    A list of measurements goes on about the joint that was named last, sentences before too.
+    """
+    words = str(mention.groups["move"]).split()
+    move = words[0] if words[0] in ("internal", "external") else words[-1]
+    degrees = float(mention.groups["most"] or mention.groups["degrees"] or 0)
+    named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
+    for region in (*place_of(summary, mention)[0], *named[:-4:-1]):
+        full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
+        if full is not None:
+            return (region, degrees < full) if degrees <= 180 else None
+    return None
+
+
+_SHORT_MOVES = {"flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion"}
+
+
+def complaints(summary: Summary) -> Iterator[Statement]:
+    """What the worker reports, and pain that goes on."""
+    for mention in summary.mentions("complaint"):
+        known = concepts().get(("complaint", mention.value))
+        if known is None or mention.qualifier in ("requested", "hypothetical"):
+            continue
+        gone = mention.qualifier == "negated" or _RESOLVED.match(summary.after(mention, 40))
+        polarity: Polarity = "denied" if gone else "affirmed"
+        yield state(summary, mention, "complaint", known[1], polarity, known[2])
+    for mention in summary.mentions("pain"):
+        if mention.qualifier in ("affirmed", "negated") and not _AT_ONSET.search(
+            summary.before(mention, 60)
+        ):
+            polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+            yield state(summary, mention, "complaint", "pain", polarity)
+
+
+# Pain of the day of injury is no complaint that goes on.
+_AT_ONSET = re.compile(
+    r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur\w+|initially|while|when) "
+    r"[^.;]{0,60}$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A study that was done, and the stretch of text that tells its findings."""
+
+    mention: Mention
+    regions: tuple[str, ...]
+    end: int
+
+
+_GOES_ON = re.compile(
+    r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
+    r"findings|there (?:is|was|were|are)\b|also\b)"
+)
+
+
+@once
+def _reports(summary: Summary) -> list[_Report]:
+    """The imaging studies done, each with what is told of it: up to the next study, and in the
+    next sentence where that goes on with the study ("It showed …", "There is a tear …").
+    """
+    found = []
+    done = summary.mentions("imaging")
+    for place, mention in enumerate(done):
+        if not studies.performed(summary, mention):
+            continue
+        sentence = mention.sentence
+        end = summary.sentence_span(sentence)[1]
+        if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
+            end = summary.sentence_span(sentence + 1)[1]
+        following = done[place + 1].start if place + 1 < len(done) else end
+        regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
+        found.append(_Report(mention, regions, min(end, max(following, mention.end))))
+    return found
+
+
+def _report_of(summary: Summary, mention: Mention) -> _Report | None:
+    """The study that a finding is told of."""
+    told = (r for r in _reports(summary) if r.mention.end <= mention.start < r.end)
+    return next(told, None)
+
+
+_FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("bulge", r"annul"),
+        ("tear", r"tear|torn|ruptur|avuls|detach|perforat"),
+        ("loose or foreign body", r"(?:loose|foreign) bod"),
+        ("chondral defect", r"chondr|necrosis|avn"),
+        ("fracture", r"fractur|union|dislocat|displaced|sublux"),
+        ("herniation", r"herniat|protrus|extru|hnp"),
+        ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
+        ("instability", r"instab|listhesis|slip|translat|motion at"),
+        ("hardware", r"loosen|lucency|subsid|broken"),
+        ("bulge", r"bulg|dis[ck]"),
+        ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|joint space"),
+        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
+        (
+            "normal",
+            r"normal|unremarkable|\bneg|\bnl\b|wnl|intact|well|maintained|patent|preserved|abnormalit|findings?$",
+        ),
+    )
+)
+_SOUND = frozenset(("normal",))
+# The word of degree nearest before a finding, in its own part of a list.
+_DEGREE = re.compile(
+    r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
+    r"(?P<severe>severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
+    r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
+    r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
+)
+_DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
+_DEGREE_REACH = 60
+
+
+def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
+    """How much of a finding, by the words before it."""
+    first = max(start, mention.start - _DEGREE_REACH)
+    ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
+    words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    return words[-1].lastgroup if words else None
+
+
+def studies_done(summary: Summary) -> Iterator[Statement]:
+    """Studies done, planned or denied, and what those that were done showed."""
+    done = {report.mention.start for report in _reports(summary)}
+    for report in _reports(summary):
+        result = studies.result_of(summary, report.mention)
+        polarity: Polarity = "affirmed" if result == "not_stated" else result
+        times = times_of(summary, report.mention)
+        value, regions = report.mention.value, report.regions
+        yield state(summary, report.mention, "study", value, polarity, regions, **times)
+    for mention in summary.mentions("imaging"):
+        if mention.start not in done:
+            polarity = "denied" if mention.qualifier == "negated" else "planned"
+            regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
+            yield state(summary, mention, "study", mention.value, polarity, regions)
+    yield from _findings(summary)
+    yield from _nerve_studies(summary)
+
+
+def _findings(summary: Summary) -> Iterator[Statement]:
+    """What the studies showed, one statement a finding, of the study's region."""
+    for mention in summary.mentions("imaging_result"):
+        report = _report_of(summary, mention)
+        if report is None:
+            continue
+        kind = _kind_of_finding(mention.text.lower())
+        denied = (mention.value == "normal" and kind not in _SOUND) or (
+            mention.qualifier == "negated"
+        )
+        degree = _degree(summary, report.mention.end, mention)
+        yield state(
+            summary,
+            mention,
+            "study",
+            f"finding: {kind}",
+            "denied" if denied else "affirmed",
+            report.regions,
+            degree=degree,
+        )
+    for mention in summary.mentions("nerve_root"):
+        report = _report_of(summary, mention)
+        sound = mention.value == "none"
+        yield state(
+            summary,
+            mention,
+            "study",
+            "nerve: root" if sound else f"nerve: {mention.value}",
+            "denied" if sound or mention.qualifier == "negated" else "affirmed",
+            report.regions if report else (),
+        )
+
+
+@lru_cache(maxsize=4096)
+def _kind_of_finding(words: str) -> str:
+    return next((name for name, pattern in _FINDINGS if pattern.search(words)), "other")
+
+
+def _nerve_studies(summary: Summary) -> Iterator[Statement]:
+    """Electrodiagnostic studies with their result, and whether radiculopathy was found."""
+    for mention in summary.mentions("electrodiagnostics"):
+        if not mention.documented:
+            polarity: Polarity = "denied" if mention.qualifier == "negated" else "planned"
+            yield state(summary, mention, "study", "electrodiagnostic", polarity)
+            continue
+        result = studies.nerve_result_of(summary, mention)
+        polarity = "affirmed" if result is None else "normal" if result == "normal" else "abnormal"
+        yield state(summary, mention, "study", "electrodiagnostic", polarity)
+        if result is not None:
+            shown: Polarity = "affirmed" if result == "radiculopathy" else "denied"
+            yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
+
+
+_DETAILS = frozenset(("fluoroscopy", "transforaminal", "interlaminar", "series_of_three"))
+
+
+def plans(summary: Summary) -> Iterator[Statement]:
+    """How an injection is to be done, or was done."""
+    for mention in summary.mentions("request"):
+        if mention.value in _DETAILS:
+            negated = mention.qualifier == "negated"
+            polarity: Polarity = "planned" if mention.qualifier == "requested" else "affirmed"
+            yield state(summary, mention, "plan", mention.value, "denied" if negated else polarity)
+
+
+# Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
+_ASKED = frozenset({"taper", "large_supply", "short_use", "large_operation"})
+
+
+def background(summary: Summary) -> Iterator[Statement]:
+    """How the injury came about, general health and its hazards, what else was looked into, is
+    owned or under way, and how the request is to be used.
+
+    A value that starts with ``no_`` states the contrary of what follows.
+    """
+    for mention in summary.mentions("background"):
+        known = concepts().get(("background", mention.value))
+        if known is None or mention.qualifier == "other_person":
+            continue
+        value = mention.value.removeprefix("no_")
+        if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
+            continue
+        contrary = value != mention.value
+        # "No other illness" says of itself that there is none.
+        denied = contrary or (mention.qualifier == "negated" and value != "healthy")
+        yield state(summary, mention, known[0], known[1], "denied" if denied else "affirmed")
+
+
+def diagnoses(summary: Summary) -> Iterator[Statement]:
+    """Diagnoses, comorbidity and words of severity."""
+    for family in ("diagnosis", "comorbidity", "severity"):
+        for mention in summary.mentions(family):
+            if mention.qualifier in ("requested", "other_person"):
+                continue
+            polarity: Polarity = (
+                "denied"
+                if mention.qualifier == "negated"
+                else "suspected"
+                if mention.qualifier == "hypothetical"
+                else "affirmed"
+            )
+            yield state(summary, mention, "diagnosis", mention.value, polarity)

@@ -1,0 +1,263 @@
+"""What care did: relief, failure, function; each with the treatment it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.dates import spans_of_time
+from imr.features.regions import place_of
+from imr.features.statements.care import MONITORING, NO_CARE, NO_OPIOID, SPINAL, care_named
+from imr.features.statements.statement import SPINE, Polarity, Statement, state
+
+_NEUTRAL = "neutral"
+_LESS = re.compile(
+    r"(?:less than|under|below|not (?:even|quite)|at most|<|only|no more than|up to)\s*(?:about )?$"
+)
+_PERCENT = re.compile(
+    r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
+)
+_EASED = re.compile(
+    r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
+    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
+    r"(?:%|percent) (?:x|for) ?~?\d"
+)
+_NOT_EASED = re.compile(
+    r"stenosis|saturation|cream|gel|lidocaine|capsaicin|flurbiprofen|menthol|impairment|wpi|disab|"
+    r"tear|thickness|of normal|motion|flexion|strength|compression|height|body"
+)
+_FALL = re.compile(
+    r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|decreas\w{0,5})\b[^.;]{0,40}?\b"
+    r"(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? (?:to|and is now|down to) "
+    r"(?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?"
+    r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
+)
+_WITHOUT_WITH = re.compile(
+    r"(?P<off>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)[^.;]{0,50}?"
+    r"(?P<on>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)|"
+    r"(?P<on2>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)[^.;]{0,50}?"
+    r"(?P<off2>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)"
+)
+_WORKS_ON_PAIN = 30.0
+"""Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
+# Percent of relief that a share in words stands for ("three quarters of the pain").
+_SHARES: dict[str | None, float] = {
+    "all": 100, "nearly all": 90, "almost all": 90, "most": 70, "three quarters": 75,
+    "three-quarters": 75, "two thirds": 67, "two-thirds": 67, "third": 33, "quarter": 25,
+    "fifth": 20, "tenth": 10, "little": 10, "none": 0,
+}  # fmt: skip
+
+
+def responses(summary: Summary) -> Iterator[Statement]:
+    """What care did, each with the treatment it belongs to."""
+    for mention in summary.mentions("response"):
+        if mention.value == _NEUTRAL or mention.qualifier in (
+            "requested",
+            "hypothetical",
+            "other_person",
+        ):
+            continue
+        polarity: Polarity = mention.value  # type: ignore[assignment]
+        if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
+            polarity = "failed"
+        percent = 50.0 if "half" in mention.rule.id else _SHARES.get(mention.groups.get("share"))
+        weeks = None
+        if "share" in mention.groups and percent is not None:
+            polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
+            spans = [
+                d for _, d, ago in spans_of_time(summary, clause_of(summary, mention)) if not ago
+            ]
+            weeks = round(max(spans) / 7, 1) if spans else None
+        yield from _response(summary, mention, polarity, percent, weeks=weeks)
+    yield from _percents(summary)
+    yield from _falls(summary)
+
+
+def _percents(summary: Summary) -> Iterator[Statement]:
+    """Percentages of relief, with what they are compared to and how long it lasted."""
+    for mention in summary.mentions("relief"):
+        clause = clause_of(summary, mention)
+        text = summary.lower[clause.start : clause.end]
+        printed = _PERCENT.match(summary.lower, mention.start)
+        if mention.value != "percent" or printed is None or not _EASED.search(text):
+            continue
+        if mention.qualifier in ("requested", "hypothetical") or _NOT_EASED.search(
+            summary.after(mention, 30)
+        ):
+            continue
+        less = _LESS.search(summary.before(mention, 24)) is not None
+        percent = float(printed["high"] or printed["low"])
+        helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
+        spans = [days for at, days, ago in spans_of_time(summary, clause) if not ago]
+        yield from _response(
+            summary,
+            mention,
+            "helped" if helps else "failed",
+            percent,
+            "<" if less else "=",
+            round(max(spans) / 7, 1) if spans else None,
+        )
+
+
+def _falls(summary: Summary) -> Iterator[Statement]:
+    """Pain scores with and without a treatment, as a percentage of relief."""
+    for mention in summary.mentions("pain_score"):
+        clause = clause_of(summary, mention)
+        for pattern in (_WITHOUT_WITH, _FALL):
+            match = pattern.search(summary.lower, clause.start, clause.end)
+            if match is None or not match.start() <= mention.start < match.end():
+                continue
+            known = {k.rstrip("2"): float(v) for k, v in match.groupdict().items() if v}
+            off, on = known["off"], known["on"]
+            if 0 < off <= 10 and on <= 10:
+                percent = round(100 * (off - on) / off, 1)
+                helped = percent >= _WORKS_ON_PAIN
+                yield from _response(summary, mention, "helped" if helped else "failed", percent)
+            break
+
+
+def _response(
+    summary: Summary,
+    mention: Mention,
+    polarity: Polarity,
+    percent: float | None = None,
+    comparator: str = "=",
+    weeks: float | None = None,
+) -> Iterator[Statement]:
+    """A response, once for each treatment of the list that it belongs to."""
+    said: dict[str, Any] = {"percent": percent, "comparator": comparator, "weeks": weeks}
+    causes = _causes(summary, mention)
+    if any(cause.qualifier == "other_person" for cause in causes):
+        return
+    if polarity == "resolved" and causes and causes[0].sentence != mention.sentence:
+        causes = []  # "old ankle sprain, resolved" is not what the care before it did
+    if not causes:
+        yield state(summary, mention, "response", "care", polarity, **said)
+    for concept, cause in {_concept(cause): cause for cause in causes}.items():
+        own = place_of(summary, cause)[0]
+        if concept in SPINAL:
+            own = tuple(region for region in own if region in SPINE)
+        yield state(summary, mention, "response", concept, polarity, own, of=concept, **said)
+
+
+def _concept(cause: Mention) -> str:
+    kind = cause.rule.extra.get("kind") if cause.value == "injection" else cause.value
+    return kind or "care"
+
+
+_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, *MONITORING})
+# What stands between the entries of a list: a comma or an "and", and a few words without a verb.
+_NO_VERB = (
+    r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
+    r"then|now|which|after)\b)[\w%#-]+"
+)
+_IN_LIST = re.compile(
+    rf"^(?:\s+{_NO_VERB}){{0,3}}\s?(?:\([^()]{{0,40}}\))?\s?(?:,|/|&|\+|\b(?:and|or|nor|plus|with|"
+    rf"as well as|including|such as|like)\b)(?:[\s,/&+]+{_NO_VERB}){{0,5}}[\s,/&+(]*$"
+)
+_IN_LIST_MOST = 70
+# "No change in pain, work or medication": what changed is not what changed it.
+_CHANGED = re.compile(
+    r"^\s(?:in|of)\b(?![^.;]*\b(?:with|from|after|by|on|for|using)\b)[^.;]{0,60}$"
+)
+
+
+def _causes(summary: Summary, mention: Mention) -> list[Mention]:
+    """The treatment or drug a response belongs to: in its clause, else the last one before it in
+    this sentence or the one before, else the next one of the sentence; with the rest of its list.
+    """
+    known, sentence = _causes_named(summary), mention.sentence
+    care = [
+        m
+        for m in (*known.get(sentence - 1, ()), *known.get(sentence, ()))
+        if not _CHANGED.match(summary.lower[mention.end : m.start])
+    ]
+    cause = _cause(summary, mention, care)
+    if cause is None:
+        return []
+    at = care.index(cause)
+    first = last = at
+    while first and _listed(summary, care[first - 1], care[first], mention):
+        first -= 1
+    while last + 1 < len(care) and _listed(summary, care[last], care[last + 1], mention):
+        last += 1
+    return care[first : last + 1]
+
+
+@once
+def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
+    """Care and drugs that a response can belong to, in order, by sentence."""
+    found: dict[int, list[Mention]] = {}
+    for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
+        if m.value not in _NO_CAUSE:
+            found.setdefault(m.sentence, []).append(m)
+    return found
+
+
+def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
+    clause = clause_of(summary, mention)
+    inside = [m for m in care if clause.start <= m.start < clause.end]
+    before = [m for m in care if m.start < mention.start]
+    headed = before and summary.lower.startswith(":", clause.start)
+    headed = headed and before[-1].sentence == mention.sentence and before[-1].end <= clause.start
+    if headed and inside and "," in summary.lower[mention.end : inside[0].start]:
+        return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
+    if inside:
+        return min(inside, key=lambda m: max(m.start - mention.end, mention.start - m.end))
+    if before:
+        return before[-1]
+    after = [m for m in care if m.sentence == mention.sentence]
+    return after[0] if after else None
+
+
+def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -> bool:
+    """Whether two mentions are neighbours in a list that the response does not cut."""
+    if one.sentence != other.sentence or one.end <= response.start < other.start:
+        return False
+    if other.start <= one.end:
+        return True
+    between = summary.lower[one.end : other.start]
+    return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
+
+
+_MEASURED = "measured"
+_DOSE = "dose"
+
+
+def _measured(mention: Mention) -> Polarity:
+    """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is."""
+    known = {name: float(n) for name, n in mention.groups.items() if n}
+    before = known.get("before", known.get("then", 0.0))
+    return "improved" if known.get("after", known.get("now", 0.0)) > before else "not improved"
+
+
+_NEGATED_FUNCTION: dict[Polarity, Polarity] = {
+    "improved": "not improved",
+    "worked": "not improved",
+    "medication reduced": "medication same",
+}
+_OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
+
+
+def functions(summary: Summary) -> Iterator[Statement]:
+    """Function, work and use of medication: better, the same or limited."""
+    for mention in summary.mentions("function"):
+        if mention.qualifier in ("requested", "hypothetical"):
+            continue
+        polarity: Polarity = mention.value  # type: ignore[assignment]
+        if mention.qualifier == "negated":
+            if polarity == "limited":
+                continue
+            polarity = _NEGATED_FUNCTION.get(polarity, polarity)
+        if mention.value == _MEASURED:
+            polarity = _measured(mention)
+        if mention.value == _DOSE:
+            less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
+            polarity = "medication reduced" if less else "medication same"
+        said = state(summary, mention, "function", "function", polarity)
+        # Work and pills are the whole person's, whatever part the sentence names.
+        whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
+        yield replace(said, regions=(), side=None) if whole else said
