@@ -86,7 +86,10 @@ def _rows(content: bytes, source: str) -> list[Row]:
 
     document = pdfium.FPDF_LoadMemDocument64(content, len(content), None)
     if not document:
-        raise _cannot_open(source, pdfium.FPDF_GetLastError())
+        if pdfium.FPDF_GetLastError() in (_PASSWORD, _SECURITY):
+            problem, remedy = "the PDF is encrypted", "save a copy without a password"
+            raise LetterError(source, "encrypted", problem, remedy)
+        raise _corrupt(source, "the PDF is damaged and cannot be opened")
     try:
         rows: list[Row] = []
         for number in range(_page_count(pdfium, document, source)):
@@ -94,14 +97,6 @@ def _rows(content: bytes, source: str) -> list[Row]:
         return rows
     finally:
         pdfium.FPDF_CloseDocument(document)
-
-
-def _cannot_open(source: str, code: int) -> LetterError:
-    if code in (_PASSWORD, _SECURITY):
-        return LetterError(
-            source, "encrypted", "the PDF is encrypted", "save a copy without a password"
-        )
-    return _corrupt(source, "the PDF is damaged and cannot be opened")
 
 
 def _corrupt(source: str, message: str) -> LetterError:

@@ -231,17 +231,17 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    visible = [(_in_order(one.path.name), one) for one in listed if not _hidden(one.path.name)]
-    visible.sort(key=lambda pair: pair[0])
-    yield from (one for _, one in visible if not one.folder)
-    for _, one in visible:
+    visible = [one for one in listed if not _hidden(one.path.name)]
+    # By letter, the parts of a table by number.
+    visible.sort(
+        key=lambda one: _PART.sub(
+            lambda part: f"part{part[1]}{int(part[2]):018}", one.path.name, count=1
+        )
+    )
+    yield from (one for one in visible if not one.folder)
+    for one in visible:
         if one.folder:
             yield from _walk(one.path, depth - 1)
-
-
-def _in_order(name: str) -> str:
-    """The key by which names in a folder are sorted: by letter, the parts of a table by number."""
-    return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", name, count=1)
 
 
 def _hidden(name: str) -> bool:

@@ -217,7 +217,10 @@ class Writer:
         true = {fact for fact, share in SHARES.items() if self.chance(share)}
         if self.region.name not in grammar.SPINE:
             true.discard("radic")
-        relief = self._relief(true)
+        relief = []
+        if "relief" in true:  # before the treatments, because it may name one
+            relief.append(self.write("relief", "relief"))
+            true |= self.facts.stated & set(_TREATMENTS)
         sentences += self._treatment(true)
         sentences += [self.write(study, study) for study in (*_STUDIES, "emg") if study in true]
         sentences += self._visit(true)
@@ -230,14 +233,6 @@ class Writer:
         if self.chance(0.5):
             sentences.append(self.write("review"))
         return " ".join(sentences), style
-
-    def _relief(self, true: set[str]) -> list[str]:
-        """The relief sentence, sentences before the treatments, because it may name one."""
-        if "relief" not in true:
-            return []
-        sentences = self.write("relief", "relief")
-        true |= self.facts.stated & set(_TREATMENTS)
-        return [sentences]
 
     def _treatment(self, true: set[str]) -> list[str]:
         """Treatments received, some as parts of a list and some in a sentence of their own."""
