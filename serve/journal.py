@@ -116,7 +116,9 @@ class FileJournal(Journal):
     def __init__(self, folder: LocalPath, settings: RunSettings) -> None:
         super().__init__(settings)
         self.folder = folder
-        self._file: IO[bytes] = _open_private(folder / "journal.jsonl")
+        self._file: IO[bytes] = os.fdopen(
+            os.open(folder / "journal.jsonl", os.O_RDWR | os.O_CREAT, 0o600), "r+b"
+        )
         self._end = 0
         for offset, line in self._lines():
             self._note(line, offset)
@@ -185,10 +187,6 @@ def _whole(raw: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return line if isinstance(line, dict) else None
-
-
-def _open_private(path: LocalPath) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
 def work_folder(output: FilePath) -> FilePath:

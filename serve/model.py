@@ -65,8 +65,8 @@ def resolve(uri: str) -> ModelAddress:
         return _address(*known)
     before = _store_state()
     with _local_store():
-        version = _version(uri)
-        folder = _folder(_download(version), uri)
+        version, copy = _from_store(uri)
+        folder = _folder(copy, uri)
     if before is not None and before == _store_state():
         _remember(uri, version, folder, before)
     return _address(version, folder)
@@ -116,30 +116,24 @@ def _folder(root: Path, uri: str = "") -> Path:
     return inside[0].parent
 
 
-def _version(uri: str) -> str:
-    """The address with the version that an alias stands for now."""
-    name, at, alias = uri.removeprefix("models:/").partition("@")
-    if not uri.startswith("models:/") or not at:
-        return uri
-    _refuse_without_store(uri)
+def _from_store(uri: str) -> tuple[str, Path]:
+    """The address with the version that an alias stands for now, and a copy of what lies there."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI")
+    if not named and not STORE.exists() and not Path("mlruns").exists():
+        # MLflow would make an empty store here before it says that it has no model.
+        raise Refused(f"{uri}: no model has been trained in this folder", _TRAIN)
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return f"models:/{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
-    except MlflowException as error:
-        raise _no_model(uri, error) from None
-
-
-def _download(uri: str) -> Path:
-    _refuse_without_store(uri)
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
+    name, at, alias = uri.removeprefix("models:/").partition("@")
     try:
-        return Path(download_artifacts(artifact_uri=uri))
+        if uri.startswith("models:/") and at:
+            uri = f"models:/{name}/{MlflowClient().get_model_version_by_alias(name, alias).version}"
+        return uri, Path(download_artifacts(artifact_uri=uri))
     except (MlflowException, OSError) as error:
-        raise _no_model(uri, error) from None
+        said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise Refused(f"{uri}: no such model: {said}", _TRAIN) from None
 
 
 @contextlib.contextmanager
@@ -153,18 +147,6 @@ def _local_store() -> Iterator[None]:
         yield
     finally:
         del os.environ["MLFLOW_TRACKING_URI"]
-
-
-def _refuse_without_store(uri: str) -> None:
-    """MLflow would make an empty store here before it says that it has no model."""
-    named = os.environ.get("MLFLOW_TRACKING_URI") or os.environ.get("MLFLOW_REGISTRY_URI")
-    if not named and not Path("mlflow.db").exists() and not Path("mlruns").exists():
-        raise Refused(f"{uri}: no model has been trained in this folder", _TRAIN)
-
-
-def _no_model(uri: str, error: Exception) -> Refused:
-    said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-    return Refused(f"{uri}: no such model: {said}", _TRAIN)
 
 
 # --- what MLflow answered -------------------------------------------------------------------------

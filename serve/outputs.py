@@ -137,10 +137,14 @@ class TableColumn:
 
 
 class TableWriter(Protocol):
-    """Takes rows one by one or many at once; the caller closes the file it writes to."""
+    """Takes rows one by one or many at once."""
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append rows, each a mapping with a value or None for every column."""
+
+
+class _Table(TableWriter, Protocol):
+    """A table in one file, which the caller closes."""
 
     def finish(self) -> None:
         """Write what is still held back."""
@@ -170,7 +174,8 @@ def open_table(
             yield writer
             writer.finish()
         except BaseException:
-            writer.abandon()
+            with contextlib.suppress(OSError, ValueError):
+                writer.abandon()
             raise
 
 
@@ -226,8 +231,7 @@ class _ParquetTable:
         self._writer.close()
 
     def abandon(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._writer.close()
+        self._writer.close()
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -287,8 +291,7 @@ class _CsvTable:
         self._text.detach()
 
     def abandon(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._text.detach()
+        self._text.detach()
 
 
 def csv_cell(kind: Kind, value: Any) -> Any:
@@ -357,7 +360,7 @@ def _json_value(value: Any) -> Any:
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], TableWriter]] = {
+_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], _Table]] = {
     ".parquet": _ParquetTable,
     ".csv": _CsvTable,
     ".jsonl": _JsonTable,
@@ -409,32 +412,29 @@ def open_parts(
     with explained(folder):
         fresh.remove()
         fresh.make_folder()
-        writer = _Parts(fresh, columns, letters, parts)
-        try:
+        with ExitStack() as part:
+            writer = _Parts(part, fresh, columns, letters, parts)
             yield writer
             writer.finish()
-            _publish(fresh, folder, work, parts)
-        except BaseException:
-            writer.abandon()
-            raise
-
-
-class _AbandonedError(Exception):
-    """Ends the part that is open; it never leaves the module."""
+        _publish(fresh, folder, work, parts)
 
 
 class _Parts:
-    """Hands each letter's rows to the part whose turn it is."""
+    """Hands each letter's rows to the part whose turn it is; ``part`` holds the open one."""
 
     def __init__(
-        self, folder: FilePath, columns: Sequence[TableColumn], letters: int, parts: int
+        self,
+        part: ExitStack,
+        folder: FilePath,
+        columns: Sequence[TableColumn],
+        letters: int,
+        parts: int,
     ) -> None:
-        self._folder, self._columns = folder, columns
+        self._open, self._folder, self._columns = part, folder, columns
         self._ends = [letters * (number + 1) // parts for number in range(parts)]
         self._written = 0
         self._begun = 0
-        self._open = ExitStack()
-        self._part: TableWriter = self._next()
+        self._part = self._next()
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append one letter's rows."""
@@ -450,11 +450,6 @@ class _Parts:
         while self._begun < len(self._ends):
             self._next()
             self._open.close()
-
-    def abandon(self) -> None:
-        """Let go of the part that is open, which is not kept."""
-        fault = _AbandonedError()
-        self._open.__exit__(_AbandonedError, fault, None)
 
     def _next(self) -> TableWriter:
         path = self._folder / part_name(self._begun)

@@ -37,12 +37,9 @@ class Store:
         manifest = {"digest": DIGEST, "about": {"profile": {"items": 3}}}
         (self.model / MANIFEST).write_text(json.dumps(manifest))
 
-    def alias(self, uri: str) -> str:
+    def answer(self, uri: str) -> tuple[str, Path]:
         self.asked += 1
-        return f"models:/imr/{self.version}"
-
-    def download(self, uri: str) -> Path:
-        return self.model.parent
+        return f"models:/imr/{self.version}", self.model.parent
 
 
 @pytest.fixture
@@ -51,8 +48,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         monkeypatch.delenv(name, raising=False)
     made = Store(tmp_path)
-    monkeypatch.setattr(model, "_version", made.alias)
-    monkeypatch.setattr(model, "_download", made.download)
+    monkeypatch.setattr(model, "_from_store", made.answer)
     return made
 
 
@@ -116,11 +112,11 @@ def test_a_copy_from_elsewhere_is_not_remembered(
 def test_a_store_that_changes_while_it_is_asked_is_not_remembered(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changing(uri: str) -> str:
+    def changing(uri: str) -> tuple[str, Path]:
         store.write("INSERT INTO alias VALUES (3)")
-        return store.alias(uri)
+        return store.answer(uri)
 
-    monkeypatch.setattr(model, "_version", changing)
+    monkeypatch.setattr(model, "_from_store", changing)
     resolve(CHAMPION)
     assert not MEMORY.exists()
 
@@ -146,11 +142,11 @@ def test_the_store_of_imr_train_is_asked_beside_an_old_one(
     (store.model.parent / "meta.yaml").write_text("name: old\n")
     asked = []
 
-    def noting(uri: str) -> str:
+    def noting(uri: str) -> tuple[str, Path]:
         asked.append(get_tracking_uri())
-        return store.alias(uri)
+        return store.answer(uri)
 
-    monkeypatch.setattr(model, "_version", noting)
+    monkeypatch.setattr(model, "_from_store", noting)
     resolve(CHAMPION)
     assert asked == ["sqlite:///mlflow.db"]
     assert "MLFLOW_TRACKING_URI" not in os.environ
