@@ -89,6 +89,18 @@ def _chain_behind(summary: Summary, mention: Mention, parts: Sequence[Mention]) 
     return list(dict.fromkeys(found))
 
 
+def _chained(summary: Summary, parts: Sequence[Mention]) -> tuple[str, ...]:
+    """The last of some parts of a sentence, with those it is joined to, in the order printed."""
+    found: list[str] = []
+    position = None
+    for part in reversed(parts):
+        if position is not None and not _JOINS.fullmatch(summary.lower, part.end, position):
+            break
+        found.insert(0, part.value)
+        position = part.start
+    return tuple(dict.fromkeys(found))
+
+
 def starting_between(mentions: Sequence[Mention], start: int, end: int) -> Iterator[Mention]:
     """The mentions (in order) that start from ``start`` up to before ``end``."""
     for at in range(bisect_left(mentions, start, key=_start), len(mentions)):
@@ -162,8 +174,8 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     setting = _setting(summary, clause_of(summary, mention))
     regions = own or tuple(regions_of(summary, mention)) or setting.inside
     heading = setting.heading
-    if not regions and heading is not None:
-        regions = (heading.value,)
+    if not regions:
+        regions = setting.headed
     if setting.other:
         return regions, "other"
     if setting.sides:
@@ -179,12 +191,14 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
 @dataclass(frozen=True, slots=True)
 class _Setting:
     """What a clause says of where: the regions named inside, the part that was named before it in
-    its sentence or last in the one before, the sides with their positions, and whether it is about
-    a side that is not claimed (``other``).
+    its sentence or last in the one before, that with the parts it is joined to ("elbow and
+    forearm"), the sides with their positions, and whether it is about a side that is not claimed
+    (``other``).
     """
 
     inside: tuple[str, ...]
     heading: Mention | None
+    headed: tuple[str, ...]
     sides: tuple[tuple[int, str], ...]
     other: bool
     side_of_heading: str | None
@@ -202,6 +216,7 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     return _Setting(
         tuple(inside),
         heading,
+        _chained(summary, named),
         sides,
         _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
         None if sides or heading is None else _side_before(summary, heading),

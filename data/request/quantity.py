@@ -140,6 +140,25 @@ def number_words(most: int) -> dict[str, int]:
     return {w: v for w, v in NUMBER_WORDS.items() if w.isalpha() and 1 <= v <= most}
 
 
+_ONES = "|".join(number_words(9))
+_TENS = {f"{ten}ty": 10 * n for n, ten in enumerate(
+    ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine"), 2)}  # fmt: skip
+COUNT = (
+    rf"(?:\d{{1,3}}|(?:{'|'.join(_TENS)})(?:[- ](?:{_ONES})\b)?|"
+    rf"{'|'.join(reversed(number_words(19)))})"
+)
+"""A pattern: a count in digits, or in words up to ninety-nine."""
+
+
+def count_of(text: str) -> int | None:
+    """The value of a count in digits or in words; None for other words."""
+    if text.isdigit():
+        return int(text)
+    parts = re.split(r"[- ]", text)
+    values = [_TENS.get(part) or number_words(19).get(part) for part in parts]
+    return None if None in values else sum(filter(None, values))
+
+
 def spell_out(text: str) -> str:
     """``text`` in lower case with number words as digits and calendar dates removed."""
     text = text.lower().replace("\u00d7", "x")

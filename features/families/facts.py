@@ -260,6 +260,7 @@ def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
 # Where visits are counted without their kind, they are those of the course asked for.
 _COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
 
+_THERAPIES = frozenset({"physical_therapy", "occupational_therapy"})
 
 _ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
 
@@ -276,6 +277,8 @@ def same_concepts(item: Item) -> frozenset[str]:
         found |= {"unspecified"}
     if name in _COURSES:
         found |= {"course"}
+    if name in _THERAPIES:
+        found |= _THERAPIES  # one course of physical medicine, whoever gives it
     if item.category == "Injection":
         found |= {"last_time"}
     if name == "facet_injection" and _ABLATION.search(item.requested):

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
-from imr.data.request.quantity import number_words
+from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 
@@ -56,11 +56,7 @@ _CONSERVATIVE = (
 )
 
 
-_N = (
-    r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
-    r"sixteen|eighteen|twenty(?:[- ]four)?|thirty)"
-)
-_VALUES = number_words(20) | {"twenty-four": 24, "twenty four": 24, "thirty": 30, "a": 1, "an": 1}
+_N = COUNT
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
@@ -119,6 +115,11 @@ _RECEIVED_AFTER = re.compile(
     r"completed|attended|done|undergone)\b|"
     r"(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|improvement)\b)"
 )
+# "Were approved and used": approval is no plan where use follows.
+_USED_AFTER = re.compile(
+    r"^(?: \w+){0,6} (?:approved|authorized|certified),? and (?:all )?(?:used|attended|completed|"
+    r"done|had|finished)\b"
+)
 _FAILED = re.compile(
     r"\b(?:fail(?:ed|ing|ure)|(?:did|does|has|have|had) not (?:\w+ )?(?:help|improve|work|respond|"
     r"benefit|provide)\w*|no (?:\w+ )?(?:relief|improvement|benefit|help)|without (?:\w+ )?"
@@ -175,7 +176,7 @@ _COUNT_BEFORE = re.compile(
     rf"(?<![\w/.-])(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
     r"(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
-    rf"total |formal |supervised )*(?:{_UNIT}\s*)?(?:of\s+)?(?:\w+ )?$"
+    rf"total |formal |supervised |outpatient )*(?:{_UNIT}\s*)?(?:of\s+)?(?:\w+ )?$"
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"
@@ -280,7 +281,8 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | 
         return mention.rule.id in ("fbss", "status_post")
     if mention.qualifier == "denied_by_ur" and _MISSED.search(before):
         return None
-    return True if _RECEIVED_AFTER.match(summary.after(mention, 90)) else None
+    after = summary.after(mention, 90)
+    return True if _RECEIVED_AFTER.match(after) or _USED_AFTER.match(after) else None
 
 
 def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
@@ -320,7 +322,7 @@ def sessions_done(summary: Summary, mention: Mention) -> int | None:
 
 
 def _value(word: str) -> int | None:
-    return int(word) if word.isdigit() else _VALUES.get(word)
+    return 1 if word in ("a", "an") else count_of(word)
 
 
 def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:

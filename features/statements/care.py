@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from imr.data.request.quantity import number_words
+from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment
@@ -37,11 +37,13 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             polarity = "denied"
         else:
             polarity = "planned"
-        if mention.value == _COURSE and _kind_named(summary, mention):
+        if mention.value == COURSE and counted_by_kind(summary, mention):
             continue
         if _ZERO_AFTER.match(summary.after(mention, 6)):
             polarity = "denied"
-        count = _sessions(summary, mention) if polarity == "affirmed" else None
+        # "40 post-operative visits" are no 40 operations.
+        counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
+        count = _sessions(summary, mention) if counts else None
         times = times_of(summary, mention)
         said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
         # An ankle jerk told before an epidural does not place it at the ankle.
@@ -67,15 +69,22 @@ def _never_had(summary: Summary, mention: Mention) -> bool:
     return bool(_NEVER_HAD_BEFORE.search(before) or _NOT_HAD_AFTER.match(after))
 
 
-_COURSE = "course"
+COURSE = "course"
 
 
-def _kind_named(summary: Summary, mention: Mention) -> bool:
+_VISITED = frozenset(
+    {
+        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage",
+        "psychotherapy",
+    }
+)  # fmt: skip
+
+
+def counted_by_kind(summary: Summary, mention: Mention) -> bool:
     """Whether the clause names the kind of visits that another mention counts already."""
     clause = clause_of(summary, mention)
     return any(
-        clause.start <= m.start < clause.end and m.value not in (_COURSE, "medication")
-        for m in care_named(summary)
+        clause.start <= m.start < clause.end and m.value in _VISITED for m in care_named(summary)
     )
 
 
@@ -83,23 +92,35 @@ def _kind_named(summary: Summary, mention: Mention) -> bool:
 _ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
-    r"^(?: (?:visits|sessions|so far|to date|post-?op|done|had|total|about|over|some))*"
+    r"^(?: (?:visits|sessions|notes|since(?: then)?|so far|to date|post-?op|done|had|total|about|"
+    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*"
     r"(?:[:,] ?| |: x ?)"
-    rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(40))})(?:/(?P=n))?"
-    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|"
-    r"completed|in (?:the )?(?:last|past)|last|w/|over)\b)"
+    rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
+    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|of|"
+    r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
 
 
 def _sessions(summary: Summary, mention: Mention) -> float | None:
+    """The visits or injections had: in the mention, right after it, before it or in its clause."""
     printed = mention.groups.get("n")
     if printed is None:
         short = _COUNT_SHORT.match(summary.after(mention, 60))
-        if short is not None:
-            counted = short["n"]
-            return float(counted if counted.isdigit() else number_words(40)[counted])
-        return treatment.sessions_done(summary, mention)
-    return float(printed) if printed.isdigit() else float(number_words(40)[printed])
+        printed = short["n"] if short is not None else None
+    counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)
+    if counted is None and mention.value in _VISITED:
+        return _visits_beside(summary, mention)
+    return None if counted is None else float(counted)
+
+
+def _visits_beside(summary: Summary, mention: Mention) -> float | None:
+    """The count of visits in a clause that names one kind of care."""
+    clause = clause_of(summary, mention)
+    inside = [m for m in care_named(summary) if clause.start <= m.start < clause.end]
+    if sum(m.value in _VISITED for m in inside) != 1:
+        return None
+    counts = (_sessions(summary, m) for m in inside if m.value == COURSE)
+    return next((n for n in counts if n is not None), None)
 
 
 def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:

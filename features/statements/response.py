@@ -10,7 +10,15 @@ from typing import Any
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import spans_of_time
 from imr.features.regions import place_of
-from imr.features.statements.care import MONITORING, NO_CARE, NO_OPIOID, SPINAL, care_named
+from imr.features.statements.care import (
+    COURSE,
+    MONITORING,
+    NO_CARE,
+    NO_OPIOID,
+    SPINAL,
+    care_named,
+    counted_by_kind,
+)
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 
 _NEUTRAL = "neutral"
@@ -192,7 +200,8 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
-        if m.value not in _NO_CAUSE:
+        counted_apart = m.value == COURSE and counted_by_kind(summary, m)
+        if m.value not in _NO_CAUSE and not counted_apart:
             found.setdefault(m.sentence, []).append(m)
     return found
 
