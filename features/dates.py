@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from imr.data.header import full_year
+from imr.data.parse import full_year
 from imr.data.request.quantity import number_words
 from imr.features.context import Clause, Mention, Summary, clause_of, once
 
