@@ -59,7 +59,6 @@ diff: $(READY) ## what a change did to samples and IMR_LETTERS: make diff ARGS="
 
 docs: $(READY) ## make the tables of README and docs anew, after a change of code or figures
 	$(BIN)/python -m benchmarks.papers
-	$(BIN)/python -m imr.training.report.columns
 
 lint: $(READY) ## formatting, lint rules and types
 	$(BIN)/ruff format --check .

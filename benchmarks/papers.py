@@ -1,6 +1,7 @@
 """What README and docs say in figures and tables: measured and made, not typed.
 
-    python -m benchmarks.papers                      fills the marked blocks (make docs)
+    python -m benchmarks.papers                      fills the marked blocks and docs/columns.md
+                                                     (make docs)
     python -m benchmarks.papers --measure LETTERS    evaluates first: docs/measured.json and
                                                      MODEL_CARD.md; --quick makes one repeat,
                                                      --full adds the studies that fit anew
@@ -22,10 +23,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from imr.features.table import Column
     from imr.models.predictor import Predictor
     from imr.training.evaluate import Evaluation
     from imr.training.metrics import Estimate
@@ -33,8 +38,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "docs" / "measured.json"
 CARD = ROOT / "MODEL_CARD.md"
+CATALOGUE = ROOT / "docs" / "columns.md"
 PAPERS = ("README.md", "docs/evaluation.md", "docs/glossary.md")
 SAMPLE = "data/samples/CM16-9000001.pdf"
+COLUMNS_HEAD = """# Columns of `imr features`
+
+Made by `make docs`; do not edit. *Known* is the share of shipped
+decided items ({items} items of {letters} letters) whose value is not null, *true* the share of true
+values among all items. A truth value without an entry under *null* is False where nothing is
+documented.
+
+"""
+COLUMNS_TABLE = ("column", "type", "unit", "definition", "null", "known", "true", "source")
 BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 Figure = list[float | None]
@@ -338,6 +353,31 @@ BLOCKS: dict[str, Callable[[Measured], str]] = {
 """What stands in each block, from ``docs/measured.json`` and the code."""
 
 
+def catalogue(decisions: pd.DataFrame) -> str:
+    """The column catalogue: every signal with its rates on the shipped decisions."""
+    from imr.features.table import all_columns
+
+    parts = [COLUMNS_HEAD.format(items=len(decisions), letters=decisions["letter_id"].nunique())]
+    for family, columns in groupby(all_columns(), key=lambda column: column.family):
+        rows = [_column_row(column, decisions[column.name]) for column in columns]
+        parts.append(f"\n## {family.replace('_', ' ')}\n\n{table(COLUMNS_TABLE, rows)}")
+    return "".join(parts)
+
+
+def _column_row(column: Column, values: pd.Series[Any]) -> list[str]:
+    cells = [
+        f"`{column.name}`",
+        column.dtype,
+        column.unit,
+        column.definition,
+        column.null,
+        f"{values.notna().mean():.0%}",
+        f"{values.fillna(False).mean():.0%}" if column.dtype == "bool" else "",
+        column.source,
+    ]
+    return [cell.replace("|", "\\|") for cell in cells]
+
+
 def filled(text: str, found: Measured) -> str:
     """The text with every block made anew.  Raises KeyError for a block that nothing makes."""
     return BLOCK.sub(lambda m: f"<!-- {m[1]} -->\n{BLOCKS[m[1]](found)}<!-- end -->", text)
@@ -362,6 +402,9 @@ def main() -> None:
     for name in PAPERS:
         path = ROOT / name
         path.write_text(filled(path.read_text(encoding="utf-8"), measured()), encoding="utf-8")
+    from imr.training.decisions import load_decisions
+
+    CATALOGUE.write_text(catalogue(load_decisions().table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import pytest
 
 import imr
 from benchmarks import diff, papers
+from imr.features.table import all_columns
 from imr.serve.letter_json import letter_detail, letter_object, quote_object
+from imr.training.decisions import load_decisions
 
 ROOT = Path(__file__).parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -162,3 +164,15 @@ def test_the_code_of_a_tree_reads_the_rows(samples: Path, tmp_path: Path) -> Non
     letters = [str(samples / "CM16-9000001.pdf")]
     apart = diff.printed_rows(diff.started(ROOT, letters, tmp_path / "links"))
     assert apart == json.loads(json.dumps(dict(diff.read_rows(letters))))
+
+
+def test_docs_hold_the_catalogue_of_columns() -> None:
+    assert papers.CATALOGUE.read_text(encoding="utf-8") == papers.catalogue(load_decisions().table)
+
+
+def test_every_column_is_defined_and_has_a_unit_or_a_kind() -> None:
+    text = papers.catalogue(load_decisions().table)
+    for column in all_columns():
+        assert f"| `{column.name}` |" in text
+        assert column.definition, column.name
+        assert column.unit or column.dtype != "float" or "share" in column.name, column.name

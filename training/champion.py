@@ -1,16 +1,26 @@
-"""Is a new model better than the champion?  Judged on unseen letters that both were tested on."""
+"""Is a new model better than the champion?  Judged on unseen letters that both were tested on; the
+better one is registered under the alias ``champion``.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from imr.training import metrics
+from imr.models.frame import KEY_COLUMNS
+from imr.training import metrics, one_line
 from imr.training.metrics import Metric, better_by
+from imr.training.run_folder import PREDICTIONS, RunFolder
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 LEAST_ITEMS = 50
 # A new champion is better in so many of the paired draws: half of them is a coin.
@@ -18,7 +28,10 @@ SURE = 0.9
 DRAWS = 1000
 # A worse guideline is not bought with a better probability: a hundredth is the noise of a fit.
 GUIDELINE_SLACK = 0.01
-KEYS = ["letter_id", "item_index"]
+CHAMPION, CANDIDATE = "champion", "candidate"
+NOTE = "mlflow.note.content"
+"""MLflow shows this tag as a run's description."""
+DESCRIPTION_LENGTH = 4900
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,11 @@ class Verdict:
     reason: str
     figures: tuple[dict[str, str], ...] = ()
 
+    @property
+    def alias(self) -> str:
+        """The alias of the new model."""
+        return CHAMPION if self.better else CANDIDATE
+
 
 def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     """Compare two tables of predictions on unseen letters (``Evaluation.predictions_table``).
@@ -39,7 +57,7 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     paired draws of letters, and no worse guideline.  Each
     table was predicted by models that had not seen the item, whatever else they were trained on.
     """
-    both = new.merge(champion, on=KEYS, suffixes=("", "_champion"), validate="one_to_one")
+    both = new.merge(champion, on=[*KEY_COLUMNS], suffixes=("", "_champion"), validate="one_to_one")
     both = both[both["overturned"] == both["overturned_champion"]]
     overturned = int(both["overturned"].sum())
     if len(both) < LEAST_ITEMS or overturned in (0, len(both)):
@@ -111,3 +129,81 @@ FIGURES: Mapping[str, tuple[str, Metric]] = {
 
 def _column(table: pd.DataFrame, name: str) -> Any:
     return table[name].to_numpy(dtype=np.float64)
+
+
+def register(
+    client: MlflowClient, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
+) -> tuple[str, Verdict]:
+    """Register a logged model as champion or candidate; its version, and why.  With ``promote`` it
+    becomes champion whatever the figures.
+    """
+    import mlflow
+
+    champion = _champion(client, name)
+    verdict = _verdict(client, champion, kept)
+    if promote and not verdict.better:
+        verdict = replace(verdict, better=True, reason=f"promoted by hand; {verdict.reason}")
+    description = kept.card()[:DESCRIPTION_LENGTH]
+    # MLflow speaks to the terminal here, whatever its loggers are told.
+    with contextlib.redirect_stderr(io.StringIO()):
+        made = mlflow.register_model(model_uri, name, await_registration_for=60)
+    version = str(made.version)
+    client.update_model_version(name, version, f"{verdict.reason}\n\n{description}"[:4990])
+    client.set_model_version_tag(name, version, "run_id", run_id)
+    client.set_model_version_tag(name, version, "data_digest", kept.run["facts"]["data_digest"])
+    client.set_registered_model_alias(name, verdict.alias, version)
+    if verdict.better:
+        client.update_registered_model(name, description)
+        if champion is not None:
+            _retire(client, champion, version)
+    return version, verdict
+
+
+def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        return None
+
+
+def _retire(client: MlflowClient, loser: ModelVersion, version: str) -> None:
+    """What called the loser champion says what it was; its alias has moved already."""
+    from mlflow.exceptions import MlflowException
+
+    until = f"champion until version {version}"
+    client.update_model_version(
+        loser.name, loser.version, f"{until}. {loser.description or ''}"[:DESCRIPTION_LENGTH]
+    )
+    try:
+        run = client.get_run(str(loser.run_id))
+    except MlflowException:
+        # Somebody deleted the run; the version tells what it was.
+        return
+    client.set_tag(run.info.run_id, "alias", "former champion")
+    client.set_tag(run.info.run_id, "alias_reason", until)
+    note = run.data.tags.get(NOTE, "").replace(f"**{CHAMPION}**", f"**{until}**", 1)
+    client.set_tag(run.info.run_id, NOTE, note)
+
+
+def _verdict(client: MlflowClient, champion: ModelVersion | None, kept: RunFolder) -> Verdict:
+    """The first model is the champion; a later one has to be better on the same protocol."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    if champion is None:
+        return Verdict(True, "the first model: there is no champion to beat")
+    try:
+        theirs = client.get_run(str(champion.run_id))
+        path = mlflow.artifacts.download_artifacts(
+            run_id=champion.run_id, artifact_path=f"tables/{PREDICTIONS}"
+        )
+        table = pd.read_csv(path, dtype={"letter_id": "string"})
+    except (MlflowException, OSError) as error:
+        return Verdict(False, f"not comparable: the champion's run is gone ({one_line(error)})")
+    ours = pd.read_csv(kept.folder / "tables" / PREDICTIONS, dtype={"letter_id": "string"})
+    if theirs.data.params.get("by") != kept.run["params"]["by"]:
+        return Verdict(False, "not comparable: the champion was evaluated by another protocol")
+    verdict = judge(ours, table)
+    return replace(verdict, reason=f"{verdict.reason} (champion: version {champion.version})")

@@ -13,6 +13,7 @@ sentence of a letter, and is built by one command, never edited::
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from numpy.typing import NDArray
 
 from imr.data.citations import labels
 from imr.data.letter import Decision, Letter, LetterError
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.features.table import all_columns, frame
 from imr.models.frame import CASE_FACTS, KEY_COLUMNS, LIST_SEPARATOR, case_frame, row_order
 from imr.models.guideline.catalogue import chapter_of
 
@@ -121,9 +125,6 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
 
     Raises :class:`NoDecisionsError` where nothing decided remains.
     """
-    from imr.data.parse import parse
-    from imr.data.read import read
-
     paths = list(paths)
     letters: list[Letter] = []
     errors: list[LetterError] = []
@@ -145,8 +146,6 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
 
 def dtypes() -> dict[str, str]:
     """Column -> pandas type of the table, in order."""
-    from imr.features.table import all_columns, frame
-
     empty = frame([]).dtypes
     signals_types = {c.name: str(empty[c.name]) for c in all_columns()}
     return signals_types | {k: v for k, v in CASE_FACTS.items() if k not in signals_types} | LABELS
@@ -294,8 +293,6 @@ def sample(corpus: Corpus) -> Sample:
 
 def main() -> None:
     """``python -m imr.training.decisions LETTERS... -o FILE``."""
-    import argparse
-
     parser = argparse.ArgumentParser(description="Build the table of decisions from letters.")
     parser.add_argument("letters", nargs="+")
     parser.add_argument("-o", "--output", type=Path, default=shipped_path())

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from imr.training.config import TrainConfig
 from imr.training.contenders.compared import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Predictions, folds_of, run_folds
 from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
+from imr.training.report.tables import as_text, evaluation_tables
 from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
@@ -164,14 +166,10 @@ class Evaluation:
 
     def table(self) -> RenderableType:
         """The protocol's table for the terminal."""
-        from imr.training.report.tables import evaluation_tables
-
         return evaluation_tables(self)
 
     def text(self, width: int = 118) -> str:
         """The table as plain text."""
-        from imr.training.report.tables import as_text
-
         return as_text(self.table(), width)
 
 
@@ -192,8 +190,6 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     Raises :class:`imr.training.decisions.NoDecisionsError` and
     :class:`imr.training.folds.SplitError`.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
     # One thread a process: sums in another order would change the last digit.
@@ -223,7 +219,7 @@ def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
 def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
     examined = [r.examined for r in draws.predictions.results if r.examined is not None]
     found = Studies(
-        thresholds=thresholds(draws, Settings.of(config).outcome_config().threshold),
+        thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
         calibration=calibration_curve(draws),
         slices=slices(draws),
         outcome_importance=importance.contributions(draws.predictions.results),

@@ -12,7 +12,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -23,9 +23,11 @@ import pandas as pd
 
 from imr.training import metrics
 from imr.training.contenders.compared import MODEL, Settings
+from imr.training.decisions import write_decisions
 from imr.training.folds import FoldResult
 from imr.training.metrics import flat
 from imr.training.report.tables import headline, remarks
+from imr.training.tuning import FOLDER as JOURNAL_FOLDER
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor
@@ -90,7 +92,6 @@ def write_run_folder(
     """Write the run to a new folder under ``config.keep``; ``study`` is that on all items, and an
     evaluation alone has no ``predictor``.
     """
-    from imr.training.decisions import write_decisions
     from imr.training.report.model_card import model_card
     from imr.training.report.plots import draw_all
 
@@ -105,7 +106,9 @@ def write_run_folder(
     write_decisions(evaluation.corpus, folder / "data" / "decisions.csv")
     studies = [r.study for r in evaluation.predictions.results if r.study is not None]
     studies += [study] if study else []
-    _keep_journals(studies, folder / JOURNALS)
+    for one in studies:
+        (folder / JOURNALS).mkdir(exist_ok=True)
+        shutil.copyfile(JOURNAL_FOLDER / one.journal, folder / JOURNALS / one.journal)
     run = {
         "name": name,
         "started_ms": times[0],
@@ -119,16 +122,9 @@ def write_run_folder(
         "folds": [fold_run(evaluation, result) for result in evaluation.predictions.results],
         "tuning": [study_run(study) for study in studies],
     }
-    _write_json(folder / RUN, run)
+    text = json.dumps(_plain(run), ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / RUN).write_text(text + "\n", encoding="utf-8")
     return RunFolder.open(folder)
-
-
-def _keep_journals(studies: Sequence[Study], folder: Path) -> None:
-    from imr.training.tuning import FOLDER
-
-    for study in studies:
-        folder.mkdir(exist_ok=True)
-        shutil.copyfile(FOLDER / study.journal, folder / study.journal)
 
 
 def study_run(study: Study) -> dict[str, Any]:
@@ -157,8 +153,8 @@ def params(evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
     """The protocol, the settings of both models and the size of the data."""
     found: dict[str, Any] = dict(evaluation.config.as_params())
     configs: dict[str, Any] = {
-        "outcome": settings.outcome_config(),
-        "guideline": settings.guideline_config(),
+        "outcome": settings.outcome,
+        "guideline": settings.guideline,
     }
     for model, config in configs.items():
         found |= {f"{model}.{name}": value for name, value in asdict(config).items()}
@@ -299,11 +295,6 @@ def _write_tables(evaluation: Evaluation, folder: Path) -> None:
     for name, rows in evaluation.studies.tables().items():
         pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
     (folder / "table.txt").write_text(evaluation.text(), encoding="utf-8")
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    text = json.dumps(_plain(data), ensure_ascii=False, indent=1, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -7,16 +7,10 @@ which is what ``mlflow ui`` opens there.  Anything that goes wrong ends in
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
 import logging
 import os
-import sqlite3
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,32 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from imr.training.champion import Verdict, judge
-from imr.training.run_folder import CARD, HEADLINE, JOURNALS, PREDICTIONS, RunFolder
+from imr.training import one_line
+from imr.training.champion import NOTE, register
+from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
+from imr.training.store import ADDRESS, LOCAL_STORE, opened, patient_sqlite, quiet
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION, CANDIDATE = "champion", "candidate"
-# A user's own settings win.  MLflow alone would try a dead server for several minutes.
-QUIET_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-LOUD = ("mlflow", "alembic", "urllib3")
-NOTE = "mlflow.note.content"
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
-ADDRESS = "MLFLOW_TRACKING_URI"
-LOCAL_STORE = "sqlite:///mlflow.db"
-LOCKED_SECONDS = 60
-BATCH = 90
-DESCRIPTION_LENGTH = 4900
+TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
 EXPERIMENT_NOTE = """Runs of `imr train` and `imr evaluate`. Press *Model training* at the top left
 to see them.
 
@@ -120,12 +99,41 @@ class _Session:
 
     client: MlflowClient
     deadline: float
+    experiment_id: str = ""
     runs: list[str] = field(default_factory=list)
 
     def check(self) -> None:
         """Raise TimeoutError past the deadline."""
         if time.monotonic() > self.deadline:
             raise TimeoutError("the tracking server is too slow")
+
+    def start(self, name: str, started_ms: int | None, tags: Mapping[str, str]) -> str:
+        """Begin a run; its id."""
+        self.check()
+        made = self.client.create_run(self.experiment_id, started_ms, dict(tags), name)
+        self.runs.append(made.info.run_id)
+        return str(made.info.run_id)
+
+    def start_below(
+        self,
+        parent: str,
+        name: str,
+        times: tuple[int, int],
+        metrics: Iterable[tuple[str, float, int]],
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Begin a run under another, with its ``metrics`` (name, value, step); its id."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id = self.start(name, times[0], {"mlflow.parentRunId": parent})
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(metric, value, times[1], step) for metric, value, step in metrics],
+            params=[Param(k, str(v)) for k, v in params.items()],
+            tags=[RunTag(k, v) for k, v in tags.items()],
+        )
+        return run_id
 
 
 def log(
@@ -141,7 +149,7 @@ def log(
 
     Raises :class:`TrackingError`; the folder is left as it is.
     """
-    with _quiet(), _patient_sqlite():
+    with quiet(), patient_sqlite():
         import mlflow
 
         before = os.environ.get(ADDRESS)
@@ -150,69 +158,15 @@ def log(
             if tracking_uri:
                 mlflow.set_tracking_uri(tracking_uri)
             deadline = time.monotonic() + timeout_seconds
-            session = _Session(_opened(mlflow.get_tracking_uri(), deadline), deadline)
+            session = _Session(opened(mlflow.get_tracking_uri(), deadline), deadline)
             return _logged(session, kept, experiment, registered_model, promote)
-        except TrackingError:
-            raise
         except Exception as error:
             # Servers and stores fail in every way there is; the run must not be lost to any.
-            raise TrackingError(_one_line(error)) from error
+            raise TrackingError(one_line(error)) from error
         finally:
             if tracking_uri:
                 # MLflow keeps the address it was told in this variable; None takes it back.
                 mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
-
-
-def _opened(uri: str, deadline: float) -> MlflowClient:
-    """A client of the store.  An SQLite file gets its tables here, in one process at a time: two
-    first runs side by side would each try to make them, and the slower one would fail.
-    """
-    import mlflow
-
-    if not uri.startswith("sqlite:"):
-        return mlflow.MlflowClient()
-    name = hashlib.sha256(str(Path(uri.removeprefix("sqlite:///")).absolute()).encode()).hexdigest()
-    # SQLite's own lock: it goes with the process that holds it, on every system.
-    path = Path(tempfile.gettempdir()) / f"imr-{name[:16]}.lock"
-    with contextlib.closing(sqlite3.connect(path, timeout=deadline - time.monotonic())) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
-        # To make a client is to open the store, and to make its tables where it has none.
-        return mlflow.MlflowClient()
-
-
-@contextmanager
-def _patient_sqlite() -> Iterator[None]:
-    """Connections to an SQLite store wait while another run writes, and do not fail at once."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    def wait(connection: Any, _record: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute(f"PRAGMA busy_timeout = {LOCKED_SECONDS * 1000}")
-
-    event.listen(Engine, "connect", wait)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "connect", wait)
-
-
-def old_runs_line() -> str:
-    """What to do about runs that an older MLflow kept in the folder ``mlruns``; empty where there
-    are none or another store is named.  MLflow alone would pick them as the store, and refuse it.
-    """
-    if os.environ.get(ADDRESS) or not any(Path("mlruns").glob("*/meta.yaml")):
-        return ""
-    return (
-        "The folder mlruns holds runs of an older MLflow, so mlflow ui needs to be told: "
-        f"mlflow ui --backend-store-uri {LOCAL_STORE} "
-        f"(mlflow migrate-filestore --source . --target sqlite:///old.db makes a store of them)"
-    )
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:240]}"
 
 
 def _logged(
@@ -220,15 +174,16 @@ def _logged(
 ) -> Logged:
     import mlflow
 
-    experiment_id = _experiment(session.client, experiment)
+    session.experiment_id = _experiment(session.client, experiment)
     command = "imr train" if kept.model.exists() else "imr evaluate"
-    run_id = _start(session, experiment_id, kept.run, {"mlflow.source.name": command})
+    tags = kept.run["tags"] | {"mlflow.source.name": command}
+    run_id = session.start(kept.run["name"], kept.run["started_ms"], tags)
     try:
         for step in (_figures, _dataset, _artifacts, _folds, _tuning):
             session.check()
-            step(session, experiment_id, run_id, kept)
+            step(session, run_id, kept)
         session.check()
-        logged = Logged(run_id, experiment_id, mlflow.get_tracking_uri())
+        logged = Logged(run_id, session.experiment_id, mlflow.get_tracking_uri())
         if kept.model.exists():
             logged = _registered(session, logged, registered, kept, promote)
         note = _note(kept, logged.alias or "evaluation", logged.reason or EVALUATED)
@@ -248,23 +203,21 @@ def _registered(
     model_id, model_uri = _model(run_id, kept)
     _log_metrics(client, run_id, kept.run, model_id)
     session.check()
-    version, verdict = _register(session, name, run_id, model_uri, kept, promote)
-    alias = CHAMPION if verdict.better else CANDIDATE
-    _against_champion(client, run_id, verdict)
-    client.set_tag(run_id, "alias", alias)
+    version, verdict = register(client, name, run_id, model_uri, kept, promote)
+    if verdict.figures:
+        table = pd.DataFrame(verdict.figures)
+        client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")
+    client.set_tag(run_id, "alias", verdict.alias)
     client.set_tag(run_id, "alias_reason", verdict.reason)
-    return replace(logged, version=version, alias=alias, reason=verdict.reason, name=name)
+    return replace(logged, version=version, alias=verdict.alias, reason=verdict.reason, name=name)
 
 
 def _note(kept: RunFolder, title: str, reason: str) -> str:
     """The description on the run's page: what became of it and why, and the table's remarks."""
     remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    return f"**{title}**: {reason}\n\n{remarks}\n{_unwrapped(GUIDE)}"
-
-
-def _unwrapped(text: str) -> str:
-    """A line a paragraph: the page keeps the line breaks that it is given."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    # A line a paragraph: the page keeps the line breaks that it is given.
+    guide = "\n\n".join(" ".join(paragraph.split()) for paragraph in GUIDE.split("\n\n"))
+    return f"**{title}**: {reason}\n\n{remarks}\n{guide}"
 
 
 def _mark_failed(session: _Session) -> None:
@@ -295,28 +248,16 @@ def _experiment(client: MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _start(session: _Session, experiment_id: str, run: dict[str, Any], tags: dict[str, str]) -> str:
-    made = session.client.create_run(
-        experiment_id,
-        start_time=run.get("started_ms"),
-        run_name=run["name"],
-        tags={**run.get("tags", {}), **tags},
-    )
-    session.runs.append(made.info.run_id)
-    return str(made.info.run_id)
-
-
-def _figures(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
+def _figures(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import Param
 
     params = [Param(k, str(v)) for k, v in kept.run["params"].items()]
-    for at in range(0, len(params), BATCH):
-        session.client.log_batch(run_id, params=params[at : at + BATCH])
+    session.client.log_batch(run_id, params=params)
     _log_metrics(session.client, run_id, kept.run)
 
 
 def _log_metrics(
-    client: MlflowClient, run_id: str, run: dict[str, Any], model_id: str | None = None
+    client: MlflowClient, run_id: str, run: Mapping[str, Any], model_id: str | None = None
 ) -> None:
     """All figures of the run; with a model, its headline figures once more under the model."""
     from mlflow.entities import Metric
@@ -326,26 +267,32 @@ def _log_metrics(
         for k, v in run["metrics"].items()
         if model_id is None or k in HEADLINE
     ]
-    for at in range(0, len(found), BATCH):
-        client.log_batch(run_id, metrics=found[at : at + BATCH])
+    client.log_batch(run_id, metrics=found)
 
 
-def _dataset(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
+def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
+    """The table, and how it is built: no path of this machine."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
 
-    path = kept.folder / "data" / "decisions.csv"
+    facts = kept.run["facts"]
+    name = "decisions" if facts["source"] == "decisions" else "letters"
+    built_from = "data/decisions.csv" if name == "decisions" else "letters"
+    table = pd.read_csv(kept.folder / "data" / "decisions.csv")
+    # Whole numbers as numbers that may be missing, as they may in other letters.
+    whole = table.select_dtypes("integer").columns
     dataset = from_pandas(
-        _nullable(pd.read_csv(path)),
-        source=_source(kept),
-        name="decisions" if kept.run["facts"]["source"] == "decisions" else "letters",
-        digest=kept.run["facts"]["data_digest"][:12],
+        table.astype(dict.fromkeys(whole, "float64")),
+        source=CodeDatasetSource({"built_by": "imr.training.decisions", "from": built_from}),
+        name=name,
+        digest=facts["data_digest"][:12],
     )
     tags = [InputTag("mlflow.data.context", "training and evaluation")]
     session.client.log_inputs(run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), tags)])
 
 
-def _artifacts(session: _Session, _experiment_id: str, run_id: str, kept: RunFolder) -> None:
+def _artifacts(session: _Session, run_id: str, kept: RunFolder) -> None:
     client = session.client
     for name in ("plots", "tables"):
         client.log_artifacts(run_id, str(kept.folder / name), name)
@@ -374,83 +321,42 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _folds(session: _Session, experiment_id: str, run_id: str, kept: RunFolder) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    started, ended = kept.run["started_ms"], kept.run["ended_ms"]
+def _folds(session: _Session, run_id: str, kept: RunFolder) -> None:
+    times = kept.run["started_ms"], kept.run["ended_ms"]
     for fold in kept.run["folds"]:
-        session.check()
-        child = _start(
-            session,
-            experiment_id,
-            {"name": fold["name"], "started_ms": started},
-            {"mlflow.parentRunId": run_id},
-        )
-        session.client.log_batch(
-            child,
-            metrics=[Metric(k, v, ended, 0) for k, v in fold["metrics"].items()],
-            params=[Param(k, str(v)) for k, v in fold["params"].items()],
-            tags=[RunTag("kind", "fold"), RunTag(NOTE, FOLD_NOTE)],
-        )
-        session.client.set_terminated(child, "FINISHED", ended)
+        figures = ((name, value, 0) for name, value in fold["metrics"].items())
+        tags = {"kind": "fold", NOTE: FOLD_NOTE}
+        child = session.start_below(run_id, fold["name"], times, figures, fold["params"], tags)
+        session.client.set_terminated(child, "FINISHED", times[1])
 
 
-def _tuning(session: _Session, experiment_id: str, run_id: str, kept: RunFolder) -> None:
+def _tuning(session: _Session, run_id: str, kept: RunFolder) -> None:
     """A run a study under the training run, a run a trial under the study."""
-    from mlflow.entities import Metric, Param, RunTag
-
     for study in kept.run.get("tuning", ()):
-        session.check()
         trials = study["trials"]
-        ended = max(trial["ended_ms"] for trial in trials)
-        child = _start(
-            session,
-            experiment_id,
-            {"name": study["name"], "started_ms": min(trial["started_ms"] for trial in trials)},
-            {"mlflow.parentRunId": run_id},
-        )
+        times = min(t["started_ms"] for t in trials), max(t["ended_ms"] for t in trials)
         failed = sum(trial["state"] != COMPLETE for trial in trials)
-        figures = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
-        session.client.log_batch(
-            child,
-            metrics=[Metric(k, v, ended, 0) for k, v in figures.items()],
-            params=[Param(k, str(v)) for k, v in study["params"].items()],
-            tags=[RunTag("kind", "tuning"), RunTag(NOTE, STUDY_NOTE)],
-        )
+        counts = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
+        figures = ((name, value, 0) for name, value in counts.items())
+        tags = {"kind": "tuning", NOTE: STUDY_NOTE}
+        child = session.start_below(run_id, study["name"], times, figures, study["params"], tags)
         session.client.log_artifact(child, str(kept.folder / JOURNALS / study["journal"]))
         for trial in trials:
-            session.check()
-            _trial(session, experiment_id, child, trial)
-        session.client.set_terminated(child, "FINISHED", ended)
+            _trial(session, child, trial)
+        session.client.set_terminated(child, "FINISHED", times[1])
 
 
-TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
-
-
-def _trial(session: _Session, experiment_id: str, study: str, trial: dict[str, Any]) -> None:
+def _trial(session: _Session, study: str, trial: Mapping[str, Any]) -> None:
     """Settings, loss and the loss of each inner fold (a step a fold); a failed one its reason."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    ended = trial["ended_ms"]
-    child = _start(
-        session,
-        experiment_id,
-        {"name": f"trial {trial['number']}", "started_ms": trial["started_ms"]},
-        {"mlflow.parentRunId": study},
-    )
-    found = [Metric("fold_log_loss", v, ended, k) for k, v in enumerate(trial["fold_values"])]
+    figures = [("fold_log_loss", value, step) for step, value in enumerate(trial["fold_values"])]
     if trial["value"] is not None:
-        found.append(Metric(LOSS, trial["value"], ended, 0))
+        figures.append((LOSS, trial["value"], 0))
     tags = {"kind": "trial", "state": trial["state"]}
     if trial["error"]:
         tags |= {"error": trial["error"], NOTE: trial["error"]}
-    session.client.log_batch(
-        child,
-        metrics=found,
-        params=[Param(k, str(v)) for k, v in trial["params"].items()],
-        tags=[RunTag(k, v) for k, v in tags.items()],
-    )
-    session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], ended)
+    name, times = f"trial {trial['number']}", (trial["started_ms"], trial["ended_ms"])
+    child = session.start_below(study, name, times, figures, trial["params"], tags)
+    session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], times[1])
 
 
 def _model(run_id: str, kept: RunFolder) -> tuple[str, str]:
@@ -465,123 +371,6 @@ def _model(run_id: str, kept: RunFolder) -> tuple[str, str]:
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
-
-
-def _register(
-    session: _Session, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
-) -> tuple[str, Verdict]:
-    import mlflow
-
-    champion = _champion(session.client, name)
-    verdict = _verdict(session.client, champion, kept)
-    if promote and not verdict.better:
-        verdict = replace(verdict, better=True, reason=f"promoted by hand; {verdict.reason}")
-    client, description = session.client, kept.card()[:DESCRIPTION_LENGTH]
-    # MLflow speaks to the terminal here, whatever its loggers are told.
-    with contextlib.redirect_stderr(io.StringIO()):
-        made = mlflow.register_model(model_uri, name, await_registration_for=60)
-    version = str(made.version)
-    client.update_model_version(name, version, f"{verdict.reason}\n\n{description}"[:4990])
-    client.set_model_version_tag(name, version, "run_id", run_id)
-    client.set_model_version_tag(name, version, "data_digest", kept.run["facts"]["data_digest"])
-    if verdict.better:
-        client.set_registered_model_alias(name, CHAMPION, version)
-        client.update_registered_model(name, description)
-        if champion is not None:
-            _retire(client, champion, version)
-    else:
-        client.set_registered_model_alias(name, CANDIDATE, version)
-    return version, verdict
-
-
-def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
-        return None
-
-
-def _retire(client: MlflowClient, loser: ModelVersion, version: str) -> None:
-    """What called the loser champion says what it was; its alias has moved already."""
-    from mlflow.exceptions import MlflowException
-
-    until = f"champion until version {version}"
-    client.update_model_version(
-        loser.name, loser.version, f"{until}. {loser.description or ''}"[:DESCRIPTION_LENGTH]
-    )
-    try:
-        run = client.get_run(str(loser.run_id))
-    except MlflowException:
-        # Somebody deleted the run; the version tells what it was.
-        return
-    client.set_tag(run.info.run_id, "alias", "former champion")
-    client.set_tag(run.info.run_id, "alias_reason", until)
-    note = run.data.tags.get(NOTE, "").replace(f"**{CHAMPION}**", f"**{until}**", 1)
-    client.set_tag(run.info.run_id, NOTE, note)
-
-
-def _verdict(client: MlflowClient, champion: ModelVersion | None, kept: RunFolder) -> Verdict:
-    """The first model is the champion; a later one has to be better on the same protocol."""
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    if champion is None:
-        return Verdict(True, "the first model: there is no champion to beat")
-    try:
-        theirs = client.get_run(str(champion.run_id))
-        path = mlflow.artifacts.download_artifacts(
-            run_id=champion.run_id, artifact_path=f"tables/{PREDICTIONS}"
-        )
-        table = pd.read_csv(path, dtype={"letter_id": "string"})
-    except (MlflowException, OSError) as error:
-        return Verdict(False, f"not comparable: the champion's run is gone ({_one_line(error)})")
-    ours = pd.read_csv(kept.folder / "tables" / PREDICTIONS, dtype={"letter_id": "string"})
-    if theirs.data.params.get("by") != kept.run["params"]["by"]:
-        return Verdict(False, "not comparable: the champion was evaluated by another protocol")
-    verdict = judge(ours, table)
-    return replace(verdict, reason=f"{verdict.reason} (champion: version {champion.version})")
-
-
-def _against_champion(client: MlflowClient, run_id: str, verdict: Verdict) -> None:
-    if verdict.figures:
-        table = pd.DataFrame(verdict.figures)
-        client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")
-
-
-def _nullable(table: pd.DataFrame) -> pd.DataFrame:
-    """Whole numbers as numbers that may be missing, as they may in other letters."""
-    whole = table.select_dtypes("integer").columns
-    return table.astype(dict.fromkeys(whole, "float64"))
-
-
-def _source(kept: RunFolder) -> Any:
-    """How to build the data, for the dataset's entry: no path of this machine."""
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-
-    built = "data/decisions.csv" if kept.run["facts"]["source"] == "decisions" else "letters"
-    return CodeDatasetSource({"built_by": "imr.training.decisions", "from": built})
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Short waits for a dead server, no migration chatter; both undone at the end."""
-    given = {k: v for k, v in QUIET_SETTINGS.items() if k not in os.environ}
-    os.environ.update(given)
-    import mlflow  # noqa: F401 - its import sets the levels of its loggers
-
-    loggers = [logging.getLogger(name) for name in LOUD]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        for name in given:
-            os.environ.pop(name, None)
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:

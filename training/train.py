@@ -9,20 +9,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from imr.models.drift import profile
+from imr.models.guideline import GuidelineModel
+from imr.models.outcome import OutcomeModel
+from imr.models.predictor import Predictor
 from imr.training.config import TrainConfig
+from imr.training.contenders.compared import MODEL, Settings
 from imr.training.decisions import Corpus
 from imr.training.evaluate import Evaluation, evaluate, read
 from imr.training.run_folder import RunFolder, write_run_folder
-from imr.training.tracking import Logged, TrackingError, log, old_runs_line
+from imr.training.store import old_runs_line
+from imr.training.tracking import Logged, TrackingError, log
+from imr.training.tuning import Study, tuned
 from imr.training.workers import ending_on_signals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from imr.models.predictor import Predictor
-    from imr.training.contenders.compared import Settings
-    from imr.training.tuning import Study
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 
@@ -75,8 +82,6 @@ class TrainResult:
 
 def _shown(found: Logged) -> str:
     """The store without a password that an address may carry."""
-    from urllib.parse import urlsplit
-
     if found.is_local:
         return Path(found.tracking_uri.removeprefix("sqlite:///")).name
     parts = urlsplit(found.tracking_uri)
@@ -151,10 +156,6 @@ def _now_ms() -> int:
 
 def _tuned(evaluation: Evaluation) -> Study | None:
     """The study on all items, where tuning was asked for: the folds' own chose for the folds."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    from imr.training.tuning import tuned
-
     if not evaluation.config.tune:
         return None
     with threadpool_limits(1):
@@ -163,13 +164,6 @@ def _tuned(evaluation: Evaluation) -> Study | None:
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     """Both models on all items; ``settings`` default to those of the configuration."""
-    from threadpoolctl import threadpool_limits
-
-    from imr.models.guideline import GuidelineModel
-    from imr.models.outcome import OutcomeModel
-    from imr.models.predictor import Predictor
-    from imr.training.contenders.compared import Settings
-
     data = evaluation.sample
     settings = settings or Settings.of(evaluation.config)
     with threadpool_limits(1):
@@ -177,30 +171,23 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
             data.frame,
             data.overturned,
             data.guideline.tolist(),
-            outcome_model=OutcomeModel(config=settings.outcome_config()),
-            guideline_model=GuidelineModel(config=settings.guideline_config()),
+            outcome_model=OutcomeModel(config=settings.outcome),
+            guideline_model=GuidelineModel(config=settings.guideline),
             about=about(evaluation),
         )
 
 
 def about(evaluation: Evaluation) -> dict[str, Any]:
     """What the model was made from, for its manifest: no path, no clock."""
-    facts = evaluation.facts
+    facts, tested = evaluation.facts, evaluation.predictions.tested
     wanted = ("letters", "items", "overturned", "data_digest", "source")
     return {
         **{name: facts[name] for name in wanted},
         "seed": evaluation.config.seed,
-        "profile": _profile(evaluation),
+        # Signals and out-of-fold scores of the training items, for the drift warning.
+        "profile": profile(
+            evaluation.sample.frame[tested],
+            OutcomeModel().columns,
+            evaluation.predictions.per_item(MODEL)[tested].tolist(),
+        ),
     }
-
-
-def _profile(evaluation: Evaluation) -> dict[str, Any]:
-    """Signals and out-of-fold scores of the training items, for the drift warning."""
-    from imr.models.drift import profile
-    from imr.models.outcome import OutcomeModel
-    from imr.training.contenders.compared import MODEL
-
-    tested = evaluation.predictions.tested
-    frame = evaluation.sample.frame[tested]
-    p = evaluation.predictions.per_item(MODEL)[tested]
-    return profile(frame, OutcomeModel().columns, p.tolist())

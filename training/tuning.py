@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training import metrics
+from imr.training import metrics, one_line
 from imr.training.config import ConfigError, TrainConfig
-from imr.training.contenders.compared import Settings, fit_outcome
+from imr.training.contenders.compared import Settings, fit_outcome, p_overturned
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, group_folds
 
@@ -153,16 +153,12 @@ def _objective(
                 raise ValueError("the loss is no number")
         except (*UNFITTABLE, LightGBMError) as error:
             # The study marks the trial failed; the reason is kept with it.
-            trial.set_user_attr(_ERROR, _one_line(error))
+            trial.set_user_attr(_ERROR, one_line(error))
             raise
         trial.set_user_attr(_FOLDS, by_fold)
         return value
 
     return loss
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:240]}"
 
 
 def _trial(found: Any) -> Trial:
@@ -201,7 +197,7 @@ def usual() -> dict[str, int | float]:
 def _settings(trial: Any, config: TrainConfig) -> Settings:
     told = Settings.of(config)
     chosen = replace(
-        told.outcome_config(),
+        told.outcome,
         trees=trial.suggest_int("trees", 10, 120, log=True),
         leaves=trial.suggest_int("leaves", 3, 8),
         learning_rate=trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
@@ -219,8 +215,7 @@ def inner_loss(
     p = np.full(len(train), np.nan)
     for fold in folds:
         model = fit_outcome(train.part(fold.train), settings)
-        found = model.predict(train.part(fold.test).frame)
-        p[fold.test] = found["p_overturned"].to_numpy(dtype=np.float64)
+        p[fold.test] = p_overturned(model, train.part(fold.test))
     y = train.y.astype(np.float64)
     parts = [_loss(y[fold.test], p[fold.test]) for fold in folds]
     return _loss(y, p), parts

@@ -220,7 +220,9 @@ class GuidelineModel:
         decided = relative_truth(items, list(truth))
         pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, decided)
         hits = pairs.names == truth[:, None]
-        weight = _sibling_weights(items)
+        # Twenty siblings that are decided alike weigh as the root of their number.
+        siblings = items.groupby("letter_id")["letter_id"].transform("size")
+        weight = 1.0 / np.sqrt(siblings.to_numpy(dtype=np.float64))
         self.choice = fit_choice(pairs.features, hits, weight, self.config.choice_l2)
         start = self.choice.scores(pairs.features)
         # An item whose label was pruned away teaches nothing about the order.
@@ -298,12 +300,6 @@ def _letter_folds(letters: npt.NDArray[Any], config: GuidelineConfig) -> npt.NDA
     folds = np.arange(len(names)) % config.inner_folds
     np.random.default_rng(config.seed).shuffle(folds)
     return np.asarray(folds[codes])
-
-
-def _sibling_weights(items: pd.DataFrame) -> Array:
-    """Twenty siblings that are decided alike weigh as the root of their number."""
-    counts = items["letter_id"].map(items["letter_id"].value_counts()).to_numpy(dtype=np.float64)
-    return np.asarray(1.0 / np.sqrt(counts))
 
 
 def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[float, float]:

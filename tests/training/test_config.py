@@ -43,10 +43,10 @@ def test_assignments_set_the_run_and_both_models(tmp_path):
     config = TrainConfig.read(path, told)
     assert (config.folds, config.experiment) == (4, "mine")
     settings = Settings.of(config)
-    outcome = settings.outcome_config()
+    outcome = settings.outcome
     assert (outcome.missed_cost, outcome.members, outcome.seed) == (2, 4, config.seed)
     assert outcome.threshold == pytest.approx(1 / 3)
-    assert settings.guideline_config().rounds == 7
+    assert settings.guideline.rounds == 7
 
 
 @pytest.mark.parametrize(

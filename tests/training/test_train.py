@@ -18,6 +18,7 @@ from imr.serve.model import CHAMPION, resolve
 from imr.training import tracking
 from imr.training import train as training
 from imr.training.run_folder import HEADLINE, RunFolder
+from imr.training.store import LOCKED_SECONDS, patient_sqlite
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -194,7 +195,7 @@ def _broken_store(session, *_args):
     ("step", "failure", "said"),
     [
         ("_folds", _broken_store, "metrics"),
-        ("_register", _full_disk, "no space left on device"),
+        ("register", _full_disk, "no space left on device"),
     ],
 )
 def test_a_store_that_fails_half_way_loses_nothing(
@@ -208,7 +209,7 @@ def test_a_store_that_fails_half_way_loses_nothing(
     assert said in result.error
     _whole(result.kept, result)
     assert _statuses(tmp_path / "mlflow.db") == {"FAILED"} | (
-        {"FINISHED"} if step == "_register" else set()
+        {"FINISHED"} if step == "register" else set()
     )
 
 
@@ -410,14 +411,14 @@ OPENED = """
 import sys, time
 from pathlib import Path
 import mlflow
-from imr.training.tracking import _opened, _quiet
+from imr.training.store import opened, quiet
 
-with _quiet():
+with quiet():
     mlflow.set_tracking_uri("sqlite:///mlflow.db")
     Path(sys.argv[1]).touch()
     while len(list(Path().glob("ready-*"))) < 3:
         time.sleep(0.01)
-    _opened(mlflow.get_tracking_uri(), time.monotonic() + 300)
+    opened(mlflow.get_tracking_uri(), time.monotonic() + 300)
 """
 
 
@@ -433,9 +434,9 @@ def test_first_runs_side_by_side_make_one_store(tmp_path):
 def test_a_locked_store_is_waited_for(tmp_path):
     from sqlalchemy import create_engine, text
 
-    with tracking._patient_sqlite():
+    with patient_sqlite():
         engine = create_engine(f"sqlite:///{tmp_path}/store.db")
         with engine.connect() as connection:
             waits = connection.execute(text("PRAGMA busy_timeout")).scalar()
         engine.dispose()
-    assert waits == tracking.LOCKED_SECONDS * 1000
+    assert waits == LOCKED_SECONDS * 1000

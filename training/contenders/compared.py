@@ -6,7 +6,7 @@ A contender learns from the training rows of one fold and predicts its test rows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -52,10 +52,10 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of the two models under test; None takes their defaults."""
+    """Of the two models under test, and the seed of the alternatives."""
 
-    outcome: OutcomeConfig | None = None
-    guideline: GuidelineConfig | None = None
+    outcome: OutcomeConfig = field(default_factory=OutcomeConfig)
+    guideline: GuidelineConfig = field(default_factory=GuidelineConfig)
     seed: int = 20161013
 
     @classmethod
@@ -67,14 +67,6 @@ class Settings:
             guideline=_told("guideline", GuidelineConfig(), {**seeded, **config.guideline}),
             seed=config.seed,
         )
-
-    def outcome_config(self) -> OutcomeConfig:
-        """Of the outcome model; the seed is this run's."""
-        return self.outcome or replace(OutcomeConfig(), seed=self.seed)
-
-    def guideline_config(self) -> GuidelineConfig:
-        """Of the guideline model; the seed is this run's."""
-        return self.guideline or replace(GuidelineConfig(), seed=self.seed)
 
 
 def _told(model: str, defaults: T, values: Mapping[str, Any]) -> T:
@@ -98,7 +90,7 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
     """All contenders for p(overturned), the model first."""
     text = text_outcome
     return (
-        Contender(MODEL, "model", lambda a, b: fit_outcome(a, settings).predict(b.frame)),
+        Contender(MODEL, "model", lambda a, b: p_overturned(fit_outcome(a, settings), b)),
         Contender(BEFORE, "part", _unlearned(settings)),
         Contender(LETTERS_ALONE, "part", letters_alone(settings)),
         Contender("base rate", "alternative", baselines.base_rate),
@@ -141,12 +133,17 @@ def contender_kinds() -> dict[tuple[str, str], Kind]:
 
 def fit_outcome(train: Sample, settings: Settings) -> Any:
     """The outcome model fitted to the training rows."""
-    return OutcomeModel(config=settings.outcome_config()).fit(train.frame, train.overturned)
+    return OutcomeModel(config=settings.outcome).fit(train.frame, train.overturned)
+
+
+def p_overturned(model: Any, test: Sample) -> Array:
+    """What a fitted outcome model predicts for the test rows."""
+    return np.asarray(model.predict(test.frame)["p_overturned"], dtype=np.float64)
 
 
 def fit_guideline(train: Sample, settings: Settings) -> Any:
     """The guideline model fitted to the training rows."""
-    model = GuidelineModel(config=settings.guideline_config())
+    model = GuidelineModel(config=settings.guideline)
     return model.fit(train.frame, train.guideline.tolist())
 
 
@@ -169,26 +166,21 @@ def _unlearned(settings: Settings) -> OutcomePredict:
     """
 
     def predict(train: Sample, test: Sample) -> Array:
-
-        model = OutcomeModel(config=settings.outcome_config())
+        model = OutcomeModel(config=settings.outcome)
         known, asked = (model.starting_odds(part.frame) for part in (train, test))
-        return np.asarray(expit(asked + _shift_to(known, float(train.y.mean()))))
+        rate = float(train.y.mean())
+        shift = brentq(lambda shift: float(expit(known + shift).mean()) - rate, -30, 30)
+        return np.asarray(expit(asked + float(shift)))
 
     return predict
-
-
-def _shift_to(score: Array, rate: float) -> float:
-    """What must be added to log odds for their mean probability to be ``rate``."""
-    return float(brentq(lambda shift: float(expit(score + shift).mean()) - rate, -30, 30))
 
 
 def letters_alone(settings: Settings) -> OutcomePredict:
     """The same model without the judgement: what these letters teach alone."""
 
     def predict(train: Sample, test: Sample) -> Array:
-        model = OutcomeModel(config=settings.outcome_config(), judgement=None)
-        fitted = model.fit(train.frame, train.overturned)
-        return np.asarray(fitted.predict(test.frame)["p_overturned"], dtype=np.float64)
+        model = OutcomeModel(config=settings.outcome, judgement=None)
+        return p_overturned(model.fit(train.frame, train.overturned), test)
 
     return predict
 

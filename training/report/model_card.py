@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from imr.training.contenders.compared import MODEL, Settings
 from imr.training.report.tables import (
     GUIDELINE_COLUMNS,
     OUTCOME_COLUMNS,
+    contender_rows,
     curve_line,
     expectation_line,
     harm_line,
@@ -44,15 +46,15 @@ def model_card(evaluation: Evaluation) -> str:
         facts=evaluation.facts,
         config=evaluation.config,
         headline=headline(evaluation),
-        outcome=_rows(evaluation, "outcome", OUTCOME_COLUMNS),
+        outcome=list(_rows(evaluation, "outcome", OUTCOME_COLUMNS)),
         outcome_columns=list(OUTCOME_COLUMNS.values()),
-        guideline=_rows(evaluation, "guideline", GUIDELINE_COLUMNS),
+        guideline=list(_rows(evaluation, "guideline", GUIDELINE_COLUMNS)),
         guideline_columns=list(GUIDELINE_COLUMNS.values()),
         expectation=expectation_line(evaluation),
         raters=raters_line(studies.raters) if studies.raters else "",
         thresholds=studies.thresholds,
         default=studies.default_threshold,
-        missed_cost=Settings.of(evaluation.config).outcome_config().missed_cost,
+        missed_cost=Settings.of(evaluation.config).outcome.missed_cost,
         unproven=no_lead(evaluation),
         slices=[row for row in studies.slices if row.items >= 5],
         style=studies.style,
@@ -73,20 +75,12 @@ def no_lead(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _rows(evaluation: Evaluation, subject: str, columns: dict[str, str]) -> list[dict[str, Any]]:
-    rows = []
-    for (of, name), kind in evaluation.kinds.items():
-        if of != subject:
-            continue
-        reason = evaluation.predictions.left_out.get(name)
-        cells = (
-            [reason, *[""] * (len(columns) - 1)]
-            if reason
-            else [interval(evaluation.figure(subject, metric, name)) for metric in columns]
-        )
+def _rows(
+    evaluation: Evaluation, subject: str, columns: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    for name, kind, cells in contender_rows(evaluation, subject, columns, interval):
         shown = f"**{name}**" if name == MODEL else name
-        rows.append({"name": f"{shown} (warning)" if kind == "probe" else shown, "cells": cells})
-    return rows
+        yield {"name": f"{shown} (warning)" if kind == "probe" else shown, "cells": cells}
 
 
 def interval(e: Estimate) -> str:

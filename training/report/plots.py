@@ -299,43 +299,34 @@ def scores(evaluation: Evaluation, make: Make) -> Any:
     return figure
 
 
-def comparison(evaluation: Evaluation, make: Make) -> Any:
-    """AUC and average precision of all contenders."""
-    title = "p(overturned): the model and what one would use instead"
-    return _contenders(evaluation, make, "outcome", OUTCOME_PANELS, title)
+def _contenders(subject: str, panels: Mapping[str, str], title: str) -> Draw:
+    """The plot of all contenders, a row each, a panel a figure."""
 
+    def draw(evaluation: Evaluation, make: Make) -> Any:
+        kinds = {
+            name: kind
+            for (of, name), kind in evaluation.kinds.items()
+            if of == subject and name not in evaluation.predictions.left_out
+        }
+        width, height = 2.4 + 2.5 * len(panels), 1.4 + 0.36 * len(kinds)
+        figure, axes = make(width, height, ncols=len(panels), sharey=True)
+        names = [f"{n} (warning)" if kind == "probe" else n for n, kind in kinds.items()]
+        places = _rows_of(axes[0], names)
+        for ax, (metric, label) in zip(axes, panels.items(), strict=True):
+            for place, (name, kind) in zip(places, kinds.items(), strict=True):
+                e = evaluation.figure(subject, metric, name)
+                if np.isnan(e.value):
+                    _say_in_row(ax, place, "chapters only")
+                    continue
+                colour, marker = KIND_LOOKS[kind]
+                ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.55)
+                ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
+            ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
+            ax.set_title(label, fontsize=10)
+            ax.grid(axis="y", visible=False)
+        return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
 
-def guideline(evaluation: Evaluation, make: Make) -> Any:
-    """Guideline hits of all contenders."""
-    title = "Cited guideline: the model and what one would use instead"
-    return _contenders(evaluation, make, "guideline", GUIDELINE_PANELS, title)
-
-
-def _contenders(
-    evaluation: Evaluation, make: Make, subject: str, panels: Mapping[str, str], title: str
-) -> Any:
-    kinds = {
-        name: kind
-        for (of, name), kind in evaluation.kinds.items()
-        if of == subject and name not in evaluation.predictions.left_out
-    }
-    width, height = 2.4 + 2.5 * len(panels), 1.4 + 0.36 * len(kinds)
-    figure, axes = make(width, height, ncols=len(panels), sharey=True)
-    names = [f"{n} (warning)" if kind == "probe" else n for n, kind in kinds.items()]
-    places = _rows_of(axes[0], names)
-    for ax, (metric, label) in zip(axes, panels.items(), strict=True):
-        for place, (name, kind) in zip(places, kinds.items(), strict=True):
-            e = evaluation.figure(subject, metric, name)
-            if np.isnan(e.value):
-                _say_in_row(ax, place, "chapters only")
-                continue
-            colour, marker = KIND_LOOKS[kind]
-            ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.55)
-            ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
-        ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
-        ax.set_title(label, fontsize=10)
-        ax.grid(axis="y", visible=False)
-    return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
+    return draw
 
 
 def importance(evaluation: Evaluation, make: Make) -> Any:
@@ -344,17 +335,13 @@ def importance(evaluation: Evaluation, make: Make) -> Any:
     if not rows:
         return None
     figure, axes = make(7.4, 1.4 + 0.28 * len(rows))
-    places = _rows_of(axes, [_words(row.effect) for row in rows])
+    places = _rows_of(axes, [row.effect.replace("_", " ") for row in rows])
     axes.barh(places, [row.mean_size for row in rows], color=BLUE, height=0.7)
     axes.set(xlabel="mean size of the contribution to the log odds")
     axes.grid(axis="y", visible=False)
     extra = "LightGBM's own contributions and the logistic member's, added"
     _titled(axes, evaluation, "What the outcome model rests on", extra)
     return figure
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _losses(study: str, title: str, figures: Sequence[str]) -> Draw:
@@ -366,7 +353,7 @@ def _losses(study: str, title: str, figures: Sequence[str]) -> Draw:
             return None
         height = 1.5 + 0.3 * len(rows)
         figure, axes = make(9.6, height, ncols=len(figures), sharey=True)
-        places = _rows_of(axes[0], [_words(row.family) for row in rows])
+        places = _rows_of(axes[0], [row.family.replace("_", " ") for row in rows])
         for ax, name in zip(axes, figures, strict=True):
             ax.axvline(0, color=GREY, lw=1)
             for place, row in zip(places, rows, strict=True):
@@ -460,40 +447,49 @@ def style(evaluation: Evaluation, make: Make) -> Any:
     )
 
 
+OUTCOME_LOSSES, GUIDELINE_LOSSES = ("auc", "log_loss"), ("section_top1", "chapter_top1")
 PLOTS: dict[str, Draw] = {
-    "outcome_comparison": comparison,
+    "outcome_comparison": _contenders(
+        "outcome", OUTCOME_PANELS, "p(overturned): the model and what one would use instead"
+    ),
     "outcome_roc": roc,
     "outcome_precision_recall": precision_recall,
     "outcome_calibration": calibration,
     "outcome_scores": scores,
     "outcome_importance": importance,
-    "outcome_permutation": _losses(
-        "outcome_permutation",
-        "Outcome: what is lost when a family of signals is shuffled",
-        ("auc", "log_loss"),
-    ),
-    "outcome_permutation_columns": _losses(
-        "outcome_permutation_columns",
-        "Outcome: what is lost when one signal is shuffled",
-        ("auc", "log_loss"),
-    ),
-    "outcome_ablation": _losses(
-        "outcome_ablation",
-        "Outcome: what is lost without a family of signals (the model refitted)",
-        ("auc", "log_loss"),
-    ),
     "outcome_style": style,
-    "guideline_comparison": guideline,
-    "guideline_permutation": _losses(
-        "guideline_permutation",
-        "Guideline: what is lost when an input is shuffled",
-        ("section_top1", "chapter_top1"),
-    ),
-    "guideline_ablation": _losses(
-        "guideline_ablation",
-        "Guideline: what is lost without an input (the model refitted)",
-        ("section_top1", "chapter_top1"),
+    "guideline_comparison": _contenders(
+        "guideline", GUIDELINE_PANELS, "Cited guideline: the model and what one would use instead"
     ),
     "learning_curve": learning_curve,
     "slices": slices,
+} | {
+    study: _losses(study, title, figures)
+    for study, title, figures in (
+        (
+            "outcome_permutation",
+            "Outcome: what is lost when a family of signals is shuffled",
+            OUTCOME_LOSSES,
+        ),
+        (
+            "outcome_permutation_columns",
+            "Outcome: what is lost when one signal is shuffled",
+            OUTCOME_LOSSES,
+        ),
+        (
+            "outcome_ablation",
+            "Outcome: what is lost without a family of signals (the model refitted)",
+            OUTCOME_LOSSES,
+        ),
+        (
+            "guideline_permutation",
+            "Guideline: what is lost when an input is shuffled",
+            GUIDELINE_LOSSES,
+        ),
+        (
+            "guideline_ablation",
+            "Guideline: what is lost without an input (the model refitted)",
+            GUIDELINE_LOSSES,
+        ),
+    )
 }

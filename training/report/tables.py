@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imr.training.contenders.compared import BEFORE, LETTERS_ALONE, MODEL
+from imr.training.contenders.compared import BEFORE, LETTERS_ALONE, MODEL, Kind
 from imr.training.metrics import Estimate
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
 from imr.training.studies.style import LEVELS_OUT, SCORE_OUT
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from imr.training.evaluate import Evaluation
-    from imr.training.metrics import Difference
     from imr.training.studies.importance import Loss
     from imr.training.studies.learning_curve import CurvePoint
     from imr.training.studies.raters import Raters
     from imr.training.studies.sensitivity import Sensitivity
-    from imr.training.studies.style import Check, Style
+    from imr.training.studies.style import Check
 
 OUTCOME_COLUMNS = {
     "auc": "AUC",
@@ -56,22 +55,25 @@ HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
 
 
 def evaluation_tables(evaluation: Evaluation) -> RenderableType:
-    """Both tables of the protocol, then the warnings."""
+    """Both tables of the protocol, those of the studies asked for, then the warnings."""
     from rich.console import Group
     from rich.text import Text
 
+    studies = evaluation.studies
     parts: list[RenderableType] = [
         Text(headline(evaluation)),
-        _table(evaluation, "outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
-        _table(evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"),
+        _contenders(evaluation, "outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
+        _contenders(
+            evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"
+        ),
     ]
     for study, (title, columns) in ABLATIONS.items():
-        if rows := getattr(evaluation.studies, study):
-            parts.append(_ablation(rows, title, columns))
-    if evaluation.studies.learning_curve:
-        parts.append(_curve(evaluation.studies.learning_curve))
-    if evaluation.studies.sensitivity:
-        parts.append(_sensitivity(evaluation.studies.sensitivity))
+        if losses := getattr(studies, study):
+            parts.append(_ablation(losses, title, columns))
+    if studies.learning_curve:
+        parts.append(_curve(studies.learning_curve))
+    if studies.sensitivity:
+        parts.append(_sensitivity(studies.sensitivity))
     parts.append(Text("\n".join(remarks(evaluation))))
     return Group(*parts)
 
@@ -90,29 +92,41 @@ def headline(evaluation: Evaluation) -> str:
     )
 
 
-def _table(evaluation: Evaluation, subject: str, columns: dict[str, str], title: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for name in columns.values():
-        table.add_column(name, justify="right")
+def contender_rows(
+    evaluation: Evaluation,
+    subject: str,
+    columns: Mapping[str, str],
+    show: Callable[[Estimate], str],
+) -> Iterator[tuple[str, Kind, list[str]]]:
+    """Name, kind and figures of every contender; the reason instead where one was left out."""
     for (of, name), kind in evaluation.kinds.items():
-        if of == subject:
-            cells = _cells(evaluation, subject, name, columns)
-            label = f"{name} (warning)" if kind == "probe" else name
-            table.add_row(label, *cells, style=HIGHLIGHT[kind])
+        reason = evaluation.predictions.left_out.get(name)
+        if of == subject and reason is not None:
+            yield name, kind, [reason, *[""] * (len(columns) - 1)]
+        elif of == subject:
+            yield name, kind, [show(evaluation.figure(subject, m, name)) for m in columns]
+
+
+def _contenders(
+    evaluation: Evaluation, subject: str, columns: Mapping[str, str], title: str
+) -> Table:
+    table = _table(title, ("", *columns.values()), pad_edge=False, no_wrap=True)
+    for name, kind, cells in contender_rows(evaluation, subject, columns, cell):
+        label = f"{name} (warning)" if kind == "probe" else name
+        table.add_row(label, *cells, style=HIGHLIGHT[kind])
     return table
 
 
-def _cells(
-    evaluation: Evaluation, subject: str, name: str, columns: dict[str, str]
-) -> Sequence[str]:
-    reason = evaluation.predictions.left_out.get(name)
-    if reason is not None:
-        return [reason, *[""] * (len(columns) - 1)]
-    return [cell(evaluation.figure(subject, metric, name)) for metric in columns]
+def _table(title: str, head: Sequence[str], *, pad_edge: bool = True, no_wrap: bool) -> Table:
+    """A table without rows; ``no_wrap`` is of its first column, the others are figures."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=pad_edge)
+    table.add_column(head[0], no_wrap=no_wrap)
+    for name in head[1:]:
+        table.add_column(name, justify="right")
+    return table
 
 
 def cell(e: Estimate) -> str:
@@ -130,8 +144,14 @@ def remarks(evaluation: Evaluation) -> list[str]:
         ("outcome", "log_loss", "log loss"),
         ("guideline", "section_top1", "section top-1"),
     ):
-        best = _closest(evaluation, subject, metric)
-        if best:
+        rivals = [
+            row
+            for row in evaluation.differences
+            if (row.subject, row.metric) == (subject, metric)
+            and evaluation.kinds[subject, row.against] == "alternative"
+        ]
+        if rivals:
+            best = min(rivals, key=lambda row: row.value.value)
             lines.append(
                 f"{name}: {MODEL} against {best.against}, the best alternative: "
                 f"{signed(best.value)}, better in {best.p_better:.0%} of draws"
@@ -147,8 +167,13 @@ def remarks(evaluation: Evaluation) -> list[str]:
             "Probes are warnings, no rivals: what length and stock opening give is who wrote the "
             "summary, and the rationale is the decision itself."
         )
-    if studies.style:
-        lines.extend(_style_lines(studies.style))
+    if style := studies.style:
+        lines.append(
+            f"House style: AUC {style.within} among summaries of one style, {style.across} between "
+            f"styles; the signals tell the commonest style from the others with AUC "
+            f"{style.recognised}."
+        )
+        lines.append(harm_line(style.checks))
     if studies.learning_curve:
         lines.append(curve_line(studies.learning_curve))
     return lines
@@ -176,27 +201,6 @@ def raters_line(raters: Raters) -> str:
     )
 
 
-def _closest(evaluation: Evaluation, subject: str, metric: str) -> Difference | None:
-    rows = [
-        row
-        for row in evaluation.differences
-        if (row.subject, row.metric) == (subject, metric)
-        and evaluation.kinds[subject, row.against] == "alternative"
-    ]
-    return min(rows, key=lambda row: row.value.value, default=None)
-
-
-def _style_lines(style: Style) -> list[str]:
-    return [
-        (
-            f"House style: AUC {style.within} among summaries of one style, {style.across} between "
-            f"styles; the signals tell the commonest style from the others with AUC "
-            f"{style.recognised}."
-        ),
-        harm_line(style.checks),
-    ]
-
-
 def harm_line(checks: Sequence[Check]) -> str:
     """How much of the ranking is lost without what style tells."""
     lost = {row.check: signed(row.value) for row in checks}
@@ -222,27 +226,17 @@ def curve_line(rows: Sequence[CurvePoint]) -> str:
     )
 
 
-def _ablation(rows: Sequence[Loss], title: str, columns: dict[str, str]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("family", "columns", *columns.values()):
-        table.add_column(name, justify="left" if name == "family" else "right")
+def _ablation(rows: Sequence[Loss], title: str, columns: Mapping[str, str]) -> Table:
+    table = _table(title, ("family", "columns", *columns.values()), no_wrap=False)
     for row in rows:
         table.add_row(row.family, str(row.columns), *(signed(row.worse[name]) for name in columns))
     return table
 
 
 def _curve(rows: Sequence[CurvePoint]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     names = list(dict.fromkeys(row.metric for row in rows))
-    table = Table(title="more letters", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("letters", no_wrap=True)
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+    head = ("letters", *(name.replace("_", " ") for name in names))
+    table = _table("more letters", head, no_wrap=True)
     cells = {(row.letters, row.measured, row.metric): str(row.value) for row in rows}
     for letters, measured in sorted({(row.letters, row.measured) for row in rows}):
         label = f"{letters:,}" + ("" if measured else " extrapolated")
@@ -251,13 +245,9 @@ def _curve(rows: Sequence[CurvePoint]) -> Table:
 
 
 def _sensitivity(rows: Sequence[Sensitivity]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     title = "change of the estimate per change of the rating, between twins of rated vignettes"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("changed fact", "pairs", "rated change", "slope", "r", "scatter"):
-        table.add_column(name, justify="left" if name == "changed fact" else "right")
+    head = ("changed fact", "pairs", "rated change", "slope", "r", "scatter")
+    table = _table(title, head, no_wrap=False)
     for row in rows:
         values = (f"{value:.2f}" for value in (row.rated_change, row.slope, row.r, row.scatter))
         table.add_row(row.fact.replace("_", " "), str(row.pairs), *values)

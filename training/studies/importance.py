@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from imr.features.table import all_columns
-from imr.models.frame import Array
+from imr.models.frame import KEY_COLUMNS, Array
 from imr.training import metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import Settings, cited, fit_guideline, fit_outcome
+from imr.training.contenders.compared import (
+    Settings,
+    cited,
+    fit_guideline,
+    fit_outcome,
+    p_overturned,
+)
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, guideline_hits
 from imr.training.metrics import Draws, Estimate, better_by
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 # At most so many shuffles of each fold, and no more than give so many shuffled items.
 PERMUTATIONS = 5
 ENOUGH_SHUFFLED = 600
-KEYS = ("letter_id", "item_index")
 # What the ranker reads, by what a reader of the table would call it.
 GUIDELINE_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "administrator's citation": ("administrator_labels",),
@@ -95,7 +99,7 @@ def families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def guideline_families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """:data:`GUIDELINE_FAMILIES` of the columns read; a column in none is a family of its own."""
-    read = set(columns) - set(KEYS)
+    read = set(columns) - set(KEY_COLUMNS)
     found = {
         name: tuple(column for column in members if column in read)
         for name, members in GUIDELINE_FAMILIES.items()
@@ -107,7 +111,7 @@ def guideline_families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _p_overturned(model: Any, test: Sample) -> Values:
-    return {"p": np.asarray(model.predict(test.frame)["p_overturned"], dtype=np.float64)}
+    return {"p": p_overturned(model, test)}
 
 
 def _hits(model: Any, test: Sample) -> Values:
@@ -184,7 +188,11 @@ def _permuted(
     shuffles = min(PERMUTATIONS, max(1, ENOUGH_SHUFFLED // len(test)))
     orders = [random.permutation(len(test)) for _ in range(shuffles)]
     frames = [test.frame]
-    frames += [_shuffled(test.frame, names, order) for names in groups.values() for order in orders]
+    frames += [
+        test.frame.assign(**{name: test.frame[name].array[order] for name in names})
+        for names in groups.values()
+        for order in orders
+    ]
     found = _predicted(model, subject, test, frames)
     by_group = {
         name: {of: v[1 + at * shuffles :][:shuffles] for of, v in found.items()}
@@ -192,10 +200,6 @@ def _permuted(
     }
     sizes = {name: len(columns) for name, columns in groups.items()}
     return Permuted({of: v[:1] for of, v in found.items()}, by_group, sizes)
-
-
-def _shuffled(frame: pd.DataFrame, columns: Sequence[str], order: NDArray[np.intp]) -> pd.DataFrame:
-    return frame.assign(**{column: frame[column].array[order] for column in columns})
 
 
 def _predicted(

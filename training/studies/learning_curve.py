@@ -21,6 +21,7 @@ from imr.training.contenders.compared import (
     fit_guideline,
     fit_outcome,
     letters_alone,
+    p_overturned,
 )
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, guideline_hits
@@ -86,9 +87,8 @@ def _part_trained(
     rows = nested_part(sample, fold.train, share, config.seed)
     train, test = sample.part(rows), sample.part(fold.test)
     settings = Settings.of(config)
-    model = fit_outcome(train, settings)
     found = {
-        "p": model.predict(test.frame)["p_overturned"].to_numpy(dtype=np.float64),
+        "p": p_overturned(fit_outcome(train, settings), test),
         "learned": letters_alone(settings)(train, test),
         **guideline_hits(cited(fit_guideline(train, settings), test), test),
     }
