@@ -36,19 +36,14 @@ class _Row:
 def chapter_of(request_class: str, criterion: str, body_parts: Sequence[str]) -> Chapter | None:
     """The chapter of the requested parts; None where the table has none for the class."""
     rows = [r for r in _table().get(request_class, ()) if r.criterion in ("", criterion)]
-    found = dict.fromkeys(
-        chapter for part in body_parts if (chapter := _of_part(rows, part)) is not None
-    )
+    of_part = (next((r.chapter for r in rows if part in r.body_parts), None) for part in body_parts)
+    found = dict.fromkeys(chapter for chapter in of_part if chapter is not None)
     if not found:
         return next((row.chapter for row in rows if not row.body_parts), None)
     return Chapter(
         "; ".join(dict.fromkeys(chapter.guideline for chapter in found)),
         "; ".join(chapter.source for chapter in found),
     )
-
-
-def _of_part(rows: Sequence[_Row], part: str) -> Chapter | None:
-    return next((row.chapter for row in rows if part in row.body_parts), None)
 
 
 @cache

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Literal, NamedTuple, TypeVar, TypeVarTuple, cast
+from typing import Any, Literal, NamedTuple, TypeVar, TypeVarTuple, cast
 
 from imr.features.lexicon import Hit, Rule, lexicon
 
@@ -153,7 +153,7 @@ class Summary:
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
         self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
         self._cue_starts = [match.start() for _, match in self._context_hits()]
-        self.known: dict[object, object] = {}
+        self.known: dict[object, Any] = {}
 
     def mentions(self, family: str, overlapping: bool = False) -> Sequence[Mention]:
         """The mentions of a family in order; one inside a longer one is left out by default."""
@@ -271,17 +271,17 @@ def once(
     def remembered(summary: Summary, *about: *About) -> Reading:
         known, key = summary.known, (read, *about)
         try:
-            return cast("Reading", known[key])
+            found: Reading = known[key]
         except KeyError:
             found = known[key] = read(summary, *about)
-            return found
+        return found
 
     def remembered_alone(summary: Summary) -> Reading:
         try:
-            return cast("Reading", summary.known[read])
+            found: Reading = summary.known[read]
         except KeyError:
             found = summary.known[read] = cast("Callable[[Summary], Reading]", read)(summary)
-            return found
+        return found
 
     alone = len(signature(read).parameters) == 1
     chosen: Callable[..., Reading] = remembered_alone if alone else remembered
@@ -342,6 +342,8 @@ def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> b
 
 def _outermost(mentions: list[Mention]) -> list[Mention]:
     """Mentions without those inside a longer one (the earlier and longer one stays)."""
+    if len(mentions) < 2:
+        return mentions
     kept: list[Mention] = []
     for mention in sorted(mentions, key=lambda m: (m.start, -m.end)):
         if not kept or mention.end > kept[-1].end:

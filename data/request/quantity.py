@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 NUMBER_WORDS: dict[str, int] = {
     word: value
@@ -135,6 +136,7 @@ _DIGITS = {word: str(value) for word, value in NUMBER_WORDS.items()} | {
 _NUMBER_WORD = re.compile(rf"\b({'|'.join(sorted(_DIGITS, key=len, reverse=True))})\b")
 
 
+@cache
 def number_words(most: int) -> dict[str, int]:
     """The numerals of one word from one to ``most`` with their values, in ascending order."""
     return {w: v for w, v in NUMBER_WORDS.items() if w.isalpha() and 1 <= v <= most}

@@ -49,16 +49,15 @@ def pain_scores(summary: Summary) -> list[PainScore]:
     """Every printed pain score in order, both ends of a range."""
     found = []
     for mention in _rated(summary):
-        on_medication = _on_medication(summary, mention)
+        near = _AFTER.match(summary.after(mention, 60))
+        near = near or _BEFORE.search(summary.before(mention, 60))
+        on_medication = None if near is None else near[1] not in _WITHOUT
         for name in ("low", "high"):
             printed = mention.groups.get(name)
             if printed is not None:
-                found.append(PainScore(_points(printed), on_medication, mention))
+                number = _WORDS.index(printed) if printed in _WORDS else printed.rstrip("+")
+                found.append(PainScore(float(number), on_medication, mention))
     return found
-
-
-def _points(printed: str) -> float:
-    return float(_WORDS.index(printed)) if printed in _WORDS else float(printed.rstrip("+"))
 
 
 def build(summary: Summary, _: Case) -> Findings:
@@ -95,7 +94,8 @@ def _rated(summary: Summary) -> list[Mention]:
     kept: list[Mention] = []
     dates = sorted(((m.start, m.end) for m in summary.mentions("date")), reverse=True)
     read = 0
-    for mention in _numbers_in_order(summary):
+    mentions = summary.mentions("pain_score", overlapping=True)
+    for mention in sorted(mentions, key=lambda m: (m.match.start("low"), -m.end)):
         number = mention.match.start("low")
         while dates and dates[-1][0] <= number:
             read = max(read, dates.pop()[1])
@@ -103,11 +103,6 @@ def _rated(summary: Summary) -> list[Mention]:
             kept.append(mention)
             read = mention.end
     return kept
-
-
-def _numbers_in_order(summary: Summary) -> list[Mention]:
-    mentions = summary.mentions("pain_score", overlapping=True)
-    return sorted(mentions, key=lambda mention: (mention.match.start("low"), -mention.end))
 
 
 def _of_pain(summary: Summary, mention: Mention) -> bool:
@@ -121,8 +116,3 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
             return mention.rule.id == "vas"
     before = summary.lower[max(0, start - 40) : start]
     return not (_NOT_PAIN.search(before) or _TENDER.match(summary.after(mention, 30)))
-
-
-def _on_medication(summary: Summary, mention: Mention) -> bool | None:
-    near = _AFTER.match(summary.after(mention, 60)) or _BEFORE.search(summary.before(mention, 60))
-    return None if near is None else near[1] not in _WITHOUT

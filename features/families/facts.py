@@ -32,88 +32,26 @@ TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
 SAME = "$same"
 ANY = "*"
 FACTS: tuple[str, ...] = (
-    "radicular_signs",
-    "neurological_signs",
-    "neurological_complaint",
-    "radiating_pain",
-    "red_flag_stated",
-    "fracture_documented",
-    "joint_signs",
-    "facet_loading",
-    "trigger_points_found",
-    "treatable_deficit",
-    "spasm_found",
-    "radiculopathy_present",
-    "nerve_contact_imaged",
-    "lesion_imaged",
-    "films_taken",
-    "advanced_study_taken",
-    "nerve_study_abnormal",
-    "care_had",
-    "care_failed",
-    "same_care_had",
-    "same_care_helped",
-    "function_gained",
-    "relief_half",
-    "relief_six_weeks",
-    "medication_less",
-    "home_exercise_known",
-    "therapy_beside",
-    "drug_helped",
-    "drug_not_tolerated",
-    "nonopioid_tried",
-    "nsaid_now",
-    "opioid_now",
-    "neuropathic_drug_failed",
-    "neuropathic_pain",
-    "gi_risk",
-    "homebound",
-    "skilled_need",
-    "operation_done",
-    "psychological_symptoms",
-    "poor_sleep",
-    "worse_now",
-    "severe_lesion",
-    "comorbidity_risk",
-    "joint_degeneration",
-    "invasive_considered",
-    "steroid_injection_failed",
-    "nonopioid_failed",
-    "function_limited",
-    "multidisciplinary_evaluation",
-    "motivated",
-    "home_exercise_failed",
-    "drug_test_had",
-    "nerve_study_radiculopathy",
-    "repairable_lesion",
-    "severe_degeneration",
-    "fluoroscopy_planned",
-    "trauma_told",
-    "fracture_suspected",
-    "drug_test_inconsistent",
-    "injection_had",
-    "agreement_signed",
-    "database_checked",
-    "pain_goes_on",
-    "sleep_causes_sought",
-    "opioid_planned",
-    "nerve_study_taken",
-    "mri_taken",
-    "recovered",
-    "already_supplied",
-    "taper_planned",
-    "misuse_signs",
-    "drug_hazard",
-    "operation_hazard",
-    "suicide_risk",
-    "care_under_way",
-    "psychological_evaluation",
-    "supply_large",
-    "use_short",
-    "operation_large",
-    "thrombosis_risk",
-    "bleeding_drug",
-)
+    "radicular_signs", "neurological_signs", "neurological_complaint", "radiating_pain",
+    "red_flag_stated", "fracture_documented", "joint_signs", "facet_loading",
+    "trigger_points_found", "treatable_deficit", "spasm_found", "radiculopathy_present",
+    "nerve_contact_imaged", "lesion_imaged", "films_taken", "advanced_study_taken",
+    "nerve_study_abnormal", "care_had", "care_failed", "same_care_had", "same_care_helped",
+    "function_gained", "relief_half", "relief_six_weeks", "medication_less",
+    "home_exercise_known", "therapy_beside", "drug_helped", "drug_not_tolerated",
+    "nonopioid_tried", "nsaid_now", "opioid_now", "neuropathic_drug_failed", "neuropathic_pain",
+    "gi_risk", "homebound", "skilled_need", "operation_done", "psychological_symptoms",
+    "poor_sleep", "worse_now", "severe_lesion", "comorbidity_risk", "joint_degeneration",
+    "invasive_considered", "steroid_injection_failed", "nonopioid_failed", "function_limited",
+    "multidisciplinary_evaluation", "motivated", "home_exercise_failed", "drug_test_had",
+    "nerve_study_radiculopathy", "repairable_lesion", "severe_degeneration",
+    "fluoroscopy_planned", "trauma_told", "fracture_suspected", "drug_test_inconsistent",
+    "injection_had", "agreement_signed", "database_checked", "pain_goes_on",
+    "sleep_causes_sought", "opioid_planned", "nerve_study_taken", "mri_taken", "recovered",
+    "already_supplied", "taper_planned", "misuse_signs", "drug_hazard", "operation_hazard",
+    "suicide_risk", "care_under_way", "psychological_evaluation", "supply_large", "use_short",
+    "operation_large", "thrombosis_risk", "bleeding_drug",
+)  # fmt: skip
 """The facts of ``facts.csv``."""
 COLUMNS: tuple[Column, ...] = tuple(
     Column(
@@ -381,7 +319,9 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
             continue
         if statement.concept == "urine_drug_test_done":
             _least(found, "drug_test_days_ago", _days_since(summary, case, statement), statement)
-        if _operation(statement) and bears != "elsewhere" and statement.ago is not None:
+        mention = statement.mention
+        operated = mention.rule.family == "treatment" and mention.value == "surgery"
+        if operated and bears != "elsewhere" and statement.ago is not None:
             _least(found, "operation_days_ago", statement.ago, statement)
         if statement.concept not in same or bears == "elsewhere":
             continue
@@ -392,11 +332,6 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
         if statement.subject == "drug":
             _most(found, "same_care_days", _days_used(summary, statement), statement)
     return found
-
-
-def _operation(statement: Statement) -> bool:
-    mention = statement.mention
-    return mention.rule.family == "treatment" and mention.value == "surgery"
 
 
 def _count(statement: Statement) -> float | None:
@@ -451,13 +386,15 @@ def _least(
 
 
 def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evidence:
-    """The clause of a statement, with its polarity."""
-    start, end = _trimmed(summary.text, said.start, said.end)
+    """The clause of a statement without the punctuation around it, with its polarity."""
+    clause = summary.text[said.start : said.end].rstrip(_EDGE)
+    quote = clause.lstrip(_EDGE)
+    start = said.start + len(clause) - len(quote)
     return Evidence(
         signal=name,
         start=start,
-        end=end,
-        quote=summary.text[start:end],
+        end=start + len(quote),
+        quote=quote,
         rule=said.mention.rule_id,
         qualifier=said.polarity,
         item_index=item.index,
@@ -465,12 +402,3 @@ def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evide
 
 
 _EDGE = " \t\n\r,;:.-–—"
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """A clause without the punctuation and conjunction that it starts with."""
-    while start < end and text[start] in _EDGE:
-        start += 1
-    while end > start and text[end - 1] in _EDGE:
-        end -= 1
-    return start, end

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary
+from imr.features.context import Summary
 from imr.features.families.review import is_associated
 from imr.features.signal import Findings, Value
 
@@ -112,13 +112,13 @@ _WORD_FOR_OPERATION = re.compile(
 def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
-    words = [m for m in summary.mentions("authorization") if _of_an_operation(summary, m)]
+    words = [
+        m
+        for m in summary.mentions("authorization")
+        if _WORD_FOR_OPERATION.search(summary.sentence_lower(m.sentence))
+    ]
     granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
     refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
-
-
-def _of_an_operation(summary: Summary, mention: Mention) -> bool:
-    return _WORD_FOR_OPERATION.search(summary.sentence_lower(mention.sentence)) is not None

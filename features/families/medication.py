@@ -103,7 +103,11 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     taken = drugs_taken(summary)
     names = {term.lower() for term in item.terms}
     words = item.requested.lower()
-    same = [m for m in taken if _generic(m) in names or (_drug(m) and _name(m) in words)]
+    same = [
+        m
+        for m in taken
+        if m.rule.extra["generic"] in names or (_drug(m) and m.text.lower().split(" ")[0] in words)
+    ]
     own.put("same_drug_taken", bool(same), *same)
     of_class = [m for m in taken if m.value == item.subcategory]
     own.put("same_class_taken", bool(of_class or same), *(of_class or same))
@@ -126,14 +130,6 @@ def medications(summary: Summary) -> list[str]:
 
 def _drug(mention: Mention) -> bool:
     return mention.rule.extra["kind"] == "drug"
-
-
-def _generic(mention: Mention) -> str:
-    return mention.rule.extra["generic"]
-
-
-def _name(mention: Mention) -> str:
-    return mention.text.lower().split(" ")[0]
 
 
 def _taken(summary: Summary, mention: Mention) -> bool:

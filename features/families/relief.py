@@ -51,17 +51,9 @@ _CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)
 _NUMBER_WORDS = {"a": 1, "an": 1} | number_words(12)
 _WORDS = "|".join(number_words(12))
 _TENS = {
-    "ten": 10.0,
-    "twenty": 20.0,
-    "thirty": 30.0,
-    "forty": 40.0,
-    "fifty": 50.0,
-    "sixty": 60.0,
-    "seventy": 70.0,
-    "eighty": 80.0,
-    "ninety": 90.0,
-    "hundred": 100.0,
-}
+    "ten": 10.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0,
+    "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
+}  # fmt: skip
 _DURATION = re.compile(
     r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s"
     r"(?:(?:at least|approximately|about|over|nearly|more than|up to|only|almost|"
@@ -93,13 +85,9 @@ def reliefs(summary: Summary) -> list[Relief]:
             continue
         about = (_side(summary, mention), _treatment(summary, mention), _weeks(summary, mention))
         printed = (mention.groups["low"], mention.groups["high"])
-        percents = [_percent(number) for number in printed if number is not None]
+        percents = [_TENS.get(number) or float(number) for number in printed if number is not None]
         found.extend(Relief(percent, *about, mention) for percent in percents if percent <= 100)
     return found
-
-
-def _percent(printed: str) -> float:
-    return _TENS.get(printed) or float(printed)
 
 
 def build(summary: Summary, _: Case) -> Findings:

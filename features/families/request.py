@@ -219,7 +219,9 @@ def _flags(item: Item, findings: Findings) -> None:
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
-    findings.values["request_compound"] = "compound" in values or _percentages(item) > 1
+    findings.values["request_compound"] = (
+        "compound" in values or len(_PERCENT.findall(item.requested)) > 1
+    )
     findings.values["request_contrast"] = _contrast(values)
     findings.values["request_side"] = _side(item, "bilateral" in values)
     findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
@@ -259,10 +261,6 @@ def _contrast(values: dict[str, Mention]) -> str | None:
     if "contrast_without" in values:
         return "without"
     return "with" if "contrast_with" in values else None
-
-
-def _percentages(item: Item) -> int:
-    return len(_PERCENT.findall(item.requested))
 
 
 def _side(item: Item, bilateral: bool) -> str | None:

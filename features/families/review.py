@@ -119,44 +119,14 @@ def _reasons(summary: Summary) -> list[Mention]:
 
 _WORDS = re.compile(r"[a-z]{3,}")
 _COMMON = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "without",
-        "right",
-        "left",
-        "bilateral",
-        "additional",
-        "initial",
-        "associated",
-        "surgical",
-        "service",
-        "times",
-        "week",
-        "weeks",
-        "sessions",
-        "visits",
-        "session",
-        "two",
-        "three",
-        "four",
-        "six",
-        "eight",
-        "twelve",
-        "per",
-        "therapy",
-        "original",
-        "request",
-        "treatment",
-        "evaluation",
-        "per",
-        "order",
-        "unit",
+    {
+        "the", "and", "for", "with", "without", "right", "left", "bilateral", "additional",
+        "initial", "associated", "surgical", "service", "times", "week", "weeks",
+        "sessions", "visits", "session", "two", "three", "four", "six", "eight", "twelve",
+        "per", "therapy", "original", "request", "treatment", "evaluation", "order", "unit",
         "spine",
-    ]
-)
+    }
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)

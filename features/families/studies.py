@@ -118,13 +118,9 @@ def _listed(summary: Summary, mention: Mention) -> Iterator[Mention]:
     for _ in range(LONGEST_LIST):
         yield mention
         following = _next_study(summary, mention)
-        if not following or not _joins(summary, mention, following):
+        if not following or not _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
             return
         mention = following
-
-
-def _joins(summary: Summary, one: Mention, other: Mention) -> bool:
-    return _AND_ANOTHER.fullmatch(summary.lower, one.end, other.start) is not None
 
 
 _ADJECTIVE = re.compile(

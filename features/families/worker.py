@@ -36,7 +36,8 @@ def build_person(summary: Summary, _: Case) -> Findings:
     sexed = [m for m in summary.mentions("person", overlapping=True) if m.groups.get("sex")]
     if sexed:
         first = min(sexed, key=lambda mention: (mention.rule.id == "title", mention.start))
-        found.put("sex", _sex(str(first.groups["sex"])), first)
+        word = str(first.groups["sex"])
+        found.put("sex", "female" if word in ("ms", "mrs") else _SEX[word[0]], first)
     return found
 
 
@@ -48,10 +49,6 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
     if not introduced and _NOT_NOW.search(summary.before(mention, 30)):
         return None
     return int(printed), mention
-
-
-def _sex(word: str) -> str:
-    return "female" if word in ("ms", "mrs") else _SEX[word[0]]
 
 
 # --- the injury --------------------------------------------------------------------------------

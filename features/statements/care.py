@@ -25,7 +25,10 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "treatment", "conservative", "denied")
             continue
         if mention.value == NO_OPIOID:
-            if not any(d.value == "Opioids" for d in _drugs_of(summary, mention.sentence)):
+            if not any(
+                d.value == "Opioids" and d.sentence == mention.sentence
+                for d in summary.mentions("medication")
+            ):
                 yield state(summary, mention, "drug", "Opioids", "denied")
             continue
         concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
@@ -121,10 +124,6 @@ def _visits_beside(summary: Summary, mention: Mention) -> float | None:
         return None
     counts = (_sessions(summary, m) for m in inside if m.value == COURSE)
     return next((n for n in counts if n is not None), None)
-
-
-def _drugs_of(summary: Summary, sentence: int) -> list[Mention]:
-    return [m for m in summary.mentions("medication") if m.sentence == sentence]
 
 
 @once

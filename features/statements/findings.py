@@ -57,14 +57,8 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
 # motion of a region that is not named is left alone.
 _FULL_MOTION: dict[str, dict[str, float]] = {
     "shoulder": {
-        "flexion": 150,
-        "ff": 150,
-        "elevation": 150,
-        "abduction": 150,
-        "abd": 150,
-        "external": 60,
-        "er": 60,
-        "ir": 40,
+        "flexion": 150, "ff": 150, "elevation": 150, "abduction": 150, "abd": 150,
+        "external": 60, "er": 60, "ir": 40,
     },
     "elbow": {"flexion": 130},
     "wrist": {"flexion": 50, "extension": 50},
@@ -73,7 +67,7 @@ _FULL_MOTION: dict[str, dict[str, float]] = {
     "hand": {"flexion": 80, "motion": 85},
     "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
     "lumbar spine": {"flexion": 50, "extension": 18},
-}
+}  # fmt: skip
 # "Needs a dressing change each day" is a need, whatever the request.
 _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 
