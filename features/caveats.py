@@ -1,15 +1,22 @@
-"""What a reader of an estimate must know first: dates that cannot be, too little text, an unknown
-treatment, an edition that is not in the table of criteria.
+"""What a reader of an estimate must know first.
 
-Warnings for the letter, one line each, without words of the letter.
+Warnings for the letter, one line each, without words of the letter: dates that cannot be, too
+little text, an unknown treatment, an edition that is not in the table of criteria.  And what a
+physician must see today, whatever is forecast: ``urgent.csv`` names the statements (subject and
+concept), and the words that must (``with``) and must not (``unless``) stand in the clause.
 """
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
 
-from imr.data.letter import Case
+from imr.data.letter import Case, Evidence
 from imr.features.condition import Row
 from imr.features.context import Summary
 from imr.features.criteria import edition_notes
@@ -19,6 +26,17 @@ FEWEST_WORDS = 25
 """Of a case summary that can be judged; real ones have a hundred and more."""
 FEWEST_STATEMENTS = 2
 _UNKNOWN = ("Other", "Other")
+URGENT = Path(__file__).parent / "rules" / "urgent.csv"
+NEWS_DAYS = 30
+"""What is longer ago than this is known to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """What a physician must see today, and the words that say it."""
+
+    text: str
+    quote: Evidence
 
 
 def caveats(
@@ -75,3 +93,40 @@ def _unknown(case: Case) -> Iterator[str]:
                 f"item {item.index}: the treatment is not one that the tables know; it has no "
                 "class and no criteria"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _UrgentRule:
+    with_: re.Pattern[str]
+    unless: re.Pattern[str]
+    text: str
+
+
+@cache
+def _urgent_rules() -> dict[tuple[str, str], list[_UrgentRule]]:
+    found: dict[tuple[str, str], list[_UrgentRule]] = {}
+    with URGENT.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            rule = _UrgentRule(re.compile(row["with"]), re.compile(row["unless"]), row["text"])
+            found.setdefault((row["subject"], row["concept"]), []).append(rule)
+    return found
+
+
+def urgent(summary: Summary) -> tuple[Urgent, ...]:
+    """What the record says of the patient that is a matter for a physician today."""
+    found: dict[str, Urgent] = {}
+    for said in statements(summary):
+        rules = _urgent_rules().get((said.subject, said.concept), ())
+        if not rules or said.polarity != "affirmed" or said.source != "record" or said.past:
+            continue
+        if said.ago is not None and said.ago > NEWS_DAYS:
+            continue
+        clause = summary.lower[said.start : said.end]
+        for rule in rules:
+            if rule.with_.search(clause) and not rule.unless.search(clause):
+                words = summary.text[said.start : said.end]
+                start = said.start + len(words) - len(words.lstrip(" ,;:.-–—"))
+                words = words.strip(" ,;:.-–—")
+                quote = Evidence("urgent", start, start + len(words), words, said.mention.rule_id)
+                found.setdefault(rule.text, Urgent(rule.text, quote))
+    return tuple(found.values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Case, Evidence, Item
 from imr.features import criteria
-from imr.features.caveats import caveats
+from imr.features.caveats import Urgent, caveats, urgent
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families import (
     complaints,
@@ -89,12 +89,15 @@ def all_columns() -> tuple[Column, ...]:
 
 @dataclass(slots=True)
 class CaseSignals:
-    """The rows of a case, one an item, keys in the order of ``all_columns()``; what to warn of."""
+    """The rows of a case, one an item, keys in the order of ``all_columns()``; what to warn of, and
+    what a physician must see today.
+    """
 
     letter_id: str
     rows: list[dict[str, Value]]
     found: list[tuple[int | None, Item | None, Findings]] = field(default_factory=list, repr=False)
     warnings: tuple[str, ...] = ()
+    urgent: tuple[Urgent, ...] = ()
 
     @property
     def evidence(self) -> list[Evidence]:
@@ -120,9 +123,9 @@ def signals(case: Case) -> CaseSignals:
     for family in FAMILIES:
         if family.relate is not None:
             family.relate(case, rows)
-    told = caveats(summary, case, rows)
+    told, today = caveats(summary, case, rows), urgent(summary)
     summary.forget()
-    return CaseSignals(case.letter_id, rows, found, told)
+    return CaseSignals(case.letter_id, rows, found, told, today)
 
 
 def _row(

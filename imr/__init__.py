@@ -9,6 +9,7 @@ Read letters, derive their signals, load the model that ``imr train`` registered
     model = imr.load_model()  # models:/imr@champion in MLflow's store, or an address, or a folder
     scores = imr.predict(letters, model)  # one row an item, the columns of imr score
     why = imr.explain(letters[0], model)  # the object of imr explain --json
+    more = imr.what_if(letters, model)  # one row for each thing that would change an estimate
 
 Cases that are still open come as letters, too: ``read_letters`` reads case records, and
 ``predict`` takes them as a data frame (``letter_id``, ``case_summary``, ``items``; see
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from imr.data.letter import Letter, LetterError
     from imr.models.predictor import Predictor
 
-__all__ = ["explain", "load_model", "predict", "read_letters", "signals_frame"]
+__all__ = ["explain", "load_model", "predict", "read_letters", "signals_frame", "what_if"]
 
 CHAMPION = "models:/imr@champion"
 
@@ -140,3 +141,46 @@ def explain(letter: Letter, model: Predictor) -> dict[str, Any]:
     from imr.serve.worker import explained_letter
 
     return run_detail(explained_letter(letter, model), model.uri)
+
+
+def what_if(letters: Iterable[Letter], model: Predictor) -> pd.DataFrame:
+    """What would change the estimates: one row a change, by item and by what it gains.
+
+    Columns: ``letter_id``, ``item_index``, ``criteria`` (ids of ``features/rules/criteria.csv``,
+    two for a pair), ``action`` (what to do), ``sentence`` (what was added to the summary when the
+    case was read anew), ``p_before``, ``p_overturned`` with ``p_overturned_low`` and
+    ``p_overturned_high`` (after it, 0 to 1) and ``gain``; the last four are null where a change
+    is not estimated.  What the range means: ``docs/glossary.md``.
+    """
+    import pandas as pd
+
+    from imr.features.table import signals
+
+    cases = [letter.case for letter in letters]
+    derived, predictions = [signals(case) for case in cases], model.predict(cases)
+    changes = model.what_if(cases, derived, predictions)
+    rows = [
+        {
+            "letter_id": prediction.letter_id,
+            "item_index": prediction.item_index,
+            "criteria": " + ".join(step.criterion for step in change.steps),
+            "action": "; ".join(step.action for step in change.steps),
+            "sentence": " ".join(step.sentence for step in change.steps if step.sentence),
+            "p_before": prediction.p_overturned,
+            "p_overturned": change.p_overturned,
+            "p_overturned_low": change.p_overturned_low,
+            "p_overturned_high": change.p_overturned_high,
+            "gain": change.gain,
+        }
+        for prediction, found in zip(predictions, changes, strict=True)
+        for change in found
+    ]
+    kinds = dict.fromkeys(("letter_id", "criteria", "action", "sentence"), "string")
+    floats = ("p_before", "p_overturned", "p_overturned_low", "p_overturned_high", "gain")
+    kinds = {
+        "letter_id": "string",
+        "item_index": "Int64",
+        **kinds,
+        **dict.fromkeys(floats, "Float64"),
+    }
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)

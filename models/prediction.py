@@ -21,6 +21,12 @@ INTERVAL_MEANING = (
     "its interval in about ninety"
 )
 """What the interval of p(overturned) means, in words for users."""
+WHAT_IF_MEANING = (
+    "How far the estimate would move if the record said so. In nine of ten cases that were rated "
+    "without and with such a fact, the rating with it lay within the range in brackets. Add only "
+    "what is true and can be shown."
+)
+"""What a change of the estimate and its range mean (:mod:`imr.models.whatif`), for users."""
 
 
 @dataclass(frozen=True, slots=True)

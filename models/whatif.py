@@ -41,12 +41,6 @@ CHANGE_SD = 1.2
 such a fact is documented: measured on twins of rated vignettes
 (:mod:`imr.training.studies.sensitivity`)."""
 LEVEL = 0.9
-MEANING = (
-    "If the record truly says so: how far the estimate would move. In nine of ten cases that were "
-    "rated before and after such a change, the rating moved to within the range in brackets. "
-    "Nothing may be added that is not so."
-)
-"""What a change and its range mean, in words for users."""
 _NOWHERE = "affected area"
 
 
@@ -92,8 +86,8 @@ class Change:
     steps: tuple[Step, ...]
     gain: float | None = None
     p_overturned: float | None = None
-    low: float | None = None
-    high: float | None = None
+    p_overturned_low: float | None = None
+    p_overturned_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +303,8 @@ def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:
         steps,
         gain=float(expit(after)) - now,
         p_overturned=float(expit(after)),
-        low=max(now, float(expit(after - reach))),
-        high=float(expit(after + reach)),
+        p_overturned_low=max(now, float(expit(after - reach))),
+        p_overturned_high=float(expit(after + reach)),
     )
 
 

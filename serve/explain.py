@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imr.serve.letter_json import reason_sentence, run_detail, similar_sentence
+from imr.serve.letter_json import (
+    change_action,
+    change_sentence,
+    run_detail,
+    similar_sentence,
+)
 from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, resolve
@@ -111,8 +116,11 @@ def show(detail: dict[str, Any], console: Console) -> None:
     parts: list[RenderableType] = [*_letter(detail)]
     for entry in detail["items"]:
         parts += [_text(""), *_item(detail, entry)]
-    end = [_text(detail["notice"], "italic"), _text(f"model {detail['model_uri']}", "dim")]
-    _print(Group(*parts, _text(""), *end), console)
+    meanings = [detail["interval_meaning"]]
+    if any(item["what_if"] for item in detail["items"]):
+        meanings.append(f"What would change it: {detail['what_if_meaning']}")
+    end = [*(_text(said, "dim") for said in meanings), _text(detail["notice"], "italic")]
+    _print(Group(*parts, _text(""), *end, _text(f"model {detail['model_uri']}", "dim")), console)
 
 
 def _print(content: RenderableType, console: Console) -> None:
@@ -154,8 +162,17 @@ def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
     ]
     yield _text(f"Letter {detail['letter_id']}", "bold")
     yield _text(" · ".join([*facts, detail["source"]]), "dim")
+    yield from _urgent(detail)
     for warning in detail["warnings"]:
         yield _text(f"note: {warning}", "yellow")
+
+
+def _urgent(detail: dict[str, Any]) -> Iterator[RenderableType]:
+    for fact in detail["urgent"]:
+        yield _text(f"! {fact['text']}", "bold red")
+        yield from _quotes(detail, fact["quotes"])
+    if detail["urgent"]:
+        yield _text(detail["urgent_notice"], "bold red")
 
 
 def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
@@ -165,8 +182,10 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _indented(_estimate(item), 2)
     decided = f", decided {item['decision']}" if item["decision"] else ""
     yield _indented(_text(f"predicted {item['predicted_outcome']}{decided}", "bold"), 2)
+    yield _indented(_text(f"{item['meaning']}.", "dim"), 2)
     if item["similar"]:
         yield _indented(_text(similar_sentence(item["similar"]), "dim"), 2)
+    yield from _what_if(item)
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
     yield from _guidelines(item)
@@ -191,6 +210,15 @@ def _bar(p: float, low: float, high: float) -> Text:
     return bar
 
 
+def _what_if(item: dict[str, Any]) -> Iterator[RenderableType]:
+    if item["what_if"]:
+        yield _indented(_text("What would change it", "bold"), 2)
+    for change in item["what_if"]:
+        line = _text(f"> {change_action(change)}: ")
+        line.append(change_sentence(change, item["p_overturned"]), "bold")
+        yield _indented(line, 4)
+
+
 def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
     for direction, title, sign in (
         ("for", "Speaks for an overturn", "+"),
@@ -199,7 +227,7 @@ def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Renderabl
         reasons = [r for r in item["reasons"] if r["direction"] == direction]
         yield _indented(_text(title if reasons else f"{title}: nothing found", "bold"), 2)
         for reason in reasons:
-            yield _indented(_text(f"{sign} {reason_sentence(reason)}"), 4)
+            yield _indented(_text(f"{sign} {reason['statement']}"), 4)
             yield from _quotes(detail, reason["quotes"])
 
 

@@ -7,16 +7,23 @@ cannot disagree.  Quotes are spans (start, end) into ``case_summary``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Citation, Decision, Evidence, Item, Letter
-from imr.models.prediction import GUIDELINES, SCORE_COLUMNS
+from imr.models.prediction import (
+    GUIDELINES,
+    INTERVAL_MEANING,
+    SCORE_COLUMNS,
+    WHAT_IF_MEANING,
+)
 
 if TYPE_CHECKING:
+    from imr.features.caveats import Urgent
     from imr.features.criteria import Criterion
     from imr.models.prediction import Prediction, Reason
+    from imr.models.whatif import Change
 
 RUN_COLUMNS = ("model_uri", "scored_at")
 """Columns of the score table that are the same in all rows of a run."""
@@ -25,10 +32,20 @@ RUN_COLUMNS = ("model_uri", "scored_at")
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""
 
+LEAST_GAIN = 0.005
+"""What gains less (probability) is shown as no gain."""
 NOTICE = (
     "An estimate from decided cases: it says how similar requests were decided before. "
     "It is no medical and no legal verdict."
 )
+URGENT_NOTICE = "This is a matter for a physician today, not for a forecast."
+NOTICES = {
+    "notice": NOTICE,
+    "interval_meaning": f"What an interval means: {INTERVAL_MEANING}.",
+    "what_if_meaning": WHAT_IF_MEANING,
+    "urgent_notice": URGENT_NOTICE,
+}
+"""The sentences that go with every letter, by their keys."""
 
 
 def letter_object(letter: Letter) -> dict[str, Any]:
@@ -117,32 +134,53 @@ Checklist = Sequence[tuple["Criterion", Sequence[Evidence]]]
 """Criteria with the words that each one rests on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What is said of a letter beside its predictions: for each item its criteria and what would
+    change its estimate, and of the patient what a physician must see today.
+    """
+
+    checklists: Sequence[Checklist]
+    changes: Sequence[Sequence[Change]]
+    urgent: Sequence[Urgent] = ()
+
+    @classmethod
+    def nothing(cls, items: int) -> Explained:
+        """Of a letter that is scored only."""
+        return cls([[]] * items, [()] * items)
+
+
 def letter_detail(
-    letter: Letter, predictions: Sequence[Prediction], checklists: Sequence[Checklist]
+    letter: Letter, predictions: Sequence[Prediction], explained: Explained
 ) -> dict[str, Any]:
     """The letter's facts and, an item each, its prediction with reasons, criteria and cohort.
 
-    ``predictions`` and ``checklists`` run parallel to the items.
+    ``predictions`` and what is explained run parallel to the items.
     """
     case, decisions = letter.case, ("date_assigned", "decision_date")
-    each = zip(_decided(letter), predictions, checklists, strict=True)
+    each = zip(_decided(letter), predictions, explained.checklists, explained.changes, strict=True)
     return {
         "letter_id": case.letter_id,
         "source": case.source,
         "header": {k: v for k, v in _header(letter).items() if k not in decisions},
         "case_summary": case.case_summary,
         "warnings": list(letter.warnings),
-        "items": [_item(*decided, prediction, criteria) for decided, prediction, criteria in each],
+        "urgent": [{"text": u.text, "quotes": [quote_object(u.quote)]} for u in explained.urgent],
+        "items": [_item(*decided, *parts) for decided, *parts in each],
     }
 
 
 def run_detail(detail: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
-    """What `imr explain --json` prints and ``--details`` holds: the letter, its model, a notice."""
-    return {**detail, "model_uri": model_uri, "notice": NOTICE}
+    """What `imr explain --json` prints and ``--details`` holds: the letter, its model, notices."""
+    return {**detail, "model_uri": model_uri, **NOTICES}
 
 
 def _item(
-    item: Item, decision: Decision | None, prediction: Prediction, checklist: Checklist
+    item: Item,
+    decision: Decision | None,
+    prediction: Prediction,
+    checklist: Checklist,
+    changes: Sequence[Change],
 ) -> dict[str, Any]:
     cited = item.claims_administrator_guideline
     return {
@@ -155,6 +193,8 @@ def _item(
             if column.name.startswith("p_")
         },
         "predicted_outcome": prediction.predicted_outcome,
+        "meaning": prediction.meaning,
+        "what_if": [_change(change) for change in changes],
         "guidelines": _guidelines(prediction),
         "reasons": [_reason(reason) for reason in prediction.reasons],
         "checklist": [_criterion(*pair) for pair in checklist],
@@ -162,6 +202,40 @@ def _item(
         "decision": decision and decision.outcome,
         "decision_guideline": _cited(decision),
     }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    figures = _fields(change, ("p_overturned", "p_overturned_low", "p_overturned_high", "gain"))
+    steps = ("criterion", "status", "kind", "action", "sentence")
+    return {
+        **{k: v if v is None else round(v, DIGITS) for k, v in figures.items()},
+        "steps": [_fields(step, steps) for step in change.steps],
+    }
+
+
+def change_sentence(change: Mapping[str, Any], p: float) -> str:
+    """What a change gives, in words: "12% → 31% (12% to 58%)"."""
+    after, low, high = (change[f"p_overturned{end}"] for end in ("", "_low", "_high"))
+    if after is None:
+        return "not estimated"
+    if change["gain"] < LEAST_GAIN:
+        return "no gain"
+    return f"{_percent(p)} → {_percent(after)} ({_percent(low)} to {_percent(high)})"
+
+
+def _percent(p: float) -> str:
+    return f"{p:.1%}" if p < 0.0995 else f"{p:.0%}"
+
+
+def change_action(change: Mapping[str, Any]) -> str:
+    """What to do, in words; of what the record denies now, that it does."""
+    said = []
+    for step in change["steps"]:
+        against = step["status"] == "not met" and step["kind"] == "document"
+        said.append(step["action"] + (" (the record says the contrary now)" if against else ""))
+    if len(said) > 1:
+        return f"Both: {'; '.join(said)}"
+    return said[0][0].upper() + said[0][1:]
 
 
 def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
@@ -203,13 +277,6 @@ def _printed(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def reason_sentence(reason: Mapping[str, Any]) -> str:
-    """The reason's statement, with the value found where that is a number."""
-    value = reason["value"]
-    number = isinstance(value, str) and value.replace(".", "", 1).replace("-", "", 1).isdigit()
-    return f"{reason['statement']}: {value}" if number else str(reason["statement"])
 
 
 def similar_sentence(similar: dict[str, Any]) -> str:

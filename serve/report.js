@@ -4,9 +4,13 @@
   const byId = (id) => document.getElementById(id);
   const letters = JSON.parse(byId("letters").textContent);
   const criteria = JSON.parse(byId("criteria").textContent);
+  const meanings = byId("meanings").dataset;
   const items = [];
   letters.forEach((letter, at) => letter.items.forEach((item, n) => items.push(indexed(letter, item, at, n))));
   const decided = items.some((entry) => entry.item.decision);
+  [...items].sort((a, b) => b.item.p - a.item.p).forEach((entry, at, ranked) => {
+    entry.rank = at && ranked[at - 1].item.p === entry.item.p ? ranked[at - 1].rank : at + 1;
+  });
   const state = { page: 0, shown: items };
 
   function indexed(letter, item, at, n) {
@@ -122,9 +126,10 @@
     const letter = letters[at];
     if (!letter) return show("items");
     const marks = spansOf(letter);
+    const ranks = items.filter((entry) => entry.at === at).map((entry) => entry.rank);
     const section = byId("view-letter");
     section.replaceChildren(bar(at), heading(letter), el("div", { class: "spread" },
-      el("div", {}, ...letter.items.map((item, index) => card(item, index, letter))), summary(letter, marks)));
+      el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index]))), summary(letter, marks)));
     show("letter");
     const target = n > 0 ? byId(`item-${n}`) : null;
     if (target) target.scrollIntoView(); else window.scrollTo(0, 0);
@@ -150,10 +155,16 @@
       .map(([key, name]) => el("div", {}, el("dt", {}, name), el("dd", {}, letter.header[key]))),
       el("div", {}, el("dt", {}, "Source"), el("dd", {}, letter.source)));
     const warnings = letter.warnings.map((text) => el("p", { class: "note" }, text));
-    return el("div", {}, el("h1", { id: "letter-title", tabindex: "-1" }, `Letter ${letter.letter_id}`), list, ...warnings);
+    return el("div", {}, el("h1", { id: "letter-title", tabindex: "-1" }, `Letter ${letter.letter_id}`), urgent(letter), list, ...warnings);
   }
 
-  function card(item, index, letter) {
+  function urgent(letter) {
+    if (!letter.urgent.length) return null;
+    return el("section", { class: "urgent", role: "alert", "aria-label": "Urgent" }, el("p", {}, el("b", {}, meanings.urgent)),
+      el("ul", { class: "reasons" }, ...letter.urgent.map(([text, quotes]) => oneReason({ text, quotes }, letter))));
+  }
+
+  function card(item, index, letter, rank) {
     const action = item.ur_action === "modified" ? "modified by utilization review" : "denied by utilization review";
     const chips = el("p", {}, el("span", { class: "chip strong" }, `predicted ${item.predicted_outcome}`),
       item.decision ? el("span", { class: "chip" }, `decided ${item.decision}`) : null,
@@ -163,8 +174,9 @@
     return el("article", { class: "card", id: `item-${index}`, "aria-labelledby": `item-title-${index}` },
       el("h2", { id: `item-title-${index}` }, item.requested), chips, request(item),
       el("h3", {}, "Estimated probability of an overturn"), gauge(item, true),
-      el("p", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0%"), el("span", {}, `interval ${range}`), el("span", {}, "100%")),
-      similar(item), reasons(item, letter), checklist(item, letter), guidelines(item));
+      el("p", { class: "scale", "aria-hidden": "true", title: meanings.interval }, el("span", {}, "0%"), el("span", {}, `interval ${range}`), el("span", {}, "100%")),
+      el("p", {}, `${item.meaning}. `, el("span", { class: "rank" }, items.length > 1 ? `Rank ${rank.toLocaleString("en")} of ${items.length.toLocaleString("en")} items in this file.` : "")),
+      similar(item), whatIf(item), reasons(item, letter), checklist(item, letter), guidelines(item));
   }
 
   function request(item) {
@@ -175,6 +187,19 @@
 
   function similar(item) {
     return item.similar ? el("p", { class: "small" }, item.similar) : null;
+  }
+
+  // Each change opens to the sentences that were added when the case was read anew.
+  function whatIf(item) {
+    if (!item.what_if.length) return null;
+    const one = (change) => {
+      const head = [el("span", {}, change.do), el("b", {}, change.gives)];
+      if (!change.added.length) return el("li", { class: "change" }, el("p", {}, ...head));
+      return el("li", { class: "change" }, el("details", {}, el("summary", {}, ...head),
+        el("p", { class: "small" }, "The case was read anew with:"), ...change.added.map((sentence) => el("p", { class: "small added" }, `“${sentence}”`))));
+    };
+    return el("div", { class: "what-if" }, el("h3", {}, "What would change it"), el("ul", { class: "reasons" }, ...item.what_if.map(one)),
+      el("p", { class: "small" }, meanings.whatIf));
   }
 
   function reasons(item, letter) {
@@ -269,6 +294,7 @@
   function spansOf(letter) {
     const spans = [];
     const add = (quotes, kind) => quotes.forEach((q) => { if (Array.isArray(q)) spans.push({ start: q[0], end: q[1], kind }); });
+    letter.urgent.forEach(([, quotes]) => add(quotes, "against"));
     letter.items.forEach((item) => {
       item.reasons.forEach((reason) => add(reason.quotes, reason.direction));
       item.checklist.forEach(([, , quotes]) => add(quotes, "neutral"));

@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from imr.data.paths import FilePath
-from imr.serve.letter_json import NOTICE, reason_sentence, similar_sentence
+from imr.serve.letter_json import NOTICES, change_action, change_sentence, similar_sentence
 from imr.serve.outputs import open_atomic
 from imr.serve.summary import Tally
 
@@ -50,7 +50,11 @@ class Report:
         if self.all_items > DETAIL_ITEMS:
             return
         self.items = self.all_items
-        letter = {**detail, "items": [self._compact(item) for item in detail["items"]]}
+        letter = {
+            **detail,
+            "urgent": [[fact["text"], _spans(fact["quotes"])] for fact in detail["urgent"]],
+            "items": [self._compact(item) for item in detail["items"]],
+        }
         self._letters.write(b"" if self._first else b",\n")
         self._letters.write(script_json(letter).encode("utf-8", "replace"))
         self._first = False
@@ -71,12 +75,20 @@ class Report:
             "p": round(item["p_overturned"], 4),
             "p_low": round(item["p_overturned_low"], 4),
             "p_high": round(item["p_overturned_high"], 4),
+            "what_if": [
+                {
+                    "do": change_action(change),
+                    "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
+                    "gives": change_sentence(change, item["p_overturned"]),
+                }
+                for change in item["what_if"]
+            ],
             "similar": similar_sentence(item["similar"]),
             "guidelines": [[g["guideline"], round(g["p"], 3)] for g in item["guidelines"]],
             "reasons": [
                 {
                     "direction": r["direction"],
-                    "text": reason_sentence(r),
+                    "text": r["statement"],
                     "quotes": _spans(r["quotes"]),
                 }
                 for r in item["reasons"]
@@ -149,7 +161,7 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
         script=script,
         marker=_MARKER,
         criteria=script_json(report.criteria),
-        notice=NOTICE,
+        **NOTICES,
         **_overview(report, tally, run),
     )
 

@@ -22,7 +22,7 @@ from imr.data.paths import file_path
 from imr.data.read import load
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import Source, content
-from imr.serve.letter_json import Checklist, letter_detail, score_rows
+from imr.serve.letter_json import Checklist, Explained, letter_detail, score_rows
 from imr.serve.letters import Chunk, Failure, Task, task_name
 from imr.serve.model import load_predictor
 from imr.serve.workers import Answer, Work, failure_answer
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imr.features.table import CaseSignals
     from imr.models.prediction import Prediction
     from imr.models.predictor import Predictor
+    from imr.models.whatif import Change
 
 
 CRITERION_QUOTES = 3
@@ -48,6 +49,14 @@ class Predicts(Protocol):
         evidence: Sequence[Iterable[Evidence]] | None = None,
     ) -> list[Prediction]:
         """One prediction an item, in the order of cases and items."""
+
+    def what_if(
+        self,
+        cases: Sequence[Case],
+        derived: Sequence[CaseSignals],
+        predictions: Sequence[Prediction],
+    ) -> Sequence[Sequence[Change]]:
+        """For every item what would change its estimate."""
 
 
 Given = ParamSpec("Given")
@@ -220,21 +229,29 @@ class ScoreSetup:
         evidence = [one.evidence for one in derived] if self.reasons else None
         table = signals_frame(cases, derived)
         predicted = predictor.predict_rows(cases, table, evidence)
+        changes = iter(predictor.what_if(cases, derived, predicted) if self.detail else ())
         predictions = iter(predicted)
-        answers = [
-            self._answer(letter, list(islice(predictions, len(found.rows))), found)
-            for letter, found in zip(letters, derived, strict=True)
-        ]
+        answers = []
+        for letter, found in zip(letters, derived, strict=True):
+            items = len(found.rows)
+            own = list(islice(predictions, items))
+            answers.append(self._answer(letter, own, found, list(islice(changes, items))))
         # Counts over all letters of the batch travel with its first.
         answers[0]["counts"] = _counts(predictor, table, [p.p_overturned for p in predicted])
         return answers
 
     def _answer(
-        self, letter: Letter, predictions: list[Prediction], found: CaseSignals
+        self,
+        letter: Letter,
+        predictions: list[Prediction],
+        found: CaseSignals,
+        changes: list[Sequence[Change]],
     ) -> dict[str, Any]:
         letter = _with_caveats(letter, found)
-        lists = _checklists(letter.case, found) if self.detail else [[]] * len(predictions)
-        detail = letter_detail(letter, predictions, lists)
+        explained = Explained.nothing(len(predictions))
+        if self.detail:
+            explained = Explained(_checklists(letter.case, found), changes, found.urgent)
+        detail = letter_detail(letter, predictions, explained)
         answer = {
             "letter_id": letter.case.letter_id,
             "source": letter.case.source,
@@ -251,7 +268,9 @@ def explained_letter(letter: Letter, predictor: Predicts) -> dict[str, Any]:
     case, found = letter.case, signals(letter.case)
     table = signals_frame([case], [found])
     predictions = predictor.predict_rows([case], table, [found.evidence])
-    return letter_detail(_with_caveats(letter, found), predictions, _checklists(case, found))
+    changes = predictor.what_if([case], [found], predictions)
+    explained = Explained(_checklists(case, found), changes, found.urgent)
+    return letter_detail(_with_caveats(letter, found), predictions, explained)
 
 
 def _with_caveats(letter: Letter, found: CaseSignals) -> Letter:

@@ -12,7 +12,13 @@ import pytest
 import imr
 from benchmarks import diff, papers
 from imr.features.table import all_columns
-from imr.serve.letter_json import letter_detail, letter_object, quote_object
+from imr.serve.letter_json import (
+    Explained,
+    letter_detail,
+    letter_object,
+    quote_object,
+    run_detail,
+)
 from imr.training.decisions import load_decisions
 
 ROOT = Path(__file__).parent.parent
@@ -117,6 +123,8 @@ def test_the_object_of_parse_is_the_documented_one(samples: Path) -> None:
 
 
 def test_the_object_of_explain_is_the_documented_one(samples: Path) -> None:
+    from imr.data.letter import Evidence
+    from imr.features.caveats import Urgent
     from imr.features.criteria import checklist
     from imr.features.table import signals
     from tests.serve.fake import FakePredictor
@@ -128,13 +136,18 @@ def test_the_object_of_explain_is_the_documented_one(samples: Path) -> None:
         [(c, c.quotes) for c in checklist(case, item, row, found.evidence)]
         for item, row in zip(case.items, found.rows, strict=True)
     ]
-    detail = letter_detail(letter, predictions, lists)
+    changes = FakePredictor().what_if([case], [found], predictions)
+    quote = Evidence("urgent", 0, 4, case.case_summary[:4], "fever")
+    detail = letter_detail(letter, predictions, Explained(lists, changes, [Urgent("Fever", quote)]))
+    detail = run_detail(detail, "model")
     section = "`imr explain --json` and `imr score --details`: the object"
     [item, *_] = detail["items"]
     assert set(item) == table_keys(section)
     text = GLOSSARY.split(f"## {section}\n")[1].split("\n## ")[0]
     [quote, *_] = found.evidence
-    for part in (detail, item["checklist"][0], quote_object(quote)):
+    change = item["what_if"][0]
+    parts = (detail, item["checklist"][0], quote_object(quote), change, change["steps"][0])
+    for part in (*parts, detail["urgent"][0]):
         assert all(f"`{key}`" in text or f"`{key}[]`" in text for key in part)
 
 

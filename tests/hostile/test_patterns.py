@@ -210,10 +210,16 @@ def test_patterns_of_the_lexicons() -> None:
 
 
 def of_reference_tables() -> list[Tried]:
-    """What functions make from the tables of ``data/reference``."""
+    """What functions make from the tables of ``data/reference`` and from ``urgent.csv``."""
     from imr.data.citations import _chapters
+    from imr.features.caveats import _urgent_rules
 
-    return [Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()]
+    urgent = [rule for rules in _urgent_rules().values() for rule in rules]
+    return [
+        *(Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()),
+        *(Tried(f"{rule.text}: with", rule.with_, anchored=False) for rule in urgent),
+        *(Tried(f"{rule.text}: unless", rule.unless, anchored=False) for rule in urgent),
+    ]
 
 
 def test_patterns_made_from_the_reference_tables() -> None:
@@ -222,7 +228,11 @@ def test_patterns_made_from_the_reference_tables() -> None:
     assert all_slow("reference", tried) == []
 
 
-MADE_BY = {"data/citations._chapters", "features/lexicon._rule"}
+MADE_BY = {
+    "data/citations._chapters",
+    "features/caveats._urgent_rules",
+    "features/lexicon._rule",
+}
 """Functions that compile what a table holds; the tests above try what they make."""
 
 

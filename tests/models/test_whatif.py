@@ -164,8 +164,8 @@ def test_a_gain_is_never_below_zero() -> None:
     assert found
     for change in found:
         assert change.gain == 0.0
-        assert change.p_overturned == change.low == pytest.approx(expit(-2.0))
-        assert change.low < change.high < 1
+        assert change.p_overturned == change.p_overturned_low == pytest.approx(expit(-2.0))
+        assert change.p_overturned_low < change.p_overturned_high < 1
 
 
 def test_what_gains_most_stands_first_and_a_pair_where_it_gives_more() -> None:

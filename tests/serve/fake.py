@@ -18,6 +18,7 @@ from typing import Any
 from imr.data.letter import Case, Evidence
 from imr.models.prediction import Prediction, Reason
 from imr.models.similar import Similar
+from imr.models.whatif import Change, Step
 from imr.serve.model import ModelAddress
 from tests import stores
 
@@ -54,6 +55,27 @@ class FakePredictor:
             for case, quotes in zip(cases, found, strict=True)
             for index in range(len(case.items))
         ]
+
+    def what_if(
+        self, cases: Sequence[Case], derived: Any, predictions: Sequence[Prediction]
+    ) -> list[tuple[Change, ...]]:
+        """Two steps, their pair, one that gains nothing and one that is told only."""
+        return [_changes(prediction.p_overturned) for prediction in predictions]
+
+
+def _changes(p: float) -> tuple[Change, ...]:
+    films = Step("mri_joint_films", "not documented", "document", "take films first", "Films done.")
+    care = Step("mri_joint_conservative", "not met", "document", "document care", "Care failed.")
+    smaller = Step("pt_number", "not met", "amend", "amend the request to 6 visits at the most")
+    told = Step("topical_compound", "not met", "advise", "amend the request to one ingredient")
+    half, more = (1 + p) / 2, (1 + 2 * p) / 3
+    return (
+        Change((films, care), half - p, half, p, (1 + half) / 2),
+        Change((films,), more - p, more, p, half),
+        Change((care,), 0.0, p, p, half),
+        Change((smaller,), 0.0, p, p, half),
+        Change((told,)),
+    )
 
 
 def _misbehave(letter_id: str) -> None:
@@ -96,6 +118,7 @@ def _prediction(case: Case, index: int, quotes: list[Evidence] | None) -> Predic
         guideline_3="Non-MTUS",
         guideline_3_p=0.125,
         similar=SIMILAR,
+        meaning="About the average of 12%",
         reasons=() if quotes is None else _reasons(quotes),
     )
 
@@ -104,6 +127,6 @@ def _reasons(quotes: list[Evidence]) -> tuple[Reason, ...]:
     cited = tuple(q for q in quotes if q.field == "case_summary")
     return (
         Reason("imaging_mri", True, 0.4, "for", "MRI findings are documented", cited[:1]),
-        Reason("age", 50, 0.1, "for", "Age of the worker", cited[1:2]),
+        Reason("age", 50, 0.1, "for", "The worker is 50 years old", cited[1:2]),
         Reason("category", None, -0.3, "against", "Requests of this kind are mostly upheld"),
     )

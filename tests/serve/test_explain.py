@@ -37,7 +37,12 @@ def test_the_terminal_says_why_and_what_is_missing(letter: Path, tmp_path: Path)
         "Letter A", "Item 0: Epidural injection 0 of the low back",
         "Item 1: Epidural injection 1 of the low back",
         "p(overturned)", "predicted Overturned", "Speaks for an overturn", "Speaks against",
-        "+ MRI findings are documented", "+ Age of the worker: 50", "Documentation checklist",
+        "+ MRI findings are documented", "+ The worker is 50 years old",
+        "About the average of 12%.", "What would change it",
+        "> Both: take films first; document care",
+        "> Document care (the record says the contrary now): no gain",
+        "> Amend the request to one ingredient: not estimated",
+        "What an interval means:", "Documentation checklist",
         "Similar decided items (Injection): 5 of 40 overturned (12%, 2013 to 2017).",
         "50.0% Chronic Pain > Epidural steroid injections",
         "no medical and no legal verdict", "model models:/imr/7#sha256=0123456789abcdef",
@@ -45,6 +50,19 @@ def test_the_terminal_says_why_and_what_is_missing(letter: Path, tmp_path: Path)
         assert words in " ".join(text.split())
     assert "\x1b" not in text
     assert all(len(line) <= 100 and line == line.rstrip() for line in text.splitlines())
+
+
+def test_what_is_urgent_stands_on_top(tmp_path: Path) -> None:
+    made = record("A", case_summary="He hurt his back. Bladder incontinence began two days ago.")
+    (tmp_path / "case.jsonl").write_text(json.dumps(made))
+    text = " ".join(explained(tmp_path, "case.jsonl").split())
+    urgent, item = text.index("! Signs of cauda equina"), text.index("Item 0")
+    assert text.index("a matter for a physician today") < item
+    assert urgent < item
+    found = json.loads(explained(tmp_path, "case.jsonl", "--json"))
+    assert [quote["quote"] for fact in found["urgent"] for quote in fact["quotes"]] == [
+        "Bladder incontinence began two days ago"
+    ]
 
 
 def test_statements_say_what_was_understood_of_each_sentence(tmp_path: Path) -> None:

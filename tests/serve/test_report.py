@@ -32,7 +32,16 @@ def letter(n: int = 0, items: int = 1, **changes: Any) -> dict[str, Any]:
         "original_request": None, "authorized": None, "category": "DMEPOS",
         "subcategory": "Supplies", "claims_administrator_guideline": "Decision based on nothing.",
         "p_overturned": 0.123456, "p_overturned_low": 0.05, "p_overturned_high": 0.3,
-        "predicted_outcome": "Upheld", "guidelines": [{"guideline": "Low Back", "p": 0.5}],
+        "predicted_outcome": "Upheld", "meaning": "About the average of 12%",
+        "what_if": [
+            {"p_overturned": 0.31, "p_overturned_low": 0.12, "p_overturned_high": 0.58,
+             "gain": 0.19, "steps": [{"criterion": "c1", "status": "not documented",
+             "kind": "document", "action": "document what was tried", "sentence": "It failed."}]},
+            {"p_overturned": None, "p_overturned_low": None, "p_overturned_high": None,
+             "gain": None, "steps": [{"criterion": "c2", "status": "not met", "kind": "advise",
+             "action": "ask for less", "sentence": ""}]},
+        ],
+        "guidelines": [{"guideline": "Low Back", "p": 0.5}],
         "reasons": [{"signal": "imaging_mri", "value": "yes", "contribution": 0.4,
                      "direction": "for", "statement": "MRI documented",
                      "quotes": [quote(33, 36, summary)]}],
@@ -45,6 +54,7 @@ def letter(n: int = 0, items: int = 1, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     made = {
         "letter_id": f"L{n}", "source": f"L{n}.pdf", "case_summary": summary, "warnings": [],
+        "urgent": [],
         "header": {"case_number": None, "date_of_injury": "2015-01-02", "ur_denial_date": None,
                    "application_received": None, "priority": None},
         "items": [{**item, "item_index": i} for i in range(items)],
@@ -90,6 +100,14 @@ def test_the_page_holds_the_letters_as_data(tmp_path: Path) -> None:
     item = shown[0]["items"][0]
     assert (item["p"], item["reasons"][0]["quotes"]) == (0.1235, [[33, 36]])
     assert item["checklist"] == [["c1", "not documented", [[58, 65]]]]
+    assert item["what_if"] == [
+        {
+            "do": "Document what was tried",
+            "added": ["It failed."],
+            "gives": "12% → 31% (12% to 58%)",
+        },
+        {"do": "Ask for less", "added": [], "gives": "not estimated"},
+    ]  # fmt: skip
     assert item["similar"] == (
         "Similar decided items (DMEPOS): 2 of 20 overturned (10%, 2014 to 2017)."
     )
