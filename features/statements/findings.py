@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
-from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.context import Mention, Summary, once
 from imr.features.dates import times_of
 from imr.features.families import examination, studies
 from imr.features.regions import place_of
-from imr.features.statements.doubt import (
-    BY_HISTORY,
-    NOT_STATED_AFTER,
-    another_joint,
-    clause_text,
-    diagnosis_polarity,
-    equivocal,
-    little_pain,
-    of_a_thing,
-    of_the_mechanism,
-    slight,
-)
 from imr.features.statements.statement import SPINE, Polarity, Statement, concepts, state
 
 
@@ -33,14 +21,7 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is not None and polarity is not None and not _diagnosed(summary, mention):
             subject, concept, own = known
-            if mention.value == "knee_instability_signs" and another_joint(summary, mention):
-                own = ()
-            if mention.text.lower().startswith("effusion"):
-                concept = "effusion"
-            if mention.text.lower().startswith("twitch"):
-                concept = "twitch response"
-            degree = "mild" if slight(summary, mention) else None
-            yield state(summary, mention, subject, concept, polarity, own, degree=degree)
+            yield state(summary, mention, subject, concept, polarity, own)
 
 
 _DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
@@ -59,14 +40,8 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     """What an examination says of a sign; None where it is not stated."""
     if mention.qualifier == "other_person":
         return None
-    if mention.qualifier in ("requested", "hypothetical"):
+    if mention.qualifier in ("requested", "hypothetical") and not _reason(summary, mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
-    if BY_HISTORY.match(summary.after(mention, 40)) or of_the_mechanism(summary, mention):
-        return None
-    if NOT_STATED_AFTER.match(summary.after(mention, 40)):
-        return None
-    if mention.value in examination.TESTS and equivocal(summary, mention):
-        return None
     if mention.value in examination.TESTS:
         result = examination.polarity(summary, mention)
         return None if result is None else "affirmed" if result else "denied"
@@ -85,16 +60,30 @@ _FULL_MOTION: dict[str, dict[str, float]] = {
         "flexion": 150, "ff": 150, "elevation": 150, "abduction": 150, "abd": 150,
         "external": 60, "er": 60, "ir": 40,
     },
-    "elbow": {"flexion": 130},
-    "wrist": {"flexion": 50, "extension": 50},
+    "elbow": {"flexion": 130, "motion": 130, "rom": 130, "pronation": 60, "supination": 60},
+    "forearm": {"pronation": 60, "supination": 60},
+    "wrist": {"flexion": 50, "extension": 50, "pronation": 60, "supination": 60},
     "hip": {"flexion": 95, "abduction": 25},
-    "knee": {"flexion": 115, "motion": 115, "rom": 115},
+    "knee": {"flexion": 115, "motion": 115, "rom": 115, "range": 115},
     "hand": {"flexion": 80, "motion": 85},
     "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
     "lumbar spine": {"flexion": 50, "extension": 18},
 }  # fmt: skip
 # "Needs a dressing change each day" is a need, whatever the request.
 _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
+
+
+# "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
+_FOR = re.compile(
+    r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
+    r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
+)
+
+
+def _reason(summary: Summary, mention: Mention) -> bool:
+    """Whether a finding is what something is asked for, and so is stated."""
+    before = summary.before(mention, 90)
+    return mention.qualifier == "requested" and _FOR.search(before) is not None
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -108,20 +97,22 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         kind, concept = mention.rule.extra["kind"], mention.value
         own = tuple(filter(None, mention.rule.extra["region"].split(";")))
         negated = mention.qualifier == "negated"
-        if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+        if mention.qualifier == "other_person":
             continue
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
-        if mention.qualifier in ("requested", "hypothetical") and concept not in _NEEDS:
+        told = concept in _NEEDS or _reason(summary, mention)
+        if mention.qualifier in ("requested", "hypothetical") and not told:
             continue
         if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
             continue  # a complaint, and no sign
         if kind == "degrees":
             measured = _degrees_limited(summary, mention)
             if measured is not None:
-                polarity: Polarity = "affirmed" if measured[1] else "denied"
-                own = (measured[0],)
-                yield state(summary, mention, "sign", concept, polarity, own)
+                own, share = (measured[0],), measured[1]
+                polarity: Polarity = "affirmed" if share < 1 else "denied"
+                percent = round(100 * min(share, 1.0), 1)
+                yield state(summary, mention, "sign", concept, polarity, own, percent=percent)
         elif kind == "normal" and not negated:
             polarity = "affirmed" if concept in _NORMAL else "denied"
             yield state(summary, mention, "sign", concept, polarity, own)
@@ -141,19 +132,21 @@ _COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|s
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
-def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, bool] | None:
-    """The joint and whether its motion in degrees falls short; None where the joint is not known.
+def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, float] | None:
+    """The joint and the share of full motion that it has; None where the joint is not known.
 
     A list of measurements goes on about the joint that was named last, sentences before too.
     """
     words = str(mention.groups["move"]).split()
     move = words[0] if words[0] in ("internal", "external") else words[-1]
     degrees = float(mention.groups["most"] or mention.groups["degrees"] or 0)
+    here = place_of(summary, mention)[0]
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
-    for region in (*place_of(summary, mention)[0], *named[:-4:-1]):
+    before = () if any(region in _FULL_MOTION for region in here) else named[:-4:-1]
+    for region in (*here, *before):
         full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
         if full is not None:
-            return (region, degrees < full) if degrees <= 180 else None
+            return (region, degrees / full) if degrees <= 180 else None
     return None
 
 
@@ -174,8 +167,7 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             summary.before(mention, 60)
         ):
             polarity = "denied" if mention.qualifier == "negated" else "affirmed"
-            degree = "mild" if little_pain(summary, mention) else None
-            yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
+            yield state(summary, mention, "complaint", "pain", polarity)
 
 
 # Pain of the day of injury is no complaint that goes on.
@@ -233,15 +225,14 @@ _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("tear", r"tear|torn|ruptur|avuls|detach|perforat"),
         ("loose or foreign body", r"(?:loose|foreign) bod"),
         ("chondral defect", r"chondr|necrosis|avn"),
-        ("fracture", r"fractur|union|dislocat|displaced|sublux"),
+        ("fracture", r"fractur|\bfx|\bbreak|union|dislocat|displaced|sublux"),
         ("herniation", r"herniat|protrus|extru|hnp"),
         ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
         ("instability", r"instab|listhesis|slip|translat|motion at"),
         ("hardware", r"loosen|lucency|subsid|broken"),
         ("bulge", r"bulg|dis[ck]"),
         ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|joint space"),
-        ("calcification", r"calcif"),
-        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|inflam|fascii"),
+        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
         (
             "normal",
             r"normal|unremarkable|\bneg|\bnl\b|wnl|intact|well|maintained|patent|preserved|abnormalit|findings?$",
@@ -265,16 +256,10 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
-    if _SMALL_BEFORE.search(summary.before(mention, 20)) or _SMALL_AFTER.match(
-        summary.after(mention, 20)
-    ):
-        return "mild"
     return words[-1].lastgroup if words else None
 
 
-# "A 2 mm protrusion", "a partial tear of 20%".
-_SMALL_BEFORE = re.compile(r"\b(?:(?:1|2)(?:\.\d)?(?: ?- ?[23])? ?mm|[1-4]\d ?%)(?: \w+){0,2} $")
-_SMALL_AFTER = re.compile(r"^ of (?:(?:1|2)(?:\.\d)? ?mm|[1-4]\d ?%)(?! (?:displ|gap|step))")
+_AGAIN = re.compile(r"\b(?:repeat(?:ed)?|rpt|second|third|2nd|3rd|another) (?:\w+ )?$")
 
 
 def studies_done(summary: Summary) -> Iterator[Statement]:
@@ -285,29 +270,16 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = times_of(summary, report.mention)
         value, regions = report.mention.value, report.regions
-        said = state(summary, report.mention, "study", value, polarity, regions, **times)
-        yield said if result == "not_stated" else _with_finding(summary, report, said)
+        yield state(summary, report.mention, "study", value, polarity, regions, **times)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
             polarity = "denied" if mention.qualifier == "negated" else "planned"
+            if polarity == "planned" and _AGAIN.search(summary.before(mention, 24)):
+                polarity = "affirmed"  # what is to be repeated was done
             regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
     yield from _nerve_studies(summary)
-
-
-def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
-    """A study whose clause goes on to its first finding ("MRI: partial tear")."""
-    told = summary.mentions("imaging_result")
-    first = next((m for m in told if report.mention.end <= m.start < report.end), None)
-    return (
-        said if first is None else replace(said, end=max(said.end, clause_of(summary, first).end))
-    )
-
-
-_HEALED = re.compile(
-    r"\b(?:(?<!not )(?<!un)(?<!non)heal(?:ed|ing well)|(?<!not )united|solid union|consolidated)\b"
-)
 
 
 def _findings(summary: Summary) -> Iterator[Statement]:
@@ -321,8 +293,6 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             mention.qualifier == "negated"
         )
         degree = _degree(summary, report.mention.end, mention)
-        if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
-            kind = "healed fracture"
         yield state(
             summary,
             mention,
@@ -406,7 +376,11 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
         for mention in summary.mentions(family):
             if mention.qualifier in ("requested", "other_person"):
                 continue
-            polarity = diagnosis_polarity(summary, mention)
-            apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
-            concept = "sleep_apnea" if apnea else mention.value
-            yield state(summary, mention, "diagnosis", concept, polarity)
+            polarity: Polarity = (
+                "denied"
+                if mention.qualifier == "negated"
+                else "suspected"
+                if mention.qualifier == "hypothetical"
+                else "affirmed"
+            )
+            yield state(summary, mention, "diagnosis", mention.value, polarity)

@@ -33,6 +33,35 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("No numbness, sensation was intact.", "normal neurology", "affirmed"),
         ("He has had no injections and takes ibuprofen.", "NSAID", "affirmed"),
         ("A tear cannot be excluded.", "tear", "suspected"),
+        # joints and tendons
+        ("The finger locks and there is triggering.", "triggering", "affirmed"),
+        ("Tenderness of the A1 pulley without triggering.", "triggering", "denied"),
+        ("The anatomic snuffbox was still tender.", "occult fracture", "affirmed"),
+        ("No active flexion at the fingertip.", "tendon failure", "affirmed"),
+        ("Full active flexion of all joints.", "tendon failure", "denied"),
+        ("Stress opened the joint, with no end point.", "instability", "affirmed"),
+        ("Stress testing met a firm end point.", "instability", "denied"),
+        # the spinal cord, and what a study is asked for
+        ("Bilateral Hoffmann sign was seen.", "upper motor neuron", "affirmed"),
+        ("There was no clonus.", "upper motor neuron", "denied"),
+        ("A lumbar MRI was sought for progressive leg weakness.", "weakness", "affirmed"),
+        ("A lumbar MRI was sought to look for weakness.", "weakness", "planned"),
+        # organs, help at home, things owned
+        ("Acuity is 20/70 on the left.", "organ: eye", "affirmed"),
+        ("VA 20/20 OU.", "organ: eye", "denied"),
+        ("There was a reducible bulge of the groin.", "organ: hernia", "affirmed"),
+        ("Left groin tenderness without bulge.", "organ: hernia", "denied"),
+        ("She lives alone on the third floor.", "help at home", "denied"),
+        ("His wife is at home and helps him.", "help at home", "affirmed"),
+        ("He is non-weight-bearing.", "no weight bearing", "affirmed"),
+        ("He is full weight bearing.", "no weight bearing", "denied"),
+        ("He speaks Croatian only.", "language barrier", "affirmed"),
+        ("The old air cast is broken.", "already supplied", "denied"),
+        ("A strap was dispensed at the first visit.", "already supplied", "affirmed"),
+        # tests
+        ("A CMP six weeks ago was normal.", "test: blood", "normal"),
+        ("Laboratory tests have not been done in three years.", "test: blood", "denied"),
+        ("The plan is repeat x-rays of the wrist.", "xray", "affirmed"),
         # nerves
         ("There is a numb strip along the outer shin.", "dermatomal sensory loss", "affirmed"),
         ("Raising the big toe is weak.", "myotomal weakness", "affirmed"),
@@ -132,3 +161,39 @@ def test_a_finding_bears_on_its_own_region_and_side(
     text: str, concept: str, part: str, side: str | None, bears: str
 ) -> None:
     assert bearing(_one(text, concept), (part,), side) == bears
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "percent", "regions"),
+    [
+        ("The tuberosity is displaced.", "lesion extent", None, None),
+        ("XR: greater tuberosity fx, 8 mm displaced.", "lesion extent", 160, ("shoulder",)),
+        ("The clavicle is shortened by 2.4 cm.", "lesion extent", 160, ("shoulder",)),
+        ("It healed with 10 degrees of dorsal tilt.", "lesion extent", 50, ()),
+        ("Radial head fracture, Mason III.", "lesion extent", 100, ("elbow",)),
+        ("The hip has a joint space of 4 mm.", "joint space", 200, ("hip",)),
+        ("Knee motion 5 to 115 degrees.", "limited motion", 100, ("knee",)),
+        ("Left shoulder flexion 75.", "limited motion", 50, ("shoulder",)),
+        (
+            "Extension was 0 degrees at both knees; lumbar spine tender.",
+            "limited motion",
+            None,
+            None,
+        ),
+        ("Wrist pronation 4+ out of 5.", "limited motion", None, None),
+    ],
+)
+def test_a_measured_finding_is_a_share_of_what_is_usual(
+    text: str, concept: str, percent: float | None, regions: tuple[str, ...] | None
+) -> None:
+    said = [s for s in statements(read_summary(text)) if s.concept == concept]
+    assert [(s.percent, s.regions) for s in said] == (
+        [(percent, regions)] if regions is not None else []
+    )
+
+
+def test_a_bone_names_its_joint_and_no_head_or_neck() -> None:
+    said = statements(
+        read_summary("A fracture of the radial head. A fracture of the surgical neck.")
+    )
+    assert [s.regions for s in said if s.concept == "fracture"] == [("elbow",), ("shoulder",)]
