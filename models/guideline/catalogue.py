@@ -188,21 +188,16 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
     dates = zip(*(texts(frame[column].astype("string")) for column in DATE_COLUMNS), strict=True)
     days = [next(filter(None, known), "")[:10] for known in dates]
     facts["out_of_force"] = _mapped(days, _out_of_force)
-    facts["request_body_parts"] = _body_parts(facts)
-    del facts["case_body_part"]
-    return facts
-
-
-def _body_parts(facts: Mapping[str, Sequence[str]]) -> list[str]:
-    """The requested body parts; a request that names none is about the region of the case.
-
-    Drugs are decided under their own sections, whatever hurts.
-    """
-    columns = (facts[name] for name in ("request_body_parts", "case_body_part", "category"))
-    return [
-        requested or ("" if category == _DRUGS else of_case)
-        for requested, of_case, category in zip(*columns, strict=True)
+    # A request that names no body part is about the region of the case; drugs are decided under
+    # their own sections, whatever hurts.
+    of_case = facts.pop("case_body_part")
+    facts["request_body_parts"] = [
+        requested or ("" if category == _DRUGS else part)
+        for requested, part, category in zip(
+            facts["request_body_parts"], of_case, facts["category"], strict=True
+        )
     ]
+    return facts
 
 
 def _out_of_force(day: str) -> str:

@@ -268,7 +268,14 @@ class OutcomeModel:
             parts[everywhere] = np.mean([m.scores(start_odds, rest) for m in members], axis=0)
         mixture = Mixture.fitted(parts, y, weight)
         p = expit(mixture.log_odds(parts))
-        counting = tuple(_counting(member, mixture) for member in members)
+        # Without the parts that the mixture leaves out.
+        counting = tuple(
+            Member(
+                member.correction if mixture.correction else None,
+                member.forest if mixture.forest else None,
+            )
+            for member in members
+        )
         return Fitted(
             start=start.centred(known),
             inputs=inputs,
@@ -295,14 +302,6 @@ class OutcomeModel:
             ),
             forest=fit_trees(config.forest, common, inputs, signals, base, y, weight),
         )
-
-
-def _counting(member: Member, mixture: Mixture) -> Member:
-    """The member without the parts that the mixture leaves out."""
-    return Member(
-        member.correction if mixture.correction else None,
-        member.forest if mixture.forest else None,
-    )
 
 
 def _learned(members: Sequence[Member], mixture: Mixture, signals: Array) -> Array:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class TreeContributions:
         from scipy.sparse import csr_array
 
         trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-        walked = [sorted(_leaves(tree, ()), key=_number) for tree in trees]
+        walked = [sorted(_leaves(tree, ()), key=itemgetter(0)) for tree in trees]
         cells = [
             (row, feature, step)
             for row, (_, steps) in enumerate(leaf for leaves in walked for leaf in leaves)
@@ -125,7 +126,3 @@ def _leaves(
 
 def _value(node: dict[str, Any]) -> float:
     return float(node["internal_value"] if "split_feature" in node else node["leaf_value"])
-
-
-def _number(leaf: tuple[int, Any]) -> int:
-    return leaf[0]
