@@ -4,6 +4,7 @@
 
     radicular_findings                      true
     !epidural_injection_prior               documented as false
+    -long_use                               not documented as true: false, zero or unknown
     relief_percent_max>=50 & relief_weeks>=6
     conservative_care_failed | treatment_failed & conservative_care_tried
     request_term=shoulder repair            equal to a text
@@ -31,7 +32,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _TERM = re.compile(
-    r"(?P<not>!)?(?P<name>[a-z][a-z0-9_]*)"
+    r"(?P<not>[!-])?(?P<name>[a-z][a-z0-9_]*)"
     r"(?:(?P<op><=|>=|<|>|=|~)(?:\"(?P<quoted>[^\"]+)\"|(?P<value>[^<>=~\"]+)))?"
 )
 _LISTED = re.compile(r"\s*\|\s*")
@@ -80,14 +81,14 @@ def _term(text: str) -> Term:
     if match is None:
         raise ValueError(f"condition: cannot read the term {text.strip()!r}")
     value = match["quoted"] or (match["value"].strip() if match["value"] else None)
-    negated, op = bool(match["not"]), match["op"]
-    return Term(match["name"], negated, op, value, _test(negated, op, value))
+    mark, op = match["not"], match["op"]
+    return Term(match["name"], bool(mark), op, value, _test(mark, op, value))
 
 
-def _test(negated: bool, op: str | None, value: str | None) -> Callable[[Value], bool]:
+def _test(mark: str | None, op: str | None, value: str | None) -> Callable[[Value], bool]:
     """What a term asks of a value, made when it is read: conditions are tried many times a row."""
     if op is None:
-        return _is_false if negated else bool
+        return _TRUTHS[mark]
     if op == "=":
         return lambda known: known == value
     if op == "~":
@@ -98,6 +99,13 @@ def _test(negated: bool, op: str | None, value: str | None) -> Callable[[Value],
 
 def _is_false(known: Value) -> bool:
     return known is not None and not known
+
+
+_TRUTHS: dict[str | None, Callable[[Value], bool]] = {
+    None: bool,
+    "!": _is_false,
+    "-": operator.not_,
+}
 
 
 def holds(alternatives: Condition, row: Row) -> bool:

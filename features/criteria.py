@@ -25,7 +25,7 @@ from imr.features.chapters import REGIONAL, Chapter, chapter_of
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter_mix import is_primary_surgery
-from imr.features.families.request import requested_parts
+from imr.features.families.request import parts_named, requested_parts
 from imr.features.regions import any_same_region
 from imr.features.signal import Findings, Value
 
@@ -199,12 +199,17 @@ def verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
 
 
 _SPANS = frozenset(("chronicity_days",))
+_QUOTES = 2
+"""Most quotes of one signal: those that decide come first."""
 _WORDS = 40
 """Characters below which a quote is shown with its clause."""
 _AROUND = 90
 _CLAUSE_ENDS = re.compile(r"[.;:](?:\s+|$)")
 # Computed terms that the words of the request show.
-_OF_THE_REQUEST = ("request_", "quantity", "injections_asked", "supply_days", "authorized_sessions")
+_OF_THE_REQUEST = (
+    "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
+    "replacement_asked", "acute_operation", "consult_field",
+)  # fmt: skip
 
 
 class _Quotes:
@@ -223,7 +228,7 @@ class _Quotes:
         A span of time is a computation, whatever words its dates rest on.
         """
         words = [] if term.name in _SPANS else self.by_signal.get(term.name, [])
-        return [self._clause(quote) for quote in words] or [self._computed(term)]
+        return [self._clause(quote) for quote in words[:_QUOTES]] or [self._computed(term)]
 
     def _clause(self, quote: Evidence) -> Evidence:
         """A quote of a word or two with what stands around it in its clause."""
@@ -247,17 +252,32 @@ class _Quotes:
         elif term.name == "injections_total":
             said = self._sum(term, "injections", self.row.get("injections_asked"))
         elif term.name == "chronicity_days":
-            said = f"{_number(value)} days from the injury to the denial"
+            dated = self.case.header.ur_denial_date is not None
+            until = "the denial" if dated else "the last day that the summary tells"
+            said = f"{_number(value)} days from the injury to {until}"
         elif term.name == "invasive_in_letter":
             said = _beside(o for o in self.case.items if _invasive_beside(self.item, o))
         elif term.name == "primary_surgery_in_letter":
             others = (o for o in self.case.items if o.index != self.item.index)
             said = _beside(filter(is_primary_surgery, others))
+        elif term.name == "therapy_in_letter":
+            said = _beside(o for o in self.case.items if o.subcategory in _ACTIVE_THERAPY)
         elif term.name.startswith(_OF_THE_REQUEST):
-            return self._evidence(term, self.item.requested, "request")
+            return self._evidence(term, self._request_words(term), "request")
+        elif term.name.endswith("_prior") and not value:
+            earlier = term.name.removesuffix("_prior").replace("_", " ")
+            said = f"no earlier {earlier} is documented"
         else:
             said = f"{term.name.replace('_', ' ')}: {_number(value)}"
         return self._evidence(term, said, "computation")
+
+    def _request_words(self, term: Term) -> str:
+        """The request; where its region stands in the heading or the original, that."""
+        item = self.item
+        if term.name not in ("request_region", "request_body_part"):
+            return item.requested
+        shown = (item.requested, item.title, item.original_request or "")
+        return next((words for words in shown if words and parts_named(words)), item.requested)
 
     def _sum(self, term: Term, what: str, asked: Value) -> str:
         """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""
@@ -356,6 +376,10 @@ COMPUTED = (
     "supply_days_most",
     "invasive_in_letter",
     "replacement_asked",
+    "acute_operation",
+    "consult_field",
+    "therapy_in_letter",
+    "routine_panel",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -375,7 +399,10 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
     ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
     where another item is an operation or injection of the same region, ``replacement_asked`` where
-    a joint is to be replaced.
+    a joint is to be replaced, ``acute_operation`` where the operation treats a recent fracture,
+    rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
+    it, ``routine_panel`` where blood counts or chemistry are; ``consult_field`` is the field of the
+    specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -388,11 +415,56 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
         known["course_least"] = (had or 0) + _float(row, "authorized_sessions") + asked
         known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(row))
-    known["replacement_asked"] = _REPLACEMENT.search(item.requested.lower()) is not None
+    known.update(_kind_of_request(case, item, row))
     known["invasive_in_letter"] = any(_invasive_beside(item, other) for other in case.items)
     return known
 
 
+def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
+    """What the words of the request, and its neighbours, make of it."""
+    words = item.requested.lower()
+    days, others = row.get("chronicity_days"), [o for o in case.items if o.index != item.index]
+    recent = isinstance(days, int | float) and days <= _ACUTE_DAYS
+    emergency = _EMERGENCY.search(words) is not None or bool(row.get("red_flag_stated"))
+    acute = _ACUTE.search(words) is not None and not _LATE.search(words)
+    return {
+        "replacement_asked": _REPLACEMENT.search(words) is not None,
+        "acute_operation": recent and (acute or emergency),
+        "consult_field": next((f for f, known in _FIELDS if known.search(words)), None),
+        "routine_panel": _PANEL.search(words) is not None,
+        "therapy_in_letter": any(o.subcategory in _ACTIVE_THERAPY for o in others),
+    }
+
+
+_ACUTE_DAYS = 90
+_EMERGENCY = re.compile(r"\bemergen|\burgent")
+_ACUTE = re.compile(
+    r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|\bcrpp\b|"
+    r"kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|drainage|"
+    r"foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|patellar|biceps)"
+    r"(?: \w+)? (?:tendon )?repair|(?:nerve|artery) repair|ulnar collateral ligament repair|"
+    r"compartment syndrome|fasciotomy|amputation|skin graft"
+)
+_LATE = re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy")
+_PANEL = re.compile(
+    r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|blood count|"
+    r"\blabs?\b"
+)
+_ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
+_BONES_AND_JOINTS = (
+    r"ortho|spine|spinal|hand|podiat|physiat|pm&r|physical medicine|shoulder|knee|foot|ankle|wrist|"
+    r"elbow|hip\b|back\b|neck|sports"
+)
+_FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (field, re.compile(words))
+    for field, words in (
+        ("psychology", r"psych|behavio|mental"),
+        ("musculoskeletal", r"neuro-?surg"),
+        ("neurology", r"neurol|headache"),
+        ("pain", r"\bpain\b"),
+        ("musculoskeletal", _BONES_AND_JOINTS),
+    )
+)
 _REPLACEMENT = re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b")
 
 
@@ -427,9 +499,16 @@ def _supply(row: Row) -> dict[str, Value]:
     return {"supply_days_least": units / pace[1], "supply_days_most": units / pace[0]}
 
 
+_SMALL_INJECTION = re.compile(
+    r"botox|botulin|trigger point|toradol|ketorolac|intramuscular|\bim\b|b-?12|vitamin|\biv\b"
+)
+
+
 def _invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    invasive = other.category == "Injection" or is_primary_surgery(other)
+    invasive = (
+        other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
+    ) or is_primary_surgery(other)
     if other.index == item.index or not invasive:
         return False
     mine, others = requested_parts(item), requested_parts(other)

@@ -137,11 +137,10 @@ Place = tuple[tuple[str, ...], str | None]
 # What explains what: the neck the arm, the low back the leg, and back.
 LIMB = {
     "cervical spine": {
-        "upper extremity", "upper arm", "forearm", "hand", "trapezius", "thoracic spine",
+        "upper extremity", "upper arm", "forearm", "hand", "trapezius",
     },
     "lumbar spine": {
-        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint",
-        "thoracic spine", "coccyx",
+        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "coccyx",
     },
     "upper extremity": {
         "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",

@@ -2,17 +2,20 @@
 
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by their bearing on the
-request; ``where`` is a condition (:mod:`imr.features.condition`) on ``percent``, ``weeks``,
-``count``, ``days``, ``ago``, ``past``, ``mild`` and ``severe``.  ``$same`` stands for the treatment
-or class of drug that is asked for, ``*`` for any concept.  The row of the highest ``priority``
-decides, for before against; without a statement a fact is null.
+request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
+``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
+(``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
+injury or two years ago), ``stale`` (or of years before the latest that is printed), ``now`` (care
+under way or asked for) and ``other`` (due to another treatment than what is asked for). ``$same``
+stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
+highest ``priority`` decides, for before against; without a statement a fact is null.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache, partial
@@ -25,6 +28,7 @@ from imr.features.context import Summary, clause_of, once
 from imr.features.dates import dates, spans_of_time
 from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
+from imr.features.regions import is_or_explains
 from imr.features.signal import Column, Findings, Value
 from imr.features.statements import Bearing, Statement, about
 
@@ -52,7 +56,15 @@ FACTS: tuple[str, ...] = (
     "suicide_risk", "care_under_way", "psychological_evaluation", "supply_large", "use_short",
     "operation_large", "thrombosis_risk", "bleeding_drug",
 )  # fmt: skip
-"""The facts of ``facts.csv``."""
+"""The facts of ``facts.csv`` that are columns."""
+FOR_CRITERIA: tuple[str, ...] = (
+    "head_flag", "injection_failed", "function_better", "first_line_tried", "operation_recent",
+    "root_question", "entrapment_found", "support_condition", "neurology_told", "exercise_had",
+    "care_short", "long_use", "care_month", "operation_acute_condition", "stimulator_condition",
+    "shockwave_condition", "work_attempt_failed", "at_maximum_improvement", "gait_impaired",
+    "apnea_suspected", "twitch_found", "sacroiliac_found",
+)  # fmt: skip
+"""Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
     Column(
         name,
@@ -87,22 +99,98 @@ class FactRule:
         return ANY in known or concept in known or (same and SAME in known)
 
 
+# Visits from which a course counts as a trial of care.
+_TRIAL_VISITS = 4
+
+
+class _Measures(dict[str, Value]):
+    """What ``where`` may name of a statement, worked out when it is asked for."""
+
+    def __init__(self, summary: Summary, said: Statement, item: Item) -> None:
+        self.about = summary, said, item
+
+    def __missing__(self, name: str) -> Value:
+        return _MEASURES[name](*self.about)
+
+    get = dict.__getitem__  # type: ignore[assignment]
+
+
+def _percent(said: Statement) -> float | None:
+    below = said.percent is not None and said.comparator == "<"
+    return said.percent - 0.5 if below and said.percent is not None else said.percent
+
+
+_GOES_ON = re.compile(
+    r"\b(?:continu\w+|current(?:ly)?|ongoing|now|daily|is doing|does|performs?|under way|"
+    r"in progress|"
+    r"started|begun|attends|attending|so far|concurrent\w*|(?:along|together) with|in addition|"
+    r"combin\w+|adjunct|remaining|\d+ of \d+|hep|home (?:exercises?|program))\b"
+)
+_GONE_BY = re.compile(
+    r"\b(?:completed|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
+    r"relief)|"
+    r"w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
+)
+
+
+def _under_way(summary: Summary, statement: Statement) -> bool:
+    """Care that is asked for, or goes on."""
+    if statement.polarity == "planned":
+        return True
+    said = summary.lower[statement.start : statement.end]
+    return _GOES_ON.search(said) is not None and _GONE_BY.search(said) is None
+
+
+# A drug that is refilled, continued or taken since a date goes on; what was begun today does not.
+_REFILLED = re.compile(
+    r"\b(?:refill(?:ed|s|ing)?|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
+    r"chronic(?:ally)?|"
+    r"long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|still (?:takes?|taking|uses?|"
+    r"on)|"
+    r"(?:been|was) (?:taking|using|on|prescribed|given|taken|used)\b[^.;]{0,40}?\b(?:since|"
+    r"for (?:over|more|many|several|"
+    r"\w+ (?:months|years)))|since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|"
+    r"for (?:over |more than |at least |about )?(?:many|several|\d+|two|three|four|five|six|seven|"
+    r"eight|nine|"
+    r"ten|twelve) (?:months?|years?))\b"
+)
+_FIRST_GIVEN = re.compile(
+    r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
+    r"discontinu\w+|to continue working|continued (?:pain|complaints?|symptoms?))\b"
+)
+
+
+def _used_long(summary: Summary, statement: Statement) -> bool:
+    """Whether the clause of a drug says that its use goes on from before."""
+    said = summary.lower[statement.start : statement.end]
+    return _REFILLED.search(said) is not None and _FIRST_GIVEN.search(said) is None
+
+
+_BEGUN = re.compile(
+    r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
+)
+
+
+def _only_begun(summary: Summary, statement: Statement) -> bool:
+    """Care that has just begun, which cannot have failed."""
+    uncounted = statement.count is None and statement.days is None
+    said = _BEGUN.search(summary.lower, statement.start, statement.end)
+    return uncounted and said is not None
+
+
+_WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
+
+
+def _of_walking(summary: Summary, statement: Statement) -> bool:
+    mention = statement.mention
+    return _WALKING.search(summary.lower, mention.start, mention.end) is not None
+
+
 @once
-def _measures(summary: Summary, statement: Statement) -> dict[str, Value]:
-    percent = statement.percent
-    if percent is not None and statement.comparator == "<":
-        percent -= 0.5
-    return {
-        "percent": percent,
-        "weeks": statement.weeks,
-        "count": statement.count,
-        "days": statement.days,
-        "ago": statement.ago,
-        "past": statement.past,
-        "old": _old(summary, statement),
-        "mild": statement.degree == "mild",
-        "severe": statement.degree == "severe",
-    }
+def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
+    """Whether the summary names no region but those of the request and what they explain."""
+    named = {part.value for part in summary.mentions("body_part")}
+    return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
 _LONG_AGO = re.compile(
@@ -116,6 +204,45 @@ def _old(summary: Summary, statement: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
     long_ago = statement.ago is not None and statement.ago >= _LONG_AGO_DAYS
     return long_ago or _LONG_AGO.search(summary.lower, statement.start, statement.end) is not None
+
+
+_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
+_STALE_YEARS = 2
+
+
+def _stale(summary: Summary, statement: Statement) -> bool:
+    """Long before the injury or two years before the latest year that the summary prints."""
+    if _old(summary, statement):
+        return True
+    years = [int(y) for y in _YEAR.findall(summary.lower, statement.start, statement.end)]
+    return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
+
+
+@once
+def _latest_year(summary: Summary) -> int:
+    return max((int(year) for year in _YEAR.findall(summary.lower)), default=0)
+
+
+_MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
+    "percent": lambda _summary, said, _item: _percent(said),
+    "rated": lambda _summary, said, _item: said.percent is not None,
+    "weeks": lambda _summary, said, _item: said.weeks,
+    "count": lambda _summary, said, _item: said.count,
+    "few": lambda _summary, said, _item: said.count is not None and said.count < _TRIAL_VISITS,
+    "days": lambda _summary, said, _item: said.days,
+    "ago": lambda _summary, said, _item: said.ago,
+    "past": lambda _summary, said, _item: said.past,
+    "mild": lambda _summary, said, _item: said.degree == "mild",
+    "severe": lambda _summary, said, _item: said.degree == "severe",
+    "old": lambda summary, said, _item: _old(summary, said),
+    "stale": lambda summary, said, _item: _stale(summary, said),
+    "now": lambda summary, said, _item: _under_way(summary, said),
+    "long": lambda summary, said, _item: _used_long(summary, said),
+    "begun": lambda summary, said, _item: _only_begun(summary, said),
+    "walking": lambda summary, said, _item: _of_walking(summary, said),
+    "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
+    "other": lambda _summary, said, item: _of_another(said, item),
+}
 
 
 @cache
@@ -175,9 +302,20 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
         rows = _rows(said.subject, said.concept, said.polarity, bears, said.concept in same)
         for rule in rows:
-            if not rule.where or holds(rule.where, _measures(summary, said)):
+            if not rule.where or holds(rule.where, _Measures(summary, said, item)):
                 spoken.setdefault(rule.fact, []).append((rule, said))
     return spoken
+
+
+_WHOLE_CLASS = frozenset({"medication", "care"})
+
+
+def _of_another(said: Statement, item: Item) -> bool:
+    if said.of is None or said.of in _WHOLE_CLASS or said.of in same_concepts(item):
+        return False
+    if item.category == "Pharmaceuticals":
+        return said.of not in {term.lower() for term in item.terms}
+    return True
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
@@ -186,13 +324,34 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
 
 
 def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
-    # The statements of the row that decides come first: they are what is quoted.
-    said = sorted(said, key=lambda pair: (-pair[0].priority, not pair[0].speaks_for))
+    # The statements of the row that decides come first, those that name a region before others:
+    # they are what is quoted.
+    said = sorted(
+        said,
+        key=lambda pair: (
+            -pair[0].priority,
+            not pair[0].speaks_for,
+            not _complains(pair[1]),
+            not pair[1].regions,
+        ),
+    )
     return Fact(
         _decides(said),
         tuple(statement for rule, statement in said if rule.speaks_for),
         tuple(statement for rule, statement in said if not rule.speaks_for),
     )
+
+
+_COMPLAINT = re.compile(
+    r"\b(?:complain\w*|c/o|reports?|reported|states?|rated|\d ?/ ?10|out of 10)\b"
+)
+
+
+def _complains(said: Statement) -> bool:
+    """Whether somebody complains, or the words need not say so."""
+    if said.subject != "complaint":
+        return True
+    return _COMPLAINT.search(said.mention.summary.lower, said.start, said.end) is not None
 
 
 # Where visits are counted without their kind, they are those of the course asked for.
@@ -262,10 +421,10 @@ def side_of(request: str) -> str | None:
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
     spoken, numbers = _spoken(summary, item), _numbers(summary, case, item)
-    own = Findings()
+    own = Findings(dict.fromkeys(FOR_CRITERIA))
     own.values.update((name, _decides(said)) for name, said in spoken.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
-    if own.values:
+    if spoken or numbers:
         own.more_quoted = partial(_quotes, summary, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
     return own

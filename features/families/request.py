@@ -147,7 +147,8 @@ def _amounts(item: Item) -> dict[str, bool | float | str | None]:
 
 
 @lru_cache(maxsize=4096)
-def _parts_in(text: str) -> tuple[str, ...]:
+def parts_named(text: str) -> tuple[str, ...]:
+    """The body parts that the words of a request name."""
     return classify(text).body_parts
 
 
@@ -157,7 +158,7 @@ def requested_parts(item: Item) -> tuple[str, ...]:
     """
     if item.body_parts or not item.original_request:
         return item.body_parts
-    return _parts_in(item.original_request)
+    return parts_named(item.original_request)
 
 
 @lru_cache(maxsize=4096)
@@ -217,11 +218,12 @@ def _flags(item: Item, findings: Findings) -> None:
     """Flags from the request and, for the part that a modified request left out, its title."""
     mentions = request_mentions(item.requested)
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
+    # A course of "physical exam" is written for physical therapy; only its criteria ask.
+    findings.values["request_physical_course"] = "physical_course" in values
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
-    findings.values["request_compound"] = (
-        "compound" in values or len(_PERCENT.findall(item.requested)) > 1
-    )
+    mixed = len(_PERCENT.findall(item.requested)) > 1 or _mixed(item)
+    findings.values["request_compound"] = "compound" in values or mixed
     findings.values["request_contrast"] = _contrast(values)
     findings.values["request_side"] = _side(item, "bilateral" in values)
     findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
@@ -261,6 +263,23 @@ def _contrast(values: dict[str, Mention]) -> str | None:
     if "contrast_without" in values:
         return "without"
     return "with" if "contrast_with" in values else None
+
+
+# Brands that mix several topical drugs, and "gabapentin/ketoprofen/lidocaine cream".
+_MIXED_BRANDS = re.compile(
+    r"\b(?:(?:new )?terocin|lidopro|medrox|dendracin|exoten|methoderm plus|lenza|terodolorcin)\b"
+)
+_MIXED_CREAM = re.compile(
+    r"\b[a-z]{5,}(?: [\d.]+%)?\s?/\s?[a-z]{5,}[^;]*"
+    r"\b(?:cream|gel|ointment|lotion|topical|transdermal)"
+)
+
+
+def _mixed(item: Item) -> bool:
+    if item.subcategory not in ("Topical Analgesics", "Topical Compounds"):
+        return False
+    words = item.requested.lower()
+    return bool(_MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words))
 
 
 def _side(item: Item, bilateral: bool) -> str | None:

@@ -10,6 +10,7 @@ from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment
+from imr.features.statements.doubt import NOT_STATED_AFTER
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
@@ -31,27 +32,51 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             ):
                 yield state(summary, mention, "drug", "Opioids", "denied")
             continue
-        concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
-        if _never_had(summary, mention):
-            polarity: Polarity = "denied"
-        elif treatment.is_received(summary, mention):
-            polarity = "affirmed"
-        elif mention.qualifier == "negated":
-            polarity = "denied"
-        else:
-            polarity = "planned"
+        if _a_person(summary, mention):
+            continue
         if mention.value == COURSE and counted_by_kind(summary, mention):
             continue
-        if _ZERO_AFTER.match(summary.after(mention, 6)):
-            polarity = "denied"
+        concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+        polarity = _whether_had(summary, mention)
         # "40 post-operative visits" are no 40 operations.
         counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
-        count = _sessions(summary, mention) if counts else None
+        count = sessions_had(summary, mention) if counts else None
         times = times_of(summary, mention)
         said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
         # An ankle jerk told before an epidural does not place it at the ankle.
         placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
         yield said if placed else replace(said, regions=(), side=None)
+
+
+def _whether_had(summary: Summary, mention: Mention) -> Polarity:
+    """Whether a treatment was had, was not, or is still to come."""
+    if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, 6)):
+        return "denied"
+    if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
+        return "planned"
+    if treatment.is_received(summary, mention):
+        return "affirmed"
+    return "denied" if mention.qualifier == "negated" else "planned"
+
+
+_INVASIVE = frozenset({"surgery", "injection"})
+# "Cuff repair certified for May", "ESI auth'd" are still to come.
+_CERTIFIED_AFTER = re.compile(
+    r"^(?: (?:\w+ )?(?:is|was|were|has been|have been))?,? (?:also )?(?:certified|authorized|"
+    r"approved|"
+    r"auth(?:'?d)?\b|cert(?:'?d)?\b|ok'?d|scheduled|set for|planned)\b(?! (?:and|then) (?:done|"
+    r"performed))"
+)
+_BY_A_PERSON = re.compile(
+    r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went)"
+    r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
+)
+
+
+def _a_person(summary: Summary, mention: Mention) -> bool:
+    """Whether "chiropractor" names somebody, and no treatment."""
+    person = mention.text.lower().endswith(("practor", "turist", "apist", "practors", "apists"))
+    return person and _BY_A_PERSON.search(summary.before(mention, 50)) is None
 
 
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
@@ -66,10 +91,18 @@ _NOT_HAD_AFTER = re.compile(
 )
 
 
+_NOT_BEGUN_AFTER = re.compile(
+    r"^ (?:has|have|had|is|was|were) not (?:yet |been |yet been )*(?:begun|started|done|had|"
+    r"completed|"
+    r"attended|given|tried|received|provided|undertaken)\b"
+)
+
+
 def _never_had(summary: Summary, mention: Mention) -> bool:
     """True of "never had PT" and of "is considering surgery but has not had it"."""
     before, after = summary.before(mention, 60), summary.after(mention, 70)
-    return bool(_NEVER_HAD_BEFORE.search(before) or _NOT_HAD_AFTER.match(after))
+    not_had = _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after)
+    return bool(_NEVER_HAD_BEFORE.search(before) or not_had)
 
 
 COURSE = "course"
@@ -104,7 +137,7 @@ _COUNT_SHORT = re.compile(
 )
 
 
-def _sessions(summary: Summary, mention: Mention) -> float | None:
+def sessions_had(summary: Summary, mention: Mention) -> float | None:
     """The visits or injections had: in the mention, right after it, before it or in its clause."""
     printed = mention.groups.get("n")
     if printed is None:
@@ -122,7 +155,7 @@ def _visits_beside(summary: Summary, mention: Mention) -> float | None:
     inside = [m for m in care_named(summary) if clause.start <= m.start < clause.end]
     if sum(m.value in _VISITED for m in inside) != 1:
         return None
-    counts = (_sessions(summary, m) for m in inside if m.value == COURSE)
+    counts = (sessions_had(summary, m) for m in inside if m.value == COURSE)
     return next((n for n in counts if n is not None), None)
 
 
@@ -173,11 +206,21 @@ def drugs(summary: Summary) -> Iterator[Statement]:
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
 
 
+# "NSAIDs are contraindicated", "opioids might be started later" tell of no use.
+_SPOKEN_OF = re.compile(
+    r"^ (?:(?:is|are|was|were) (?:contraindicated|to be avoided|avoided)|(?:might|may|could|"
+    r"would) be "
+    r"(?:started|needed|prescribed|tried|considered))\b"
+)
+
+
 def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
     """Whether a drug is taken, was stopped, was never had or is only planned."""
     before, after = summary.before(mention, 60), summary.after(mention, 50)
     if _NOT_USED.search(before) or _NOT_USED_AFTER.match(after):
         return "denied"
+    if _SPOKEN_OF.match(after):
+        return "planned"
     if (_STOPPED.search(before) or _STOPPED_AFTER.match(after)) and mention.qualifier in (
         "affirmed",
         "historical",
@@ -203,6 +246,8 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
     if not medication.monitored(mention):
         return "denied" if mention.qualifier == "negated" else "planned"
+    if NOT_STATED_AFTER.match(summary.after(mention, 70)):
+        return "denied"
     if mention.value == _DRUG_TEST:
         clause = clause_of(summary, mention)
         if _TEST_AGAINST.search(summary.lower, clause.start, clause.end):

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from imr.features.context import Mention, Summary, once
+from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import examination, studies
 from imr.features.regions import place_of
+from imr.features.statements.doubt import (
+    BY_HISTORY,
+    NOT_STATED_AFTER,
+    another_joint,
+    clause_text,
+    diagnosis_polarity,
+    equivocal,
+    little_pain,
+    of_a_thing,
+    of_the_mechanism,
+    slight,
+)
 from imr.features.statements.statement import SPINE, Polarity, Statement, concepts, state
 
 
@@ -21,7 +33,14 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is not None and polarity is not None and not _diagnosed(summary, mention):
             subject, concept, own = known
-            yield state(summary, mention, subject, concept, polarity, own)
+            if mention.value == "knee_instability_signs" and another_joint(summary, mention):
+                own = ()
+            if mention.text.lower().startswith("effusion"):
+                concept = "effusion"
+            if mention.text.lower().startswith("twitch"):
+                concept = "twitch response"
+            degree = "mild" if slight(summary, mention) else None
+            yield state(summary, mention, subject, concept, polarity, own, degree=degree)
 
 
 _DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
@@ -42,6 +61,12 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     if mention.qualifier in ("requested", "hypothetical") and not _reason(summary, mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
+    if BY_HISTORY.match(summary.after(mention, 40)) or of_the_mechanism(summary, mention):
+        return None
+    if NOT_STATED_AFTER.match(summary.after(mention, 40)):
+        return None
+    if mention.value in examination.TESTS and equivocal(summary, mention):
+        return None
     if mention.value in examination.TESTS:
         result = examination.polarity(summary, mention)
         return None if result is None else "affirmed" if result else "denied"
@@ -97,7 +122,7 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         kind, concept = mention.rule.extra["kind"], mention.value
         own = tuple(filter(None, mention.rule.extra["region"].split(";")))
         negated = mention.qualifier == "negated"
-        if mention.qualifier == "other_person":
+        if mention.qualifier == "other_person" or of_a_thing(summary, mention):
             continue
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
@@ -167,7 +192,8 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             summary.before(mention, 60)
         ):
             polarity = "denied" if mention.qualifier == "negated" else "affirmed"
-            yield state(summary, mention, "complaint", "pain", polarity)
+            degree = "mild" if little_pain(summary, mention) else None
+            yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
 
 # Pain of the day of injury is no complaint that goes on.
@@ -232,7 +258,8 @@ _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("hardware", r"loosen|lucency|subsid|broken"),
         ("bulge", r"bulg|dis[ck]"),
         ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|joint space"),
-        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|calcif|inflam|fascii"),
+        ("calcification", r"calcif"),
+        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|inflam|fascii"),
         (
             "normal",
             r"normal|unremarkable|\bneg|\bnl\b|wnl|intact|well|maintained|patent|preserved|abnormalit|findings?$",
@@ -256,9 +283,16 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    if _SMALL_BEFORE.search(summary.before(mention, 20)) or _SMALL_AFTER.match(
+        summary.after(mention, 20)
+    ):
+        return "mild"
     return words[-1].lastgroup if words else None
 
 
+# "A 2 mm protrusion", "a partial tear of 20%".
+_SMALL_BEFORE = re.compile(r"\b(?:(?:1|2)(?:\.\d)?(?: ?- ?[23])? ?mm|[1-4]\d ?%)(?: \w+){0,2} $")
+_SMALL_AFTER = re.compile(r"^ of (?:(?:1|2)(?:\.\d)? ?mm|[1-4]\d ?%)(?! (?:displ|gap|step))")
 _AGAIN = re.compile(r"\b(?:repeat(?:ed)?|rpt|second|third|2nd|3rd|another) (?:\w+ )?$")
 
 
@@ -270,7 +304,8 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = times_of(summary, report.mention)
         value, regions = report.mention.value, report.regions
-        yield state(summary, report.mention, "study", value, polarity, regions, **times)
+        said = state(summary, report.mention, "study", value, polarity, regions, **times)
+        yield said if result == "not_stated" else _with_finding(summary, report, said)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
             polarity = "denied" if mention.qualifier == "negated" else "planned"
@@ -280,6 +315,20 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
     yield from _nerve_studies(summary)
+
+
+def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
+    """A study whose clause goes on to its first finding ("MRI: partial tear")."""
+    told = summary.mentions("imaging_result")
+    first = next((m for m in told if report.mention.end <= m.start < report.end), None)
+    return (
+        said if first is None else replace(said, end=max(said.end, clause_of(summary, first).end))
+    )
+
+
+_HEALED = re.compile(
+    r"\b(?:(?<!not )(?<!un)(?<!non)heal(?:ed|ing well)|(?<!not )united|solid union|consolidated)\b"
+)
 
 
 def _findings(summary: Summary) -> Iterator[Statement]:
@@ -293,6 +342,8 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             mention.qualifier == "negated"
         )
         degree = _degree(summary, report.mention.end, mention)
+        if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
+            kind = "healed fracture"
         yield state(
             summary,
             mention,
@@ -376,11 +427,7 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
         for mention in summary.mentions(family):
             if mention.qualifier in ("requested", "other_person"):
                 continue
-            polarity: Polarity = (
-                "denied"
-                if mention.qualifier == "negated"
-                else "suspected"
-                if mention.qualifier == "hypothetical"
-                else "affirmed"
-            )
-            yield state(summary, mention, "diagnosis", mention.value, polarity)
+            polarity = diagnosis_polarity(summary, mention)
+            apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
+            concept = "sleep_apnea" if apnea else mention.value
+            yield state(summary, mention, "diagnosis", concept, polarity)

@@ -18,8 +18,73 @@ from imr.features.statements.care import (
     SPINAL,
     care_named,
     counted_by_kind,
+    sessions_had,
 )
+from imr.features.statements.doubt import clause_text, unstated
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
+
+# "Did not fail", "no side effects were seen": a denied response of these kinds says nothing.
+_DENIED_CLOSE = re.compile(r"\b(?:no|not|without|never|denie[sd]|denying|w/o)\b[^.;,]{0,40}$")
+_SAYS_NOTHING_DENIED = frozenset({"not tolerated", "worsened", "temporary"})
+# "Helped by her husband with bathing" is no response, nor are drugs or duty that stayed the same.
+_HELPED_BY_A_PERSON = re.compile(
+    r"^ (?:by (?:his|her|a|the) (?:husband|wife|son|daughter|family|mother|father|friend|neighbor|"
+    r"caregiver|aide|sister|brother|partner)\b|(?:him|her) (?:dress|bathe|cook|shop)|"
+    r"with (?:(?:all|her|his|the|most) )*(?:bathing|dressing|chores|housework|cooking|transfers|"
+    r"shopping|activities|adls?|self[- ]care|meals|laundry|toilet\w*)\b)"
+)
+_OF_DRUG_OR_DUTY = re.compile(
+    r"\b(?:meds?|medications?|medicines?|doses?|dosage|regimen|duty|work(?: status)?|"
+    r"restrictions?) "
+    r"(?:(?:is|are|was|were|has been|remain\w*|stay\w*) )?$"
+)
+_ATTEMPTED_WORK = re.compile(
+    r"\b(?:return(?:ing)? to (?:\w+ )?(?:work|duty)|(?:modified|light|full|regular) (?:work|duty)|"
+    r"work (?:trial|attempt|hardening attempt))\b[^.;,]{0,12}$|"
+    r"^ (?:\w+ )?(?:(?:return to|attempts? (?:at|to)|to return to) (?:\w+ )?(?:work|duty)|"
+    r"(?:full|modified|light|regular) duty)\b"
+)
+# "Reduced the pain some": the degree stands behind.
+_SOME_AFTER = re.compile(
+    r"^[^.;,]{0,24}?[\s\"'“](?:some(?:what)?|a little|slightly|minimally|a bit|partially|partly)"
+    r"[\"'”]?(?=$|[.;,])"
+)
+
+
+def _no_response(summary: Summary, mention: Mention) -> bool:
+    """Whether a word for a response says nothing of what care did."""
+    before, after = summary.before(mention, 60), summary.after(mention, 60)
+    rule, polarity = mention.rule.id, mention.value
+    if unstated(summary, mention):
+        return True
+    if (polarity in _SAYS_NOTHING_DENIED or rule == "failed") and _DENIED_CLOSE.search(before):
+        return True
+    if rule == "not_helped" and mention.text.lower().endswith(("working", "worked")):
+        return not _care_in_clause(summary, mention)  # who is not working is off work
+    if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
+        return True
+    if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
+        return True
+    if rule == "no_relief" and _NO_WORD_OF.search(mention.text.lower()):
+        return True
+    if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
+        return True
+    return _HELPED_BY_A_PERSON.match(after) is not None
+
+
+# "No documented improvement" tells of the paper.
+_NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
+_EASED_PART = re.compile(
+    r"\b(?:pain|symptoms?|numb\w*|burning|ach\w*|headaches?|spasms?|flares?)\b"
+)
+
+
+def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
+    """The treatments and drugs that the clause of a mention names."""
+    clause = clause_of(summary, mention)
+    known = _causes_named(summary).get(mention.sentence, ())
+    return [m for m in known if clause.start <= m.start < clause.end]
+
 
 _NEUTRAL = "neutral"
 _LESS = re.compile(
@@ -38,7 +103,8 @@ _NOT_EASED = re.compile(
     r"tear|thickness|of normal|motion|flexion|strength|compression|height|body"
 )
 _FALL = re.compile(
-    r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|decreas\w{0,5})\b[^.;]{0,40}?\b"
+    r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|"
+    r"decreas\w{0,5})\b[^.;]{0,40}?\b"
     r"(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? (?:to|and is now|down to) "
     r"(?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?"
     r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
@@ -68,9 +134,13 @@ def responses(summary: Summary) -> Iterator[Statement]:
             "other_person",
         ):
             continue
+        if _no_response(summary, mention):
+            continue
         polarity: Polarity = mention.value  # type: ignore[assignment]
         if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
             polarity = "failed"
+        if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
+            polarity = "some"
         percent = 50.0 if "half" in mention.rule.id else _SHARES.get(mention.groups.get("share"))
         weeks = None
         if "share" in mention.groups and percent is not None:
@@ -137,18 +207,65 @@ def _response(
 ) -> Iterator[Statement]:
     """A response, once for each treatment of the list that it belongs to."""
     said: dict[str, Any] = {"percent": percent, "comparator": comparator, "weeks": weeks}
-    causes = _causes(summary, mention)
+    causes = _causes_of(summary, mention, polarity)
     if any(cause.qualifier == "other_person" for cause in causes):
         return
-    if polarity == "resolved" and causes and causes[0].sentence != mention.sentence:
-        causes = []  # "old ankle sprain, resolved" is not what the care before it did
-    if not causes:
+    if not causes and mention.rule.id == _PERSISTS:
+        # Complaints that go on are what care did only where the sentence names the care.
+        yield state(summary, mention, "complaint", "pain", "affirmed")
+    elif not causes and mention.rule.id != _FAILED:
         yield state(summary, mention, "response", "care", polarity, **said)
     for concept, cause in {_concept(cause): cause for cause in causes}.items():
         own = place_of(summary, cause)[0]
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
-        yield state(summary, mention, "response", concept, polarity, own, of=concept, **said)
+        drug = cause.rule.family == "medication"
+        more = {"of": _drug_name(cause) if drug else concept, "count": _visits(summary, cause)}
+        yield state(summary, mention, "response", concept, polarity, own, **more, **said)
+
+
+def _nearest_injection(causes: list[Mention], mention: Mention) -> list[Mention]:
+    """Relief told after "therapy and one injection" is the injection's."""
+    nearest = min(causes, key=lambda cause: abs(cause.start - mention.start), default=None)
+    if nearest is None or nearest.value != "injection" or nearest.end > mention.start:
+        return causes
+    return [cause for cause in causes if cause.value == "injection"]
+
+
+_PERSISTS = "persists"
+_FAILED = "failed"
+_NAMED_BESIDE = frozenset({_PERSISTS, _FAILED})
+
+
+def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[Mention]:
+    """What a response is put down to; some only to care that their own sentence names.
+
+    "Old ankle sprain, resolved" is not what the care before it did; what makes things worse stands
+    before it.
+    """
+    causes = _nearest_injection(_causes(summary, mention), mention)
+    beside = [cause for cause in causes if cause.sentence == mention.sentence]
+    if polarity == "worsened":
+        return [cause for cause in beside if cause.start < mention.start]
+    if mention.rule.id in _NAMED_BESIDE:
+        return beside
+    return [] if polarity == "resolved" and len(beside) < len(causes) else causes
+
+
+def _drug_name(mention: Mention) -> str:
+    """The generic name of a drug; the class where only that is named."""
+    return mention.rule.extra["generic"] or mention.value
+
+
+def _visits(summary: Summary, cause: Mention) -> float | None:
+    """The visits of a course of care that stand next to it."""
+    counted = cause.value in _COURSES_OF_CARE
+    return sessions_had(summary, cause) if counted else None
+
+
+_COURSES_OF_CARE = frozenset(
+    {"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage"}
+)
 
 
 def _concept(cause: Mention) -> str:
@@ -236,8 +353,19 @@ _MEASURED = "measured"
 _DOSE = "dose"
 
 
-def _measured(mention: Mention) -> Polarity:
-    """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is."""
+_CHANGED_FROM = re.compile(
+    r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|-+>|→|advanc|progress|fell|drop|"
+    r"decreas|down|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
+)
+
+
+def _measured(mention: Mention) -> Polarity | None:
+    """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is.
+
+    "Motion is 20 to 65 degrees" is an arc, and no change.
+    """
+    if not _CHANGED_FROM.search(mention.text.lower()):
+        return None
     known = {name: float(n) for name, n in mention.groups.items() if n}
     before = known.get("before", known.get("then", 0.0))
     return "improved" if known.get("after", known.get("now", 0.0)) > before else "not improved"
@@ -251,22 +379,58 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 
 
+_NOT_INSIDE = re.compile(r"\b(?:not|never|hardly|barely)\b")
+# What somebody else does, a dose that cannot be raised, and a bare length of time ("sits 20
+# minutes") are no gain and no loss.
+_SOMEBODY_ELSE = re.compile(
+    r"\b(?:husband|wife|spouse|son|daughter|family|mother|father|sister|brother|friend|neighbor|"
+    r"someone|caregiver|aide|helper|roommate)\b[^.;,]{0,24}$"
+)
+_A_DOSE = re.compile(r"^[^.;,]{0,30}\b(?:dos(?:e|es|age)|nsaids?|opioids?|medicat\w+|pills?)\b")
+_BARE_EXTENT = re.compile(
+    r"(?:\d+|one|two|three|four|five|six|an?) (?:minutes|pounds|lbs|hours?|blocks?)$"
+)
+_COMPARED = re.compile(
+    r"\b(?:now|again|farther|further|longer|more|better|with|lets?|allow\w*|able|after|since|vs|"
+    r"versus|"
+    r"instead|rather|from|before|previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
+)
+
+
+def _no_function(summary: Summary, mention: Mention) -> bool:
+    """Whether words for a task say nothing of the function of the injured worker."""
+    if _SOMEBODY_ELSE.search(summary.before(mention, 50)) or unstated(summary, mention):
+        return True
+    if mention.value == "limited":
+        return _A_DOSE.match(summary.after(mention, 50)) is not None
+    if mention.rule.id not in ("does", "reaches") or not _BARE_EXTENT.search(mention.text.lower()):
+        return False
+    return _COMPARED.search(clause_text(summary, mention)) is None
+
+
 def functions(summary: Summary) -> Iterator[Statement]:
     """Function, work and use of medication: better, the same or limited."""
     for mention in summary.mentions("function"):
-        if mention.qualifier in ("requested", "hypothetical"):
+        if mention.qualifier in ("requested", "hypothetical") or _no_function(summary, mention):
             continue
-        polarity: Polarity = mention.value  # type: ignore[assignment]
+        polarity: Polarity | None = mention.value  # type: ignore[assignment]
         if mention.qualifier == "negated":
             if polarity == "limited":
                 continue
-            polarity = _NEGATED_FUNCTION.get(polarity, polarity)
+            polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
+        if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
+            polarity = "not improved"
         if mention.value == _MEASURED:
             polarity = _measured(mention)
         if mention.value == _DOSE:
             less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
             polarity = "medication reduced" if less else "medication same"
-        said = state(summary, mention, "function", "function", polarity)
+        if polarity is None:
+            continue
+        causes = _care_in_clause(summary, mention) if polarity == "improved" else []
+        cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
+        of = cause and (_drug_name(cause) if cause.rule.family == "medication" else _concept(cause))
+        said = state(summary, mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
         yield replace(said, regions=(), side=None) if whole else said

@@ -22,6 +22,7 @@ from imr.features.criteria import (
     review_day,
     rules,
 )
+from imr.features.families.facts import FOR_CRITERIA
 from imr.features.table import all_columns, signals
 from tests.features.case_files import undecided
 
@@ -59,7 +60,7 @@ def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
 
 
 def test_conditions_name_known_signals() -> None:
-    known = {column.name for column in all_columns()} | set(COMPUTED)
+    known = {column.name for column in all_columns()} | {*COMPUTED, *FOR_CRITERIA}
     named = {
         term.name
         for rule in rules()

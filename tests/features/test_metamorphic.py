@@ -67,7 +67,8 @@ def test_a_denied_complaint_is_none(complaint: str) -> None:
     said, denied = f"He reports {complaint}.", f"He denies {complaint}."
     moved = _moved(said, denied)
     assert moved
-    assert _of(("complaint_", "weakness", "radi", "numb", "headache", "comorbid"), moved) == set()
+    about = ("complaint_", "weakness", "radi", "numb", "headache", "comorbid", "neurology_told")
+    assert _of(about, moved) == set()
 
 
 @given(st.integers(1, 99), st.integers(1, 99))
@@ -116,7 +117,8 @@ def test_any_text_gives_every_signal_twice_the_same(text: str) -> None:
     first, second = signals(undecided(text)), signals(undecided(text))
     assert first.rows == second.rows
     assert first.evidence == second.evidence
-    assert list(first.rows[0]) == [column.name for column in all_columns()]
+    names = [column.name for column in all_columns()]
+    assert list(first.rows[0])[: len(names)] == names
 
 
 def test_evidence_quotes_the_summary_and_names_a_rule() -> None:
