@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from imr.data.request.terms import body_parts
 from imr.features.context import Clause, Mention, Summary, clause_of, once
@@ -187,8 +187,7 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     return regions, None
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
+class _Setting(NamedTuple):
     """What a clause says of where: the regions named inside, the part that was named before it in
     its sentence or last in the one before, that with the parts it is joined to ("elbow and
     forearm"), the sides with their positions, and whether it is about a side that is not claimed

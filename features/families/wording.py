@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain, pairwise
@@ -30,7 +30,6 @@ from imr.features.statements import Statement, bearing, statements
 WEIGHTS = Path(__file__).parent.parent / "rules" / "wording.json"
 
 _TITLE = re.compile(r"[a-z]+")
-FOR_ALL = "every class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,12 @@ def _vocabulary() -> frozenset[str]:
     return frozenset(word for rule in rules for word in rule.triggers) - _WITHOUT
 
 
+Weighed = tuple[frozenset[str], tuple[Statement, ...], Clause]
+"""The terms of a clause, its statements and its place."""
+
+
 @once
-def _clauses(summary: Summary) -> list[tuple[frozenset[str], tuple[Statement, ...], Clause]]:
+def _clauses(summary: Summary) -> list[Weighed]:
     """The terms of each clause of the record, with its statements and place."""
     by_start: dict[int, list[Statement]] = {}
     for statement in statements(summary):
@@ -134,43 +137,33 @@ def terms_of(summary: Summary, item: Item) -> frozenset[str]:
 
 
 def log_odds_of(summary: Summary, item: Item) -> float:
-    """What the shipped weights give for the terms of an item (:func:`terms_of`).
-
-    Terms are looked up once for all items about the same part, without a name a class of request.
-    """
-    name = str(item.subcategory)
-    for_all, by_class = _weights(summary, item.body_parts, side_of(item.requested))
-    for_class = [known[name] for known in by_class if name in known]
-    of_request = filter(None, map(shipped().weights.get, _of_request(item)))
-    return shipped().intercept + fsum(chain(for_all, for_class, of_request))
-
-
-@once
-def _weights(
-    summary: Summary, parts: tuple[str, ...], side: str | None
-) -> tuple[list[float], list[dict[str, float]]]:
-    """The weights of the summary's terms: those for all requests, and those by class of request."""
-    found = _of_summary(summary, parts, side)
-    weighed = list(filter(None, map(_by_class().get, found)))
-    for_all = [known[FOR_ALL] for known in weighed if FOR_ALL in known]
-    return for_all, [known for known in weighed if len(known) > 1 or FOR_ALL not in known]
+    """What the shipped weights give for the terms of an item (:func:`terms_of`)."""
+    found = _of_summary(summary, item.body_parts, side_of(item.requested))
+    for_all, for_class = _weights(item)
+    weighed = chain(map(for_all.get, (*found, *_of_request(item))), map(for_class.get, found))
+    return shipped().intercept + fsum(filter(None, weighed))
 
 
 @cache
 def _by_class() -> dict[str, dict[str, float]]:
-    """The weights of each term by class of request; that for all of them under ``FOR_ALL``."""
+    """The weights by class of request and term; those for all requests under no class."""
     found: dict[str, dict[str, float]] = {}
     for name, weight in shipped().weights.items():
         of_class, _, term = name.rpartition("=")
-        found.setdefault(term, {})[of_class or FOR_ALL] = weight
+        found.setdefault(of_class, {})[term] = weight
     return found
+
+
+def _weights(item: Item) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """The weights of terms for all requests, and for those of the item's class."""
+    return _by_class().get("", {}), _by_class().get(str(item.subcategory), {})
 
 
 def build_item(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """The log odds by the terms of summary and request, and the clauses that carry them."""
     own = Findings()
     own.values["wording"] = round(log_odds_of(summary, item), 4)
-    own.more_quoted = partial(_quotes, summary, item)
+    own.more_quoted = partial(_quotes, summary.text, _clauses(summary), item)
     return own
 
 
@@ -196,20 +189,19 @@ def _speaks(said: Sequence[Statement]) -> str | None:
     return "against" if all(contrary) else None if any(contrary) else "for"
 
 
-def _quotes(summary: Summary, item: Item) -> Iterator[Evidence]:
+def _quotes(text: str, clauses: Sequence[Weighed], item: Item) -> Iterator[Evidence]:
     """The clauses of most weight that speak as they weigh, heaviest first; the qualifier says
     which way.
     """
-    side, name = side_of(item.requested), str(item.subcategory)
+    side, weights = side_of(item.requested), _weights(item)
     weighed = []
-    for terms, said, clause in _clauses(summary):
+    for terms, said, clause in clauses:
         if _bears(said, item.body_parts, side):
-            known = [_by_class()[term] for term in terms if term in _by_class()]
-            weight = fsum(of.get(class_, 0.0) for of in known for class_ in (FOR_ALL, name))
+            weight = fsum(known.get(term, 0.0) for known in weights for term in terms)
             if abs(weight) >= _LEAST_CLAUSE and _speaks(said) == _way(weight):
                 weighed.append((weight, clause))
     for weight, clause in sorted(weighed, key=lambda pair: -abs(pair[0])):
-        words = summary.text[clause.start : clause.end]
+        words = text[clause.start : clause.end]
         start = clause.start + len(words) - len(words.lstrip(_EDGE))
         quote = words.strip(_EDGE)
         yield Evidence(

@@ -26,7 +26,8 @@ Source = Literal["record", "administrator", "guideline"]
 Bearing = Literal["requested", "unplaced", "elsewhere"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen, which would take three times as long to make.
+@dataclass(slots=True, eq=False)
 class Statement:
     """One thing said; ``start`` and ``end`` are the clause's, characters of the summary.
 
