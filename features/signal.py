@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from imr.data.letter import Case, Item
     from imr.features.context import Mention, Summary
@@ -123,7 +123,7 @@ class Family:
     name: str
     build: Callable[[Summary, Case], Findings] | None = None
     build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
-    relate: Callable[[Case, list[dict[str, Value]]], None] | None = None
+    relate: Callable[[Sequence[Item], list[dict[str, Value]]], None] | None = None
     made: tuple[Column, ...] = ()
 
     @property

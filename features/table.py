@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from imr.features.families import (
     wording,
     worker,
 )
+from imr.features.families.letter_mix import is_primary_surgery
 from imr.features.signal import Column, Family, Findings, Value, listed
 
 if TYPE_CHECKING:
@@ -114,18 +115,37 @@ class CaseSignals:
 def signals(case: Case) -> CaseSignals:
     """All signals of a case; total (any text gives a row an item) and deterministic."""
     summary = read_summary(case.case_summary)
+    rows, found = _derived(summary, case, case.items)
+    told, today = caveats(summary, case, rows), urgent(summary)
+    summary.forget()
+    return CaseSignals(case.letter_id, rows, found, told, today)
+
+
+def item_rows(case: Case, places: Collection[int]) -> dict[int, dict[str, Value]]:
+    """The rows of :func:`signals` of some items only, by their places among the items."""
+    summary = read_summary(case.case_summary)
+    # An item takes something from the operation of the letter.
+    first = next((n for n, item in enumerate(case.items) if is_primary_surgery(item)), None)
+    needed = sorted({*places, *([] if first is None else [first])})
+    rows, _ = _derived(summary, case, [case.items[place] for place in needed])
+    summary.forget()
+    return {place: row for place, row in zip(needed, rows, strict=True) if place in places}
+
+
+def _derived(
+    summary: Summary, case: Case, items: Sequence[Item]
+) -> tuple[list[dict[str, Value]], list[tuple[int | None, Item | None, Findings]]]:
+    """The rows of items of a case, and what was found."""
     shared = dict(_undocumented())
     found: list[tuple[int | None, Item | None, Findings]] = []
     for family in FAMILIES:
         if family.build is not None:
             _add(shared, found, family.build(summary, case), None)
-    rows = [_row(summary, case, item, shared, found) for item in case.items]
+    rows = [_row(summary, case, item, shared, found) for item in items]
     for family in FAMILIES:
         if family.relate is not None:
-            family.relate(case, rows)
-    told, today = caveats(summary, case, rows), urgent(summary)
-    summary.forget()
-    return CaseSignals(case.letter_id, rows, found, told, today)
+            family.relate(items, rows)
+    return rows, found
 
 
 def _row(

@@ -28,7 +28,7 @@ from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
 from imr.features.families.facts import side_of
 from imr.features.families.request import requested_parts
-from imr.features.table import CaseSignals, signals
+from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
 
 DOCUMENT, AMEND, ADVISE, FIXED = "document", "amend", "advise", "fixed"
@@ -41,6 +41,9 @@ CHANGE_SD = 1.2
 such a fact is documented: measured on twins of rated vignettes
 (:mod:`imr.training.studies.sensitivity`)."""
 LEVEL = 0.9
+MOST_ITEMS, LONGEST_SUMMARY = 30, 12_000
+"""Of items of a letter, and of characters: half as much again, and three times as much, as the most
+of real letters.  What is larger would take a worker minutes, and nobody sends it to be read."""
 _NOWHERE = "affected area"
 
 
@@ -112,17 +115,16 @@ def what_if(
     what it gains: first the pair of steps that gives more than either, then the single ones, then
     those without an estimate.
     """
-    places = [
+    places: list[Place] = [
         (case, position, found)
         for case, found in zip(cases, derived, strict=True)
         for position in range(len(case.items))
     ]
-    steps = [_steps(*place) for place in places]
+    steps = [_steps(*place) if _small(*place) else [] for place in places]
     before = logit(np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6))
-    read = _Reader()
-    single = read.all(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
+    single = _read_anew(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
     gains = _gains(single, before, estimate)
-    pairs = read.all(places, list(_pairs(single, gains, len(places))))
+    pairs = _read_anew(places, list(_pairs(single, gains, len(places))))
     more = _gains(pairs, before, estimate)
     found: list[list[Change]] = [[] for _ in places]
     for variant, gain in zip([*single, *pairs], [*gains, *more], strict=True):
@@ -163,6 +165,11 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
         elif remedy.kind == ADVISE:
             steps.append(Step(rule.id, status, ADVISE, remedy.action))
     return steps
+
+
+def _small(case: Case, position: int, _found: CaseSignals) -> bool:
+    """Whether reading the case anew many times costs little."""
+    return position < MOST_ITEMS and len(case.case_summary) <= LONGEST_SUMMARY
 
 
 def _remedy(criterion: str, item: Item) -> Remedy | None:
@@ -211,48 +218,45 @@ def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[S
             return
 
 
-class _Reader:
-    """Reads changed cases, each once: items of one letter share what is added."""
-
-    def __init__(self) -> None:
-        self._read: dict[Case, CaseSignals] = {}
-
-    def all(
-        self,
-        places: Sequence[tuple[Case, int, CaseSignals]],
-        steps: Sequence[Sequence[tuple[Step, ...]]],
-    ) -> list[Variant]:
-        """The changed cases in which the criteria of all steps are met."""
-        return [
-            variant
-            for place, ((case, position, _), chosen) in enumerate(zip(places, steps, strict=True))
-            for some in chosen
-            if (variant := self._variant(place, case, position, some)) is not None
-        ]
-
-    def _variant(
-        self, place: int, case: Case, position: int, steps: tuple[Step, ...]
-    ) -> Variant | None:
-        changed = changed_case(case, position, steps)
-        if changed not in self._read:
-            self._read[changed] = signals(changed)
-        found = self._read[changed]
-        status = statuses(changed, position, found)
-        if any(status.get(step.criterion) != "met" for step in steps):
-            return None
-        return Variant(place, steps, changed, changed.items[position], found.rows[position])
+Place = tuple[Case, int, CaseSignals]
+"""An item: its case, where it stands there, and the signals of the case."""
 
 
-def statuses(case: Case, position: int, found: CaseSignals) -> dict[str, Status]:
-    """The status of each criterion of an item, from the signals of its case."""
-    row, asked = asked_of(case, case.items[position], found.rows[position])
-    return {rule.id: judge(rule, row) for rule in asked}
+def _read_anew(
+    places: Sequence[Place], steps: Sequence[Sequence[tuple[Step, ...]]]
+) -> list[Variant]:
+    """The changed cases in which the criteria of all steps are met.
+
+    Each is read once: items of one letter share what is added.
+    """
+    asked = [
+        (place, position, some, changed_case(case, position, some))
+        for place, ((case, position, _), chosen) in enumerate(zip(places, steps, strict=True))
+        for some in chosen
+    ]
+    wanted: dict[Case, set[int]] = {}
+    for _, position, _, changed in asked:
+        wanted.setdefault(changed, set()).add(position)
+    read = {changed: item_rows(changed, positions) for changed, positions in wanted.items()}
+    found = []
+    for place, position, some, changed in asked:
+        row = read[changed][position]
+        status = statuses(changed, position, row)
+        if all(status.get(step.criterion) == "met" for step in some):
+            found.append(Variant(place, some, changed, changed.items[position], row))
+    return found
+
+
+def statuses(case: Case, position: int, row: Row) -> dict[str, Status]:
+    """The status of each criterion of an item, from its row of signals."""
+    known, asked = asked_of(case, case.items[position], row)
+    return {rule.id: judge(rule, known) for rule in asked}
 
 
 def case_with(case: Case, position: int, found: CaseSignals, criterion: str) -> Case | None:
     """The case with one criterion of an item documented; None where that cannot be."""
     steps = [s for s in _steps(case, position, found) if s.criterion == criterion]
-    read = _Reader().all([(case, position, found)], [[(s,) for s in steps if s.kind == DOCUMENT]])
+    read = _read_anew([(case, position, found)], [[(s,) for s in steps if s.kind == DOCUMENT]])
     return read[0].case if read else None
 
 

@@ -129,7 +129,8 @@
     const ranks = items.filter((entry) => entry.at === at).map((entry) => entry.rank);
     const section = byId("view-letter");
     section.replaceChildren(bar(at), heading(letter), el("div", { class: "spread" },
-      el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index]))), summary(letter, marks)));
+      el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index])),
+        el("p", { class: "small" }, meanings.interval)), summary(letter, marks)));
     show("letter");
     const target = n > 0 ? byId(`item-${n}`) : null;
     if (target) target.scrollIntoView(); else window.scrollTo(0, 0);
@@ -294,7 +295,7 @@
   function spansOf(letter) {
     const spans = [];
     const add = (quotes, kind) => quotes.forEach((q) => { if (Array.isArray(q)) spans.push({ start: q[0], end: q[1], kind }); });
-    letter.urgent.forEach(([, quotes]) => add(quotes, "against"));
+    letter.urgent.forEach(([, quotes]) => add(quotes, "urgent"));
     letter.items.forEach((item) => {
       item.reasons.forEach((reason) => add(reason.quotes, reason.direction));
       item.checklist.forEach(([, , quotes]) => add(quotes, "neutral"));
@@ -308,7 +309,8 @@
       const last = out[out.length - 1];
       if (!last || span.start >= last.end) { out.push({ ...span }); continue; }
       last.end = Math.max(last.end, span.end);
-      if (last.kind === "neutral") last.kind = span.kind;
+      if (last.kind === "urgent" || span.kind === "urgent") last.kind = "urgent";
+      else if (last.kind === "neutral") last.kind = span.kind;
       else if (span.kind !== "neutral" && span.kind !== last.kind) last.kind = "both";
     }
     return out;
@@ -328,7 +330,7 @@
   }
 
   function legend(marks) {
-    const names = { for: "speaks for", against: "speaks against", both: "for one, against another item", neutral: "bears on a criterion" };
+    const names = { for: "speaks for", against: "speaks against", both: "for one, against another item", neutral: "bears on a criterion", urgent: "for a physician today" };
     const kinds = [...new Set(marks.map((mark) => mark.kind))];
     if (!kinds.length) return null;
     return el("p", { class: "legend" }, ...kinds.flatMap((kind) => [el("mark", { class: kind }, names[kind] || kind), "  "]));

@@ -63,14 +63,12 @@ def build_item(_summary: Summary, case: Case, item: Item, _found: dict[str, Valu
     return own
 
 
-def relate(case: Case, rows: Sequence[dict[str, Value]]) -> None:
+def relate(items: Sequence[Item], rows: Sequence[dict[str, Value]]) -> None:
     """A service stands or falls with its operation: it takes over how well that is supported.
 
     The operation is the first primary one of the letter.
     """
-    operation = next(
-        (r for i, r in zip(case.items, rows, strict=True) if is_primary_surgery(i)), None
-    )
+    operation = next((r for i, r in zip(items, rows, strict=True) if is_primary_surgery(i)), None)
     if operation is None:
         return
     for row in rows:

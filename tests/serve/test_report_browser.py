@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.serve.test_report import HOSTILE, letter, written
+from tests.serve.test_report import HOSTILE, letter, quote, written
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -106,6 +106,8 @@ def letters() -> list[dict[str, Any]]:
             item["predicted_outcome"] = "Overturned" if item["p_overturned"] >= 0.2 else "Upheld"
             item["category"] = "Surgery" if n % 6 == 0 else "DMEPOS"
     made[2].update(source=HOSTILE, warnings=[HOSTILE])
+    made[2]["items"][0]["what_if"][0]["steps"][0].update(action=HOSTILE, sentence=HOSTILE)
+    made[4]["urgent"] = [{"text": "A new foot drop", "quotes": [quote(0, 8, "The worker")]}]
     made[2]["items"][0].update(requested=HOSTILE, original_request=HOSTILE)
     return made
 
@@ -129,8 +131,8 @@ def test_every_view_opens_by_a_click_and_fits(sized: Browser, page: Path) -> Non
     assert not sized.one("#view-overview").is_displayed()
     assert len(sized.all("#rows tr")) == 50
     assert sized.fits()
-    sized.named("Support 0").click()
-    assert sized.one("#letter-title").text == "Letter L0"
+    sized.named("Support 17").click()  # the likeliest of all, which stands first
+    assert sized.one("#letter-title").text == "Letter L17"
     assert len(sized.all("article.card")) == 2
     assert sized.fits()
     sized.named("Overview").click()
@@ -166,7 +168,9 @@ def test_searching_filtering_sorting_and_paging(sized: Browser, page: Path) -> N
     assert shown(sized) == "4 of 120 items"
     Select(sized.one("#f-category")).select_by_index(0)
     Select(sized.one("#f-outcome")).select_by_index(0)
-    Select(sized.one("#f-sort")).select_by_visible_text("Estimate, high first")
+    Select(sized.one("#f-sort")).select_by_visible_text("Order of input")
+    assert sized.all("#rows td.request")[0].text == "Support 0"
+    Select(sized.one("#f-sort")).select_by_visible_text("Likeliest overturned first")
     assert sized.all("#rows .gauge b")[0].text == "98%"
     assert sized.one('th[data-key="p"]').get_attribute("aria-sort") == "descending"
     assert sized.problems() == []
@@ -216,6 +220,7 @@ def test_hostile_text_is_text(sized: Browser, page: Path) -> None:
     assert sized.all("img") == []
     assert HOSTILE in sized.one(".facts").text
     sized.open(page, "#items")
+    Select(sized.one("#f-sort")).select_by_visible_text("Order of input")
     assert any(e.text == HOSTILE for e in sized.all("#rows td.request"))
     assert sized.problems() == []
 
@@ -230,8 +235,8 @@ def test_the_page_can_be_used_without_a_mouse(browser: Browser, page: Path) -> N
     browser.named("Items").send_keys(Keys.ENTER)
     link = browser.all("#rows td.request a")[3]
     link.send_keys(Keys.ENTER)
-    assert browser.one("#letter-title").text == "Letter L1"
-    assert active().text == "Letter L1"
+    assert browser.one("#letter-title").text == "Letter L34"
+    assert active().text == "Letter L34"
 
 
 def test_a_letter_prints_whole(browser: Browser, page: Path) -> None:
@@ -305,3 +310,39 @@ def test_text_has_contrast(scheme: str, browser: Browser, page: Path) -> None:
     low = {p: contrast(colour(p[0]), colour(p[1])) for p in pairs}
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert {p: c for p, c in low.items() if c < 4.5} == {}
+
+
+def test_what_would_change_it_opens_by_a_click(sized: Browser, page: Path) -> None:
+    sized.open(page, "#letter/3/0")
+    change, told = sized.all("#item-0 .change")
+    assert change.text.splitlines()[0].endswith("Document what was tried")
+    assert "(12% to 58%)" in change.text
+    assert "not estimated" in told.text
+    assert not sized.all("#item-0 .added")
+    change.find_element(By.CSS_SELECTOR, "summary").click()
+    assert [added.text for added in sized.all("#item-0 .added")] == ["“It failed.”"]
+    assert "Add only what is true" in sized.one("#item-0 .what-if").text
+    assert sized.fits()
+    assert sized.problems() == []
+
+
+def test_likeliest_first_with_the_rank_in_the_file(sized: Browser, page: Path) -> None:
+    sized.open(page, "#items")
+    shown_first = float(sized.one("#rows .gauge b").text.rstrip("%"))
+    estimates = [float(b.text.rstrip("%")) for b in sized.all("#rows .gauge b")]
+    assert shown_first == max(estimates)
+    assert estimates == sorted(estimates, reverse=True)
+    sized.one("#rows a").click()
+    assert "Rank 1 of 120 items in this file." in sized.one(".card").text
+
+
+def test_what_is_urgent_stands_above_everything(sized: Browser, page: Path) -> None:
+    sized.open(page, "#letter/4/0")
+    box, card = sized.one("section.urgent"), sized.one("article.card")
+    assert box.rect["y"] < card.rect["y"]
+    assert "a matter for a physician today" in box.text
+    assert "A new foot drop" in box.text
+    mark = sized.one("#summary mark.urgent")
+    assert mark.value_of_css_property("display") == "inline"
+    sized.open(page, "#letter/5/0")
+    assert not sized.all("section.urgent")

@@ -111,7 +111,8 @@ def _in_our_words(
     if [i.requested for i in base.case.items] != [i.requested for i in twin.case.items]:
         return None
     before, after = (
-        statuses(vignette.case, item, found) for vignette, found in zip(pair, derived, strict=True)
+        statuses(vignette.case, item, found.rows[item])
+        for vignette, found in zip(pair, derived, strict=True)
     )
     moved = [name for name in before.keys() & after.keys() if before[name] != after[name]]
     if len(moved) != 1 or after[moved[0]] != "met":
