@@ -24,6 +24,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.features.chapters import REGIONAL, Chapter, chapter_of
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
+from imr.features.families.facts import specialist_field
 from imr.features.families.letter_mix import is_primary_surgery
 from imr.features.families.request import parts_named, requested_parts
 from imr.features.regions import any_same_region
@@ -204,7 +205,8 @@ _QUOTES = 2
 _WORDS = 40
 """Characters below which a quote is shown with its clause."""
 _AROUND = 90
-_CLAUSE_ENDS = re.compile(r"[.;:](?:\s+|$)")
+_CLAUSE_STARTS = re.compile(r"[.;:](?:\s+|$)")
+_CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
 # Computed terms that the words of the request show.
 _OF_THE_REQUEST = (
     "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
@@ -235,7 +237,7 @@ class _Quotes:
         text = self.case.case_summary
         if quote.field != "case_summary" or quote.end - quote.start >= _WORDS:
             return quote
-        ends = _CLAUSE_ENDS.finditer(text, max(quote.start - _AROUND, 0), quote.start)
+        ends = _CLAUSE_STARTS.finditer(text, max(quote.start - _AROUND, 0), quote.start)
         start = max([max(quote.start - _AROUND, 0), *(end.end() for end in ends)])
         stop = _CLAUSE_ENDS.search(text, quote.end, quote.end + _AROUND)
         end = stop.start() if stop else min(quote.end + _AROUND, len(text))
@@ -380,6 +382,7 @@ COMPUTED = (
     "consult_field",
     "therapy_in_letter",
     "routine_panel",
+    "ablation_asked",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -401,8 +404,8 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     where another item is an operation or injection of the same region, ``replacement_asked`` where
     a joint is to be replaced, ``acute_operation`` where the operation treats a recent fracture,
     rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
-    it, ``routine_panel`` where blood counts or chemistry are; ``consult_field`` is the field of the
-    specialist.
+    it, ``ablation_asked`` where facet nerves are to be burned, ``routine_panel`` where blood counts
+    or chemistry are; ``consult_field`` is the field of the specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -430,7 +433,8 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     return {
         "replacement_asked": _REPLACEMENT.search(words) is not None,
         "acute_operation": recent and (acute or emergency),
-        "consult_field": next((f for f, known in _FIELDS if known.search(words)), None),
+        "consult_field": specialist_field(item.requested),
+        "ablation_asked": _ABLATION.search(words) is not None,
         "routine_panel": _PANEL.search(words) is not None,
         "therapy_in_letter": any(o.subcategory in _ACTIVE_THERAPY for o in others),
     }
@@ -442,29 +446,17 @@ _ACUTE = re.compile(
     r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|\bcrpp\b|"
     r"kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|drainage|"
     r"foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|patellar|biceps)"
-    r"(?: \w+)? (?:tendon )?repair|(?:nerve|artery) repair|ulnar collateral ligament repair|"
+    r"(?: \w+)? (?:tendon )?repair|repair of (?:\w+ ){0,4}(?:tendon|rupture|laceration)|"
+    r"tendon rupture|(?:nerve|artery) repair|ulnar collateral ligament repair|"
     r"compartment syndrome|fasciotomy|amputation|skin graft"
 )
 _LATE = re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy")
+_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b")
 _PANEL = re.compile(
     r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|blood count|"
     r"\blabs?\b"
 )
 _ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
-_BONES_AND_JOINTS = (
-    r"ortho|spine|spinal|hand|podiat|physiat|pm&r|physical medicine|shoulder|knee|foot|ankle|wrist|"
-    r"elbow|hip\b|back\b|neck|sports"
-)
-_FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (field, re.compile(words))
-    for field, words in (
-        ("psychology", r"psych|behavio|mental"),
-        ("musculoskeletal", r"neuro-?surg"),
-        ("neurology", r"neurol|headache"),
-        ("pain", r"\bpain\b"),
-        ("musculoskeletal", _BONES_AND_JOINTS),
-    )
-)
 _REPLACEMENT = re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b")
 
 

@@ -81,6 +81,11 @@ _AGO = re.compile(
 )
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
+# "Five tablets a month" is a rate, and no time.
+_RATE = re.compile(
+    r"\b(?:tablets?|tabs?|pills?|capsules?|times?|once|twice|doses?|visits?|hours?|days?|units?|"
+    r"sessions?|injections?|patches) $"
+)
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
 _UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod")
 
@@ -108,7 +113,10 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         after = summary.lower[match.end() : match.end() + 40]
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
         ago = _AGO.match(after) is not None
-        if ago or not _PLANNED_SPAN.search(before):
+        rate = number in ("a", "an") and _RATE.search(
+            summary.lower, max(match.start() - 16, clause.start), match.start()
+        )
+        if ago or not (_PLANNED_SPAN.search(before) or rate):
             found.append((match.start(), value * _UNITS[match["unit"][0]], ago))
     days_after = _POD.finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]

@@ -62,7 +62,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "root_question", "entrapment_found", "support_condition", "neurology_told", "exercise_had",
     "care_short", "long_use", "care_month", "operation_acute_condition", "stimulator_condition",
     "shockwave_condition", "work_attempt_failed", "at_maximum_improvement", "gait_impaired",
-    "apnea_suspected", "twitch_found", "sacroiliac_found",
+    "apnea_suspected", "twitch_found", "sacroiliac_found", "field_condition",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -223,6 +223,38 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _YEAR.findall(summary.lower)), default=0)
 
 
+@lru_cache(maxsize=4096)
+def specialist_field(request: str) -> str | None:
+    """The field of the specialist that a request names; None where it names none."""
+    words = request.lower()
+    return next((field for field, known in _FIELDS if known.search(words)), None)
+
+
+_BONES_AND_JOINTS = (
+    r"ortho|spine|spinal|hand|podiat|physiat|pm&r|physical medicine|shoulder|knee|foot|ankle|wrist|"
+    r"elbow|hip\b|back\b|neck|sports"
+)
+_FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (field, re.compile(words))
+    for field, words in (
+        ("psychology", r"psych|behavio|mental"),
+        ("musculoskeletal", r"neuro-?surg"),
+        ("neurology", r"neurol|headache"),
+        ("heart", r"cardio"),
+        ("stomach", r"gastro|\bgi\b"),
+        ("ear", r"\bent\b|otolaryn|audiolog|\bear\b"),
+        ("eye", r"ophthal|optom|\beye\b"),
+        ("lung", r"pulmon|\blung"),
+        ("sleep", r"sleep"),
+        ("internal", r"internal|internist"),
+        ("jaw", r"dent|oral|maxillo|\bjaw|tmj"),
+        ("hernia", r"general surg|hernia"),
+        ("pain", r"\bpain\b"),
+        ("musculoskeletal", _BONES_AND_JOINTS),
+    )
+)
+
+
 _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "percent": lambda _summary, said, _item: _percent(said),
     "rated": lambda _summary, said, _item: said.percent is not None,
@@ -240,6 +272,7 @@ _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "long": lambda summary, said, _item: _used_long(summary, said),
     "begun": lambda summary, said, _item: _only_begun(summary, said),
     "walking": lambda summary, said, _item: _of_walking(summary, said),
+    "field": lambda _summary, _said, item: specialist_field(item.requested),
     "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
     "other": lambda _summary, said, item: _of_another(said, item),
 }

@@ -10,7 +10,7 @@ from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment
-from imr.features.statements.doubt import NOT_STATED_AFTER
+from imr.features.statements.doubt import NOT_STATED_AFTER, silent
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
@@ -32,7 +32,7 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             ):
                 yield state(summary, mention, "drug", "Opioids", "denied")
             continue
-        if _a_person(summary, mention):
+        if _a_person(summary, mention) or _no_denial(summary, mention):
             continue
         if mention.value == COURSE and counted_by_kind(summary, mention):
             continue
@@ -48,6 +48,26 @@ def treatments(summary: Summary) -> Iterator[Statement]:
         yield said if placed else replace(said, regions=(), side=None)
 
 
+# "No recent therapy", "no meds other than for back" deny no care.
+_ONLY_NOW = re.compile(
+    r"\b(?:recent|further|additional|more|other|new|current|present|repeat|second)(?: \w+)? $"
+)
+_ONLY_NOW_AFTER = re.compile(
+    r"^ (?:now|at present|currently|recently|other than|for this|beyond)\b"
+)
+_AND_THEN = re.compile(r"\b(?:no|not|without|never)\b[^.;]*\band $")
+
+
+def _no_denial(summary: Summary, mention: Mention) -> bool:
+    """Whether a denial of care is one of the paper, or of today only."""
+    if mention.qualifier != "negated":
+        return False
+    now = _ONLY_NOW.search(summary.before(mention, 30)) or _ONLY_NOW_AFTER.match(
+        summary.after(mention, 20)
+    )
+    return now is not None or silent(summary, mention)
+
+
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     """Whether a treatment was had, was not, or is still to come."""
     if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, 6)):
@@ -56,6 +76,8 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "planned"
     if treatment.is_received(summary, mention):
         return "affirmed"
+    if mention.text.lower().startswith("exercis") and _AND_THEN.search(summary.before(mention, 60)):
+        return "affirmed"  # "takes no medication and exercises at home"
     return "denied" if mention.qualifier == "negated" else "planned"
 
 

@@ -15,7 +15,7 @@ _NOT_STATED = re.compile(
     r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
     r"new))* "
     r"(?:documentation|evidence|records?|mention|notes?|indication|discussion|reports?|comments?|"
-    r"descriptions?|comparison|statement)\b|"
+    r"descriptions?|comparison|statement|details|account|reasons?)\b|"
     r"\b(?:not|never|nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|"
     r"describe\w*|state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
@@ -33,9 +33,30 @@ NOT_STATED_AFTER = re.compile(
 def unstated(summary: Summary, mention: Mention) -> bool:
     """Whether the record is said to be silent of a thing."""
     return bool(
-        _NOT_STATED.search(summary.before(mention, 120))
+        _PAPER.search(mention.text.lower())
+        or _NOT_STATED.search(summary.before(mention, 120))
         or NOT_STATED_AFTER.match(summary.after(mention, 70))
     )
+
+
+# "No therapy is described", "no OT notes" tell of the paper, and deny nothing.
+_TOLD_NOWHERE = re.compile(
+    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:noted|documented|"
+    r"listed|described|"
+    r"recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
+    r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"
+)
+_PAPER = re.compile(
+    r"\b(?:mention|documentation|descriptions?|records?|evidence|reports?|account) of\b"
+)
+
+
+def silent(summary: Summary, mention: Mention) -> bool:
+    """Whether a denial is only that of a record: what is not on paper may well have been."""
+    if mention.qualifier != "negated":
+        return False
+    told = _TOLD_NOWHERE.match(summary.after(mention, 90))
+    return told is not None or unstated(summary, mention)
 
 
 def clause_text(summary: Summary, mention: Mention) -> str:

@@ -21,6 +21,7 @@ from imr.features.statements.doubt import (
     little_pain,
     of_a_thing,
     of_the_mechanism,
+    silent,
     slight,
 )
 from imr.features.statements.statement import SPINE, Polarity, Statement, concepts, state
@@ -65,6 +66,8 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     if NOT_STATED_AFTER.match(summary.after(mention, 40)):
         return None
+    if silent(summary, mention):
+        return None
     if mention.value in examination.TESTS and equivocal(summary, mention):
         return None
     if mention.value in examination.TESTS:
@@ -75,9 +78,14 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
     if mention.value == "neuro_normal":
         return "affirmed" if examination.stated_normal(mention) else "denied"
-    return "denied" if mention.qualifier == "negated" else "affirmed"
+    there = mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40))
+    return "affirmed" if there else "denied"
 
 
+# "Has not changed the spasms" says that there are some.
+_NOT_CHANGED = re.compile(
+    r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
+)
 # Degrees from which a motion counts as full (AMA Guides, 5th ed., ch. 15-17, rounded down); a
 # motion of a region that is not named is left alone.
 _FULL_MOTION: dict[str, dict[str, float]] = {
@@ -122,15 +130,12 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         kind, concept = mention.rule.extra["kind"], mention.value
         own = tuple(filter(None, mention.rule.extra["region"].split(";")))
         negated = mention.qualifier == "negated"
-        if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+        if _no_sign(summary, mention):
             continue
+        if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
+            concept = "normal neurology"
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
-        told = concept in _NEEDS or _reason(summary, mention)
-        if mention.qualifier in ("requested", "hypothetical") and not told:
-            continue
-        if concept == "dermatomal sensory loss" and _COMPLAINS.search(summary.before(mention, 120)):
-            continue  # a complaint, and no sign
         if kind == "degrees":
             measured = _degrees_limited(summary, mention)
             if measured is not None:
@@ -146,6 +151,29 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
 
 
+def _no_sign(summary: Summary, mention: Mention) -> bool:
+    """Whether words for a sign tell of none: asked for, supposed, complained of, not on paper."""
+    before, concept = summary.before(mention, 120), mention.value
+    if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+        return True
+    told = concept in _NEEDS or _reason(summary, mention)
+    if mention.qualifier in ("requested", "hypothetical") and not told:
+        return True
+    nowhere = {
+        "acute flare": _FOR_FLARES,
+        "normal examination": _OF_FILMS,
+        "dermatomal sensory loss": _COMPLAINS,
+    }.get(concept)
+    return silent(summary, mention) or (nowhere is not None and bool(nowhere.search(before)))
+
+
+# "X-rays of the elbow were normal" is no examination; "the neurologic examination is normal" is one
+# of nerves only.
+_OF_FILMS = re.compile(
+    r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
+)
+_FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
+_OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
 _WHOLE_BODY = re.compile(
     r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
 )
@@ -178,11 +206,20 @@ def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, float] | 
 _SHORT_MOVES = {"flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion"}
 
 
+# Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
+_NEAR_BY = re.compile(
+    r"^ (?:in)?to (?:the |his |her |both |left |right |bilateral )*(?:buttocks?|hips?|shoulders?|"
+    r"shoulder blades?|trapezius|scapula|upper back|head|skull|groin|neck)\b(?! and| or|,|/)"
+)
+
+
 def complaints(summary: Summary) -> Iterator[Statement]:
     """What the worker reports, and pain that goes on."""
     for mention in summary.mentions("complaint"):
         known = concepts().get(("complaint", mention.value))
         if known is None or mention.qualifier in ("requested", "hypothetical"):
+            continue
+        if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
         gone = mention.qualifier == "negated" or _RESOLVED.match(summary.after(mention, 40))
         polarity: Polarity = "denied" if gone else "affirmed"
@@ -414,6 +451,8 @@ def background(summary: Summary) -> Iterator[Statement]:
             continue
         value = mention.value.removeprefix("no_")
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
+            continue
+        if silent(summary, mention):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.

@@ -72,6 +72,12 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     return _HELPED_BY_A_PERSON.match(after) is not None
 
 
+def _denied(summary: Summary, mention: Mention) -> bool:
+    """Denied in its own part of the sentence: not by "no red flags, strain resolved"."""
+    before = summary.before(mention, 60)
+    return mention.qualifier == "negated" and _DENIED_CLOSE.search(before) is not None
+
+
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
 _EASED_PART = re.compile(
@@ -137,7 +143,7 @@ def responses(summary: Summary) -> Iterator[Statement]:
         if _no_response(summary, mention):
             continue
         polarity: Polarity = mention.value  # type: ignore[assignment]
-        if polarity in ("helped", "resolved", "some") and mention.qualifier == "negated":
+        if polarity in ("helped", "resolved", "some") and _denied(summary, mention):
             polarity = "failed"
         if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
             polarity = "some"
