@@ -25,7 +25,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
-from imr.features.dates import dates, spans_of_time
+from imr.features.dates import dates, nearest_date, spans_of_time
 from imr.features.families.request import requested_parts
 from imr.features.families.treatment import same_treatment
 from imr.features.regions import is_or_explains
@@ -415,6 +415,7 @@ def same_concepts(item: Item) -> frozenset[str]:
         found |= {"radiofrequency"}
     if item.category == "Pharmaceuticals":
         found |= {"medication"}
+    found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
     return frozenset(filter(None, found)) | tests_and_organs(item.requested)
 
 
@@ -438,6 +439,11 @@ def tests_and_organs(request: str) -> frozenset[str]:
     return frozenset().union(*named)
 
 
+_PROGRAMS = (
+    (re.compile(r"restoration|\bfrp\b|(?:multi|inter)-?disciplinary", re.IGNORECASE),
+     "restoration_program"),
+    (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
+)  # fmt: skip
 _LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
 
@@ -523,27 +529,55 @@ _USE_REACH = 50
 
 
 def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float, Statement]]:
-    """The largest count and duration of the same care, and the age of the last drug test."""
+    """How much of the same care was had, and how long ago; how far from normal a motion is."""
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
     for statement, bears in about(summary, parts, side_of(item.requested)):
+        if parts and bears != "elsewhere" and _measured_now(summary, statement):
+            _least(found, _MEASURED[statement.concept], statement.percent, statement)
         if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
         if statement.concept == "urine_drug_test_done":
             _least(found, "drug_test_days_ago", _days_since(summary, case, statement), statement)
-        mention = statement.mention
-        operated = mention.rule.family == "treatment" and mention.value == "surgery"
-        if operated and bears != "elsewhere" and statement.ago is not None:
-            _least(found, "operation_days_ago", statement.ago, statement)
+        if bears != "elsewhere" and _operation(statement):
+            _least(found, "operation_days_ago", _days_before(summary, case, statement), statement)
+        if statement.concept == _DOSE:
+            _most(found, "morphine_dose", statement.count, statement)
         if statement.concept not in same or bears == "elsewhere":
             continue
         if statement.subject == "treatment":
             _most(found, "same_care_count", _count(statement), statement)
-            if statement.ago is not None:
-                _least(found, "same_care_days_ago", statement.ago, statement)
+            since = _days_before(summary, case, statement)
+            _least(found, "same_care_days_ago", since, statement)
         if statement.subject == "drug":
             _most(found, "same_care_days", _days_used(summary, statement), statement)
     return found
+
+
+_DOSE = "morphine dose"
+_EARLIER = re.compile(
+    r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
+)
+
+
+_MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
+_EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
+
+
+def _measured_now(summary: Summary, statement: Statement) -> bool:
+    """A motion or strength in numbers that is not one of before."""
+    measured = statement.percent is not None and statement.concept in _MEASURED
+    end = statement.mention.end
+    return (
+        measured
+        and not _EARLIER.search(summary.lower, statement.start, end)
+        and not _EARLIER_AFTER.match(summary.lower, end)
+    )
+
+
+def _operation(statement: Statement) -> bool:
+    mention = statement.mention
+    return mention.rule.family == "treatment" and mention.value == "surgery"
 
 
 def _count(statement: Statement) -> float | None:
@@ -571,6 +605,23 @@ def _most(
 
 # "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
 _MONTH_YEAR = re.compile(r"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<year>1[1-9])(?![\d/])")
+
+
+_YEAR = re.compile(r"\b(?:in|of) (?P<year>(?:19|20)\d\d)\b")
+_DATE_REACH = 60
+
+
+def _days_before(summary: Summary, case: Case, statement: Statement) -> float | None:
+    """How long before the denial a treatment was: told, or by the date printed beside it."""
+    denial, mention = case.header.ur_denial_date, statement.mention
+    if statement.ago is not None or denial is None:
+        return statement.ago
+    day = nearest_date(summary, mention, _DATE_REACH, _DATE_REACH)
+    if day is None:
+        end = summary.sentence_span(mention.sentence)[1]
+        year = _YEAR.search(summary.lower, mention.end, min(end, mention.end + _DATE_REACH))
+        day = None if year is None else date(int(year["year"]), 7, 1)
+    return None if day is None or day > denial else float((denial - day).days)
 
 
 def _days_since(summary: Summary, case: Case, statement: Statement) -> float | None:

@@ -59,7 +59,7 @@ _CONSERVATIVE = (
 _N = COUNT
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
-    r"(?:[\s,(]+(?:a|an|the|of|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
+    r"(?:[\s,(]+(?:a|an|the|of|hours?|days?|weeks?|months?|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
     r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
     r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
     rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
@@ -135,6 +135,7 @@ _NOT_DONE_AFTER = re.compile(
     r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
     r"pending|"
     r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified|prescri)\w*)|"
+    r"^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"
 )
@@ -173,10 +174,11 @@ _OPEN = re.compile(
 # A review that misses care ("no trial of therapy had been completed") does not document it.
 _MISSED = re.compile(r"\b(?:no|not|without|lack of|absence of|never|insufficient)\b[^.;]{0,60}$")
 _COUNT_BEFORE = re.compile(
-    rf"(?<![\w/.-])(?P<n>{_N})(?:\s*\(\d+\))?\s*(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
+    rf"(?<![\w/.-])(?P<n>{_N})(?!st|nd|rd|th)(?:\s*\(\d+\))?\s*"
+    rf"(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
     r"(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
-    rf"total |formal |supervised |outpatient )*(?:{_UNIT}\s*)?(?:of\s+)?(?:\w+ )?$"
+    rf"total |formal |supervised |outpatient )*(?:(?:{_UNIT}|hours)\s*)?(?:of\s+)?(?:\w+ )?$"
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"

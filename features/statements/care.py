@@ -20,32 +20,99 @@ NO_OPIOID = "no_opioid"
 
 
 def treatments(summary: Summary) -> Iterator[Statement]:
-    """Care by its name or in plain words, with what was had of it and when."""
+    """Care by its name, in plain words or by a pronoun, with what was had of it and when."""
     for mention in care_named(summary):
         if mention.value == NO_CARE:
             yield state(summary, mention, "treatment", "conservative", "denied")
-            continue
-        if mention.value == NO_OPIOID:
+        elif mention.value == NO_OPIOID:
             if not any(
                 d.value == "Opioids" and d.sentence == mention.sentence
                 for d in summary.mentions("medication")
             ):
                 yield state(summary, mention, "drug", "Opioids", "denied")
+        elif mention.value == IN_USE:
+            yield from _used(summary, mention)
+        elif mention.value == COURSE and counted_by_kind(summary, mention):
             continue
-        if _a_person(summary, mention) or _no_denial(summary, mention):
-            continue
-        if mention.value == COURSE and counted_by_kind(summary, mention):
-            continue
-        concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
-        polarity = _whether_had(summary, mention)
-        # "40 post-operative visits" are no 40 operations.
-        counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
-        count = sessions_had(summary, mention) if counts else None
-        times = times_of(summary, mention)
-        said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
-        # An ankle jerk told before an epidural does not place it at the ankle.
-        placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
-        yield said if placed else replace(said, regions=(), side=None)
+        elif not (_a_person(summary, mention) or _no_denial(summary, mention)):
+            yield from _treatment(summary, mention)
+
+
+def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
+    concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+    polarity = _whether_had(summary, mention)
+    before = _had_before(summary, mention) if polarity == "planned" else None
+    if before is not None:
+        yield state(summary, mention, "treatment", concept, "affirmed", count=before)
+    # "40 post-operative visits" are no 40 operations.
+    counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
+    count = sessions_had(summary, mention) if counts else None
+    times = times_of(summary, mention)
+    said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
+    # An ankle jerk told before an epidural does not place it at the ankle.
+    placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
+    yield said if placed else replace(said, regions=(), side=None)
+
+
+IN_USE = "in_use"
+_SENTENCES_BACK = 2
+
+
+def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
+    """What a pronoun says is used: the drug or device that was named last before it."""
+    named = antecedent(summary, mention)
+    if named is None or mention.qualifier in ("hypothetical", "other_person"):
+        return
+    denied = mention.qualifier == "negated" or _never_had(summary, mention)
+    denied = denied or _NOT_BEFORE.search(summary.before(mention, 12)) is not None
+    yield state(
+        summary,
+        mention,
+        "drug" if named.rule.family == "medication" else "treatment",
+        named.value,
+        "denied" if denied else "affirmed",
+        **times_of(summary, mention),
+    )
+
+
+_NOT_BEFORE = re.compile(r"\b(?:not|never)(?: \w+)? $")
+_DEVICES = frozenset({"tens", "bracing", "traction", "heat_cold"})
+
+
+def antecedent(summary: Summary, mention: Mention) -> Mention | None:
+    """The drug or device named last before a pronoun, in its sentence or one of the two before."""
+    named = [
+        *(m for m in summary.mentions("medication") if m.value not in MONITORING),
+        *(m for m in summary.mentions("treatment") if m.value in _DEVICES),
+    ]
+    before = (
+        m
+        for m in named
+        if m.start < mention.start and m.sentence >= mention.sentence - _SENTENCES_BACK
+    )
+    return max(before, key=lambda m: m.start, default=None)
+
+
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
+_ORDINAL = r"(?P<order>first|second|third|fourth|fifth|sixth|[1-9](?=st|nd|rd|th))(?:st|nd|rd|th)?"
+_ORDER_BEFORE = re.compile(
+    rf"\b{_ORDINAL} (?!dorsal|mtp|cmc|opinion|toe|ray|met)(?:(?!and|or|in)[\w-]+ ){{0,4}}$"
+)
+_ORDER_AFTER = re.compile(
+    rf"^,? (?:\(|the |number )?{_ORDINAL}\b(?! (?:dorsal|toe|ray|met|and|opin))"
+)
+
+
+def _had_before(summary: Summary, mention: Mention) -> float | None:
+    """Injections had before the one that is asked for: "a third injection" says two."""
+    if mention.value != "injection":
+        return None
+    after = _ORDER_AFTER.match(summary.after(mention, 40))
+    order = after or _ORDER_BEFORE.search(summary.before(mention, 60))
+    if order is None:
+        return None
+    number = _ORDINALS.get(order["order"]) or int(order["order"])
+    return float(number - 1) if number > 1 else None
 
 
 # "No recent therapy", "no meds other than for back" deny no care.

@@ -90,14 +90,16 @@ _NOT_CHANGED = re.compile(
 # motion of a region that is not named is left alone.
 _FULL_MOTION: dict[str, dict[str, float]] = {
     "shoulder": {
-        "flexion": 150, "ff": 150, "elevation": 150, "abduction": 150, "abd": 150,
-        "external": 60, "er": 60, "ir": 40,
+        "flexion": 150, "ff": 150, "elevation": 150, "abduction": 150, "abd": 150, "external": 60,
+        "er": 60, "ir": 40,
     },
     "elbow": {"flexion": 130, "motion": 130, "rom": 130, "pronation": 60, "supination": 60},
     "forearm": {"pronation": 60, "supination": 60},
     "wrist": {"flexion": 50, "extension": 50, "pronation": 60, "supination": 60},
     "hip": {"flexion": 95, "abduction": 25},
-    "knee": {"flexion": 115, "motion": 115, "rom": 115, "range": 115},
+    "knee": {"flexion": 115, "motion": 115, "rom": 115},
+    "ankle": {"dorsiflexion": 12, "plantarflexion": 30},
+    "foot": {"dorsiflexion": 12, "plantarflexion": 30},
     "hand": {"flexion": 80, "motion": 85},
     "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
     "lumbar spine": {"flexion": 50, "extension": 18},
@@ -124,7 +126,8 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
 
     ``kind`` says how a row reads: a ``finding`` is denied by a negation around it, a ``stated`` one
     holds its own negation ("cannot feel", "no ankle jerk"), a ``normal`` one states that the
-    concept is absent (or that an examination is normal), and ``degrees`` measures a motion.
+    concept is absent (or that an examination is normal), ``degrees`` measures a motion, and
+    ``share`` a strength beside that of the other side.
     """
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
@@ -136,15 +139,10 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             concept = "normal neurology"
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
-        if kind == "degrees":
-            measured = _degrees_limited(summary, mention)
-            if measured is not None:
-                own, share = (measured[0],), measured[1]
-                polarity: Polarity = "affirmed" if share < 1 else "denied"
-                percent = round(100 * min(share, 1.0), 1)
-                yield state(summary, mention, "sign", concept, polarity, own, percent=percent)
+        if kind in ("degrees", "share"):
+            yield from _measured(summary, mention, own)
         elif kind == "normal" and not negated:
-            polarity = "affirmed" if concept in _NORMAL else "denied"
+            polarity: Polarity = "affirmed" if concept in _NORMAL else "denied"
             yield state(summary, mention, "sign", concept, polarity, own)
         elif kind in ("finding", "stated"):
             denied = negated and kind == "finding"
@@ -174,6 +172,24 @@ _OF_FILMS = re.compile(
 )
 _FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
+
+
+def _measured(summary: Summary, mention: Mention, own: tuple[str, ...]) -> Iterator[Statement]:
+    """A motion in degrees or a strength beside the other side's, in percent of what is normal."""
+    if mention.rule.extra["kind"] == "degrees":
+        motion = _motion_measured(summary, mention)
+        if motion is None:
+            return
+        own, share, least = (motion[0],), motion[1], 100.0
+    else:
+        now, full = (float(mention.groups[name] or 0) for name in ("now", "full"))
+        share, least = min(round(100 * now / full), 100) if full else 100, _FULL_STRENGTH
+    polarity: Polarity = "affirmed" if share < least else "denied"
+    yield state(summary, mention, "sign", mention.value, polarity, own, percent=share)
+
+
+# The stronger hand grips a tenth more (AMA Guides, 5th ed., ch. 16.8).
+_FULL_STRENGTH = 85.0
 _WHOLE_BODY = re.compile(
     r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
 )
@@ -185,25 +201,33 @@ _COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|s
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
-def _degrees_limited(summary: Summary, mention: Mention) -> tuple[str, float] | None:
-    """The joint and the share of full motion that it has; None where the joint is not known.
+def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | None:
+    """The joint and its motion in percent of a full one; None where the joint is not known.
 
-    A list of measurements goes on about the joint that was named last, sentences before too.
+    "35 to 100 degrees" is an arc, "from 60 to 90" a change.  A list of measurements goes on about
+    the joint that was named last, sentences before too.
     """
     words = str(mention.groups["move"]).split()
     move = words[0] if words[0] in ("internal", "external") else words[-1]
-    degrees = float(mention.groups["most"] or mention.groups["degrees"] or 0)
-    here = place_of(summary, mention)[0]
+    degrees, most = (float(mention.groups[name] or 0) for name in ("degrees", "most"))
+    if most:
+        arc = degrees >= _SHORT_OF_ZERO and "from" not in mention.text.lower()
+        degrees = most - degrees if arc else most
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
-    before = () if any(region in _FULL_MOTION for region in here) else named[:-4:-1]
-    for region in (*here, *before):
-        full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
-        if full is not None:
-            return (region, degrees / full) if degrees <= 180 else None
-    return None
+    regions = (*place_of(summary, mention)[0], *named[:-4:-1])
+    region = next((region for region in regions if region in _FULL_MOTION), "")
+    full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
+    if full is None or not 0 <= degrees <= 180 or (not degrees and move == "flexion"):
+        return None
+    return region, min(round(100 * degrees / full), 100)
 
 
-_SHORT_MOVES = {"flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion"}
+# Less than this is within the error of measurement (AMA Guides, 5th ed., ch. 16.4).
+_SHORT_OF_ZERO = 10
+_SHORT_MOVES = {
+    "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
+    "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
+}  # fmt: skip
 
 
 # Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
@@ -457,7 +481,9 @@ def background(summary: Summary) -> Iterator[Statement]:
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.
         denied = contrary or (mention.qualifier == "negated" and value != "healthy")
-        yield state(summary, mention, known[0], known[1], "denied" if denied else "affirmed")
+        count = float(mention.groups["n"] or 0) if "n" in mention.groups else None
+        polarity: Polarity = "denied" if denied else "affirmed"
+        yield state(summary, mention, known[0], known[1], polarity, count=count)
 
 
 def diagnoses(summary: Summary) -> Iterator[Statement]:

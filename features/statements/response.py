@@ -12,10 +12,12 @@ from imr.features.dates import spans_of_time
 from imr.features.regions import place_of
 from imr.features.statements.care import (
     COURSE,
+    IN_USE,
     MONITORING,
     NO_CARE,
     NO_OPIOID,
     SPINAL,
+    antecedent,
     care_named,
     counted_by_kind,
     sessions_had,
@@ -134,30 +136,81 @@ _SHARES: dict[str | None, float] = {
 def responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
-        if mention.value == _NEUTRAL or mention.qualifier in (
-            "requested",
-            "hypothetical",
-            "other_person",
-        ):
+        if mention.value == _NEUTRAL or mention.qualifier in ("hypothetical", "other_person"):
+            continue
+        if mention.qualifier == "requested" and not _of_use(summary, mention):
             continue
         if _no_response(summary, mention):
             continue
-        polarity: Polarity = mention.value  # type: ignore[assignment]
-        if polarity in ("helped", "resolved", "some") and _denied(summary, mention):
-            polarity = "failed"
-        if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
-            polarity = "some"
-        percent = 50.0 if "half" in mention.rule.id else _SHARES.get(mention.groups.get("share"))
-        weeks = None
-        if "share" in mention.groups and percent is not None:
-            polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
-            spans = [
-                d for _, d, ago in spans_of_time(summary, clause_of(summary, mention)) if not ago
-            ]
+        if mention.value == _MEASURED:
+            yield from _score_change(summary, mention)
+        elif "share" in mention.groups:
+            percent = _SHARES[mention.groups["share"]]
+            clause = clause_of(summary, mention)
+            spans = [days for _, days, ago in spans_of_time(summary, clause) if not ago]
             weeks = round(max(spans) / 7, 1) if spans else None
-        yield from _response(summary, mention, polarity, percent, weeks=weeks)
+            helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
+            yield from _response(summary, mention, helps, percent, weeks=weeks)
+        else:
+            yield from _in_words(summary, mention)
     yield from _percents(summary)
     yield from _falls(summary)
+
+
+def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
+    """A response without a number, unless it is a half."""
+    polarity: Polarity = mention.value  # type: ignore[assignment]
+    if polarity in ("helped", "resolved", "some") and _denied(summary, mention):
+        polarity = "failed"
+    if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
+        polarity = "some"
+    percent = 50.0 if "half" in mention.rule.id else None
+    weeks = _lasted(summary, mention) if polarity in ("helped", "some", "temporary") else None
+    if weeks is not None and weeks < _SHORT_RELIEF:
+        polarity = "temporary"
+    yield from _response(summary, mention, polarity, percent, weeks=weeks)
+
+
+def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
+    """A score before and after ("pain 9 -> 4"); "from 5 to 7" may be a range."""
+    known = {name: float(value) for name, value in mention.groups.items() if value}
+    before = known.get("before", known.get("then", 0.0))
+    after = known.get("after", known.get("now", 0.0))
+    percent = round(100 * (before - after) / before, 1) if before else 0.0
+    if percent >= 0 or "then" in known:
+        less: Polarity = "unchanged" if percent >= 0 else "worsened"
+        helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else less
+        yield from _response(summary, mention, helps, percent)
+
+
+def _of_use(summary: Summary, mention: Mention) -> bool:
+    """Whether a plan tells of use so far ("continue it, on it 14 months, no relief")."""
+    known = _causes_named(summary).get(mention.sentence, ())
+    return any(m.value == IN_USE and m.start < mention.start for m in known)
+
+
+_SHORT_RELIEF = 2.0
+"""Weeks under which relief is temporary, whatever gave it."""
+_LASTED_AFTER = 24
+
+
+def _lasted(summary: Summary, mention: Mention) -> float | None:
+    """The weeks that stand right beside a relief ("relief for two days", "0-1 wk relief")."""
+    for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+        after = mention.end <= start <= mention.end + _LASTED_AFTER
+        between = (
+            summary.lower[mention.end : start] if after else summary.lower[start : mention.start]
+        )
+        noun = mention.text.lower() in _NOUNS and _SPAN_BEFORE.fullmatch(between)
+        known = _LASTING.fullmatch(between) if after else noun
+        if not ago and known:
+            return round(days / 7, 1)
+    return None
+
+
+_NOUNS = frozenset({"relief", "benefit", "improvement"})
+_LASTING = re.compile(r"[,:]? ?(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*")
+_SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w+)?[ -]?[a-z]+ (?:of )?")
 
 
 def _percents(summary: Summary) -> Iterator[Statement]:
@@ -309,6 +362,8 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     cause = _cause(summary, mention, care)
     if cause is None:
         return []
+    if cause.value == IN_USE:
+        return [antecedent(summary, cause) or cause]
     at = care.index(cause)
     first = last = at
     while first and _listed(summary, care[first - 1], care[first], mention):

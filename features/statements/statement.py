@@ -32,9 +32,10 @@ class Statement:
     """One thing said; ``start`` and ``end`` are the clause's, characters of the summary.
 
     ``percent`` is a relief with ``comparator`` (``<``, ``>=``, ``=``) and ``weeks`` how long it
-    lasted; ``count`` the sessions or injections had; ``days`` how long something went on and
-    ``ago`` how many days before the summary it was.  ``degree`` is how much of a finding
-    (``mild``, ``partial``, ``severe``).  ``of`` is the treatment a response is to.
+    lasted, or the share of a full motion or strength; ``count`` the sessions or injections had;
+    ``days`` how long something went on and ``ago`` how many days before the summary it was.
+    ``degree`` is how much of a finding (``mild``, ``partial``, ``severe``).  ``of`` is the
+    treatment a response is to.
     """
 
     subject: Subject

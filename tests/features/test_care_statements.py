@@ -1,5 +1,7 @@
 """What care was had, what it did, and what was taken: sentences of our own and their statements."""
 
+from datetime import date
+
 import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
@@ -40,6 +42,18 @@ SAID: list[tuple[str, set[Said]]] = [
     ("She finished 40 post-operative visits.", {("treatment", "course", "affirmed")}),
     ("Nine visits were approved and used.", {("treatment", "course", "affirmed")}),
     ("Nine visits were approved.", {("treatment", "course", "planned")}),
+    (
+        "Naproxen was given. She has used it for nine months, and the knee is just as bad.",
+        {("drug", NSAID, "affirmed"), ("response", NSAID, "failed")},
+    ),
+    ("Naproxen was ordered. She has not used it before.", {("drug", NSAID, "denied")}),
+    (
+        "The request is for a third epidural injection.",
+        {("treatment", "epidural", "affirmed"), ("treatment", "epidural", "planned")},
+    ),
+    ("Norco was refilled. Pain 9 -> 4.", {("response", OPIOID, "helped")}),
+    ("Norco was refilled. Pain 9 -> 8.", {("response", OPIOID, "unchanged")}),
+    ("Facet injection in May: relief 2 days.", {("response", "facet", "temporary")}),
     ("Chiro 18 for this, VAS 6->6.", {("response", "chiropractic", "unchanged")}),
     ("PT done, pain/duty same.", {("response", PT, "unchanged")}),
     ("RFA bilat L3-4 2014: no relief.", {("response", "radiofrequency", "failed")}),
@@ -185,3 +199,22 @@ def test_sessions_had_and_asked_for_are_counted(
     item = Item(1, "PT", "PT", category="Rehabilitation", subcategory="Physical Therapy")
     values = build_item(summary, Case("a", "own", CaseHeader(), text, (item,)), item, {}).values
     assert (values.get("same_care_count"), values["course_sessions"]) == (had, asked)
+
+
+NUMBERS: list[tuple[str, str, float | None]] = [
+    ("The left wrist extends 20 degrees: extension 25, flexion 40.", "motion_share", 50),
+    ("Left wrist extension was 15 degrees before therapy.", "motion_share", None),
+    ("The left elbow flexes 130 degrees; right knee flexion 40.", "motion_share", None),
+    ("Left grip is 20 pounds against 80.", "grip_share", 25),
+    ("A left wrist fusion was done on 1/5/2016.", "operation_days_ago", 60),
+    ("A left wrist fusion was done in 2014.", "operation_days_ago", 613),
+    ("Morphine was raised, MED 120.", "morphine_dose", 120),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "value"), NUMBERS, ids=[n[0] for n in NUMBERS])
+def test_what_is_measured_or_dated_is_a_number(text: str, name: str, value: float | None) -> None:
+    item = Item(0, "OT", "OT for the left wrist", body_parts=("wrist",))
+    header = CaseHeader(ur_denial_date=date(2016, 3, 5))
+    case = Case("a", "own", header, text, (item,))
+    assert build_item(read_summary(text), case, item, {}).values.get(name) == value
