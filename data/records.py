@@ -1,10 +1,11 @@
-"""Case records: letters as JSON Lines, CSV or Parquet rows instead of documents.
+"""Case records: letters as JSON Lines or rows of a table instead of documents.
 
 A record is what is known before a decision: an id, the case summary and the disputed items, each
 with its title and, where known, the guideline that the claims administrator cited.  JSON Lines
 hold one record a line; a Parquet file holds one record a row (with an ``items`` list) or, like
-CSV, one *item* a row, the rows of a letter standing together.  The objects that ``imr parse``
-prints are records too; a decision that stands in one is carried along, never looked at.
+CSV, one *item* a row, the rows of a letter standing together (:mod:`imr.data.tables`).  The
+objects that ``imr parse`` prints are records too; a decision that stands in one is carried along,
+never looked at.
 
 ``raw_records`` reads and groups, ``letter_from_record`` checks and builds: the first is cheap and
 streams, the second can run in another process.  Every error names row, column, what was received
@@ -16,10 +17,10 @@ mended to be the same, and to build its models takes longer than to read a lette
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -27,6 +28,7 @@ from pathlib import PurePath
 from typing import IO, Any, get_args
 
 from imr.data.citations import parse_citation
+from imr.data.columns import NEAR, Known, Renames, meaning, shown
 from imr.data.items import item_of_heading, split_outcome
 from imr.data.layout import visible
 from imr.data.letter import (
@@ -46,20 +48,10 @@ from imr.data.letter import (
     UrAction,
 )
 from imr.data.parse import known_summary
+from imr.data.tables import Numbered, Reading, csv_rows, parquet_rows
 
 MAX_RECORD_BYTES = 16 * 2**20
 """A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
-
-MAX_RATIO = 100
-"""A table of letters shrinks to a third; one that grows a hundredfold is a bomb."""
-
-BATCH_ROWS = 64
-BATCH_BYTES = 64 * 2**20
-"""Of a Parquet table, decoded at a time: a value of its dictionary costs a few bits a row there
-and its full length here, so that large columns are taken in fewer rows."""
-
-LONGEST_NAME = 40
-"""Characters of a column name that a message may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +65,56 @@ class RawRecord:
 
 # --- reading -----------------------------------------------------------------------------------
 
-_Numbered = tuple[int, dict[str, Any]]
-"""A row of a table with its number, as a spreadsheet counts."""
+ENDINGS = (".jsonl", ".csv", ".tsv", ".parquet")
+"""Of the files that hold case records."""
 
 
-def raw_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterError]:
+def _untold(_: str) -> None:
+    """For who need not know which columns were read under another name."""
+
+
+def raw_records(
+    name: str,
+    content: IO[bytes],
+    renames: Renames | None = None,
+    notice: Callable[[str], None] = _untold,
+) -> Iterator[RawRecord | LetterError]:
     """The records of a file, one by one, not yet checked; a bad row does not end the file.
 
-    ``name`` is the file's name (its ending decides the format), ``content`` its bytes.
+    ``name`` is the file's name (its ending decides the format), ``content`` its bytes.  ``renames``
+    are columns that the user calls otherwise; ``notice`` is told of each column, a file, that was
+    read under another name.
     """
     ending = PurePath(name).suffix.lower()
+    flat = Reading(FLAT, renames or {}, notice)
     if ending == ".jsonl":
-        yield from _json_records(name, content)
-    elif ending == ".csv":
-        yield from _grouped(name, _csv_rows(name, content))
+        yield from _json_records(name, content, flat)
+    elif ending in (".csv", ".tsv"):
+        yield from _grouped(name, csv_rows(name, content, flat))
     elif ending == ".parquet":
-        yield from _parquet_records(name, content)
+        yield from _parquet_records(name, content, flat)
     else:
-        raise ValueError(f"{name}: the ending of a record file is .jsonl, .csv or .parquet")
+        raise ValueError(f"{name}: the ending of a record file is {', '.join(ENDINGS)}")
 
 
-def _json_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterError]:
+def _parquet_records(
+    name: str, content: IO[bytes], flat: Reading
+) -> Iterator[RawRecord | LetterError]:
+    rows = parquet_rows(name, content, flat, replace(flat, known=NESTED))
+    first = next(rows, None)
+    if first is None:
+        return
+    together = itertools.chain([first], rows)
+    if isinstance(first, LetterError) or not first[0]:
+        yield from _grouped(name, (r if isinstance(r, LetterError) else r[1:] for r in together))
+        return
+    for row in together:
+        yield row if isinstance(row, LetterError) else RawRecord(f"{name} row {row[1]}", row[2])
+
+
+def _json_records(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
     remedy = "write one object a line"
+    named = _Names(name, how)
     for number, line in enumerate(_lines(content), start=1):
         source = f"{name} line {number}"
         if len(line) > MAX_RECORD_BYTES:
@@ -110,7 +130,7 @@ def _json_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterE
                 fault = getattr(error, "msg", "nested too deeply or a number too long")
                 yield LetterError(source, "not_json", f"not JSON: {fault}", remedy)
             else:
-                yield _json_record(source, values)
+                yield _json_record(source, values, named)
 
 
 def _lines(content: IO[bytes]) -> Iterator[bytes]:
@@ -122,77 +142,44 @@ def _lines(content: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _json_record(source: str, values: Any) -> RawRecord | LetterError:
-    if isinstance(values, dict):
-        flat = "items" not in values and "title" in values
-        return RawRecord(source, {**values, "items": [values]} if flat else values, flat)
-    allowed = "an object with letter_id, case_summary, items"
-    problem = f"received {_described(values)}, allowed is {allowed}"
-    return LetterError(source, "not_a_record", problem, "write one object a line")
+class _Names:
+    """The keys of the objects of a file by the names that records have; each is told once."""
+
+    def __init__(self, name: str, how: Reading) -> None:
+        self._name, self._how, self._told = name, how, set[str]()
+
+    def __call__(self, values: Mapping[str, Any], known: Known) -> dict[str, Any]:
+        """The object with its keys by their names, one that is there already left as it is."""
+        result = {}
+        for key, value in values.items():
+            meant = meaning(key, known, self._how.renames) or key
+            if meant != key and meant in values:
+                meant = key
+            if meant != key and key not in self._told:
+                self._told.add(key)
+                self._how.notice(f"{self._name}: {key!r} is read as {meant!r}")
+            result[meant] = value
+        return result
 
 
-def _csv_rows(name: str, content: IO[bytes]) -> Iterator[_Numbered | LetterError]:
-    csv.field_size_limit(MAX_RECORD_BYTES)
-    text = io.TextIOWrapper(content, "utf-8-sig", newline="")
-    reader = csv.reader(text)
-    quoting = "quote cells that hold commas"
-    try:
-        columns = next(reader, None)
-        if columns is None:
-            remedy = "the first row names the columns: letter_id, case_summary, title, …"
-            yield LetterError(name, "empty", "the table is empty", remedy)
-            return
-        doubled = sorted({c for c in columns if columns.count(c) > 1})
-        if doubled:
-            yield LetterError(name, "columns", f"{_column(doubled[0])} stands twice", "keep one")
-            return
-        for number, cells in enumerate(reader, start=2):
-            if cells and len(cells) != len(columns):
-                problem = f"received {len(cells)} cells, the header names {len(columns)}"
-                yield LetterError(f"{name} row {number}", "not_csv", problem, quoting)
-            elif cells:
-                yield number, {c: v or None for c, v in zip(columns, cells, strict=True)}
-    except UnicodeDecodeError:
-        yield LetterError(name, "not_utf8", "the table is not UTF-8 text", "save it as CSV UTF-8")
-    except csv.Error as error:
-        where = f"{name} line {reader.line_num}"
-        yield LetterError(where, "not_csv", f"not CSV: {error}", quoting)
-    finally:
-        text.detach()
-
-
-def _parquet_records(name: str, content: IO[bytes]) -> Iterator[RawRecord | LetterError]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.ParquetFile(content)
-        metadata = table.metadata
-        sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
-        packed = max(content.seek(0, io.SEEK_END), 2**20)
-        if sum(sizes) > MAX_RATIO * packed:
-            problem = f"the table would grow more than {MAX_RATIO} times when read"
-            yield LetterError(name, "too_large", problem, "check where it comes from")
-            return
-        # So few rows at a time that the longest value there may be, in each of them, is in bounds.
-        rows_at_a_time = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, *sizes)))
-        batches = table.iter_batches(batch_size=rows_at_a_time)
-        rows = enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-        if "items" in table.schema_arrow.names:
-            yield from (RawRecord(f"{name} row {number}", values) for number, values in rows)
-        else:
-            yield from _grouped(name, rows)
-    except (pa.ArrowException, OSError) as error:
-        fault = " ".join(str(error).split())[:120]
-        problem = f"cannot read it as Parquet: {fault}"
-        yield LetterError(name, "not_parquet", problem, "write it again")
-    except Exception as error:  # noqa: BLE001 - a damaged file makes Arrow raise anything
-        problem = f"cannot read it as Parquet ({type(error).__name__})"
-        yield LetterError(name, "not_parquet", problem, "write it again")
+def _json_record(source: str, values: Any, named: _Names) -> RawRecord | LetterError:
+    if not isinstance(values, dict):
+        allowed = "an object with letter_id, case_summary, items"
+        problem = f"received {_described(values)}, allowed is {allowed}"
+        return LetterError(source, "not_a_record", problem, "write one object a line")
+    if "items" not in values:
+        row = named(values, FLAT)
+        return RawRecord(source, {**row, "items": [row]} if "title" in row else row, "title" in row)
+    values = named(values, NESTED)
+    if isinstance(values["items"], list):
+        values["items"] = [
+            named(item, ITEM) if isinstance(item, dict) else item for item in values["items"]
+        ]
+    return RawRecord(source, values)
 
 
 def _grouped(
-    name: str, rows: Iterable[_Numbered | LetterError]
+    name: str, rows: Iterable[Numbered | LetterError]
 ) -> Iterator[RawRecord | LetterError]:
     """Flat rows as records: neighbours with one ``letter_id`` are the items of one letter."""
     group: list[dict[str, Any]] = []
@@ -237,10 +224,22 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+# California writes month, day, year; spreadsheets add a time.  A year of two digits could be two.
+_US_DATE = re.compile(
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: \d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?)?", re.IGNORECASE
+)
+
+
 def _date(value: Any) -> date:
     if isinstance(value, datetime):
         return value.date()
-    return value if isinstance(value, date) else datetime.fromisoformat(value).date()
+    if isinstance(value, date):
+        return value
+    american = _US_DATE.fullmatch(value)
+    if american:
+        month, day, year = map(int, american.groups())
+        return date(year, month, day)
+    return datetime.fromisoformat(value).date()
 
 
 def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], Any]:
@@ -284,7 +283,7 @@ _NULLABLE = ["string", "null"]
 TEXT = Kind(_text, "text", {"type": ["string", "integer", "null"]})
 DATE = Kind(
     _date,
-    "a date such as 2016-10-13",
+    "a date such as 2016-10-13 or 10/13/2016",
     {"type": _NULLABLE, "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(
@@ -379,6 +378,11 @@ _ITEM_NAMES = frozenset(
     | {"index", "item_index", "category", "subcategory", "body_parts", "quantity", "quantity_unit"}
 )
 _FLAT_NAMES = _LETTER_NAMES - _NESTED | _ITEM_NAMES
+_NEEDED = tuple(field.name for field in LETTER_FIELDS if field.required)
+FLAT = Known(_FLAT_NAMES, (*_NEEDED, "title"))
+NESTED = Known(_LETTER_NAMES, (*_NEEDED, "items"))
+ITEM = Known(_ITEM_NAMES, ("title",))
+"""The columns of a flat table, of a letter with its items, and of one of these."""
 
 
 # --- checking ----------------------------------------------------------------------------------
@@ -449,18 +453,11 @@ def _unknown(values: Mapping[str, Any], known: frozenset[str], where: str) -> li
     """Warnings for columns that are not read; a name that looks misspelt is a problem."""
     extra = [name for name in values if name not in known]
     for name in extra:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
         if near:
-            problem = f"{_column(name)} is not known, allowed is {near[0]!r}"
+            problem = f"{shown(name)} is not known, allowed is {near[0]!r}"
             raise _NotAllowedError(f"{where}{problem}")
-    return [f"{where}{_column(name)} is not read" for name in extra]
-
-
-def _column(name: str) -> str:
-    """A column for a message; without a header row its name is the text of a letter."""
-    if len(name) <= LONGEST_NAME and " " not in name.strip():
-        return f"column {name!r}"
-    return f"a column whose name has {len(name)} characters"
+    return [f"{where}{shown(name)} is not read" for name in extra]
 
 
 def _described(value: Any) -> str:
@@ -490,8 +487,8 @@ def record_schema() -> dict[str, Any]:
         "title": "Undecided case record",
         "description": (
             "One object a line (.jsonl) or a row (.parquet with an items list). In a flat table "
-            "(.csv, .parquet) one item a row: the letter's columns beside the item's, rows of a "
-            "letter together. Columns that are not named here are not read; objects that "
+            "(.csv, .tsv, .parquet) one item a row: the letter's columns beside the item's, rows "
+            "of a letter together. Columns that are not named here are not read; objects that "
             "imr parse prints are records too."
         ),
         "type": "object",

@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
     ".txt": "text",
     ".jsonl": "records",
     ".csv": "records",
+    ".tsv": "records",
     ".parquet": "records",
 }
 """What a file holds, by its ending in lower case."""
@@ -94,7 +95,7 @@ class Source:
     ``path`` is a path or URL as given; ``member`` names the entry of a zip archive at it;
     ``content`` is set only for what came through standard input, ``size`` (bytes, of the object
     at ``path``) and ``state`` (changes with it) only for what lies on a store, where asking again
-    would take a request.
+    would take a request.  ``ending`` is that of a file such as came through standard input.
     """
 
     path: str
@@ -103,6 +104,7 @@ class Source:
     content: bytes | None = None
     size: int | None = None
     state: str = ""
+    ending: str = ""
 
     @property
     def name(self) -> str:
@@ -134,15 +136,18 @@ def printable(name: str) -> str:
 # --- listing ---------------------------------------------------------------------------------
 
 
-def sources(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Source | LetterError]:
+def sources(
+    paths: Iterable[str], stdin: BinaryIO | None = None, ending: str = ""
+) -> Iterator[Source | LetterError]:
     """List what there is to read, in order of ``paths`` and sorted within a folder or archive.
 
-    Nothing is opened but archives and standard input.  What two of the ``paths`` name (a folder
-    and a file in it) is listed once.
+    Nothing is opened but archives and standard input, which is taken for a file of that ``ending``
+    (told from its bytes where none is given).  What two of the ``paths`` name (a folder and a file
+    in it) is listed once.
     """
     seen: set[tuple[str, str | None]] = set()
     for path in paths:
-        for source in _named(path, stdin):
+        for source in _named(path, stdin, ending):
             if isinstance(source, Source):
                 on_store = file_path(source.path).on_store
                 place = source.path if on_store else os.path.abspath(source.path)
@@ -152,10 +157,10 @@ def sources(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Sou
             yield source
 
 
-def _named(text: str, stdin: BinaryIO | None) -> Iterator[Source | LetterError]:
+def _named(text: str, stdin: BinaryIO | None, ending: str) -> Iterator[Source | LetterError]:
     """What one path of the user names: a file, a folder, an archive, or what a pattern matches."""
     if text == STANDARD_INPUT:
-        yield _standard_input(stdin)
+        yield _standard_input(stdin, ending)
         return
     path = file_path(text)
     try:
@@ -292,17 +297,25 @@ def _letter_members(entry: Entry) -> list[str]:
     return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
 
 
-def _standard_input(stdin: BinaryIO | None) -> Source | LetterError:
-    """One source for what stands on standard input: its kind is told from its bytes."""
-    from imr.data.pdf import is_pdf
-
+def _standard_input(stdin: BinaryIO | None, ending: str) -> Source | LetterError:
+    """One source for what stands on standard input."""
     stream = sys.stdin.buffer if stdin is None else stdin
     data = stream.read(MAX_RECORDS_BYTES + 1)
+    ending = ending or _ending(data)
+    if ending not in KINDS:
+        return _unsupported("stdin", ending)
+    return Source(STANDARD_INPUT, KINDS[ending], content=data, ending=ending)
+
+
+def _ending(data: bytes) -> str:
+    """The ending of a file with these bytes; a table of text has no mark to be told by."""
+    from imr.data.pdf import is_pdf
+
     if data.startswith(_ZIP_MARKS):
-        return _unsupported("stdin", ZIP_ENDING)
-    records = data.startswith(b"PAR1") or data.lstrip()[:1] == b"{"
-    kind: Kind = "pdf" if is_pdf(data) else "records" if records else "text"
-    return Source(STANDARD_INPUT, kind, content=data)
+        return ZIP_ENDING
+    if data.startswith(b"PAR1"):
+        return ".parquet"
+    return ".pdf" if is_pdf(data) else ".jsonl" if data.lstrip()[:1] == b"{" else ".txt"
 
 
 # --- bytes -----------------------------------------------------------------------------------

@@ -40,10 +40,20 @@ Letters = Annotated[
     list[str],
     typer.Argument(
         help="Files, folders, globs, .zip, or - for standard input: .pdf, .txt, and case records "
-        "as .jsonl, .csv or .parquet (see imr schema). Also URLs: s3://, gs://, abfs://, https://.",
+        "as .jsonl, .csv, .tsv or .parquet (see imr schema). Also URLs: s3://, gs://, abfs://, https://.",
         metavar="LETTERS",
         show_default=False,
     ),
+]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="NAME=COLUMN", help="What your table calls a column; may be repeated."
+    ),
+]
+Form = Annotated[
+    str | None,
+    typer.Option("--format", metavar="csv|...", help="What stands on standard input."),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0 takes all cores.")]
 Model = Annotated[
@@ -76,12 +86,15 @@ def parse(
         typer.Option("--output", "-o", metavar="FILE.jsonl", help="Instead of standard output."),
     ] = None,
     jobs: Jobs = 0,
+    maps: Maps = None,
+    form: Form = None,
 ) -> None:
     """Read letters into one JSON object each."""
     from imr.serve.derive import parse_letters
+    from imr.serve.letters import ReadAs
 
     failures = _Failures()
-    parse_letters(tuple(letters), output, jobs, failures)
+    parse_letters(tuple(letters), output, jobs, failures, ReadAs.told(maps, form))
     failures.exit()
 
 
@@ -96,12 +109,16 @@ def features(
         typer.Option(metavar="FILE.jsonl", help="The quoted words behind each signal."),
     ] = None,
     jobs: Jobs = 0,
+    maps: Maps = None,
+    form: Form = None,
 ) -> None:
     """Derive the signals: one row an item."""
     from imr.serve.derive import write_features
+    from imr.serve.letters import ReadAs
 
     failures = _Failures()
-    write_features(tuple(letters), output, evidence, jobs, failures)
+    how = ReadAs.told(maps, form)
+    write_features(tuple(letters), output, evidence, jobs, failures, how)
     failures.exit()
 
 
@@ -285,6 +302,8 @@ def score(
     scheduler: Scheduler = None,
     resume: Resume = False,
     reasons: Reasons = True,
+    maps: Maps = None,
+    form: Form = None,
 ) -> None:
     """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
     if engine not in ("local", "dask"):
@@ -293,6 +312,7 @@ def score(
         raise Refused("--scheduler needs --engine dask")
     if (report or details) and not reasons:
         raise Refused("--report and --details show the reasons", "leave out --no-reasons")
+    from imr.serve.letters import ReadAs
     from imr.serve.outputs import output_path
     from imr.serve.score import ScoreRun
     from imr.serve.score import score as score_letters
@@ -309,6 +329,7 @@ def score(
         scheduler=scheduler,
         resume=resume,
         reasons=reasons,
+        how=ReadAs.told(maps, form),
     )
     failures = _Failures()
     with ended_well(f"{run.output} not written", "the same command with --resume continues"):
@@ -333,15 +354,19 @@ def explain(
         bool, typer.Option("--statements", help="Show what was understood of each sentence.")
     ] = False,
     model: Model = CHAMPION,
+    maps: Maps = None,
+    form: Form = None,
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
     from imr.serve import explain as one
+    from imr.serve.letters import ReadAs
 
+    how = ReadAs.told(maps, form)
     with ended_well():
         if statements:
-            found = one.understood(one.one_letter(letter, letter_id))
+            found = one.understood(one.one_letter(letter, letter_id, how))
         else:
-            found = one.explain(letter, model, letter_id)
+            found = one.explain(letter, model, letter_id, how=how)
     if not statements:
         found = {**found, "items": one.chosen_items(found, item)}
     if as_json:

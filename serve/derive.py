@@ -10,7 +10,15 @@ from typing import IO, Any
 
 from imr.data.letter import Letter
 from imr.serve.letter_json import letter_object
-from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
+from imr.serve.letters import (
+    AS_FOUND,
+    Chunk,
+    Failure,
+    ReadAs,
+    chunked,
+    count_letters,
+    something_to_do,
+)
 from imr.serve.messages import ended_well, progress
 from imr.serve.outputs import (
     TableColumn,
@@ -35,10 +43,11 @@ def each_letter(
     make: Callable[[Letter], dict[str, Any]],
     jobs: int,
     report: ReportFailure,
+    how: ReadAs = AS_FOUND,
 ) -> Iterator[dict[str, Any]]:
     """What ``make`` made of each letter, in order; a letter not read is passed on instead."""
-    chunks = chunked(something_to_do(letters, report), CHUNK_LETTERS)
-    with progress("reading", lambda: count_letters(letters)) as advance:
+    chunks = chunked(something_to_do(letters, report, how), CHUNK_LETTERS)
+    with progress("reading", lambda: count_letters(letters, how)) as advance:
         for chunk, answer in in_order(Pool(jobs or default_jobs()).run(EachLetter(make), chunks)):
             advance(len(chunk.tasks))
             for one in answer:
@@ -49,10 +58,14 @@ def each_letter(
 
 
 def parse_letters(
-    letters: tuple[str, ...], output: str | None, jobs: int, report: ReportFailure
+    letters: tuple[str, ...],
+    output: str | None,
+    jobs: int,
+    report: ReportFailure,
+    how: ReadAs = AS_FOUND,
 ) -> None:
     """`imr parse`: one JSON object a line, in the order of the input."""
-    found = each_letter(letters, parsed, jobs, report)
+    found = each_letter(letters, parsed, jobs, report, how)
     lines = (json_line(answer["letter"]) for answer in found)
     if output is None:
         with ended_well():
@@ -76,6 +89,7 @@ def write_features(
     evidence: str | None,
     jobs: int,
     report: ReportFailure,
+    how: ReadAs = AS_FOUND,
 ) -> None:
     """`imr features`: the table of signals and, where asked for, the words behind them."""
     from imr.features.table import all_columns
@@ -91,7 +105,7 @@ def write_features(
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
         table = files.enter_context(open_table(target, columns))
         quotes = files.enter_context(open_atomic(words)) if words else None
-        for answer in each_letter(letters, make, jobs, report):
+        for answer in each_letter(letters, make, jobs, report, how):
             table.write(answer["rows"])
             if quotes:
                 _write_lines(quotes, map(json_line, answer["evidence"]))

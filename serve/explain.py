@@ -15,7 +15,7 @@ from imr.serve.letter_json import (
     run_detail,
     similar_sentence,
 )
-from imr.serve.letters import Chunk, Failure, Task, task_letter_id, tasks
+from imr.serve.letters import AS_FOUND, Chunk, Failure, ReadAs, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, resolve
 from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker, read_safely
@@ -48,13 +48,14 @@ def explain(
     letter_id: str | None = None,
     load: Callable[[str], Predicts] = load_in_worker,
     resolve: Callable[[str], ModelAddress] = resolve,
+    how: ReadAs = AS_FOUND,
 ) -> dict[str, Any]:
     """One letter predicted and explained: see :func:`imr.serve.letter_json.run_detail`.
 
     Raises:
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
-    task = _one(list(_candidates(path, letter_id)), path)
+    task = _one(list(_candidates(path, letter_id, how)), path)
     pool = Pool(jobs=1)
     pool.start(import_models)  # while this process asks for the model
     try:
@@ -69,20 +70,20 @@ def explain(
     return run_detail(answer["detail"], address.uri)
 
 
-def one_letter(path: str, letter_id: str | None = None) -> Letter:
+def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) -> Letter:
     """The one letter at a path, read in this process.
 
     Raises:
         Refused: where there is not exactly one letter, or it cannot be read.
     """
-    letter = read_safely(_one(list(_candidates(path, letter_id)), path))
+    letter = read_safely(_one(list(_candidates(path, letter_id, how)), path))
     if isinstance(letter, Failure):
         raise Refused(f"{letter.source}: {letter.message}", letter.remedy)
     return letter
 
 
-def _candidates(path: str, letter_id: str | None) -> Iterator[Task]:
-    for task in tasks([path]):
+def _candidates(path: str, letter_id: str | None, how: ReadAs) -> Iterator[Task]:
+    for task in tasks([path], how=how):
         found = None if isinstance(task, Failure) else task_letter_id(task)
         if letter_id is None or found == letter_id:
             yield task

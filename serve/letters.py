@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from imr.data.letter import LetterError
 from imr.data.paths import UnsupportedPathError, file_path
-from imr.data.records import MAX_RECORD_BYTES, RawRecord, raw_records
-from imr.data.sources import Source, opened, sources
+from imr.data.records import FLAT, MAX_RECORD_BYTES, NESTED, RawRecord, raw_records
+from imr.data.sources import KINDS, Source, opened, sources
+from imr.data.tables import csv_encoding
 from imr.serve.messages import Refused, say
 
 
@@ -74,21 +76,54 @@ def _identity(task: Task) -> str:
 Notice = Callable[[str], None]
 
 
-def tasks(paths: Iterable[str], notice: Notice = say) -> Iterator[Task]:
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """What the user says of the input: other names of columns, the ending of standard input."""
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    ending: str = ""
+
+    @classmethod
+    def told(cls, maps: Sequence[str] | None, form: str | None) -> ReadAs:
+        """What ``--map NAME=COLUMN`` and ``--format`` say.
+
+        Raises:
+            Refused: for a column or format that there is none of.
+        """
+        known = FLAT.names | NESTED.names
+        renames = {}
+        for text in maps or ():
+            name, sign, column = text.rpartition("=")
+            if not sign or not name or column not in known:
+                near = difflib.get_close_matches(column, known, n=1)
+                example = f"such as {name or 'NAME'}={near[0] if near else 'case_summary'}"
+                remedy = f"give NAME=COLUMN, {example}"
+                raise Refused(f"--map {text}: {column!r} is no column of records", remedy)
+            renames[name] = column
+        if form is not None and f".{form}" not in KINDS:
+            names = ", ".join(ending[1:] for ending in KINDS)
+            raise Refused(f"--format {form}: not known", f"give one of {names}")
+        return cls(renames, f".{form}" if form else "")
+
+
+AS_FOUND = ReadAs()
+
+
+def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) -> Iterator[Task]:
     """Everything under ``paths`` in their order; a file of records gives one task a record.
 
     What `imr` wrote itself is passed over, and ``notice`` told so.
     """
-    return _joined(_tasks(paths, notice))
+    return _joined(_tasks(paths, notice, how))
 
 
-def _tasks(paths: Iterable[str], notice: Notice) -> Iterator[Task]:
-    for source in sources(paths):
+def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
+    for source in sources(paths, ending=how.ending):
         if isinstance(source, LetterError):
             if not _is_own_report(source, notice):
                 yield Failure.of(source)
         elif source.kind == "records":
-            yield from _record_tasks(source, notice)
+            yield from _record_tasks(source, notice, how)
         else:
             yield source
 
@@ -111,14 +146,14 @@ def _pass_over(name: str, kind: str, notice: Notice) -> None:
 
 
 def something_to_do(
-    paths: Iterable[str], report_failure: Callable[[Failure], None]
+    paths: Iterable[str], report_failure: Callable[[Failure], None], how: ReadAs = AS_FOUND
 ) -> Iterator[Task]:
     """The tasks under ``paths``, where one of them at least is a letter.
 
     Raises:
         Refused: where none is; what was found instead is passed on first.
     """
-    work = tasks(paths)
+    work = tasks(paths, how=how)
     failures: list[Failure] = []
     for task in work:
         if not isinstance(task, Failure):
@@ -129,9 +164,9 @@ def something_to_do(
     raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
 
 
-def count_letters(paths: Sequence[str]) -> int | None:
+def count_letters(paths: Sequence[str], how: ReadAs = AS_FOUND) -> int | None:
     """How many tasks there are; None where standard input, which is read once, is among them."""
-    return None if "-" in paths else sum(1 for _ in tasks(paths, lambda _: None))
+    return None if "-" in paths else sum(1 for _ in tasks(paths, lambda _: None, how))
 
 
 _PART = re.compile(r"part[-.]?\d[^/]*$")
@@ -170,7 +205,7 @@ def _file_of(record: RawRecord) -> str:
     return record.source.rpartition(" row ")[0]
 
 
-def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
+def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
     found = False
     try:
         with opened(source) as file:
@@ -178,7 +213,7 @@ def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
             if own is not None:
                 _pass_over(source.name, own, notice)
                 return
-            for record in raw_records(_record_name(source), file):
+            for record in raw_records(_record_name(source), file, how.renames, notice):
                 found = True
                 yield Failure.of(record) if isinstance(record, LetterError) else record
     except LetterError as error:
@@ -192,9 +227,7 @@ def _record_tasks(source: Source, notice: Notice) -> Iterator[Task]:
 
 
 def _record_name(source: Source) -> str:
-    if source.content is None:
-        return source.name
-    return "stdin.parquet" if source.content.startswith(b"PAR1") else "stdin.jsonl"
+    return source.name if source.content is None else f"stdin{source.ending or '.jsonl'}"
 
 
 def task_name(task: Task) -> str:
@@ -270,7 +303,10 @@ def _names(name: str, file: IO[bytes]) -> frozenset[str]:
     """Columns of a table or keys of the first line; none where it cannot be told."""
     if name.lower().endswith(".parquet"):
         return _parquet_names(file)
-    line = file.readline(MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
+    encoding = csv_encoding(file)
+    if encoding == "utf-16":
+        return frozenset()  # we write UTF-8
+    line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
     if name.lower().endswith(".csv"):
         return frozenset(next(csv.reader(io.StringIO(line.strip("\r\n"))), ()))
     try:

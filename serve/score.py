@@ -19,7 +19,15 @@ from imr.data.paths import FilePath
 from imr.models.prediction import SCORE_COLUMNS
 from imr.serve.journal import Journal, RunSettings, open_journal
 from imr.serve.letter_json import run_detail
-from imr.serve.letters import Chunk, Failure, chunked, count_letters, something_to_do
+from imr.serve.letters import (
+    AS_FOUND,
+    Chunk,
+    Failure,
+    ReadAs,
+    chunked,
+    count_letters,
+    something_to_do,
+)
 from imr.serve.messages import Refused, progress
 from imr.serve.model import CHAMPION, ModelAddress, resolve
 from imr.serve.outputs import (
@@ -71,6 +79,7 @@ class ScoreRun:
     scheduler: str | None = None
     resume: bool = False
     reasons: bool = True
+    how: ReadAs = AS_FOUND
     load: Callable[[str], Predicts] = load_in_worker
     resolve: Callable[[str], ModelAddress] = resolve
 
@@ -100,7 +109,7 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
         Refused: where there is nothing to score, no model, or the output cannot be written.
     """
     _check_outputs(run)
-    work = something_to_do(run.letters, report_failure)
+    work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
     no_bar = contextlib.nullcontext(lambda _: None)
@@ -116,7 +125,9 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
         setup = ScoreSetup(str(model.folder), run.reasons, run.explains, run.load)
         with open_journal(run.output, settings, run.resume) as journal:
             chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
-            bar = no_bar if few else progress("scoring", lambda: count_letters(run.letters))
+            bar = (
+                no_bar if few else progress("scoring", lambda: count_letters(run.letters, run.how))
+            )
             with bar as advance:
                 for chunk, answer in workers.run(setup, _missing(journal, chunks, advance)):
                     journal.append(chunk, answer)

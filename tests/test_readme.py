@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from imr.data import letter, paths, pdf, records, sources
+from imr.data import letter, paths, pdf, records, sources, tables
 from imr.serve import workers
 from imr.serve.cli import app
 
@@ -97,10 +97,10 @@ def test_the_bounds_of_security_are_those_of_the_code() -> None:
         f"{sources.MAX_TEXT_BYTES // 2**20} MiB a text",
         f"{letter.MAX_SUMMARY_CHARS:,} characters a case summary, {letter.MAX_ITEMS:,} items",
         f"{records.MAX_RECORD_BYTES // 2**20} MiB a record",
-        f"{records.BATCH_BYTES // 2**20} MiB of a Parquet table at a time",
+        f"{tables.BATCH_BYTES // 2**20} MiB of a Parquet table at a time",
         f"{paths.MAX_SPOOLED_BYTES // 2**30} GiB of what a web server gives only as a whole",
         f"{workers.LETTER_SECONDS:g} seconds and its worker {workers.WORKER_BYTES // 2**30} GiB",
     ):
         assert bound in text
-    assert records.MAX_RATIO == sources.MAX_ZIP_RATIO == 100
+    assert tables.MAX_RATIO == sources.MAX_ZIP_RATIO == 100
     assert "a hundredfold growth of an archive or table" in text

@@ -136,6 +136,7 @@ def test_a_known_decision_is_carried_beside_the_case() -> None:
 
 DECISION = "'Upheld', 'Overturned' or an object with outcome"
 GUIDELINE = "'claims_administrator_guideline'"
+DATE = "a date such as 2016-10-13 or 10/13/2016"
 CITED = "text or an object with raw"
 
 
@@ -152,10 +153,10 @@ CITED = "text or an object with raw"
         ({"items": [{}]}, "items[0]: column 'title': received nothing, allowed is text"),
         ({"items": [{"title": "x"}] * (MAX_ITEMS + 1)},
          f"column 'items': received {MAX_ITEMS + 1} items, allowed are {MAX_ITEMS}"),
-        ({"date_of_injury": "3/2/2015"},
-         "column 'date_of_injury': received '3/2/2015', allowed is a date such as 2016-10-13"),
+        ({"date_of_injury": "21/11/2016"},
+         "column 'date_of_injury': received '21/11/2016', allowed is " + DATE),
         ({"date_of_injury": 7},
-         "column 'date_of_injury': received 7, allowed is a date such as 2016-10-13"),
+         "column 'date_of_injury': received 7, allowed is " + DATE),
         ({"header": "none"}, "column 'header': received 'none', allowed is an object"),
         ({"items": [{"title": "x", "ur_action": "Denied!"}]},
          "items[0]: column 'ur_action': received 'Denied!', allowed is 'denied' or 'modified'"),
@@ -174,7 +175,7 @@ def test_what_is_not_allowed_is_named(change: dict[str, Any], said: str) -> None
 def test_no_text_of_a_record_stands_in_an_error() -> None:
     secret = "The patient told the doctor everything about it"
     said = problem({**RECORD, "date_of_injury": secret})
-    assert said.endswith("received text of 47 characters, allowed is a date such as 2016-10-13")
+    assert said.endswith(f"received text of 47 characters, allowed is {DATE}")
 
 
 def test_a_column_that_is_not_known_is_told_and_not_read() -> None:
@@ -213,8 +214,9 @@ def test_a_flat_line_of_json_is_a_letter_of_one_item() -> None:
     [
         (b"", [("t.csv", "empty")]),
         (b"letter_id,title,title\n", [("t.csv", "columns")]),
-        (b"letter_id,title\na,b,c\n", [("t.csv row 2", "not_csv")]),
-        (b"letter_id,title\na,\xff\n", [("t.csv", "not_utf8")]),
+        (b"letter_id,case_summary,title\na,b\n", [("t.csv row 2", "not_csv")]),
+        (b"letter_id,case_summary,title\na,\xff\n", [("t.csv", "not_utf8")]),
+        (b"id,title\n" + b"a,b\n" * 9, [("t.csv", "columns")]),
     ],
 )
 def test_a_broken_table_is_named(content: bytes, shown: list[tuple[str, str]]) -> None:
