@@ -49,7 +49,7 @@ def read_rows(letters: list[str]) -> Iterator[tuple[str, Row]]:
 
 
 def _item_rows(name: str, letter: Any) -> Iterator[tuple[str, Row]]:
-    from imr.features.criteria import checklist
+    from imr.features.checklist import checklist
     from imr.features.table import signals
     from imr.serve.letter_json import letter_object
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from imr.data.letter import Case, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
-from imr.features.criteria import Criterion, checklist
+from imr.features.checklist import Criterion, checklist
 from imr.features.table import signals
 
 READERS = Path(__file__).parent.parent / "tests" / "annotations" / "criteria.jsonl"

@@ -1,10 +1,10 @@
 """What the guideline asks for, item by item: met, not met or not documented.
 
 ``criteria.csv`` (beside this module) is the dated table: one row a criterion and edition, with
-its source, its conditions in the grammar of :mod:`imr.features.condition`; the chapter shown is
-that of the requested region (:mod:`imr.features.chapters`).  ``when`` says for
-which requests a criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where
-neither holds the criterion is *not documented*, which is what a resubmission can mend.  Edition:
+its source, its conditions in the grammar of :mod:`imr.features.condition`; the quotes and the
+chapter shown stand in :mod:`imr.features.checklist`.  ``when`` says for which requests a
+criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where neither holds
+the criterion is *not documented*, which is what a resubmission can mend.  Edition:
 the one in effect on the day of the utilization review, else the nearest before it, else the first;
 where that is another one, the letter carries a warning (:mod:`imr.features.caveats`).
 """
@@ -14,19 +14,18 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from imr.data.letter import Case, Evidence, Item
-from imr.features.chapters import REGIONAL, Chapter, chapter_of
+from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
-from imr.features.families.facts import specialist_field
 from imr.features.families.letter_mix import is_primary_surgery
-from imr.features.families.request import parts_named, requested_parts
+from imr.features.families.measures import specialist_field
+from imr.features.families.request import requested_parts
 from imr.features.regions import any_same_region
 from imr.features.signal import Findings, Value
 
@@ -34,20 +33,6 @@ TABLE = Path(__file__).parent / "rules" / "criteria.csv"
 CLASSES = Path(__file__).parent / "rules" / "request_classes.csv"
 
 Status = Literal["met", "not met", "not documented"]
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One criterion judged for one item; ``quotes`` are the words, the request or the
-    computation that decide it.
-    """
-
-    id: str
-    guideline: str
-    source: str
-    text: str
-    status: Status
-    quotes: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,50 +120,12 @@ def _class_signals() -> tuple[str, ...]:
     return tuple({term.name: None for when in conditions for terms in when for term in terms})
 
 
-def checklist(
-    case: Case, item: Item, row: Row, evidence: Sequence[Evidence] = ()
-) -> list[Criterion]:
-    """The criteria of the item's class, each judged from the signals, with their quotes."""
-    known, asked = asked_of(case, item, row)
-    quotes = _Quotes(case, item, known, evidence)
-    return [_judged(rule, known, quotes) for rule in asked]
-
-
 def asked_of(case: Case, item: Item, row: Row) -> tuple[Row, list[Rule]]:
     """The criteria that an item is asked, and its row with what follows from adding up, which
     their conditions read.
     """
     known = _with_course(case, item, row)
     return known, list(_asked(case, known))
-
-
-def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
-    status, terms = verdict(rule, row)
-    chapter = _chapter(rule, quotes.item)
-    return Criterion(
-        id=rule.id,
-        guideline=chapter.guideline,
-        source=chapter.source,
-        text=rule.text,
-        status=status,
-        quotes=_once(quote for term in terms for quote in quotes.of(term)),
-    )
-
-
-def _once(quotes: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """The quotes without the same words twice, where two signals rest on them."""
-    found: dict[tuple[str, int, int, str], Evidence] = {}
-    for quote in quotes:
-        found.setdefault((quote.field, quote.start, quote.end, quote.quote), quote)
-    return tuple(found.values())
-
-
-def _chapter(rule: Rule, item: Item) -> Chapter:
-    """The chapter of the requested region where the rule stands for it, else the rule's own."""
-    own = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
-    if rule.guideline not in REGIONAL:
-        return own
-    return chapter_of(rule.applies, rule.id, requested_parts(item)) or own
 
 
 def judge(rule: Rule, row: Row) -> Status:
@@ -197,117 +144,6 @@ def verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
         if true:
             return status, tuple(dict.fromkeys(term for terms in true for term in terms))
     return "not documented", ()
-
-
-_SPANS = frozenset(("chronicity_days",))
-_QUOTES = 2
-"""Most quotes of one signal: those that decide come first."""
-_WORDS = 40
-"""Characters below which a quote is shown with its clause."""
-_AROUND = 90
-_CLAUSE_STARTS = re.compile(r"[.;:](?:\s+|$)")
-_CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
-# Computed terms that the words of the request show.
-_OF_THE_REQUEST = (
-    "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
-    "replacement_asked", "acute_operation", "consult_field",
-)  # fmt: skip
-
-
-class _Quotes:
-    """The words, or the computation, behind a term of a condition, for one item."""
-
-    def __init__(self, case: Case, item: Item, row: Row, evidence: Sequence[Evidence]) -> None:
-        self.case, self.item, self.row = case, item, row
-        self.by_signal: dict[str, list[Evidence]] = {}
-        for one in evidence:
-            if one.item_index in (None, item.index):
-                self.by_signal.setdefault(one.signal, []).append(one)
-
-    def of(self, term: Term) -> list[Evidence]:
-        """The quotes of a term; where the summary has none, the computation or the request.
-
-        A span of time is a computation, whatever words its dates rest on.
-        """
-        words = [] if term.name in _SPANS else self.by_signal.get(term.name, [])
-        return [self._clause(quote) for quote in words[:_QUOTES]] or [self._computed(term)]
-
-    def _clause(self, quote: Evidence) -> Evidence:
-        """A quote of a word or two with what stands around it in its clause."""
-        text = self.case.case_summary
-        if quote.field != "case_summary" or quote.end - quote.start >= _WORDS:
-            return quote
-        ends = _CLAUSE_STARTS.finditer(text, max(quote.start - _AROUND, 0), quote.start)
-        start = max([max(quote.start - _AROUND, 0), *(end.end() for end in ends)])
-        stop = _CLAUSE_ENDS.search(text, quote.end, quote.end + _AROUND)
-        end = stop.start() if stop else min(quote.end + _AROUND, len(text))
-        while start > 0 and start < quote.start and not text[start - 1].isspace():
-            start += 1
-        while end < len(text) and end > quote.end and not text[end].isspace() and not stop:
-            end -= 1
-        return replace(quote, start=start, end=end, quote=text[start:end])
-
-    def _computed(self, term: Term) -> Evidence:
-        value = self.row.get(term.name)
-        if term.name in ("course_total", "course_least"):
-            said = self._sum(term, "visits", self.row.get("request_sessions"))
-        elif term.name == "injections_total":
-            said = self._sum(term, "injections", self.row.get("injections_asked"))
-        elif term.name == "chronicity_days":
-            dated = self.case.header.ur_denial_date is not None
-            until = "the denial" if dated else "the last day that the summary tells"
-            said = f"{_number(value)} days from the injury to {until}"
-        elif term.name == "invasive_in_letter":
-            said = _beside(o for o in self.case.items if _invasive_beside(self.item, o))
-        elif term.name == "primary_surgery_in_letter":
-            others = (o for o in self.case.items if o.index != self.item.index)
-            said = _beside(filter(is_primary_surgery, others))
-        elif term.name == "therapy_in_letter":
-            said = _beside(o for o in self.case.items if o.subcategory in _ACTIVE_THERAPY)
-        elif term.name.startswith(_OF_THE_REQUEST):
-            return self._evidence(term, self._request_words(term), "request")
-        elif term.name.endswith("_prior") and not value:
-            earlier = term.name.removesuffix("_prior").replace("_", " ")
-            said = f"no earlier {earlier} is documented"
-        else:
-            said = f"{term.name.replace('_', ' ')}: {_number(value)}"
-        return self._evidence(term, said, "computation")
-
-    def _request_words(self, term: Term) -> str:
-        """The request; where its region stands in the heading or the original, that."""
-        item = self.item
-        if term.name not in ("request_region", "request_body_part"):
-            return item.requested
-        shown = (item.requested, item.title, item.original_request or "")
-        return next((words for words in shown if words and parts_named(words)), item.requested)
-
-    def _sum(self, term: Term, what: str, asked: Value) -> str:
-        """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""
-        authorized = self.row.get("authorized_sessions")
-        parts = [_had(self.row) or 0, authorized if what == "visits" else None, asked]
-        shown = " + ".join(_number(part) for part in parts if part is not None)
-        limit = f", limit {term.value}" if term.value else ""
-        return f"{shown} = {_number(self.row.get(term.name))} {what}{limit}"
-
-    def _evidence(self, term: Term, said: str, field: str) -> Evidence:
-        length = len(said) if field == "request" else 0
-        rule, index = f"criteria.{field}", self.item.index
-        return Evidence(term.name, 0, length, said, rule, field=field, item_index=index)
-
-
-def _beside(others: Iterable[Item]) -> str:
-    """The operation or injection that is asked for in the same letter, or that there is none."""
-    other = next(iter(others), None)
-    if other is None:
-        return "no operation is asked for beside it in the letter"
-    return f"also asked for in the letter, item {other.index}: {other.requested}"
-
-
-def _number(value: Value) -> str:
-    """A value as a reader would write it."""
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "not stated"}[value]
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _asked(case: Case, row: Row) -> Iterable[Rule]:
@@ -409,7 +245,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
-    had = _had(row)
+    had = care_had(row)
     counted = had is not None
     if isinstance(had, int | float) or not counted:
         known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)
@@ -419,7 +255,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
         known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(row))
     known.update(_kind_of_request(case, item, row))
-    known["invasive_in_letter"] = any(_invasive_beside(item, other) for other in case.items)
+    known["invasive_in_letter"] = any(invasive_beside(item, other) for other in case.items)
     return known
 
 
@@ -436,7 +272,7 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
         "consult_field": specialist_field(item.requested),
         "ablation_asked": _ABLATION.search(words) is not None,
         "routine_panel": _PANEL.search(words) is not None,
-        "therapy_in_letter": any(o.subcategory in _ACTIVE_THERAPY for o in others),
+        "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),
     }
 
 
@@ -456,11 +292,11 @@ _PANEL = re.compile(
     r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|blood count|"
     r"\blabs?\b"
 )
-_ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
+ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
 _REPLACEMENT = re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b")
 
 
-def _had(row: Row) -> float | None:
+def care_had(row: Row) -> float | None:
     """Sessions or injections had; 0 where none is documented, None where none is counted."""
     if row.get("same_care_had") is False:
         return 0.0
@@ -496,7 +332,7 @@ _SMALL_INJECTION = re.compile(
 )
 
 
-def _invasive_beside(item: Item, other: Item) -> bool:
+def invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
     invasive = (
         other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())

@@ -21,7 +21,7 @@ from imr.models.prediction import (
 
 if TYPE_CHECKING:
     from imr.features.caveats import Urgent
-    from imr.features.criteria import Criterion
+    from imr.features.checklist import Criterion
     from imr.models.prediction import Prediction, Reason
     from imr.models.whatif import Change
 

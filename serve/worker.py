@@ -287,7 +287,7 @@ def _counts(predictor: Predicts, table: pd.DataFrame, p: list[float]) -> dict[st
 
 
 def _checklists(case: Case, found: CaseSignals) -> list[Checklist]:
-    from imr.features.criteria import checklist
+    from imr.features.checklist import checklist
 
     evidence = found.evidence
     pairs = zip(case.items, found.rows, strict=True)

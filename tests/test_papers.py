@@ -125,7 +125,7 @@ def test_the_object_of_parse_is_the_documented_one(samples: Path) -> None:
 def test_the_object_of_explain_is_the_documented_one(samples: Path) -> None:
     from imr.data.letter import Evidence
     from imr.features.caveats import Urgent
-    from imr.features.criteria import checklist
+    from imr.features.checklist import checklist
     from imr.features.table import signals
     from tests.serve.fake import FakePredictor
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
-from imr.features.families.facts import side_of
+from imr.features.families.measures import side_of
 from imr.features.families.request import requested_parts
 from imr.features.regions import same_region
 from imr.features.signal import Column, Findings, Value

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
 from imr.features.context import Clause, Summary, clauses, once
-from imr.features.families.facts import side_of
+from imr.features.families.measures import side_of
 from imr.features.lexicon import ANY_NUMBER, lexicon
 from imr.features.signal import Findings, Value
 from imr.features.statements import Statement, bearing, statements

@@ -15,7 +15,7 @@ import pytest
 
 from imr.data.letter import Case
 from imr.data.records import RawRecord, letter_from_record
-from imr.features.criteria import Criterion, checklist
+from imr.features.checklist import Criterion, checklist
 from imr.features.table import signals
 
 TABLE = Path(__file__).resolve().parent.parent / "cases" / "verdicts.csv"
