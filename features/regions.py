@@ -140,7 +140,8 @@ LIMB = {
         "upper extremity", "upper arm", "forearm", "hand", "trapezius",
     },
     "lumbar spine": {
-        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "coccyx",
+        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "sacrum",
+        "coccyx",
     },
     "upper extremity": {
         "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
