@@ -96,7 +96,7 @@ _CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
 # Computed terms that the words of the request show.
 _OF_THE_REQUEST = (
     "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
-    "replacement_asked", "acute_operation", "consult_field",
+    "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
 )  # fmt: skip
 
 

@@ -219,6 +219,7 @@ COMPUTED = (
     "therapy_in_letter",
     "routine_panel",
     "ablation_asked",
+    "nursing_asked",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -240,8 +241,9 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     where another item is an operation or injection of the same region, ``replacement_asked`` where
     a joint is to be replaced, ``acute_operation`` where the operation treats a recent fracture,
     rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
-    it, ``ablation_asked`` where facet nerves are to be burned, ``routine_panel`` where blood counts
-    or chemistry are; ``consult_field`` is the field of the specialist.
+    it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
+    therapy at home is, ``routine_panel`` where blood counts or chemistry are; ``consult_field`` is
+    the field of the specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -261,7 +263,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
 
 def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """What the words of the request, and its neighbours, make of it."""
-    words = item.requested.lower()
+    words = f"{item.requested} {item.original_request or ''}".lower()
     days, others = row.get("chronicity_days"), [o for o in case.items if o.index != item.index]
     recent = isinstance(days, int | float) and days <= _ACUTE_DAYS
     emergency = _EMERGENCY.search(words) is not None or bool(row.get("red_flag_stated"))
@@ -271,6 +273,7 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
         "acute_operation": recent and (acute or emergency),
         "consult_field": specialist_field(item.requested),
         "ablation_asked": _ABLATION.search(words) is not None,
+        "nursing_asked": _NURSING.search(words) is not None,
         "routine_panel": _PANEL.search(words) is not None,
         "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),
     }
@@ -288,6 +291,9 @@ _ACUTE = re.compile(
 )
 _LATE = re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy")
 _ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b")
+_NURSING = re.compile(
+    r"\bnurs(?:e|ing)\b|\brn\b|\blvn\b|wound|dressing|\biv\b|infusion|physical therap"
+)
 _PANEL = re.compile(
     r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|blood count|"
     r"\blabs?\b"

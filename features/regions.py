@@ -143,6 +143,9 @@ LIMB = {
         "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "sacrum",
         "coccyx",
     },
+    "sacrum": {"sacroiliac joint", "coccyx", "pelvis"},
+    "coccyx": {"sacroiliac joint", "sacrum", "pelvis"},
+    "pelvis": {"sacroiliac joint", "sacrum", "coccyx", "hip", "groin", "buttock"},
     "upper extremity": {
         "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
         "thumb",

@@ -61,7 +61,8 @@ FOR_CRITERIA: tuple[str, ...] = (
     "root_question", "entrapment_found", "support_condition", "neurology_told", "exercise_had",
     "care_short", "long_use", "care_month", "operation_acute_condition", "stimulator_condition",
     "shockwave_condition", "work_attempt_failed", "at_maximum_improvement", "gait_impaired",
-    "apnea_suspected", "twitch_found", "sacroiliac_found", "field_condition",
+    "apnea_suspected", "twitch_found", "sacroiliac_found", "field_condition", "baseline_test",
+    "organ_found",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(

@@ -46,7 +46,7 @@ _TAKEN_BEFORE = re.compile(
     r"received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|were|"
     r"are|"
     r"was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|use of))?|"
-    r"continuing|treated with|managed with|regimen (?:of|include[sd]?|listed))"
+    r"continuing|treated with|managed with|regimen (?:of|include[sd]?|listed))\b"
     r"(?P<gap>(?:(?!\b(?:request\w*|authoriz\w*|plan(?:ned|s)?|recommend\w*|denied|certif\w*|if|"
     r"ordered)\b)[^.;]){0,110})$"
 )

@@ -10,6 +10,7 @@ from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment
+from imr.features.regions import parts_of
 from imr.features.statements.doubt import NOT_STATED_AFTER, silent
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 
@@ -51,6 +52,7 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
     placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
+    placed = placed and not told_before(summary, mention)
     yield said if placed else replace(said, regions=(), side=None)
 
 
@@ -113,6 +115,18 @@ def _had_before(summary: Summary, mention: Mention) -> float | None:
         return None
     number = _ORDINALS.get(order["order"]) or int(order["order"])
     return float(number - 1) if number > 1 else None
+
+
+# Care of the whole person, or of what is hurt: the sentence before does not place it.
+_WHOLE_CARE = frozenset(
+    {"physical_therapy", "medication", "conservative", "home_exercise", "exercise", "chiropractic"}
+)
+
+
+def told_before(summary: Summary, mention: Mention) -> bool:
+    """Whether only the sentence before names a region for care that it need not be of."""
+    whole = mention.value in _WHOLE_CARE or mention.rule.family == "medication"
+    return whole and not parts_of(summary, mention.sentence)
 
 
 # "No recent therapy", "no meds other than for back" deny no care.
@@ -284,10 +298,21 @@ _NOT_USED_AFTER = re.compile(
 )
 
 
+# "DNA testing for opioid risk" names no drug.
+_OF_A_RISK = re.compile(
+    r"^ (?:risk|dependence|dependency|test\w*|metabol\w*|genetic\w*|use disorder|addiction|abuse|"
+    r"misuse|sparing|guidelines?|tolerance|withdrawal|naive)\b"
+)
+
+
 def drugs(summary: Summary) -> Iterator[Statement]:
     """Drugs and classes of drugs, and what was done to watch over opioids."""
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
+        if mention.rule.extra["kind"] == "monitoring" and _OF_A_RISK.match(
+            summary.after(mention, 24)
+        ):
+            continue
         if mention.value in MONITORING:
             polarity = _monitoring(summary, mention)
         else:

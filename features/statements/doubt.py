@@ -41,7 +41,7 @@ def unstated(summary: Summary, mention: Mention) -> bool:
 
 # "No therapy is described", "no OT notes" tell of the paper, and deny nothing.
 _TOLD_NOWHERE = re.compile(
-    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:noted|documented|"
+    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:documented|"
     r"listed|described|"
     r"recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
     r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"

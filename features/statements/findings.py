@@ -230,6 +230,7 @@ _SHORT_MOVES = {
 }  # fmt: skip
 
 
+_IS_DENIED = re.compile(r"^ (?:is|are|was|were) (?:also )?denied\b")
 # Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
 _NEAR_BY = re.compile(
     r"^ (?:in)?to (?:the |his |her |both |left |right |bilateral )*(?:buttocks?|hips?|shoulders?|"
@@ -245,18 +246,22 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
-        gone = mention.qualifier == "negated" or _RESOLVED.match(summary.after(mention, 40))
+        gone = mention.qualifier == "negated" or _IS_DENIED.match(summary.after(mention, 24))
+        gone = gone or _RESOLVED.match(summary.after(mention, 40))
         polarity: Polarity = "denied" if gone else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
-        if mention.qualifier in ("affirmed", "negated") and not _AT_ONSET.search(
-            summary.before(mention, 60)
-        ):
+        before = summary.before(mention, 60)
+        at_onset = _AT_ONSET.search(before) and not _LASTING.search(before)
+        if mention.qualifier in ("affirmed", "negated") and not at_onset:
             polarity = "denied" if mention.qualifier == "negated" else "affirmed"
             degree = "mild" if little_pain(summary, mention) else None
             yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
 
+_LASTING = re.compile(
+    r"\b(?:chronic|persistent|ongoing|continued|continuous|constant)(?: [\w-]+){0,3} $"
+)
 # Pain of the day of injury is no complaint that goes on.
 _AT_ONSET = re.compile(
     r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur\w+|initially|while|when) "
@@ -313,6 +318,7 @@ _FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("loose or foreign body", r"(?:loose|foreign) bod"),
         ("chondral defect", r"chondr|necrosis|avn"),
         ("fracture", r"fractur|\bfx|\bbreak|union|dislocat|displaced|sublux"),
+        ("hernia", r"hernia\b"),
         ("herniation", r"herniat|protrus|extru|hnp"),
         ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
         ("instability", r"instab|listhesis|slip|translat|motion at"),
@@ -460,7 +466,7 @@ def plans(summary: Summary) -> Iterator[Statement]:
 
 
 # Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
-_ASKED = frozenset({"taper", "large_supply", "short_use", "large_operation"})
+_ASKED = frozenset({"baseline_test", "taper", "large_supply", "short_use", "large_operation"})
 
 
 def background(summary: Summary) -> Iterator[Statement]:

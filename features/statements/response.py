@@ -21,6 +21,7 @@ from imr.features.statements.care import (
     care_named,
     counted_by_kind,
     sessions_had,
+    told_before,
 )
 from imr.features.statements.doubt import clause_text, unstated
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
@@ -118,10 +119,10 @@ _FALL = re.compile(
     r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
 )
 _WITHOUT_WITH = re.compile(
-    r"(?P<off>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)[^.;]{0,50}?"
-    r"(?P<on>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)|"
-    r"(?P<on2>\d{1,2})\s?/\s?10 (?:pain )?(?:with\b|on\b|after)[^.;]{0,50}?"
-    r"(?P<off2>\d{1,2})\s?/\s?10 (?:pain )?(?:without|off|before)"
+    r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)[^.;]{0,50}?"
+    r"(?P<on>\d{1,2})(?:\s?/\s?10| out of 10) (?:pain )?(?:with\b|w\b|w/|on\b|after)|"
+    r"(?P<on2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:with\b|w\b(?!/o)|w/(?!o)|on\b|after)"
+    r"[^.;]{0,50}?(?P<off2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)"
 )
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
@@ -136,6 +137,8 @@ _SHARES: dict[str | None, float] = {
 def responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
+        if mention.rule.id == _FAILED and _CARE_AFTER.match(summary.after(mention, 60)):
+            yield state(summary, mention, "response", "conservative", "failed", of="care")
         if mention.value == _NEUTRAL or mention.qualifier in ("hypothetical", "other_person"):
             continue
         if mention.qualifier == "requested" and not _of_use(summary, mention):
@@ -278,15 +281,30 @@ def _response(
         own = place_of(summary, cause)[0]
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
+        if told_before(summary, cause):
+            own = ()
         drug = cause.rule.family == "medication"
         more = {"of": _drug_name(cause) if drug else concept, "count": _visits(summary, cause)}
         yield state(summary, mention, "response", concept, polarity, own, **more, **said)
 
 
+# "Has failed care": what failed is conservative care.
+_CARE_AFTER = re.compile(
+    r"^ (?:(?:all|conservative|non-?operative|non-?surgical|further|prior|attempts? at|other) )*"
+    r"(?:care|treatments?|management|measures|modalities)\b"
+)
+_EASING = frozenset({"helped", "temporary", "some", "percent"})
+
+
 def _nearest_injection(causes: list[Mention], mention: Mention) -> list[Mention]:
     """Relief told after "therapy and one injection" is the injection's."""
     nearest = min(causes, key=lambda cause: abs(cause.start - mention.start), default=None)
-    if nearest is None or nearest.value != "injection" or nearest.end > mention.start:
+    if (
+        mention.value not in _EASING
+        or nearest is None
+        or nearest.value != "injection"
+        or nearest.end > mention.start
+    ):
         return causes
     return [cause for cause in causes if cause.value == "injection"]
 
@@ -384,6 +402,22 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     return found
 
 
+# What stands behind a response is its cause where it is introduced as one.
+_INTRODUCED = re.compile(
+    r"\b(?:with|from|by|to|on|after|of|following|due to|using|for|in|during)\b[^,;]*$"
+)
+_NOT_INTRODUCED = 500
+
+
+def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
+    """How far a cause is from a response, in characters; "70% relief and let her stop Fioricet"."""
+    if cause.start < mention.end:
+        return mention.start - cause.end
+    between = summary.lower[mention.end : cause.start]
+    far = 0 if _INTRODUCED.search(between) else _NOT_INTRODUCED
+    return cause.start - mention.end + far
+
+
 def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
     clause = clause_of(summary, mention)
     inside = [m for m in care if clause.start <= m.start < clause.end]
@@ -393,7 +427,7 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
     if headed and inside and "," in summary.lower[mention.end : inside[0].start]:
         return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
     if inside:
-        return min(inside, key=lambda m: max(m.start - mention.end, mention.start - m.end))
+        return min(inside, key=lambda m: _distance(summary, mention, m))
     if before:
         return before[-1]
     after = [m for m in care if m.sentence == mention.sentence]
