@@ -67,7 +67,7 @@ def collected_once(work: Callable[Given, Made]) -> Callable[Given, Made]:
     """The work with one look for garbage at its end instead of hundreds on the way.
 
     Nearly all that a chunk makes is alive to its end, so that looking earlier finds nothing; it
-    took a fifth of the time.  What is left then stands in circles (a summary and its mentions).
+    took a fifth of the time.
     """
 
     @wraps(work)
