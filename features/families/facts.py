@@ -42,27 +42,28 @@ FACTS: tuple[str, ...] = (
     "nerve_study_abnormal", "care_had", "care_failed", "same_care_had", "same_care_helped",
     "function_gained", "relief_half", "relief_six_weeks", "medication_less",
     "home_exercise_known", "therapy_beside", "drug_helped", "drug_not_tolerated",
-    "nonopioid_tried", "nsaid_now", "opioid_now", "neuropathic_drug_failed", "neuropathic_pain",
-    "gi_risk", "homebound", "skilled_need", "operation_done", "psychological_symptoms",
-    "poor_sleep", "worse_now", "severe_lesion", "comorbidity_risk", "joint_degeneration",
-    "invasive_considered", "steroid_injection_failed", "nonopioid_failed", "function_limited",
-    "multidisciplinary_evaluation", "motivated", "home_exercise_failed", "drug_test_had",
-    "nerve_study_radiculopathy", "repairable_lesion", "severe_degeneration",
-    "fluoroscopy_planned", "trauma_told", "fracture_suspected", "drug_test_inconsistent",
-    "injection_had", "agreement_signed", "database_checked", "pain_goes_on",
-    "sleep_causes_sought", "opioid_planned", "nerve_study_taken", "mri_taken", "recovered",
-    "already_supplied", "taper_planned", "misuse_signs", "drug_hazard", "operation_hazard",
-    "suicide_risk", "care_under_way", "psychological_evaluation", "supply_large", "use_short",
-    "operation_large", "thrombosis_risk", "bleeding_drug",
+    "nonopioid_tried", "nsaid_now", "opioid_now", "neuropathic_drug_failed",
+    "neuropathic_pain", "gi_risk", "homebound", "skilled_need", "operation_done",
+    "psychological_symptoms", "poor_sleep", "worse_now", "severe_lesion", "comorbidity_risk",
+    "joint_degeneration", "invasive_considered", "steroid_injection_failed",
+    "nonopioid_failed", "function_limited", "multidisciplinary_evaluation", "motivated",
+    "home_exercise_failed", "drug_test_had", "nerve_study_radiculopathy", "repairable_lesion",
+    "severe_degeneration", "fluoroscopy_planned", "trauma_told", "fracture_suspected",
+    "drug_test_inconsistent", "injection_had", "agreement_signed", "database_checked",
+    "pain_goes_on", "sleep_causes_sought", "opioid_planned", "nerve_study_taken", "mri_taken",
+    "recovered", "already_supplied", "taper_planned", "misuse_signs", "drug_hazard",
+    "operation_hazard", "suicide_risk", "care_under_way", "psychological_evaluation",
+    "supply_large", "use_short", "operation_large", "thrombosis_risk", "bleeding_drug",
+    "head_flag", "injection_failed", "function_better", "operation_recent", "entrapment_found",
+    "support_condition", "neurology_told", "care_short", "long_use", "stimulator_condition",
+    "shockwave_condition", "work_attempt_failed", "gait_impaired", "apnea_suspected",
+    "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen", "job_open",
+    "personal_care_need",
 )  # fmt: skip
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA: tuple[str, ...] = (
-    "head_flag", "injection_failed", "function_better", "first_line_tried", "operation_recent",
-    "root_question", "entrapment_found", "support_condition", "neurology_told", "exercise_had",
-    "care_short", "long_use", "care_month", "operation_acute_condition", "stimulator_condition",
-    "shockwave_condition", "work_attempt_failed", "at_maximum_improvement", "gait_impaired",
-    "apnea_suspected", "twitch_found", "sacroiliac_found", "field_condition", "baseline_test",
-    "organ_found",
+    "first_line_tried", "root_question", "exercise_had", "care_month",
+    "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -230,6 +231,7 @@ _ASKS = re.compile(
 # What the review certified or recites is not what was asked for.
 _OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|guidelines?)\b")
 _BARE_COURSE = re.compile(
+    r"\b(?:acup\w*|chiro\w*|pt|ot|therapy) x ?(?P<times>\d{1,3})\b(?! ?(?:w|d|m|x|/|hours?))|"
     r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
     r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b))"
 )
@@ -258,13 +260,14 @@ def _course_told(summary: Summary) -> float | None:
             return float(found.value)
         bare = _BARE_COURSE.search(text)
         if bare is not None:
-            return float(bare["n"])
+            return float(bare["n"] or bare["times"])
     return None
 
 
 _ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
 # A duration that belongs to the complaint ("a flare for five days") is none of a drug.
 _OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
+_BEGUN = re.compile(r"\b(?:begun|began|started)\b")
 _USE_REACH = 50
 
 
@@ -277,7 +280,9 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
             _least(found, _MEASURED[statement.concept], statement.percent, statement)
         if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
-        if statement.concept == "urine_drug_test_done":
+        if statement.concept == "urine_drug_test_done" or (
+            statement.concept == "last_time" and _DRUG_TEST.search(item.requested)
+        ):
             _least(found, "drug_test_days_ago", _days_since(summary, case, statement), statement)
         if bears != "elsewhere" and _operation(statement):
             _least(found, "operation_days_ago", _days_before(summary, case, statement), statement)
@@ -295,6 +300,7 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
 
 
 _DOSE = "morphine dose"
+_DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE)
 _EARLIER = re.compile(
     r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
 )
@@ -331,7 +337,8 @@ def _days_used(summary: Summary, statement: Statement) -> float | None:
     mention = statement.mention
     for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
         between = summary.lower[min(at, mention.end) : max(at, mention.end)]
-        if not ago and len(between) <= _USE_REACH and not _OF_COMPLAINT.search(between):
+        begun = ago and _BEGUN.search(between)
+        if len(between) <= _USE_REACH and (begun or not (ago or _OF_COMPLAINT.search(between))):
             return days
     return None
 

@@ -250,6 +250,17 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _YEAR.findall(summary.lower)), default=0)
 
 
+_CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
+
+
+def _of_field(said: Statement, item: Item) -> bool:
+    """Whether a consultation is asked of the field that a specialist seen already is of."""
+    field = specialist_field(item.requested)
+    known = said.mention.groups.get("field")
+    consulted = item.subcategory in _CONSULTATIONS and field is not None
+    return consulted and known is not None and specialist_field(known) == field
+
+
 _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "percent": lambda _summary, said, _item: _percent(said),
     "rated": lambda _summary, said, _item: said.percent is not None,
@@ -268,6 +279,7 @@ _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "begun": lambda summary, said, _item: _only_begun(summary, said),
     "walking": lambda summary, said, _item: _of_walking(summary, said),
     "field": lambda _summary, _said, item: specialist_field(item.requested),
+    "same_field": lambda _summary, said, item: _of_field(said, item),
     "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
     "other": lambda _summary, said, item: _of_another(said, item),
 }

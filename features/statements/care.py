@@ -201,10 +201,22 @@ _NOT_BEGUN_AFTER = re.compile(
 )
 
 
+_NEVER_AFTER = re.compile(
+    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
+)
+
+
+_NEVER_AFTER = re.compile(
+    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
+)
+
+
 def _never_had(summary: Summary, mention: Mention) -> bool:
     """True of "never had PT" and of "is considering surgery but has not had it"."""
     before, after = summary.before(mention, 60), summary.after(mention, 70)
-    not_had = _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after)
+    not_had = (
+        _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after) or _NEVER_AFTER.match(after)
+    )
     return bool(_NEVER_HAD_BEFORE.search(before) or not_had)
 
 
@@ -315,6 +327,9 @@ def drugs(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value in MONITORING:
             polarity = _monitoring(summary, mention)
+            again = _ORDER_BEFORE.search(summary.before(mention, 30))
+            if polarity == "planned" and again is not None and again["order"] not in ("1", "first"):
+                yield state(summary, mention, "drug", mention.value, "affirmed")
         else:
             polarity = _use(summary, mention, id(mention) in taken)
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
@@ -350,22 +365,31 @@ _TEST_AGAINST = re.compile(
     r"\b(?:in-?consistent|not consistent|unexpected|aberrant|"
     r"positive for (?:[\w-]+ ){0,3}?(?:cocaine|meth\w*|amphetamine\w*|heroin|thc|"
     r"marijuana|cannab\w+|alcohol|illicit|non-?prescribed|unprescribed)|"
-    r"negative for (?:the |his |her |all )?(?:prescribed|hydrocodone|oxycodone|tramadol|morphine|"
-    r"opi\w+))"
+    r"(?:neg(?:ative)? for|did not show|showed no|and no) (?:the |his |her |all )?(?:prescribed|"
+    r"hydrocodone|oxycodone|tramadol|morphine|norco|opi\w+))"
 )
-_TEST_FOR = re.compile(r"\b(?:consistent|compliant|as expected|appropriate|negative for illicit)\b")
+_TEST_FOR = re.compile(
+    r"\b(?:consistent|compliant|as expected|appropriate|negative for illicit|"
+    r"match(?:ed|es)|as (?:it|they) should be|(?:was|were|both) right|after a normal one)\b"
+)
 
 
 def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
+    if mention.value == _DRUG_TEST and _LAST_BEFORE.search(summary.before(mention, 8)):
+        return _test_result(summary, mention)
     if not medication.monitored(mention):
         return "denied" if mention.qualifier == "negated" else "planned"
     if NOT_STATED_AFTER.match(summary.after(mention, 70)):
         return "denied"
-    if mention.value == _DRUG_TEST:
-        clause = clause_of(summary, mention)
-        if _TEST_AGAINST.search(summary.lower, clause.start, clause.end):
-            return "inconsistent"
-        if _TEST_FOR.search(summary.lower, clause.start, clause.end):
-            return "consistent"
-    return "affirmed"
+    return _test_result(summary, mention) if mention.value == _DRUG_TEST else "affirmed"
+
+
+_LAST_BEFORE = re.compile(r"\blast $")
+
+
+def _test_result(summary: Summary, mention: Mention) -> Polarity:
+    clause = clause_of(summary, mention)
+    if _TEST_AGAINST.search(summary.lower, clause.start, clause.end):
+        return "inconsistent"
+    return "consistent" if _TEST_FOR.search(summary.lower, clause.start, clause.end) else "affirmed"

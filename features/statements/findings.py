@@ -475,7 +475,7 @@ def background(summary: Summary) -> Iterator[Statement]:
 
     A value that starts with ``no_`` states the contrary of what follows.
     """
-    for mention in summary.mentions("background"):
+    for mention in summary.mentions("background", overlapping=True):
         known = concepts().get(("background", mention.value))
         if known is None or mention.qualifier == "other_person":
             continue

@@ -391,12 +391,17 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     return care[first : last + 1]
 
 
+# "TENS at PT: no benefit": where, and not what.
+_AT = re.compile(r"\b(?:at|during) $")
+
+
 @once
 def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
         counted_apart = m.value == COURSE and counted_by_kind(summary, m)
+        counted_apart = counted_apart or _AT.search(summary.before(m, 8)) is not None
         if m.value not in _NO_CAUSE and not counted_apart:
             found.setdefault(m.sentence, []).append(m)
     return found

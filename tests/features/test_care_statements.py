@@ -54,6 +54,20 @@ SAID: list[tuple[str, set[Said]]] = [
     ("Norco was refilled. Pain 9 -> 4.", {("response", OPIOID, "helped")}),
     ("Norco was refilled. Pain 9 -> 8.", {("response", OPIOID, "unchanged")}),
     ("Facet injection in May: relief 2 days.", {("response", "facet", "temporary")}),
+    ("TENS: never tried.", {("treatment", "tens", "denied")}),
+    ("TENS at PT: no benefit.", {("response", "tens", "failed")}),
+    (
+        "His doctor checked his urine in May and June and both were right.",
+        {("drug", "urine_drug_test_done", "consistent")},
+    ),
+    (
+        "A third urine test was ordered.",
+        {("drug", "urine_drug_test_done", "affirmed"), ("drug", "urine_drug_test_done", "planned")},
+    ),
+    ("He does his own transfers.", {("sign", "personal care need", "denied")}),
+    ("He cannot bathe or dress.", {("sign", "personal care need", "affirmed")}),
+    ("She sleeps seven hours a night.", {("sign", "poor sleep", "denied")}),
+    ("The employer holds his job open.", {("event", "job open", "affirmed")}),
     ("Chiro 18 for this, VAS 6->6.", {("response", "chiropractic", "unchanged")}),
     ("PT done, pain/duty same.", {("response", PT, "unchanged")}),
     ("RFA bilat L3-4 2014: no relief.", {("response", "radiofrequency", "failed")}),
@@ -218,3 +232,24 @@ def test_what_is_measured_or_dated_is_a_number(text: str, name: str, value: floa
     header = CaseHeader(ur_denial_date=date(2016, 3, 5))
     case = Case("a", "own", header, text, (item,))
     assert build_item(read_summary(text), case, item, {}).values.get(name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("An internist has treated her since 2013.", None),
+        ("She sees a neurologist each month.", True),
+        ("The neurologist has not seen her.", False),
+        ("She wants to see a neurologist.", None),
+    ],
+)
+def test_a_specialist_counts_in_the_field_that_is_asked_for(text: str, seen: bool | None) -> None:
+    item = Item(
+        0,
+        "Neurology consultation",
+        "Neurology consultation",
+        category="Consultation",
+        subcategory="Medical Specialties",
+    )
+    fact = facts_of(read_summary(text), item).get("specialist_seen")
+    assert (fact and fact.value) is seen
