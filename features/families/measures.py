@@ -154,7 +154,7 @@ _GOES_ON = re.compile(
     r"combin\w+|adjunct|remaining|\d+ of \d+|hep|home (?:exercises?|program))\b"
 )
 _GONE_BY = re.compile(
-    r"\b(?:completed|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
+    r"\b(?:completed|done|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
     r"relief)|"
     r"w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
 )

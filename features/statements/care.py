@@ -155,6 +155,8 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
         return "planned"
+    if mention.value == "tens" and _HANDED_OUT.search(summary.before(mention, 40)):
+        return "planned"  # what is asked for was handed out, and no trial was had
     if treatment.is_received(summary, mention):
         return "affirmed"
     if mention.text.lower().startswith("exercis") and _AND_THEN.search(summary.before(mention, 60)):
@@ -162,6 +164,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
+_HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
 _INVASIVE = frozenset({"surgery", "injection"})
 # "Cuff repair certified for May", "ESI auth'd" are still to come.
 _CERTIFIED_AFTER = re.compile(

@@ -14,7 +14,7 @@ from imr.features.statements.statement import Polarity
 _NOT_STATED = re.compile(
     r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
     r"new))* "
-    r"(?:documentation|evidence|records?|mention|notes?|indication|discussion|reports?|comments?|"
+    r"(?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|"
     r"\b(?:not|never|nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|"
     r"describe\w*|state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
@@ -46,9 +46,7 @@ _TOLD_NOWHERE = re.compile(
     r"recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
     r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"
 )
-_PAPER = re.compile(
-    r"\b(?:mention|documentation|descriptions?|records?|evidence|reports?|account) of\b"
-)
+_PAPER = re.compile(r"\b(?:mention|documentation|descriptions?|records?|evidence|account) of\b")
 
 
 def silent(summary: Summary, mention: Mention) -> bool:

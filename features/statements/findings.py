@@ -241,13 +241,14 @@ _NEAR_BY = re.compile(
 def complaints(summary: Summary) -> Iterator[Statement]:
     """What the worker reports, and pain that goes on."""
     for mention in summary.mentions("complaint"):
-        known = concepts().get(("complaint", mention.value))
+        without = mention.value.startswith("no_")
+        known = concepts().get(("complaint", mention.value.removeprefix("no_")))
         if known is None or mention.qualifier in ("requested", "hypothetical"):
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
         gone = mention.qualifier == "negated" or _IS_DENIED.match(summary.after(mention, 24))
-        gone = gone or _RESOLVED.match(summary.after(mention, 40))
+        gone = gone or without or _RESOLVED.match(summary.after(mention, 40))
         polarity: Polarity = "denied" if gone else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
@@ -264,7 +265,8 @@ _LASTING = re.compile(
 )
 # Pain of the day of injury is no complaint that goes on.
 _AT_ONSET = re.compile(
-    r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur\w+|initially|while|when) "
+    r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur(?:y|ed|ies)(?! (?:worker|"
+    r"employee))|initially|while|when) "
     r"[^.;]{0,60}$"
 )
 
