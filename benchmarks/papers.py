@@ -144,6 +144,7 @@ EXCERPT = (
     ("Item 0", "Item 0", 1),
     ("Item 0", "  p(overturned)", 1),
     ("Item 0", "  predicted", 1),
+    ("  What would change it", "    > ", 2),
     ("  Speaks for", "    + ", 3),
     ("  Documentation checklist", "    ✓ ", 2),
     ("  Documentation checklist", "    ○ ", 3),
@@ -154,7 +155,7 @@ with a quote), at most how many of its lines."""
 
 
 def excerpt(said: str) -> list[str]:
-    """The lines of an explanation that the README shows, at most 15."""
+    """The lines of an explanation that the README shows, at most 18."""
     lines, taken = said.splitlines(), list[str]()
     for heading, mark, most in EXCERPT:
         top = next(at for at, line in enumerate(lines) if line.startswith(heading))
@@ -168,7 +169,7 @@ def excerpt(said: str) -> list[str]:
         indent = len(mark) - len(mark.lstrip()) if mark.strip() else len(mark)
         entry = [lines[first]]
         for line in lines[first + 1 : first + most]:
-            if not line.startswith(" " * indent) or line.lstrip()[0] in "+−✓✗○":
+            if not line.startswith(" " * indent) or line.lstrip()[0] in ">+−✓✗○":
                 break
             entry.append(line)
         if "“" in "".join(entry) and not entry[-1].endswith(("”", ")")):

@@ -100,7 +100,9 @@ def reasons_of(
     inputs: Inputs,
     evidence: Sequence[Iterable[Evidence]],
 ) -> list[tuple[Reason, ...]]:
-    """The reasons of every item, strongest first; ``evidence`` has one list a case."""
+    """The reasons of every item, strongest first, and last what is no fact of the case;
+    ``evidence`` has one list a case.
+    """
     parts = outcome.contributions(table, inputs)
     signals = [name.removeprefix(JUDGED).removeprefix(LEARNED) for name in parts.columns]
     told = [place for place, signal in enumerate(signals) if signal in plain_words()]
@@ -108,7 +110,7 @@ def reasons_of(
     # What judgement and letters say of one signal adds up.
     totals = _summed(parts.to_numpy()[:, told], codes, len(names))
     topics = _Topics.of([str(name) for name in names], totals)
-    cells = {name: table[name].to_numpy(dtype=object, na_value=None) for name in outcome.columns}
+    cells = {name: _cells(table[name]) for name in outcome.columns}
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
     places = [(c, item.index) for c, case in enumerate(cases) for item in case.items]
     return [
@@ -117,6 +119,11 @@ def reasons_of(
         )
         for row, (c, i) in enumerate(places)
     ]
+
+
+def _cells(column: pd.Series[Any]) -> list[Any]:
+    """The cells of a column, null as None."""
+    return [None if cell is pd.NA else cell for cell in column.tolist()]
 
 
 def _summed(values: npt.NDArray[Any], codes: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
@@ -172,7 +179,9 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
 def _chosen(
     topics: Iterator[tuple[float, list[str]]], row: Row, quotes: Quotes
 ) -> tuple[Reason, ...]:
-    """The strongest topics that can be told, a few each way; the same words never both ways."""
+    """The strongest topics that can be told, a few each way, what is no fact of the case last; the
+    same words never both ways.
+    """
     chosen: list[Reason] = []
     shown: dict[tuple[int, int], Direction] = {}
     room = {"for": REASONS_EACH_WAY, "against": REASONS_EACH_WAY}
@@ -188,7 +197,7 @@ def _chosen(
         shown.update(dict.fromkeys(spans, direction))
         room[direction] -= 1
         chosen.append(reason)
-    return tuple(chosen)
+    return tuple(sorted(chosen, key=lambda r: plain_words()[r.signal].topic in NO_FACTS))
 
 
 def _reason(

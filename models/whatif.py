@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
@@ -32,8 +31,6 @@ from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
 
 DOCUMENT, AMEND, ADVISE, FIXED = "document", "amend", "advise", "fixed"
-PAIRED = 3
-"""So many of the changes that gain most are tried two at a time."""
 LEAST_MORE = 0.01
 """So much more (probability) than its better half a pair must give to be told."""
 CHANGE_SD = 1.2
@@ -112,8 +109,8 @@ def what_if(
     cases: Sequence[Case], derived: Sequence[CaseSignals], p: Sequence[float], estimate: Estimate
 ) -> list[tuple[Change, ...]]:
     """For every item, in the order of cases and items, what would change its estimate ``p``, by
-    what it gains: first the pair of steps that gives more than either, then the single ones, then
-    those without an estimate.
+    what it gains: first the two best steps together, where they give more than either, then the
+    single ones, then those without an estimate.
     """
     places: list[Place] = [
         (case, position, found)
@@ -150,7 +147,7 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     """What can be done about the open criteria of an item."""
     item = case.items[position]
     row, asked = asked_of(case, item, found.rows[position])
-    steps = []
+    steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)
         remedy = _remedy(rule.id, item)
@@ -290,14 +287,14 @@ def _gains(variants: Sequence[Variant], before: Array, estimate: Estimate) -> li
 def _pairs(
     single: Sequence[Variant], gains: Sequence[float], places: int
 ) -> Iterator[list[tuple[Step, ...]]]:
-    """For every item the steps that gain most, two at a time; none that does what another does."""
+    """For every item the step that gains most, and the next that does something else."""
     known: list[list[tuple[float, Step]]] = [[] for _ in range(places)]
     for variant, gain in zip(single, gains, strict=True):
         known[variant.place].append((gain, variant.steps[0]))
     for own in known:
-        best = [step for _, step in sorted(own, key=lambda pair: -pair[0])[:PAIRED]]
-        pairs = combinations(best, 2)
-        yield [(a, b) for a, b in pairs if (a.sentence, a.quantity) != (b.sentence, b.quantity)]
+        ranked = [step for _, step in sorted(own, key=lambda pair: -pair[0])]
+        others = [s for s in ranked if (s.sentence, s.kind) != (ranked[0].sentence, ranked[0].kind)]
+        yield [(ranked[0], others[0])] if others else []
 
 
 def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:

@@ -32,8 +32,6 @@ RUN_COLUMNS = ("model_uri", "scored_at")
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""
 
-LEAST_GAIN = 0.005
-"""What gains less (probability) is shown as no gain."""
 NOTICE = (
     "An estimate from decided cases: it says how similar requests were decided before. "
     "It is no medical and no legal verdict."
@@ -166,7 +164,7 @@ def letter_detail(
         "case_summary": case.case_summary,
         "warnings": list(letter.warnings),
         "urgent": [{"text": u.text, "quotes": [quote_object(u.quote)]} for u in explained.urgent],
-        "items": [_item(*decided, *parts) for decided, *parts in each],
+        "items": [_item(*decided, p, criteria, found) for decided, p, criteria, found in each],
     }
 
 
@@ -218,7 +216,7 @@ def change_sentence(change: Mapping[str, Any], p: float) -> str:
     after, low, high = (change[f"p_overturned{end}"] for end in ("", "_low", "_high"))
     if after is None:
         return "not estimated"
-    if change["gain"] < LEAST_GAIN:
+    if _percent(after) == _percent(p):
         return "no gain"
     return f"{_percent(p)} → {_percent(after)} ({_percent(low)} to {_percent(high)})"
 
@@ -229,7 +227,7 @@ def _percent(p: float) -> str:
 
 def change_action(change: Mapping[str, Any]) -> str:
     """What to do, in words; of what the record denies now, that it does."""
-    said = []
+    said: list[str] = []
     for step in change["steps"]:
         against = step["status"] == "not met" and step["kind"] == "document"
         said.append(step["action"] + (" (the record says the contrary now)" if against else ""))
