@@ -5,17 +5,19 @@ PDFium is not thread-safe: letters are read in parallel by processes, never by t
 
 Every failure is a :class:`~imr.data.letter.LetterError` with a reason: those of listing and, of
 the content, ``empty``, ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``,
-``too_large``, ``not_pdf``, ``not_text``, ``records``.
+``too_large``, ``not_pdf``, ``not_text``, ``not_docx``, ``records``.
 """
 
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from imr.data.layout import paragraphs, visible
 from imr.data.letter import LetterError, Text
+from imr.data.office import word_text
 from imr.data.sources import Source, content, sources
 
 _BYTE_ORDER_MARKS = (
@@ -54,20 +56,26 @@ def load(source: Source) -> Text:
         problem, remedy = "a file of case records, not a letter", "read it as records"
         raise LetterError(name, "records", problem, remedy)
     data = content(source)
+    if source.kind == "word":
+        return _laid_out(source, word_text(name, io.BytesIO(data)))
     if source.kind == "text":
         if is_pdf(data):
             problem, remedy = "a PDF in spite of its ending", "give it the ending .pdf"
             raise LetterError(name, "not_text", problem, remedy)
-        text, has_paragraphs = paragraphs(decoded(data, name))
-        if not text:
-            raise LetterError(name, "empty", "the file is empty", "fetch the file again")
-        return Text(source.letter_id, name, text, has_paragraphs)
+        return _laid_out(source, decoded(data, name))
     if not is_pdf(data):
         problem, remedy = "not a PDF in spite of its ending", "give it its true ending"
         raise LetterError(name, "not_pdf", problem, remedy)
     text = visible(pdf_text(data, name))
     cut = "the end mark of the PDF is missing: pages may be lost"
     return Text(source.letter_id, name, text, "\n\n" in text, (cut,) if is_cut_off(data) else ())
+
+
+def _laid_out(source: Source, text: str) -> Text:
+    text, has_paragraphs = paragraphs(text)
+    if not text:
+        raise LetterError(source.name, "empty", "the file is empty", "fetch the file again")
+    return Text(source.letter_id, source.name, text, has_paragraphs)
 
 
 def decoded(data: bytes, source: str) -> str:

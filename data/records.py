@@ -48,7 +48,7 @@ from imr.data.letter import (
     UrAction,
 )
 from imr.data.parse import known_summary
-from imr.data.tables import Numbered, Reading, csv_rows, parquet_rows
+from imr.data.tables import Numbered, Reading, csv_rows, excel_rows, parquet_rows
 
 MAX_RECORD_BYTES = 16 * 2**20
 """A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
@@ -65,7 +65,7 @@ class RawRecord:
 
 # --- reading -----------------------------------------------------------------------------------
 
-ENDINGS = (".jsonl", ".csv", ".tsv", ".parquet")
+ENDINGS = (".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
 """Of the files that hold case records."""
 
 
@@ -91,6 +91,8 @@ def raw_records(
         yield from _json_records(name, content, flat)
     elif ending in (".csv", ".tsv"):
         yield from _grouped(name, csv_rows(name, content, flat))
+    elif ending == ".xlsx":
+        yield from _grouped(name, excel_rows(name, content, flat))
     elif ending == ".parquet":
         yield from _parquet_records(name, content, flat)
     else:
@@ -487,8 +489,8 @@ def record_schema() -> dict[str, Any]:
         "title": "Undecided case record",
         "description": (
             "One object a line (.jsonl) or a row (.parquet with an items list). In a flat table "
-            "(.csv, .tsv, .parquet) one item a row: the letter's columns beside the item's, rows "
-            "of a letter together. Columns that are not named here are not read; objects that "
+            "(.csv, .tsv, .xlsx, .parquet) one item a row: the letter's columns beside the item's, "
+            "rows of a letter together. Columns that are not named here are not read; objects that "
             "imr parse prints are records too."
         ),
         "type": "object",

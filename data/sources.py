@@ -27,14 +27,16 @@ from typing import BinaryIO, Literal
 from imr.data.letter import LetterError
 from imr.data.paths import Entry, FilePath, StoreError, UnsupportedPathError, file_path
 
-Kind = Literal["pdf", "text", "records"]
+Kind = Literal["pdf", "text", "word", "records"]
 
 KINDS: dict[str, Kind] = {
     ".pdf": "pdf",
     ".txt": "text",
+    ".docx": "word",
     ".jsonl": "records",
     ".csv": "records",
     ".tsv": "records",
+    ".xlsx": "records",
     ".parquet": "records",
 }
 """What a file holds, by its ending in lower case."""
@@ -60,6 +62,7 @@ MAX_ZIP_RATIO = 100
 MAX_BYTES: dict[Kind, int] = {
     "pdf": MAX_PDF_BYTES,
     "text": MAX_TEXT_BYTES,
+    "word": MAX_PDF_BYTES,
     "records": MAX_RECORDS_BYTES,
 }
 
@@ -70,7 +73,7 @@ _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
 _DOCUMENT_ENDINGS = frozenset(
-    {".doc", ".docx", ".odt", ".rtf", ".tif", ".tiff", ".eml", ".msg", ".htm", ".html"}
+    {".doc", ".odt", ".rtf", ".tif", ".tiff", ".eml", ".msg", ".htm", ".html"}
 )
 """In a folder these may be letters, so they are reported; other files there are passed over."""
 
@@ -312,7 +315,9 @@ def _ending(data: bytes) -> str:
     from imr.data.pdf import is_pdf
 
     if data.startswith(_ZIP_MARKS):
-        return ZIP_ENDING
+        # Office names its parts in the clear, at the end of the archive.
+        parts = {b"word/document.xml": ".docx", b"xl/workbook.xml": ".xlsx"}
+        return next((e for part, e in parts.items() if part in data[-(2**16) :]), ZIP_ENDING)
     if data.startswith(b"PAR1"):
         return ".parquet"
     return ".pdf" if is_pdf(data) else ".jsonl" if data.lstrip()[:1] == b"{" else ".txt"

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from imr.data.columns import Columns, ColumnsError, Known, Renames, columns, recognised
 from imr.data.letter import LetterError
+from imr.data.office import Sheet, sheets
 
 MAX_CELL_CHARS = 16 * 2**20
 """A cell of 16 MiB is no case summary."""
@@ -133,7 +134,51 @@ def _csv_cells(
 def _row(named: Columns, cells: Any) -> dict[str, Any]:
     """A row by its names; a column without a name is told where it holds something."""
     pairs = zip(named.names, cells, strict=True)
-    return {name: value or None for name, value in pairs if name or value}
+    return {
+        name: None if value == "" else value for name, value in pairs if name or value is not None
+    }
+
+
+# --- Excel -------------------------------------------------------------------------------------
+
+
+def excel_rows(name: str, content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
+    """The rows of the sheet whose first row names the most columns that are known."""
+    try:
+        found = sheets(name, content)
+        if not found:
+            remedy = f"the first row names the columns: {', '.join(how.known.required)}, …"
+            yield LetterError(name, "empty", "the workbook is empty", remedy)
+            return
+        heads = [["" if cell is None else str(cell) for cell in sheet.head] for sheet in found]
+        counts = [recognised(head, how.known, how.renames) for head in heads]
+        chosen = counts.index(max(counts))
+        yield from _excel_cells(name, found, chosen, heads[chosen], how)
+    except LetterError as error:
+        yield error
+
+
+def _excel_cells(
+    name: str, found: list[Sheet], chosen: int, head: list[str], how: Reading
+) -> Iterator[Numbered | LetterError]:
+    while head and not head[-1]:
+        head.pop()
+    named = resolved(name, head, how)
+    if isinstance(named, LetterError):
+        yield named
+        return
+    sheet = found[chosen]
+    if len(found) > 1:
+        how.notice(f"{name}: only the sheet {chosen + 1} of {len(found)} is read")
+    if sheet.formulas:
+        how.notice(f"{name}: formulas are not computed; their saved results are read")
+    width = len(head)
+    for number, cells in enumerate(sheet.rows, start=sheet.first + 1):
+        if any(cell is not None for cell in cells[width:]):
+            problem = f"cells beyond the {width} columns that the header names"
+            yield LetterError(f"{name} row {number}", "not_xlsx", problem, "name the column")
+        elif any(cell is not None for cell in cells):
+            yield number, _row(named, cells[:width])
 
 
 # --- Parquet -----------------------------------------------------------------------------------

@@ -39,8 +39,9 @@ app = typer.Typer(
 Letters = Annotated[
     list[str],
     typer.Argument(
-        help="Files, folders, globs, .zip, or - for standard input: .pdf, .txt, and case records "
-        "as .jsonl, .csv, .tsv or .parquet (see imr schema). Also URLs: s3://, gs://, abfs://, https://.",
+        help="Files, folders, globs, .zip, or - for standard input: .pdf, .docx, .txt, and case "
+        "records as .jsonl, .csv, .tsv, .xlsx or .parquet (see imr schema). Also URLs: "
+        "s3://, gs://, abfs://, https://.",
         metavar="LETTERS",
         show_default=False,
     ),
@@ -102,7 +103,7 @@ def parse(
 def features(
     letters: Letters,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv or .jsonl.")
+        str, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv, .xlsx or .jsonl.")
     ],
     evidence: Annotated[
         str | None,
@@ -268,7 +269,7 @@ Scores = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help=".parquet, .csv or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
+        help=".parquet, .csv, .xlsx or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
     ),
 ]
 Report = Annotated[str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")]

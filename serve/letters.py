@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from imr.data.letter import LetterError
+from imr.data.office import sheets
 from imr.data.paths import UnsupportedPathError, file_path
 from imr.data.records import FLAT, MAX_RECORD_BYTES, NESTED, RawRecord, raw_records
 from imr.data.sources import KINDS, Source, opened, sources
@@ -303,6 +304,8 @@ def _names(name: str, file: IO[bytes]) -> frozenset[str]:
     """Columns of a table or keys of the first line; none where it cannot be told."""
     if name.lower().endswith(".parquet"):
         return _parquet_names(file)
+    if name.lower().endswith(".xlsx"):
+        return _sheet_names(name, file)
     encoding = csv_encoding(file)
     if encoding == "utf-16":
         return frozenset()  # we write UTF-8
@@ -314,6 +317,13 @@ def _names(name: str, file: IO[bytes]) -> frozenset[str]:
     except (ValueError, RecursionError):
         return frozenset()
     return frozenset(first) if isinstance(first, dict) else frozenset()
+
+
+def _sheet_names(name: str, file: IO[bytes]) -> frozenset[str]:
+    try:
+        return frozenset(str(cell) for sheet in sheets(name, file)[:1] for cell in sheet.head)
+    except LetterError:  # its reader says so
+        return frozenset()
 
 
 def _parquet_names(file: IO[bytes]) -> frozenset[str]:

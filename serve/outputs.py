@@ -5,10 +5,11 @@ until then an earlier file stands untouched, and a failed run leaves nothing beh
 gets the permissions that the umask allows.  On an object store the same is done with an object of
 another name, which is moved when it is whole.
 
-A table is Parquet, CSV or JSON Lines by the ending of its name, or a folder of Parquet parts.  In
-CSV a text cell that a spreadsheet would take for a formula (first character ``=``, ``+``, ``-``,
-``@``, tab or line break) is written with a leading apostrophe; numbers are not touched.  Lists are
-lists in Parquet and JSON Lines and one readable text in CSV.
+A table is Parquet, CSV, Excel (:mod:`imr.serve.excel`) or JSON Lines by the ending of its name, or
+a folder of Parquet parts.  In CSV a text cell that a spreadsheet would take for a formula (first
+character ``=``, ``+``, ``-``, ``@``, tab or line break) is written with a leading apostrophe;
+numbers are not touched.  Lists are lists in Parquet and JSON Lines and one readable text in CSV
+and Excel.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def check_folder_of(path: FilePath) -> None:
 Kind = Literal["str", "int", "float", "bool", "date", "timestamp", "texts", "reasons"]
 Row = Mapping[str, Any]
 
-SUFFIXES = (".parquet", ".csv", ".jsonl")
+SUFFIXES = (".parquet", ".csv", ".xlsx", ".jsonl")
 ROW_GROUP = 10_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -302,10 +303,11 @@ def csv_cell(kind: Kind, value: Any) -> Any:
         return value
     if kind == "bool":
         return "true" if value else "false"
-    return formula_safe(_plain(kind, value))
+    return formula_safe(plain_text(kind, value))
 
 
-def _plain(kind: Kind, value: Any) -> str:
+def plain_text(kind: Kind, value: Any) -> str:
+    """The value as one readable text."""
     if kind == "texts":
         return "; ".join(value)
     if kind == "reasons":
@@ -360,9 +362,16 @@ def _json_value(value: Any) -> Any:
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
+def _excel_table(file: IO[bytes], columns: Sequence[TableColumn]) -> _Table:
+    from imr.serve.excel import ExcelTable
+
+    return ExcelTable(file, columns)
+
+
 _WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], _Table]] = {
     ".parquet": _ParquetTable,
     ".csv": _CsvTable,
+    ".xlsx": _excel_table,
     ".jsonl": _JsonTable,
 }
 

@@ -79,12 +79,12 @@ def test_a_file_url_is_a_path(tmp_path: Path) -> None:
 
 
 def test_folders_objects_patterns_and_archives(memory: fsspec.AbstractFileSystem) -> None:
-    for name in ("a.txt", "sub/b.txt", ".hidden.txt", "notes.md", "scan.docx"):
+    for name in ("a.txt", "sub/b.txt", ".hidden.txt", "notes.md", "scan.doc"):
         memory.pipe_file(f"/bucket/in/{name}", LETTER)
     memory.pipe_file("/bucket/in/z.zip", packed(c__txt=LETTER, d__rtf=b"x"))
     everything = [
         f"{BASE}/in/a.txt",
-        f"{BASE}/in/scan.docx unsupported",
+        f"{BASE}/in/scan.doc unsupported",
         f"{BASE}/in/z.zip!c.txt",
         f"{BASE}/in/z.zip!d.rtf unsupported",
         f"{BASE}/in/sub/b.txt",

@@ -100,7 +100,7 @@ def path_faults(folder: Path) -> dict[str, tuple[str, str]]:
     (folder / "empty").mkdir()
     (folder / "other").mkdir()
     (folder / "other" / "notes.md").write_text("no letter")
-    (folder / "letter.docx").write_bytes(b"PK")
+    (folder / "letter.doc").write_bytes(b"PK")
     (folder / "letter").write_text("no ending")
     (folder / "mail").mkdir()
     (folder / "mail" / "letter.eml").write_text("From: x")
@@ -109,7 +109,7 @@ def path_faults(folder: Path) -> dict[str, tuple[str, str]]:
         "no match": ("*.nothing", "missing"),
         "an empty folder": ("empty", "no_letters"),
         "a folder of something else": ("other", "no_letters"),
-        "a wrong ending": ("letter.docx", "unsupported"),
+        "a wrong ending": ("letter.doc", "unsupported"),
         "no ending": ("letter", "unsupported"),
         "a document in a folder": ("mail", "unsupported"),
         "records": ("cases.csv", "records"),

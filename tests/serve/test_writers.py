@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from imr.data.paths import file_path
 from imr.models.prediction import SCORE_COLUMNS
-from imr.serve import outputs
+from imr.serve import excel, outputs
 from imr.serve.messages import Refused
 from imr.serve.outputs import TableColumn, check_writable, csv_cell, open_table
 
@@ -99,6 +99,34 @@ def test_no_cell_starts_a_formula(text: str, tmp_path: Path) -> None:
     assert read["name"] == f"'{text}"
     assert read["notes"] == f"'{text}"
     assert (read["n"], read["p"]) == ("-1", "-0.5")
+
+
+def test_a_workbook_holds_the_table_and_no_formula(tmp_path: Path) -> None:
+    import openpyxl
+    import pandas as pd
+
+    odd = {**FULL, "name": "=1+1 <b>\x00&", "notes": ["=2", "x" * 40_000], "p": float("nan")}
+    path = written(tmp_path / "t.xlsx", [FULL, EMPTY, odd])
+    rows = list(openpyxl.load_workbook(path).active.iter_rows(values_only=True))
+    assert rows[0] == tuple(FULL)
+    assert rows[1] == (
+        "Knee brace", 3, 0.25, True, "2016-10-13", "2017-01-02T03:04:05.678+00:00", "one; two",
+        'for: MRI documented ("MRI of the knee")',
+    )  # fmt: skip
+    assert rows[2] == (None,) * len(FULL)
+    assert rows[3][0] == "=1+1 <b>&"
+    assert rows[3][2] is None
+    assert (len(rows[3][6]), rows[3][6][-1]) == (32_767, "…")
+    cells = [cell for row in openpyxl.load_workbook(path).active.iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells} == {"s", "n", "b"}
+    assert list(pd.read_excel(path).columns) == list(FULL)
+
+
+def test_a_sheet_that_is_full_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(excel, "MAX_ROWS", 3)
+    with pytest.raises(Refused, match="more than 2 rows"):
+        written(tmp_path / "t.xlsx", [FULL] * 3)
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.text())
