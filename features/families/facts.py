@@ -57,8 +57,8 @@ FACTS: tuple[str, ...] = (
     "head_flag", "injection_failed", "function_better", "operation_recent", "entrapment_found",
     "support_condition", "neurology_told", "care_short", "long_use", "stimulator_condition",
     "shockwave_condition", "work_attempt_failed", "gait_impaired", "apnea_suspected",
-    "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen", "job_open",
-    "personal_care_need",
+    "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen",
+    "same_class_beside", "job_open", "personal_care_need",
 )  # fmt: skip
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA: tuple[str, ...] = (

@@ -250,6 +250,18 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _YEAR.findall(summary.lower)), default=0)
 
 
+def _another_of_class(said: Statement, item: Item) -> bool:
+    """Whether a drug is one of the requested class, and not the one requested."""
+    generic = said.mention.rule.extra.get("generic", "")
+    asked = {term.lower() for term in item.terms}
+    return (
+        bool(generic)
+        and bool(asked)
+        and said.concept == item.subcategory
+        and (generic not in asked)
+    )
+
+
 _CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 
 
@@ -280,6 +292,7 @@ _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "walking": lambda summary, said, _item: _of_walking(summary, said),
     "field": lambda _summary, _said, item: specialist_field(item.requested),
     "same_field": lambda _summary, said, item: _of_field(said, item),
+    "beside": lambda _summary, said, item: _another_of_class(said, item),
     "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
     "other": lambda _summary, said, item: _of_another(said, item),
 }

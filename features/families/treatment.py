@@ -287,6 +287,11 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | 
     return True if _RECEIVED_AFTER.match(after) or _USED_AFTER.match(after) else None
 
 
+def used_after_approval(summary: Summary, mention: Mention) -> bool:
+    """Whether care "was approved and used"."""
+    return _USED_AFTER.match(summary.after(mention, 90)) is not None
+
+
 def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
     after = summary.after(mention, 70)
     if _NOT_DONE_AFTER.match(after) or _NOT_DONE_BEFORE.search(before[-50:]):

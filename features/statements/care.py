@@ -157,6 +157,8 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "planned"
     if mention.value == "tens" and _HANDED_OUT.search(summary.before(mention, 40)):
         return "planned"  # what is asked for was handed out, and no trial was had
+    if mention.value == COURSE and _MORE.search(summary.before(mention, 24)):
+        return "planned"  # "twelve more visits" are none that were had
     if treatment.is_received(summary, mention):
         return "affirmed"
     if mention.text.lower().startswith("exercis") and _AND_THEN.search(summary.before(mention, 60)):
@@ -164,6 +166,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
+_MORE = re.compile(r"(?<!had )\b(?:more|further|additional) (?:\w+ )?$")
 _HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
 _INVASIVE = frozenset({"surgery", "injection"})
 # "Cuff repair certified for May", "ESI auth'd" are still to come.

@@ -9,6 +9,7 @@ from typing import Any
 
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import spans_of_time
+from imr.features.families import treatment
 from imr.features.regions import place_of
 from imr.features.statements.care import (
     COURSE,
@@ -187,11 +188,18 @@ def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
 
 
 def _of_use(summary: Summary, mention: Mention) -> bool:
-    """Whether a plan tells of use so far ("continue it, on it 14 months, no relief")."""
-    known = _causes_named(summary).get(mention.sentence, ())
-    return any(m.value == IN_USE and m.start < mention.start for m in known)
+    """Whether a plan tells of use so far ("continue it, on it 14 months, no relief"; "six visits
+    were approved and used, disability from 60 to 40").
+    """
+    before = (
+        m
+        for m in _causes_named(summary).get(mention.sentence, ())
+        if m.start < mention.start and mention.start - m.end <= _USE_REACH
+    )
+    return any(m.value == IN_USE or treatment.used_after_approval(summary, m) for m in before)
 
 
+_USE_REACH = 80
 _SHORT_RELIEF = 2.0
 """Weeks under which relief is temporary, whatever gave it."""
 _LASTED_AFTER = 24

@@ -68,6 +68,8 @@ SAID: list[tuple[str, set[Said]]] = [
     ("He cannot bathe or dress.", {("sign", "personal care need", "affirmed")}),
     ("She sleeps seven hours a night.", {("sign", "poor sleep", "denied")}),
     ("The employer holds his job open.", {("event", "job open", "affirmed")}),
+    ("Twelve more visits, and a cane, were asked for.", {("treatment", "course", "planned")}),
+    ("An injection of May gave no relief.", {("response", "unspecified", "failed")}),
     ("Chiro 18 for this, VAS 6->6.", {("response", "chiropractic", "unchanged")}),
     ("PT done, pain/duty same.", {("response", PT, "unchanged")}),
     ("RFA bilat L3-4 2014: no relief.", {("response", "radiofrequency", "failed")}),
