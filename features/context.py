@@ -58,6 +58,12 @@ _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 # "EMG showed a radiculopathy; UR denied ...": what stands in a clause of its own before the review
 # is no part of what the review says.
 _OWN_CLAUSE = re.compile(r";|,\s(?:and|but|so)\s(?:the\s)?$")
+# A request goes on through a list, up to what is told of the worker: "plating; the patient smokes".
+_OF_THE_WORKER = re.compile(
+    r";\s(?:(?:the |an? )?(?:patient|injured worker|worker|claimant|employee|he|she)\s"
+    r"(?!should|would|may\b|might|could|will|needs?\b|is to\b)|"
+    r"(?:flexion|extension|motion|rom|abduction|grip|strength|pain)\s(?:is|was|lacks|\d))"
+)
 # A list under a negation goes on with these; a verb right after a mention is the mention's own,
 # unless it only says that nothing was seen.
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
@@ -229,7 +235,8 @@ class Summary:
         if any(_terminates(stop, cue.kind, forward, first, last) for stop in ends):
             return False
         if cue.kind not in _CLAUSE_KINDS:
-            return True
+            asked = cue.kind == "requested" and forward
+            return not (asked and _OF_THE_WORKER.search(self.lower, first, start + 12))
         if self.lower.find(";", first, last) >= 0:
             return False
         return not (cue.kind == "negated" and forward and self._new_clause(first, start))

@@ -44,7 +44,7 @@ def same_concepts(item: Item) -> frozenset[str]:
         found |= {"course"}
     if name in _THERAPIES:
         found |= _THERAPIES  # one course of physical medicine, whoever gives it
-    if item.category == "Injection":
+    if item.category in ("Injection", "Diagnostic Testing"):
         found |= {"last_time"}
     if name == "facet_injection" and _ABLATION.search(item.requested):
         found |= {"radiofrequency"}

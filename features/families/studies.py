@@ -142,8 +142,29 @@ def performed(summary: Summary, mention: Mention) -> bool:
     if mention.documented:
         return True
     if mention.qualifier in ("requested", "hypothetical"):
-        return _SHOWN.match(summary.after(mention, 120)) is not None
+        return told_done(summary, mention) or _SHOWN.match(summary.after(mention, 120)) is not None
     return False
+
+
+# "Repeat films", "the last MRI being of 2014", "EMG (last done in May)", "MRI was already done".
+_DONE_BEFORE = re.compile(
+    r"(?:\b(?:repeat(?:ed)?|rpt|second|third|fourth|2nd|3rd|4th|another|last|"
+    r"the (?:normal|negative|abnormal|positive|prior|previous|earlier))|"
+    r"\(\d{1,2}/\d{2,4}) (?:[\w-]+ )?$"
+)
+_DONE_AFTER = re.compile(
+    r"^(?: (?!to\b|be\b|not\b|never\b|should\b|will\b)[\w/-]+){0,7},? ?\(?(?:was |were )?"
+    r"(?:(?:already|last) (?:done|taken|performed|obtained)\b|(?:done|taken|performed|obtained) "
+    r"(?:on |in )?(?:\d|[a-z]+ (?:days?|weeks?|months?|years?) (?:ago|earlier)))"
+)
+
+
+def told_done(summary: Summary, mention: Mention) -> bool:
+    """Whether a study that is asked for is told to have been done before."""
+    if mention.qualifier != "requested":
+        return False
+    before, after = summary.before(mention, 30), summary.after(mention, 70)
+    return bool(_DONE_BEFORE.search(before) or _DONE_AFTER.match(after))
 
 
 @once

@@ -10,6 +10,7 @@ from imr.data.request.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment
+from imr.features.families.studies import told_done
 from imr.features.regions import parts_of
 from imr.features.statements.doubt import NOT_STATED_AFTER, silent
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
@@ -384,7 +385,7 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
     if mention.value == _DRUG_TEST and _LAST_BEFORE.search(summary.before(mention, 8)):
         return _test_result(summary, mention)
-    if not medication.monitored(mention):
+    if not medication.monitored(mention) and not told_done(summary, mention):
         return "denied" if mention.qualifier == "negated" else "planned"
     if NOT_STATED_AFTER.match(summary.after(mention, 70)):
         return "denied"

@@ -111,6 +111,8 @@ _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
+    r"(?<!request )(?<!requests )(?<!requested )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
+    r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
 )
 
@@ -362,7 +364,6 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
 # "A 2 mm protrusion", "a partial tear of 20%".
 _SMALL_BEFORE = re.compile(r"\b(?:(?:1|2)(?:\.\d)?(?: ?- ?[23])? ?mm|[1-4]\d ?%)(?: \w+){0,2} $")
 _SMALL_AFTER = re.compile(r"^ of (?:(?:1|2)(?:\.\d)? ?mm|[1-4]\d ?%)(?! (?:displ|gap|step))")
-_AGAIN = re.compile(r"\b(?:repeat(?:ed)?|rpt|second|third|2nd|3rd|another) (?:\w+ )?$")
 
 
 def studies_done(summary: Summary) -> Iterator[Statement]:
@@ -378,8 +379,6 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
             polarity = "denied" if mention.qualifier == "negated" else "planned"
-            if polarity == "planned" and _AGAIN.search(summary.before(mention, 24)):
-                polarity = "affirmed"  # what is to be repeated was done
             regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
@@ -443,13 +442,14 @@ def _kind_of_finding(words: str) -> str:
 def _nerve_studies(summary: Summary) -> Iterator[Statement]:
     """Electrodiagnostic studies with their result, and whether radiculopathy was found."""
     for mention in summary.mentions("electrodiagnostics"):
-        if not mention.documented:
+        times = times_of(summary, mention)
+        if not mention.documented and not studies.told_done(summary, mention):
             polarity: Polarity = "denied" if mention.qualifier == "negated" else "planned"
             yield state(summary, mention, "study", "electrodiagnostic", polarity)
             continue
         result = studies.nerve_result_of(summary, mention)
         polarity = "affirmed" if result is None else "normal" if result == "normal" else "abnormal"
-        yield state(summary, mention, "study", "electrodiagnostic", polarity)
+        yield state(summary, mention, "study", "electrodiagnostic", polarity, **times)
         if result is not None:
             shown: Polarity = "affirmed" if result == "radiculopathy" else "denied"
             yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
@@ -498,7 +498,9 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
     """Diagnoses, comorbidity and words of severity."""
     for family in ("diagnosis", "comorbidity", "severity"):
         for mention in summary.mentions(family):
-            if mention.qualifier in ("requested", "other_person"):
+            if mention.qualifier == "other_person":
+                continue
+            if mention.qualifier == "requested" and not _reason(summary, mention):
                 continue
             polarity = diagnosis_polarity(summary, mention)
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()

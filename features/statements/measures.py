@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from imr.features.context import Mention, Summary, clause_of
 from imr.features.dates import times_of
+from imr.features.families.studies import told_done
 from imr.features.statements.statement import Polarity, Statement, state
 
 _NORMAL_TEST = re.compile(
@@ -29,7 +30,7 @@ def tests(summary: Summary) -> Iterator[Statement]:
         clause, concept = clause_of(summary, mention), f"test: {mention.value}"
         if _TEST_NOT_DONE.match(summary.after(mention, 60)) or mention.qualifier == "negated":
             polarity: Polarity = "denied"
-        elif not mention.documented:
+        elif not mention.documented and not told_done(summary, mention):
             polarity = "planned"
         elif _ABNORMAL_TEST.search(summary.lower, mention.end, clause.end):
             polarity = "abnormal"
