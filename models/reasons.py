@@ -213,6 +213,8 @@ def _reason(
         found = [quote for quote in found if quote.qualifier == direction]
         if not found:
             return None
+    if words.signal == INDICATED and direction == "against" and found:
+        statement += "; it says the contrary"
     return Reason(
         signal=words.signal,
         value=None if words.signal == WORDING else value,

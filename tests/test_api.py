@@ -49,6 +49,20 @@ def test_the_example_runs(model: Path, project: Path, monkeypatch: pytest.Monkey
     assert scores[keys].astype(str).equals(signals[keys].astype(str))
     assert isinstance(why, dict)
     assert why["letter_id"] == scores["letter_id"][0]
+    more = names["more"]
+    assert isinstance(more, pd.DataFrame)
+    estimated = more[more["gain"].notna()]
+    assert len(estimated)
+    assert (estimated["p_overturned"] >= estimated["p_before"]).all()
+    told = [
+        float("nan") if change["gain"] is None else change["gain"]
+        for item in why["items"]
+        for change in item["what_if"]
+    ]
+    own = more[more["letter_id"] == why["letter_id"]]["gain"]
+    assert own.to_numpy(dtype=float, na_value=float("nan")).tolist() == pytest.approx(
+        told, abs=1e-6, nan_ok=True
+    )
 
 
 def test_the_api_says_what_the_commands_say(model: Path, samples: Path, tmp_path: Path) -> None:

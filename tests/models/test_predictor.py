@@ -10,7 +10,7 @@ import pytest
 
 from imr.data.letter import Case, Citation, Decision, Determination, Letter
 from imr.data.records import RawRecord, letter_from_record
-from imr.models.prediction import SCORE_COLUMNS, Prediction
+from imr.models.prediction import SCORE_COLUMNS, Prediction, meaning_of
 from imr.models.predictor import Predictor
 from imr.models.record_frames import cases_from_frame, example_input, predictions_frame
 
@@ -174,3 +174,20 @@ def test_mlflow_model_from_code(predictor, tmp_path):
     case = cases_from_frame(example_input())[0].case
     expected = Predictor.load(tmp_path / "bundle").predict([case])
     assert found["p_overturned"].tolist() == [p.p_overturned for p in expected]
+
+
+@pytest.mark.parametrize(
+    ("p", "cost", "said"),
+    [
+        (0.23, 4.0, "About twice the average of 11%; called Overturned from 20% on, because a"),
+        (0.12, 4.0, "About the average of 11%; called Overturned from 20% on"),
+        (0.02, 4.0, "Well below the average of 11%;"),
+        (0.11, 1.0, "About the average of 11%; called Overturned from 50% on, because a missed "),
+        (0.60, 2.5, "More than three times the average of 11%; called Overturned from 29% on"),
+    ],
+)
+def test_an_estimate_says_what_it_means(p, cost, said):
+    meaning = meaning_of(p, 0.11, cost)
+    assert meaning.startswith(said)
+    whole = {4.0: "four false alarms", 1.0: "one false alarm", 2.5: "2.5 false alarms"}
+    assert meaning.endswith(f"a missed overturn is taken to cost {whole[cost]}")

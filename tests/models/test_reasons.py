@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from imr.data.letter import Evidence
 from imr.features.condition import Condition
-from imr.features.families.facts import FACTS
+from imr.features.families.facts import FACTS, rules
 from imr.features.families.requested_part import HERE
 from imr.features.table import all_columns
 from imr.models.predictor import Predictor
@@ -24,7 +25,11 @@ LETTER = (
 def test_every_fact_has_words_for_it_and_for_its_contrary() -> None:
     words = plain_words()
     assert set(FACTS) <= set(words)
-    assert all(words[fact].contrary and words[fact].said != words[fact].contrary for fact in FACTS)
+    rows = [rule for of_subject in rules().values() for rule in of_subject]
+    denied = {rule.fact for rule in rows if not rule.speaks_for} & set(FACTS)
+    assert denied
+    assert {fact for fact in FACTS if words[fact].contrary} >= denied
+    assert all(words[fact].said != words[fact].contrary for fact in FACTS)
 
 
 def test_the_words_are_of_known_signals_and_conditions() -> None:
@@ -121,3 +126,19 @@ def test_one_fact_is_told_once_and_one_way(predictor: Predictor) -> None:
         assert not any(
             r.quotes for r in prediction.reasons if r.statement.startswith(NOT_DOCUMENTED)
         )
+
+
+def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
+    words = plain_words()["indication_documented"]
+    row = {"indication_documented": False, "indication": "spine_scan"}
+    said = _reason(words, -0.5, "against", row, {})
+    assert said is not None
+    assert said.statement == (
+        "The record does not show what this treatment is for: a neurological deficit or a red flag"
+    )
+    denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
+    other = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
+    denied = _reason(words, -0.5, "against", row, {"radicular_signs": [other, denial]})
+    assert denied is not None
+    assert denied.quotes == (denial,)
+    assert denied.statement == f"{said.statement}; it says the contrary"
