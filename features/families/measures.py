@@ -250,16 +250,20 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _YEAR.findall(summary.lower)), default=0)
 
 
+_ONE_AT_A_TIME = frozenset(
+    {
+        "NSAID", "Muscle Relaxant", "Opioids", "Anti-epilepsy drugs", "Antidepressant",
+        "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
+    }
+)  # fmt: skip
+
+
 def _another_of_class(said: Statement, item: Item) -> bool:
     """Whether a drug is one of the requested class, and not the one requested."""
     generic = said.mention.rule.extra.get("generic", "")
     asked = {term.lower() for term in item.terms}
-    return (
-        bool(generic)
-        and bool(asked)
-        and said.concept == item.subcategory
-        and (generic not in asked)
-    )
+    of_class = said.concept == item.subcategory and said.concept in _ONE_AT_A_TIME
+    return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
 _CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
