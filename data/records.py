@@ -65,7 +65,7 @@ class RawRecord:
 
 # --- reading -----------------------------------------------------------------------------------
 
-ENDINGS = (".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
+ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
 """Of the files that hold case records."""
 
 
@@ -89,6 +89,8 @@ def raw_records(
     flat = Reading(FLAT, renames or {}, notice)
     if ending == ".jsonl":
         yield from _json_records(name, content, flat)
+    elif ending == ".json":
+        yield from _json_file(name, content, flat)
     elif ending in (".csv", ".tsv"):
         yield from _grouped(name, csv_rows(name, content, flat))
     elif ending == ".xlsx":
@@ -133,6 +135,29 @@ def _json_records(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRe
                 yield LetterError(source, "not_json", f"not JSON: {fault}", remedy)
             else:
                 yield _json_record(source, values, named)
+
+
+def _json_file(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
+    """The one record of a file, or those of the list in it, which is read as a whole."""
+    remedy = "write one object or a list of objects, or .jsonl with one object a line"
+    text = content.read(MAX_RECORD_BYTES + 1)
+    if len(text) > MAX_RECORD_BYTES:
+        problem = f"larger than {MAX_RECORD_BYTES // 2**20} MiB, the most that is read at once"
+        yield LetterError(name, "too_large", problem, remedy)
+        return
+    try:
+        values = json.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        fault = getattr(error, "msg", "no UTF-8 text, nested too deeply or a number too long")
+        yield LetterError(name, "not_json", f"not JSON{place}: {fault}", remedy)
+        return
+    named = _Names(name, how)
+    if not isinstance(values, list):
+        yield _json_record(name, values, named)
+        return
+    for number, one in enumerate(values, start=1):
+        yield _json_record(f"{name} record {number}", one, named)
 
 
 def _lines(content: IO[bytes]) -> Iterator[bytes]:
@@ -371,6 +396,7 @@ ITEM_FIELDS = (
     ),
 )
 _DECISION_DATE = Field("decision_date", DATE, "Day of the decision, where decided.")
+_HEADER_NAMES = frozenset({f.name for f in HEADER_FIELDS} | {"decision_date"})
 _NESTED = {"items", "header", "reviewer", "warnings"}
 _LETTER_NAMES = frozenset(
     {f.name for f in LETTER_FIELDS + HEADER_FIELDS} | _NESTED | {"source", "decision_date"}
@@ -426,6 +452,7 @@ def _letter(record: RawRecord) -> Letter:
     if not isinstance(nested, Mapping):
         problem = f"received {_described(nested)}, allowed is an object"
         raise _NotAllowedError(f"column 'header': {problem}")
+    warnings += _unknown(nested, _HEADER_NAMES, "header: ")
     nested = {**nested, **{k: v for k, v in values.items() if v is not None}}
     header = CaseHeader(**{field.name: field.value(nested) for field in HEADER_FIELDS})
     case = Case(letter_id, record.source, header, summary, items)
@@ -488,10 +515,10 @@ def record_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Undecided case record",
         "description": (
-            "One object a line (.jsonl) or a row (.parquet with an items list). In a flat table "
-            "(.csv, .tsv, .xlsx, .parquet) one item a row: the letter's columns beside the item's, "
-            "rows of a letter together. Columns that are not named here are not read; objects that "
-            "imr parse prints are records too."
+            "One object (.json), one a line (.jsonl) or a row (.parquet with an items list). In a "
+            "flat table (.csv, .tsv, .xlsx, .parquet) one item a row: the letter's columns beside "
+            "the item's, rows of a letter together. Columns that are not named here are not read; "
+            "objects that imr parse prints are records too."
         ),
         "type": "object",
         "properties": {**letter["properties"], "items": items},

@@ -33,6 +33,7 @@ KINDS: dict[str, Kind] = {
     ".pdf": "pdf",
     ".txt": "text",
     ".docx": "word",
+    ".json": "records",
     ".jsonl": "records",
     ".csv": "records",
     ".tsv": "records",
@@ -72,10 +73,8 @@ MAX_FOLDER_DEPTH = 64
 _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
-_DOCUMENT_ENDINGS = frozenset(
-    {".doc", ".odt", ".rtf", ".tif", ".tiff", ".eml", ".msg", ".htm", ".html"}
-)
-"""In a folder these may be letters, so they are reported; other files there are passed over."""
+_LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini"})
+"""What systems leave in folders and archives, beside hidden files and locks of Office."""
 
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1
@@ -209,18 +208,13 @@ def _at(entry: Entry) -> Iterator[Source | LetterError]:
 def _folder(folder: FilePath) -> Iterator[Source | LetterError]:
     found = False
     for one in _walk(folder, MAX_FOLDER_DEPTH):
+        found = True
         if isinstance(one, LetterError):
-            found = True
             yield one
-        elif _may_be_letter(one.path.suffix.lower()):
-            found = True
+        else:
             yield from _at(one)
     if not found:
         yield _no_letters(str(folder), "folder")
-
-
-def _may_be_letter(ending: str) -> bool:
-    return ending in KINDS or ending == ZIP_ENDING or ending in _DOCUMENT_ENDINGS
 
 
 def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
@@ -256,7 +250,7 @@ def _hidden(name: str) -> bool:
     """Names that systems leave behind: ``.DS_Store``, ``~$letter.docx``, ``__MACOSX``."""
     if name in (".", ".."):
         return False
-    return name.startswith((".", "~$")) or name == "__MACOSX"
+    return name.startswith((".", "~$")) or name in _LEFT_BEHIND
 
 
 def _archived(entry: Entry) -> Iterator[Source | LetterError]:
@@ -266,17 +260,13 @@ def _archived(entry: Entry) -> Iterator[Source | LetterError]:
         yield error
         return
     path = entry.path
-    found = False
     for name in names:
         ending = PurePosixPath(name).suffix.lower()
-        if not _may_be_letter(ending):
-            continue
-        found = True
         if ending in KINDS:
             yield Source(path.address, KINDS[ending], name, size=entry.size, state=entry.state)
         else:
             yield _unsupported(f"{path}!{name}", ending)
-    if not found:
+    if not names:
         yield _no_letters(str(path), "archive")
 
 

@@ -40,7 +40,7 @@ Letters = Annotated[
     list[str],
     typer.Argument(
         help="Files, folders, globs, .zip, or - for standard input: .pdf, .docx, .txt, and case "
-        "records as .jsonl, .csv, .tsv, .xlsx or .parquet (see imr schema). Also URLs: "
+        "records as .json, .jsonl, .csv, .tsv, .xlsx or .parquet (see imr schema). Also URLs: "
         "s3://, gs://, abfs://, https://.",
         metavar="LETTERS",
         show_default=False,
@@ -72,11 +72,22 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[  # the callback has answered
+    version: Annotated[  # noqa: ARG001 - the callback has answered
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the steps and what they took.")
+    ] = False,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Add steps and messages to a file, no text of letters."),
+    ] = None,
 ) -> None:
     """Predict decisions of California Independent Medical Review from the letters."""
+    if verbose or log:
+        from imr.serve.messages import keep_log
+
+        keep_log(verbose, log)
 
 
 @app.command()
@@ -291,6 +302,28 @@ Reasons = Annotated[
 
 
 @app.command()
+def validate(letters: Letters, jobs: Jobs = 0, maps: Maps = None, form: Form = None) -> None:
+    """Read letters and score nothing: what would be read, what not and why."""
+    from imr.serve.letters import ReadAs
+    from imr.serve.validate import validate as checked
+
+    failures = _Failures()
+    with ended_well():
+        found = checked(tuple(letters), jobs, failures, ReadAs.told(maps, form))
+    print(*found.lines(each_file=True), sep="\n")
+    failures.exit()
+
+
+@app.command()
+def info(model: Model = CHAMPION) -> None:
+    """Show version, model and stores that commands here use."""
+    from imr.serve.info import info as found
+
+    for name, value in found(model):
+        print(f"{name + ':':15} {value}")
+
+
+@app.command()
 def score(
     letters: Letters,
     output: Scores,
@@ -305,6 +338,9 @@ def score(
     reasons: Reasons = True,
     maps: Maps = None,
     form: Form = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and count, but score and write nothing.")
+    ] = False,
 ) -> None:
     """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
     if engine not in ("local", "dask"):
@@ -333,6 +369,15 @@ def score(
         how=ReadAs.told(maps, form),
     )
     failures = _Failures()
+    if dry_run:
+        from imr.serve.score import check_outputs
+        from imr.serve.validate import validate as checked
+
+        check_outputs(run)
+        with ended_well():
+            print(*checked(run.letters, jobs, failures, run.how).lines(each_file=False), sep="\n")
+        failures.exit()
+        return
     with ended_well(f"{run.output} not written", "the same command with --resume continues"):
         result = score_letters(run, failures)
     folder = "/" if run.partitions is not None else ""

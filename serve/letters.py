@@ -121,7 +121,7 @@ def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) ->
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
         if isinstance(source, LetterError):
-            if not _is_own_report(source, notice):
+            if not _is_own(source, notice):
                 yield Failure.of(source)
         elif source.kind == "records":
             yield from _record_tasks(source, notice, how)
@@ -129,8 +129,10 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
             yield source
 
 
-def _is_own_report(error: LetterError, notice: Notice) -> bool:
+def _is_own(error: LetterError, notice: Notice) -> bool:
     name = error.source
+    if in_work_folder(name):  # the journal there is told of
+        return True
     if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
         return False
     try:
@@ -267,6 +269,7 @@ _KINDS: tuple[tuple[frozenset[str], str], ...] = (
 )
 """Names that stand together in our files and in no record, and what the file is called."""
 
+_WORK_FILES = frozenset({"journal.jsonl", "settings.json", "lock"})
 REPORT_MARK = b'<meta name="generator" content="imr score">'
 REPORT_HEAD_BYTES = 2**16
 
@@ -292,7 +295,7 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
 def in_work_folder(name: str) -> bool:
     """True for the journal of a run that is under way or was killed, also while it is empty."""
     path = PurePosixPath(name)
-    return path.parent.suffix == ".partial" and path.name == "journal.jsonl"
+    return path.parent.suffix == ".partial" and path.name in _WORK_FILES
 
 
 def is_report(beginning: bytes) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -56,9 +58,41 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     ), error.end
 
 
+STEPS = logging.getLogger("imr.steps")
+"""What a command does and how long it took, for ``-v`` and ``--log``: no word of a letter."""
+
+_SAID = logging.getLogger("imr.said")
+
+
 def say(line: str) -> None:
     """Tell the user something that is no failure."""
     print(f"imr: {line}", file=sys.stderr)
+    _SAID.info("%s", line)
+
+
+def keep_log(verbose: bool, path: str | None) -> None:
+    """Show the steps on standard error, and write steps and messages to a file, where wanted.
+
+    Raises:
+        Refused: where the file cannot be written.
+    """
+    both = logging.getLogger("imr")
+    form = logging.Formatter("%(asctime)s %(message)s")
+    if verbose:
+        shown = logging.StreamHandler()
+        shown.addFilter(lambda record: record.name == STEPS.name)  # the others are printed anyway
+        both.addHandler(shown)
+    if path:
+        try:
+            both.addHandler(logging.FileHandler(path, encoding="utf-8", errors="replace"))
+        except OSError as error:
+            fault = (error.strerror or type(error).__name__).lower()
+            raise Refused(f"{path}: cannot write: {fault}", "name another file") from None
+    for handler in both.handlers:
+        handler.setFormatter(form)
+    if both.handlers:
+        both.setLevel(logging.INFO)
+        both.propagate = False
 
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,6 +128,20 @@ def progress(title: str, count: Callable[[], int | None]) -> Iterator[Advance]:
     ``count`` gives the number of letters there are (None: unknown); it is asked only where
     standard error is a terminal.
     """
+    done, begun = 0, time.monotonic()
+    with _bar(title, count) as advance:
+
+        def advanced(letters: int) -> None:
+            nonlocal done
+            done += letters
+            advance(letters)
+
+        yield advanced
+    STEPS.info("%s: %d letters in %.1f s", title, done, time.monotonic() - begun)
+
+
+@contextmanager
+def _bar(title: str, count: Callable[[], int | None]) -> Iterator[Advance]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return

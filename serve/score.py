@@ -28,7 +28,7 @@ from imr.serve.letters import (
     count_letters,
     something_to_do,
 )
-from imr.serve.messages import Refused, progress
+from imr.serve.messages import STEPS, Refused, progress
 from imr.serve.model import CHAMPION, ModelAddress, resolve
 from imr.serve.outputs import (
     PART_LETTERS,
@@ -108,13 +108,14 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
     Raises:
         Refused: where there is nothing to score, no model, or the output cannot be written.
     """
-    _check_outputs(run)
+    check_outputs(run)
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
     no_bar = contextlib.nullcontext(lambda _: None)
     with _workers(run, few) as workers:
         model = run.resolve(run.model)
+        STEPS.info("model %s", model.uri)
         settings = RunSettings(
             model=model.uri,
             reasons=run.reasons,
@@ -132,6 +133,8 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
                 for chunk, answer in workers.run(setup, _missing(journal, chunks, advance)):
                     journal.append(chunk, answer)
                     advance(len(chunk.tasks))
+            STEPS.info("scored: %d chunks of at most %d letters", chunks.count,
+                       journal.settings.chunk_letters)  # fmt: skip
             tally = _write(run, journal, chunks.count, model.profile, report_failure)
     return ScoreResult(tally, model.uri)
 
@@ -153,7 +156,8 @@ def _workers(run: ScoreRun, few: bool) -> Iterator[Runs]:
         pool.stop()
 
 
-def _check_outputs(run: ScoreRun) -> None:
+def check_outputs(run: ScoreRun) -> None:
+    """Refuse now what could not be written at the end of a long run."""
     if run.partitions is None:
         table_format(run.output)
         check_writable(run.output)

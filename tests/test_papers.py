@@ -11,6 +11,7 @@ import pytest
 
 import imr
 from benchmarks import diff, papers
+from imr.data.synthetic.page import TRUTH
 from imr.features.table import all_columns
 from imr.serve.letter_json import (
     Explained,
@@ -111,7 +112,7 @@ def table_keys(heading: str) -> set[str]:
 
 
 def test_the_object_of_parse_is_the_documented_one(samples: Path) -> None:
-    expected = json.loads((samples / "expected" / "CM16-9000001.json").read_text())
+    expected = json.loads((TRUTH / "expected" / "CM16-9000001.json").read_text())
     [letter] = imr.read_letters(samples / "CM16-9000001.pdf")
     assert keys(letter_object(letter)) == keys(expected)
     guidelines = ("items[].claims_administrator_guideline", "items[].decision.guideline")

@@ -5,7 +5,7 @@ The inverse of reading and parsing, for letters that we wrote ourselves (``data/
 "Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
 of the determination letters of 2013-2017; the sentences between them are our own.
 
-``python -m imr.data.synthetic`` writes ``data/samples`` anew from ``data/samples/expected``.
+``python -m imr.data.synthetic`` writes ``data/samples`` anew from ``expected`` beside it.
 """
 
 from __future__ import annotations
@@ -413,15 +413,19 @@ def record(letter: Letter) -> dict[str, Any]:
     return {**known, **days}
 
 
+TRUTH = Path(__file__).parent
+"""Where what the sample letters say stands, and in which layouts they are written."""
+
+
 def render_samples(folder: Path) -> list[Path]:
-    """Write the sample letters of ``folder`` from its ``expected`` objects; returns the files.
+    """Write the sample letters to ``folder`` from the ``expected`` objects; returns the files.
 
     ``layouts.json`` says, letter by letter, the file's ending, layout and whether it has a header.
     """
     written = []
-    for row in json.loads((folder / "layouts.json").read_text(encoding="utf-8")):
+    for row in json.loads((TRUTH / "layouts.json").read_text(encoding="utf-8")):
         path = folder / f"{row['letter_id']}.{row['ending']}"
-        expected = folder / "expected" / f"{row['letter_id']}.json"
+        expected = TRUTH / "expected" / f"{row['letter_id']}.json"
         letter = letter_of(json.loads(expected.read_text(encoding="utf-8")))
         path.write_bytes(_rendered(letter, row))
         written.append(path)

@@ -36,7 +36,6 @@ def tree(tmp_path: Path) -> Path:
         "a/cases.csv": b"letter_id\n1\n",
         "a/.hidden.txt": b"no",
         "a/~$letter.txt": b"no",
-        "a/notes.md": b"no",
     }.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +107,7 @@ def path_faults(folder: Path) -> dict[str, tuple[str, str]]:
         "no such file": ("gone.pdf", "missing"),
         "no match": ("*.nothing", "missing"),
         "an empty folder": ("empty", "no_letters"),
-        "a folder of something else": ("other", "no_letters"),
+        "a folder of something else": ("other", "unsupported"),
         "a wrong ending": ("letter.doc", "unsupported"),
         "no ending": ("letter", "unsupported"),
         "a document in a folder": ("mail", "unsupported"),
@@ -204,7 +203,6 @@ def test_members_are_read_in_place(tmp_path: Path) -> None:
             "../../outside.txt": b"Three.",
             "/etc/root.txt": b"Four.",
             "__MACOSX/._letter.txt": b"no",
-            "notes.md": b"no",
         },
     )
     before = sorted(p for p in tmp_path.parent.rglob("*"))
@@ -220,7 +218,23 @@ def test_members_are_read_in_place(tmp_path: Path) -> None:
 
 
 def test_an_archive_without_letters(tmp_path: Path) -> None:
-    assert failure([zipped(tmp_path, {"notes.md": b"no"})]).reason == "no_letters"
+    assert failure([zipped(tmp_path, {"__MACOSX/a.txt": b"no"})]).reason == "no_letters"
+
+
+def test_what_cannot_be_read_is_named_wherever_it_lies(tmp_path: Path) -> None:
+    files = {"photo.heic": b"x", "notes.md": b"x", "Thumbs.db": b"x", "~$a.docx": b"x",
+             "a.txt": b"Here."}  # fmt: skip
+    packed = zipped(tmp_path, files)
+    (tmp_path / "folder").mkdir()
+    for name, content in files.items():
+        (tmp_path / "folder" / name).write_bytes(content)
+    for path in (packed, str(tmp_path / "folder")):
+        found = list(sources([path]))
+        assert sum(isinstance(one, Source) for one in found) == 1
+        errors = [one for one in found if isinstance(one, LetterError)]
+        assert {one.reason for one in errors} == {"unsupported"}
+        ends = [one.source.replace("!", "/").rpartition("/")[2] for one in errors]
+        assert ends == ["notes.md", "photo.heic"]
 
 
 def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:

@@ -146,9 +146,9 @@ def test_a_letter_that_cannot_be_read_is_named_and_the_others_are_done(
     [
         (("parse", "missing.pdf"), "no letters found"),
         (("parse", "empty"), "no letters found"),
-        (("features", "cases.jsonl", "-o", "x.xlsx"), ".xlsx is no output format"),
+        (("features", "cases.jsonl", "-o", "x.xls"), ".xls is no output format"),
         (("features", "cases.jsonl", "-o", "x"), "no ending is no output format"),
-        (("score", "cases.jsonl", "-o", "x.xlsx"), ".xlsx is no output format"),
+        (("score", "cases.jsonl", "-o", "x.xls"), ".xls is no output format"),
         (("score", "missing.pdf", "-o", "x.csv"), "no letters found"),
         (("score", "cases.jsonl", "-o", "no/such/x.csv"), "create the folder first"),
         (("score", "cases.jsonl", "-o", "cases.jsonl/x.csv"), "write to a folder"),
