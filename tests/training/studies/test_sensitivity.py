@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from imr.features.families.facts import FACTS
 from imr.features.table import frame as signals_frame
-from imr.training.studies.sensitivity import ALL, UNSEEN, sensitivity
-from imr.training.vignettes import Rated
+from imr.features.table import signals
+from imr.models.whatif import remedies
+from imr.training.studies.sensitivity import ALL, UNSEEN, documented, sensitivity
+from imr.training.vignettes import Rated, Vignette
+from tests.models.test_whatif import BARE, plain_case
 
 CASES = 40
 FIRST, SECOND = FACTS[:2]
@@ -55,3 +60,26 @@ def test_an_estimate_that_follows_every_rating_has_slope_and_correlation_one() -
 
 def test_few_pairs_are_left_out() -> None:
     assert sensitivity(_rated(), np.zeros(4 * CASES), least_pairs=1_000) == []
+
+
+def test_our_words_stand_in_for_a_twin_that_documents_one_criterion() -> None:
+    def version(number: int, said: str = "", title: str = "MRI of the left knee") -> Vignette:
+        case = plain_case(title, f"{BARE} {said}")
+        return Vignette(replace(case, letter_id=f"K.{number}"), "K", (0.1 + number / 10,))
+
+    locks = "McMurray test of the left knee is positive."
+    failed = "Physical therapy and ibuprofen for the left knee failed to relieve the pain."
+    vignettes = [
+        version(0),
+        version(1, locks),
+        version(2, f"{locks} X-rays of the left knee were taken."),
+        version(3, locks, title="CT of the left knee"),
+        version(4, "He likes to read."),
+        version(5, f"{failed} {locks}"),
+    ]
+    [found] = documented(vignettes, [signals(vignette.case) for vignette in vignettes])
+    assert (found.base, found.twin, found.item) == (0, 1, 0)
+    assert found.changed.p == vignettes[1].p
+    [remedy] = (r for r in remedies()["mri_joint_signs"] if "knee" in r.body_parts)
+    assert found.changed.case.case_summary.endswith(remedy.sentence.format(part="left knee"))
+    assert locks not in found.changed.case.case_summary
