@@ -396,14 +396,28 @@ ITEM_FIELDS = (
     ),
 )
 _DECISION_DATE = Field("decision_date", DATE, "Day of the decision, where decided.")
+QUESTIONS = "questions"
+"""What a record to fill in asks (`imr new`): for its writer, not read."""
+
 _HEADER_NAMES = frozenset({f.name for f in HEADER_FIELDS} | {"decision_date"})
 _NESTED = {"items", "header", "reviewer", "warnings"}
 _LETTER_NAMES = frozenset(
-    {f.name for f in LETTER_FIELDS + HEADER_FIELDS} | _NESTED | {"source", "decision_date"}
+    {f.name for f in LETTER_FIELDS + HEADER_FIELDS}
+    | _NESTED
+    | {"source", "decision_date", QUESTIONS}
 )
 _ITEM_NAMES = frozenset(
     {f.name for f in ITEM_FIELDS}
-    | {"index", "item_index", "category", "subcategory", "body_parts", "quantity", "quantity_unit"}
+    | {
+        QUESTIONS,
+        "index",
+        "item_index",
+        "category",
+        "subcategory",
+        "body_parts",
+        "quantity",
+        "quantity_unit",
+    }
 )
 _FLAT_NAMES = _LETTER_NAMES - _NESTED | _ITEM_NAMES
 _NEEDED = tuple(field.name for field in LETTER_FIELDS if field.required)

@@ -150,7 +150,7 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)
-        remedy = _remedy(rule.id, item)
+        remedy = remedy_of(rule.id, item)
         if status == "met" or remedy is None or remedy.kind == FIXED:
             continue
         if remedy.kind == AMEND:
@@ -169,7 +169,8 @@ def _small(case: Case, position: int, _found: CaseSignals) -> bool:
     return position < MOST_ITEMS and len(case.case_summary) <= LONGEST_SUMMARY
 
 
-def _remedy(criterion: str, item: Item) -> Remedy | None:
+def remedy_of(criterion: str, item: Item) -> Remedy | None:
+    """What can be done about a criterion of an item; None where the table has nothing."""
     parts = set(requested_parts(item))
     known = remedies().get(criterion, ())
     return next((r for r in known if not r.body_parts or r.body_parts & parts), None)

@@ -405,6 +405,7 @@ def explain(
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
     from imr.serve import explain as one
+    from imr.serve.draft import moved
     from imr.serve.letters import ReadAs
 
     how = ReadAs.told(maps, form)
@@ -413,6 +414,7 @@ def explain(
             found = one.understood(one.one_letter(letter, letter_id, how))
         else:
             found = one.explain(letter, model, letter_id, how=how)
+            whole = found
     if not statements:
         found = {**found, "items": one.chosen_items(found, item)}
     if as_json:
@@ -421,6 +423,26 @@ def explain(
         print("\n".join(one.statement_lines(found)))
     else:
         one.show(found, one.make_console())
+        if Path(letter).is_file() and one.asks(letter, letter_id, how):
+            for line in moved(letter, whole):
+                print(line)
+
+
+@app.command()
+def new(
+    item: Annotated[
+        list[str], typer.Option("--item", metavar="TITLE", help="What is asked for; repeatable.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help=".json, or .csv for spreadsheets.")
+    ],
+    letter_id: Annotated[str, typer.Option(metavar="ID", help="Your name of the case.")] = "case-1",
+) -> None:
+    """Write a case record to fill in, with what the guideline asks for."""
+    from imr.serve.draft import new_record, write_new
+
+    write_new(new_record(item, letter_id), output)
+    print(f"written: {output}; fill in case_summary, then: imr explain {output}")
 
 
 @app.command()

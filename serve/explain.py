@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imr.data.records import QUESTIONS, RawRecord
 from imr.serve.letter_json import (
     change_action,
     change_sentence,
@@ -68,6 +69,15 @@ def explain(
         failure = Failure(**answer["error"])
         raise Refused(f"{failure.source}: {failure.message}", failure.remedy)
     return run_detail(answer["detail"], address.uri)
+
+
+def asks(path: str, letter_id: str | None, how: ReadAs) -> bool:
+    """True for the record that `imr new` made, as long as its questions stand in it."""
+    [task] = _candidates(path, letter_id, how)
+    if not isinstance(task, RawRecord):
+        return False
+    rows = [task.values, *task.values["items"]] if "items" in task.values else []
+    return any(isinstance(row, dict) and row.get(QUESTIONS) for row in rows)
 
 
 def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) -> Letter:
