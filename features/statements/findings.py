@@ -111,7 +111,7 @@ _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
-    r"(?<!request )(?<!requests )(?<!requested )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
+    r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
 )

@@ -58,7 +58,24 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("He speaks Croatian only.", "language barrier", "affirmed"),
         ("The old air cast is broken.", "already supplied", "denied"),
         ("A strap was dispensed at the first visit.", "already supplied", "affirmed"),
+        ("It was reduced; it was his sixth.", "dislocates again", "affirmed"),
+        ("No redislocation since.", "dislocates again", "denied"),
+        ("Examination showed a left arm drift.", "brain deficit", "affirmed"),
+        ("Pain with rotation of the wrist.", "malalignment", ""),
+        ("Pulses are not palpable at the feet.", "organ: circulation", "affirmed"),
+        ("BP 122/74.", "organ: pressure", "denied"),
+        # what is told of the worker after a request, and what a request is for
+        ("A plate was requested; the patient smokes.", "tobacco", "affirmed"),
+        ("A sleep study is requested for snoring.", "sleep_apnea", "affirmed"),
+        ("Authorization for a hernia repair is requested.", "hernia", ""),
         # tests
+        (
+            "Plan: ESI, Norco, UDS (last UDS 4 wks ago, consistent).",
+            "urine_drug_test_done",
+            "consistent",
+        ),
+        ("He requested radiographs, last done nine days earlier.", "xray", "affirmed"),
+        ("He requested an MRI to be done in May.", "mri", "planned"),
         ("A CMP six weeks ago was normal.", "test: blood", "normal"),
         ("Laboratory tests have not been done in three years.", "test: blood", "denied"),
         ("The plan is repeat x-rays of the wrist.", "xray", "affirmed"),
@@ -118,7 +135,8 @@ def _said(text: str) -> set[tuple[str, str]]:
     ],
 )
 def test_a_sentence_says(text: str, concept: str, polarity: str) -> None:
-    assert (concept, polarity) in _said(text)
+    said = _said(text)
+    assert (concept, polarity) in said or (not polarity and concept not in dict(said))
 
 
 @pytest.mark.parametrize(
