@@ -334,9 +334,6 @@ def drugs(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value in MONITORING:
             polarity = _monitoring(summary, mention)
-            again = _ORDER_BEFORE.search(summary.before(mention, 30))
-            if polarity == "planned" and again is not None and again["order"] not in ("1", "first"):
-                yield state(summary, mention, "drug", mention.value, "affirmed")
         else:
             polarity = _use(summary, mention, id(mention) in taken)
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))

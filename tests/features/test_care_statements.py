@@ -60,10 +60,8 @@ SAID: list[tuple[str, set[Said]]] = [
         "His doctor checked his urine in May and June and both were right.",
         {("drug", "urine_drug_test_done", "consistent")},
     ),
-    (
-        "A third urine test was ordered.",
-        {("drug", "urine_drug_test_done", "affirmed"), ("drug", "urine_drug_test_done", "planned")},
-    ),
+    ("A third urine test was ordered.", {("drug", "urine_drug_test_done", "affirmed")}),
+    ("A urine drug test was ordered.", {("drug", "urine_drug_test_done", "planned")}),
     ("He does his own transfers.", {("sign", "personal care need", "denied")}),
     ("He cannot bathe or dress.", {("sign", "personal care need", "affirmed")}),
     ("She sleeps seven hours a night.", {("sign", "poor sleep", "denied")}),
