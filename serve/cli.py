@@ -10,6 +10,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -338,6 +339,10 @@ def score(
     reasons: Reasons = True,
     maps: Maps = None,
     form: Form = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--letter", metavar="ID", help="This letter alone; its report opens on it."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and count, but score and write nothing.")
     ] = False,
@@ -366,7 +371,7 @@ def score(
         scheduler=scheduler,
         resume=resume,
         reasons=reasons,
-        how=ReadAs.told(maps, form),
+        how=replace(ReadAs.told(maps, form), only=only),
     )
     failures = _Failures()
     if dry_run:

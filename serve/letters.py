@@ -79,10 +79,13 @@ Notice = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
-    """What the user says of the input: other names of columns, the ending of standard input."""
+    """What the user says of the input: other names of columns, the ending of standard input, and
+    the id of the only letter that is wanted.
+    """
 
     renames: Mapping[str, str] = field(default_factory=dict)
     ending: str = ""
+    only: str | None = None
 
     @classmethod
     def told(cls, maps: Sequence[str] | None, form: str | None) -> ReadAs:
@@ -115,7 +118,12 @@ def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) ->
 
     What `imr` wrote itself is passed over, and ``notice`` told so.
     """
-    return _joined(_tasks(paths, notice, how))
+    found = _joined(_tasks(paths, notice, how))
+    return found if how.only is None else (one for one in found if _is_letter(one, how.only))
+
+
+def _is_letter(task: Task, letter_id: str) -> bool:
+    return not isinstance(task, Failure) and task_letter_id(task) == letter_id
 
 
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
@@ -164,6 +172,8 @@ def something_to_do(
         failures.append(task)
     for failure in failures:
         report_failure(failure)
+    if how.only is not None:
+        raise Refused(f"no letter {how.only}", "leave out --letter or correct it")
     raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
 
 

@@ -123,26 +123,45 @@
   const facts = { case_number: "Case", date_of_injury: "Injured", ur_denial_date: "Denied", application_received: "Application", priority: "Priority" };
 
   function openLetter(at, n) {
-    const letter = letters[at];
-    if (!letter) return show("items");
-    const marks = spansOf(letter);
-    const ranks = items.filter((entry) => entry.at === at).map((entry) => entry.rank);
-    const section = byId("view-letter");
-    section.replaceChildren(bar(at), heading(letter), el("div", { class: "spread" },
-      el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index])),
-        el("p", { class: "small" }, meanings.interval)), summary(letter, marks)));
+    if (!letters[at]) return show("items");
+    byId("view-letter").replaceChildren(bar(at), sheet(at));
     show("letter");
     const target = n > 0 ? byId(`item-${n}`) : null;
     if (target) target.scrollIntoView(); else window.scrollTo(0, 0);
     byId("letter-title").focus({ preventScroll: true });
   }
 
+  // What is printed of a letter; on paper its first line stands on every page.
+  function sheet(at) {
+    const letter = letters[at];
+    const marks = spansOf(letter);
+    const ranks = items.filter((entry) => entry.at === at).map((entry) => entry.rank);
+    const named = [letter.header.case_number ? `Case ${letter.header.case_number}` : null, `Letter ${letter.letter_id}`];
+    return el("div", { class: "sheet" }, el("p", { class: "running", "aria-hidden": "true" }, named.filter(Boolean).join(" · ")),
+      el("div", { class: "body" }, heading(letter), el("div", { class: "spread" },
+        el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index])),
+          el("p", { class: "small" }, meanings.interval)), summary(letter, marks))));
+  }
+
+  // Every letter on pages of its own; names within a letter would be those of all.
+  function openAll() {
+    const sheets = letters.map((_, at) => sheet(at));
+    for (const one of sheets) {
+      one.querySelectorAll("[id], [aria-labelledby]").forEach((node) => { node.removeAttribute("id"); node.removeAttribute("aria-labelledby"); });
+    }
+    byId("view-letter").replaceChildren(el("div", { class: "back" }, button("← All items", () => { location.hash = "#items"; }, false),
+      button("Print", () => window.print(), false)), ...sheets);
+    show("letter");
+    window.scrollTo(0, 0);
+  }
+
+  function button(text, go, off) {
+    const node = el("button", { type: "button", disabled: off }, text);
+    node.addEventListener("click", go);
+    return node;
+  }
+
   function bar(at) {
-    const button = (text, go, off) => {
-      const node = el("button", { type: "button", disabled: off }, text);
-      node.addEventListener("click", go);
-      return node;
-    };
     return el("div", { class: "back" },
       button("← All items", () => { location.hash = "#items"; }, false),
       button("Previous letter", () => { location.hash = `#letter/${at - 1}/0`; }, at === 0),
@@ -348,7 +367,9 @@
   function route() {
     const [view, at, n] = location.hash.slice(1).split("/");
     if (view === "letter") return openLetter(Number(at), Number(n || 0));
+    if (view === "all") return openAll();
     if (view === "main") return byId("main").focus();
+    if (!view && document.body.dataset.alone) return openLetter(0, 0);
     show(view === "items" ? "items" : "overview");
     window.scrollTo(0, 0);
   }
@@ -364,6 +385,10 @@
   byId("next").addEventListener("click", () => { state.page += 1; draw(); });
   document.querySelectorAll("#table th").forEach((head) => head.querySelector("button").addEventListener("click", () => sortBy(head.dataset.key)));
   window.addEventListener("hashchange", route);
+  // On paper nothing can be opened by a click.
+  const opened = [];
+  window.addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((node) => { node.open = true; opened.push(node); }));
+  window.addEventListener("afterprint", () => { while (opened.length) opened.pop().open = false; });
   refresh();
   route();
 })();

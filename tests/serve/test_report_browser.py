@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.serve.test_report import HOSTILE, letter, quote, written
+from imr.data.paths import file_path
+from imr.serve.report import open_report
+from imr.serve.summary import Tally
+from tests.serve.test_report import HOSTILE, RUN, letter, quote, written
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -346,3 +349,68 @@ def test_what_is_urgent_stands_above_everything(sized: Browser, page: Path) -> N
     assert mark.value_of_css_property("display") == "inline"
     sized.open(page, "#letter/5/0")
     assert not sized.all("section.urgent")
+
+
+# --- on paper ------------------------------------------------------------------------------------
+
+
+def on_paper(browser: Browser) -> list[str]:
+    """The text of each page as the browser prints it."""
+    import pypdfium2 as pdfium
+
+    made = browser.driver.execute_cdp_cmd(
+        "Page.printToPDF", {"preferCSSPageSize": True, "paperWidth": 8.5, "paperHeight": 11}
+    )
+    document = pdfium.PdfDocument(base64.b64decode(made["data"]))
+    return [page.get_textpage().get_text_range() for page in document]
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = [letter(n, items=9 if n == 1 else 1) for n in range(3)]
+    for n, one in enumerate(made):
+        one["header"] = {**one["header"], "case_number": f"CM16-900000{n}"}
+    path = tmp_path_factory.mktemp("paper") / "r.html"
+    written(path, made)
+    return path
+
+
+def test_a_letter_is_printed_with_its_case_number_on_every_page(
+    browser: Browser, paper: Path
+) -> None:
+    browser.size(*WIDTHS["desk"])
+    browser.open(paper, "#letter/1/0")
+    browser.one("#letter-title")
+    pages = on_paper(browser)
+    assert len(pages) > 2
+    for number, text in enumerate(pages, start=1):
+        assert "Case CM16-9000001 · Letter L1" in text
+        assert f"{number} / {len(pages)}" in text
+    whole = "\n".join(pages)
+    assert "Previous letter" not in whole
+    assert "The case was read anew with" in whole  # what a click opens on the screen
+    assert "An MRI showed a disc bulge" in whole
+    assert not browser.one("details").get_attribute("open")
+
+
+def test_all_letters_are_printed_each_on_pages_of_its_own(browser: Browser, paper: Path) -> None:
+    browser.open(paper, "#items")
+    browser.named("All letters, to print or save as PDF").click()
+    pages = on_paper(browser)
+    of_page = [{n for n in range(3) if f"Case CM16-900000{n}" in text} for text in pages]
+    assert all(len(found) == 1 for found in of_page)
+    assert [min(found) for found in of_page] == sorted(min(found) for found in of_page)
+    assert browser.problems() == []
+    ids = "return [...document.querySelectorAll('[id]')].map((node) => node.id)"
+    found = browser.driver.execute_script(ids)
+    assert len(found) == len(set(found))
+
+
+def test_a_report_of_one_letter_opens_on_it(browser: Browser, tmp_path: Path) -> None:
+    tally = Tally()
+    with open_report(file_path(tmp_path / "r.html"), tally, RUN, alone=True) as page:
+        page.add(letter(7))
+    browser.open(tmp_path / "r.html")
+    assert browser.one("#letter-title").text == "Letter L7"
+    browser.named("Overview").click()
+    assert browser.one("#h-overview").is_displayed()

@@ -62,6 +62,17 @@ def test_one_row_an_item_in_the_order_of_the_input(letters: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_one_letter_alone(letters: Path, tmp_path: Path) -> None:
+    options = ("-o", "s.jsonl", "--report", "s.html", "--letter")
+    done = score(tmp_path, letters, *options, "L007")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["letter_id"] for row in lines(tmp_path / "s.jsonl")] == ["L007", "L007"]
+    assert '<body data-alone="true">' in (tmp_path / "s.html").read_text()
+    done = score(tmp_path, letters, *options, "L700")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "imr: no letter L700 (leave out --letter or correct it)\n"
+
+
 def test_formats_and_numbers_of_processes_agree(letters: Path, tmp_path: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet as pq
