@@ -113,8 +113,11 @@ class _Quotes:
     def of(self, term: Term) -> list[Evidence]:
         """The quotes of a term; where the summary has none, the computation or the request.
 
-        A span of time is a computation, whatever words its dates rest on.
+        A span of time is a computation, whatever words its dates rest on. What a term asks
+        not to be documented, and is not told of at all, has no words.
         """
+        if term.negated and self.row.get(term.name) is None:
+            return []
         words = [] if term.name in _SPANS else self.by_signal.get(term.name, [])
         return [self._clause(quote) for quote in words[:_QUOTES]] or [self._computed(term)]
 
