@@ -41,7 +41,7 @@ class ColumnsError(Exception):
 class Known:
     """The columns that a record may have, and those that it must have."""
 
-    names: Collection[str]
+    names: frozenset[str]
     required: Sequence[str]
 
 
@@ -87,7 +87,8 @@ def columns(found: Sequence[str], known: Known, renames: Renames) -> Columns:
     header = recognised(found, known, renames) > 0
     for name in found:
         if name and found.count(name) > 1:
-            raise ColumnsError(f"{shown(name, header)} stands twice", "keep one")
+            twice = shown(name, header) if header else "a name in the first row"
+            raise ColumnsError(f"{twice} stands twice", "keep one")
     _check_renames(found, renames, header)
     meant = {name: meaning(name, known, renames) for name in found if name}
     # A column's own name, or what the user says, goes before what it is also called.
@@ -127,8 +128,11 @@ def _check_complete(found: Sequence[str], names: Sequence[str], known: Known, he
     near = dict(_nearest(names, known))
     if not missing and not near:
         return
-    said = [f"found are {_listed(found, header)}", f"needed are {', '.join(known.required)}"]
-    said += [f"{shown(name, header)} looks like {to!r}" for name, to in near.items()]
+    said = [
+        f"found are {_listed(found, header or bool(near))}",
+        f"needed are {', '.join(known.required)}",
+    ]
+    said += [f"{shown(name, header=True)} looks like {to!r}" for name, to in near.items()]
     what = f"no column {', '.join(map(repr, missing))}" if missing else "a name is not known"
     name, to = next(iter(near.items()), ("NAME", missing[0] if missing else ""))
     remedy = f"rename it, or add --map '{name}={to}'"
@@ -147,6 +151,9 @@ def _nearest(names: Sequence[str], known: Known) -> Iterable[tuple[str, str]]:
 
 
 def _listed(found: Sequence[str], header: bool) -> str:
+    """The names for a message; a row of which none is known may be the text of a letter."""
+    if not header:
+        return f"{len(found)} names, none of them known"
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(shown(name, header, "") for name in found[:SHOWN]) + more
 
