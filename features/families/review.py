@@ -22,6 +22,7 @@ from imr.data.request.quantity import find_quantity, spell_out
 from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
 from imr.features.families.request import refills, request_mentions
+from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value
 
 FAMILY = "review"
@@ -68,6 +69,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     own = Findings()
     own.values["ur_action"] = item.ur_action
     own.values["share_authorized"] = share_authorized(item)
+    own.values["sessions_certified"] = sessions_certified(summary, item)
     _put_reasons(own, summary, case, item)
     own.values.update(_cited(item.claims_administrator_guideline, item.body_parts))
     return own
@@ -82,6 +84,56 @@ def share_authorized(item: Item) -> float | None:
     if granted is None or asked is None or granted[1] != asked[1]:
         return None
     return round(granted[0] / asked[0], 3) if 0 < granted[0] <= asked[0] else None
+
+
+# "UR certified 6 of 12 visits", "modified the request to six sessions", "approved two more".
+_CERTIFIED = re.compile(
+    r"\b(?:certified|approv\w+|authori[sz]\w+|allowed|granted|allowing|allow|"
+    r"(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
+    r"(?:(?:only|just|an?|the|initial|trial|of|first|up to|further|additional|another|for|course|"
+    r"physical|occupational|hand|chiropractic|acupuncture|aquatic|therapy|pt|ot)\s)*"
+    r"(?P<n>\d{1,2})\b(?!\s?(?:/|x\b|times|weeks?|months?|days?|items|mg|units?|level))"
+)
+_OF_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
+
+
+def sessions_certified(summary: Summary, item: Item) -> float | None:
+    """Sessions of a course that the claims administrator certified: printed in the item's parts,
+    else told by the summary of the review; None where no number is told, or for no course.
+    """
+    if item.category != "Rehabilitation":
+        return None
+    granted = amount(item.authorized or "", item)
+    if granted is not None and granted[1] == "counted":
+        return float(granted[0])
+    told = [
+        n for n, courses in _certified(summary) if not courses or same_treatment(item) in courses
+    ]
+    return told[-1] if told else None
+
+
+_PART = re.compile(r"[,;]|\band (?=(?:denied|approved|certified|modified|non)\b)|$")
+
+
+@once
+def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
+    """The numbers that the review certified, with the courses that their part of the sentence
+    names, or the whole sentence where its part names none.
+    """
+    found = []
+    for number in range(len(summary.bounds)):
+        if not any(cue.kind == "denied_by_ur" for cue in summary.cues(number)[0]):
+            continue
+        start, end = summary.sentence_span(number)
+        courses = [m for m in summary.mentions("treatment") if m.value in _OF_COURSES]
+        of_sentence = frozenset(m.value for m in courses if start <= m.start < end)
+        for stop in _PART.finditer(summary.lower, start, end):
+            of_part = frozenset(m.value for m in courses if start <= m.start < stop.start())
+            said = spell_out(summary.lower[start : stop.start()])
+            numbers = (float(match["n"]) for match in _CERTIFIED.finditer(said))
+            found += [(n, of_part or of_sentence) for n in numbers]
+            start = stop.start()
+    return found
 
 
 def amount(text: str, item: Item) -> tuple[float, str] | None:

@@ -8,7 +8,8 @@ import pytest
 
 from imr.data.citations import parse_citation
 from imr.data.letter import CaseHeader, Item
-from imr.features.families.review import body_part_matches, share_authorized
+from imr.features.context import read_summary
+from imr.features.families.review import body_part_matches, sessions_certified, share_authorized
 from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 
@@ -44,6 +45,38 @@ THERAPY = {
 )
 def test_share_authorized(item: Item, share: float | None) -> None:
     assert share_authorized(item) == share
+
+
+CHIROPRACTIC = {**THERAPY, "subcategory": "Chiropractic"}
+
+
+@pytest.mark.parametrize(
+    ("summary", "item", "certified"),
+    [
+        ("UR certified 6 of 12 visits.", Item(0, "x", "x", **THERAPY), 6.0),
+        (
+            "UR modified the request for therapy from 12 to four visits.",
+            Item(0, "x", "x", **THERAPY),
+            4.0,
+        ),
+        (
+            "UR certified two more PT and denied the chiropractic.",
+            Item(0, "x", "x", **CHIROPRACTIC),
+            None,
+        ),
+        (
+            "UR modified chiropractic to 6 and approved PT 4 visits.",
+            Item(0, "x", "x", **CHIROPRACTIC),
+            6.0,
+        ),
+        ("UR denied the request as six visits were had.", Item(0, "x", "x", **THERAPY), None),
+        ("He completed 6 certified visits.", Item(0, "x", "x", **THERAPY), None),
+        ("UR certified 6 visits.", Item(0, "x", "x", category="DMEPOS"), None),
+        ("UR denied it.", modified("12 sessions", "Therapy 5 sessions", **THERAPY), 5.0),
+    ],
+)
+def test_sessions_certified(summary: str, item: Item, certified: float | None) -> None:
+    assert sessions_certified(read_summary(summary), item) == certified
 
 
 @pytest.mark.parametrize(
