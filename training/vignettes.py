@@ -2,10 +2,11 @@
 
 ``data/vignettes/*.jsonl`` hold invented cases, one base case a line: ``sentences`` of the summary,
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
-change a sentence or two, and the ratings with them; where a second rater, who saw none of the
-ratings, read the case, ``second`` holds theirs, and ``facts`` names what each twin changes.  What
-three raters gave for the items of real letters (:mod:`imr.training.studies.raters`) judges the
-judgement (:mod:`imr.models.outcome.judgement`) and trains nothing.
+change a sentence or two, and the ratings with them. ``second`` holds those of a rater who saw no
+rating, ``third`` those of another where the two differ by more than a factor of three, and
+``facts`` names what each twin changes. What three raters gave for the items of real letters
+(:mod:`imr.training.studies.raters`) judges the judgement (:mod:`imr.models.outcome.judgement`) and
+trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
 """
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from imr.features.table import CaseSignals
 
 SEED = 20161013
+FURTHER_RATERS = ("second", "third")
 ROUNDS = 600
 SETTINGS: Mapping[str, Any] = {
     "objective": "regression",
@@ -130,19 +132,24 @@ def _family(written: Mapping[str, Any]) -> Iterator[Vignette]:
         sentences = list(written["sentences"])
         for place, sentence in version.get("change", {}).items():
             sentences[int(place)] = sentence
-        titles, rated = version.get("items", written["items"]), version["p"]
-        second = version.get("second", rated)
-        ratings = (*rated, *second)
-        if not len(titles) == len(rated) == len(second) or not all(0 < p < 100 for p in ratings):
+        titles = version.get("items", written["items"])
+        raters = [version["p"], *(version[r] for r in FURTHER_RATERS if r in version)]
+        if any(len(rated) != len(titles) for rated in raters) or not all(
+            0 < p < 100 for rated in raters for p in rated
+        ):
             raise ValueError(f"{written['id']}: one rating between 0 and 100 an item is needed")
         summary = " ".join(filter(None, sentences))
         case = _case(f"{written['id']}.{number}", written, summary, titles)
-        yield Vignette(case, written["id"], tuple(map(_mean_chance, rated, second)))
+        yield Vignette(
+            case,
+            written["id"],
+            tuple(_mean_chance(ratings) for ratings in zip(*raters, strict=True)),
+        )
 
 
-def _mean_chance(one: float, other: float) -> float:
-    """The mean of two ratings in percent, on the scale of log odds, as a chance."""
-    odds = math.sqrt(one / (100 - one) * other / (100 - other))
+def _mean_chance(ratings: Sequence[float]) -> float:
+    """The mean of ratings in percent, on the scale of log odds, as a chance."""
+    odds = math.exp(sum(math.log(p / (100 - p)) for p in ratings) / len(ratings))
     return odds / (1 + odds)
 
 
