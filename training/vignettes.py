@@ -46,9 +46,9 @@ ROUNDS = 600
 SETTINGS: Mapping[str, Any] = {
     "objective": "regression",
     "learning_rate": 0.03,
-    "num_leaves": 31,
+    "num_leaves": 63,
     "min_data_in_leaf": 20,
-    "feature_fraction": 0.3,
+    "feature_fraction": 0.15,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
