@@ -63,6 +63,7 @@ LABELS = (
     "category",
     "subcategory",
     "request_term",
+    "operation_term",
     "criteria_class",
     "indication",
     "case_body_part",

@@ -59,6 +59,8 @@ FACTS: tuple[str, ...] = (
     "shockwave_condition", "work_attempt_failed", "gait_impaired", "apnea_suspected",
     "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen",
     "same_class_beside", "job_open", "personal_care_need",
+    "organ_findings", "help_at_home", "bears_no_weight", "language_barrier", "same_test_had",
+    "same_test_abnormal",
 )  # fmt: skip
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA: tuple[str, ...] = (
@@ -276,8 +278,10 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
     for statement, bears in about(summary, parts, side_of(item.requested)):
-        if parts and bears != "elsewhere" and _measured_now(summary, statement):
-            _least(found, _MEASURED[statement.concept], statement.percent, statement)
+        if parts and bears != "elsewhere":
+            _put_measured(found, summary, statement)
+        if bears != "elsewhere" and _test_done(statement, same):
+            _put_test(found, summary, case, statement)
         if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
             continue
         if statement.concept == "urine_drug_test_done" or (
@@ -288,15 +292,20 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
             _least(found, "operation_days_ago", _days_before(summary, case, statement), statement)
         if statement.concept == _DOSE:
             _most(found, "morphine_dose", statement.count, statement)
-        if statement.concept not in same or bears == "elsewhere":
-            continue
-        if statement.subject == "treatment":
-            _most(found, "same_care_count", _count(statement), statement)
-            since = _days_before(summary, case, statement)
-            _least(found, "same_care_days_ago", since, statement)
-        if statement.subject == "drug":
-            _most(found, "same_care_days", _days_used(summary, statement), statement)
+        if statement.concept in same and bears != "elsewhere":
+            _put_same_care(found, summary, case, statement)
     return found
+
+
+def _put_same_care(
+    found: dict[str, tuple[float, Statement]], summary: Summary, case: Case, said: Statement
+) -> None:
+    """How much of what is asked for was had, and how long ago."""
+    if said.subject == "treatment":
+        _most(found, "same_care_count", _count(said), said)
+        _least(found, "same_care_days_ago", _days_before(summary, case, said), said)
+    if said.subject == "drug":
+        _most(found, "same_care_days", _days_used(summary, said), said)
 
 
 _DOSE = "morphine dose"
@@ -324,6 +333,41 @@ def _measured_now(summary: Summary, statement: Statement) -> bool:
 def _operation(statement: Statement) -> bool:
     mention = statement.mention
     return mention.rule.family == "treatment" and mention.value == "surgery"
+
+
+def _put_measured(
+    found: dict[str, tuple[float, Statement]], summary: Summary, said: Statement
+) -> None:
+    """How limited a motion, how large a measured lesion and how weak a graded muscle is."""
+    if _measured_now(summary, said):
+        _least(found, _MEASURED[said.concept], said.percent, said)
+    if said.concept == "lesion extent":
+        _most(found, "lesion_extent", said.percent, said)
+    if said.subject == "sign" and said.concept in _GRADED_SIGNS:
+        graded = _GRADED.search(said.mention.text)
+        if graded is not None:
+            _least(found, "strength_grade", float(graded[1]), said)
+
+
+_GRADED_SIGNS = frozenset({"weakness", "myotomal weakness", "rotator cuff"})
+_GRADED = re.compile(r"(?<![\d/])([0-5])\s?[+-]?\s?/\s?5\b")
+_DONE = frozenset({"affirmed", "normal", "abnormal"})
+
+
+def _test_done(said: Statement, same: frozenset[str]) -> bool:
+    """Whether a statement tells of a test like the one asked for."""
+    return said.subject == "study" and said.concept in same and said.polarity in _DONE
+
+
+def _put_test(
+    found: dict[str, tuple[float, Statement]], summary: Summary, case: Case, said: Statement
+) -> None:
+    """One more test like the one asked for, and how long ago it was."""
+    before = found["same_test_count"][0] if "same_test_count" in found else 0.0
+    found["same_test_count"] = (before + 1, said)
+    days = _days_since(summary, case, said)
+    days = _days_before(summary, case, said) if days is None else days
+    _least(found, "same_test_days_ago", days, said)
 
 
 def _count(statement: Statement) -> float | None:

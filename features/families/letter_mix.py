@@ -34,6 +34,14 @@ _OF_THE_OPERATION = {
     "operation_indicated": "indication_documented",
     "operation_criteria_met_share": "criteria_met_share",
     "operation_wording": "wording",
+    "operation_lesion_imaged": "repairable_lesion",
+    "operation_lesion_severe": "severe_lesion",
+    "operation_lesion_extent": "lesion_extent",
+    "operation_signs": "joint_signs",
+    "operation_care_failed": "care_failed",
+    "operation_organ_findings": "organ_findings",
+    "operation_term": "request_term",
+    "operation_levels": "request_level_count",
 }
 
 
@@ -74,7 +82,7 @@ def relate(items: Sequence[Item], rows: Sequence[dict[str, Value]]) -> None:
     for row in rows:
         if row["associated_with_surgery"] and row is not operation:
             for own, source in _OF_THE_OPERATION.items():
-                row[own] = operation[source]
+                row[own] = operation.get(source)
 
 
 def is_primary_surgery(item: Item) -> bool:

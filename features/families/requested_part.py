@@ -75,7 +75,8 @@ SIGNS = (
     "spasm", "trigger points", "swelling", "abnormal gait", "crepitus", "instability",
     "mechanical symptoms", "meniscus", "joint line tenderness", "patellofemoral", "impingement",
     "rotator cuff", "labrum", "biceps tendon", "facet loading", "sacroiliac sign", "epicondyle",
-    "tenosynovitis sign", "cervical compression",
+    "tenosynovitis sign", "cervical compression", "triggering", "tendon failure",
+    "occult fracture", "malalignment", "dislocates again", "brain deficit", "red flag", "unsteady",
 )  # fmt: skip
 COMPLAINTS = ("radiating pain", "numbness", "weakness")
 DIAGNOSES = (
