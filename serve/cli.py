@@ -252,7 +252,9 @@ def _settings(
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """What a user can mend about decisions and settings is refused in one line."""
+    """What a user can mend about decisions and settings is refused in one line, and so is a run
+    that was ended.
+    """
     from imr.data.letter import LetterError
     from imr.training.config import ConfigError
     from imr.training.decisions import NoDecisionsError
@@ -260,7 +262,8 @@ def _refusing() -> Iterator[None]:
     from imr.training.workers import WorkerDiedError
 
     try:
-        yield
+        with ended_well("the run is not logged", "the same command starts anew"):
+            yield
     except (ConfigError, NoDecisionsError, SplitError, LetterError, WorkerDiedError) as error:
         raise Refused(str(error)) from None
 

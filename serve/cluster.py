@@ -8,6 +8,7 @@ wants all memory costs no Dask worker.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -64,7 +65,14 @@ class Cluster:
         if self._scheduler is None:
             # Any free port, or a second run on this machine would be told that 8787 is taken.
             quiet = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
-            return client(n_workers=self._jobs, threads_per_worker=1, **quiet)
+            try:
+                return client(n_workers=self._jobs, threads_per_worker=1, **quiet)
+            except KeyboardInterrupt:
+                from distributed.deploy.spec import close_clusters
+
+                # Half begun it cannot be closed, and its processes end with this one.
+                atexit.unregister(close_clusters)
+                raise
         try:
             return client(self._scheduler, timeout=5)
         except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from imr.models.frame import KEY_COLUMNS
-from imr.training import metrics, one_line
+from imr.training import metrics, one_line, shortened
 from imr.training.metrics import Metric, better_by
 from imr.training.run_folder import PREDICTIONS, RunFolder
 
@@ -32,6 +32,7 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 NOTE = "mlflow.note.content"
 """MLflow shows this tag as a run's description."""
 DESCRIPTION_LENGTH = 4900
+"""What stores of MLflow take of a description, in characters, less a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +144,25 @@ def register(
     verdict = _verdict(client, champion, kept)
     if promote and not verdict.better:
         verdict = replace(verdict, better=True, reason=f"promoted by hand; {verdict.reason}")
-    description = kept.card()[:DESCRIPTION_LENGTH]
+    card = kept.card()
     # MLflow speaks to the terminal here, whatever its loggers are told.
     with contextlib.redirect_stderr(io.StringIO()):
         made = mlflow.register_model(model_uri, name, await_registration_for=60)
     version = str(made.version)
-    client.update_model_version(name, version, f"{verdict.reason}\n\n{description}"[:4990])
+    client.update_model_version(name, version, described(f"{verdict.reason}\n\n{card}"))
     client.set_model_version_tag(name, version, "run_id", run_id)
     client.set_model_version_tag(name, version, "data_digest", kept.run["facts"]["data_digest"])
     client.set_registered_model_alias(name, verdict.alias, version)
     if verdict.better:
-        client.update_registered_model(name, description)
+        client.update_registered_model(name, described(card))
         if champion is not None:
             _retire(client, champion, version)
     return version, verdict
+
+
+def described(text: str) -> str:
+    """A description as long as MLflow takes it, whole paragraphs."""
+    return shortened(text, DESCRIPTION_LENGTH)
 
 
 def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
@@ -174,7 +180,7 @@ def _retire(client: MlflowClient, loser: ModelVersion, version: str) -> None:
 
     until = f"champion until version {version}"
     client.update_model_version(
-        loser.name, loser.version, f"{until}. {loser.description or ''}"[:DESCRIPTION_LENGTH]
+        loser.name, loser.version, described(f"{until}. {loser.description or ''}")
     )
     try:
         run = client.get_run(str(loser.run_id))

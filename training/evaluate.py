@@ -36,7 +36,6 @@ from imr.training.studies.slices import (
     thresholds,
 )
 from imr.training.studies.style import Style, style_study
-from imr.training.workers import ending_on_signals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -193,7 +192,7 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
     # One thread a process: sums in another order would change the last digit.
-    with threadpool_limits(1), ending_on_signals():
+    with threadpool_limits(1):
         return _evaluated(config, corpus)
 
 

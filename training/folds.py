@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imr.models.frame import Array
 from imr.models.guideline.catalogue import chapter_of
+from imr.training import shortened
 from imr.training.config import TrainConfig
 from imr.training.contenders.baselines import Cited
 from imr.training.contenders.compared import (
@@ -281,7 +282,8 @@ def _attempt(contender: Contender, train: Sample, test: Sample, result: FoldResu
         return contender.predict(train, test)
     except ValueError as error:
         # An alternative that these letters are too few for is a row that says so, no crash.
-        result.failed[contender.name] = f"could not be fitted ({str(error).splitlines()[0][:80]})"
+        reason = shortened(str(error).splitlines()[0], 80)
+        result.failed[contender.name] = f"could not be fitted ({reason})"
         return None
 
 

@@ -36,7 +36,7 @@ MOST_CELLS, FEWEST_DRAWS = 20_000_000, 200
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its bootstrap interval (percentiles over letters, 95%)."""
+    """A figure with its bootstrap interval over letters (95%): see :func:`estimate`."""
 
     value: float
     low: float
@@ -83,12 +83,19 @@ def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
     return np.vstack([np.ones(len(codes)), counts[:, codes]]).astype(np.float64)
 
 
-def estimate(draws: Array, level: float = LEVEL) -> Estimate:
-    """The first value, with the central interval of the others; undefined draws are left out."""
+def estimate(draws: Array, level: float = LEVEL, *, biased: bool = False) -> Estimate:
+    """The first value, with the central interval of the others; undefined draws are left out.
+
+    Of a ``biased`` figure, which draws with replacement push up and which is never below 0, the
+    percentiles are shifted by the bootstrap's estimate of the bias, the mean of the draws less the
+    value (Efron and Tibshirani 1993, chapter 10): so they lie around the value.
+    """
     value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
     if np.isnan(value) or not len(others):
         return Estimate(value, float("nan"), float("nan"))
     low, high = np.quantile(others, [0.5 - level / 2, 0.5 + level / 2])
+    if biased:
+        low, high = (max(0.0, end - float(others.mean()) + value) for end in (low, high))
     return Estimate(value, float(low), float(high))
 
 
@@ -226,6 +233,8 @@ OUTCOME_METRICS: Mapping[str, Metric] = {
     "expected_over_observed": expected_over_observed,
 }
 OUTCOME_FIGURES = (AUC, *OUTCOME_METRICS)
+# A mean distance of bins: chance makes it larger, never smaller, and a draw adds its own.
+BIASED = frozenset({"calibration_error"})
 # Where less is better; a difference is turned so that above 0 means the model is better.
 LESS_IS_BETTER = frozenset({"brier", "log_loss", "calibration_error"})
 COMPARED = (AUC, "average_precision", "brier_skill", "log_loss")
@@ -322,7 +331,9 @@ class Draws:
 def figures(draws: Draws, kinds: Mapping[tuple[str, str], Kind]) -> list[Figure]:
     """Every figure of every contender."""
     return [
-        Figure(subject, name, kinds[subject, name], metric, estimate(values))
+        Figure(
+            subject, name, kinds[subject, name], metric, estimate(values, biased=metric in BIASED)
+        )
         for subject, name, metric, values in _all_draws(draws)
     ]
 

@@ -7,8 +7,10 @@ server that is down, slow or fails half-way loses nothing; the folder can be log
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -211,7 +213,7 @@ def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:
 
 
 def tags(evaluation: Evaluation) -> dict[str, str]:
-    """Versions of code, data, lexicons and libraries."""
+    """Who ran it, and the versions of code, data, lexicons and libraries."""
     digests = lexicon_digests()
     found = {
         "data_digest": evaluation.facts["data_digest"],
@@ -220,10 +222,11 @@ def tags(evaluation: Evaluation) -> dict[str, str]:
         "seed": str(evaluation.config.seed),
         "protocol": evaluation.config.by,
         "python": platform.python_version(),
+        "mlflow.user": user(),
+        "mlflow.source.type": "LOCAL",
     }
     found |= {f"version.{name}": v for name, v in package_versions().items()}
-    commit = git_commit()
-    return found | ({"git_commit": commit} if commit else {})
+    return found | git_tags()
 
 
 def package_versions() -> dict[str, str]:
@@ -259,17 +262,29 @@ def lexicon_digests() -> dict[str, str]:
     return found
 
 
-def git_commit() -> str | None:
-    """The commit of the code, with ``+`` where files differ from it; None outside a repository."""
+def user() -> str:
+    """Who MLflow's pages name beside the run: the name given to the tracking server, else that of
+    the system, which some containers have not.
+    """
+    try:
+        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return "unknown"
+
+
+def git_tags() -> dict[str, str]:
+    """The commit of the code and whether files differ from it, under MLflow's own names; empty
+    outside a repository.
+    """
     root = Path(str(resources.files("imr.training"))).parent
     if not (root / ".git").exists():
-        return None
+        return {}
     try:
         commit = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")
+        return {}
+    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(changed))}
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from imr.training import one_line
-from imr.training.champion import NOTE, register
+from imr.training.champion import NOTE, described, register
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
 from imr.training.store import ADDRESS, LOCAL_STORE, opened, patient_sqlite, quiet
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
@@ -99,6 +99,7 @@ class _Session:
 
     client: MlflowClient
     deadline: float
+    user: str = ""
     experiment_id: str = ""
     runs: list[str] = field(default_factory=list)
 
@@ -110,7 +111,8 @@ class _Session:
     def start(self, name: str, started_ms: int | None, tags: Mapping[str, str]) -> str:
         """Begin a run; its id."""
         self.check()
-        made = self.client.create_run(self.experiment_id, started_ms, dict(tags), name)
+        named = {"mlflow.user": self.user, **tags}
+        made = self.client.create_run(self.experiment_id, started_ms, named, name)
         self.runs.append(made.info.run_id)
         return str(made.info.run_id)
 
@@ -158,7 +160,8 @@ def log(
             if tracking_uri:
                 mlflow.set_tracking_uri(tracking_uri)
             deadline = time.monotonic() + timeout_seconds
-            session = _Session(opened(mlflow.get_tracking_uri(), deadline), deadline)
+            client = opened(mlflow.get_tracking_uri(), deadline)
+            session = _Session(client, deadline, kept.run["tags"]["mlflow.user"])
             return _logged(session, kept, experiment, registered_model, promote)
         except Exception as error:
             # Servers and stores fail in every way there is; the run must not be lost to any.
@@ -179,13 +182,15 @@ def _logged(
     tags = kept.run["tags"] | {"mlflow.source.name": command}
     run_id = session.start(kept.run["name"], kept.run["started_ms"], tags)
     try:
-        for step in (_figures, _dataset, _artifacts, _folds, _tuning):
+        for step in (_params, _dataset, _artifacts, _folds, _tuning):
             session.check()
             step(session, run_id, kept)
         session.check()
         logged = Logged(run_id, session.experiment_id, mlflow.get_tracking_uri())
         if kept.model.exists():
             logged = _registered(session, logged, registered, kept, promote)
+        else:
+            _log_metrics(session.client, run_id, kept.run)
         note = _note(kept, logged.alias or "evaluation", logged.reason or EVALUATED)
         session.client.set_tag(run_id, NOTE, note)
         session.client.set_terminated(run_id, "FINISHED", kept.run["ended_ms"])
@@ -200,7 +205,7 @@ def _registered(
 ) -> Logged:
     """Log the model, register it, and say on the run what became of it."""
     client, run_id = session.client, logged.run_id
-    model_id, model_uri = _model(run_id, kept)
+    model_id, model_uri = _model(run_id, name, kept)
     _log_metrics(client, run_id, kept.run, model_id)
     session.check()
     version, verdict = register(client, name, run_id, model_uri, kept, promote)
@@ -248,24 +253,28 @@ def _experiment(client: MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _figures(session: _Session, run_id: str, kept: RunFolder) -> None:
+def _params(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import Param
 
     params = [Param(k, str(v)) for k, v in kept.run["params"].items()]
     session.client.log_batch(run_id, params=params)
-    _log_metrics(session.client, run_id, kept.run)
 
 
 def _log_metrics(
     client: MlflowClient, run_id: str, run: Mapping[str, Any], model_id: str | None = None
 ) -> None:
-    """All figures of the run; with a model, its headline figures once more under the model."""
+    """All figures of the run, the headline figures of the model, too, if there is one; each names
+    the data that it was measured on, by which MLflow links model and data.
+
+    To be called after the model is logged: MLflow gives the model every figure that the run has by
+    then, without the data.
+    """
     from mlflow.entities import Metric
 
+    name, digest, _ = data_names(run["facts"])
     found = [
-        Metric(k, v, run["ended_ms"], 0, model_id=model_id)
+        Metric(k, v, run["ended_ms"], 0, model_id if k in HEADLINE else None, name, digest)
         for k, v in run["metrics"].items()
-        if model_id is None or k in HEADLINE
     ]
     client.log_batch(run_id, metrics=found)
 
@@ -276,9 +285,7 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
 
-    facts = kept.run["facts"]
-    name = "decisions" if facts["source"] == "decisions" else "letters"
-    built_from = "data/decisions.csv" if name == "decisions" else "letters"
+    name, digest, built_from = data_names(kept.run["facts"])
     table = pd.read_csv(kept.folder / "data" / "decisions.csv")
     # Whole numbers as numbers that may be missing, as they may in other letters.
     whole = table.select_dtypes("integer").columns
@@ -286,10 +293,17 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
         table.astype(dict.fromkeys(whole, "float64")),
         source=CodeDatasetSource({"built_by": "imr.training.decisions", "from": built_from}),
         name=name,
-        digest=facts["data_digest"][:12],
+        digest=digest,
     )
     tags = [InputTag("mlflow.data.context", "training and evaluation")]
     session.client.log_inputs(run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), tags)])
+
+
+def data_names(facts: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Name and digest of the data in the log, and what it was built from."""
+    name = "decisions" if facts["source"] == "decisions" else "letters"
+    built_from = "data/decisions.csv" if name == "decisions" else "letters"
+    return name, facts["data_digest"][:12], built_from
 
 
 def _artifacts(session: _Session, run_id: str, kept: RunFolder) -> None:
@@ -359,18 +373,29 @@ def _trial(session: _Session, study: str, trial: Mapping[str, Any]) -> None:
     session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], times[1])
 
 
-def _model(run_id: str, kept: RunFolder) -> tuple[str, str]:
-    """Log the predictor as a model from code; its id and address."""
+def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
+    """Log the predictor as a model from code, named after run and registered model, and described;
+    its id and address.
+    """
     import mlflow
 
     from imr.models.mlflow_model import logging_arguments
 
     with mlflow.start_run(run_id=run_id), TemporaryDirectory() as staging:
         arguments = logging_arguments(kept.model, Path(staging))
-        info = mlflow.pyfunc.log_model(name="model", **arguments)
+        info = mlflow.pyfunc.log_model(
+            name=model_name(name, kept.run["name"]),
+            tags={NOTE: described(kept.card())},
+            **arguments,
+        )
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
+
+
+def model_name(registered: str, run: str) -> str:
+    """A logged model's name, of characters that MLflow allows: ``imr-train-20260102-030405``."""
+    return "".join("-" if c in "/:.%\"'" else c for c in f"{registered}-{run}")
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:

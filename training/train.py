@@ -25,7 +25,6 @@ from imr.training.run_folder import RunFolder, write_run_folder
 from imr.training.store import old_runs_line
 from imr.training.tracking import Logged, TrackingError, log
 from imr.training.tuning import Study, tuned
-from imr.training.workers import ending_on_signals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,11 +94,6 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     failing loses nothing: see :attr:`TrainResult.kept`.  Raises
     :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.folds.SplitError`.
     """
-    with ending_on_signals():
-        return _trained(config, corpus)
-
-
-def _trained(config: TrainConfig, corpus: Corpus | None) -> TrainResult:
     started = _now_ms()
     corpus = corpus or read(config)
     evaluation = evaluate(config, corpus)
@@ -113,9 +107,8 @@ def _trained(config: TrainConfig, corpus: Corpus | None) -> TrainResult:
 def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
     started = _now_ms()
-    with ending_on_signals():
-        evaluation = evaluate(config, corpus or read(config))
-        return _recorded("evaluate", evaluation, started)
+    evaluation = evaluate(config, corpus or read(config))
+    return _recorded("evaluate", evaluation, started)
 
 
 def _recorded(

@@ -21,40 +21,13 @@ from multiprocessing import connection
 from typing import Any
 
 LINE_SECONDS = 60.0
-# What ends a command from outside; SIGINT is Python's KeyboardInterrupt already.
-ENDING = ("SIGTERM", "SIGHUP")
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 _shared: Any = None
 
 
 class WorkerDiedError(RuntimeError):
     """A process of the work ended before its task was done; the message names the work."""
-
-
-class Stopped(SystemExit):
-    """The process was asked to end; ``code`` is 128 and the signal's number, as shells have it."""
-
-
-@contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end this block by :class:`Stopped`, so that what is open is closed.
-
-    Outside the main thread, where Python allows no handlers, nothing changes.
-    """
-
-    def stop(number: int, _frame: object) -> None:
-        raise Stopped(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def each(
@@ -77,7 +50,8 @@ def each(
             jobs, multiprocessing.get_context("spawn"), _start, (shared, os.getpid())
         )
         try:
-            running = [pool.submit(_run, work, task) for task in tasks]
+            with _signals_held():
+                running = [pool.submit(_run, work, task) for task in tasks]
             _finish(running, progress)
             return [one.result() for one in running]
         except BrokenProcessPool:
@@ -90,6 +64,29 @@ def each(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Signals that end a command wait until the processes are begun: one that is half begun is not
+    known yet, would be told nothing, and would print a traceback of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs handlers in the main thread alone
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (getattr(signal, name) for name in ENDING if hasattr(signal, name))
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _finish(running: Sequence[Future[Any]], progress: Progress) -> None:

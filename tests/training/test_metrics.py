@@ -115,6 +115,23 @@ def test_intervals_over_groups_cover_the_truth():
     assert naive < covered
 
 
+def test_the_interval_of_a_calibration_error_holds_its_value():
+    # Well calibrated predictions: all that is left is chance, and a draw adds its own to it.
+    random = np.random.default_rng(5)
+    plain = shifted = 0
+    for seed in range(60):
+        p = random.beta(2, 12, size=200)
+        y = (random.random(200) < p).astype(float)
+        weights = metrics.bootstrap_weights(np.arange(200), 200, seed)
+        draws = metrics.calibration_error(y, p, weights)
+        plain += metrics.estimate(draws).covers(draws[0])
+        found = metrics.estimate(draws, biased=True)
+        shifted += found.covers(draws[0])
+        assert found.low >= 0
+    assert shifted == 60
+    assert plain < 60
+
+
 def test_estimate_of_nothing_is_nothing():
     assert str(metrics.estimate(np.array([np.nan, 0.5]))) == "–"
     assert str(metrics.estimate(np.array([0.5, 0.4, 0.6]))).startswith("0.50 (0.4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import socket
@@ -15,8 +16,9 @@ import pytest
 
 from imr.models.predictor import Predictor
 from imr.serve.model import CHAMPION, resolve
-from imr.training import tracking
+from imr.training import shortened, tracking
 from imr.training import train as training
+from imr.training.report.model_card import model_card
 from imr.training.run_folder import HEADLINE, RunFolder
 from imr.training.store import LOCKED_SECONDS, patient_sqlite
 
@@ -82,6 +84,8 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
     assert run.data.params["folds"] == "2"
     assert run.data.params["outcome.seed"] == "11"
     assert run.data.tags["data_digest"] == trained.evaluation.corpus.digest
+    assert run.data.tags["mlflow.user"] == getpass.getuser()
+    assert re.fullmatch("[0-9a-f]{40}", run.data.tags["mlflow.source.git.commit"])
     assert {"lexicons_digest", "seed", "version.lightgbm", "alias_reason"} <= set(run.data.tags)
     assert run.inputs.dataset_inputs[0].dataset.digest == trained.evaluation.corpus.digest[:12]
     top = {f.path for f in client.list_artifacts(run.info.run_id)}
@@ -92,6 +96,7 @@ def test_a_run_holds_everything_a_reader_needs(trained, shared, corpus):
         [run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'"
     )
     assert sorted(c.info.run_name for c in children) == ["fold 0.0", "fold 0.1"]
+    assert {c.data.tags["mlflow.user"] for c in children} == {getpass.getuser()}
     assert all("outcome/auc" in c.data.metrics for c in children)
 
 
@@ -106,12 +111,30 @@ def test_the_registered_model_predicts_and_is_described(trained, shared, corpus,
     assert client.get_registered_model("imr").description.startswith("# Model card")
     predictor = Predictor.load(resolve(CHAMPION).folder)
     assert predictor.digest == trained.predictor.digest
+    run = client.get_run(trained.logged.run_id)
+    held = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    assert held.name == f"imr-{run.info.run_name}"
+    assert held.tags["mlflow.note.content"].startswith("# Model card")
+    (used,) = run.inputs.dataset_inputs
+    linked = {(m.dataset_name, m.dataset_digest) for m in held.metrics}
+    assert linked == {(used.dataset.name, used.dataset.digest)}
     model = mlflow.pyfunc.load_model("models:/imr@champion")
     assert model.metadata.signature is not None
     scored = model.predict(
         model.input_example[0] if isinstance(model.input_example, tuple) else model.input_example
     )
     assert scored["p_overturned"].between(0, 1).all()
+
+
+def test_a_description_is_cut_between_paragraphs_and_never_inside_a_number(trained, shared):
+    text = shortened("AUC 0.71 (0.60 to 0.82) on 302 items", 16)
+    assert text == "AUC 0.71 …"
+    assert shortened("one.\n\ntwo is longer.", 18) == "one. …"
+    card = model_card(trained.evaluation)
+    described = _client(shared).get_model_version("imr", trained.logged.version).description
+    whole = described.removesuffix(" …").partition("\n\n")[2]
+    assert whole != described
+    assert f"{card}\n\n".startswith(f"{whole}\n\n")
 
 
 def test_no_text_of_a_letter_reaches_the_log(trained, corpus, store):
@@ -265,8 +288,6 @@ def test_the_message_never_shows_a_password(trained):
 
 
 def test_the_card_holds_the_figures(evaluation):
-    from imr.training.report.model_card import model_card
-
     card = model_card(evaluation)
     auc = evaluation.figure("outcome", "auc")
     assert f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})" in card

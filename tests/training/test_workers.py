@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imr.training import workers
-from imr.training.workers import Progress, Stopped, WorkerDiedError, each, ending_on_signals
+from imr.training.workers import Progress, WorkerDiedError, each
 
 PATIENCE_SECONDS = 60
 
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
-from imr.training.workers import each, ending_on_signals
+from imr.training.workers import each
 
 def work(folder, number):
     Path(folder, str(os.getpid())).touch()
@@ -29,8 +29,7 @@ def work(folder, number):
 if __name__ == "__main__":
     # A shell that starts the tests in the background has them, and this, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with ending_on_signals():
-        each(work, sys.argv[1], [(n,) for n in range(4)], 2, "folds")
+    each(work, sys.argv[1], [(n,) for n in range(4)], 2, "folds")
 """
 
 
@@ -101,14 +100,6 @@ def test_no_worker_outlives_its_command(name, tmp_path):
     command.stderr.close()
     assert status != 0
     assert _until(lambda: not any(map(_runs, pids)))
-
-
-def test_asked_to_end_a_block_ends_with_the_status_of_shells():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Stopped) as stopped, ending_on_signals():
-        signal.raise_signal(signal.SIGTERM)
-    assert stopped.value.code == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_in_a_pipe_a_line_a_minute_says_how_far_the_work_is(capsys, monkeypatch):
