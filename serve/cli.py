@@ -422,7 +422,7 @@ def explain(
             found = one.understood(one.one_letter(letter, letter_id, how))
         else:
             found = one.explain(letter, model, letter_id, how=how)
-            whole = found
+    whole = found
     if not statements:
         found = {**found, "items": one.chosen_items(found, item)}
     if as_json:
