@@ -51,7 +51,17 @@ def same_concepts(item: Item) -> frozenset[str]:
     if item.category == "Pharmaceuticals":
         found |= {"medication"}
     found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
-    return frozenset(filter(None, found)) | tests_and_organs(item.requested)
+    tests = tests_and_organs(item.requested)
+    if _RETROSPECTIVE.search(item.requested):
+        # The test of that day is the one that is asked for, and none before it.
+        tests = frozenset(c for c in tests - _STUDIES if not c.startswith("test:"))
+    return frozenset(filter(None, found)) | tests
+
+
+_STUDIES = frozenset({"mri", "ct", "xray", "ultrasound", "electrodiagnostic"})
+_RETROSPECTIVE = re.compile(
+    r"\bretro(?:spective|active)?\b|\bdos\b|\bdate of service\b", re.IGNORECASE
+)
 
 
 TESTS_AND_ORGANS = Path(__file__).parent.parent / "rules" / "tests_and_organs.csv"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from imr.data.letter import Item
 from imr.features.context import read_summary
 from imr.features.statements import Statement, statements
+from tests.features.case_files import row_of
 
 
 def told(text: str) -> list[Statement]:
@@ -100,3 +102,22 @@ def test_care_had_or_not(text: str, concept: str, polarity: str) -> None:
 def test_counts(text: str, count: int | None) -> None:
     found = [s.count for s in statements(read_summary(text)) if s.subject == "treatment"]
     assert found == [count]
+
+
+@pytest.mark.parametrize(
+    ("title", "had"),
+    [("CT of the head", True), ("Retrospective CT of the head (DOS 1/5/2017)", None)],
+)
+def test_a_retrospective_study_is_none_before_itself(title: str, had: bool | None) -> None:
+    row = row_of(
+        "A CT of the head was normal on 1/5/2017.",
+        Item(
+            0,
+            title,
+            title,
+            category="Diagnostic Testing",
+            subcategory="CT/MRI/PET Scans",
+            body_parts=("head",),
+        ),
+    )
+    assert row["same_test_had"] is had
