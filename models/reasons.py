@@ -2,8 +2,8 @@
 
 ``features/rules/plain_words.csv`` says what a person would say of each signal: where it is
 ``said`` and where its ``contrary`` is.  Signals of one ``topic`` are one fact: their contributions
-add up, and one line tells it.  ``sign`` is the way in which it can be a reason (``+``: said, it
-speaks for an overturn; ``-``: against; empty: either way): a correlate the other way round moves
+add up, and one line tells it.  ``sign`` is the way in which it can be a reason (``1``: said, it
+speaks for an overturn; ``-1``: against; ``0``: either way): a correlate the other way round moves
 the estimate, but it is no reason.  Two conditions (:mod:`imr.features.condition`) name requests:
 ``where`` those for which it can be a reason at all (empty: all), ``either`` those for which it
 can be one either way.  Signals that are not in the table are never told.
@@ -78,12 +78,11 @@ def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
     table = resources.files("imr.features") / "rules" / "plain_words.csv"
     rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    signs = {"+": 1, "-": -1, "": 0}
     return {
         row["signal"]: Words(
             row["signal"],
             row["topic"],
-            signs[row["sign"]],
+            int(row["sign"]),
             row["said"],
             row["contrary"],
             condition(row["where"]),
