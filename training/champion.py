@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ GUIDELINE_SLACK = 0.01
 CHAMPION, CANDIDATE = "champion", "candidate"
 NOTE = "mlflow.note.content"
 """MLflow shows this tag as a run's description."""
+_WRAPPED = re.compile(r"(?<!\n)\n *(?=[^\s*|#])")
+"""A line break inside a paragraph or a point of a list."""
 DESCRIPTION_LENGTH = 4900
 """What stores of MLflow take of a description, in characters, less a little."""
 
@@ -161,8 +164,10 @@ def register(
 
 
 def described(text: str) -> str:
-    """A description as long as MLflow takes it, whole paragraphs."""
-    return shortened(text, DESCRIPTION_LENGTH)
+    """A description as MLflow's pages take it: a line a paragraph, for they keep the line breaks
+    that they are given, and whole paragraphs up to what they hold.
+    """
+    return shortened(_WRAPPED.sub(" ", text), DESCRIPTION_LENGTH)
 
 
 def _champion(client: MlflowClient, name: str) -> ModelVersion | None:

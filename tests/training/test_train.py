@@ -130,11 +130,14 @@ def test_a_description_is_cut_between_paragraphs_and_never_inside_a_number(train
     text = shortened("AUC 0.71 (0.60 to 0.82) on 302 items", 16)
     assert text == "AUC 0.71 …"
     assert shortened("one.\n\ntwo is longer.", 18) == "one. …"
-    card = model_card(trained.evaluation)
+    card = " ".join(model_card(trained.evaluation).split())
     described = _client(shared).get_model_version("imr", trained.logged.version).description
     whole = described.removesuffix(" …").partition("\n\n")[2]
     assert whole != described
-    assert f"{card}\n\n".startswith(f"{whole}\n\n")
+    assert card.startswith(f"{' '.join(whole.split())} ")
+    assert (
+        "\n\n* **What the default threshold finds.** *Overturned* is predicted from p = " in whole
+    )
 
 
 def test_no_text_of_a_letter_reaches_the_log(trained, corpus, store):

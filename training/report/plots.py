@@ -139,6 +139,8 @@ def _framed(figure: Figure, evaluation: Evaluation, title: str, extra: str) -> F
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     text = f"{_sample_line(evaluation)}; {extra}"
     figure.supxlabel(text, x=0.01, ha="left", fontsize=8.5, color=GREY)
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.12)
     return figure
 
 
@@ -176,6 +178,15 @@ def _intervals(
     axes.grid(axis="y", visible=False)
     for place in places[np.isnan(value)]:
         _say_in_row(axes, place, missing)
+
+
+def _panel(axes: Axes, title: str) -> None:
+    """One of several panels side by side: few ticks, or those of two panels run into each other."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_title(title, fontsize=10)
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(4, prune="upper"))
 
 
 def _say_in_row(axes: Axes, place: float, text: str) -> None:
@@ -254,20 +265,22 @@ def calibration(evaluation: Evaluation, make: Make) -> Any:
     rows = evaluation.studies.calibration
     x = np.array([row.predicted for row in rows])
     y, low, high = _ends([row.observed for row in rows])
-    top = min(1.0, 1.1 * max(high.max(), x.max(), 0.2))
+    truth, p = _pooled(evaluation, MODEL)
+    # As wide as the estimates are, as high as their intervals reach.
+    right = min(1.0, 1.05 * max(p.max(), 0.1))
+    top = min(1.0, 1.05 * max(high.max(), x.max(), 0.1))
     axes.plot([0, 1], [0, 1], **DIAGONAL)
     text: Any = {"textcoords": "offset points", "ha": "right", "fontsize": 8.5, "color": GREY}
-    axes.annotate("perfect", (top * 0.93, top * 0.93), (-6, 4), **text)
+    axes.annotate("perfect", (0.93 * min(top, right),) * 2, (-6, 4), **text)
     bars: Any = {"ecolor": SKY, "elinewidth": 2, "capsize": 3}
     axes.errorbar(x, y, yerr=[y - low, high - y], fmt="o-", color=BLUE, ms=7, lw=1.8, **bars)
-    axes.set(ylabel="observed share overturned", ylim=(-0.01, top), xlim=(0, top))
+    axes.set(ylabel="observed share overturned", ylim=(-0.01, top), xlim=(0, right))
     error = evaluation.figure("outcome", "calibration_error")
     extra = f"about {rows[0].items:.0f} a bin; calibration error {error}"
     _titled(axes, evaluation, "Calibration of p(overturned)", extra)
-    truth, p = _pooled(evaluation, MODEL)
     # All repeats are drawn, so that each counts a part of an item.
     weights = np.full(len(p), len(_truth(evaluation)) / len(truth))
-    below.hist(p, bins=np.linspace(0, top, 31), color=SKY, weights=weights)
+    below.hist(p, bins=np.linspace(0, right, 31), color=SKY, weights=weights)
     below.set(xlabel="predicted p(overturned)", ylabel="items")
     return figure
 
@@ -322,8 +335,7 @@ def _contenders(subject: str, panels: Mapping[str, str], title: str) -> Draw:
                 ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.55)
                 ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
             ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
-            ax.set_title(label, fontsize=10)
-            ax.grid(axis="y", visible=False)
+            _panel(ax, label)
         return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
 
     return draw
@@ -335,13 +347,27 @@ def importance(evaluation: Evaluation, make: Make) -> Any:
     if not rows:
         return None
     figure, axes = make(7.4, 1.4 + 0.28 * len(rows))
-    places = _rows_of(axes, [row.effect.replace("_", " ") for row in rows])
-    axes.barh(places, [row.mean_size for row in rows], color=BLUE, height=0.7)
-    axes.set(xlabel="mean size of the contribution to the log odds")
+    names = [effect_words(row.effect) for row in rows]
+    places = _rows_of(axes, [name for name, _ in names])
+    for learned, colour, label in (
+        (False, BLUE, "known before any letter"),
+        (True, ORANGE, "learned from these letters"),
+    ):
+        chosen = [n for n, (_, of_letters) in enumerate(names) if of_letters == learned]
+        sizes = [rows[n].mean_size for n in chosen]
+        axes.barh(places[chosen], sizes, color=colour, height=0.7, label=label)
+    axes.set(xlabel="mean size of what it adds to the log odds")
     axes.grid(axis="y", visible=False)
-    extra = "LightGBM's own contributions and the logistic member's, added"
-    _titled(axes, evaluation, "What the outcome model rests on", extra)
+    axes.legend(fontsize=8.5, loc="lower right")
+    _titled(axes, evaluation, "What the estimate rests on")
     return figure
+
+
+def effect_words(effect: str) -> tuple[str, bool]:
+    """An effect as people say it, and whether it was learned from the letters."""
+    part, _, signal = effect.rpartition(":")
+    words = "number of items" if signal == "n_items" else signal.replace("_", " ")
+    return words, part == "learned"
 
 
 def _losses(study: str, title: str, figures: Sequence[str]) -> Draw:
@@ -362,8 +388,7 @@ def _losses(study: str, title: str, figures: Sequence[str]) -> Draw:
                 ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.6)
                 fill = BLUE if e.low > 0 else "white"
                 ax.plot(e.value, place, "o", ms=6.5, color=colour, mfc=fill)
-            ax.set_title(WORSE[name], fontsize=10)
-            ax.grid(axis="y", visible=False)
+            _panel(ax, WORSE[name])
         return _framed(figure, evaluation, title, "filled: the 95% interval lies above 0")
 
     return draw
@@ -415,7 +440,7 @@ def slices(evaluation: Evaluation, make: Make) -> Any:
     panels = (("observed", "share overturned"), ("auc", "AUC"), ("section_top1", "section top-1"))
     for ax, (figure_name, label) in zip(axes, panels, strict=True):
         _intervals(ax, places, [getattr(row, figure_name) for row in rows], "too few overturned")
-        ax.set_title(label, fontsize=10)
+        _panel(ax, label)
     expected = [row.expected for row in rows]
     look: Any = {"mfc": "white", "mec": ORANGE, "ms": 6, "mew": 1.6}
     axes[0].plot(expected, places, "D", label="expected by the model", **look)
