@@ -182,7 +182,7 @@ class _Names:
             meant = meaning(key, known, self._how.renames) or key
             if meant != key and meant in values:
                 meant = key
-            if meant != key and key not in self._told:
+            if meant != key and key not in self._told and key not in self._how.renames:
                 self._told.add(key)
                 self._how.notice(f"{self._name}: {key!r} is read as {meant!r}")
             result[meant] = value

@@ -45,12 +45,13 @@ class Reading:
 
 
 def resolved(name: str, found: list[str], how: Reading) -> Columns | LetterError:
-    """The columns of a table, or the one error of the file; what is renamed is told."""
+    """The columns of a table, or the one error of the file; what is recognised is told."""
     try:
         named = columns(found, how.known, how.renames)
     except ColumnsError as error:
         return LetterError(name, "columns", error.problem, error.remedy)
-    for printed, meant in named.renamed:
+    guessed = [(printed, meant) for printed, meant in named.renamed if printed not in how.renames]
+    for printed, meant in guessed:
         how.notice(f"{name}: column {printed!r} is read as {meant!r}")
     return named
 

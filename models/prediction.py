@@ -17,8 +17,8 @@ Kind = Literal["str", "int", "float", "reasons", "texts", "timestamp"]
 GUIDELINES = 3
 """Guidelines a prediction names, likeliest first."""
 INTERVAL_MEANING = (
-    "of a hundred cases, the share that reviewers overturn among cases just like each lies within "
-    "its interval in about ninety"
+    "in about ninety of a hundred cases, the share that reviewers overturn among cases just like "
+    "it lies within the interval"
 )
 """What the interval of p(overturned) means, in words for users."""
 WHAT_IF_MEANING = (

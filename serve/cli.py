@@ -359,7 +359,7 @@ def score(
         raise Refused("--report and --details show the reasons", "leave out --no-reasons")
     from imr.serve.letters import ReadAs
     from imr.serve.outputs import output_path
-    from imr.serve.score import ScoreRun
+    from imr.serve.score import ScoreRun, errors_file
     from imr.serve.score import score as score_letters
 
     run = ScoreRun(
@@ -389,7 +389,8 @@ def score(
     with ended_well(f"{run.output} not written", "the same command with --resume continues"):
         result = score_letters(run, failures)
     folder = "/" if run.partitions is not None else ""
-    beside = "".join(f" and {path}" for path in (run.report, run.details) if path)
+    errors = errors_file(run.output) if result.tally.failures else None
+    beside = "".join(f" and {path}" for path in (run.report, run.details, errors) if path)
     print(*result.tally.lines(), f"written: {run.output}{folder}{beside}", sep="\n")
     failures.exit()
 

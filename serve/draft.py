@@ -159,7 +159,7 @@ def _differences(
 ) -> Iterator[str]:
     if before["letter_id"] != now["letter_id"]:
         return
-    yield f"Since {before['at'].replace('+00:00', ' UTC').replace('T', ' ')}:"
+    yield f"Since {before['at'].replace('T', ' ').replace('+00:00', ' UTC')}:"
     if before["model_uri"] != now["model_uri"]:
         yield "  another model was used then: not all that moved comes from the record"
     for item in detail["items"]:

@@ -188,7 +188,7 @@ def _urgent(detail: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
     yield _text(f"Item {item['item_index']}: {item['requested']}", "bold")
-    kind = " · ".join(x for x in (item["category"], item["subcategory"]) if x)
+    kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
     yield _indented(_text(f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim"), 2)
     yield _indented(_estimate(item), 2)
     decided = f", decided {item['decision']}" if item["decision"] else ""

@@ -19,6 +19,10 @@
     return { letter, item, at, n, guideline, text: text.join(" ").toLowerCase() };
   }
 
+  function kindOf(item) {
+    return [...new Set([item.category, item.subcategory])].filter(Boolean).join(" · ") || "not classified";
+  }
+
   // Elements are made with text nodes only: nothing of a letter is ever read as markup.
   function el(tag, attributes, ...children) {
     const node = document.createElement(tag);
@@ -98,7 +102,7 @@
   function row(entry) {
     const item = entry.item;
     const link = el("a", { href: `#letter/${entry.at}/${entry.n}` }, item.requested);
-    const kind = [item.category, item.subcategory].filter(Boolean).join(" · ") || "not classified";
+    const kind = kindOf(item);
     return el("tr", {},
       el("td", { class: "letter", "data-label": "Letter" }, entry.letter.letter_id),
       el("td", { class: "request" }, link),
@@ -188,7 +192,7 @@
     const action = item.ur_action === "modified" ? "modified by utilization review" : "denied by utilization review";
     const chips = el("p", {}, el("span", { class: "chip strong" }, `predicted ${item.predicted_outcome}`),
       item.decision ? el("span", { class: "chip" }, `decided ${item.decision}`) : null,
-      el("span", { class: "chip" }, [item.category, item.subcategory].filter(Boolean).join(" · ") || "not classified"),
+      el("span", { class: "chip" }, kindOf(item)),
       el("span", { class: "chip" }, action));
     const range = `${percent(item.p_low)} – ${percent(item.p_high)}`;
     return el("article", { class: "card", id: `item-${index}`, "aria-labelledby": `item-title-${index}` },

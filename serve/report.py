@@ -15,6 +15,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import resources
 from itertools import count
 from tempfile import TemporaryFile
@@ -183,9 +184,11 @@ def _digest(text: str) -> str:
 
 def _overview(report: Report, tally: Tally, run: Mapping[str, str]) -> dict[str, Any]:
     backtest = tally.backtest()
+    scored = datetime.fromisoformat(run["scored_at"])
     return {
         **run,
         "scored_on": run["scored_at"][:10],
+        "scored_at": f"{scored.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "lead": (
             "For each disputed treatment: how likely the denial is overturned, which guideline "
             "the reviewer may cite, and what the case summary documents."

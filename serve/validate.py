@@ -41,9 +41,10 @@ class Checked:
 
 def _counts(of: Counter[str]) -> str:
     letters, items = of["letters"], of["items"]
-    said = f"{letters:,} letter{'s' * (letters != 1)}, {items:,} item{'s' * (items != 1)}"
-    extra = [f"{of[name]:,} {name}" for name in ("decided", "warned") if of[name]]
-    return ", ".join([said, *(f"{one} letters" if " 1 " in one else one for one in extra)])
+    kinds = {"decided": "decided", "warned": "with a warning"}
+    of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
+    said = f"{letters:,} letter{'s' * (letters != 1)}" + f" ({of_these})" * bool(of_these)
+    return f"{said}, {items:,} item{'s' * (items != 1)}"
 
 
 def validate(

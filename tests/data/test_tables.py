@@ -62,6 +62,8 @@ def test_what_is_read_under_another_name_is_told_once() -> None:
         "t.csv: column 'Summary' is read as 'case_summary'",
         "t.csv: column 'DOI' is read as 'date_of_injury'",
     ]
+    _, told = read("t.csv", b"letter_id,notes,title\nA,A cook.,Brace\n", {"notes": "case_summary"})
+    assert told == []  # the user said so
     record = b'{"letter_id": "A", "summary": "A cook.", "items": [{"treatment": "Brace"}]}\n'
     found, told = read("t.jsonl", record * 3)
     assert told == [

@@ -49,9 +49,9 @@ def test_what_would_be_read_and_what_not(folder: Path) -> None:
     lines = [line.replace(f"{folder}/", "") for line in found.lines(each_file=True)]
     assert lines == [
         "cases.csv: 1 letter, 2 items",
-        "many.json: 2 letters, 2 items, 2 warned",
-        "one.json: 1 letter, 1 item, 1 warned",
-        "would be read: 4 letters, 5 items, 3 warned; not read: 3",
+        "many.json: 2 letters (2 with a warning), 2 items",
+        "one.json: 1 letter (1 with a warning), 1 item",
+        "would be read: 4 letters (3 with a warning), 5 items; not read: 3",
         "warning in 3: column 'phone' is not read",
     ]
     named = [(Path(f.source).name, f.reason) for f in failures]
@@ -69,7 +69,7 @@ def test_a_dry_run_scores_and_writes_nothing(folder: Path, monkeypatch: pytest.M
         app, ["score", str(folder / "one.json"), "-o", out, "--dry-run", "--jobs", "1"]
     )
     assert done.exit_code == 0, done.output
-    assert "would be read: 1 letter, 1 item, 1 warned; not read: 0" in done.output
+    assert "would be read: 1 letter (1 with a warning), 1 item; not read: 0" in done.output
     assert sorted(folder.iterdir()) == before
 
 
