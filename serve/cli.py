@@ -451,7 +451,7 @@ def new(
     from imr.serve.draft import new_record, write_new
 
     write_new(new_record(item, letter_id), output)
-    print(f"written: {output}; fill in case_summary, then: imr explain {output}")
+    print(f"written: {output}; fill in case_summary and ur_denial_date, then: imr explain {output}")
 
 
 @app.command()

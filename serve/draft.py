@@ -23,8 +23,9 @@ from imr.serve.outputs import formula_safe, open_atomic, output_path
 
 SUMMARY_ASKS = (
     "Write into case_summary, in sentences, what the records document: age and work, the injury, "
-    "complaints, findings of examination and studies, treatment so far and what came of it. The "
-    "questions of each item say what its guideline asks for; they are not read."
+    "complaints, findings of examination and studies, treatment so far and what came of it. "
+    "ur_denial_date (2016-11-21; of a draft, its day) decides which edition of a guideline stands. "
+    "The questions of each item say what its guideline asks for; they are not read."
 )
 NO_CRITERIA = (
     "no criteria are known for this kind of request: say what it is for and what was tried"
