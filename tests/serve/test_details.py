@@ -21,7 +21,7 @@ def test_the_objects_of_explain(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", ids)
     done = run(FAKE, "score", cases, "-o", "s.csv", "--details", "d.jsonl", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert done.stdout.splitlines()[-1] == "written: s.csv and d.jsonl"
+    assert done.stdout.splitlines()[-1] == "written: s.csv and d.jsonl and s.csv.errors.jsonl"
     found = lines(tmp_path / "d.jsonl")
     assert [one["letter_id"] for one in found] == ["A", "B"]
     for one in found:
