@@ -51,7 +51,7 @@ def test_the_parts_hold_the_rows_of_the_file(scheme: str, whole: Path, tmp_path:
     out = f"{scheme}{tmp_path}/scores"
     done = score(tmp_path, cases, "-o", out, "--partitions", 4, "--jobs", 2)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines()[-1] == f"written: {out}/"
+    assert done.stdout.splitlines()[-1] == f"written: {out}/ and {out}.errors.jsonl"
     folder = tmp_path / "scores"
     assert parts(folder) == [f"part-0000{n}.parquet" for n in range(4)]
     assert rows(folder) == rows(whole / "s.parquet")

@@ -74,7 +74,8 @@ def test_a_store_gives_the_rows_of_a_disk(inputs: Path, tmp_path: Path) -> None:
         assert names(out) == {"s.jsonl", "s.jsonl.errors.jsonl", "r.html"}
         assert "<title>" in (out / "r.html").read_text()
     assert f"disk://{inputs}/broken.pdf" in (tmp_path / "disk/s.jsonl.errors.jsonl").read_text()
-    assert done.stdout.splitlines()[-1] == f"written: {out}/s.jsonl and {out}/r.html"
+    said = f"written: {out}/s.jsonl and {out}/r.html and {out}/s.jsonl.errors.jsonl"
+    assert done.stdout.splitlines()[-1] == said
 
 
 @pytest.mark.slow
