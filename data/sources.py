@@ -73,6 +73,7 @@ MAX_FOLDER_DEPTH = 64
 _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
+TRUTH_NAME = "truth.jsonl.gz"
 _LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini"})
 """What systems leave in folders and archives, beside hidden files and locks of Office."""
 
@@ -247,10 +248,12 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
 
 
 def _hidden(name: str) -> bool:
-    """Names that systems leave behind: ``.DS_Store``, ``~$letter.docx``, ``__MACOSX``."""
+    """Names that systems leave behind (``.DS_Store``, ``~$letter.docx``, ``__MACOSX``), and the
+    truth of letters that ``imr synthesize`` wrote.
+    """
     if name in (".", ".."):
         return False
-    return name.startswith((".", "~$")) or name in _LEFT_BEHIND
+    return name.startswith((".", "~$")) or name in _LEFT_BEHIND or name == TRUTH_NAME
 
 
 def _archived(entry: Entry) -> Iterator[Source | LetterError]:

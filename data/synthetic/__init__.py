@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Literal
 
 from imr.data.letter import Determination
+from imr.data.sources import TRUTH_NAME
 from imr.data.synthetic import grammar
 from imr.data.synthetic.page import record
 from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
@@ -107,7 +108,7 @@ def write(n: int, out: str | Path, seed: int = 0, fmt: Format = "txt", jobs: int
 
     ``txt`` and ``pdf`` write one decided letter a file, ``jsonl`` one file ``letters.jsonl`` of
     undecided case records.  ``truth.jsonl.gz`` has a line a letter (see
-    :meth:`SyntheticLetter.truth`); its ending keeps it apart from the letters when the folder is
+    :meth:`SyntheticLetter.truth`); its name keeps it apart from the letters when the folder is
     read.  The bytes depend on ``n``, ``seed`` and ``fmt`` only.  Returns the two paths: the
     folder (or the records' file) and the truth.
 
@@ -119,7 +120,7 @@ def write(n: int, out: str | Path, seed: int = 0, fmt: Format = "txt", jobs: int
         raise ValueError(f"format: received {fmt!r}, allowed are 'pdf', 'txt' and 'jsonl'")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    truth, records = folder / "truth.jsonl.gz", folder / "letters.jsonl"
+    truth, records = folder / TRUTH_NAME, folder / "letters.jsonl"
     with ExitStack() as files:
         truths = files.enter_context(truth.open("wb"))
         letters = files.enter_context(records.open("wb")) if fmt == "jsonl" else None

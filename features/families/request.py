@@ -270,7 +270,7 @@ _MIXED_BRANDS = re.compile(
     r"\b(?:(?:new )?terocin|lidopro|medrox|dendracin|exoten|methoderm plus|lenza|terodolorcin)\b"
 )
 _MIXED_CREAM = re.compile(
-    r"\b[a-z]{5,}(?: [\d.]+%)?\s?/\s?[a-z]{5,}[^;]*"
+    r"\b[a-z]{5,40}(?: [\d.]{1,6}%)?\s?/\s?[a-z]{5}[^;]{0,200}"
     r"\b(?:cream|gel|ointment|lotion|topical|transdermal)"
 )
 

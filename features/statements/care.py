@@ -137,7 +137,7 @@ _ONLY_NOW = re.compile(
 _ONLY_NOW_AFTER = re.compile(
     r"^ (?:now|at present|currently|recently|other than|for this|beyond)\b"
 )
-_AND_THEN = re.compile(r"\b(?:no|not|without|never)\b[^.;]*\band $")
+_AND_THEN = re.compile(r"\b(?:no|not|without|never)\b[^.;]{0,60}\band $")
 
 
 def _no_denial(summary: Summary, mention: Mention) -> bool:

@@ -221,7 +221,7 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
 _LASTING = re.compile(r"[,:]? ?(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*")
-_SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w+)?[ -]?[a-z]+ (?:of )?")
+_SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
 def _percents(summary: Summary) -> Iterator[Statement]:
@@ -462,7 +462,7 @@ _DOSE = "dose"
 
 
 _CHANGED_FROM = re.compile(
-    r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|-+>|→|advanc|progress|fell|drop|"
+    r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
     r"decreas|down|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
 )
 
@@ -496,7 +496,7 @@ _SOMEBODY_ELSE = re.compile(
 )
 _A_DOSE = re.compile(r"^[^.;,]{0,30}\b(?:dos(?:e|es|age)|nsaids?|opioids?|medicat\w+|pills?)\b")
 _BARE_EXTENT = re.compile(
-    r"(?:\d+|one|two|three|four|five|six|an?) (?:minutes|pounds|lbs|hours?|blocks?)$"
+    r"(?:\d|one|two|three|four|five|six|an?) (?:minutes|pounds|lbs|hours?|blocks?)$"
 )
 _COMPARED = re.compile(
     r"\b(?:now|again|farther|further|longer|more|better|with|lets?|allow\w*|able|after|since|vs|"

@@ -36,7 +36,7 @@ SOURCE_LAYOUT = {"items", "layout", "parse"}
 WINDOWS = {"complaints", "examination", "treatment"}
 """The patterns of these modules look at the words around a mention: at most 170 characters."""
 
-ANCHORED = {"regions._LEAD_OF", "regions._LEAD_BARE"}
+ANCHORED = {"regions._LEAD_OF", "regions._LEAD_BARE", "response._SPAN_BEFORE"}
 """Handed to another function, which uses ``fullmatch``."""
 
 WINDOW = 170
@@ -210,15 +210,17 @@ def test_patterns_of_the_lexicons() -> None:
 
 
 def of_reference_tables() -> list[Tried]:
-    """What functions make from the tables of ``data/reference`` and from ``urgent.csv``."""
+    """What functions make from tables: ``data/reference``, urgent facts, tests and organs."""
     from imr.data.citations import _chapters
     from imr.features.caveats import _urgent_rules
+    from imr.features.families.measures import _tests_and_organs
 
     urgent = [rule for rules in _urgent_rules().values() for rule in rules]
     return [
         *(Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()),
         *(Tried(f"{rule.text}: with", rule.with_, anchored=False) for rule in urgent),
         *(Tried(f"{rule.text}: unless", rule.unless, anchored=False) for rule in urgent),
+        *(Tried(pattern.pattern, pattern, anchored=False) for pattern, _ in _tests_and_organs()),
     ]
 
 
@@ -231,6 +233,7 @@ def test_patterns_made_from_the_reference_tables() -> None:
 MADE_BY = {
     "data/citations._chapters",
     "features/caveats._urgent_rules",
+    "features/families/measures._tests_and_organs",
     "features/lexicon._rule",
 }
 """Functions that compile what a table holds; the tests above try what they make."""

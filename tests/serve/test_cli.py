@@ -24,7 +24,8 @@ from tests.serve.programs import (
 )
 
 COMMANDS = [
-    "parse", "features", "train", "evaluate", "score", "explain", "schema", "synthesize",
+    "parse", "features", "train", "evaluate", "validate", "info", "score", "explain", "new",
+    "schema", "synthesize",
 ]  # fmt: skip
 
 
