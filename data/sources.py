@@ -74,8 +74,13 @@ _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
 TRUTH_NAME = "truth.jsonl.gz"
-_LEFT_BEHIND = frozenset({"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini"})
-"""What systems leave in folders and archives, beside hidden files and locks of Office."""
+_LEFT_BEHIND = frozenset({
+    "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "_SUCCESS", "_metadata",
+    "_common_metadata",
+})  # fmt: skip
+"""What systems leave in folders and archives, beside hidden files and locks of Office, and Spark
+beside the parts of a table.
+"""
 
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1

@@ -62,7 +62,8 @@ def test_a_run_does_not_read_its_own_journal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3,000 letters, 3,000 items scored; 0 letters not read")
     assert {line.split(":")[1].strip() for line in done.stderr.splitlines()} == {
-        "./a.jsonl.partial/journal.jsonl", "./old.jsonl.partial/journal.jsonl",
+        "./a.jsonl.partial/journal.jsonl", "./a.jsonl.partial/settings.json",
+        "./old.jsonl.partial/journal.jsonl",
     }  # fmt: skip
 
 
