@@ -16,10 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from imr.data.layout import paragraphs
 from imr.data.letter import LetterError, Text
 from imr.data.parse import parse
-from imr.data.read import read
+from imr.data.read import paragraphs, read
 from imr.data.synthetic import Format, SyntheticLetter, synthesize, write
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from imr.data.citations import parse_citation
-from imr.data.layout import collapse
 from imr.data.letter import (
     MAX_GUIDELINE_CHARS,
     MAX_HEADING_CHARS,
@@ -27,6 +26,7 @@ from imr.data.letter import (
     Text,
     UrAction,
 )
+from imr.data.read import collapse
 
 # Tried only before a colon that follows the last word of a label.
 _LABEL = re.compile(

@@ -18,7 +18,6 @@ from difflib import SequenceMatcher
 
 from imr.data.citations import unknown_chapters
 from imr.data.items import ADMINISTRATOR_LABEL, NEAR, RATIONALE_LABEL, misread_label, parse_items
-from imr.data.layout import collapse
 from imr.data.letter import (
     MAX_HEAD_CHARS,
     MAX_SUMMARY_CHARS,
@@ -30,6 +29,7 @@ from imr.data.letter import (
     Letter,
     Text,
 )
+from imr.data.read import collapse
 
 MOST_MISREAD = 2
 """Misread places in the two lead sentences (230 characters) of a letter that is still read.

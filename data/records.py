@@ -28,9 +28,7 @@ from pathlib import PurePath
 from typing import IO, Any, get_args
 
 from imr.data.citations import parse_citation
-from imr.data.columns import NEAR, Known, Renames, meaning, shown
 from imr.data.items import item_of_heading, split_outcome
-from imr.data.layout import visible
 from imr.data.letter import (
     MAX_GUIDELINE_CHARS,
     MAX_HEADING_CHARS,
@@ -48,7 +46,17 @@ from imr.data.letter import (
     UrAction,
 )
 from imr.data.parse import known_summary
-from imr.data.tables import Numbered, Reading, csv_rows, excel_rows, parquet_rows
+from imr.data.read import visible
+from imr.data.tables import (
+    NEAR,
+    Known,
+    Numbered,
+    Reading,
+    csv_rows,
+    excel_rows,
+    parquet_rows,
+    shown,
+)
 
 MAX_RECORD_BYTES = 16 * 2**20
 """A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
@@ -69,15 +77,11 @@ ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
 """Of the files that hold case records."""
 
 
-def _untold(_: str) -> None:
-    """For who need not know which columns were read under another name."""
-
-
 def raw_records(
     name: str,
     content: IO[bytes],
-    renames: Renames | None = None,
-    notice: Callable[[str], None] = _untold,
+    renames: Mapping[str, str] | None = None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[RawRecord | LetterError]:
     """The records of a file, one by one, not yet checked; a bad row does not end the file.
 
@@ -86,41 +90,38 @@ def raw_records(
     read under another name.
     """
     ending = PurePath(name).suffix.lower()
-    flat = Reading(FLAT, renames or {}, notice)
+    flat = Reading(name, FLAT, renames or {}, notice)
     if ending == ".jsonl":
-        yield from _json_records(name, content, flat)
+        yield from _json_records(content, flat)
     elif ending == ".json":
-        yield from _json_file(name, content, flat)
+        yield from _json_file(content, flat)
     elif ending in (".csv", ".tsv"):
-        yield from _grouped(name, csv_rows(name, content, flat))
+        yield from _grouped(name, csv_rows(content, flat))
     elif ending == ".xlsx":
-        yield from _grouped(name, excel_rows(name, content, flat))
+        yield from _grouped(name, excel_rows(content, flat))
     elif ending == ".parquet":
-        yield from _parquet_records(name, content, flat)
+        yield from _parquet_records(content, flat)
     else:
         raise ValueError(f"{name}: the ending of a record file is {', '.join(ENDINGS)}")
 
 
-def _parquet_records(
-    name: str, content: IO[bytes], flat: Reading
-) -> Iterator[RawRecord | LetterError]:
-    rows = parquet_rows(name, content, flat, replace(flat, known=NESTED))
-    first = next(rows, None)
-    if first is None:
-        return
-    together = itertools.chain([first], rows)
-    if isinstance(first, LetterError) or not first[0]:
-        yield from _grouped(name, (r if isinstance(r, LetterError) else r[1:] for r in together))
-        return
-    for row in together:
-        yield row if isinstance(row, LetterError) else RawRecord(f"{name} row {row[1]}", row[2])
+def _parquet_records(content: IO[bytes], flat: Reading) -> Iterator[RawRecord | LetterError]:
+    rows = parquet_rows(content, flat, replace(flat, known=NESTED))
+    for first in rows:  # which says of what kind they all are
+        together = itertools.chain([first], rows)
+        if isinstance(first, LetterError) or not first[0]:
+            flat_rows = (r if isinstance(r, LetterError) else r[1:] for r in together)
+            yield from _grouped(flat.file, flat_rows)
+        else:
+            for row in together:
+                is_error = isinstance(row, LetterError)
+                yield row if is_error else RawRecord(f"{flat.file} row {row[1]}", row[2])
 
 
-def _json_records(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
-    remedy = "write one object a line"
-    named = _Names(name, how)
+def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
+    remedy, told = "write one object a line", set[str]()
     for number, line in enumerate(_lines(content), start=1):
-        source = f"{name} line {number}"
+        source = f"{how.file} line {number}"
         if len(line) > MAX_RECORD_BYTES:
             problem = f"longer than {MAX_RECORD_BYTES // 2**20} MiB, the most of one record"
             yield LetterError(source, "too_large", problem, remedy)
@@ -134,30 +135,30 @@ def _json_records(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRe
                 fault = getattr(error, "msg", "nested too deeply or a number too long")
                 yield LetterError(source, "not_json", f"not JSON: {fault}", remedy)
             else:
-                yield _json_record(source, values, named)
+                yield _json_record(source, values, how, told)
 
 
-def _json_file(name: str, content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
+def _json_file(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
     """The one record of a file, or those of the list in it, which is read as a whole."""
     remedy = "write one object or a list of objects, or .jsonl with one object a line"
     text = content.read(MAX_RECORD_BYTES + 1)
     if len(text) > MAX_RECORD_BYTES:
         problem = f"larger than {MAX_RECORD_BYTES // 2**20} MiB, the most that is read at once"
-        yield LetterError(name, "too_large", problem, remedy)
+        yield LetterError(how.file, "too_large", problem, remedy)
         return
     try:
         values = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         fault = getattr(error, "msg", "no UTF-8 text, nested too deeply or a number too long")
-        yield LetterError(name, "not_json", f"not JSON{place}: {fault}", remedy)
+        yield LetterError(how.file, "not_json", f"not JSON{place}: {fault}", remedy)
         return
-    named = _Names(name, how)
+    told = set[str]()
     if not isinstance(values, list):
-        yield _json_record(name, values, named)
+        yield _json_record(how.file, values, how, told)
         return
     for number, one in enumerate(values, start=1):
-        yield _json_record(f"{name} record {number}", one, named)
+        yield _json_record(f"{how.file} record {number}", one, how, told)
 
 
 def _lines(content: IO[bytes]) -> Iterator[bytes]:
@@ -169,27 +170,22 @@ def _lines(content: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-class _Names:
-    """The keys of the objects of a file by the names that records have; each is told once."""
+def _json_record(source: str, values: Any, how: Reading, told: set[str]) -> RawRecord | LetterError:
+    """The record of an object; ``told`` are keys of the file of which the user knows."""
 
-    def __init__(self, name: str, how: Reading) -> None:
-        self._name, self._how, self._told = name, how, set[str]()
-
-    def __call__(self, values: Mapping[str, Any], known: Known) -> dict[str, Any]:
-        """The object with its keys by their names, one that is there already left as it is."""
-        result = {}
+    def named(values: Mapping[str, Any], known: Known) -> dict[str, Any]:
+        """The keys by the names that records have; one that is there already stays as it is."""
+        reading, result = replace(how, known=known), {}
         for key, value in values.items():
-            meant = meaning(key, known, self._how.renames) or key
+            meant = reading.meaning(key) or key
             if meant != key and meant in values:
                 meant = key
-            if meant != key and key not in self._told and key not in self._how.renames:
-                self._told.add(key)
-                self._how.notice(f"{self._name}: {key!r} is read as {meant!r}")
+            if meant != key and key not in told and key not in how.renames:
+                told.add(key)
+                how.notice(f"{how.file}: {key!r} is read as {meant!r}")
             result[meant] = value
         return result
 
-
-def _json_record(source: str, values: Any, named: _Names) -> RawRecord | LetterError:
     if not isinstance(values, dict):
         allowed = "an object with letter_id, case_summary, items"
         problem = f"received {_described(values)}, allowed is {allowed}"
@@ -345,17 +341,17 @@ class Field:
         if isinstance(value, str):
             value = " ".join(visible(value).split())
             if len(value) > self.most:
-                received = f"received {_described(value)}, allowed are {self.most}"
-                raise _NotAllowedError(f"{column}: {received}")
+                raise _NotAllowedError(
+                    f"{column}: received {_described(value)}, allowed are {self.most}"
+                )
         if value is None or value == "" or (isinstance(value, float) and value != value):
             if self.required:
-                raise _NotAllowedError(f"{column}: received nothing, allowed is text")
+                raise _NotAllowedError.of(column, None, "text")
             return None
         try:
             return self.kind.check(value)
         except (ValueError, TypeError, KeyError):
-            received = f"received {_described(value)}, allowed is {self.kind.allowed}"
-            raise _NotAllowedError(f"{column}: {received}") from None
+            raise _NotAllowedError.of(column, value, self.kind.allowed) from None
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of this column."""
@@ -399,31 +395,21 @@ _DECISION_DATE = Field("decision_date", DATE, "Day of the decision, where decide
 QUESTIONS = "questions"
 """What a record to fill in asks (`imr new`): for its writer, not read."""
 
-_HEADER_NAMES = frozenset({f.name for f in HEADER_FIELDS} | {"decision_date"})
-_NESTED = {"items", "header", "reviewer", "warnings"}
-_LETTER_NAMES = frozenset(
-    {f.name for f in LETTER_FIELDS + HEADER_FIELDS}
-    | _NESTED
-    | {"source", "decision_date", QUESTIONS}
+
+def _names(fields: Iterable[Field], *more: str) -> frozenset[str]:
+    return frozenset({field.name for field in fields} | set(more))
+
+
+_HEADER_NAMES = _names(HEADER_FIELDS, "decision_date")
+_ON_LETTERS = _names(LETTER_FIELDS + HEADER_FIELDS, "source", "decision_date", QUESTIONS)
+_ON_ITEMS = _names(ITEM_FIELDS, QUESTIONS, "index", "item_index", "category", "subcategory",
+                   "body_parts", "quantity", "quantity_unit")  # fmt: skip
+FLAT = Known(_ON_LETTERS | _ON_ITEMS, ("letter_id", "case_summary", "title"))
+NESTED = Known(
+    _ON_LETTERS | {"items", "header", "reviewer", "warnings"},
+    ("letter_id", "case_summary", "items"),
 )
-_ITEM_NAMES = frozenset(
-    {f.name for f in ITEM_FIELDS}
-    | {
-        QUESTIONS,
-        "index",
-        "item_index",
-        "category",
-        "subcategory",
-        "body_parts",
-        "quantity",
-        "quantity_unit",
-    }
-)
-_FLAT_NAMES = _LETTER_NAMES - _NESTED | _ITEM_NAMES
-_NEEDED = tuple(field.name for field in LETTER_FIELDS if field.required)
-FLAT = Known(_FLAT_NAMES, (*_NEEDED, "title"))
-NESTED = Known(_LETTER_NAMES, (*_NEEDED, "items"))
-ITEM = Known(_ITEM_NAMES, ("title",))
+ITEM = Known(_ON_ITEMS, ("title",))
 """The columns of a flat table, of a letter with its items, and of one of these."""
 
 
@@ -432,6 +418,11 @@ ITEM = Known(_ITEM_NAMES, ("title",))
 
 class _NotAllowedError(Exception):
     """A value that is not allowed; the message names the column.  It never leaves the module."""
+
+    @classmethod
+    def of(cls, where: str, value: Any, allowed: str) -> _NotAllowedError:
+        """The error for ``value`` where only ``allowed`` is."""
+        return cls(f"{where}: received {_described(value)}, allowed is {allowed}")
 
 
 def letter_from_record(record: RawRecord) -> Letter:
@@ -448,14 +439,13 @@ def letter_from_record(record: RawRecord) -> Letter:
 
 def _letter(record: RawRecord) -> Letter:
     values = record.values
-    warnings = _unknown(values, _FLAT_NAMES | {"items"} if record.flat else _LETTER_NAMES, "")
+    warnings = _unknown(values, FLAT.names | {"items"} if record.flat else NESTED.names, "")
     letter_id, text = (field.value(values) for field in LETTER_FIELDS)
     summary, cut = known_summary(text)
     warnings += cut
     rows = values.get("items")
     if not isinstance(rows, list) or not rows:
-        problem = f"received {_described(rows)}, allowed is a list of items"
-        raise _NotAllowedError(f"column 'items': {problem}")
+        raise _NotAllowedError.of("column 'items'", rows, "a list of items")
     if len(rows) > MAX_ITEMS:
         problem = f"received {len(rows)} items, allowed are {MAX_ITEMS}"
         raise _NotAllowedError(f"column 'items': {problem}")
@@ -464,8 +454,7 @@ def _letter(record: RawRecord) -> Letter:
     )
     nested = values.get("header") or {}
     if not isinstance(nested, Mapping):
-        problem = f"received {_described(nested)}, allowed is an object"
-        raise _NotAllowedError(f"column 'header': {problem}")
+        raise _NotAllowedError.of("column 'header'", nested, "an object")
     warnings += _unknown(nested, _HEADER_NAMES, "header: ")
     nested = {**nested, **{k: v for k, v in values.items() if v is not None}}
     header = CaseHeader(**{field.name: field.value(nested) for field in HEADER_FIELDS})
@@ -477,10 +466,9 @@ def _letter(record: RawRecord) -> Letter:
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
-        problem = f"received {_described(row)}, allowed is an object with title"
-        raise _NotAllowedError(f"items[{index}]: {problem}")
+        raise _NotAllowedError.of(f"items[{index}]", row, "an object with title")
     if not flat:
-        warnings += _unknown(row, _ITEM_NAMES, where)
+        warnings += _unknown(row, ITEM.names, where)
     value = {field.name: field.value(row, where) for field in ITEM_FIELDS}
     value["title"], outcome = split_outcome(value["title"])
     if outcome:
@@ -496,10 +484,8 @@ def _unknown(values: Mapping[str, Any], known: frozenset[str], where: str) -> li
     """Warnings for columns that are not read; a name that looks misspelt is a problem."""
     extra = [name for name in values if name not in known]
     for name in extra:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
-        if near:
-            problem = f"{shown(name)} is not known, allowed is {near[0]!r}"
-            raise _NotAllowedError(f"{where}{problem}")
+        for near in difflib.get_close_matches(name, known, n=1, cutoff=NEAR):
+            raise _NotAllowedError(f"{where}{shown(name)} is not known, allowed is {near!r}")
     return [f"{where}{shown(name)} is not read" for name in extra]
 
 

@@ -1,23 +1,32 @@
 """Tables of case records as people have them -> rows with the names that records have.
 
 CSV with commas, semicolons, tabs or bars (the separator is told by the header), in UTF-8 or, with
-its mark, UTF-16; Excel workbooks (``.xlsx``); Parquet.  A fault of the whole table is one error, a
-fault of a row an error of its own, and neither holds a cell's text.
+its mark, UTF-16; Excel workbooks (``.xlsx``); Parquet.
+
+A column's name is recognised where it differs only in case, blanks and signs (``Case Summary``),
+where ``reference/columns.csv`` lists it (``doi`` for ``date_of_injury``), or where the user says so
+(``--map notes=case_summary``).  What could be two columns, what looks misspelt and what is missing
+is told in one message for the whole file.
+
+A fault of the whole table is one error, a fault of a row an error of its own, and neither holds a
+cell's text.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
-from imr.data.columns import Columns, ColumnsError, Known, Renames, columns, recognised
+from imr.data import table_rows
 from imr.data.letter import LetterError
-from imr.data.office import Sheet, sheets
+from imr.data.office import sheets
 
 MAX_CELL_CHARS = 16 * 2**20
 """A cell of 16 MiB is no case summary."""
@@ -30,30 +39,152 @@ BATCH_BYTES = 64 * 2**20
 """Of a Parquet table, decoded at a time: a value of its dictionary costs a few bits a row there
 and its full length here, so that large columns are taken in fewer rows."""
 
-Notice = Callable[[str], None]
+LONGEST_NAME = 40
+"""Characters of a column name that a message may show."""
+
+NEAR = 0.8
+"""Share of a name that must agree for it to look misspelt."""
+
+SHOWN = 20
+"""Names of columns that a message shows."""
+
 Numbered = tuple[int, dict[str, Any]]
 """A row of a table with its number, as a spreadsheet counts."""
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """The columns that a record may have, and those that it must have."""
+
+    names: frozenset[str]
+    required: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """How a table is read: what columns there may be, what the user calls them, whom to tell."""
+    """How a file is read: its name, what columns there may be, which the user calls otherwise
+    (``renames``: the user's name -> that of records), and who is told what was recognised.
+    """
 
+    file: str
     known: Known
-    renames: Renames
-    notice: Notice
+    renames: Mapping[str, str]
+    notice: Callable[[str], None]
+
+    def meaning(self, name: str) -> str | None:
+        """What records call a column; None where that is not known."""
+        if name in self.renames:
+            return self.renames[name]
+        plain = _plain(name)
+        meant = plain if plain in self.known.names else _aliases().get(plain)
+        return meant if meant in self.known.names else None
+
+    def recognised(self, found: Iterable[str]) -> int:
+        """How many of the names are known in one way or another."""
+        return sum(self.meaning(name) is not None for name in found)
+
+    def empty(self, what: str) -> LetterError:
+        """The error of a file without a header."""
+        remedy = f"the first row names the columns: {', '.join(self.known.required)}, …"
+        return LetterError(self.file, "empty", f"the {what} is empty", remedy)
 
 
-def resolved(name: str, found: list[str], how: Reading) -> Columns | LetterError:
-    """The columns of a table, or the one error of the file; what is recognised is told."""
-    try:
-        named = columns(found, how.known, how.renames)
-    except ColumnsError as error:
-        return LetterError(name, "columns", error.problem, error.remedy)
-    guessed = [(printed, meant) for printed, meant in named.renamed if printed not in how.renames]
-    for printed, meant in guessed:
-        how.notice(f"{name}: column {printed!r} is read as {meant!r}")
-    return named
+# --- columns -----------------------------------------------------------------------------------
+
+
+def _plain(name: str) -> str:
+    """A name without case, blanks and signs."""
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {_plain(row["alias"]): row["column"] for row in table_rows("reference/columns")}
+
+
+def columns(found: Sequence[str], how: Reading) -> tuple[str, ...]:
+    """What records call the columns of a table whose header says ``found``; guesses are told.
+
+    Raises:
+        LetterError: reason ``columns``, where a name stands twice, could be two columns, looks
+            misspelt, or a column that is needed is missing.
+    """
+    meant = {name: how.meaning(name) for name in found if name}
+    # A column's own name, or what the user says, goes before what it is also called.
+    own = {name for name, to in meant.items() if name in how.renames or _plain(name) == to}
+    sure = {meant[name] for name in own}
+    names = tuple(
+        to if (to := meant.get(name)) and (to not in sure or name in own) else name
+        for name in found
+    )
+    for problem, remedy in _faults(found, names, how):
+        raise LetterError(how.file, "columns", problem, remedy)
+    for printed, name in zip(found, names, strict=True):
+        if printed != name and printed not in how.renames:
+            how.notice(f"{how.file}: column {printed!r} is read as {name!r}")
+    return names
+
+
+def _faults(found: Sequence[str], names: Sequence[str], how: Reading) -> Iterator[tuple[str, str]]:
+    """What is wrong with the columns, each with its remedy."""
+    header = how.recognised(found) > 0
+    for name in found:
+        if name and found.count(name) > 1:
+            twice = shown(name, header) if header else "a name in the first row"
+            yield f"{twice} stands twice", "keep one"
+    for name, to in how.renames.items():
+        if name not in found and to not in found:
+            problem = f"no column {name!r}, which --map names; found are {_listed(found, header)}"
+            yield problem, "name a column that is there"
+    for name in how.known.names:
+        ours = [f for f, n in zip(found, names, strict=True) if n == name]
+        if len(ours) > 1:
+            could = " and ".join(shown(one, header=True) for one in ours)
+            remedy = f"say which: --map '{ours[0]}={name}', and rename the other"
+            yield f"{could} could both be {name!r}", remedy
+    yield from _incomplete(found, names, how.known, header)
+
+
+def _incomplete(
+    found: Sequence[str], names: Sequence[str], known: Known, header: bool
+) -> Iterator[tuple[str, str]]:
+    """What lacks a needed column or has one that looks misspelt."""
+    missing = [name for name in known.required if name not in names]
+    near = {
+        name: close[0]
+        for name in names
+        if name and name not in known.names
+        if (close := difflib.get_close_matches(_plain(name), known.names, n=1, cutoff=NEAR))
+    }
+    if not missing and not near:
+        return
+    said = [
+        f"found are {_listed(found, header or bool(near))}",
+        f"needed are {', '.join(known.required)}",
+        *(f"{shown(name, header=True)} looks like {to!r}" for name, to in near.items()),
+    ]
+    what = f"no column {', '.join(map(repr, missing))}" if missing else "a name is not known"
+    name, to = next(iter(near.items()), ("NAME", missing[0] if missing else ""))
+    otherwise = "rename it" if header or near else "name the columns in the first row"
+    yield f"{what}: {'; '.join(said)}", f"{otherwise}, or add --map '{name}={to}'"
+
+
+def _listed(found: Sequence[str], header: bool) -> str:
+    """The names for a message; a row of which none is known may be the text of a letter."""
+    if not header:
+        return f"{len(found)} names, none of them known"
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(shown(name, header, "") for name in found[:SHOWN]) + more
+
+
+def shown(name: str, header: bool = False, word: str = "column ") -> str:
+    """A column for a message; without a header row its name is the text of a letter.
+
+    ``header`` says that the row is one: a name in it may then hold blanks.
+    """
+    if len(name) <= LONGEST_NAME and (header or " " not in name.strip()):
+        return f"{word}{name!r}"
+    return f"a column whose name has {len(name)} characters"
 
 
 # --- CSV ---------------------------------------------------------------------------------------
@@ -61,11 +192,11 @@ def resolved(name: str, found: list[str], how: Reading) -> Columns | LetterError
 SEPARATORS = ",;\t|"
 _HEAD_CHARS = 2**16
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
-_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def csv_rows(name: str, content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
+def csv_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
     """The rows of a CSV table, by the names that records have."""
+    name = how.file
     csv.field_size_limit(MAX_CELL_CHARS)
     text = io.TextIOWrapper(content, csv_encoding(content), newline="")
     reader = None
@@ -74,14 +205,17 @@ def csv_rows(name: str, content: IO[bytes], how: Reading) -> Iterator[Numbered |
         reader = csv.reader(text, delimiter=separator)
         found = next(reader, None)
         if found is None:
-            remedy = f"the first row names the columns: {', '.join(how.known.required)}, …"
-            yield LetterError(name, "empty", "the table is empty", remedy)
-            return
-        named = resolved(name, found, how)
-        if isinstance(named, LetterError):
-            yield named
-            return
-        yield from _csv_cells(name, reader, named, before + 2)
+            raise how.empty("table")
+        names = columns(found, how)
+        remedy = "quote cells that hold separators"
+        for number, cells in enumerate(reader, start=before + 2):
+            if cells and len(cells) != len(names):
+                problem = f"received {len(cells)} cells, the header names {len(names)}"
+                yield LetterError(f"{name} row {number}", "not_csv", problem, remedy)
+            elif cells:
+                yield number, _row(names, cells)
+    except LetterError as error:
+        yield error
     except UnicodeError:
         yield LetterError(name, "not_utf8", "the table is not UTF-8 text", "save it as CSV UTF-8")
     except csv.Error as error:
@@ -95,7 +229,7 @@ def csv_encoding(content: IO[bytes]) -> str:
     """UTF-16 where the mark says so, else UTF-8; the file is left at its beginning."""
     mark = content.read(2)
     content.seek(0)
-    return "utf-16" if mark in _MARKS else "utf-8-sig"
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _separator(text: io.TextIOWrapper, how: Reading) -> tuple[int, str]:
@@ -115,83 +249,62 @@ def _separator(text: io.TextIOWrapper, how: Reading) -> tuple[int, str]:
             row = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
         except csv.Error:
             return 0
-        return recognised(row, how.known, how.renames)
+        return how.recognised(row)
 
     return 0, max(SEPARATORS, key=known)  # the first of equals: the comma
 
 
-def _csv_cells(
-    name: str, reader: Any, named: Columns, first: int
-) -> Iterator[Numbered | LetterError]:
-    for number, cells in enumerate(reader, start=first):
-        if cells and len(cells) != len(named.names):
-            problem = f"received {len(cells)} cells, the header names {len(named.names)}"
-            remedy = "quote cells that hold separators"
-            yield LetterError(f"{name} row {number}", "not_csv", problem, remedy)
-        elif cells:
-            yield number, _row(named, cells)
-
-
-def _row(named: Columns, cells: Any) -> dict[str, Any]:
+def _row(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Any]:
     """A row by its names; a column without a name is told where it holds something."""
-    pairs = zip(named.names, cells, strict=True)
     return {
-        name: None if value == "" else value for name, value in pairs if name or value is not None
+        name: None if value == "" else value
+        for name, value in zip(names, cells, strict=True)
+        if name or value is not None
     }
 
 
 # --- Excel -------------------------------------------------------------------------------------
 
 
-def excel_rows(name: str, content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
+def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
     """The rows of the sheet whose first row names the most columns that are known."""
     try:
-        found = sheets(name, content)
+        found = sheets(how.file, content)
         if not found:
-            remedy = f"the first row names the columns: {', '.join(how.known.required)}, …"
-            yield LetterError(name, "empty", "the workbook is empty", remedy)
-            return
+            raise how.empty("workbook")
         heads = [["" if cell is None else str(cell) for cell in sheet.head] for sheet in found]
-        counts = [recognised(head, how.known, how.renames) for head in heads]
+        counts = [how.recognised(head) for head in heads]
         chosen = counts.index(max(counts))
-        yield from _excel_cells(name, found, chosen, heads[chosen], how)
+        sheet, head = found[chosen], heads[chosen]
+        while head and not head[-1]:
+            head.pop()
+        names, width = columns(head, how), len(head)
+        if len(found) > 1:
+            how.notice(f"{how.file}: only the sheet {chosen + 1} of {len(found)} is read")
+        if sheet.formulas:
+            how.notice(f"{how.file}: formulas are not computed; their saved results are read")
+        for number, cells in enumerate(sheet.rows, start=sheet.first + 1):
+            if any(cell is not None for cell in cells[width:]):
+                where = f"{how.file} row {number}"
+                problem = f"cells beyond the {width} columns that the header names"
+                yield LetterError(where, "not_xlsx", problem, "name the column")
+            elif any(cell is not None for cell in cells):
+                yield number, _row(names, cells[:width])
     except LetterError as error:
         yield error
-
-
-def _excel_cells(
-    name: str, found: list[Sheet], chosen: int, head: list[str], how: Reading
-) -> Iterator[Numbered | LetterError]:
-    while head and not head[-1]:
-        head.pop()
-    named = resolved(name, head, how)
-    if isinstance(named, LetterError):
-        yield named
-        return
-    sheet = found[chosen]
-    if len(found) > 1:
-        how.notice(f"{name}: only the sheet {chosen + 1} of {len(found)} is read")
-    if sheet.formulas:
-        how.notice(f"{name}: formulas are not computed; their saved results are read")
-    width = len(head)
-    for number, cells in enumerate(sheet.rows, start=sheet.first + 1):
-        if any(cell is not None for cell in cells[width:]):
-            problem = f"cells beyond the {width} columns that the header names"
-            yield LetterError(f"{name} row {number}", "not_xlsx", problem, "name the column")
-        elif any(cell is not None for cell in cells):
-            yield number, _row(named, cells[:width])
 
 
 # --- Parquet -----------------------------------------------------------------------------------
 
 
 def parquet_rows(
-    name: str, content: IO[bytes], flat: Reading, nested: Reading
+    content: IO[bytes], flat: Reading, nested: Reading
 ) -> Iterator[tuple[bool, int, dict[str, Any]] | LetterError]:
     """The rows of a Parquet table with whether they are nested, that is: have an ``items`` list."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    name = flat.file
     try:
         table = pq.ParquetFile(content)
         metadata = table.metadata
@@ -199,21 +312,18 @@ def parquet_rows(
         packed = max(content.seek(0, io.SEEK_END), 2**20)
         if sum(sizes) > MAX_RATIO * packed:
             problem = f"the table would grow more than {MAX_RATIO} times when read"
-            yield LetterError(name, "too_large", problem, "check where it comes from")
-            return
+            raise LetterError(name, "too_large", problem, "check where it comes from")
         found = list(table.schema_arrow.names)
         is_nested = "items" in found
-        named = resolved(name, found, nested if is_nested else flat)
-        if isinstance(named, LetterError):
-            yield named
-            return
+        names = columns(found, nested if is_nested else flat)
         # So few rows at a time that the longest value there may be, in each of them, is in bounds.
         rows_at_a_time = max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, *sizes)))
         batches = table.iter_batches(batch_size=rows_at_a_time)
         rows = (row for batch in batches for row in batch.to_pylist())
         for number, row in enumerate(rows, start=1):
-            pairs = zip(named.names, row.values(), strict=True)
-            yield is_nested, number, dict(pairs)
+            yield is_nested, number, dict(zip(names, row.values(), strict=True))
+    except LetterError as error:
+        yield error
     except (pa.ArrowException, OSError) as error:
         fault = " ".join(str(error).split())[:120]
         problem = f"cannot read it as Parquet: {fault}"

@@ -49,9 +49,9 @@ def pdf(data: bytes) -> None:
 
 def parser(data: bytes) -> None:
     """Text in any layout -> letter -> its signals."""
-    from imr.data.layout import paragraphs
     from imr.data.letter import LetterError, Text
     from imr.data.parse import parse
+    from imr.data.read import paragraphs
 
     text, shown = paragraphs(data.decode("utf-8", "replace"))
     try:
@@ -119,7 +119,6 @@ def main() -> None:
     with atheris.instrument_imports(include=["imr.data", "imr.features"]):
         import imr.data.citations
         import imr.data.items
-        import imr.data.layout
         import imr.data.parse
         import imr.data.pdf
         import imr.data.read

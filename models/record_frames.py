@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from imr.data.layout import paragraphs, visible
 from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
+from imr.data.read import paragraphs, visible
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import MAX_TEXT_BYTES
 from imr.features.table import signals

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.data.layout import paragraphs, visible
+from imr.data.read import paragraphs, visible
 
 PARAGRAPHS = [
     ["HOW IT WAS DECIDED"],

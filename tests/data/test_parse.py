@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imr.data.layout import paragraphs
 from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
-from imr.data.read import read
+from imr.data.read import paragraphs, read
 
 HEADER = """Case Number: CM16-0999999
 Date Assigned: 12/06/2016 Date of Injury: 10/03/2016

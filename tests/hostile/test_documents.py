@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imr.data.layout import paragraphs
 from imr.data.letter import Letter, LetterError, Text
 from imr.data.parse import parse
-from imr.data.read import decoded, load, read
+from imr.data.read import decoded, load, paragraphs, read
 from imr.data.sources import Source
 from imr.data.synthetic.page import render_pdf, render_text
 from tests.hostile.files import MISLEADING, PDFS, TEXTS, ZIPS, letter_text
