@@ -130,7 +130,7 @@ def item_of_heading(
     A title may be the heading of a modified request; what is given beside it goes before that.
     """
     # Who lists records, or says how `imr` is used, needs no patterns of requests.
-    from imr.data.request.taxonomy import classify
+    from imr.data.request import classify
 
     original, allowed, under_review = _modified_parts(title)
     original, allowed = original_request or original, authorized or allowed

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from imr.data.parse import full_year
-from imr.data.request.quantity import number_words
+from imr.data.quantity import number_words
 from imr.features.context import Clause, Mention, Summary, clause_of, once
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from imr.data.request.terms import body_parts
+from imr.data.request import body_parts
 from imr.features.context import Clause, Mention, Summary, clause_of, once
 
 _JOINS = re.compile(

@@ -88,7 +88,7 @@ def records(data: bytes) -> None:
 def signals(data: bytes) -> None:
     """A case summary and, after the first line, a request."""
     from imr.data.letter import Case, CaseHeader, Item
-    from imr.data.request.taxonomy import classify
+    from imr.data.request import classify
     from imr.features.table import signals as derived
 
     title, _, summary = " ".join(data.decode("utf-8", "replace").split(" ")).partition("\n")

@@ -26,7 +26,7 @@ from imr.data.letter import (
     Outcome,
     UrAction,
 )
-from imr.data.request.quantity import NUMBER_WORDS
+from imr.data.quantity import NUMBER_WORDS
 from imr.data.synthetic import grammar
 from imr.data.synthetic.grammar import Chapter, Region, Request, Sentence, Template
 from imr.data.synthetic.page import LAYOUTS, Layout, Printing, render_pdf, render_text

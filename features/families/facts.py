@@ -22,7 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
-from imr.data.request.quantity import find_quantity, spell_out
+from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.dates import dates, nearest_date, spans_of_time

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 
 from imr.data.letter import Case
-from imr.data.request.quantity import number_words
+from imr.data.quantity import number_words
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 

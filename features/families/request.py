@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imr.data.letter import Case, Evidence, Item
-from imr.data.request.quantity import number_words
-from imr.data.request.taxonomy import classify
-from imr.data.request.terms import body_parts
+from imr.data.quantity import number_words
+from imr.data.request import body_parts, classify
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.signal import Findings, Value
 

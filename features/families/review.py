@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
-from imr.data.request.quantity import find_quantity, spell_out
+from imr.data.quantity import find_quantity, spell_out
 from imr.features.context import Mention, Summary, once
 from imr.features.dates import dates
 from imr.features.families.request import refills, request_mentions

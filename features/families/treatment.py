@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
-from imr.data.request.quantity import COUNT, count_of
+from imr.data.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 

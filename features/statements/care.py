@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from imr.data.request.quantity import COUNT, count_of
+from imr.data.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.dates import times_of
 from imr.features.families import medication, treatment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imr.data.letter import Item
-from imr.data.request.taxonomy import classify
+from imr.data.request import classify
 from imr.features.families.requested_part import indications
 from imr.features.table import all_columns
 from tests.features.case_files import row_of

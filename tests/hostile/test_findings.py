@@ -19,7 +19,7 @@ from tests.timing import MANY_LOOKS, looks
 
 
 def signals_of(summary: str, title: str = "Physical therapy") -> dict[str, object]:
-    from imr.data.request.taxonomy import classify
+    from imr.data.request import classify
     from imr.features.table import signals
 
     found = classify(title, title)

@@ -92,7 +92,7 @@ def test_thousands_of_letters_are_read_back_to_their_truth(
     "field", ["category", "subcategory", "body_parts", "quantity", "quantity_unit"]
 )
 def test_item_classes_are_those_of_the_grammar(field: str, letters: list[SyntheticLetter]) -> None:
-    from imr.data.request.taxonomy import classify
+    from imr.data.request import classify
 
     wrong = {
         (item.requested, getattr(item, field), found)

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data import table_rows
-from imr.data.request.quantity import find_quantity, spell_out
-from imr.data.request.taxonomy import ItemClass, classify
-from imr.data.request.terms import SERVICE_TABLES, body_parts, request_lexicon
+from imr.data.quantity import find_quantity, spell_out
+from imr.data.request import SERVICE_TABLES, ItemClass, body_parts, classify, request_lexicon
 from tests.timing import looks
 
 HERE = Path(__file__).resolve().parent

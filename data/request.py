@@ -1,0 +1,457 @@
+"""Request heading -> treatment request category, body parts and quantity.
+
+The knowledge stands in the tables of ``data/reference/``; this module holds the priorities:
+
+1. *Terms* (``drugs``, ``procedures``, ``tests``, ``devices``, ``therapies``, ``visits``,
+   ``generic_words``): runs of words, compared in lower case without plural endings; a long word
+   that no table knows is read as the known word one typing slip away (``accupuncture``).  At each
+   word the longest term wins, and terms never overlap.  A service after "post" is past and does
+   not count.
+2. *Heading*: what stands before the first "for", "after", "following" … names the service, what
+   follows names its purpose; the purpose counts only where the heading has no named service.
+3. *Rank* of the row (70 heading of associated services, 50 a named service, below 40 a weak
+   word such as "evaluation"), then the first in the text.
+4. *Combinations* (``combinations.csv``): the first row whose ``head`` is a tag of the winner,
+   whose ``with`` tags are all in the heading and whose ``without`` tags are not, sets the class.
+5. *Topical drugs*: a drug in a cream, gel or patch, or given in percent, takes the ``topical``
+   subcategory of its row; several drugs mixed are Topical Compounds, except two over-the-counter
+   rubs, which are Topical Analgesics.
+
+What no table knows is Other / Other, with a dispensed number (``#60``) an other drug.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Generic, TypeVar
+
+from imr.data import table_rows
+from imr.data.quantity import (
+    NUMBER_WORDS,
+    TIMES_WORDS,
+    Quantity,
+    find_quantity,
+    spell_out,
+    unit_of,
+)
+
+Value = TypeVar("Value")
+
+SERVICE_TABLES = ("drugs", "procedures", "tests", "devices", "therapies", "visits", "generic_words")
+MIN_CORRECTED = 7  # letters; shorter words have too many neighbours one slip away
+NAMED = 40  # rank from which a term names a service rather than a kind of word
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One row of a service table: what a run of words stands for.
+
+    ``rank`` orders the rows; ``tags`` name what the row is for ``combinations.csv``; ``topical``
+    is the subcategory of a drug that is put on the skin (empty where that changes nothing).
+    """
+
+    name: str
+    category: str
+    subcategory: str
+    tags: frozenset[str] = frozenset()
+    rank: int = 0
+    topical: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedService:
+    """A service term found in a request; ``start`` counts words, not characters."""
+
+    service: Service
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWords:
+    """Everything the tables say about one request; ``contexts`` are tags and where they stand."""
+
+    words: tuple[str, ...]
+    services: tuple[NamedService, ...]
+    contexts: tuple[tuple[str, int], ...]
+    body_parts: tuple[str, ...]
+
+    @property
+    def purpose(self) -> int:
+        """The word at which the purpose of the service begins (the number of words if none)."""
+        words = enumerate(self.words)
+        return next((at for at, word in words if at and word in _PURPOSE), len(self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """A body part of ``body_parts.csv``.
+
+    ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or a muscle);
+    ``covers`` names the parts that a study or treatment of this one speaks to as well.
+    """
+
+    region: str | None
+    covers: frozenset[str]
+
+
+@cache
+def body_parts() -> dict[str, BodyPart]:
+    """The body parts by name."""
+    return {
+        row["body_part"]: BodyPart(row["region"] or None, frozenset(_split(row["covers"])))
+        for row in table_rows("reference/body_parts")
+        if row["body_part"]
+    }
+
+
+def _split(cell: str) -> list[str]:
+    return [part for part in cell.split(";") if part]
+
+
+_NO_PLURAL = frozenset(("tens", "pens", "lens"))  # "tens unit" is not "ten units"
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:\.\d+)?|%")
+
+
+def _singular(word: str) -> str:
+    """``word`` without an English plural ending; words and terms are compared in this form."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word in _NO_PLURAL:
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
+
+
+def _tokens(text: str) -> list[str]:
+    """Lower-case words, numbers and percent signs of ``text``: ``"C5-6"`` is ``c 5 6``."""
+    return _TOKEN.findall(text.lower().replace("\u2019", "'"))
+
+
+class PhraseIndex(Generic[Value]):
+    """Runs of words -> values, the longest that starts at a word."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, ...], Value] = {}
+        self._lengths: dict[str, list[int]] = {}
+
+    def add(self, phrase: str, value: Value) -> None:
+        """Add one phrase; the first table that names a phrase keeps it."""
+        key = tuple(map(_singular, _tokens(phrase)))
+        if key and key not in self._values:
+            self._values[key] = value
+            lengths = {len(key), *self._lengths.get(key[0], ())}
+            self._lengths[key[0]] = sorted(lengths, reverse=True)
+
+    def words(self) -> set[str]:
+        """Every word of every phrase."""
+        return {word for key in self._values for word in key}
+
+    def longest(self, words: Sequence[str], at: int) -> tuple[int, Value] | None:
+        """The end and value of the longest phrase that starts at word ``at``."""
+        for length in self._lengths.get(words[at], ()):
+            key = tuple(words[at : at + length])
+            if key in self._values:
+                return at + len(key), self._values[key]
+        return None
+
+
+class Speller:
+    """Known words one slip (a letter more, less, changed, or two swapped) from an unknown one."""
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._by_gap: dict[str, set[str]] = {}
+        for word in known:
+            if len(word) >= MIN_CORRECTED and word.isalpha():
+                for gap in _gaps(word):
+                    self._by_gap.setdefault(gap, set()).add(word)
+
+    def correct(self, word: str) -> str:
+        """The one known word that ``word`` can be a slip of, else ``word`` itself."""
+        if len(word) < MIN_CORRECTED or word in self._known:
+            return word
+        near = {
+            other
+            for gap in _gaps(word)
+            for other in self._by_gap.get(gap, ())
+            if other[0] == word[0] and abs(len(other) - len(word)) <= 1
+        }
+        return near.pop() if len(near) == 1 else word
+
+
+def _gaps(word: str) -> Iterator[str]:
+    """The word, and the word without each of its letters but the first."""
+    yield word
+    yield from (word[:i] + word[i + 1 :] for i in range(1, len(word)))
+
+
+_SPINE = {
+    "c": ("cervical spine", 1, 8),
+    "t": ("thoracic spine", 1, 12),
+    "l": ("lumbar spine", 1, 6),
+    "s": ("lumbar spine", 1, 1),
+}
+_LEVEL_WORDS = frozenset(("vitamin", "free", "tsh", "thyroid", "no", "schedule", "hepatitis"))
+
+
+def _level(words: Sequence[str], at: int) -> str | None:
+    """The region of a spinal level (``L4``, ``C 5``, ``T-2``) that starts at word ``at``."""
+    if words[at] not in _SPINE or at + 1 >= len(words) or not words[at + 1].isdigit():
+        return None
+    if at and words[at - 1] in _LEVEL_WORDS:
+        return None
+    name, low, high = _SPINE[words[at]]
+    return name if low <= int(words[at + 1]) <= high else None
+
+
+def _by_phrase(table: str, column: str) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for row in table_rows(f"reference/{table}"):
+        for phrase in _split(row["terms"]):
+            values.setdefault(phrase, []).append(row[column])
+    return values
+
+
+class RequestLexicon:
+    """All service, context and body-part tables, indexed."""
+
+    def __init__(self) -> None:
+        self.services: PhraseIndex[Service] = PhraseIndex()
+        self.contexts: PhraseIndex[frozenset[str]] = PhraseIndex()
+        self.body: PhraseIndex[tuple[str, ...]] = PhraseIndex()
+        for table in SERVICE_TABLES:
+            for row in table_rows(f"reference/{table}"):
+                tags, topical = frozenset(_split(row["tags"])), row.get("topical", "")
+                kind = row["name"], row["category"], row["subcategory"]
+                service = Service(*kind, tags, int(row["rank"]), topical)
+                for phrase in _split(row["terms"]):
+                    self.services.add(phrase, service)
+        for phrase, found in _by_phrase("contexts", "tag").items():
+            self.contexts.add(phrase, frozenset(found))
+        for phrase, names in _by_phrase("body_parts", "body_part").items():
+            self.body.add(phrase, tuple(filter(None, names)))
+        words = self.services.words() | self.contexts.words() | self.body.words()
+        self.known = frozenset({*words, *NUMBER_WORDS, *TIMES_WORDS})
+        self._speller = Speller(self.known)
+        self.word = lru_cache(maxsize=65536)(self._word)
+
+    def _word(self, word: str) -> str:
+        return _singular(self._speller.correct(_singular(word)))
+
+    def find(self, text: str) -> RequestWords:
+        """All terms of ``text``: services, contexts and body parts."""
+        words = tuple([self.word(word) for word in _tokens(text)])
+        contexts: list[tuple[str, int]] = []
+        services: list[NamedService] = []
+        parts: set[str] = set()
+        busy = body_busy = 0
+        for at in range(len(words)):
+            if at >= body_busy:
+                body_busy = self._body_at(words, at, parts)
+            context = self.contexts.longest(words, at)
+            if context:
+                contexts.extend((tag, at) for tag in context[1] if tag)
+            if at < busy:
+                continue
+            service = self.services.longest(words, at)
+            if context and (service is None or context[0] > service[0]):
+                busy = context[0]
+            elif service:
+                busy = service[0]
+                if at == 0 or words[at - 1] != "post":
+                    services.append(NamedService(service[1], at))
+        return RequestWords(words, tuple(services), tuple(contexts), tuple(sorted(parts)))
+
+    def _body_at(self, words: tuple[str, ...], at: int, parts: set[str]) -> int:
+        """Add the body parts named at a word; returns where the next may begin."""
+        found = self.body.longest(words, at)
+        if found:
+            parts.update(found[1])
+            return found[0]
+        level = _level(words, at)
+        if level is None:
+            return at
+        # The S1 of "L5-S1" is no part of its own: the level before it has named the region.
+        after_level = at >= 2 and words[at - 1].isdigit() and words[at - 2] in _SPINE
+        if not (words[at] == "s" and after_level):
+            parts.add(level)
+        return at + 2
+
+
+@cache
+def request_lexicon() -> RequestLexicon:
+    """The lexicon, read at the first call and kept."""
+    return RequestLexicon()
+
+
+# --- the class of a request --------------------------------------------------------------------
+
+SPINE_PARTS = frozenset(("lumbar spine", "cervical spine", "thoracic spine", "spine", "sacrum"))
+_PURPOSE = frozenset(("for", "following", "after", "status", "due", "secondary", "before"))
+_IN_SESSIONS = frozenset(("electrical_modality", "ultrasound", "cold", "modality"))
+_PERCENT = re.compile(r"\d\s?(?:%|percent)")
+_TOPICAL = "Topical Analgesics"
+_COMPOUND = "Topical Compounds"
+_UNKNOWN = Service("", "Other", "Other")
+_UNKNOWN_DRUG = Service("", "Pharmaceuticals", "Other")  # "#60" of no known name
+_DISPENSED = re.compile(r"#\s?\d")
+_KINDLESS = frozenset(("treatment, unspecified", "therapy, unspecified"))
+# What stands before "therapy" or "treatment" without saying of what kind it is.
+_SAYS_NO_KIND = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    active additional another authorized care certified continuation continue continued continuing
+    course current daily denied formal from further future hour initial more month monthly necessary
+    office ongoing other outpatient patient prescribed program prospective recommended remaining
+    requested restart resume retro retrospective same session skilled some supervised visit week
+    weekly with year
+    """,
+    )
+)
+_SHORTEST_NAME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ItemClass:
+    """What a request is for.
+
+    ``category`` and ``subcategory`` are a pair of ``data/reference/taxonomy.csv``;
+    ``body_parts`` are sorted and carry no side; ``quantity`` counts ``quantity_unit``
+    (``sessions``, ``units``, ``days``, ``weeks``, ``months``, ``hours``); ``terms`` are the
+    names of the table rows found, in the order of the text.
+    """
+
+    category: str
+    subcategory: str
+    body_parts: tuple[str, ...] = ()
+    quantity: int | float | None = None
+    quantity_unit: str | None = None
+    terms: tuple[str, ...] = ()
+
+
+def classify(requested: str, title: str | None = None) -> ItemClass:
+    """The class of a request, from what is under review.
+
+    ``title`` (the whole heading) helps only where ``requested`` names no service.
+    """
+    request = request_lexicon().find(requested)
+    head = _head(request)
+    if head is None and title and title != requested:
+        head = _head(request_lexicon().find(title))
+    if head is not None and _of_unknown_kind(request, head):
+        head = None
+    unknown = _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
+    service = head.service if head else unknown
+    text = spell_out(requested)
+    quantity = find_quantity(text, service.category, not _IN_SESSIONS.isdisjoint(service.tags))
+    category, subcategory = service.category, service.subcategory
+    if head is not None:
+        category, subcategory = _category(request, head, _tags(request, head, text, quantity))
+    if quantity is not None and category != service.category:
+        quantity = find_quantity(text, category, quantity.kind == "sessions")
+    # Therapy that is requested along with an operation is counted in sessions.
+    adjunct = category == "Surgery" and any("therapy" in n.service.tags for n in request.services)
+    return ItemClass(
+        category,
+        subcategory,
+        request.body_parts,
+        quantity.value if quantity else None,
+        unit_of(quantity, category, adjunct) if quantity else None,
+        tuple(dict.fromkeys(named.service.name for named in request.services)),
+    )
+
+
+def _of_unknown_kind(request: RequestWords, head: NamedService) -> bool:
+    """True of "xyzzy therapy": a kind is named right before, and no table knows it."""
+    if head.service.name not in _KINDLESS or head.start == 0:
+        return False
+    word = request.words[head.start - 1]
+    named = word.isalpha() and len(word) >= _SHORTEST_NAME and word not in _SAYS_NO_KIND
+    return named and word not in request_lexicon().known
+
+
+def _head(request: RequestWords) -> NamedService | None:
+    """The term that names the service."""
+
+    def priority(named: NamedService) -> tuple[int, int]:
+        return named.service.rank, -named.start
+
+    # The visits of "therapy, 12 visits" count the therapy.
+    uncounted = [n for n in request.services if request.words[n.start] != "visit"]
+    services = uncounted or request.services
+    purpose = request.purpose
+    best = max((n for n in services if n.start < purpose), key=priority, default=None)
+    if best is not None and best.service.rank >= NAMED:
+        return best
+    return max(services, key=priority, default=None)
+
+
+Combination = tuple[frozenset[str], frozenset[str], str, str]
+"""Tags that must be there, tags that must not, category, subcategory."""
+
+
+@cache
+def _combinations() -> dict[str, list[Combination]]:
+    """Head tag -> its rows of ``combinations.csv``, in the order of the table."""
+    by_head: dict[str, list[Combination]] = {}
+    for row in table_rows("reference/combinations"):
+        tags, without = frozenset(_split(row["with"])), frozenset(_split(row["without"]))
+        for head in row["head"].split(";"):
+            rows = by_head.setdefault(head, [])
+            rows.append((tags, without, row["category"], row["subcategory"]))
+    return by_head
+
+
+def _category(request: RequestWords, head: NamedService, tags: frozenset[str]) -> tuple[str, str]:
+    """Category and subcategory of a request that ``head`` names."""
+    service = head.service
+    for tag in service.tags:
+        for needed, without, category, subcategory in _combinations().get(tag, ()):
+            if needed <= tags and without.isdisjoint(tags):
+                return category, subcategory
+    if "drug" in service.tags:
+        return service.category, _drug_subcategory(service, request, tags)
+    return service.category, service.subcategory
+
+
+def _tags(
+    request: RequestWords, head: NamedService, text: str, quantity: Quantity | None
+) -> frozenset[str]:
+    """Everything ``combinations.csv`` can ask about the heading."""
+    purpose = request.purpose if head.start < request.purpose else len(request.words)
+    tags = {tag for tag, at in request.contexts if at < purpose}
+    for named in request.services:
+        if named.start < purpose or "injection" in named.service.tags:
+            tags |= named.service.tags
+    if request.body_parts:
+        tags.add("body_part")
+        if not SPINE_PARTS.isdisjoint(request.body_parts):
+            tags.add("spine_part")
+    if quantity is not None and quantity.value >= 2:
+        tags.add(quantity.kind)
+    if _PERCENT.search(text):
+        tags.add("percent")
+    return frozenset(tags)
+
+
+def _drug_subcategory(service: Service, request: RequestWords, tags: frozenset[str]) -> str:
+    """The subcategory of a drug, alone or mixed, by mouth or on the skin."""
+    if tags.isdisjoint(("topical_form", "percent", "compound")) or "kit" in service.name:
+        return service.subcategory
+    if "compound" in tags and service.topical:
+        return _COMPOUND
+    drugs = {n.service.name: n.service for n in request.services if "drug" in n.service.tags}
+    topical = [drug.topical for drug in drugs.values()]
+    if "branded" in service.name or not any(topical):
+        return service.subcategory
+    rubs_only = all(kind == _TOPICAL for kind in topical)
+    if len(drugs) > 2 or (len(drugs) == 2 and not rubs_only):
+        return _COMPOUND
+    return service.topical or service.subcategory
