@@ -23,7 +23,7 @@ from unseen import SEED, Judge, drawn, made, shown
 
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
-from imr.models.outcome.judgement import Judgement, shipped
+from imr.models.outcome.start import Judgement, shipped
 from imr.training.contenders import baselines, texts
 from imr.training.decisions import Sample
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from imr.data.synthetic import synthesize
-from imr.models.outcome.judgement import Judgement
+from imr.models.outcome.start import Judgement
 from imr.training import metrics
 from imr.training.contenders.compared import cited
 from imr.training.decisions import Sample, build, sample

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -180,8 +180,17 @@ def _parse(
 
 
 def _json(data: Any) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    text = json.dumps(
+        data, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False, default=_plain
+    )
     return text.encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, sets and the fields of a dataclass as JSON holds them."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return value.tolist() if hasattr(value, "tolist") else asdict(value)
 
 
 def _sha(content: bytes) -> str:

@@ -29,8 +29,8 @@ from imr.features.condition import Condition, condition, holds
 from imr.features.criteria import rules
 from imr.features.families.facts import FACTS
 from imr.features.families.requested_part import HERE, indications, signals_of
-from imr.models.outcome.judgement import JUDGED
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
+from imr.models.outcome.start import JUDGED
 from imr.models.prediction import Direction, Reason
 
 # Weaker contributions than this (log odds) are noise of the fit, not reasons.

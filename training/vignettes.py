@@ -5,7 +5,7 @@
 change a sentence or two, and the ratings with them. ``second`` holds those of a rater who saw no
 rating, ``third`` those of another where the two differ by more than a factor of three, and
 ``facts`` names what each twin changes. What three raters gave for the items of real letters
-(:mod:`imr.training.studies.raters`) judges the judgement (:mod:`imr.models.outcome.judgement`) and
+(:mod:`imr.training.studies.raters`) judges the judgement (:mod:`imr.models.outcome.start`) and
 trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
@@ -31,8 +31,8 @@ from imr.features.families.facts import FACTS
 from imr.features.families.requested_part import HERE
 from imr.features.families.wording import WEIGHTS, Weights, terms_of
 from imr.models.frame import Array
-from imr.models.outcome.judgement import ABOUT, TREES, Judgement, digest
-from imr.models.outcome.trees import fixed_signs, inputs
+from imr.models.outcome.start import ABOUT, TREES, Judgement, digest
+from imr.models.outcome.trees import SignalInputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -265,50 +265,45 @@ def fit_judgement(rated: Rated, about: Mapping[str, Any] | None = None) -> Judge
     new case.
     """
     worded = rated.worded(wording_out_of_fold(rated))
-    columns, categories = _columns(worded.frame)
-    first = _fitted(worded, columns, categories)
+    inputs = _inputs(worded.frame)
+    first = _fitted(worded, inputs)
     used = first.feature_importance("split") > 0
-    kept = tuple(name for name, splits in zip(columns, used, strict=True) if splits)
-    known = {name: labels for name, labels in categories.items() if name in kept}
-    booster = first if kept == columns else _fitted(worded, kept, known)
-    facts = THREEFOLD & frozenset(kept)
-    return Judgement(booster, kept, known, facts, dict(about or {}))
+    kept = inputs.only(tuple(n for n, splits in zip(inputs.columns, used, strict=True) if splits))
+    booster = first if kept == inputs else _fitted(worded, kept)
+    return Judgement(booster, kept, dict(about or {}))
 
 
-def _fitted(
-    rated: Rated, columns: tuple[str, ...], categories: Mapping[str, tuple[str, ...]]
-) -> lgb.Booster:
+def _fitted(rated: Rated, inputs: SignalInputs) -> lgb.Booster:
     import lightgbm as lgb
 
     data = lgb.Dataset(
-        inputs(rated.frame, columns, categories, THREEFOLD),
+        inputs.matrix(rated.frame),
         label=rated.log_odds,
         weight=_weights(rated.base),
-        feature_name=list(columns),
-        categorical_feature=[name for name in columns if name in categories],
+        feature_name=list(inputs.columns),
+        categorical_feature=[name for name in inputs.columns if name in inputs.labels],
     )
-    signs = fixed_signs()
-    settings = {**SETTINGS, "monotone_constraints": [signs.get(name, 0) for name in columns]}
+    settings = {**SETTINGS, "monotone_constraints": inputs.signs}
     return lgb.train(settings, data, num_boost_round=ROUNDS)
 
 
-def _columns(frame: pd.DataFrame) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+def _inputs(frame: pd.DataFrame) -> SignalInputs:
     """The inputs: truth values, numbers, and labels that enough items carry."""
     from imr.features.table import all_columns
 
-    chosen = [
+    chosen = tuple(
         column.name
         for column in all_columns()
         if column.family not in (*LEFT_OUT_FAMILIES, *ANYWHERE_FAMILIES)
         and column.name not in (*LEFT_OUT, *ANYWHERE)
         and not column.name.startswith(LEFT_OUT_PREFIX)
         and (column.dtype in {"bool", "int", "float"} or column.name in LABELS)
-    ]
-    categories = {}
+    )
+    labels = {}
     for name in (name for name in chosen if name in LABELS):
         counts = frame[name].value_counts()
-        categories[name] = tuple(sorted(str(v) for v in counts.index[counts >= LEAST_ITEMS]))
-    return tuple(chosen), categories
+        labels[name] = tuple(sorted(str(v) for v in counts.index[counts >= LEAST_ITEMS]))
+    return SignalInputs(chosen, labels, frozenset(chosen) & THREEFOLD)
 
 
 def _weights(base: NDArray[Any]) -> Array:

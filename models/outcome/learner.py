@@ -14,13 +14,12 @@ learned, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -28,7 +27,7 @@ from scipy.special import expit
 from imr.features.families.facts import FACTS
 from imr.features.table import all_columns
 from imr.models.frame import KEY_COLUMNS, Array
-from imr.models.outcome.trees import TreeContributions, fixed_signs, inputs
+from imr.models.outcome.trees import SignalInputs, TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -45,33 +44,14 @@ LEAST_WEIGHT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class TreeConfig:
-    """Settings of one part.  One tree for every ``positives_a_tree`` overturned items: what the
-    data can teach grows with them; at least ``trees``, at most ``most_trees``.
-    """
-
-    positives_a_tree: float
-    trees: int
-    most_trees: int
-    leaves: int
-    learning_rate: float
-    min_items_leaf: int
-    l2: float
-    signal_share: float
-
-    def rounds(self, positives: float) -> int:
-        """The number of trees for so many overturned items."""
-        return min(max(int(positives / self.positives_a_tree), self.trees), self.most_trees)
-
-
-@dataclass(frozen=True, slots=True)
 class OutcomeConfig:
     """Settings of the outcome model.
 
     ``members`` is the number of shares of the letters; each member leaves one share out and learns
     from ``most_letters`` of the others at most: of many, small draws vote as well as whole ones
     (Breiman, Machine Learning 1999; 36:85-103).  The settings of the correction stand first, those
-    of the forest after ``forest_`` (see :class:`TreeConfig`).
+    of the forest after ``forest_``.  Both have one tree for every ``positives_a_tree`` overturned
+    items, for what the data can teach grows with them: at least ``trees``, at most ``most_trees``.
     ``sibling_correlation`` down-weights the items of one letter to
     ``1 / (1 + r (n - 1))``.  ``level`` is how often an interval should hold the rate;
     ``judgement_sd`` is how far (log odds) a reader's rating of a case nobody has seen lies from the
@@ -110,71 +90,10 @@ class OutcomeConfig:
         """The probability from which calling an item *Overturned* costs less."""
         return 1.0 / (1.0 + self.missed_cost)
 
-    @property
-    def correction(self) -> TreeConfig:
-        """Shallow trees that go on from the start."""
-        return self._part("")
-
-    @property
-    def forest(self) -> TreeConfig:
-        """Trees with capacity that do not know the start."""
-        return self._part("forest_")
-
-    def _part(self, prefix: str) -> TreeConfig:
-        names = [f.name for f in fields(TreeConfig)][1:]
-        return TreeConfig(self.positives_a_tree, *(getattr(self, prefix + name) for name in names))
-
-
-@dataclass(frozen=True)
-class SignalInputs:
-    """Every signal as a number; labels by their place among those met in training.
-
-    ``signs``: +1 or -1 for a signal that may move the odds one way only, else 0.  ``facts`` are
-    read as 1, -1 where the contrary is documented, and 0 where nothing is.
-    """
-
-    columns: tuple[str, ...]
-    labels: dict[str, tuple[str, ...]]
-    signs: tuple[int, ...]
-    facts: frozenset[str]
-
-    @classmethod
-    def met(cls, frame: pd.DataFrame) -> SignalInputs:
-        """The signals of a training frame, with the signs that medicine and law fix."""
-        labels = {}
-        for column in all_columns():
-            if column.dtype == "str" and column.name in signal_columns():
-                counts = frame[column.name].value_counts()
-                labels[column.name] = tuple(sorted(counts.index[counts >= LEAST_LABELLED]))
-        columns, signs = signal_columns(), fixed_signs()
-        facts = frozenset(FACTS) & frozenset(columns)
-        return cls(columns, labels, tuple(signs.get(name, 0) for name in columns), facts)
-
-    def matrix(self, frame: pd.DataFrame) -> Array:
-        """Shape (items, columns); null as NaN."""
-        return inputs(frame, self.columns, self.labels, self.facts)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, for the bundle."""
-        labels = {name: list(known) for name, known in self.labels.items()}
-        return {
-            "columns": list(self.columns),
-            "labels": labels,
-            "signs": list(self.signs),
-            "facts": sorted(self.facts),
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> SignalInputs:
-        """The inverse of :meth:`to_json`."""
-        labels = {name: tuple(known) for name, known in stored["labels"].items()}
-        facts = frozenset(stored["facts"])
-        return cls(tuple(stored["columns"]), labels, tuple(stored["signs"]), facts)
-
 
 @dataclass(frozen=True)
 class Member:
-    """A part that does not count has no trees."""
+    """The trees of correction and forest; a part that does not count has none."""
 
     correction: lgb.Booster | None
     forest: lgb.Booster | None
@@ -186,24 +105,25 @@ class Member:
         holds the level of the member's own letters, which would tell its left-out letters apart
         from those of the other members.
         """
-        return np.column_stack([start, _raw(self.correction, signals), _raw(self.forest, signals)])
+        scores = np.zeros((len(start), 3))
+        scores[:, 0] = start
+        for place, trees in enumerate((self.correction, self.forest), start=1):
+            if trees is not None and len(start):
+                scores[:, place] = trees.predict(signals, raw_score=True, num_threads=1)
+        return scores
 
-    def contributions(self, signals: Array, correction: float, forest: float) -> Array:
-        """What each signal adds through both parts, weighed, shape (items, signals)."""
+    def contributions(self, signals: Array, weights: Sequence[float]) -> Array:
+        """What each signal adds through both parts by their weights, shape (items, signals)."""
         total = np.zeros(signals.shape)
-        if self._correction_steps is not None:
-            total += correction * self._correction_steps.contributions(signals)
-        if self._forest_steps is not None:
-            total += forest * self._forest_steps.contributions(signals)
+        for weight, steps in zip(weights, self._steps, strict=True):
+            if steps is not None:
+                total += weight * steps.contributions(signals)
         return total
 
     @cached_property
-    def _correction_steps(self) -> TreeContributions | None:
-        return None if self.correction is None else TreeContributions.of(self.correction)
-
-    @cached_property
-    def _forest_steps(self) -> TreeContributions | None:
-        return None if self.forest is None else TreeContributions.of(self.forest)
+    def _steps(self) -> list[TreeContributions | None]:
+        parts = (self.correction, self.forest)
+        return [None if trees is None else TreeContributions.of(trees) for trees in parts]
 
 
 def signal_columns() -> tuple[str, ...]:
@@ -211,73 +131,78 @@ def signal_columns() -> tuple[str, ...]:
     return tuple(c.name for c in all_columns() if c.dtype != "date" and c.name not in KEY_COLUMNS)
 
 
+def inputs_met(frame: pd.DataFrame) -> SignalInputs:
+    """Every signal as a number, with the labels that a training frame holds often enough."""
+    columns, labels = signal_columns(), {}
+    for column in all_columns():
+        if column.dtype == "str" and column.name in columns:
+            counts = frame[column.name].value_counts()
+            labels[column.name] = tuple(sorted(counts.index[counts >= LEAST_LABELLED]))
+    return SignalInputs(columns, labels, frozenset(FACTS).intersection(columns))
+
+
 def fit_trees(
-    config: TreeConfig,
-    common: Mapping[str, Any],
+    config: OutcomeConfig,
+    part: Literal["", "forest_"],
     inputs: SignalInputs,
     signals: Array,
     start: Array,
     y: Array,
     weight: Array,
 ) -> lgb.Booster:
-    """Trees that go on from ``start`` (log odds); ``common`` are seed and threads."""
+    """Trees that go on from ``start`` (log odds); ``part`` is before the names of its settings."""
     import lightgbm as lgb
+
+    def own(name: str) -> Any:
+        return getattr(config, part + name)
 
     labelled = [place for place, name in enumerate(inputs.columns) if name in inputs.labels]
     data = lgb.Dataset(
         signals, label=y, weight=weight, init_score=start, categorical_feature=labelled
     )
     settings = {
-        **common,
+        "seed": config.seed,
+        "num_threads": config.threads,
         "objective": "binary",
         "boost_from_average": False,
-        "learning_rate": config.learning_rate,
-        "num_leaves": config.leaves,
-        "min_data_in_leaf": config.min_items_leaf,
-        "min_data_per_group": config.min_items_leaf,
-        "lambda_l2": config.l2,
-        "feature_fraction": config.signal_share,
-        "monotone_constraints": list(inputs.signs),
+        "learning_rate": own("learning_rate"),
+        "num_leaves": own("leaves"),
+        "min_data_in_leaf": own("min_items_leaf"),
+        "min_data_per_group": own("min_items_leaf"),
+        "lambda_l2": own("l2"),
+        "feature_fraction": own("signal_share"),
+        "monotone_constraints": inputs.signs,
         "deterministic": True,
         "force_col_wise": True,
         "verbosity": -1,
     }
-    return lgb.train(settings, data, num_boost_round=config.rounds(float(y.sum())))
+    rounds = min(max(int(y.sum() / config.positives_a_tree), own("trees")), own("most_trees"))
+    return lgb.train(settings, data, num_boost_round=rounds)
 
 
-def _raw(booster: lgb.Booster | None, signals: Array) -> Array:
-    """What the trees add to their starting odds, shape (items,); 0 without trees."""
-    if booster is None or not len(signals):
-        return np.zeros(len(signals))
-    return np.asarray(booster.predict(signals, raw_score=True, num_threads=1), dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class MapLogistic:
-    """What to fit: a logistic regression with a normal prior and fixed signs.
-
-    ``mean`` and ``sd`` of the prior have one entry a column, ``signs`` holds +1, -1 or 0.
+def fit_logistic(
+    x: Array,
+    y: Array,
+    offset: Array,
+    weight: Array,
+    mean: Array,
+    sd: Array,
+    positive: Sequence[int],
+) -> Array:
+    """The most probable coefficients of a logistic regression given ``y`` (0/1), starting odds and
+    weights; ``mean`` and ``sd`` of their normal prior, and ``positive``: which are not below 0.
     """
 
-    mean: Array
-    sd: Array
-    signs: npt.NDArray[np.int64]
+    def loss(beta: Array) -> tuple[float, Array]:
+        score = offset + x @ beta
+        gap = (beta - mean) / sd
+        nll = float(np.sum(weight * (np.logaddexp(0.0, score) - y * score)))
+        gradient = x.T @ (weight * (expit(score) - y)) + gap / sd
+        return nll + 0.5 * float(gap @ gap), gradient
 
-    def fit(self, x: Array, y: Array, offset: Array, weight: Array) -> Array:
-        """The most probable coefficients given ``y`` (0/1), starting odds and weights."""
-
-        def loss(beta: Array) -> tuple[float, Array]:
-            score = offset + x @ beta
-            gap = (beta - self.mean) / self.sd
-            nll = float(np.sum(weight * (np.logaddexp(0.0, score) - y * score)))
-            gradient = x.T @ (weight * (expit(score) - y)) + gap / self.sd
-            return nll + 0.5 * float(gap @ gap), gradient
-
-        bounds = [
-            (0.0, None) if s > 0 else (None, 0.0) if s < 0 else (None, None) for s in self.signs
-        ]
-        fitted = minimize(loss, self.mean.copy(), jac=True, method="L-BFGS-B", bounds=bounds)
-        return np.asarray(fitted.x, dtype=np.float64)
+    bounds = [(0.0 if place in positive else None, None) for place in range(len(mean))]
+    fitted = minimize(loss, mean.copy(), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(fitted.x, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +216,7 @@ class Mixture:
     def fitted(cls, parts: Array, y: Array, weight: Array) -> Mixture:
         """From log odds of left-out letters, shape (items, 3), and what was decided (0/1)."""
         x = _with_level(parts)
-        prior = MapLogistic(PRIOR_MEAN, PRIOR_SD, np.array([0, 1, 1, 1]))
-        weights = prior.fit(x, y, np.zeros(len(y)), weight)
+        weights = fit_logistic(x, y, np.zeros(len(y)), weight, PRIOR_MEAN, PRIOR_SD, (1, 2, 3))
         p = expit(x @ weights)
         # Items of one letter count as fewer than they are, and so in the variance.
         information = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(PRIOR_SD**-2.0)
@@ -301,21 +225,6 @@ class Mixture:
         covariance[left_out, :] = 0.0
         covariance[:, left_out] = 0.0
         return cls(np.where(left_out, 0.0, weights), covariance)
-
-    @property
-    def start(self) -> float:
-        """The weight of the starting odds: their slope."""
-        return float(self.weights[1])
-
-    @property
-    def correction(self) -> float:
-        """The weight of the correction of the start."""
-        return float(self.weights[2])
-
-    @property
-    def forest(self) -> float:
-        """The weight of the forest."""
-        return float(self.weights[3])
 
     def log_odds(self, parts: Array) -> Array:
         """Calibrated log odds, shape (items,), from those of the parts, shape (items, 3)."""
@@ -330,18 +239,9 @@ class Mixture:
         """The share (0-1) of the estimates' variance that the start gives, of the two together that
         start and learned parts give each by itself.
         """
-        start = float(np.var(self.start * parts[:, 0]))
+        start = float(np.var(self.weights[1] * parts[:, 0]))
         learned = float(np.var(parts[:, 1:] @ self.weights[2:]))
         return start / (start + learned) if start > 0 else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers, for the bundle."""
-        return {"weights": self.weights.tolist(), "covariance": self.covariance.tolist()}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Mixture:
-        """The inverse of :meth:`to_json`."""
-        return cls(np.array(stored["weights"], float), np.array(stored["covariance"], float))
 
 
 def _with_level(parts: Array) -> Array:

@@ -30,17 +30,17 @@ from imr.models.frame import (
     drawn_letters,
     row_order,
 )
-from imr.models.outcome.judgement import Judgement, shipped
 from imr.models.outcome.learner import (
-    MapLogistic,
     Member,
     Mixture,
     OutcomeConfig,
-    SignalInputs,
+    fit_logistic,
     fit_trees,
+    inputs_met,
     signal_columns,
 )
-from imr.models.outcome.start import Known, Start, some_rows
+from imr.models.outcome.start import Judgement, Known, Start, shipped, some_rows
+from imr.models.outcome.trees import SignalInputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -190,7 +190,7 @@ class OutcomeModel:
         (:mod:`imr.models.outcome.trees`).
         """
         fitted, inputs = self.learned, inputs or self.inputs(frame)
-        start = fitted.mixture.start * fitted.start.contributions(inputs.known)
+        start = fitted.mixture.weights[1] * fitted.start.contributions(inputs.known)
         learned = _learned(fitted.members, fitted.mixture, inputs.signals) - fitted.signal_centre
         names = [*fitted.start.names, *(LEARNED + name for name in fitted.inputs.columns)]
         return pd.DataFrame(np.column_stack([start, learned]), columns=names, index=frame.index)
@@ -211,13 +211,13 @@ class OutcomeModel:
         return {
             "config": asdict(self.config),
             "start": fitted.start.to_json(),
-            "inputs": fitted.inputs.to_json(),
+            "inputs": {**vars(fitted.inputs), "signs": fitted.inputs.signs},
             "members": len(fitted.members),
-            "mixture": fitted.mixture.to_json(),
+            "mixture": asdict(fitted.mixture),
             "letters_by_class": fitted.letters_by_class,
             "sibling_share": fitted.sibling_share,
             "judged_share": fitted.judged_share,
-            "signal_centre": fitted.signal_centre.tolist(),
+            "signal_centre": fitted.signal_centre,
         }
 
     @classmethod
@@ -226,6 +226,7 @@ class OutcomeModel:
     ) -> OutcomeModel:
         """The inverse of :meth:`to_json`, with the trees of :meth:`boosters`."""
         start = Start.from_json(stored["start"], next(iter(boosters.get("judgement", ())), None))
+        read = {name: stored["inputs"][name] for name in ("columns", "labels", "facts")}
         nothing = [None] * stored["members"]
         members = zip(
             boosters.get("correction") or nothing,
@@ -237,9 +238,9 @@ class OutcomeModel:
             judgement=start.judgement,
             fitted=Fitted(
                 start=start,
-                inputs=SignalInputs.from_json(stored["inputs"]),
+                inputs=SignalInputs.from_json(**read),
                 members=tuple(Member(*trees) for trees in members),
-                mixture=Mixture.from_json(stored["mixture"]),
+                mixture=Mixture(**{name: np.array(v) for name, v in stored["mixture"].items()}),
                 letters_by_class={str(k): int(v) for k, v in stored["letters_by_class"].items()},
                 sibling_share=float(stored["sibling_share"]),
                 judged_share=float(stored["judged_share"]),
@@ -250,7 +251,7 @@ class OutcomeModel:
     def _fitted(self, frame: pd.DataFrame, y: Array) -> Fitted:
         """Members, mixture and centres from ordered items."""
         start = self.start.with_usual_year(frame)
-        known, inputs = start.known(frame), SignalInputs.met(frame)
+        known, inputs = start.known(frame), inputs_met(frame)
         signals = inputs.matrix(frame)
         letters = frame["letter_id"].astype(str).to_numpy()
         weight = _weights(letters, self.config.sibling_correlation)
@@ -269,12 +270,10 @@ class OutcomeModel:
         mixture = Mixture.fitted(parts, y, weight)
         p = expit(mixture.log_odds(parts))
         # Without the parts that the mixture leaves out.
+        correction, forest = mixture.weights[2:]
         counting = tuple(
-            Member(
-                member.correction if mixture.correction else None,
-                member.forest if mixture.forest else None,
-            )
-            for member in members
+            Member(m.correction if correction else None, m.forest if forest else None)
+            for m in members
         )
         return Fitted(
             start=start.centred(known),
@@ -291,16 +290,12 @@ class OutcomeModel:
     def _member(
         self, inputs: SignalInputs, signals: Array, start: Array, y: Array, weight: Array
     ) -> Member:
-        level = MapLogistic(np.zeros(1), np.ones(1), np.zeros(1, dtype=np.int64))
-        shift = float(level.fit(np.ones((len(y), 1)), y, start, weight)[0])
+        column, zero, one = np.ones((len(y), 1)), np.zeros(1), np.ones(1)
+        shift = float(fit_logistic(column, y, start, weight, zero, one, ())[0])
         base = np.full(len(y), logit(np.average(y, weights=weight)))
-        config = self.config
-        common = {"seed": config.seed, "num_threads": config.threads}
         return Member(
-            correction=fit_trees(
-                config.correction, common, inputs, signals, start + shift, y, weight
-            ),
-            forest=fit_trees(config.forest, common, inputs, signals, base, y, weight),
+            fit_trees(self.config, "", inputs, signals, start + shift, y, weight),
+            fit_trees(self.config, "forest_", inputs, signals, base, y, weight),
         )
 
 
@@ -308,7 +303,7 @@ def _learned(members: Sequence[Member], mixture: Mixture, signals: Array) -> Arr
     """What each signal adds through the members, weighed, shape (items, signals)."""
     total = np.zeros(signals.shape)
     for member in members:
-        total += member.contributions(signals, mixture.correction, mixture.forest)
+        total += member.contributions(signals, mixture.weights[2:].tolist())
     return total / len(members)
 
 

@@ -1,24 +1,35 @@
 """The starting odds of an item: what is known before any decided letter is read.
 
-They are the judgement of rated vignettes (:mod:`imr.models.outcome.judgement`), moved to the level
-that published overturn rates have in the year of the request.  The judgement knows the kinds of
-request; of the published rates only the year counts.
+They are the judgement of rated vignettes, moved to the level that published overturn rates have in
+the year of the request.
+
+Thirty-odd decided positives teach little, so judgement is elicited (policy capturing; Cooksey,
+Judgment Analysis, 1996): invented cases, each with twins that differ in a fact or two, were rated
+by writers who had seen no letter and no outcome (``data/vignettes``).  A LightGBM regression of
+their log odds on our signals is shipped as ``judgement.txt`` with ``judgement.json`` beside it;
+``python -m imr.training.vignettes`` builds both.  The writers were language models, not physicians.
+Because the vignettes are written in several manners by turns, whatever the merit of the case, who
+writes how cannot be learned from them.
 
 Two bodies publish how often Independent Medical Review overturns a denial.  The Division of
 Workers' Compensation (DWC) counts *treatment requests*, the unit of a disputed item; the
 California Workers' Compensation Institute (CWCI) counts *primary services*.  Their figures are
 never mixed: the level of a year comes from the DWC's treatment requests alone, and what a
-category adds is an odds ratio taken inside one series (category against all, same body, same
-unit, nearest year), so the unit cancels out.  A category with few figures is shrunken toward the
-overall rate.
+category adds (to the baseline of published rates; the judgement knows the kinds of request) is an
+odds ratio taken inside one series (category against all, same body, same unit, nearest year), so
+the unit cancels out.  A category with few figures is shrunken toward the overall rate.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,10 +37,16 @@ import pandas as pd
 
 from imr.data import table_rows
 from imr.models.frame import DATE_COLUMNS, Array, request_years
-from imr.models.outcome.judgement import JUDGED, Judgement, shipped
+from imr.models.outcome.trees import SignalInputs, TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+TREES, ABOUT = "judgement.txt", "judgement.json"
+JUDGED = "judged:"
+"""Before the name of a signal: what the signal adds through the judgement."""
+YEAR = "year"
+"""The name of what the published level of the year adds."""
 
 LEVEL_SERIES = "DWC, treatment request"
 
@@ -44,8 +61,70 @@ PUBLISHED_NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
 SHRINKAGE_FIGURES = 2.0
 # Items whose contributions are averaged into the "average decided item": more change nothing.
 CENTRE_ITEMS = 2_000
-YEAR = "year"
-"""The name of what the published level of the year adds."""
+
+
+@dataclass
+class Judgement:
+    """What rated vignettes say of an item: a regression of the log odds of *overturned*.
+
+    Of ``inputs``, facts are read as 1 (said), -1 (the contrary is said) and 0 (nothing is said).
+    ``about`` says what it was made from.
+    """
+
+    booster: lgb.Booster
+    inputs: SignalInputs
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def log_odds(self, frame: pd.DataFrame) -> Array:
+        """The expected log odds of every item, shape (items,)."""
+        return self.log_odds_of(self.inputs.matrix(frame))
+
+    def log_odds_of(self, matrix: Array) -> Array:
+        """As :meth:`log_odds`, from the inputs as a matrix."""
+        if not len(matrix):
+            return np.empty(0)
+        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    @cached_property
+    def steps(self) -> TreeContributions:
+        """What each input adds to the log odds."""
+        return TreeContributions.of(self.booster)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the trees, as plain data."""
+        return {
+            "columns": list(self.inputs.columns),
+            "categories": {name: list(known) for name, known in self.inputs.labels.items()},
+            "facts": sorted(self.inputs.facts),
+            "about": self.about,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], booster: lgb.Booster) -> Judgement:
+        """The inverse of :meth:`to_json`, with the trees read from their own file."""
+        inputs = SignalInputs.from_json(stored["columns"], stored["categories"], stored["facts"])
+        return cls(booster, inputs, dict(stored["about"]))
+
+
+@cache
+def shipped() -> Judgement:
+    """The judgement that the project ships; raises ValueError where its two files disagree."""
+    import lightgbm as lgb
+
+    folder = resources.files("imr.models.outcome")
+    text = (folder / TREES).read_text(encoding="utf-8")
+    stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    if stored["about"]["trees_sha256"] != digest(text):
+        raise ValueError(
+            f"models/outcome/{TREES} is not what models/outcome/{ABOUT} describes "
+            "(build both: python -m imr.training.vignettes)"
+        )
+    return Judgement.from_json(stored, lgb.Booster(model_str=text))
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +140,11 @@ class PublishedRate:
     subcategory: str
     rate: float
 
+    @property
+    def log_odds(self) -> float:
+        """The share as log odds."""
+        return math.log(self.rate / (1 - self.rate))
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedOdds:
@@ -73,28 +157,14 @@ class PublishedOdds:
     level: tuple[tuple[float, float], ...]
     ratios: Mapping[tuple[str, str], float]
 
-    def log_odds(
-        self,
-        categories: Sequence[str | None],
-        subcategories: Sequence[str | None],
-        years: Sequence[float | None],
-    ) -> list[float]:
-        """Log odds per item.  A null year takes the mean level, an unknown category adds 0."""
-        return [
-            self.year_log_odds(year) + self.ratio(category, subcategory)
-            for category, subcategory, year in zip(categories, subcategories, years, strict=True)
-        ]
-
     def year_log_odds(self, year: float | None) -> float:
-        """The level of a year, between published years by straight line, flat beyond them."""
+        """The level of a year, between published years by straight line, flat beyond them; of a
+        null year the mean of all.
+        """
+        years, values = zip(*self.level, strict=True)
         if year is None or math.isnan(year):
-            return sum(v for _, v in self.level) / len(self.level)
-        before = [p for p in self.level if p[0] <= year]
-        after = [p for p in self.level if p[0] > year]
-        if not before or not after:
-            return (before[-1] if before else after[0])[1]
-        (x0, y0), (x1, y1) = before[-1], after[0]
-        return y0 + (y1 - y0) * (year - x0) / (x1 - x0)
+            return float(sum(values) / len(values))
+        return float(np.interp(year, years, values))
 
     def ratio(self, category: str | None, subcategory: str | None) -> float:
         """Log odds ratio of the subcategory, else of its category, else 0."""
@@ -103,10 +173,8 @@ class PublishedOdds:
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, for the bundle."""
-        return {
-            "level": [list(point) for point in self.level],
-            "ratios": [[*key, value] for key, value in sorted(self.ratios.items())],
-        }
+        ratios = [[*key, value] for key, value in sorted(self.ratios.items())]
+        return {"level": [list(point) for point in self.level], "ratios": ratios}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PublishedOdds:
@@ -141,28 +209,21 @@ def odds_from_rates(rates: Sequence[PublishedRate]) -> PublishedOdds:
     Raises ValueError where that series has no figure over all requests.
     """
     overall = [r for r in rates if r.category == "ALL"]
-    level = _mean_by_year(r for r in overall if r.series == LEVEL_SERIES)
-    if not level:
+    by_year: dict[float, list[float]] = defaultdict(list)
+    for rate in overall:
+        if rate.series == LEVEL_SERIES:
+            by_year[rate.year].append(rate.log_odds)
+    if not by_year:
         raise ValueError("overturn rates: no figure over all treatment requests (DWC)")
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
     for rate in rates:
         same = [one for one in overall if one.series == rate.series]
         if rate.category != "ALL" and same:
             base = min(same, key=lambda one: abs(one.year - rate.year))
-            ratios[rate.category, rate.subcategory].append(_logit(rate.rate) - _logit(base.rate))
+            ratios[rate.category, rate.subcategory].append(rate.log_odds - base.log_odds)
     shrunken = {name: sum(v) / (len(v) + SHRINKAGE_FIGURES) for name, v in ratios.items()}
-    return PublishedOdds(tuple(sorted(level.items())), shrunken)
-
-
-def _mean_by_year(rates: Iterable[PublishedRate]) -> dict[float, float]:
-    by_year: dict[float, list[float]] = defaultdict(list)
-    for rate in rates:
-        by_year[rate.year].append(_logit(rate.rate))
-    return {year: sum(values) / len(values) for year, values in by_year.items()}
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
+    level = ((year, sum(values) / len(values)) for year, values in sorted(by_year.items()))
+    return PublishedOdds(tuple(level), shrunken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,37 +255,43 @@ class Start:
     judged_centre: Array | None = None
 
     @property
+    def judged_columns(self) -> tuple[str, ...]:
+        """The columns that the judgement reads."""
+        return self.judgement.inputs.columns if self.judgement else ()
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that must be there."""
-        judged = self.judgement.columns if self.judgement else ()
-        return tuple({*DATE_COLUMNS, *judged})
+        return tuple({*DATE_COLUMNS, *self.judged_columns})
 
     @property
     def names(self) -> list[str]:
         """Names of the columns of :meth:`contributions`."""
-        judged = self.judgement.columns if self.judgement else ()
-        return [YEAR, *(JUDGED + column for column in judged)]
+        return [YEAR, *(JUDGED + column for column in self.judged_columns)]
 
     def known(self, frame: pd.DataFrame) -> Known:
         """What is known of the items of a frame."""
-        year = self._year(frame)
+        usual = self.published.year_log_odds(None)
+        years = [self.usual_year if year is None else year for year in request_years(frame)]
+        level = {year: self.published.year_log_odds(year) - usual for year in set(years)}
+        year = np.array([level[year] for year in years], dtype=np.float64)
         if self.judgement is None:
-            return Known(year + self.published.year_log_odds(None), year)
-        judged = self.judgement.matrix(frame)
+            return Known(year + usual, year)
+        judged = self.judgement.inputs.matrix(frame)
         return Known(year + self.judgement.log_odds_of(judged), year, judged)
 
     def centred(self, known: Known) -> Start:
         """The same with the averages of these items, against which contributions are told."""
         judged = None
         if self.judgement and known.judged is not None:
-            judged = self.judgement.contributions_of(some_rows(known.judged)).mean(axis=0)
+            judged = self.judgement.steps.contributions(some_rows(known.judged)).mean(axis=0)
         return replace(self, year_centre=float(known.year.mean()), judged_centre=judged)
 
     def contributions(self, known: Known) -> Array:
         """What each of ``names`` adds to the starting odds, against the average item."""
         parts = [(known.year - self.year_centre)[:, None]]
         if self.judgement and known.judged is not None:
-            judged = self.judgement.contributions_of(known.judged)
+            judged = self.judgement.steps.contributions(known.judged)
             parts.append(judged - np.asarray(self.judged_centre))
         return np.column_stack(parts)
 
@@ -240,7 +307,7 @@ class Start:
             "judgement": self.judgement.to_json() if self.judgement else None,
             "usual_year": self.usual_year,
             "year_centre": self.year_centre,
-            "judged_centre": None if self.judged_centre is None else self.judged_centre.tolist(),
+            "judged_centre": self.judged_centre,
         }
 
     @classmethod
@@ -255,13 +322,6 @@ class Start:
             year_centre=float(stored["year_centre"]),
             judged_centre=None if centre is None else np.array(centre, dtype=np.float64),
         )
-
-    def _year(self, frame: pd.DataFrame) -> Array:
-        """The published level of each item's year, against the mean of the published years."""
-        usual = self.published.year_log_odds(None)
-        years = [self.usual_year if year is None else year for year in request_years(frame)]
-        level = {year: self.published.year_log_odds(year) - usual for year in set(years)}
-        return np.array([level[year] for year in years], dtype=np.float64)
 
 
 def some_rows(matrix: Array) -> Array:

@@ -9,7 +9,7 @@ interact (Lundberg & Lee 2017), at many times the cost (``benchmarks/bench_scori
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from operator import itemgetter
@@ -36,28 +36,48 @@ def fixed_signs() -> Mapping[str, int]:
     return {row["signal"]: int(row["sign"]) for row in rows}
 
 
-def inputs(
-    frame: pd.DataFrame,
-    columns: tuple[str, ...],
-    categories: Mapping[str, tuple[str, ...]],
-    facts: frozenset[str] = frozenset(),
-) -> Array:
-    """Signals as the trees read them, shape (items, columns); a label never met is null.
+@dataclass(frozen=True)
+class SignalInputs:
+    """Signals as numbers; of ``labels`` the place among those that a column is known to hold.
 
     A fact lies between its contrary (-1) and itself (1) where nothing is said (0), so that what
     medicine or law fixes of its sign holds for all three.
     """
-    matrix = np.empty((len(frame), len(columns)))
-    for place, name in enumerate(columns):
-        known = categories.get(name)
-        if name in facts:
-            matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
-        elif known is None:
+
+    columns: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    facts: frozenset[str] = frozenset()
+
+    @property
+    def signs(self) -> list[int]:
+        """+1 or -1 for a signal that may move the odds one way only, else 0."""
+        return [fixed_signs().get(name, 0) for name in self.columns]
+
+    def only(self, columns: tuple[str, ...]) -> SignalInputs:
+        """The same with some of the columns."""
+        labels = {name: known for name, known in self.labels.items() if name in columns}
+        return SignalInputs(columns, labels, self.facts.intersection(columns))
+
+    def matrix(self, frame: pd.DataFrame) -> Array:
+        """Shape (items, columns); null, and a label never met, as NaN."""
+        matrix = np.empty((len(frame), len(self.columns)))
+        for place, name in enumerate(self.columns):
+            if name in self.labels:
+                codes = {label: float(code) for code, label in enumerate(self.labels[name])}
+                matrix[:, place] = by_value(frame[name], partial(_code, codes))
+                continue
             matrix[:, place] = numbers(frame[name])
-        else:
-            codes = {label: float(number) for number, label in enumerate(known)}
-            matrix[:, place] = by_value(frame[name], partial(_code, codes))
-    return matrix
+            if name in self.facts:
+                matrix[:, place] = np.nan_to_num(2.0 * matrix[:, place] - 1.0)
+        return matrix
+
+    @classmethod
+    def from_json(
+        cls, columns: Sequence[str], labels: Mapping[str, Sequence[str]], facts: Sequence[str]
+    ) -> SignalInputs:
+        """From the fields as JSON holds them."""
+        known = {name: tuple(values) for name, values in labels.items()}
+        return cls(tuple(columns), known, frozenset(facts))
 
 
 def _code(codes: Mapping[str, float], value: object) -> float:
@@ -66,15 +86,13 @@ def _code(codes: Mapping[str, float], value: object) -> float:
 
 @dataclass(frozen=True)
 class TreeContributions:
-    """The steps to every leaf of a booster: ``table`` (leaves of all trees, inputs), sparse.
-
-    ``starts`` is the first row of each tree, ``base`` the sum of the roots' values.
+    """The steps to every leaf of a booster: ``table`` (leaves of all trees, inputs), sparse;
+    ``starts`` is the first row of each tree.
     """
 
     booster: lgb.Booster
     table: Any
     starts: npt.NDArray[np.intp]
-    base: float
 
     @classmethod
     def of(cls, booster: lgb.Booster) -> TreeContributions:
@@ -92,11 +110,10 @@ class TreeContributions:
         shape = sum(map(len, walked)), booster.num_feature()
         # Steps of one input on one way add up: the sparse array sums what stands twice.
         table = csr_array((np.array(steps, dtype=float), (rows, features)), shape=shape)
-        starts = np.cumsum([0, *map(len, walked)])[:-1]
-        return cls(booster, table, starts, float(sum(map(_value, trees))))
+        return cls(booster, table, np.cumsum([0, *map(len, walked)])[:-1])
 
     def contributions(self, matrix: Array) -> Array:
-        """What each input adds to the raw score above ``base``, shape (items, inputs)."""
+        """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
         from scipy.sparse import csr_array
 
         items, trees = len(matrix), len(self.starts)

@@ -236,16 +236,18 @@ def test_few_letters_leave_the_start_as_it_is():
     parts, _ = _parts(30)
     noise = (np.arange(30) % 8 == 0).astype(float)
     mixture = Mixture.fitted(parts, noise, np.ones(30))
-    assert 0.7 < mixture.start < 1.3
-    assert mixture.correction < 0.5
+    _, start, correction, _ = mixture.weights
+    assert 0.7 < start < 1.3
+    assert correction < 0.5
 
 
 def test_many_letters_give_each_part_the_weight_it_earns():
     parts, y = _parts(20_000)
     mixture = Mixture.fitted(parts, y, np.ones(len(y)))
-    assert mixture.start == pytest.approx(1.0, abs=0.1)
-    assert mixture.forest == pytest.approx(1.0, abs=0.1)
-    assert mixture.correction < 0.15
+    _, start, correction, forest = mixture.weights
+    assert start == pytest.approx(1.0, abs=0.1)
+    assert forest == pytest.approx(1.0, abs=0.1)
+    assert correction < 0.15
     few = Mixture.fitted(parts[:60], y[:60], np.ones(60))
     asked = parts[:5]
     assert (few.variance(asked) > 10 * mixture.variance(asked)).all()
@@ -256,7 +258,7 @@ def test_a_timid_start_is_spread():
     parts, _ = _parts(4_000)
     random = np.random.default_rng(9)
     y = (random.random(4_000) < 1 / (1 + np.exp(-(2 * (parts[:, 0] + 2) - 2)))).astype(float)
-    assert Mixture.fitted(parts, y, np.ones(len(y))).start > 1.5
+    assert Mixture.fitted(parts, y, np.ones(len(y))).weights[1] > 1.5
 
 
 def test_the_mixture_is_not_behind_the_best_of_its_parts():

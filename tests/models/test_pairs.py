@@ -16,7 +16,7 @@ import pytest
 from imr.data.letter import Case
 from imr.data.records import RawRecord, letter_from_record
 from imr.models.frame import case_frame
-from imr.models.outcome.judgement import shipped
+from imr.models.outcome.start import shipped
 
 CASES = Path(__file__).parents[1] / "cases" / "pairs.jsonl"
 PAIRS: list[dict[str, Any]] = [json.loads(line) for line in CASES.read_text().splitlines()]

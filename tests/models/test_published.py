@@ -38,19 +38,12 @@ def test_a_category_is_compared_inside_its_own_series_and_shrunken():
 
 def test_shipped_rates():
     prior = published_odds()
-    odds = dict(
-        zip(
-            "epio",
-            prior.log_odds(
-                ["Evaluation & Management", "Psych Services", "Injection", "Other"],
-                [None] * 4,
-                [2016.0] * 4,
-            ),
-            strict=True,
-        )
-    )
-    assert odds["e"] > odds["p"] > odds["o"] > odds["i"]
-    assert odds["o"] == pytest.approx(math.log(0.084 / 0.916))
+    kinds = ("Evaluation & Management", "Psych Services", "Other", "Injection")
+    ratios = [prior.ratio(kind, None) for kind in kinds]
+    assert ratios == sorted(ratios, reverse=True)
+    assert len(set(ratios)) == 4
+    assert prior.ratio("Other", None) == 0
+    assert prior.year_log_odds(2016.0) == pytest.approx(math.log(0.084 / 0.916))
 
 
 def test_years_between_and_beyond_the_published_ones():

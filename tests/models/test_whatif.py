@@ -20,7 +20,7 @@ from imr.data.records import RawRecord, letter_from_record
 from imr.features.criteria import rules
 from imr.features.table import item_rows, signals
 from imr.models.frame import case_frame
-from imr.models.outcome.judgement import shipped
+from imr.models.outcome.start import shipped
 from imr.models.reasons import LEAST_CONTRIBUTION
 from imr.models.whatif import (
     ADVISE,

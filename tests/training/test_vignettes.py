@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imr.models.outcome.judgement import ABOUT, TREES, Judgement, shipped
+from imr.models.outcome.start import ABOUT, TREES, Judgement, shipped
 from imr.training.studies.raters import correlation, ratings
 from imr.training.vignettes import (
     LEFT_OUT,
@@ -73,7 +73,7 @@ def test_the_shipped_judgement_is_that_of_the_shipped_vignettes(rated: Rated) ->
 
 
 def test_no_summary_length_author_or_label_is_an_input() -> None:
-    read = set(shipped().columns)
+    read = set(shipped().inputs.columns)
     assert not read & {*LEFT_OUT, "age", "sex", "letter_id", "item_index"}
     assert not {name for name in read if "label" in name or "decision" in name}
     assert not {name for name in read if name.startswith(LEFT_OUT_PREFIX)}
@@ -94,10 +94,10 @@ def test_it_repeats_judgements_on_cases_it_has_not_seen(rated: Rated) -> None:
 
 @pytest.mark.slow
 def test_contributions_add_up(rated: Rated) -> None:
-    few = shipped().matrix(rated.frame.head(40))
-    parts = shipped().contributions_of(few)
+    few = shipped().inputs.matrix(rated.frame.head(40))
+    parts = shipped().steps.contributions(few)
     level = shipped().log_odds_of(few) - parts.sum(axis=1)
-    assert parts.shape == (40, len(shipped().columns))
+    assert parts.shape == (40, len(shipped().inputs.columns))
     assert np.allclose(level, level[0])
 
 

@@ -72,10 +72,12 @@ def category_base_rate(train: Sample, test: Sample) -> Array:
 
 def published_rates(_train: Sample, test: Sample) -> Array:
     """What the published overturn rates say of an item's category and year; nothing is learned."""
+    odds = published_odds()
     names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
-    category, subcategory = (column.where(column.notna(), None).tolist() for column in names)
-    log_odds = published_odds().log_odds(category, subcategory, request_years(test.frame))
-    return np.asarray(expit(np.array(log_odds)))
+    kinds = zip(*(column.where(column.notna(), None) for column in names), strict=True)
+    of_kind = np.array([odds.ratio(*kind) for kind in kinds])
+    level = np.array([odds.year_log_odds(year) for year in request_years(test.frame)])
+    return np.asarray(expit(level + of_kind))
 
 
 def plain_lightgbm(seed: int) -> OutcomePredict:
