@@ -24,9 +24,7 @@ from imr.training.metrics import Estimate
 from imr.training.vignettes import (
     Rated,
     fit_judgement,
-    fit_wording,
     shipped_vignettes,
-    wording_of,
 )
 
 if TYPE_CHECKING:
@@ -61,8 +59,7 @@ def drawn() -> tuple[Judgement, Sample, tuple[Sample, Array]]:
     part_of = {base: n for n, base in enumerate(random.permutation(sorted(set(rated.base))))}
     # Two in four judge, one teaches and one tests.
     part = np.array([part_of[base] for base in rated.base]) % 4
-    weights = fit_wording(judged := rated.rows(part < 2))
-    letters = rated.worded(wording_of(weights, rated)).frame
+    judged, letters = rated.rows(part < 2), rated.frame
     p = expit(rated.log_odds)
     y = (random.random(len(p)) < p).astype(np.int_)
     order = {name: n for n, name in enumerate(random.permutation(letters["letter_id"].unique()))}

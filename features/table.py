@@ -24,7 +24,6 @@ from imr.features.families import (
     review,
     studies,
     treatment,
-    wording,
     worker,
 )
 from imr.features.families.letter_mix import is_primary_surgery
@@ -77,7 +76,6 @@ FAMILIES: tuple[Family, ...] = (
         made=requested_part.COLUMNS_HERE,
     ),
     Family("indication", build_item=requested_part.build_indication),
-    Family("wording", build_item=wording.build_item),
     Family("criteria", build_item=criteria.build_item),
 )
 

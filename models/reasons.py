@@ -42,7 +42,6 @@ QUOTES = 2
 NOT_DOCUMENTED = "Not documented: "
 # These signals rest on others, which have the quotes; the quotes of this one tell the direction.
 INDICATED, INDICATION = "indication_documented", "indication"
-WORDING = "wording"
 # Of these, null is not spoken of and False is denied; of other truth values False is no more
 # than not documented.
 _THREEFOLD = frozenset((*FACTS, *HERE.values()))
@@ -208,15 +207,11 @@ def _reason(
     if statement is None or not words.told_of(row):
         return None
     found = [] if statement.startswith(NOT_DOCUMENTED) else _quotes_of(words.signal, row, quotes)
-    if words.signal == WORDING:
-        found = [quote for quote in found if quote.qualifier == direction]
-        if not found:
-            return None
     if words.signal == INDICATED and direction == "against" and found:
         statement += "; it says the contrary"
     return Reason(
         signal=words.signal,
-        value=None if words.signal == WORDING else value,
+        value=value,
         contribution=added,
         direction=direction,
         statement=statement,

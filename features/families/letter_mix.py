@@ -33,7 +33,6 @@ _MIX = {
 _OF_THE_OPERATION = {
     "operation_indicated": "indication_documented",
     "operation_criteria_met_share": "criteria_met_share",
-    "operation_wording": "wording",
     "operation_lesion_imaged": "repairable_lesion",
     "operation_lesion_severe": "severe_lesion",
     "operation_lesion_extent": "lesion_extent",

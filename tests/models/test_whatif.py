@@ -250,7 +250,7 @@ def test_rows_of_some_items_are_those_of_all() -> None:
     ]
     case = replace(knee, items=tuple(items))
     rows = signals(case).rows
-    assert any(row["operation_wording"] is not None for row in rows)
+    assert any(row["operation_criteria_met_share"] is not None for row in rows)
     assert item_rows(case, {2, 0}) == {0: rows[0], 2: rows[2]}
 
 
