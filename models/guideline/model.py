@@ -6,6 +6,9 @@ shares with which reviewers cited the label for items alike (smoothed, and in tr
 item's own letter), by the section that the kind of request falls under, by body part, wording and
 the edition in force.  The ranker orders the candidates; a softmax, its temperature fitted on
 left-out letters, makes probabilities.
+
+The ranker's trees start from a conditional logit: with a few hundred decided items a log-linear
+score over a handful of pair features is what the data can carry.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -35,9 +39,7 @@ from imr.models.guideline.catalogue import (
     describe,
     request_keys,
 )
-from imr.models.guideline.choice import Choice, fit_choice
-from imr.models.guideline.pairs import PAIR_FEATURES, make_pairs
-from imr.models.guideline.shares import Shares, relative_truth
+from imr.models.guideline.pairs import PAIR_FEATURES, Shares, make_pairs, relative_truth
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -49,6 +51,33 @@ CHUNK_ITEMS = 1024
 KNOWN_REQUESTS = 20_000
 TREE_SHARES = (0.0, 0.5, 1.0)
 TEMPERATURES = tuple(0.3 * 1.15**step for step in range(20))
+# Shares are read as logarithms; this keeps a label never met in a context at a finite distance.
+SHARE_FLOOR = 1e-3
+# Facts of the item alone are equal for all its candidates: they count only as products.
+OF_THE_ITEM = frozenset({"n_items", "cited_count", "none_cited_at_all", "surgical"})
+PRODUCTS = (
+    ("is_none_cited", "none_cited_at_all"),
+    ("is_none_cited", "surgical", "none_cited_at_all"),
+    ("is_non_mtus", "surgical"),
+    ("is_non_mtus", "cited_first"),
+    ("cited_label", "has_section"),
+    ("link", "cited_chapter"),
+)
+PLAIN = tuple(name for name in PAIR_FEATURES if name not in OF_THE_ITEM)
+INPUTS = (*PLAIN, *(" x ".join(product) for product in PRODUCTS))
+# What is expected before any letter is read, in log odds: reviewers answer the administrator's
+# citation, and a request is decided under the section about it.
+EXPECTED = {
+    "cited_first": 0.5,
+    "cited_label": 0.5,
+    "cited_chapter": 0.3,
+    "link": 1.0,
+    "body_part": 0.5,
+    "wording": 1.0,
+    "share_term": 0.3,
+    "share_part": 0.3,
+    "share_class_cited": 0.3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +113,7 @@ class GuidelineModel:
     config: GuidelineConfig = field(default_factory=GuidelineConfig)
     labels: tuple[str, ...] = ()
     shares: Shares = field(default_factory=Shares)
-    choice: Choice | None = None
+    choice: Array | None = None
     trees: list[lgb.Booster] = field(default_factory=list)
     tree_share: float = 1.0
     temperature: float = 1.0
@@ -150,14 +179,7 @@ class GuidelineModel:
 
     def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""
-        names, p = self.ranked(frame)
-        memo: dict[Any, list[Any]] = {}
-        rows = []
-        for n, q in zip(names, p, strict=True):
-            key = (tuple(n), q.tobytes())
-            if key not in memo:
-                memo[key] = _summed(n, q, top)
-            rows.append(memo[key])
+        rows = [_summed(n, q, top) for n, q in zip(*self.ranked(frame), strict=True)]
         columns = [f"chapter_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
         return pd.DataFrame(rows, columns=columns, index=frame.index)
 
@@ -184,7 +206,7 @@ class GuidelineModel:
             "config": asdict(self.config),
             "labels": list(self.labels),
             "shares": self.shares.counts,
-            "choice": self._fitted.weights.tolist(),
+            "choice": self._fitted,
             "tree_share": self.tree_share,
             "temperature": self.temperature,
         }
@@ -197,14 +219,14 @@ class GuidelineModel:
             config=config,
             labels=tuple(stored["labels"]),
             shares=Shares(stored["shares"], config.smoothing),
-            choice=Choice(np.array(stored["choice"], dtype=np.float64)),
+            choice=np.array(stored["choice"], dtype=np.float64),
             trees=list(trees),
             tree_share=float(stored["tree_share"]),
             temperature=float(stored["temperature"]),
         )
 
     @property
-    def _fitted(self) -> Choice:
+    def _fitted(self) -> Array:
         if self.choice is None:
             raise TrainingDataError("the guideline model is not fitted: call fit first")
         return self.choice
@@ -218,18 +240,17 @@ class GuidelineModel:
         sample = drawn_letters(letters, self.config.most_letters, self.config.seed)
         items, truth = items[sample].reset_index(drop=True), truth[sample]
         decided = relative_truth(items, list(truth))
-        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned, decided)
-        hits = pairs.names == truth[:, None]
+        names, features = make_pairs(items, self.labels, self.shares, self.config.pruned, decided)
+        hits = names == truth[:, None]
         # Twenty siblings that are decided alike weigh as the root of their number.
         siblings = items.groupby("letter_id")["letter_id"].transform("size")
         weight = 1.0 / np.sqrt(siblings.to_numpy(dtype=np.float64))
-        self.choice = fit_choice(pairs.features, hits, weight, self.config.choice_l2)
-        start = self.choice.scores(pairs.features)
+        self.choice = _fit_choice(features, hits, weight, self.config.choice_l2)
+        start = _choice_inputs(features) @ self.choice
         # An item whose label was pruned away teaches nothing about the order.
         usable = hits.any(axis=1)
-        features = pairs.features[usable].reshape(-1, len(PAIR_FEATURES))
         data = lgb.Dataset(
-            features,
+            features[usable].reshape(-1, len(PAIR_FEATURES)),
             label=hits[usable].ravel().astype(int),
             group=[self.config.pruned] * int(usable.sum()),
             weight=weight[usable].repeat(self.config.pruned),
@@ -261,11 +282,10 @@ class GuidelineModel:
 
     def _scores(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array, Array]:
         """Names of the kept candidates, their log-linear scores, and what the trees add."""
-        pairs = make_pairs(items, self.labels, self.shares, self.config.pruned)
-        features = pairs.features.reshape(-1, len(PAIR_FEATURES))
-        added = [t.predict(features, num_threads=self.config.threads) for t in self.trees]
-        start = self._fitted.scores(pairs.features)
-        return pairs.names, start, np.mean(added, axis=0).reshape(pairs.names.shape)
+        names, features = make_pairs(items, self.labels, self.shares, self.config.pruned)
+        flat, threads = features.reshape(-1, len(PAIR_FEATURES)), self.config.threads
+        added = np.mean([trees.predict(flat, num_threads=threads) for trees in self.trees], axis=0)
+        return names, _choice_inputs(features) @ self._fitted, added.reshape(names.shape)
 
     def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
         names, start, added = self._scores(items)
@@ -293,6 +313,41 @@ class GuidelineModel:
             names, start[outside], added[outside] = scored
             hits[outside] = names == truth[outside][:, None]
         return start, added, hits
+
+
+def _choice_inputs(features: Array) -> Array:
+    """Pair features as the logit reads them, shape (items, kept, inputs)."""
+    place = {name: column for column, name in enumerate(PAIR_FEATURES)}
+    wide = features.astype(np.float64)
+    columns = []
+    for name in PLAIN:
+        column = wide[:, :, place[name]]
+        columns.append(np.log(column + SHARE_FLOOR) if "share" in name else column)
+    columns.extend(
+        np.prod([wide[:, :, place[name]] for name in product], axis=0) for product in PRODUCTS
+    )
+    return np.stack(columns, axis=2)
+
+
+def _fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: float) -> Array:
+    """The most probable weights of ``INPUTS``; an item whose label is no candidate is left out."""
+    usable = hits.any(axis=1)
+    x, chosen, w = _choice_inputs(features[usable]), hits[usable].astype(np.float64), weight[usable]
+    scale = x.reshape(-1, x.shape[2]).std(axis=0)
+    scale[scale < 1e-9] = np.inf
+    x = x / scale
+    finite = np.where(np.isfinite(scale), scale, 0.0)
+    expected = np.array([EXPECTED.get(name, 0.0) for name in INPUTS]) * finite
+
+    def loss(beta: Array) -> tuple[float, Array]:
+        p = softmax(x @ beta, axis=1)
+        nll = -float(np.sum(w * np.log(np.sum(p * chosen, axis=1))))
+        gradient = -np.einsum("i,ik,ikf->f", w, chosen - p, x)
+        gap = beta - expected
+        return nll + 0.5 * l2 * float(gap @ gap), gradient + l2 * gap
+
+    found = minimize(loss, expected, jac=True, method="L-BFGS-B")
+    return np.asarray(found.x / scale, dtype=np.float64)
 
 
 def _letter_folds(letters: npt.NDArray[Any], config: GuidelineConfig) -> npt.NDArray[np.intp]:
