@@ -30,9 +30,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from imr.data import table_rows
 from imr.data.letter import Determination
 from imr.data.sources import TRUTH_NAME
-from imr.data.synthetic import grammar
 from imr.data.synthetic.page import record
 from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
 
@@ -47,7 +47,7 @@ CHUNK = 500
 
 def planted_effects() -> dict[str, float]:
     """The effects of ``data/grammar/effects.csv``: term -> log-odds."""
-    return dict(grammar.effects())
+    return {row["term"]: float(row["log_odds"]) for row in table_rows("grammar/effects")}
 
 
 def synthesize(
@@ -63,7 +63,7 @@ def synthesize(
     ``effects`` replaces the planted effects; None plants nothing.  Undecided letters are the
     same letters without reviewer, decision date and decisions.
     """
-    terms = grammar.effects() if effects == "planted" else effects
+    terms = planted_effects() if effects == "planted" else effects
     odds = _log_odds(tuple(sorted(terms.items()))) if terms is not None else None
     for index in range(start, n):
         letter = Writer(index, seed, odds).letter()

@@ -5,15 +5,16 @@ The inverse of reading and parsing, for letters that we wrote ourselves (``data/
 "Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
 of the determination letters of 2013-2017; the sentences between them are our own.
 
-``python -m imr.data.synthetic`` writes ``data/samples`` anew from ``expected`` beside it.
+``render_samples()`` writes ``data/samples`` anew from ``expected`` beside this module.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -146,20 +147,20 @@ def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> I
 
 def _header_cells(letter: Letter) -> list[tuple[str, str, str, str]]:
     """Rows of the header table: label, value, label, value."""
+
+    def printed(day: date | None) -> str:
+        return f"{day.month:02d}/{day.day:02d}/{day.year}" if day else ""
+
     header, decided = letter.case.header, letter.determination.decision_date
-    assigned, injury = _us_date(header.date_assigned), _us_date(header.date_of_injury)
-    denial, received = _us_date(header.ur_denial_date), _us_date(header.application_received)
+    assigned, injury = printed(header.date_assigned), printed(header.date_of_injury)
+    denial, received = printed(header.ur_denial_date), printed(header.application_received)
     return [
         ("Case Number:", header.case_number or "", "", ""),
         ("Date Assigned:", assigned, "Date of Injury:", injury),
-        ("Decision Date:" if decided else "", _us_date(decided), "UR Denial Date:", denial),
+        ("Decision Date:" if decided else "", printed(decided), "UR Denial Date:", denial),
         ("Priority:", header.priority or "", "Application", received),
         ("", "", "Received:", ""),
     ]
-
-
-def _us_date(day: date | None) -> str:
-    return f"{day.month:02d}/{day.day:02d}/{day.year}" if day else ""
 
 
 # --- text -----------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def render_text(
         else [line for part in block.words.split("\n") for line in wrap(part, width)]
         for block in blocks(letter, header=header, printing=printing)
     ]
-    return _LAID_OUT[layout](paragraphs)
+    return _laid_out(paragraphs, layout)
 
 
 def _header_lines(letter: Letter, layout: Layout) -> list[str]:
@@ -215,35 +216,23 @@ def wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
     return lines
 
 
-def _printed(paragraphs: Sequence[list[str]]) -> str:
-    return "\n\n".join(map("\n".join, paragraphs)) + "\n"
-
-
-def _formfeed(paragraphs: Sequence[list[str]]) -> str:
-    lines = _printed(paragraphs).split("\n")
-    pages = [lines[i : i + PAGE_LINES] for i in range(0, len(lines), PAGE_LINES)]
-    return "\n\f".join(map("\n".join, pages))
-
-
-def _doubled(paragraphs: Sequence[list[str]]) -> str:
-    parts: list[str] = []
-    printed = 0
-    for lines in paragraphs:
-        for line in lines:
-            printed += 1
-            page_ends = printed % (PAGE_LINES // 2) == 0
-            parts.append(f"{line} \n\n\n\n" if page_ends else f"{line} \n\n")
-        parts.append(" \n")
-    return "".join(parts)
-
-
-_LAID_OUT: dict[Layout, Callable[[Sequence[list[str]]], str]] = {
-    "printed": _printed,
-    "formfeed": _formfeed,
-    "crlf": lambda paragraphs: _printed(paragraphs).replace("\n", "\r\n"),
-    "doubled": _doubled,
-    "tight": lambda paragraphs: "\n".join(map("\n".join, paragraphs)) + "\n",
-}
+def _laid_out(paragraphs: Sequence[list[str]], layout: Layout) -> str:
+    if layout == "doubled":
+        printed = itertools.count(1)
+        blank = {True: "\n\n\n", False: "\n"}  # more of them where a page ends
+        doubled = (
+            [f"{line} \n{blank[next(printed) % (PAGE_LINES // 2) == 0]}" for line in lines]
+            for lines in paragraphs
+        )
+        return "".join("".join(lines) + " \n" for lines in doubled)
+    if layout == "tight":
+        return "\n".join(map("\n".join, paragraphs)) + "\n"
+    text = "\n\n".join(map("\n".join, paragraphs)) + "\n"
+    if layout == "formfeed":
+        lines = text.split("\n")
+        pages = [lines[i : i + PAGE_LINES] for i in range(0, len(lines), PAGE_LINES)]
+        return "\n\f".join(map("\n".join, pages))
+    return text.replace("\n", "\r\n") if layout == "crlf" else text
 
 
 # --- PDF ------------------------------------------------------------------------------------
@@ -362,31 +351,25 @@ def _draw_line(page: _Page, line: tuple[str, str]) -> None:
 
 def letter_of(truth: dict[str, Any]) -> Letter:
     """The letter of an `imr parse` object."""
-    header: dict[str, Any] = dict(truth["header"])
-    header |= {name: header[name] and date.fromisoformat(header[name]) for name in _DAYS}
-    decided = header.pop("decision_date")
-    items = tuple(_item_of(item) for item in truth["items"])
-    case = Case(
-        truth["letter_id"], truth["source"], CaseHeader(**header), truth["case_summary"], items
-    )
-    decisions = tuple(
-        decision and Decision(**{**decision, "guideline": _citation_of(decision["guideline"])})
-        for decision in (item["decision"] for item in truth["items"])
-    )
+    header = dict(truth["header"])
+    for name in header.keys() - {"case_number", "priority"}:
+        header[name] = header[name] and date.fromisoformat(header[name])
+    decision_date = header.pop("decision_date")
+    items, decisions = [], []
+    for item in truth["items"]:
+        known = {**item, "body_parts": tuple(item["body_parts"])}
+        decision = known.pop("decision")
+        cited = _citation_of(known.pop("claims_administrator_guideline"))
+        items.append(Item(**known, claims_administrator_guideline=cited))
+        if decision:
+            cited = _citation_of(decision["guideline"])
+            decision = Decision(**{**decision, "guideline": cited})
+        decisions.append(decision)
+    summary = truth["case_summary"]
+    case = Case(truth["letter_id"], truth["source"], CaseHeader(**header), summary, tuple(items))
     states, specialties = (tuple(truth["reviewer"][name]) for name in ("states", "specialties"))
-    determination = Determination(decided, states, specialties, decisions)
+    determination = Determination(decision_date, states, specialties, tuple(decisions))
     return Letter(case, determination, tuple(truth["warnings"]))
-
-
-_DAYS = ("date_assigned", "date_of_injury", "decision_date", "ur_denial_date",
-         "application_received")  # fmt: skip
-
-
-def _item_of(truth: dict[str, Any]) -> Item:
-    fields = {k: v for k, v in truth.items() if k != "decision"}
-    cited = fields.pop("claims_administrator_guideline")
-    fields["body_parts"] = tuple(fields["body_parts"])
-    return Item(**fields, claims_administrator_guideline=_citation_of(cited))
 
 
 def _citation_of(truth: dict[str, Any] | None) -> Citation | None:
@@ -417,24 +400,21 @@ TRUTH = Path(__file__).parent
 """Where what the sample letters say stands, and in which layouts they are written."""
 
 
-def render_samples(folder: Path) -> list[Path]:
+def render_samples(folder: Path = TRUTH.parent / "samples") -> list[Path]:
     """Write the sample letters to ``folder`` from the ``expected`` objects; returns the files.
 
     ``layouts.json`` says, letter by letter, the file's ending, layout and whether it has a header.
     """
     written = []
     for row in json.loads((TRUTH / "layouts.json").read_text(encoding="utf-8")):
-        path = folder / f"{row['letter_id']}.{row['ending']}"
         expected = TRUTH / "expected" / f"{row['letter_id']}.json"
         letter = letter_of(json.loads(expected.read_text(encoding="utf-8")))
-        path.write_bytes(_rendered(letter, row))
-        written.append(path)
+        if row["ending"] == "pdf":
+            content = render_pdf(letter, header=row["header"])
+        elif row["ending"] == "jsonl":
+            content = (json.dumps(record(letter)) + "\n").encode()
+        else:
+            content = render_text(letter, row["layout"], header=row["header"]).encode()
+        written.append(folder / f"{row['letter_id']}.{row['ending']}")
+        written[-1].write_bytes(content)
     return written
-
-
-def _rendered(letter: Letter, row: dict[str, Any]) -> bytes:
-    if row["ending"] == "pdf":
-        return render_pdf(letter, header=row["header"])
-    if row["ending"] == "jsonl":
-        return (json.dumps(record(letter)) + "\n").encode()
-    return render_text(letter, row["layout"], header=row["header"]).encode()

@@ -1,19 +1,26 @@
 """One synthetic letter: case and summary, truth of the signals, outcomes, the reviewer's words.
 
-A :class:`Writer` draws everything from its own random stream.  Sentences of the grammar
-(``grammar.py``) name the facts that they state; the truth of a signal is what was stated.
+A :class:`Writer` draws everything from its own random stream.  The grammar stands in
+``data/grammar/`` as CSV.  A sentence names the facts that it states (``sets``; the truth of a
+signal is what was stated) and the body regions it fits (``regions``, empty for any, ``joint`` for
+every region but the two of the spine); words in braces are slots.  Of a request, ``body_part`` is
+``(region)`` for the region's own, and ``quantity`` is ``n`` (the slot), ``fw`` (times a week x
+weeks), a number, or nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 from calendar import month_name
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from random import Random
 from typing import Any
 
+from imr.data import table_rows
 from imr.data.letter import (
     Case,
     CaseHeader,
@@ -27,8 +34,6 @@ from imr.data.letter import (
     UrAction,
 )
 from imr.data.quantity import NUMBER_WORDS
-from imr.data.synthetic import grammar
-from imr.data.synthetic.grammar import Chapter, Region, Request, Sentence, Template
 from imr.data.synthetic.page import LAYOUTS, Layout, Printing, render_pdf, render_text
 
 Row = dict[str, Any]
@@ -47,6 +52,7 @@ SHARES = {
     "acu": 0.15, "inj": 0.2, "surg": 0.18, "radic": 0.35, "relief": 0.2, "pain": 0.7,
 }  # fmt: skip
 """How often each fact is documented, before the relief sentence adds the treatment it names."""
+_SPINE = ("lumbar", "cervical")
 _TREATMENTS = ("pt", "chiro", "acu", "inj", "surg")
 _STUDIES = ("mri", "ct", "xray", "other")
 _WORK = {
@@ -62,6 +68,72 @@ _SPELLED = {value: word for word, value in NUMBER_WORDS.items() if value <= 24}
 _HEADER_DAYS = (date(2016, 8, 15).toordinal(), date(2017, 4, 15).toordinal())
 _OLDER_DAYS = (date(2013, 3, 1).toordinal(), date(2015, 9, 1).toordinal())
 
+# --- the grammar -------------------------------------------------------------------------------
+
+SLOT = re.compile(r"\{(\w+)\}")
+Entry = dict[str, str]
+"""A row of one of its tables."""
+
+
+def _fits(entry: Entry, region: str) -> bool:
+    names = entry["regions"].split(";")
+    return names == [""] or region in names or ("joint" in names and region not in _SPINE)
+
+
+def _weighted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries, each as often as its weight says."""
+    return tuple(entry for entry in entries for _ in range(int(entry["weight"])))
+
+
+@functools.cache
+def _regions() -> tuple[Entry, ...]:
+    return _weighted(table_rows("grammar/regions"))
+
+
+@functools.cache
+def _requests(region: str) -> tuple[Entry, ...]:
+    return _weighted(row for row in table_rows("grammar/items") if _fits(row, region))
+
+
+@functools.cache
+def _sentences(group: str, about: str, region: str) -> tuple[Entry, ...]:
+    """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
+    return tuple(
+        row
+        for row in table_rows("grammar/sentences")
+        if row["group"] == group and row["sets"].partition(";")[0] == about and _fits(row, region)
+    )
+
+
+@functools.cache
+def _openings() -> tuple[tuple[str, list[Entry]], ...]:
+    """The house styles with their opening sentences."""
+    styles: dict[str, list[Entry]] = {}
+    for row in table_rows("grammar/sentences"):
+        if row["group"] == "opening":
+            styles.setdefault(row["style"], []).append(row)
+    return tuple(styles.items())
+
+
+@functools.cache
+def _chapters(guideline: str, last_edition: int) -> tuple[Entry, ...]:
+    """Chapters cited for a kind of request up to an edition.
+
+    Before the edition of 2016, its chronic pain sections are those of 2009.
+    """
+    found = []
+    for row in table_rows("grammar/citations"):
+        new = int(row["edition"]) > last_edition
+        if row["guideline"] == guideline and not (new and row["chapter"] == "Opioid Treatment"):
+            found.append(row | {"edition": "2009"} if new else row)
+    return _weighted(found)
+
+
+@functools.cache
+def _words(kind: str) -> tuple[str, ...]:
+    """The words of a kind (``who``, ``job``, ``drug``, ``state`` ...)."""
+    return tuple(row["text"] for row in table_rows("grammar/words") if row["kind"] == kind)
+
 
 @dataclass(frozen=True, slots=True)
 class SyntheticLetter:
@@ -73,7 +145,6 @@ class SyntheticLetter:
     was drawn with.
     """
 
-    index: int
     letter: Letter
     printed: Letter
     signals: tuple[dict[str, Any], ...]
@@ -84,7 +155,7 @@ class SyntheticLetter:
     printing: Printing
 
     def text(self, layout: Layout | None = None) -> str:
-        """The printed letter in its own layout, or in the one administrator."""
+        """The printed letter in its own layout, or in the one given."""
         return render_text(self.printed, layout or self.layout, **self._look)
 
     def pdf(self) -> bytes:
@@ -104,17 +175,6 @@ class SyntheticLetter:
         }
 
 
-@dataclass(slots=True)
-class Facts:
-    """What the sentences written so far have stated."""
-
-    stated: set[str] = field(default_factory=set)
-    relief: int | None = None
-    pain: int | None = None
-    work: str | None = None
-    latest: int = 0
-
-
 class Writer:
     """Writes one letter; its state is the random stream, the words of the case and the facts."""
 
@@ -123,9 +183,19 @@ class Writer:
         self.rng = Random((seed & (2**64 - 1)) << 64 | index)
         self.random = self.rng.random
         self.header = self.chance(HEADER_SHARE)
-        self.region: Region = self.pick(grammar.regions())
-        self.facts = Facts()
-        self._draw_days()
+        self.region: Entry = self.pick(_regions())
+        # What the sentences written so far have stated, and the latest day in them, an ordinal.
+        self.stated: set[str] = set()
+        self.relief: int | None = None
+        self.pain: int | None = None
+        self.work: str | None = None
+        self.latest = 0
+        # Injury, denial and decision as ordinals; the older letters are of 2013 to 2015.
+        self.ur = self.number(*(_HEADER_DAYS if self.header else _OLDER_DAYS))
+        days = self.number(45, 150) if self.chance(0.4) else self.number(150, 4000)
+        self.injury = self.ur - days
+        self.decided = self.ur + self.number(25, 60)
+        self.show = self.pick(_DATE_FORMATS)
         self._draw_words()
 
     # chance
@@ -142,24 +212,17 @@ class Writer:
         """A whole number from ``low`` to ``high``, both included."""
         return low + int(self.random() * (high - low + 1))
 
-    # the case
-
-    def _draw_days(self) -> None:
-        """Injury, denial and decision as ordinals; the older letters are of 2013 to 2015."""
-        first, last = _HEADER_DAYS if self.header else _OLDER_DAYS
-        self.ur = self.number(first, last)
-        days = self.number(45, 150) if self.chance(0.4) else self.number(150, 4000)
-        self.injury = self.ur - days
-        self.decided = self.ur + self.number(25, 60)
-        self.show = self.pick(_DATE_FORMATS)
+    def of_region(self, column: str) -> list[str]:
+        """The words of the region in a column that lists some."""
+        return self.region[column].split("|")
 
     def _draw_words(self) -> None:
         """The slots that keep one value through the letter."""
-        region = self.region
-        who, side = self.pick(grammar.words("who")), self.pick(("left", "right"))
+        who, side = self.pick(_words("who")), self.pick(("left", "right"))
         self.sex = self.pick(("female", "male"))
         self.age = self.number(19, 68)
-        place = f"{side} {region.part}" if region.sided else region.part
+        part = self.region["part"]
+        place = f"{side} {part}" if self.region["sided"] == "yes" else part
         self.words = {
             "who": who,
             "Who": who.capitalize(),
@@ -167,60 +230,62 @@ class Writer:
             "sex": self.sex,
             "man": "man" if self.sex == "male" else "woman",
             "age": str(self.age),
-            "region": region.phrase,
+            "region": self.region["phrase"],
             "part": place,
             "place": place,
             "PLACE": place.upper(),
-            "Part": region.part.split()[0].capitalize(),
+            "Part": part.split()[0].capitalize(),
         }
 
     # sentences
 
-    def fill(self, template: Template) -> str:
+    def fill(self, template: str) -> str:
         """The template with its slots filled."""
-        pieces = []
-        for text, slot in template:
-            word = self.words.get(slot) if slot else ""
-            pieces.append(text + (_SLOTS[slot](self) if word is None else word))
-        return "".join(pieces)
+
+        def word(slot: re.Match[str]) -> str:
+            known = self.words.get(slot[1])
+            return _SLOTS[slot[1]](self) if known is None else known
+
+        return SLOT.sub(word, template)
 
     def write(self, group: str, about: str = "") -> str:
         """A sentence of the group; the facts that it states become true."""
-        return self.fill_sentence(self.pick(grammar.sentences(group, about, self.region.name)))
+        return self.state(self.pick(_sentences(group, about, self.region["region"])))
 
-    def fill_sentence(self, sentence: Sentence) -> str:
+    def state(self, sentence: Entry) -> str:
         """The sentence as this letter prints it; the facts that it states become true."""
-        if sentence.sets:
-            self.facts.stated.update(sentence.sets)
-            if sentence.sets[0] == "pain":
-                self.facts.pain = self.number(3, 10)
-            elif sentence.sets[0] == "relief":
-                self.facts.relief = 5 * self.number(2, 20)
-            elif sentence.sets[0] in _WORK:
-                self.facts.work = _WORK[sentence.sets[0]]
-        return self.fill(sentence.template)
+        if sentence["sets"]:
+            facts = sentence["sets"].split(";")
+            self.stated.update(facts)
+            if facts[0] == "pain":
+                self.pain = self.number(3, 10)
+            elif facts[0] == "relief":
+                self.relief = 5 * self.number(2, 20)
+            elif facts[0] in _WORK:
+                self.work = _WORK[facts[0]]
+        return self.fill(sentence["text"])
 
     def day(self, ordinal: int) -> str:
         """A date as this letter prints it; the latest one printed is remembered."""
-        self.facts.latest = max(self.facts.latest, ordinal)
+        self.latest = max(self.latest, ordinal)
         return str(self.show(date.fromordinal(ordinal)))
 
     def summary(self, asks: str) -> tuple[str, str]:
         """The case summary and the house style of its opening."""
         self.words["asks"] = asks
-        style, openings = self.pick(grammar.openings())
+        style, openings = self.pick(_openings())
         sentences = [
-            self.fill_sentence(self.pick(openings)),
+            self.state(self.pick(openings)),
             self.write("mechanism"),
             self.write("diagnosis"),
         ]
         true = {fact for fact, share in SHARES.items() if self.chance(share)}
-        if self.region.name not in grammar.SPINE:
+        if self.region["region"] not in _SPINE:
             true.discard("radic")
         relief = []
         if "relief" in true:  # before the treatments, because it may name one
             relief.append(self.write("relief", "relief"))
-            true |= self.facts.stated & set(_TREATMENTS)
+            true |= self.stated & set(_TREATMENTS)
         sentences += self._treatment(true)
         sentences += [self.write(study, study) for study in (*_STUDIES, "emg") if study in true]
         sentences += self._visit(true)
@@ -273,11 +338,10 @@ class Writer:
 
     def letter(self) -> SyntheticLetter:
         """Case first, then signals, outcomes and the reviewer's words."""
-        requests = [
-            self.pick(grammar.requests(self.region.name)) for _ in range(self.pick(_ITEM_COUNTS))
-        ]
+        fitting = _requests(self.region["region"])
+        requests = [self.pick(fitting) for _ in range(self.pick(_ITEM_COUNTS))]
         items = tuple(self._item(i, request) for i, request in enumerate(requests))
-        kinds = list(dict.fromkeys(r.kind for r in requests))
+        kinds = list(dict.fromkeys(request["kind"] for request in requests))
         summary, style = self.summary(_enumerated(kinds[:4]))
         case = self._case(summary, items)
         rows = tuple(self._row(case, item) for item in items)
@@ -287,22 +351,17 @@ class Writer:
         decisions = tuple(map(self._decision, requests, items, chances))
         determination = Determination(
             date.fromordinal(self.decided) if self.header else None,
-            self._several(grammar.words("state")),
-            self._several(grammar.words("specialty")),
+            self._several(_words("state")),
+            self._several(_words("specialty")),
             decisions,
         )
-        letter = Letter(case, determination)
-        return SyntheticLetter(
-            self.index,
-            letter,
-            self._leaked(letter),
-            rows,
-            chances,
-            style,
-            self.pick(LAYOUTS),
-            self.header,
-            Printing(self.pick(_BETWEEN_STATES), self.pick(_BEFORE_OUTCOME)),
-        )
+        letter = printed = Letter(case, determination)
+        if self.chance(LEAK_SHARE):
+            leaking = f"{summary} {self.write('leak')}"
+            printed = replace(letter, case=replace(case, case_summary=leaking))
+        layout = self.pick(LAYOUTS)
+        printing = Printing(self.pick(_BETWEEN_STATES), self.pick(_BEFORE_OUTCOME))
+        return SyntheticLetter(letter, printed, rows, chances, style, layout, self.header, printing)
 
     def _case(self, summary: str, items: tuple[Item, ...]) -> Case:
         name = f"synthetic_{self.index:07d}"
@@ -322,17 +381,11 @@ class Writer:
     def _several(self, options: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.pick(options) for _ in range(self.number(1, 3))))
 
-    def _leaked(self, letter: Letter) -> Letter:
-        if not self.chance(LEAK_SHARE):
-            return letter
-        summary = f"{letter.case.case_summary} {self.write('leak')}"
-        return replace(letter, case=replace(letter.case, case_summary=summary))
-
     def _row(self, case: Case, item: Item) -> Row:
         """The truth of the contract's columns for one item."""
-        facts, stated = self.facts, self.facts.stated
+        stated = self.stated
         injured = self.header or "doi" in stated
-        until = self.ur if self.header else facts.latest
+        until = self.ur if self.header else self.latest
         return {
             "letter_id": case.letter_id,
             "item_index": item.index,
@@ -345,15 +398,15 @@ class Writer:
             "imaging_ct": "ct" in stated,
             "imaging_xray": "xray" in stated,
             "electrodiagnostic_present": "emg" in stated,
-            "relief_percent_max": facts.relief,
-            "pain_score_max": facts.pain,
+            "relief_percent_max": self.relief,
+            "pain_score_max": self.pain,
             "physical_therapy_prior": "pt" in stated,
             "chiropractic_prior": "chiro" in stated,
             "acupuncture_prior": "acu" in stated,
             "injection_prior": "inj" in stated,
             "surgery_prior": "surg" in stated,
             "radicular_findings": "radic" in stated,
-            "work_status": facts.work,
+            "work_status": self.work,
             "n_items": len(case.items),
             "category": item.category,
             "subcategory": item.subcategory,
@@ -363,15 +416,16 @@ class Writer:
 
     # requests
 
-    def _item(self, index: int, request: Request) -> Item:
-        counts = _PILLS if request.category == "Pharmaceuticals" else _SESSIONS
+    def _item(self, index: int, request: Entry) -> Item:
+        counts = _PILLS if request["category"] == "Pharmaceuticals" else _SESSIONS
         n = self.pick(counts)
-        part = self.region.body_part if request.body_part == "(region)" else request.body_part
+        part = request["body_part"].replace("(region)", self.region["body_part"])
         title, quantity = self._title(request, n)
         action: UrAction = "denied"
         original = authorized = None
         requested = title
-        if request.modified and request.quantity == "n" and self.chance(MODIFIED_SHARE):
+        can_be_modified = request["modified"] == "yes" and request["quantity"] == "n"
+        if can_be_modified and self.chance(MODIFIED_SHARE):
             action, original = "modified", title
             title, requested, authorized, quantity = self._modified(request, title, n)
         return Item(
@@ -381,18 +435,18 @@ class Writer:
             ur_action=action,
             original_request=original,
             authorized=authorized,
-            category=request.category,
-            subcategory=request.subcategory,
+            category=request["category"],
+            subcategory=request["subcategory"],
             body_parts=(part,) if part else (),
             quantity=quantity,
-            quantity_unit=request.unit,
+            quantity_unit=request["unit"] or None,
             claims_administrator_guideline=self._administrator(request),
         )
 
-    def _title(self, request: Request, n: int) -> tuple[str, int | None]:
+    def _title(self, request: Entry, n: int) -> tuple[str, int | None]:
         """The title with its numbers, and the quantity that they make."""
         times, weeks = self.number(1, 3), self.pick((2, 3, 4, 6))
-        self.words |= {
+        numbers = {
             "n": str(n),
             "N": _SPELLED.get(n, str(n)).capitalize(),
             "f": str(times),
@@ -400,18 +454,14 @@ class Writer:
             "w": str(weeks),
             "W": _SPELLED[weeks],
         }
-        title = self.fill(request.title)
-        for slot in "nNfFwW":
+        self.words |= numbers
+        title = self.fill(request["title"])
+        for slot in numbers:
             del self.words[slot]
-        if request.quantity == "n":
-            return title, n
-        if request.quantity == "fw":
-            return title, times * weeks
-        return title, int(request.quantity) if request.quantity else None
+        quantity = {"n": n, "fw": times * weeks, "": None}.get(request["quantity"], -1)
+        return title, int(request["quantity"]) if quantity == -1 else quantity
 
-    def _modified(
-        self, request: Request, original: str, n: int
-    ) -> tuple[str, str, str, int | None]:
+    def _modified(self, request: Entry, original: str, n: int) -> tuple[str, str, str, int | None]:
         """Heading, what is under review, what was authorized, and the quantity under review."""
         allowed = n // 2
         authorized, _ = self._title(request, allowed)
@@ -432,53 +482,51 @@ class Writer:
 
     # guidelines
 
-    def _administrator(self, request: Request) -> Citation:
+    def _administrator(self, request: Entry) -> Citation:
+        side = "Claims Administrator"
         if self.chance(0.25):
-            side = "The Claims Administrator"
-            return Citation(
-                f"{side} did not cite any medical evidence for its decision.", none_cited=True
-            )
+            raw = f"The {side} did not cite any medical evidence for its decision."
+            return Citation(raw, none_cited=True)
         if self.chance(0.3):
-            return self._cited("Claims Administrator", (), self._sources(request))
+            return self._cited(side, (), self._sources(request))
         outside = self._sources(request) if self.chance(0.3) else ()
-        return self._cited("Claims Administrator", self._chapters(request), outside)
+        return self._cited(side, self._cited_chapters(request), outside)
 
-    def _reviewer(self, request: Request, item: Item) -> Citation:
-        administrator = item.claims_administrator_guideline
+    def _reviewer(self, request: Entry, item: Item) -> Citation:
+        administrator, side = item.claims_administrator_guideline, "Expert Reviewer"
         if administrator is not None and administrator.mtus and self.chance(COPY_SHARE):
-            return self._cited("Expert Reviewer", administrator.mtus, ())
+            return self._cited(side, administrator.mtus, ())
         if self.chance(OUTSIDE_SHARE):
-            return self._cited("Expert Reviewer", (), self._sources(request))
+            return self._cited(side, (), self._sources(request))
         outside = self._sources(request) if self.chance(0.25) else ()
-        return self._cited("Expert Reviewer", self._chapters(request), outside)
+        return self._cited(side, self._cited_chapters(request), outside)
 
-    def _chapters(self, request: Request) -> tuple[MtusCitation, ...]:
-        last = 2016 if self.header else 2009
-        chosen: Chapter = self.pick(grammar.chapters(request.guideline, last))
-        cited = self._mtus(chosen)
-        own = self._mtus(Chapter("(region)", "2004", (), None))
+    def _cited_chapters(self, request: Entry) -> tuple[MtusCitation, ...]:
+        row = self.pick(_chapters(request["guideline"], 2016 if self.header else 2009))
+        sections = tuple(row["sections"].split("|")) if row["sections"] else ()
+        cited = self._mtus(row["chapter"], row["edition"], sections, row["pages"] or None)
+        own = self._mtus("(region)", "2004")
         if self.header and own.chapter != cited.chapter and self.chance(CHAIN_SHARE):
             return cited, own
         return (cited,)
 
-    def _mtus(self, chapter: Chapter) -> MtusCitation:
-        name, edition = chapter.chapter, chapter.edition
+    def _mtus(
+        self, name: str, edition: str, sections: tuple[str, ...] = (), pages: str | None = None
+    ) -> MtusCitation:
         if name == "(region)":
-            name = self.region.chapter
+            name = self.region["chapter"]
             edition = "2007" if name == "Elbow Complaints" else edition
         if self.header:
-            return MtusCitation(name, edition, chapter.sections)
+            return MtusCitation(name, edition, sections)
         if name == "Chronic Pain Medical Treatment":
             name = "Chronic Pain Treatment Guidelines"
-        return MtusCitation(name, None, chapter.sections, chapter.pages)
+        return MtusCitation(name, None, sections, pages)
 
-    def _sources(self, request: Request) -> tuple[str, ...]:
-        self.words["chapter"] = self.region.chapter.removesuffix(" Complaints")
-        self.words["kind"] = request.kind
-        sources = [self.fill(grammar.compiled(self.pick(grammar.words("source"))))]
-        if self.chance(0.15):
-            sources.append(grammar.words("second_source")[0])
-        return tuple(sources)
+    def _sources(self, request: Entry) -> tuple[str, ...]:
+        self.words["chapter"] = self.region["chapter"].removesuffix(" Complaints")
+        self.words["kind"] = request["kind"]
+        source = self.fill(self.pick(_words("source")))
+        return (source, _words("second_source")[0]) if self.chance(0.15) else (source,)
 
     def _cited(
         self, side: str, mtus: tuple[MtusCitation, ...], outside: tuple[str, ...]
@@ -486,29 +534,23 @@ class Writer:
         if mtus:
             guidelines = " Guidelines" if len(mtus) == 1 and self.chance(0.05) else ""
             cited = ", and ".join(_printed(chapter, guidelines) for chapter in mtus)
-            sentences = [f"Decision based on MTUS {cited}."]
+            raw = f"Decision based on MTUS {cited}."
         elif self.header:
-            sentences = [
-                f"The {side} based their decision on recommendation(s) outside of the MTUS "
-            ]
-            sentences[0] += "Guidelines."
+            recommended = "recommendation(s) outside of the MTUS Guidelines"
+            raw = f"The {side} based their decision on {recommended}."
         else:
-            sentences = [f"The {side} did not base their decision on the MTUS."]
+            raw = f"The {side} did not base their decision on the MTUS."
         if outside:
             label = "Non-MTUS Citation" if self.chance(0.9) else "Non-MTUS"
-            sentences.append(f"Decision based on {label} {' and '.join(outside)}.")
-        return Citation(" ".join(sentences), False, mtus, outside)
+            raw += f" Decision based on {label} {' and '.join(outside)}."
+        return Citation(raw, False, mtus, outside)
 
-    def _decision(self, request: Request, item: Item, chance: float) -> Decision:
+    def _decision(self, request: Entry, item: Item, chance: float) -> Decision:
         outcome: Outcome = "Overturned" if self.chance(chance) else "Upheld"
-        self.words["kind"] = request.kind
-        group = "overturned" if outcome == "Overturned" else "upheld"
-        sentences = [
-            self.write("ground"),
-            self.write(group, outcome),
-            self.write("verdict", outcome),
-        ]
-        return Decision(outcome, self._reviewer(request, item), " ".join(sentences))
+        self.words["kind"] = request["kind"]
+        about = (("ground", ""), (outcome.lower(), outcome), ("verdict", outcome))
+        rationale = " ".join([self.write(*one) for one in about])
+        return Decision(outcome, self._reviewer(request, item), rationale)
 
 
 def _printed(citation: MtusCitation, guidelines: str = "") -> str:
@@ -539,16 +581,16 @@ _SLOTS: dict[str, Callable[[Writer], str]] = {
     "date": lambda w: w.day(w.number(w.injury + 8, w.ur - 3)),
     "n": lambda w: str(w.number(2, 24)),
     "pct": lambda w: str(5 * w.number(2, 19)),
-    "relief": lambda w: str(w.facts.relief),
-    "score": lambda w: str(w.facts.pain),
-    "low": lambda w: str(w.number(1, (w.facts.pain or 3) - 1)),
-    "level": lambda w: str(w.pick(w.region.levels)),
-    "dx": lambda w: str(w.region.diagnoses[0]),
-    "dx2": lambda w: str(w.pick(w.region.diagnoses[1:])),
-    "finding": lambda w: str(w.pick(w.region.findings)),
-    "xfinding": lambda w: str(w.pick(w.region.xray_findings)),
-    "drug": lambda w: str(w.pick(grammar.words("drug")[:4])),
-    "drug2": lambda w: str(w.pick(grammar.words("drug")[4:])),
-    "job": lambda w: str(w.pick(grammar.words("job"))),
-    "mechanism": lambda w: str(w.pick(grammar.words("mechanism"))),
+    "relief": lambda w: str(w.relief),
+    "score": lambda w: str(w.pain),
+    "low": lambda w: str(w.number(1, (w.pain or 3) - 1)),
+    "level": lambda w: str(w.pick(w.of_region("levels"))),
+    "dx": lambda w: w.of_region("diagnoses")[0],
+    "dx2": lambda w: str(w.pick(w.of_region("diagnoses")[1:])),
+    "finding": lambda w: str(w.pick(w.of_region("findings"))),
+    "xfinding": lambda w: str(w.pick(w.of_region("xray_findings"))),
+    "drug": lambda w: str(w.pick(_words("drug")[:4])),
+    "drug2": lambda w: str(w.pick(_words("drug")[4:])),
+    "job": lambda w: str(w.pick(_words("job"))),
+    "mechanism": lambda w: str(w.pick(_words("mechanism"))),
 }

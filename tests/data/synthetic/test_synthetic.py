@@ -21,9 +21,9 @@ from imr.data.letter import Letter, Text
 from imr.data.parse import parse
 from imr.data.pdf import pdf_text
 from imr.data.read import paragraphs, read
-from imr.data.synthetic import BASE_RATE, grammar, planted_effects, synthesize, write
+from imr.data.synthetic import BASE_RATE, planted_effects, synthesize, write
 from imr.data.synthetic.page import LAYOUTS, Layout
-from imr.data.synthetic.writer import _SLOTS, SHARES, SyntheticLetter
+from imr.data.synthetic.writer import _SLOTS, SHARES, SLOT, SyntheticLetter
 
 MANY = 2_000
 SEED = 17
@@ -81,7 +81,7 @@ def test_thousands_of_letters_are_read_back_to_their_truth(
     layout: Layout, letters: list[SyntheticLetter]
 ) -> None:
     wrong = [
-        made.index
+        made.letter.case.letter_id
         for made in letters
         if as_printed(read_back(made, layout)) != as_printed(made.letter)
     ]
@@ -300,7 +300,7 @@ def test_signals_are_the_planted_truth(
     column: str, letters: list[SyntheticLetter], derived: list[list[dict[str, Any]]]
 ) -> None:
     wrong = [
-        (made.index, i, truth[column], row[column])
+        (made.letter.case.letter_id, i, truth[column], row[column])
         for made, rows in zip(letters, derived, strict=True)
         for i, (truth, row) in enumerate(zip(made.signals, rows, strict=True))
         if str(truth[column]) != str(row[column])
@@ -359,7 +359,7 @@ def test_every_slot_of_the_grammar_is_known() -> None:
     tables = (table_rows(f"grammar/{name}") for name in ("sentences", "words"))
     texts = [row["text"] for rows in tables for row in rows]
     texts += [row["title"] for row in table_rows("grammar/items")]
-    used = {slot for text in texts for _, slot in grammar.compiled(text) if slot}
+    used = {slot for text in texts for slot in SLOT.findall(text)}
     assert len(texts) > 250
     assert used <= case | later | set(_SLOTS)
 
