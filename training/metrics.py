@@ -105,10 +105,15 @@ def share_above(draws: Array, limit: float = 0.0) -> float:
     return float(np.mean(others > limit)) if len(others) else float("nan")
 
 
+def ratio(over: Array, under: Array) -> Array:
+    """Element by element; not finite, without a warning, where ``under`` is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(over / under)
+
+
 def mean(values: Array, weights: Array) -> Array:
     """Weighted mean of a value an item (shares of hits, losses)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(weights @ values / weights.sum(axis=1))
+    return ratio(weights @ values, weights.sum(axis=1))
 
 
 def concordant(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> tuple[Any, Any]:
@@ -121,40 +126,32 @@ def concordant(y: Array, p: Array, weights: Array, strata: Codes | None = None) 
     codes = np.zeros(len(y), dtype=np.intp) if strata is None else strata
     for stratum in np.unique(codes):
         inside = np.flatnonzero(codes == stratum)
-        good, total = _concordant(y[inside], p[inside], weights[:, inside])
-        right += good
-        pairs += total
+        drawn, truth = weights[:, inside], y[inside]
+        positive, negative = _by_rank(p[inside], drawn * truth, drawn * (1 - truth))
+        below = np.cumsum(negative, axis=1) - negative
+        right += (positive * (below + 0.5 * negative)).sum(axis=1)
+        pairs += positive.sum(axis=1) * negative.sum(axis=1)
     return right, pairs
 
 
-def _concordant(y: Array, p: Array, weights: Array) -> tuple[Array, Array]:
-    order = np.argsort(p, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0])
-    positive = np.add.reduceat((weights * y)[:, order], starts, axis=1)
-    negative = np.add.reduceat((weights * (1 - y))[:, order], starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative
-    right = (positive * (below + 0.5 * negative)).sum(axis=1)
-    return right, positive.sum(axis=1) * negative.sum(axis=1)
+def _by_rank(score: Array, *weights: Array) -> list[Array]:
+    """Weights summed over items of equal score, lowest score first, shape (draws, scores)."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
+    return [np.add.reduceat(one[:, order], starts, axis=1) for one in weights]
 
 
 def auc(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> Array:
     """Area under the ROC curve: the share of pairs ranked rightly."""
-    right, pairs = concordant(y, p, weights, strata)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(right / pairs)
+    return ratio(*concordant(y, p, weights, strata))
 
 
 def average_precision(y: Array, p: Array, weights: Array) -> Array:
     """Precision averaged over the overturned items found, from the highest score down."""
-    order = np.argsort(-p, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0])
-    positive = np.add.reduceat((weights * y)[:, order], starts, axis=1)
-    everything = np.add.reduceat(weights[:, order], starts, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.cumsum(positive, axis=1) / np.cumsum(everything, axis=1)
-        # Draws may leave the top of the list empty: nothing found there, nothing to average.
-        precision = np.nan_to_num(precision)
-        return np.asarray((positive * precision).sum(axis=1) / positive.sum(axis=1))
+    positive, everything = _by_rank(-p, weights * y, weights)
+    # Draws may leave the top of the list empty: nothing found there, nothing to average.
+    precision = np.nan_to_num(ratio(np.cumsum(positive, axis=1), np.cumsum(everything, axis=1)))
+    return ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
 
 
 def brier(y: Array, p: Array, weights: Array) -> Array:
@@ -162,15 +159,10 @@ def brier(y: Array, p: Array, weights: Array) -> Array:
     return mean((p - y) ** 2, weights)
 
 
-def brier_skill(y: Array, p: Array, weights: Array, reference: Array | None = None) -> Array:
-    """1 - Brier / Brier of ``reference`` (default: the base rate of the draw); 0 is no skill."""
-    if reference is None:
-        base = mean(y, weights)
-        against = base * (1 - base)
-    else:
-        against = brier(y, reference, weights)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(1.0 - brier(y, p, weights) / against)
+def brier_skill(y: Array, p: Array, weights: Array) -> Array:
+    """1 - Brier / Brier of the base rate of the draw; 0 is no skill."""
+    base = mean(y, weights)
+    return 1.0 - ratio(brier(y, p, weights), base * (1 - base))
 
 
 def log_loss(y: Array, p: Array, weights: Array) -> Array:
@@ -195,15 +187,13 @@ def calibration_error(y: Array, p: Array, weights: Array) -> Array:
     for code in np.unique(codes):
         inside = codes == code
         distance += np.abs(weights[:, inside] @ (p[inside] - y[inside]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(distance / weights.sum(axis=1))
+    return ratio(distance, weights.sum(axis=1))
 
 
 def expected_over_observed(y: Array, p: Array, weights: Array) -> Array:
     """Overturned items expected, an overturned item observed: 1 is calibration in the large."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = weights @ y
-        return np.asarray(np.where(observed > 0, weights @ p / observed, np.nan))
+    observed = weights @ y
+    return np.where(observed > 0, ratio(weights @ p, observed), np.nan)
 
 
 def flagged_at(_y: Array, p: Array, weights: Array, threshold: float) -> Array:
@@ -214,14 +204,12 @@ def flagged_at(_y: Array, p: Array, weights: Array, threshold: float) -> Array:
 def precision_at(y: Array, p: Array, weights: Array, threshold: float) -> Array:
     """Share of overturned among items predicted at ``threshold`` or above."""
     chosen = (p >= threshold).astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(weights @ (chosen * y) / (weights @ chosen))
+    return ratio(weights @ (chosen * y), weights @ chosen)
 
 
 def recall_at(y: Array, p: Array, weights: Array, threshold: float) -> Array:
     """Share of the overturned items that are predicted at ``threshold`` or above."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(weights @ ((p >= threshold) * y) / (weights @ y))
+    return ratio(weights @ ((p >= threshold) * y), weights @ y)
 
 
 OUTCOME_METRICS: Mapping[str, Metric] = {
@@ -292,20 +280,18 @@ class Draws:
 
     def auc(self, p: Array, within: NDArray[Any] | None = None) -> Array:
         """Mean over the repeats of the AUC inside folds (and inside ``within``'s classes)."""
-        right, pairs = self.concordant(p, within)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((right / pairs).mean(axis=0))
+        return np.asarray(ratio(*self.concordant(p, within)).mean(axis=0))
 
     def concordant(self, p: Array, within: NDArray[Any] | None = None) -> tuple[Array, Array]:
         """Pairs ranked rightly and all pairs, shape (repeats, draws)."""
         classes = np.zeros(len(self.rows), dtype=np.intp)
         if within is not None:
             classes = np.unique(within[self.rows].astype(str), return_inverse=True)[1]
-        found = []
-        for repeat, fold in enumerate(self.predictions.fold):
-            strata = fold[self.rows] * (int(classes.max(initial=0)) + 1) + classes
-            values = p[repeat, self.rows]
-            found.append(concordant(self.y, values, self.weights, strata))
+        strata = self.predictions.fold[:, self.rows] * (int(classes.max(initial=0)) + 1) + classes
+        found = [
+            concordant(self.y, values, self.weights, stratum)
+            for values, stratum in zip(p[:, self.rows], strata, strict=True)
+        ]
         return np.array([right for right, _ in found]), np.array([pairs for _, pairs in found])
 
     def averaged(self, metric: Metric, p: Array) -> Array:
@@ -315,9 +301,7 @@ class Draws:
 
     def outcome(self, metric: str, p: Array) -> Array:
         """Draws of one of :data:`OUTCOME_FIGURES`."""
-        if metric == AUC:
-            return self.auc(p)
-        return self.averaged(OUTCOME_METRICS[metric], p)
+        return self.auc(p) if metric == AUC else self.averaged(OUTCOME_METRICS[metric], p)
 
     def share(self, hits: Array) -> Array:
         """Draws of a share of hits, shape (repeats, items) -> (draws,)."""

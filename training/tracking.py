@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,29 +30,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
-EXPERIMENT_NOTE = """Runs of `imr train` and `imr evaluate`. Press *Model training* at the top left
-to see them.
-
-* A run is one training, or one evaluation without a model: its description says why it became
-  champion or candidate, and what its figures mean. Below it stand a run a fold and, where settings
-  were tuned, a run a study with a run a trial.
-* To compare two: tick both, *Compare*, *Show diff only*. Or the table view (third button over the
-  list): `evaluation/outcome.json` and `evaluation/guideline.json` put every contender of both runs
-  side by side, with intervals; `evaluation/against_champion.json` has the paired differences.
-"""
-GUIDE = """**Metrics.** Measured on letters that the model of the fold had not seen. `auc`,
-`average_precision` and `brier_skill` (more is better), `log_loss` and `calibration_error` (less is
-better) are of p(overturned), in the group `outcome`; in the group `guideline` `chapter_top1` …
-`section_top3` are shares of items whose cited guideline is among the first one or three, `_any_`
-any of those cited. `_low` and `_high` are 95% intervals over letters. `alternatives/NAME …` is that
-contender's own figure on the same folds.
-
-**Where to look.** `plots/outcome_comparison.png` and `plots/guideline_comparison.png`: the model
-beside everything else. `plots/outcome_calibration.png`: can the probabilities be believed.
-`plots/*_permutation.png`: what the models rest on. `plots/outcome_style.png` (with letters): does
-the house style of summaries carry the ranking. `evaluation/`: the tables that the UI compares
-across runs. `tables/`: all figures as CSV. `MODEL_CARD.md`: what it is for, and what not.
-"""
 EVALUATED = "no model was registered"
 FOLD_NOTE = (
     "One fold of the protocol: the figures are of the test letters, which the fold's model had "
@@ -220,9 +198,14 @@ def _registered(
 def _note(kept: RunFolder, title: str, reason: str) -> str:
     """The description on the run's page: what became of it and why, and the table's remarks."""
     remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    # A line a paragraph: the page keeps the line breaks that it is given.
-    guide = "\n\n".join(" ".join(paragraph.split()) for paragraph in GUIDE.split("\n\n"))
-    return f"**{title}**: {reason}\n\n{remarks}\n{guide}"
+    return f"**{title}**: {reason}\n\n{remarks}\n{_page('run').rstrip()}"
+
+
+def _page(name: str) -> str:
+    """What MLflow's page of an ``experiment`` or a ``run`` explains.  A line is a paragraph: the
+    pages keep the line breaks that they are given.
+    """
+    return (resources.files("imr.training.report") / f"{name}_page.txt").read_text("utf-8")
 
 
 def _mark_failed(session: _Session) -> None:
@@ -241,7 +224,7 @@ def _experiment(client: MlflowClient, name: str) -> str:
     if found is None:
         try:
             # The kind opens the pages of model training, not those of language models.
-            tags = {EXPERIMENT_KIND: MODEL_TRAINING, NOTE: EXPERIMENT_NOTE}
+            tags = {EXPERIMENT_KIND: MODEL_TRAINING, NOTE: _page("experiment")}
             return str(client.create_experiment(name, tags=tags))
         except MlflowException:
             # Another process was faster.
@@ -320,19 +303,16 @@ def _artifacts(session: _Session, run_id: str, kept: RunFolder) -> None:
 
 def wide(figures: pd.DataFrame) -> pd.DataFrame:
     """Figures as the UI compares them: a row a contender, a column a figure with its interval."""
-    text = [
-        "" if value != value else f"{value:.3f} ({low:.3f} to {high:.3f})"
-        for value, low, high in zip(
-            figures["value"], figures["value_low"], figures["value_high"], strict=True
-        )
-    ]
-    named = figures.assign(text=text)
-    order = list(dict.fromkeys(named["contender"]))
-    columns = list(dict.fromkeys(named["metric"]))
-    table = named.pivot_table(index="contender", columns="metric", values="text", aggfunc="first")
-    table = table.reindex(index=order, columns=columns).fillna("").reset_index()
-    table.columns.name = None
-    return table
+    cells = figures[["value", "value_low", "value_high"]].itertuples(index=False)
+    text = ["" if e[0] != e[0] else f"{e[0]:.3f} ({e[1]:.3f} to {e[2]:.3f})" for e in cells]
+    table = figures.assign(text=text).pivot(index="contender", columns="metric", values="text")
+    rows, columns = (figures[name].unique() for name in ("contender", "metric"))
+    return (
+        table.reindex(index=rows, columns=columns)
+        .fillna("")
+        .rename_axis(None, axis=1)
+        .reset_index()
+    )
 
 
 def _folds(session: _Session, run_id: str, kept: RunFolder) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,28 +28,8 @@ if TYPE_CHECKING:
 
 
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, AMBER, GREY, INK, PALE = "#56B4E9", "#E69F00", "#8A8A8A", "#222222", "#E6E6E6"
-STYLE: Any = {
-    "figure.dpi": 110,
-    "savefig.dpi": 150,
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 12,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": PALE,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "svg.hashsalt": "imr",
-}
+SKY, AMBER, GREY, INK = "#56B4E9", "#E69F00", "#8A8A8A", "#222222"
+LOOK = "plots.mplstyle"
 # Text alternatives to show beside the model; the rest stands in the table.
 BESIDE = ("category base rate", "imr, before learning", "TF-IDF + LR, summary", "style probe")
 BESIDE_LOOK = ((ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (AMBER, (0, (5, 1, 1, 1, 1, 1))))
@@ -117,7 +98,7 @@ def _canvas() -> Iterator[Make]:
         FigureCanvasAgg(figure)
         return figure, figure.subplots(**grid)
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(fname=str(resources.files("imr.training.report") / LOOK)):
         yield make
 
 
@@ -370,8 +351,9 @@ def effect_words(effect: str) -> tuple[str, bool]:
     return words, part == "learned"
 
 
-def _losses(study: str, title: str, figures: Sequence[str]) -> Draw:
+def _losses(study: str, title: str) -> Draw:
     """The plot of a study of what is lost, a row a family, a panel a figure."""
+    figures = LOSS_FIGURES[study.partition("_")[0]]
 
     def draw(evaluation: Evaluation, make: Make) -> Any:
         rows: list[Loss] = getattr(evaluation.studies, study)[:MOST_BARS]
@@ -472,7 +454,15 @@ def style(evaluation: Evaluation, make: Make) -> Any:
     )
 
 
-OUTCOME_LOSSES, GUIDELINE_LOSSES = ("auc", "log_loss"), ("section_top1", "chapter_top1")
+# Studies of what is lost, by name; the subject is the first word.
+LOSSES = {
+    "outcome_permutation": "Outcome: what is lost when a family of signals is shuffled",
+    "outcome_permutation_columns": "Outcome: what is lost when one signal is shuffled",
+    "outcome_ablation": "Outcome: what is lost without a family of signals (the model refitted)",
+    "guideline_permutation": "Guideline: what is lost when an input is shuffled",
+    "guideline_ablation": "Guideline: what is lost without an input (the model refitted)",
+}
+LOSS_FIGURES = {"outcome": ("auc", "log_loss"), "guideline": ("section_top1", "chapter_top1")}
 PLOTS: dict[str, Draw] = {
     "outcome_comparison": _contenders(
         "outcome", OUTCOME_PANELS, "p(overturned): the model and what one would use instead"
@@ -488,33 +478,5 @@ PLOTS: dict[str, Draw] = {
     ),
     "learning_curve": learning_curve,
     "slices": slices,
-} | {
-    study: _losses(study, title, figures)
-    for study, title, figures in (
-        (
-            "outcome_permutation",
-            "Outcome: what is lost when a family of signals is shuffled",
-            OUTCOME_LOSSES,
-        ),
-        (
-            "outcome_permutation_columns",
-            "Outcome: what is lost when one signal is shuffled",
-            OUTCOME_LOSSES,
-        ),
-        (
-            "outcome_ablation",
-            "Outcome: what is lost without a family of signals (the model refitted)",
-            OUTCOME_LOSSES,
-        ),
-        (
-            "guideline_permutation",
-            "Guideline: what is lost when an input is shuffled",
-            GUIDELINE_LOSSES,
-        ),
-        (
-            "guideline_ablation",
-            "Guideline: what is lost without an input (the model refitted)",
-            GUIDELINE_LOSSES,
-        ),
-    )
+    **{name: _losses(name, title) for name, title in LOSSES.items()},
 }

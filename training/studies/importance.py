@@ -37,19 +37,20 @@ if TYPE_CHECKING:
 # At most so many shuffles of each fold, and no more than give so many shuffled items.
 PERMUTATIONS = 5
 ENOUGH_SHUFFLED = 600
-# What the ranker reads, by what a reader of the table would call it.
-GUIDELINE_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "administrator's citation": ("administrator_labels",),
-    "kind of request": ("category", "subcategory"),
-    "words of the request": ("request_terms",),
-    "body part": ("request_body_parts", "case_body_part"),
-    "role in surgery": (
-        "associated_with_surgery",
-        "primary_surgery_in_letter",
-        "request_postoperative",
-    ),
-    "number of items": ("n_items",),
-    "dates (edition in force)": ("ur_denial_date", "application_received"),
+# Column that the ranker reads -> what a reader of the table would call its family.
+GUIDELINE_FAMILIES: Mapping[str, str] = {
+    "administrator_labels": "administrator's citation",
+    "category": "kind of request",
+    "subcategory": "kind of request",
+    "request_terms": "words of the request",
+    "request_body_parts": "body part",
+    "case_body_part": "body part",
+    "associated_with_surgery": "role in surgery",
+    "primary_surgery_in_letter": "role in surgery",
+    "request_postoperative": "role in surgery",
+    "n_items": "number of items",
+    "ur_denial_date": "dates (edition in force)",
+    "application_received": "dates (edition in force)",
 }
 # Known of every item; a model that is to do without it sees letters of one item.
 ALWAYS_KNOWN: Mapping[str, Any] = {"n_items": 1}
@@ -83,31 +84,28 @@ class Subject:
     name: str
     fit: Callable[[Sample, Settings], Any]
     predict: Callable[[Any, Sample], Values]
-    families: Callable[[Iterable[str]], dict[str, tuple[str, ...]]]
+    families: Callable[[Iterable[str]], dict[str, list[str]]]
     figures: Mapping[str, str]
 
 
-def families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Signal family -> those of its columns that a model reads (keys left out)."""
-    read = set(columns)
-    found: dict[str, list[str]] = {}
-    for column in all_columns():
-        if column.name in read and column.family != "key":
-            found.setdefault(column.family, []).append(column.name)
-    return {family: tuple(names) for family, names in found.items()}
+def families(columns: Iterable[str]) -> dict[str, list[str]]:
+    """Signal family -> those of its columns that a model reads; keys and dates have none."""
+    family_of = {column.name: column.family for column in all_columns()}
+    return _grouped(family_of.keys() & set(columns), family_of)
 
 
-def guideline_families(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def guideline_families(columns: Iterable[str]) -> dict[str, list[str]]:
     """:data:`GUIDELINE_FAMILIES` of the columns read; a column in none is a family of its own."""
+    return _grouped(columns, GUIDELINE_FAMILIES)
+
+
+def _grouped(columns: Iterable[str], family_of: Mapping[str, str]) -> dict[str, list[str]]:
     read = set(columns) - set(KEY_COLUMNS)
-    found = {
-        name: tuple(column for column in members if column in read)
-        for name, members in GUIDELINE_FAMILIES.items()
-    }
-    rest = sorted(read - {column for members in found.values() for column in members})
-    return {name: members for name, members in found.items() if members} | {
-        column: (column,) for column in rest
-    }
+    found: dict[str, list[str]] = {}
+    for name in (*family_of, *sorted(read - family_of.keys())):
+        if name in read:
+            found.setdefault(family_of.get(name, name), []).append(name)
+    return found
 
 
 def _p_overturned(model: Any, test: Sample) -> Values:
@@ -118,14 +116,13 @@ def _hits(model: Any, test: Sample) -> Values:
     return guideline_hits(cited(model, test), test)
 
 
-_GUIDELINE_FIGURES = ("section_top1", "section_top3", "chapter_top1")
 OUTCOME = Subject("outcome", fit_outcome, _p_overturned, families, {"log_loss": "p", "auc": "p"})
 GUIDELINE = Subject(
     "guideline",
     fit_guideline,
     _hits,
     guideline_families,
-    {name: name for name in _GUIDELINE_FIGURES},
+    {name: name for name in ("section_top1", "section_top3", "chapter_top1")},
 )
 
 
@@ -183,7 +180,7 @@ def _permuted(
 ) -> Permuted:
     groups = subject.families(model.columns)
     if by_column:
-        groups = {name: (name,) for names in groups.values() for name in names}
+        groups = {name: [name] for names in groups.values() for name in names}
     random = np.random.default_rng(seed)
     shuffles = min(PERMUTATIONS, max(1, ENOUGH_SHUFFLED // len(test)))
     orders = [random.permutation(len(test)) for _ in range(shuffles)]
@@ -193,23 +190,19 @@ def _permuted(
         for names in groups.values()
         for order in orders
     ]
-    found = _predicted(model, subject, test, frames)
+    # All frames are asked at once, which is far faster.
+    repeated = test.part(np.tile(np.arange(len(test)), len(frames)))
+    asked = replace(repeated, frame=pd.concat(frames, ignore_index=True))
+    found = {
+        of: values.reshape(len(frames), len(test))
+        for of, values in subject.predict(model, asked).items()
+    }
     by_group = {
         name: {of: v[1 + at * shuffles :][:shuffles] for of, v in found.items()}
         for at, name in enumerate(groups)
     }
     sizes = {name: len(columns) for name, columns in groups.items()}
     return Permuted({of: v[:1] for of, v in found.items()}, by_group, sizes)
-
-
-def _predicted(
-    model: Any, subject: Subject, test: Sample, frames: Sequence[pd.DataFrame]
-) -> Values:
-    """Values an item of all frames, shape (frames, items): asked at once, which is far faster."""
-    repeated = test.part(np.tile(np.arange(len(test)), len(frames)))
-    asked = replace(repeated, frame=pd.concat(frames, ignore_index=True))
-    found = subject.predict(model, asked)
-    return {of: values.reshape(len(frames), len(test)) for of, values in found.items()}
 
 
 def filled(draws: Draws, folds: Sequence[Fold], parts: Sequence[Values]) -> Values:
@@ -245,9 +238,8 @@ def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
     if figure == "auc":
         strata = draws.predictions.fold[0, draws.rows]
         return metrics.auc(draws.y, tested, draws.weights, strata)
-    if figure in metrics.OUTCOME_METRICS:
-        return metrics.OUTCOME_METRICS[figure](draws.y, tested, draws.weights)
-    return metrics.mean(tested, draws.weights)
+    metric = metrics.OUTCOME_METRICS.get(figure)
+    return metric(draws.y, tested, draws.weights) if metric else metrics.mean(tested, draws.weights)
 
 
 def ablation(
@@ -286,8 +278,8 @@ def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     changed = frame.copy()
     for name in columns:
         value = absent.get(name)
-        cells = [pd.NA if value is None else value] * len(frame)
-        changed[name] = pd.Series(cells, index=frame.index, dtype=frame[name].dtype)
+        cell = pd.NA if value is None else value
+        changed[name] = pd.Series(cell, index=frame.index, dtype=frame[name].dtype)
     return changed
 
 

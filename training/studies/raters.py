@@ -8,17 +8,15 @@ can tell from the case, and they measure agreement without touching an outcome.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from imr.models.frame import Array
+from imr.models.frame import KEY_COLUMNS, Array
 from imr.training import metrics
 from imr.training.metrics import Estimate
 
@@ -34,21 +32,11 @@ def ratings(table: pd.DataFrame) -> Array:
 
     Columns read: ``letter_id``, ``item_index``.
     """
-    path = Path(str(resources.files("imr.data") / "ratings.csv"))
-    with path.open(encoding="utf-8", newline="") as lines:
-        given = {
-            (row["letter_id"], int(row["item_index"])): _mean_log_odds(
-                [float(row[rater]) / 100 for rater in RATERS]
-            )
-            for row in csv.DictReader(lines)
-        }
-    keys = zip(table["letter_id"].astype(str), table["item_index"].astype(int), strict=True)
-    return np.array([given.get(key, np.nan) for key in keys], dtype=np.float64)
-
-
-def _mean_log_odds(chances: list[float]) -> float:
-    p = np.array(chances)
-    return float(np.log(p / (1 - p)).mean())
+    given = pd.read_csv(str(resources.files("imr.data") / "ratings.csv"), dtype={"letter_id": str})
+    p = given.set_index([*KEY_COLUMNS])[[*RATERS]] / 100
+    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
+    found = np.log(p / (1 - p)).mean(axis=1).reindex(pd.MultiIndex.from_arrays(keys))
+    return np.asarray(found, dtype=np.float64)
 
 
 def correlation(one: Array, other: Array) -> float:
@@ -102,5 +90,4 @@ def _weighted_correlation(one: Array, other: Array, weights: Array) -> Array:
     def about(a: Array, b: Array) -> Array:
         return np.asarray(weights @ (a * b) / total - (weights @ a) * (weights @ b) / total**2)
 
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(about(one, other) / np.sqrt(about(one, one) * about(other, other)))
+    return metrics.ratio(about(one, other), np.sqrt(about(one, one) * about(other, other)))

@@ -132,37 +132,31 @@ def sensitivity(
     base, twin = _pairs(rated.frame)
     known = np.column_stack([np.nan_to_num(2 * numbers(rated.frame[n]) - 1) for n in FACTS])
     changed = known[base] != known[twin]
-    by_rating, by_model = (
-        rated.log_odds[twin] - rated.log_odds[base],
-        predicted[twin] - predicted[base],
-    )
+    by_rating, by_model = (odds[twin] - odds[base] for odds in (rated.log_odds, predicted))
     named = [(ALL, np.full(len(base), True)), (UNSEEN, ~changed.any(axis=1))]
     facts = zip(FACTS, changed.T, strict=True)
-    order = sorted(facts, key=lambda pair: (-int(pair[1].sum()), pair[0]))
+    named += sorted(facts, key=lambda pair: (-int(pair[1].sum()), pair[0]))
     return [
         _moved(name, by_rating[rows], by_model[rows])
-        for name, rows in (*named, *order)
+        for name, rows in named
         if rows.sum() >= least_pairs
     ]
 
 
 def _pairs(frame: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of base cases and of their twins: the same item, asked for in the same words."""
-    pairs = list(_twins(frame))
-    rows = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    return rows[:, 0], rows[:, 1]
-
-
-def _twins(frame: pd.DataFrame) -> Iterator[tuple[int, int]]:
     requests = zip(*(texts(frame[name]) for name in REQUEST), strict=True)
     keys = zip(frame["letter_id"].astype(str), frame["item_index"], requests, strict=True)
-    base_rows: dict[tuple[str, Any, Any], int] = {}
-    for row, (letter, item, request) in enumerate(keys):
+    base_rows: dict[tuple[Any, ...], int] = {}
+    pairs = []
+    for row, (letter, *asked) in enumerate(keys):
         base, _, version = letter.rpartition(".")
         if version == "0":
-            base_rows[base, item, request] = row
-        elif (base, item, request) in base_rows:
-            yield base_rows[base, item, request], row
+            base_rows[base, *asked] = row
+        elif (base, *asked) in base_rows:
+            pairs.append((base_rows[base, *asked], row))
+    rows = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1]
 
 
 def _moved(fact: str, rated: Array, predicted: Array) -> Sensitivity:

@@ -96,7 +96,8 @@ def slices(draws: Draws) -> list[Slice]:
     for title, column in (("category", "category"), ("UR action", "ur_action")):
         by[title] = frame[column].astype("string").fillna("none").to_numpy(dtype=object)
     sizes = frame.groupby("letter_id")["letter_id"].transform("size").astype(int)
-    by["items in the letter"] = np.array([_size(n) for n in sizes], dtype=object)
+    named_sizes = ["1" if n == 1 else "2-3" if n <= 3 else "4 and more" for n in sizes]
+    by["items in the letter"] = np.array(named_sizes, dtype=object)
     return [
         _slice(title, value, draws.part(values[draws.rows] == value))
         for title, values in by.items()
@@ -108,10 +109,6 @@ def by_count(values: NDArray[Any]) -> list[Any]:
     """The distinct values, the commonest first."""
     distinct, counts = np.unique(values.astype(str), return_counts=True)
     return [str(value) for value in distinct[np.argsort(-counts, kind="stable")]]
-
-
-def _size(n: int) -> str:
-    return "1" if n == 1 else "2-3" if n <= 3 else "4 and more"
 
 
 def _slice(title: str, value: str, part: Draws) -> Slice:

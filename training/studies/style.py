@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from string import ascii_uppercase
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,7 @@ from imr.training.folds import Fold
 from imr.training.metrics import Draws, Estimate
 from imr.training.studies.slices import auc_where_enough, by_count
 
-if TYPE_CHECKING:
-    Styles = NDArray[Any]
-
-HOUSE_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SMALLEST_P = 1e-6
+Styles = NDArray[Any]
 # Decimals of log odds; beyond them a difference of two equal ones would rank.
 TIES = 9
 LEVELS_OUT, SCORE_OUT = "lost with style levels out", "lost with style score out"
@@ -39,7 +36,7 @@ def houses(summaries: Sequence[str]) -> Styles | None:
     stock = stock_openings(summaries)
     if not stock:
         return None
-    names = {name: f"house {HOUSE_NAMES[i % 26]}" for i, name in enumerate(stock)}
+    names = {name: f"house {ascii_uppercase[i % 26]}" for i, name in enumerate(stock)}
     return np.array([names.get(name, OTHER) for name in style_of(summaries, stock)], dtype=object)
 
 
@@ -99,10 +96,8 @@ def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
     """Draws of the AUC over pairs of one style, and over pairs of two."""
     right, pairs = draws.concordant(draws.predictions.outcome[MODEL])
     right_in, pairs_in = draws.concordant(draws.predictions.outcome[MODEL], within=style)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        inside = (right_in / pairs_in).mean(axis=0)
-        across = ((right - right_in) / (pairs - pairs_in)).mean(axis=0)
-    return inside, across
+    inside = metrics.ratio(right_in, pairs_in).mean(axis=0)
+    return inside, metrics.ratio(right - right_in, pairs - pairs_in).mean(axis=0)
 
 
 def style_checks(draws: Draws, style: Styles) -> list[Check]:
@@ -115,29 +110,24 @@ def style_checks(draws: Draws, style: Styles) -> list[Check]:
       held-out log odds explains of them.
     """
     p = draws.predictions.outcome[MODEL]
-    whole, inside = draws.auc(p), _inside_and_across(draws, style)[0]
+    whole, inside = draws.auc(p), draws.auc(p, within=style)
     level = draws.auc(_levels_out(draws, p, style))
     rows = [
-        _check("AUC of the model", whole, "all pairs"),
-        _check("AUC inside one style", inside, "pairs of one house style only"),
-        _check("lost inside one style", whole - inside, "above 0: part of the AUC is style"),
-        _check("AUC, style levels out", level, "no style favoured as a whole"),
-        _check(LEVELS_OUT, whole - level, "above 0: style levels helped"),
+        ("AUC of the model", whole, "all pairs"),
+        ("AUC inside one style", inside, "pairs of one house style only"),
+        ("lost inside one style", whole - inside, "above 0: part of the AUC is style"),
+        ("AUC, style levels out", level, "no style favoured as a whole"),
+        (LEVELS_OUT, whole - level, "above 0: style levels helped"),
     ]
     probe = draws.predictions.outcome.get(STYLE)
-    if probe is None:
-        return rows
-    partial = draws.auc(_regressed_out(draws, p, probe))
-    return [
-        *rows,
-        _check("AUC of the style probe", draws.auc(probe), "length and opening alone"),
-        _check("AUC, style score out", partial, "what the style score cannot explain"),
-        _check(SCORE_OUT, whole - partial, "above 0: the style score helped"),
-    ]
-
-
-def _check(name: str, values: Array, meaning: str) -> Check:
-    return Check(name, metrics.estimate(values), meaning)
+    if probe is not None:
+        partial = draws.auc(_regressed_out(draws, p, probe))
+        rows += [
+            ("AUC of the style probe", draws.auc(probe), "length and opening alone"),
+            ("AUC, style score out", partial, "what the style score cannot explain"),
+            (SCORE_OUT, whole - partial, "above 0: the style score helped"),
+        ]
+    return [Check(name, metrics.estimate(values), meaning) for name, values, meaning in rows]
 
 
 def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
@@ -163,7 +153,7 @@ def _regressed_out(draws: Draws, p: Array, by: Array) -> Array:
 
 
 def _log_odds(p: Array) -> Array:
-    kept = np.clip(p, SMALLEST_P, 1 - SMALLEST_P)
+    kept = np.clip(p, metrics.SMALLEST_P, 1 - metrics.SMALLEST_P)
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
@@ -195,7 +185,7 @@ def _recognised(
 ) -> Estimate:
     """AUC of plain LightGBM that guesses the commonest opening from the signals."""
     sample = draws.sample
-    target = (style == f"house {HOUSE_NAMES[0]}").astype(np.float64)
+    target = (style == "house A").astype(np.float64)
     p = np.full(len(sample), np.nan)
     for fold in folds:
         a, b = plain_matrix(sample.frame.iloc[fold.train], sample.frame.iloc[fold.test])
