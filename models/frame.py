@@ -7,7 +7,6 @@ numbers, lists and years, what must not be in a frame, and the order of its rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
@@ -72,7 +71,7 @@ def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
 def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.DataFrame:
     """As :func:`case_frame`, from signals that are already derived."""
     columns = arrays(row for one in derived for row in one.rows)
-    facts = [item_facts(case, item) for case in cases for item in case.items]
+    facts = [_facts(case, item) for case in cases for item in case.items]
     make: Any = pd.array
     for name, dtype in CASE_FACTS.items():
         if name not in columns:
@@ -80,15 +79,18 @@ def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.D
     return pd.DataFrame(columns, copy=False)
 
 
-def item_facts(case: Case, item: Item) -> dict[str, str | None]:
-    """Facts of one item, known before the decision; an unknown citation is null."""
+def _facts(case: Case, item: Item) -> dict[str, str | None]:
+    """Facts of one item, known before the decision; what is not known is null."""
     citation = item.claims_administrator_guideline
+    lists = {
+        "administrator_labels": () if citation is None else labels(citation),
+        "request_terms": item.terms,
+        "request_body_parts": item.body_parts,
+    }
+    days = {name: getattr(case.header, name) for name in DATE_COLUMNS}
     return {
-        "ur_denial_date": _iso(case.header.ur_denial_date),
-        "application_received": _iso(case.header.application_received),
-        "administrator_labels": None if citation is None else _joined(labels(citation)),
-        "request_terms": _joined(item.terms),
-        "request_body_parts": _joined(item.body_parts),
+        **{name: day.isoformat() if day else None for name, day in days.items()},
+        **{name: LIST_SEPARATOR.join(entries) or None for name, entries in lists.items()},
     }
 
 
@@ -122,12 +124,12 @@ def drawn_letters(letters: npt.NDArray[Any], most: int, seed: int) -> npt.NDArra
     return np.asarray(chosen[codes])
 
 
-def request_years(frame: pd.DataFrame) -> list[float | None]:
-    """The year of each request from the first known date; null if none is known."""
+def request_years(frame: pd.DataFrame) -> Array:
+    """The year of each request from the first known date, shape (items,); NaN if none is known."""
     years = np.full(len(frame), np.nan)
     for column in DATE_COLUMNS:
         years = np.where(np.isnan(years), by_value(frame[column], _year), years)
-    return [None if np.isnan(year) else float(year) for year in years]
+    return years
 
 
 def numbers(column: pd.Series[Any]) -> Array:
@@ -149,27 +151,11 @@ def listed(cell: object) -> tuple[str, ...]:
     return tuple(part for part in map(str.strip, cell.split(LIST_SEPARATOR.strip())) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """A column as its distinct values and the number of each cell's; null is the last, -1."""
-
-    codes: npt.NDArray[np.intp]
-    values: list[Any]
-
-    @classmethod
-    def of(cls, column: pd.Series[Any]) -> Distinct:
-        """Tell the values of a column apart."""
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-        return cls(codes, [*values.tolist(), None])
-
-    def each(self, function: Callable[[Any], float | bool]) -> Array:
-        """``function`` of every cell, called once a distinct value (columns repeat a lot)."""
-        return np.array([function(value) for value in self.values], dtype=np.float64)[self.codes]
-
-
 def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
-    """As :meth:`Distinct.each`, for one function alone."""
-    return Distinct.of(column).each(function)
+    """``function`` of every cell, null as None, called once a distinct value: columns repeat."""
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    # The code of null is -1: the last.
+    return np.array([function(v) for v in [*values.tolist(), None]], dtype=np.float64)[codes]
 
 
 def conditions_hold(
@@ -177,8 +163,7 @@ def conditions_hold(
 ) -> list[npt.NDArray[np.bool_]]:
     """For each condition, whether it holds of each item; each term is asked once a value."""
     terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
-    told = {name: Distinct.of(frame[name]) for name in sorted({term.name for term in terms})}
-    holds = {term: told[term.name].each(partial(_holds_of, term)).astype(bool) for term in terms}
+    holds = {t: by_value(frame[t.name], partial(_holds_of, t)).astype(bool) for t in terms}
     return [
         np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
         for alternatives in conditions
@@ -194,11 +179,3 @@ def _year(day: object) -> float:
         return float(date.fromisoformat(str(day)[:10]).year)
     except ValueError:
         return float("nan")
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _joined(names: Iterable[str]) -> str | None:
-    return LIST_SEPARATOR.join(names) or None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from imr.data.letter import Evidence
-    from imr.models.similar import Similar
 
 Direction = Literal["for", "against"]
 Kind = Literal["str", "int", "float", "reasons", "texts", "timestamp"]
@@ -85,6 +84,18 @@ class Reason:
     direction: Direction
     statement: str
     quotes: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Decided items of one class: how many, how many overturned, and the years of the requests."""
+
+    of: str
+    items: int
+    letters: int
+    overturned: int
+    first_year: int | None
+    last_year: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +180,12 @@ def prediction_row(
 
 def reasons_json(reasons: Sequence[Reason]) -> str:
     """Reasons as a JSON list: signal, value, contribution, direction, statement, quotes."""
-    return json.dumps([_plain(reason) for reason in reasons], ensure_ascii=False, default=str)
-
-
-def _plain(reason: Reason) -> dict[str, Any]:
-    return {
-        "signal": reason.signal,
-        "value": reason.value,
-        "contribution": round(reason.contribution, 4),
-        "direction": reason.direction,
-        "statement": reason.statement,
-        "quotes": [quote.quote for quote in reason.quotes],
-    }
+    plain = [
+        {
+            **{name: getattr(reason, name) for name in Reason.__slots__},
+            "contribution": round(reason.contribution, 4),
+            "quotes": [quote.quote for quote in reason.quotes],
+        }
+        for reason in reasons
+    ]
+    return json.dumps(plain, ensure_ascii=False, default=str)

@@ -157,14 +157,17 @@ class PublishedOdds:
     level: tuple[tuple[float, float], ...]
     ratios: Mapping[tuple[str, str], float]
 
-    def year_log_odds(self, year: float | None) -> float:
-        """The level of a year, between published years by straight line, flat beyond them; of a
-        null year the mean of all.
+    @property
+    def usual(self) -> float:
+        """The mean level of the published years."""
+        return sum(value for _, value in self.level) / len(self.level)
+
+    def year_log_odds(self, years: Array) -> Array:
+        """The levels of years, between published ones by straight line, flat beyond them; the usual
+        one of an unknown (NaN) year.
         """
-        years, values = zip(*self.level, strict=True)
-        if year is None or math.isnan(year):
-            return float(sum(values) / len(values))
-        return float(np.interp(year, years, values))
+        published, values = zip(*self.level, strict=True)
+        return np.where(np.isnan(years), self.usual, np.interp(years, published, values))
 
     def ratio(self, category: str | None, subcategory: str | None) -> float:
         """Log odds ratio of the subcategory, else of its category, else 0."""
@@ -271,10 +274,10 @@ class Start:
 
     def known(self, frame: pd.DataFrame) -> Known:
         """What is known of the items of a frame."""
-        usual = self.published.year_log_odds(None)
-        years = [self.usual_year if year is None else year for year in request_years(frame)]
-        level = {year: self.published.year_log_odds(year) - usual for year in set(years)}
-        year = np.array([level[year] for year in years], dtype=np.float64)
+        years, usual = request_years(frame), self.published.usual
+        if self.usual_year is not None:
+            years = np.where(np.isnan(years), self.usual_year, years)
+        year = self.published.year_log_odds(years) - usual
         if self.judgement is None:
             return Known(year + usual, year)
         judged = self.judgement.inputs.matrix(frame)
@@ -297,8 +300,9 @@ class Start:
 
     def with_usual_year(self, frame: pd.DataFrame) -> Start:
         """The same with the median year of these requests for undated ones."""
-        years = sorted(year for year in request_years(frame) if year is not None)
-        return replace(self, usual_year=years[len(years) // 2] if years else None)
+        years = request_years(frame)
+        known = np.sort(years[~np.isnan(years)])
+        return replace(self, usual_year=float(known[len(known) // 2]) if len(known) else None)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the judgement's trees, as plain data."""

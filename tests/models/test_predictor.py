@@ -95,7 +95,7 @@ def test_similar_items_are_counted(predictor, letter, table, overturned):
 
 
 def test_few_similar_items_widen_to_all(predictor):
-    assert predictor.similar.of("Surgery", "Spine").of == "all requests"
+    assert predictor.similar_to("Surgery", "Spine").of == "all requests"
 
 
 def test_any_overturned_is_the_letters_own(predictor, letter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from imr.models.outcome.start import (
@@ -23,7 +24,9 @@ def test_level_comes_from_treatment_requests_alone():
         PublishedRate(CWCI, 2016, "ALL", "", 0.30),
         PublishedRate("DWC, decision", 2016, "ALL", "", 0.40),
     ]
-    assert odds_from_rates(rates).year_log_odds(2016) == pytest.approx(math.log(0.08 / 0.92))
+    assert odds_from_rates(rates).year_log_odds(np.array([2016])) == pytest.approx(
+        math.log(0.08 / 0.92)
+    )
 
 
 def test_a_category_is_compared_inside_its_own_series_and_shrunken():
@@ -43,13 +46,13 @@ def test_shipped_rates():
     assert ratios == sorted(ratios, reverse=True)
     assert len(set(ratios)) == 4
     assert prior.ratio("Other", None) == 0
-    assert prior.year_log_odds(2016.0) == pytest.approx(math.log(0.084 / 0.916))
+    assert prior.year_log_odds(np.array([2016.0])) == pytest.approx(math.log(0.084 / 0.916))
 
 
 def test_years_between_and_beyond_the_published_ones():
     prior = PublishedOdds(((2016.0, -2.0), (2018.0, -1.0)), {})
-    assert [prior.year_log_odds(y) for y in (2010, 2016, 2017, 2025)] == [-2.0, -2.0, -1.5, -1.0]
-    assert prior.year_log_odds(None) == -1.5
+    years = np.array([2010, 2016, 2017, 2025, np.nan])
+    assert prior.year_log_odds(years).tolist() == [-2.0, -2.0, -1.5, -1.0, -1.5]
 
 
 def test_subcategory_before_category_before_nothing():

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from imr.data.letter import Case, Evidence
-from imr.models.prediction import Prediction, Reason
-from imr.models.similar import Similar
+from imr.models.prediction import Prediction, Reason, Similar
 from imr.models.whatif import Change, Step
 from imr.serve.model import ModelAddress
 from tests import stores

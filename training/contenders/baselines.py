@@ -76,8 +76,7 @@ def published_rates(_train: Sample, test: Sample) -> Array:
     names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
     kinds = zip(*(column.where(column.notna(), None) for column in names), strict=True)
     of_kind = np.array([odds.ratio(*kind) for kind in kinds])
-    level = np.array([odds.year_log_odds(year) for year in request_years(test.frame)])
-    return np.asarray(expit(level + of_kind))
+    return np.asarray(expit(odds.year_log_odds(request_years(test.frame)) + of_kind))
 
 
 def plain_lightgbm(seed: int) -> OutcomePredict:
