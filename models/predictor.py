@@ -18,7 +18,7 @@ from imr.models.bundle import Bundle, BundleError
 from imr.models.frame import CASE_FACTS, Array, request_years, signals_frame
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
-from imr.models.outcome.model import Inputs
+from imr.models.outcome.model import Inputs, any_overturned
 from imr.models.prediction import GUIDELINES, Prediction, Similar, meaning_of
 from imr.models.reasons import reasons_of
 from imr.models.whatif import Change, what_if
@@ -127,7 +127,8 @@ class Predictor:
         # Letters by their place: two may bear one name.
         letters = [place for place, case in enumerate(cases) for _ in case.items]
         p = scores["p_overturned"].to_numpy(dtype=np.float64)
-        scores = scores.assign(p_any_overturned=self.outcome.any_overturned(letters, p))
+        chances = any_overturned(np.array(letters), p, self.outcome.learned.sibling_share)
+        scores = scores.assign(p_any_overturned=chances)
         average = self.similar[ALL].overturned / self.similar[ALL].items
         items = ((case, item) for case in cases for item in case.items)
         rows: Any = scores.to_dict("records")

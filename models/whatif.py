@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from imr.data.letter import Case, Evidence, Item
-from imr.features.condition import Condition, Row, Term, condition, holds
+from imr.data.letter import Case, Item
+from imr.features.condition import Condition, Row, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
 from imr.features.families.measures import side_of
 from imr.features.families.request import requested_parts
@@ -90,14 +90,19 @@ class Change:
     p_overturned_high: float | None = None
 
 
+Place = tuple[Case, int, CaseSignals]
+"""An item: its case, where it stands there, and the signals of the case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A changed case: the signals of the item at ``place`` (of all items) after ``steps``."""
+    """A changed case: the signals of the item at ``place`` (of all items) after ``steps``, and of
+    the changed case that item alone.
+    """
 
     place: int
     steps: tuple[Step, ...]
     case: Case
-    item: Item
     row: Row
 
 
@@ -117,7 +122,12 @@ def what_if(
         for case, found in zip(cases, derived, strict=True)
         for position in range(len(case.items))
     ]
-    steps = [_steps(*place) if _small(*place) else [] for place in places]
+    steps = [
+        _steps(*place)
+        if place[1] < MOST_ITEMS and len(place[0].case_summary) <= LONGEST_SUMMARY
+        else []
+        for place in places
+    ]
     before = logit(np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6))
     single = _read_anew(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
     gains = _gains(single, before, estimate)
@@ -147,6 +157,8 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     """What can be done about the open criteria of an item."""
     item = case.items[position]
     row, asked = asked_of(case, item, found.rows[position])
+    parts = requested_parts(item)
+    part = f"{side_of(item.requested) or ''} {parts[0]}".strip() if parts else _NOWHERE
     steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)
@@ -156,17 +168,19 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
         if remedy.kind == AMEND:
             steps += _amended(rule, remedy, status, row)
         elif status == "not documented" or holds(remedy.not_met, row):
-            struck = _spans(terms, item, found.evidence) if status == "not met" else ()
-            sentence = remedy.sentence.format(part=_part(item))
+            names = {term.name for term in terms} if status == "not met" else set()
+            struck = tuple(
+                (quote.start, quote.end)
+                for quote in found.evidence
+                if quote.signal in names
+                and quote.field == "case_summary"
+                and quote.item_index in (None, item.index)
+            )
+            sentence = remedy.sentence.format(part=part)
             steps.append(Step(rule.id, status, remedy.kind, remedy.action, sentence, struck))
         elif remedy.kind == ADVISE:
             steps.append(Step(rule.id, status, ADVISE, remedy.action))
     return steps
-
-
-def _small(case: Case, position: int, _found: CaseSignals) -> bool:
-    """Whether reading the case anew many times costs little."""
-    return position < MOST_ITEMS and len(case.case_summary) <= LONGEST_SUMMARY
 
 
 def remedy_of(criterion: str, item: Item) -> Remedy | None:
@@ -174,26 +188,6 @@ def remedy_of(criterion: str, item: Item) -> Remedy | None:
     parts = set(requested_parts(item))
     known = remedies().get(criterion, ())
     return next((r for r in known if not r.body_parts or r.body_parts & parts), None)
-
-
-def _part(item: Item) -> str:
-    """What is treated, as a sentence names it: "left knee"."""
-    parts = requested_parts(item)
-    return f"{side_of(item.requested) or ''} {parts[0]}".strip() if parts else _NOWHERE
-
-
-def _spans(
-    terms: Iterable[Term], item: Item, evidence: Iterable[Evidence]
-) -> tuple[tuple[int, int], ...]:
-    """Where the summary says what makes a criterion *not met*."""
-    names = {term.name for term in terms}
-    return tuple(
-        (quote.start, quote.end)
-        for quote in evidence
-        if quote.signal in names
-        and quote.field == "case_summary"
-        and quote.item_index in (None, item.index)
-    )
 
 
 _COUNTED = ("course_total", "injections_total")
@@ -214,10 +208,6 @@ def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[S
             action = remedy.action.format(n=f"{left:g}")
             yield Step(rule.id, status, AMEND, action, quantity=left)
             return
-
-
-Place = tuple[Case, int, CaseSignals]
-"""An item: its case, where it stands there, and the signals of the case."""
 
 
 def _read_anew(
@@ -241,7 +231,8 @@ def _read_anew(
         row = read[changed][position]
         status = statuses(changed, position, row)
         if all(status.get(step.criterion) == "met" for step in some):
-            found.append(Variant(place, some, changed, changed.items[position], row))
+            alone = replace(changed, items=(changed.items[position],))
+            found.append(Variant(place, some, alone, row))
     return found
 
 
@@ -254,8 +245,9 @@ def statuses(case: Case, position: int, row: Row) -> dict[str, Status]:
 def case_with(case: Case, position: int, found: CaseSignals, criterion: str) -> Case | None:
     """The case with one criterion of an item documented; None where that cannot be."""
     steps = [s for s in _steps(case, position, found) if s.criterion == criterion]
-    read = _read_anew([(case, position, found)], [[(s,) for s in steps if s.kind == DOCUMENT]])
-    return read[0].case if read else None
+    place, chosen = (case, position, found), [(s,) for s in steps if s.kind == DOCUMENT]
+    read = _read_anew([place], [chosen])
+    return changed_case(case, position, read[0].steps) if read else None
 
 
 def changed_case(case: Case, position: int, steps: Sequence[Step]) -> Case:
@@ -279,9 +271,8 @@ def _gains(variants: Sequence[Variant], before: Array, estimate: Estimate) -> li
     """What each changed case adds to the log odds, from 0 on."""
     if not variants:
         return []
-    alone = [replace(v.case, items=(v.item,)) for v in variants]
     rows = [CaseSignals(v.case.letter_id, [dict(v.row)]) for v in variants]
-    after = estimate(signals_frame(alone, rows))
+    after = estimate(signals_frame([v.case for v in variants], rows))
     return [max(0.0, float(x - before[v.place])) for v, x in zip(variants, after, strict=True)]
 
 

@@ -174,20 +174,11 @@ class OutcomeModel:
             index=frame.index,
         )
 
-    def any_overturned(self, letters: Sequence[Any], p: Array) -> Array:
-        """For each item, the chance that any item of its letter is overturned, shape (items,).
-
-        ``letters`` names the letter of each item; ``p`` are the items' own chances.
-        """
-        return any_overturned(np.asarray(letters), p, self.learned.sibling_share)
-
     def contributions(self, frame: pd.DataFrame, inputs: Inputs | None = None) -> pd.DataFrame:
         """What is added to the calibrated log odds, against the average decided item.
 
-        The column ``year`` is the published level of the year; one column a signal that the
-        judgement reads (``judged:SIGNAL``), and one a signal of what the letters taught
-        (``learned:SIGNAL``), both on the way through the trees
-        (:mod:`imr.models.outcome.trees`).
+        Columns: ``year`` is the published level of the year, ``judged:SIGNAL`` what a signal adds
+        through the judgement, ``learned:SIGNAL`` through what the letters taught.
         """
         fitted, inputs = self.learned, inputs or self.inputs(frame)
         start = fitted.mixture.weights[1] * fitted.start.contributions(inputs.known)
