@@ -19,7 +19,7 @@ from imr.data.letter import Case, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.features.context import Summary, read_summary
-from imr.features.families import complaints, relief, studies, worker
+from imr.features.families import pain, studies, worker
 from imr.features.signal import Value
 from imr.features.table import signals
 
@@ -79,9 +79,9 @@ def compared(truth: Truth, row: Row, summary: Summary) -> Iterator[tuple[str, ob
     yield "imaging studies (whole list)", _annotated_studies(truth), _studies(summary)
     percents, scores = _numbers(truth, "relief_percent"), _numbers(truth, "pain_scores")
     yield "relief_percent_max", max(percents, default=None), row["relief_percent_max"]
-    yield "relief percents (whole list)", percents, [r.percent for r in relief.reliefs(summary)]
+    yield "relief percents (whole list)", percents, [r.percent for r in pain.reliefs(summary)]
     yield "pain_score_max", max(scores, default=None), row["pain_score_max"]
-    told = [s.points for s in complaints.pain_scores(summary)]
+    told = [s.points for s in pain.pain_scores(summary)]
     yield "pain scores (whole list)", scores, told
 
 

@@ -22,8 +22,7 @@ from material import letters, texts, workplace
 
 from imr.data.letter import Case
 from imr.data.parse import parse
-from imr.features.context import read_summary
-from imr.features.lexicon import lexicon
+from imr.features.context import lexicon, read_summary
 from imr.features.table import signals
 
 BAR = 1000

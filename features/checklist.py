@@ -26,7 +26,7 @@ from imr.features.criteria import (
     invasive_beside,
     verdict,
 )
-from imr.features.families.letter_mix import is_primary_surgery
+from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import parts_named, requested_parts
 from imr.features.signal import Value
 

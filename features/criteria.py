@@ -6,7 +6,7 @@ chapter shown stand in :mod:`imr.features.checklist`.  ``when`` says for which r
 criterion is asked at all; ``met_if`` is looked at before ``not_met_if``; where neither holds
 the criterion is *not documented*, which is what a resubmission can mend.  Edition:
 the one in effect on the day of the utilization review, else the nearest before it, else the first;
-where that is another one, the letter carries a warning (:mod:`imr.features.caveats`).
+where that is another one, the letter carries a warning (:mod:`imr.features.table`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from typing import Literal
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
-from imr.features.families.letter_mix import is_primary_surgery
-from imr.features.families.measures import specialist_field
-from imr.features.families.request import requested_parts
-from imr.features.regions import any_same_region
+from imr.features.families.letter import is_primary_surgery
+from imr.features.families.request import requested_parts, specialist_field
 from imr.features.signal import Findings, Value
+from imr.features.where_when import any_same_region
 
 TABLE = Path(__file__).parent / "rules" / "criteria.csv"
 CLASSES = Path(__file__).parent / "rules" / "request_classes.csv"

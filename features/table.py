@@ -1,37 +1,48 @@
-"""Case -> one row of signals an item, with the words behind each; and the column catalogue."""
+"""Case -> one row of signals an item, with the words behind each; the column catalogue; and what a
+reader of an estimate must know first.
+
+That is warnings for the letter, one line each, without words of the letter: dates that cannot be,
+too little text, an unknown treatment, an edition that is not in the table of criteria.  And what a
+physician must see today, whatever is forecast: ``urgent.csv`` names the statements (subject and
+concept), and the words that must (``with``) and must not (``unless``) stand in the clause.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import csv
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Case, Evidence, Item
 from imr.features import criteria
-from imr.features.caveats import Urgent, caveats, urgent
+from imr.features.condition import Row
 from imr.features.context import Mention, Summary, read_summary
+from imr.features.criteria import edition_notes
 from imr.features.families import (
-    complaints,
     diagnosis,
     examination,
     facts,
-    letter_mix,
+    letter,
     medication,
-    relief,
+    pain,
     request,
-    requested_part,
-    review,
     studies,
     treatment,
     worker,
 )
-from imr.features.families.letter_mix import is_primary_surgery
+from imr.features.families.letter import is_primary_surgery
 from imr.features.signal import Column, Family, Findings, Value, listed
+from imr.features.statements import statements
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionArray
+
 
 __all__ = [
     "FAMILIES",
@@ -49,33 +60,33 @@ FAMILIES: tuple[Family, ...] = (
     Family("person", build=worker.build_person),
     Family("chronicity", build=worker.build_injury),
     Family("work_status", build=worker.build_work_status),
-    Family("complaints", build=complaints.build),
+    Family("complaints", build=pain.build_complaints),
     Family("imaging", build=studies.build_imaging, build_item=studies.build_imaging_item),
     Family("electrodiagnostics", build=studies.build_electrodiagnostics),
-    Family("relief", build=relief.build),
+    Family("relief", build=pain.build_relief),
     Family("request", build_item=request.build_item),
-    Family("review", build=review.build, build_item=review.build_item),
+    Family("review", build=letter.build_review, build_item=letter.build_review_item),
     Family(
         "letter_mix",
-        build=letter_mix.build,
-        build_item=letter_mix.build_item,
-        relate=letter_mix.relate,
+        build=letter.build_mix,
+        build_item=letter.build_mix_item,
+        relate=letter.relate,
     ),
     Family("treatment", build=treatment.build, build_item=treatment.build_item),
     Family("examination", build=examination.build),
     Family("medication", build=medication.build, build_item=medication.build_item),
     Family("comorbidity", build=diagnosis.build_comorbidity),
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
-    Family("requested_part", build_item=requested_part.build_item),
+    Family("requested_part", build_item=diagnosis.build_requested_part),
     Family("severity", build=diagnosis.build_severity),
-    Family("authorization", build=letter_mix.build_authorization),
+    Family("authorization", build=letter.build_authorization),
     Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
     Family(
         "region_findings",
-        build_item=requested_part.build_findings,
-        made=requested_part.COLUMNS_HERE,
+        build_item=diagnosis.build_findings,
+        made=diagnosis.COLUMNS_HERE,
     ),
-    Family("indication", build_item=requested_part.build_indication),
+    Family("indication", build_item=diagnosis.build_indication),
     Family("criteria", build_item=criteria.build_item),
 )
 
@@ -245,3 +256,115 @@ def catalogue() -> str:
         cells = (f"`{c.name}`", c.dtype, c.unit, c.definition, null, c.family, c.source)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+# --- what to know first ---------------------------------------------------------------------------
+
+FEWEST_WORDS = 25
+"""Of a case summary that can be judged; real ones have a hundred and more."""
+FEWEST_STATEMENTS = 2
+_UNKNOWN = ("Other", "Other")
+URGENT = Path(__file__).parent / "rules" / "urgent.csv"
+NEWS_DAYS = 30
+"""What is longer ago than this is known to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """What a physician must see today, and the words that say it."""
+
+    text: str
+    quote: Evidence
+
+
+def caveats(
+    summary: Summary, case: Case, rows: Sequence[Row], today: date | None = None
+) -> tuple[str, ...]:
+    """The warnings of a case; ``rows`` are its signals; ``today`` bounds its dates."""
+    found = [
+        *_dates(case, rows, today or datetime.now(UTC).date()),
+        *_thin(summary),
+        *_unknown(case),
+        *(note for row in rows for note in edition_notes(case, row)),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _dates(case: Case, rows: Sequence[Row], today: date) -> Iterator[str]:
+    header = case.header
+    denial, injury = header.ur_denial_date, header.date_of_injury
+    told = rows[0].get("injury_date") if rows else None
+    if injury is None and isinstance(told, str):
+        injury = date.fromisoformat(told)
+    if injury is not None and denial is not None and denial < injury:
+        yield f"implausible dates: the denial ({denial}) is before the injury ({injury})"
+    named = {
+        "injury": injury,
+        "denial": denial,
+        "application": header.application_received,
+        "assignment": header.date_assigned,
+    }
+    for name, day in named.items():
+        if day is not None and day > today:
+            yield f"implausible date: the {name} ({day}) is in the future"
+
+
+def _thin(summary: Summary) -> Iterator[str]:
+    words = len(summary.text.split())
+    if not words:
+        return  # the reader of letters has said so
+    if words < FEWEST_WORDS:
+        yield f"the case summary has {words} words: too little to judge the request by"
+        return
+    told = [s for s in statements(summary) if s.source == "record" and s.polarity != "planned"]
+    if len(told) < FEWEST_STATEMENTS:
+        yield (
+            "the case summary tells of no finding, treatment or complaint that was understood: "
+            "too little to judge the request by"
+        )
+
+
+def _unknown(case: Case) -> Iterator[str]:
+    for item in case.items:
+        if (item.category, item.subcategory) == _UNKNOWN:
+            yield (
+                f"item {item.index}: the treatment is not one that the tables know; it has no "
+                "class and no criteria"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _UrgentRule:
+    with_: re.Pattern[str]
+    unless: re.Pattern[str]
+    text: str
+
+
+@cache
+def _urgent_rules() -> dict[tuple[str, str], list[_UrgentRule]]:
+    found: dict[tuple[str, str], list[_UrgentRule]] = {}
+    with URGENT.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            rule = _UrgentRule(re.compile(row["with"]), re.compile(row["unless"]), row["text"])
+            found.setdefault((row["subject"], row["concept"]), []).append(rule)
+    return found
+
+
+def urgent(summary: Summary) -> tuple[Urgent, ...]:
+    """What the record says of the patient that is a matter for a physician today."""
+    found: dict[str, Urgent] = {}
+    for said in statements(summary):
+        rules = _urgent_rules().get((said.subject, said.concept), ())
+        if not rules or said.polarity != "affirmed" or said.source != "record" or said.past:
+            continue
+        if said.ago is not None and said.ago > NEWS_DAYS:
+            continue
+        clause = summary.lower[said.start : said.end]
+        for rule in rules:
+            if rule.with_.search(clause) and not rule.unless.search(clause):
+                words = summary.text[said.start : said.end]
+                start = said.start + len(words) - len(words.lstrip(" ,;:.-–—"))
+                words = words.strip(" ,;:.-–—")
+                quote = Evidence("urgent", start, start + len(words), words, said.mention.rule_id)
+                found.setdefault(rule.text, Urgent(rule.text, quote))
+    return tuple(found.values())

@@ -27,8 +27,8 @@ import pandas as pd
 from imr.data.letter import Case, Evidence
 from imr.features.condition import Condition, condition, holds
 from imr.features.criteria import rules
+from imr.features.families.diagnosis import HERE, indications, signals_of
 from imr.features.families.facts import FACTS
-from imr.features.families.requested_part import HERE, indications, signals_of
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
 from imr.models.outcome.start import JUDGED
 from imr.models.prediction import Direction, Reason

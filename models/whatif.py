@@ -25,8 +25,7 @@ from scipy.special import expit, logit
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
-from imr.features.families.measures import side_of
-from imr.features.families.request import requested_parts
+from imr.features.families.request import requested_parts, side_of
 from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
 

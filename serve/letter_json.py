@@ -20,8 +20,8 @@ from imr.models.prediction import (
 )
 
 if TYPE_CHECKING:
-    from imr.features.caveats import Urgent
     from imr.features.checklist import Criterion
+    from imr.features.table import Urgent
     from imr.models.prediction import Prediction, Reason
     from imr.models.whatif import Change
 

@@ -125,9 +125,8 @@ def test_the_object_of_parse_is_the_documented_one(samples: Path) -> None:
 
 def test_the_object_of_explain_is_the_documented_one(samples: Path) -> None:
     from imr.data.letter import Evidence
-    from imr.features.caveats import Urgent
     from imr.features.checklist import checklist
-    from imr.features.table import signals
+    from imr.features.table import Urgent, signals
     from tests.serve.fake import FakePredictor
 
     [letter] = imr.read_letters(samples / "CM16-9000001.pdf")

@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from imr.features.families.diagnosis import HERE
 from imr.features.families.facts import FACTS
-from imr.features.families.requested_part import HERE
 from imr.models.frame import Array
 from imr.models.outcome.start import ABOUT, TREES, Judgement, digest
 from imr.models.outcome.trees import SignalInputs

@@ -1,23 +1,38 @@
-"""What the summary says is wrong, how severe it is, and where.
+"""What is wrong, how severe it is and where; what of that is of the requested region, and whether
+it indicates the request.
 
 A diagnosis or condition is True where the summary documents it (as complaint, finding or
 diagnosis), not where it is denied, to be ruled out, or named only by the utilization review or a
 quoted guideline.  Words of severity count where they qualify a lesion or finding ("severe
-stenosis", not "severe pain").  Lexicons: ``diagnosis.csv``, ``comorbidity.csv`` (psychological,
-systemic, pre-existing), ``severity.csv``; regions: ``body_part.csv``.
+stenosis", not "severe pain").  ``case_body_part`` is the region that the summary mentions most,
+whatever is requested: it tells where a request without a body part ("cold therapy unit") belongs.
 
-``case_body_part`` is the region that the summary mentions most, whatever is requested: it tells
-where a request without a body part ("cold therapy unit") belongs.
+A fracture of the foot is no reason to scan the elbow.  Three looks at the requested region: the
+sentences that mention it (:func:`imr.features.where_when.same_region`) and what they document; each
+sign, complaint and diagnosis by the statements that bear on the request
+(:func:`imr.features.statements.bearing`), True where one affirms it, False where one denies it and
+none affirms it, null where nothing is said, and for drugs without a region; and whether what is
+documented is what the requested treatment is for: ``indications.csv`` says for each kind of request
+(``when``) what indicates it (``indicated_if``), with its source; both are conditions over the
+signals of the row (:mod:`imr.features.condition`), and the first row whose ``when`` holds decides.
 """
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
 
 from imr.data.letter import Case, Item
-from imr.features.context import Summary, once
-from imr.features.regions import any_same_region
-from imr.features.signal import Findings, Value, columns_like
+from imr.features.condition import Condition, condition, holds
+from imr.features.context import Mention, Summary, once
+from imr.features.families.request import requested_parts, side_of
+from imr.features.signal import Column, Findings, Value, columns_like
+from imr.features.statements import about
+from imr.features.where_when import any_same_region, same_region
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -78,3 +93,183 @@ def case_parts(summary: Summary) -> list[str]:
     """
     mentions = (m for m in summary.mentions("body_part") if m.documented)
     return [part for part, _ in Counter(m.value for m in mentions).most_common()]
+
+
+# --- the requested region -------------------------------------------------------------------------
+
+
+def build_requested_part(
+    summary: Summary, _case: Case, item: Item, _found: dict[str, Value]
+) -> Findings:
+    """Findings, diagnoses and complaints of the requested region."""
+    return _of(summary, item.body_parts)
+
+
+@once
+def _of(summary: Summary, parts: tuple[str, ...]) -> Findings:
+    own = Findings()
+    if not parts:
+        return own
+    near = _sentences_about(summary, parts)
+    # Examination rows of this kind need no polarity: the word is the finding.
+    examined = _in(summary, "examination", near)
+    findings = {m.value for m in examined if m.rule.extra.get("kind") == "finding"}
+    own.values["requested_part_findings"] = len(findings)
+    own.values["requested_part_diagnosis"] = (
+        bool(_in(summary, "diagnosis", near)) or "fracture" in findings
+    )
+    own.values["requested_part_complaint"] = bool(_in(summary, "complaint", near)) or any(
+        "pain" in summary.sentence_lower(sentence) for sentence in near
+    )
+    return own
+
+
+def _sentences_about(summary: Summary, parts: Sequence[str]) -> set[int]:
+    """The sentences that document something of one of the regions."""
+    return {
+        mention.sentence
+        for mention in summary.mentions("body_part")
+        if any(same_region(mention.value, part) for part in parts) and mention.documented
+    }
+
+
+def _in(summary: Summary, family: str, sentences: set[int]) -> list[Mention]:
+    return [m for m in summary.mentions(family) if m.sentence in sentences and m.documented]
+
+
+# --- findings ------------------------------------------------------------------------------------
+
+SIGNS = (
+    "tension sign of the leg", "tension sign of the arm", "dermatomal sensory loss",
+    "myotomal weakness", "reflex deficit", "sensory loss", "weakness", "foot drop",
+    "normal neurology", "nerve entrapment", "upper motor neuron", "limited motion", "tenderness",
+    "spasm", "trigger points", "swelling", "abnormal gait", "crepitus", "instability",
+    "mechanical symptoms", "meniscus", "joint line tenderness", "patellofemoral", "impingement",
+    "rotator cuff", "labrum", "biceps tendon", "facet loading", "sacroiliac sign", "epicondyle",
+    "tenosynovitis sign", "cervical compression", "triggering", "tendon failure",
+    "occult fracture", "malalignment", "dislocates again", "brain deficit", "red flag", "unsteady",
+)  # fmt: skip
+COMPLAINTS = ("radiating pain", "numbness", "weakness")
+DIAGNOSES = (
+    "fracture", "sprain_strain", "contusion", "open_wound", "dislocation", "rotator_cuff_tear",
+    "shoulder_impingement", "labral_tear", "adhesive_capsulitis", "meniscal_tear",
+    "ligament_tear", "tendon_rupture", "epicondylitis", "carpal_tunnel", "cubital_tunnel",
+    "wrist_tenosynovitis", "trigger_finger", "ganglion", "spondylolisthesis",
+    "facet_arthropathy", "sacroiliac_pain", "failed_back_surgery", "plantar_fasciitis",
+    "joint_degeneration", "nonunion", "hardware_problem", "infection", "cord_or_cauda_equina",
+    "tendinitis", "myofascial_pain", "degenerative", "stenosis", "disc_herniation",
+    "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear", "crps", "severe",
+    "mild", "sound", "resolved", "new_event",
+)  # fmt: skip
+HERE = {
+    (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
+    for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
+    for concept in concepts
+}
+"""The column of each subject and concept: ``sign_reflex_deficit_here``."""
+COLUMNS_HERE: tuple[Column, ...] = tuple(
+    Column(
+        name,
+        "bool",
+        f"Of the requested region: {concept.replace('_', ' ')} ({subject})",
+        null="nothing is said of it",
+        family="region_findings",
+        source="concepts.csv",
+    )
+    for (subject, concept), name in HERE.items()
+)
+_SAID = {"affirmed": True, "abnormal": True, "denied": False, "normal": False}
+
+
+def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+    """What is said of each finding, with the words that say so."""
+    parts = requested_parts(item)
+    if not parts and item.category == "Pharmaceuticals":  # what speaks for a drug are the facts
+        return Findings()
+    return _here(summary, parts, side_of(item.requested))
+
+
+@once
+def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
+    own = Findings()
+    for statement, bears in about(summary, parts, side):
+        name = HERE.get((statement.subject, statement.concept))
+        value = _SAID.get(statement.polarity)
+        if name is None or value is None or bears == "elsewhere":
+            continue
+        if value or own.values.get(name) is None:
+            own.put(name, value, statement.mention)
+    return own
+
+
+# --- indication ----------------------------------------------------------------------------------
+
+TABLE = Path(__file__).parent.parent / "rules" / "indications.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Indication:
+    """One row of ``indications.csv``: a kind of request, and what it is for."""
+
+    id: str
+    when: Condition
+    indicated_if: Condition
+    text: str
+    source: str
+
+
+@cache
+def indications() -> tuple[Indication, ...]:
+    """The rows of ``indications.csv``, in order."""
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            Indication(
+                row["id"],
+                condition(row["when"]),
+                condition(row["indicated_if"]),
+                row["text"],
+                row["source"],
+            )
+            for row in csv.DictReader(lines)
+        )
+
+
+@cache
+def signals_of(row: str) -> tuple[str, ...]:
+    """The signals that decide whether the indication of a row is documented."""
+    return tuple(
+        dict.fromkeys(
+            term.name
+            for known in indications()
+            if known.id == row
+            for terms in known.indicated_if
+            for term in terms
+            if not term.negated
+        )
+    )
+
+
+def build_indication(
+    _summary: Summary, _case: Case, _item: Item, found: dict[str, Value]
+) -> Findings:
+    """The indication the request falls under, and whether it is documented."""
+    own = Findings()
+    row = _row_for(tuple(found.get(name) for name in _asked()))
+    if row is not None:
+        own.values["indication"] = row.id
+        own.values["indication_documented"] = holds(row.indicated_if, found)
+    return own
+
+
+# Letters ask for the same things.
+@lru_cache(maxsize=4096)
+def _row_for(values: tuple[Value, ...]) -> Indication | None:
+    """The first row whose kind of request has these values of :func:`_asked`."""
+    found = dict(zip(_asked(), values, strict=True))
+    return next((row for row in indications() if holds(row.when, found)), None)
+
+
+@cache
+def _asked() -> tuple[str, ...]:
+    """The signals that tell what kind of request it is."""
+    return tuple({t.name: None for row in indications() for terms in row.when for t in terms})

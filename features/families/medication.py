@@ -15,8 +15,8 @@ import re
 
 from imr.data.letter import Case, Item
 from imr.features.context import Mention, Summary, once
-from imr.features.dates import dates
 from imr.features.signal import Findings, Value
+from imr.features.where_when import dates
 
 FAMILY = "medication"
 

@@ -7,14 +7,17 @@ none is printed.  Lexicon: ``lexicons/request.csv``.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
 from imr.data.request import body_parts, classify
 from imr.features.context import Mention, Summary, read_summary
+from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value
 
 FAMILY = "request"
@@ -55,7 +58,7 @@ _WEEKS = re.compile(
     r"(?:more\s*)?(?:wks?|weeks?)\b",
     re.IGNORECASE,
 )
-_DOSE = re.compile(
+_DOSE_MG = re.compile(
     r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.IGNORECASE
 )
 _REFILLS = re.compile(
@@ -136,7 +139,7 @@ def _amounts(item: Item) -> dict[str, bool | float | str | None]:
         "request_sessions": _float(sessions),
         "request_per_week": per_week,
         "request_weeks": weeks,
-        "request_dose_mg": _last_number(_DOSE, text),
+        "request_dose_mg": _last_number(_DOSE_MG, text),
         "request_refills": refills(text),
         "request_per_day": per_day(text),
         "request_supply_days": _supply_days(item),
@@ -343,3 +346,117 @@ def refills(text: str) -> float | None:
 
 def _float(value: int | float | None) -> float | None:
     return None if value is None else float(value)
+
+
+# --- what a request is about ----------------------------------------------------------------------
+
+# Where visits are counted without their kind, they are those of the course asked for.
+_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
+
+_THERAPIES = frozenset({"physical_therapy", "occupational_therapy"})
+
+_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
+
+
+def same_concepts(item: Item) -> frozenset[str]:
+    """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
+    name = same_treatment(item)
+    found = {item.subcategory} if item.category == "Pharmaceuticals" else set()
+    if name:
+        found |= {name, name.removesuffix("_injection")}
+    if name == "injection":
+        found |= {"joint", "trigger_point", "visco", "prp", "unspecified", "nerve_block"}
+    if name in ("epidural_injection", "facet_injection"):
+        found |= {"unspecified"}
+    if name in _COURSES:
+        found |= {"course"}
+    if name in _THERAPIES:
+        found |= _THERAPIES  # one course of physical medicine, whoever gives it
+    if item.category in ("Injection", "Diagnostic Testing"):
+        found |= {"last_time"}
+    if name == "facet_injection" and _ABLATION.search(item.requested):
+        found |= {"radiofrequency"}
+    if item.category == "Pharmaceuticals":
+        found |= {"medication"}
+    found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
+    tests = tests_and_organs(item.requested)
+    if _RETROSPECTIVE.search(item.requested):
+        # The test of that day is the one that is asked for, and none before it.
+        tests = frozenset(c for c in tests - _STUDIES if not c.startswith("test:"))
+    return frozenset(filter(None, found)) | tests
+
+
+_STUDIES = frozenset({"mri", "ct", "xray", "ultrasound", "electrodiagnostic"})
+_RETROSPECTIVE = re.compile(
+    r"\bretro(?:spective|active)?\b|\bdos\b|\bdate of service\b", re.IGNORECASE
+)
+
+
+TESTS_AND_ORGANS = Path(__file__).parent.parent / "rules" / "tests_and_organs.csv"
+
+
+@cache
+def _tests_and_organs() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
+    with TESTS_AND_ORGANS.open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            (re.compile(row["pattern"]), frozenset(row["concepts"].split("|")))
+            for row in csv.DictReader(lines)
+        )
+
+
+@lru_cache(maxsize=4096)
+def tests_and_organs(request: str) -> frozenset[str]:
+    """The tests that a request would repeat, and the findings of the organ it looks after."""
+    lower = request.lower()
+    named = (concepts for pattern, concepts in _tests_and_organs() if pattern.search(lower))
+    return frozenset().union(*named)
+
+
+_PROGRAMS = (
+    (re.compile(r"restoration|\bfrp\b|(?:multi|inter)-?disciplinary", re.IGNORECASE),
+     "restoration_program"),
+    (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
+)  # fmt: skip
+_LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
+_RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def side_of(request: str) -> str | None:
+    """The one side a request names; None where it names none or both."""
+    left, right = _LEFT.search(request), _RIGHT.search(request)
+    if bool(left) == bool(right):
+        return None
+    return "left" if left else "right"
+
+
+@lru_cache(maxsize=4096)
+def specialist_field(request: str) -> str | None:
+    """The field of the specialist that a request names; None where it names none."""
+    words = request.lower()
+    return next((field for field, known in _FIELDS if known.search(words)), None)
+
+
+_BONES_AND_JOINTS = (
+    r"ortho|spine|spinal|hand|podiat|physiat|pm&r|physical medicine|shoulder|knee|foot|ankle|wrist|"
+    r"elbow|hip\b|back\b|neck|sports"
+)
+_FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (field, re.compile(words))
+    for field, words in (
+        ("psychology", r"psych|behavio|mental"),
+        ("musculoskeletal", r"neuro-?surg"),
+        ("neurology", r"neurol|headache"),
+        ("heart", r"cardio"),
+        ("stomach", r"gastro|\bgi\b"),
+        ("ear", r"\bent\b|otolaryn|audiolog|\bear\b"),
+        ("eye", r"ophthal|optom|\beye\b"),
+        ("lung", r"pulmon|\blung"),
+        ("sleep", r"sleep"),
+        ("internal", r"internal|internist"),
+        ("jaw", r"dent|oral|maxillo|\bjaw|tmj"),
+        ("hernia", r"general surg|hernia"),
+        ("pain", r"\bpain\b"),
+        ("musculoskeletal", _BONES_AND_JOINTS),
+    )
+)

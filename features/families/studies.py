@@ -22,9 +22,8 @@ from typing import Literal
 
 from imr.data.letter import Case, Item
 from imr.features.context import Mention, Summary, once
-from imr.features.dates import nearest_date
-from imr.features.regions import regions_of, same_region, starting_between
 from imr.features.signal import Findings, Value
+from imr.features.where_when import nearest_date, regions_of, same_region, starting_between
 
 Result = Literal["normal", "abnormal", "not_stated"]
 _MODALITIES = ("mri", "ct", "xray")

@@ -16,8 +16,8 @@ from datetime import date
 
 from imr.data.letter import Case
 from imr.features.context import Mention, Summary
-from imr.features.dates import DateMention, dates
 from imr.features.signal import Findings
+from imr.features.where_when import DateMention, dates
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
 _NOT_NOW = re.compile(

@@ -16,7 +16,7 @@ belongs to is the treatment its clause names, else the last one before it.
 from __future__ import annotations
 
 from imr.features.context import Summary, once
-from imr.features.statements import care, findings, measures, response
+from imr.features.statements import care, findings, response
 from imr.features.statements.statement import Bearing, Statement, bearing
 
 __all__ = ["Bearing", "Statement", "about", "bearing", "statements"]
@@ -34,8 +34,8 @@ def statements(summary: Summary) -> list[Statement]:
         *findings.plain_signs(summary),
         *findings.complaints(summary),
         *findings.studies_done(summary),
-        *measures.tests(summary),
-        *measures.measures(summary),
+        *findings.tests(summary),
+        *findings.measures(summary),
         *findings.diagnoses(summary),
         *findings.plans(summary),
         *findings.background(summary),

@@ -8,12 +8,17 @@ from dataclasses import replace
 
 from imr.data.quantity import COUNT, count_of
 from imr.features.context import Mention, Summary, clause_of, once
-from imr.features.dates import times_of
 from imr.features.families import medication, treatment
 from imr.features.families.studies import told_done
-from imr.features.regions import parts_of
-from imr.features.statements.doubt import NOT_STATED_AFTER, silent
-from imr.features.statements.statement import SPINE, Polarity, Statement, state
+from imr.features.statements.statement import (
+    NOT_STATED_AFTER,
+    SPINE,
+    Polarity,
+    Statement,
+    silent,
+    state,
+)
+from imr.features.where_when import parts_of, times_of
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
 NO_CARE = "no_care"

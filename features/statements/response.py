@@ -8,9 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from imr.features.context import Mention, Summary, clause_of, once
-from imr.features.dates import spans_of_time
 from imr.features.families import treatment
-from imr.features.regions import place_of
 from imr.features.statements.care import (
     COURSE,
     IN_USE,
@@ -24,8 +22,15 @@ from imr.features.statements.care import (
     sessions_had,
     told_before,
 )
-from imr.features.statements.doubt import clause_text, unstated
-from imr.features.statements.statement import SPINE, Polarity, Statement, state
+from imr.features.statements.statement import (
+    SPINE,
+    Polarity,
+    Statement,
+    clause_text,
+    state,
+    unstated,
+)
+from imr.features.where_when import place_of, spans_of_time
 
 # "Did not fail", "no side effects were seen": a denied response of these kinds says nothing.
 _DENIED_CLOSE = re.compile(r"\b(?:no|not|without|never|denie[sd]|denying|w/o)\b[^.;,]{0,40}$")

@@ -1,15 +1,19 @@
-"""What a statement is, how one is made from a mention, and whether it bears on a request."""
+"""What a statement is, how one is made from a mention, and whether it bears on a request; the words
+that look like a statement and are none, or a weaker one: what is not stated, equivocal, slight,
+told, or part of how the injury came about.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from imr.features.context import Mention, Summary, clause_of
-from imr.features.regions import LIMB, is_or_explains, place_of
+from imr.features.where_when import LIMB, is_or_explains, place_of
 
 CONCEPTS = Path(__file__).parent.parent / "rules" / "concepts.csv"
 Subject = Literal[
@@ -134,3 +138,215 @@ def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
             )
             for row in csv.DictReader(lines)
         }
+
+
+# --- doubt ----------------------------------------------------------------------------------------
+
+# "No documentation of failure", "the records do not discuss side effects": nothing is said.
+_NOT_STATED = re.compile(
+    r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
+    r"new))* "
+    r"(?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
+    r"descriptions?|comparison|statement|details|account|reasons?)\b|"
+    r"\b(?:not|never|nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|"
+    r"describe\w*|state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
+)
+
+
+NOT_STATED_AFTER = re.compile(
+    r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?"
+    r"(?:not (?:documented|discussed|mentioned|recorded|"
+    r"stated|described|addressed|found|on file|signed|checked|reviewed|available|done|"
+    r"in (?:the )?(?:notes?|records?|charts?|reports?|file))|"
+    r"undocumented|missing)\b"
+)
+
+
+def unstated(summary: Summary, mention: Mention) -> bool:
+    """Whether the record is said to be silent of a thing."""
+    return bool(
+        _PAPER.search(mention.text.lower())
+        or _NOT_STATED.search(summary.before(mention, 120))
+        or NOT_STATED_AFTER.match(summary.after(mention, 70))
+    )
+
+
+# "No therapy is described", "no OT notes" tell of the paper, and deny nothing.
+_TOLD_NOWHERE = re.compile(
+    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:documented|"
+    r"listed|described|"
+    r"recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
+    r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"
+)
+_PAPER = re.compile(r"\b(?:mention|documentation|descriptions?|records?|evidence|account) of\b")
+
+
+def silent(summary: Summary, mention: Mention) -> bool:
+    """Whether a denial is only that of a record: what is not on paper may well have been."""
+    if mention.qualifier != "negated":
+        return False
+    told = _TOLD_NOWHERE.match(summary.after(mention, 90))
+    return told is not None or unstated(summary, mention)
+
+
+def clause_text(summary: Summary, mention: Mention) -> str:
+    """The clause of a mention, in lower case."""
+    clause = clause_of(summary, mention)
+    return summary.lower[clause.start : clause.end]
+
+
+_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
+
+
+def another_joint(summary: Summary, mention: Mention) -> bool:
+    """Whether a drawer or a stress test is that of the ankle, the elbow, the thumb."""
+    regions = place_of(summary, mention)[0]
+    return bool(regions) and set(regions) <= _STRESSED
+
+
+_SLIGHT = (
+    r"(?:(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|"
+    r"faint(?:ly)?))"
+)
+
+
+_SLIGHT_BEFORE = re.compile(rf"\b{_SLIGHT}(?: (?:\w+ )?)$")
+
+
+_SLIGHT_AFTER = re.compile(rf"^(?: (?:is|was|are|were|remains))? {_SLIGHT}\b")
+
+
+def slight(summary: Summary, mention: Mention) -> bool:
+    """Whether a sign is said to be slight."""
+    return bool(
+        _SLIGHT_BEFORE.search(summary.before(mention, 24))
+        or _SLIGHT_AFTER.match(summary.after(mention, 30))
+    )
+
+
+# A test that is equivocal or "only slightly positive" shows nothing, nor does what is told.
+_EQUIVOCAL = re.compile(
+    r"\b(?:equivocal(?:ly)?|questionabl[ey]|borderline|indeterminate|inconclusive|doubtful|"
+    r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+)|\+/-|\+ ?/ ?-)"
+)
+
+
+_EQUIVOCAL_REACH = 40
+
+
+BY_HISTORY = re.compile(
+    r"^[^.;,]{0,16}\b(?:by (?:history|report)|per (?:the )?(?:patient|history))\b"
+)
+
+
+def equivocal(summary: Summary, mention: Mention) -> bool:
+    """Whether the result of a test next to it is none."""
+    clause = clause_of(summary, mention)
+    start = max(clause.start, mention.start - _EQUIVOCAL_REACH)
+    found = _EQUIVOCAL.search(summary.lower, start, min(clause.end, mention.end + _EQUIVOCAL_REACH))
+    if found is None:
+        return False
+    between = summary.lower[min(found.end(), mention.end) : max(found.start(), mention.start)]
+    return "," not in between
+
+
+# "The shelf gave way" tells how it happened.
+_A_THING = re.compile(
+    r"\b(?:shel(?:f|ves)|ladder|step|stairs?|chair|floor|board|scaffold\w*|platform|ground|plank|"
+    r"lift|"
+    r"door|pallet|rope|railing|bed|cart|rack|stool|box|hoist|rung|branch|roof|grate|pipe|hook|"
+    r"strap|"
+    r"gurney|ramp|tire|beam|crate)s? (?:\w+ )?$"
+)
+
+
+# "Catching a falling patient", "the knee buckled on a ramp on 11/22" tell how it happened.
+_CATCHES = re.compile(
+    r"^ (?:an?|the|his|her|himself|herself|falling|heavy|boxes|it|up|some|two|one|them|hold)\b"
+)
+
+
+_GAVE_ONCE = re.compile(r"\b(?:gave|buckled|popped|snapped|slid|locked)\b")
+
+
+_THEN = re.compile(
+    r"\b(?:when|while|as (?:he|she)|on (?:a|the) (?:ramp|step|stair|ladder|floor|curb)|"
+    r"(?:on|injured on|injury of) (?:\d{1,2}[/-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|"
+    r"dec)))"
+)
+
+
+def of_the_mechanism(summary: Summary, mention: Mention) -> bool:
+    """Whether a word for a symptom tells how the injury came about."""
+    if mention.value not in ("mechanical_symptoms", "mechanical symptoms"):
+        return False
+    words = mention.text.lower()
+    if words.startswith(("catch", "lock")) and _CATCHES.match(summary.after(mention, 20)):
+        return True
+    once = _GAVE_ONCE.search(words) is not None
+    return once and _THEN.search(clause_text(summary, mention)) is not None
+
+
+def of_a_thing(summary: Summary, mention: Mention) -> bool:
+    """Whether it was a thing that gave way, or the mechanism that is told."""
+    if of_the_mechanism(summary, mention):
+        return True
+    return mention.value == "mechanical symptoms" and (
+        _A_THING.search(summary.before(mention, 40)) is not None
+    )
+
+
+_LITTLE_BEFORE = re.compile(
+    r"\b(?:slight|minimal|mild|occasional|little|minor|residual|trace of|some)(?: \w+)? $"
+)
+
+
+_LITTLE_AFTER = re.compile(
+    r"^(?: (?:is|was|now|of|at|rated|level|intensity|only|about|with \w+|a))*:? ?[0-2](?: ?/ ?10|"
+    r" out of 10|-[12]/10)"
+    r"|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
+)
+
+
+def little_pain(summary: Summary, mention: Mention) -> bool:
+    """Whether pain is slight, or rated two of ten at most."""
+    return bool(
+        _LITTLE_BEFORE.search(summary.before(mention, 30))
+        or _LITTLE_AFTER.match(summary.after(mention, 50))
+    )
+
+
+# "Radiculitis, rule out", "CRPS is listed as a possible diagnosis".
+_POSSIBLE_AFTER = re.compile(
+    r"^[,;]? ?\(?(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable|vs\.?|versus)\b|"
+    r"^ is (?:listed as )?(?:a )?(?:possib|suspect|question|differential)"
+)
+
+
+_DOUBTED_BEFORE = re.compile(
+    r"\b(?:possible|suspected|questionable|probable|rule out|r/o|ruling out|concern for|"
+    r"differential(?: diagnosis)?(?: of)?)(?: \w+){0,2} $"
+)
+
+
+# "PTSD resolved"; "is status post" and "healed" are read elsewhere.
+_DIAGNOSIS_GONE = re.compile(
+    r"^(?: (?:disorder|syndrome|symptoms|pain))?,? (?:has |have |is |are |was )?(?:now |since |"
+    r"fully )?(?:resolved|in remission)\b"
+)
+
+
+_FOUND_NONE = re.compile(
+    r"^[^.;]{0,50}\b(?:found none|none (?:was|were) found|(?:was|were|been) (?:ruled out|"
+    r"excluded))\b"
+)
+
+
+def diagnosis_polarity(summary: Summary, mention: Mention) -> Polarity:
+    """Whether a diagnosis is made, excluded or gone, or only suspected."""
+    after = summary.after(mention, 40)
+    gone = _DIAGNOSIS_GONE.match(after) or _FOUND_NONE.match(summary.after(mention, 80))
+    if mention.qualifier == "negated" or gone:
+        return "denied"
+    doubted = _POSSIBLE_AFTER.match(after) or _DOUBTED_BEFORE.search(summary.before(mention, 40))
+    return "suspected" if doubted or mention.qualifier == "hypothetical" else "affirmed"

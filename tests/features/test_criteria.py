@@ -9,13 +9,12 @@ from datetime import date
 import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
-from imr.features.caveats import caveats
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
 from imr.features.context import read_summary
 from imr.features.criteria import CLASSES, COMPUTED, judge, review_day, rules
 from imr.features.families.facts import FOR_CRITERIA
-from imr.features.table import all_columns, signals
+from imr.features.table import all_columns, caveats, signals
 from tests.features.case_files import undecided
 
 EPIDURAL = Item(

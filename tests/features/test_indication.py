@@ -6,7 +6,7 @@ import pytest
 
 from imr.data.letter import Item
 from imr.data.request import classify
-from imr.features.families.requested_part import indications
+from imr.features.families.diagnosis import indications
 from imr.features.table import all_columns
 from tests.features.case_files import row_of
 

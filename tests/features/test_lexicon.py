@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imr.features.lexicon import ANY_NUMBER, FOLDER, TOKEN, Rule, lexicon, read_rules
+from imr.features.context import ANY_NUMBER, FOLDER, TOKEN, Rule, lexicon, read_rules
 
 RULES = [rule for path in sorted(FOLDER.glob("*.csv")) for rule in read_rules(path)]
 IDS = [f"{rule.family}.{rule.id}" for rule in RULES]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imr.features.context import lexicon
 from imr.features.families.facts import FACTS
-from imr.features.lexicon import lexicon
 from imr.features.signal import Family, Value
 from imr.features.table import FAMILIES, all_columns, catalogue, frame, signals
 from tests.features.case_files import row_of, undecided

@@ -9,7 +9,7 @@ import pytest
 from imr.data.citations import parse_citation
 from imr.data.letter import CaseHeader, Item
 from imr.features.context import read_summary
-from imr.features.families.review import body_part_matches, sessions_certified, share_authorized
+from imr.features.families.letter import body_part_matches, sessions_certified, share_authorized
 from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 

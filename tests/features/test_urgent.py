@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imr.features.caveats import urgent
 from imr.features.context import read_summary
+from imr.features.table import urgent
 
 CAUDA = "Signs of cauda equina: bladder or bowel or the saddle area"
 SUICIDE = "Thoughts of suicide or self-harm"

@@ -33,10 +33,10 @@ PACKAGES = ("data", "features", "models", "training", "serve")
 SOURCE_LAYOUT = {"items", "layout", "parse"}
 """These modules read text with its layout; all others read it with blanks collapsed."""
 
-WINDOWS = {"complaints", "examination", "treatment"}
+WINDOWS = {"pain", "examination", "treatment"}
 """The patterns of these modules look at the words around a mention: at most 170 characters."""
 
-ANCHORED = {"regions._LEAD_OF", "regions._LEAD_BARE", "response._SPAN_BEFORE"}
+ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE", "response._SPAN_BEFORE"}
 """Handed to another function, which uses ``fullmatch``."""
 
 WINDOW = 170
@@ -140,7 +140,7 @@ def of_packages(project: Path) -> dict[str, list[Tried]]:
 
 
 def of_lexicons() -> dict[str, list[Tried]]:
-    from imr.features.lexicon import lexicon
+    from imr.features.context import lexicon
 
     found: dict[str, list[Tried]] = {}
     for rule in lexicon().rules:
@@ -212,8 +212,8 @@ def test_patterns_of_the_lexicons() -> None:
 def of_reference_tables() -> list[Tried]:
     """What functions make from tables: ``data/reference``, urgent facts, tests and organs."""
     from imr.data.citations import _chapters
-    from imr.features.caveats import _urgent_rules
-    from imr.features.families.measures import _tests_and_organs
+    from imr.features.families.request import _tests_and_organs
+    from imr.features.table import _urgent_rules
 
     urgent = [rule for rules in _urgent_rules().values() for rule in rules]
     return [
@@ -232,9 +232,9 @@ def test_patterns_made_from_the_reference_tables() -> None:
 
 MADE_BY = {
     "data/citations._chapters",
-    "features/caveats._urgent_rules",
-    "features/families/measures._tests_and_organs",
-    "features/lexicon._rule",
+    "features/table._urgent_rules",
+    "features/families/request._tests_and_organs",
+    "features/context._rule",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
 
@@ -301,14 +301,14 @@ def test_a_slow_pattern_is_found(pattern: str, attack: str) -> None:
 
 def of_family(family: str) -> list[str]:
     """An example of each cue of a family, without its full stop."""
-    from imr.features.lexicon import lexicon
+    from imr.features.context import lexicon
 
     rules = [rule for rule in lexicon().rules if rule.family == family and rule.example]
     return [rule.example.rstrip(".") for rule in rules]
 
 
 def families() -> list[str]:
-    from imr.features.lexicon import FOLDER
+    from imr.features.context import FOLDER
 
     return sorted(path.stem for path in FOLDER.glob("*.csv"))
 

@@ -8,8 +8,8 @@ import pytest
 
 from imr.data.letter import Evidence
 from imr.features.condition import Condition
+from imr.features.families.diagnosis import HERE
 from imr.features.families.facts import FACTS, rules
-from imr.features.families.requested_part import HERE
 from imr.features.table import all_columns
 from imr.models.predictor import Predictor
 from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
