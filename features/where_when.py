@@ -34,6 +34,9 @@ _LEAD_OF = re.compile(
     r"(?:(?:the|his|her|a|an|both|bilateral|left|right|affected|entire|upper|lower|index|middle|ring|"
     r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
 )
+_OBJECT = re.compile(
+    r"\b(?:of|to)\s(?:the\s|his\s|her\s|both\s)?(?:left\s|right\s|bilateral\s)?$"
+)
 _LEAD_BARE = re.compile(r"\s*(?:(?:scan|study|the|both|bilateral|left|right|\()\s*)*")
 _ADJACENT = re.compile(
     r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*"
@@ -90,6 +93,9 @@ def _chain_behind(summary: Summary, mention: Mention, parts: Sequence[Mention]) 
     position, joined = mention.start, _ADJACENT
     for part in reversed(parts):
         if not joined.fullmatch(summary.lower, part.end, position):
+            break
+        # "Strain of the neck and left wrist fracture": the neck has its own noun.
+        if found and _OBJECT.search(summary.lower, max(part.start - 24, 0), part.start):
             break
         found.insert(0, part.value)
         position, joined = part.start, _JOINS

@@ -178,7 +178,9 @@ _COUNT_BEFORE = re.compile(
     rf"(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
     r"(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
-    rf"total |formal |supervised |outpatient )*(?:(?:{_UNIT}|hours)\s*)?(?:of\s+)?(?:\w+ )?$"
+    rf"total |formal |supervised |outpatient )*(?:(?:{_UNIT}|hours)\s*)?(?:of\s+)?"
+    # "From 8/10 to 5/10 by therapy" counts nothing.
+    r"(?:(?!(?:by|with|after|from|since|despite|during|before)\b)\w+ )?$"
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"

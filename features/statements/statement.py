@@ -77,6 +77,15 @@ _OF_NERVES = frozenset(
 )  # fmt: skip
 
 
+# What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
+_ALONG_NERVES = _OF_NERVES | {
+    "tension sign of the arm", "tension sign of the leg", "foot drop", "upper motor neuron",
+    "abnormal gait", "cervical compression", "red flag", "no weight bearing", "stenosis",
+    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "crps", "cord_or_cauda_equina",
+    "spondylolisthesis", "failed_back_surgery",
+}  # fmt: skip
+
+
 def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> Bearing:
     """Whether a statement is about the requested parts and side, or the region that explains them.
 
@@ -89,18 +98,30 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "unplaced"
     if statement.side == "other" or {side, statement.side} == {"left", "right"}:
         return "elsewhere"
-    nerves = statement.concept in _OF_NERVES
-    return "requested" if _reach(statement.regions, nerves, parts) else "elsewhere"
+    stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
+    reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
+    return "requested" if reaches else "elsewhere"
 
 
-@lru_cache(maxsize=4096)
-def _reach(regions: tuple[str, ...], nerves: bool, parts: tuple[str, ...]) -> bool:
-    """Whether one of some regions is, or (by its nerves) explains, one of the requested parts."""
+@lru_cache(maxsize=8192)
+def _reach(regions: tuple[str, ...], nerves: bool, stays: bool, parts: tuple[str, ...]) -> bool:
+    """Whether one of some regions is, or (by its nerves) explains, one of the requested parts.
+
+    What ``stays`` where it is does not pass between a spine and a limb.
+    """
     return any(
-        is_or_explains(region, part) or (nerves and region in _SUPPLIED.get(part, ()))
+        (is_or_explains(region, part) and not (stays and _spine_and_limb(region, part)))
+        or (nerves and region in _SUPPLIED.get(part, ()))
         for region in regions
         for part in parts
     )
+
+
+def _spine_and_limb(one: str, other: str) -> bool:
+    return (one in SPINE and other in _LIMBS) or (other in SPINE and one in _LIMBS)
+
+
+_LIMBS = frozenset().union(*_SUPPLIED.values()) - {*SPINE}
 
 
 def state(

@@ -172,6 +172,22 @@ def _one(text: str, concept: str) -> Statement:
         ("LUE weakness.", "weakness", "cervical spine", "right", "elsewhere"),
         ("A missing ankle reflex.", "reflex deficit", "lumbar spine", None, "requested"),
         ("Swelling of the ankle.", "swelling", "lumbar spine", None, "elsewhere"),
+        (
+            "Tinel's is positive at the wrist.",
+            "nerve entrapment",
+            "cervical spine",
+            None,
+            "elsewhere",
+        ),
+        ("Tinel's is positive at the wrist.", "nerve entrapment", "hand", None, "requested"),
+        (
+            "Strain of the neck and right ulna fracture.",
+            "fracture",
+            "cervical spine",
+            None,
+            "elsewhere",
+        ),
+        ("Strain of the neck and right ulna fracture.", "fracture", "forearm", None, "requested"),
         ("The knee is more swollen than the other knee.", "swelling", "knee", None, "requested"),
     ],
 )
