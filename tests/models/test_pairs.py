@@ -25,10 +25,8 @@ SAME = 0.10
 NOT_YET = {
     "a13": "that a diagnosis is called settled, or its site unclear, is no statement yet",
     "a39": "one of two negations that cancel each other is still counted",
-    "b06": "a displaced fracture moves an acute opioid a little too little",
+    "a60": "a denied obstacle to a device moves it a hair more than it may",
     "b07": "time since an operation moves the estimate of an opioid too little",
-    "b35": "a film of the ankle lowers a sleeping drug a little more than it may",
-    "b48": "slipping on bending films counts as any lesion on imaging",
 }
 """Pairs that the judgement still misses, with what it does not see."""
 
