@@ -34,9 +34,7 @@ _LEAD_OF = re.compile(
     r"(?:(?:the|his|her|a|an|both|bilateral|left|right|affected|entire|upper|lower|index|middle|ring|"
     r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
 )
-_OBJECT = re.compile(
-    r"\b(?:of|to)\s(?:the\s|his\s|her\s|both\s)?(?:left\s|right\s|bilateral\s)?$"
-)
+_OBJECT = re.compile(r"\b(?:of|to)\s(?:the\s|his\s|her\s|both\s)?(?:left\s|right\s|bilateral\s)?$")
 _LEAD_BARE = re.compile(r"\s*(?:(?:scan|study|the|both|bilateral|left|right|\()\s*)*")
 _ADJACENT = re.compile(
     r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*"
