@@ -278,11 +278,10 @@ class StorePath(_Named):
 
     def look(self) -> Entry:
         """What lies there; on the web, a name without a dot is a folder."""
-        store, key = self._store()
         if self.on_web and (self.address.endswith("/") or "." not in self.name):
+            self._store()  # which refuses a protocol that cannot be used
             return Entry(self, folder=True)
-        with _as_disk_errors():
-            return _entry(self, store.info(key))
+        return _entry(self, self._ask("info"))
 
     def state(self) -> str:
         """What changes with the object, asked for anew; empty where the store tells nothing."""
@@ -321,14 +320,12 @@ class StorePath(_Named):
         """What this URL names as a pattern; nothing on web servers, which cannot be searched."""
         if self.on_web or not glob.has_magic(self.address):
             return []
-        store, key = self._store()
         base = StorePath(re.split(r"[*?\[]", self.address, maxsplit=1)[0].rpartition("/")[0])
         if not _URL.match(f"{base.address}/") or base.address.endswith("/"):
             raise StoreError(errno.EINVAL, "a pattern in the place of a bucket")
-        with _as_disk_errors():
-            keys = store.glob(key)
         above = base._store()[1].rstrip("/") + "/"
-        return [base / found for found in sorted(one.removeprefix(above) for one in keys)]
+        found = sorted(one.removeprefix(above) for one in self._ask("glob"))
+        return [base / one for one in found]
 
     # reading
 
@@ -338,58 +335,46 @@ class StorePath(_Named):
         Raises:
             OSError: also where the copy would be larger than ``MAX_SPOOLED_BYTES``.
         """
-        store, key = self._store()
-        with _as_disk_errors():
-            file = store.open(key, "rb")
+        file = self._ask("open", "rb")
         if not self.on_web or _gives_parts(file):
             return cast("BinaryIO", io.BufferedReader(_StoreFile(file), READ_BYTES))
         file.close()
-        with _as_disk_errors():
-            whole = _StoreFile(store.open(key, "rb", block_size=0))
-        with whole:
+        with _StoreFile(self._ask("open", "rb", block_size=0)) as whole:
             return _spooled(whole)
 
     def read_bytes(self, limit: int | None = None, size: int | None = None) -> bytes:
         """The bytes, at most ``limit`` + 1 of them; nothing is asked for where ``size`` is 0."""
         if size == 0:
             return b""  # many stores refuse a range of nothing
-        store, key = self._store()
-        with _as_disk_errors():
-            if limit is None:
-                return bytes(store.cat_file(key))
-            if not self.on_web:
-                return bytes(store.cat_file(key, start=0, end=limit + 1))
-            # A server may ignore the range and send everything.
-            with store.open(key, "rb", block_size=0) as file:
-                parts, left = [], limit + 1
-                while left and (part := file.read(min(left, READ_BYTES))):
-                    parts.append(part)
-                    left -= len(part)
-                return b"".join(parts)
+        if limit is None:
+            return bytes(self._ask("cat_file"))
+        if not self.on_web:
+            return bytes(self._ask("cat_file", start=0, end=limit + 1))
+        # A server may ignore the range and send everything.
+        with _StoreFile(self._ask("open", "rb", block_size=0)) as file:
+            parts, left = [], limit + 1
+            while left and (part := file.read(min(left, READ_BYTES))):
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts)
 
     # writing
 
     def create(self) -> BinaryIO:
         """A new object; it appears when the file is closed."""
-        store, key = self._writable()
-        with _as_disk_errors():
-            return cast("BinaryIO", _StoreFile(store.open(key, "wb")))
+        return cast("BinaryIO", _StoreFile(self._writable()._ask("open", "wb")))
 
     def make_folder(self) -> None:
         """Nothing: on a store, a folder is there when something is in it."""
 
     def write_bytes(self, data: bytes) -> None:
         """Write a small object whole."""
-        store, key = self._writable()
-        with _as_disk_errors():
-            store.pipe_file(key, data)
+        self._writable()._ask("pipe_file", data)
 
     def move(self, target: FilePath) -> None:
         """Give an object another name in the same store."""
         assert isinstance(target, StorePath)
-        store, key = self._store()
-        with _as_disk_errors():
-            store.mv(key, target._store()[1])
+        self._ask("mv", target._store()[1])
 
     def remove(self) -> None:
         """Remove an object or a folder; nothing there is no fault."""
@@ -399,16 +384,24 @@ class StorePath(_Named):
             if store.exists(key):
                 store.rm(key, recursive=True)
 
-    def _writable(self) -> tuple[Any, str]:
+    # the store
+
+    def _writable(self) -> Self:
         if self.on_web:
             raise OSError(errno.EROFS, "a web server takes no results")
         if self.parent.address.endswith("://"):
             raise OSError(errno.EISDIR, "it is a bucket")
-        return self._store()
+        return self
+
+    def _ask(self, what: str, *args: Any, **options: Any) -> Any:
+        """The answer of a method of the store about this key."""
+        store, key = self._store()
+        with _as_disk_errors():
+            return getattr(store, what)(key, *args, **options)
 
     def _store(self) -> tuple[Any, str]:
         """The file system of the URL and the object's key in it."""
-        from fsspec.registry import get_filesystem_class
+        from fsspec.registry import get_filesystem_class, known_implementations
 
         name = self.protocol
         url = name + self.address[len(name) :]
@@ -421,7 +414,8 @@ class StorePath(_Named):
                 options["headers"] = {"Accept-Encoding": "identity"}
             return kind(**options), str(kind._strip_protocol(url))
         except ImportError:
-            package = _package(name)
+            module = str(known_implementations[name]["class"]).partition(".")[0]
+            package = _PACKAGES.get(name, module)
             message = f"protocol {name} needs {package}"
             raise UnsupportedPathError(message, f"pip install {package}") from None
         except (ValueError, TypeError) as error:
@@ -483,55 +477,40 @@ class _StoreFile(io.RawIOBase):
         self._file = file
 
     def readable(self) -> bool:
-        """As the file was opened."""
         return bool(self._file.readable())
 
     def writable(self) -> bool:
-        """As the file was opened."""
         return bool(self._file.writable())
 
-    def seekable(self) -> bool:
-        """Where it can be read, it can be read here and there."""
-        return self.readable()
+    seekable = readable  # where it can be read, it can be read here and there
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; the number of bytes, 0 at the end."""
         with _as_disk_errors():
             data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def write(self, data: Any) -> int:
-        """Write all of it."""
         with _as_disk_errors():
             self._file.write(bytes(data))
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place in the file."""
         with _as_disk_errors():
             return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
-        """The place in the file."""
         with _as_disk_errors():
             return int(self._file.tell())
 
     def close(self) -> None:
-        """Close it; of a file that is written, the last part is sent."""
+        """Of a file that is written, the last part is sent."""
         if not self.closed:
             try:
                 with _as_disk_errors():
                     self._file.close()
             finally:
                 super().close()
-
-
-def _package(protocol: str) -> str:
-    from fsspec.registry import known_implementations
-
-    module = str(known_implementations[protocol]["class"]).split(".")[0]
-    return _PACKAGES.get(protocol, module)
 
 
 @contextmanager

@@ -114,8 +114,10 @@ def _parquet_records(content: IO[bytes], flat: Reading) -> Iterator[RawRecord | 
             yield from _grouped(flat.file, flat_rows)
         else:
             for row in together:
-                is_error = isinstance(row, LetterError)
-                yield row if is_error else RawRecord(f"{flat.file} row {row[1]}", row[2])
+                if isinstance(row, LetterError):
+                    yield row
+                else:
+                    yield RawRecord(f"{flat.file} row {row[1]}", row[2])
 
 
 def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
