@@ -72,25 +72,24 @@ def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
 def _sections() -> dict[str, dict[str, str]]:
     """Short chapter -> folded section name (and number, where it has one) -> section name."""
     found: dict[str, dict[str, str]] = {}
-    for row in table_rows("reference/mtus_sections"):
-        names = found.setdefault(row["chapter"], {})
-        for name in (row["section"], *filter(None, row["also_printed"].split("|"))):
-            names[_fold(name)] = row["section"]
+    for row, printed in _printed_sections():
+        found.setdefault(row["chapter"], {})[_fold(printed)] = row["section"]
         if number := _section_number(row["section"]):
-            names[number] = row["section"]
+            found[row["chapter"]][number] = row["section"]
     return found
 
 
 @functools.cache
 def _names_with_comma() -> frozenset[str]:
     """Folded section names that hold a comma, so that a list of sections is cut around them."""
-    names = {
-        _fold(name)
-        for row in table_rows("reference/mtus_sections")
-        for name in (row["section"], *row["also_printed"].split("|"))
-        if "," in name
-    }
-    return frozenset(names)
+    return frozenset(_fold(printed) for _, printed in _printed_sections() if "," in printed)
+
+
+def _printed_sections() -> Iterator[tuple[dict[str, str], str]]:
+    """Rows of ``mtus_sections.csv``, with each way in which the section is printed."""
+    for row in table_rows("reference/mtus_sections"):
+        for printed in (row["section"], *filter(None, row["also_printed"].split("|"))):
+            yield row, printed
 
 
 def _chapter_at(text: str) -> tuple[int, str] | None:
@@ -108,9 +107,9 @@ def catalogue_chapter(printed: str) -> str | None:
     return chapter[1] if chapter else None
 
 
-def _section_number(section: str) -> str | None:
+def _section_number(section: str) -> str:
     match = re.match(r"(\d+(?:\.\d+)*)\.?\s+\D", section)
-    return match[1] if match else None
+    return match[1] if match else ""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -121,12 +120,10 @@ def catalogue_section(chapter: str, printed: str) -> str | None:
     print them with the part's title in front ("3.3 Opioids for Chronic Pain ...: Initiating").
     """
     names = _sections().get(chapter, {})
-    number = _section_number(printed)
-    if number and number in names:
-        return names[number]
-    key = _fold(printed)
-    if key in names:
-        return names[key]
+    number, key = _section_number(printed), _fold(printed)
+    for known in (number, key):
+        if known in names:
+            return names[known]
     close = difflib.get_close_matches(key, names, n=1, cutoff=0.88)
     return names[close[0]] if close else None
 
@@ -197,16 +194,11 @@ def _comma_pieces(text: str) -> list[str]:
 
 def _join_known(pieces: list[str]) -> Iterator[str]:
     """Join pieces that together are one known name, or whose second half is a continuation."""
+    known = _names_with_comma()
     i = 0
     while i < len(pieces):
-        j = next(
-            (
-                j
-                for j in range(min(len(pieces), i + 4), i + 1, -1)
-                if _fold(", ".join(pieces[i:j])) in _names_with_comma()
-            ),
-            i + 1,
-        )
+        longer = range(min(len(pieces), i + 4), i + 1, -1)
+        j = next((j for j in longer if _fold(", ".join(pieces[i:j])) in known), i + 1)
         # A section name opens with a capital; "criteria for use" continues "Opioids".
         while j < len(pieces) and re.match(r"[a-z&]", pieces[j]):
             j += 1
@@ -240,11 +232,8 @@ def _mtus_citation(text: str) -> MtusCitation | None:
 
 
 def _sources(text: str) -> Iterator[str]:
-    for source in _NEXT_SOURCE.split(text):
-        source = source.strip(" ,;")
-        source = source[:-1].rstrip() if source.endswith(".") else source
-        if source:
-            yield source
+    stripped = (source.strip(" ,;") for source in _NEXT_SOURCE.split(text))
+    return filter(None, (s[:-1].rstrip() if s.endswith(".") else s for s in stripped))
 
 
 @functools.lru_cache(maxsize=8192)  # letters cite the same few paragraphs over and over
@@ -282,7 +271,7 @@ def labels(citation: Citation | None) -> tuple[str, ...]:
     for mtus in citation.mtus:
         chapter = catalogue_chapter(mtus.chapter) or mtus.chapter
         if not mtus.sections:
-            cited.setdefault(section_by_page(chapter, mtus) or chapter)
+            cited.setdefault(_section_by_page(chapter, mtus) or chapter)
         for section in mtus.sections:
             cited.setdefault(f"{chapter} > {catalogue_section(chapter, section) or section}")
     if citation.non_mtus:
@@ -296,7 +285,7 @@ def _pages() -> dict[tuple[str, str], str]:
     return {(r["chapter"], r["page"]): r["section"] for r in rows if r["page"]}
 
 
-def section_by_page(chapter: str, citation: MtusCitation) -> str | None:
+def _section_by_page(chapter: str, citation: MtusCitation) -> str | None:
     """``Chapter > Section`` of a bare page of the 2009 chronic pain guideline, where known."""
     first = re.match(r"\d+", citation.pages or "")
     if first is None or citation.edition not in (None, "2009"):
