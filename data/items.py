@@ -70,6 +70,13 @@ _UNDER_REVIEW = re.compile(
     r"(?:,? (?:is|are|was))? ?[:;,.]?$",
     re.DOTALL | re.IGNORECASE,
 )
+# The sentences of a modified request, where a heading begins.
+_REVIEW_FORMULA = re.compile(
+    r"(?:remaining\s+IMR[-\s]+eligible\s+portion|"
+    r"leaving\s+the\s+original\s+request\s+IMR[-\s]+eligible)",
+    re.IGNORECASE,
+)
+_ORIGINAL_FORMULA = re.compile(r"(?:was|were)\s+the\s+original\s+request\.", re.IGNORECASE)
 # Words that only a finished rationale or citation has, never the heading of an item.
 _PROSE = re.compile(
     r"medically\s+(?:necessary|appropriate|indicated)|Decision\s+based\s+on|"
@@ -277,15 +284,12 @@ _SPARE_CHARS = 6
 def misread_label(text: str, labels: tuple[str, ...]) -> bool:
     """Whether the words before a colon or semicolon of ``text`` are nearly one of the labels."""
     longest = max(map(len, labels)) + _SPARE_CHARS
-    for mark in ":;":
-        at = text.find(mark)
-        while at >= 0:
-            before = text[max(0, at - longest) : at].lower()
-            if _PIECES.search(before):
-                before = " ".join(before.split())
-                if any(_nearly(before, label) for label in labels):
-                    return True
-            at = text.find(mark, at + 1)
+    for mark in re.finditer("[:;]", text):
+        before = text[max(0, mark.start() - longest) : mark.start()].lower()
+        if _PIECES.search(before):
+            before = " ".join(before.split())
+            if any(_nearly(before, label) for label in labels):
+                return True
     return False
 
 
@@ -326,42 +330,28 @@ def _last_paragraph_start(body: str) -> int:
     """Start of the last paragraph; an outcome that stands alone takes the one before it."""
     printed = len(body.rstrip(" \t\n.:"))
     breaks = [m.end() for m in re.finditer(r"\n[ \t]*\n\s*", body[:printed])]
-    for start in reversed(breaks):
-        paragraph = body[start:]
-        if not _BARE_OUTCOME.fullmatch(paragraph):
-            return start
-    return 0
+    return next((at for at in reversed(breaks) if not _BARE_OUTCOME.fullmatch(body[at:])), 0)
 
 
 def _modified_start(body: str, start: int, end: int) -> int | None:
     """Start of a modified request's heading, or None where the body ends in a plain one."""
-    tail = body[:end]
-    review = None
-    for match in re.finditer(
-        r"(?:remaining\s+IMR[-\s]+eligible\s+portion|"
-        r"leaving\s+the\s+original\s+request\s+IMR[-\s]+eligible)",
-        tail,
-        re.IGNORECASE,
-    ):
-        review = match
-    if review is None or _PROSE.search(tail, review.end()):
+    reviews = list(_REVIEW_FORMULA.finditer(body, 0, end))
+    if not reviews or _PROSE.search(body, reviews[-1].end(), end):
         return None
-    opening = None
-    for match in re.finditer(r"(?:was|were)\s+the\s+original\s+request\.", tail, re.IGNORECASE):
-        if match.start() < review.start():
-            opening = match
-    if opening is None:
+    openings = [m.start() for m in _ORIGINAL_FORMULA.finditer(body, 0, reviews[-1].start())]
+    if not openings:
         return None
+    opening = openings[-1]
     # The formula's first sentence starts after the line that ends the rationale.
-    if start and start <= opening.start() and not _PROSE.search(body, start, opening.start()):
+    if start and start <= opening and not _PROSE.search(body, start, opening):
         return start
-    before = body[: opening.start()]
-    sentence = 0
-    for line in re.finditer(r"^.*$", before, re.MULTILINE):
-        if _SENTENCE_ENDS_LINE.search(line.group()) and line.end() < opening.start():
-            sentence = line.end() + 1
-    blank = _last_paragraph_start(before)
-    return max(sentence, blank) or None
+    before = body[:opening]
+    ends = [
+        line.end() + 1
+        for line in re.finditer(r"^.*$", before, re.MULTILINE)
+        if line.end() < opening and _SENTENCE_ENDS_LINE.search(line.group())
+    ]
+    return max(0, *ends, _last_paragraph_start(before)) or None
 
 
 def _after_last_sentence(body: str, end: int) -> int:

@@ -319,15 +319,10 @@ def parse_header(head: str) -> tuple[CaseHeader, date | None]:
     """
     end = _HEAD_ENDS.search(head)
     found = dict(_fields(head[: end.start()] if end else head))
-    header = CaseHeader(
-        case_number="".join(found["case_number"].split()) if "case_number" in found else None,
-        date_assigned=parse_date(found.get("date_assigned", "")),
-        date_of_injury=parse_date(found.get("date_of_injury", "")),
-        ur_denial_date=parse_date(found.get("ur_denial_date", "")),
-        application_received=parse_date(found.get("application_received", "")),
-        priority=found.get("priority"),
-    )
-    return header, parse_date(found.get("decision_date", ""))
+    number = "".join(found.get("case_number", "").split()) or None
+    days = {name: parse_date(found.get(name, "")) for name in _LABELS if name not in _KINDS}
+    decision_date = days.pop("decision_date")
+    return CaseHeader(case_number=number, priority=found.get("priority"), **days), decision_date
 
 
 def _fields(block: str) -> Iterator[tuple[str, str]]:
