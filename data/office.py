@@ -53,17 +53,17 @@ def _checked(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
         raise _unreadable(name, kind, f"damaged or cut off ({type(error).__name__})") from None
     parts = archive.infolist()
     whole = sum(part.file_size for part in parts)
-    other = max((p.file_size for p in parts if _read_as_a_whole(p.filename)), default=0)
+    read_whole = (
+        part.file_size
+        for part in parts
+        if part.filename.endswith((".xml", ".rels")) and not part.filename.startswith(_STREAMED)
+    )
     most = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(packed, 2**20))
-    if len(parts) > MAX_PARTS or whole > most or other > MAX_OTHER_BYTES:
+    if len(parts) > MAX_PARTS or whole > most or max(read_whole, default=0) > MAX_OTHER_BYTES:
         problem = f"it would unpack to more than {most // 2**20} MiB or in too many or large parts"
         remedy = "check where it comes from; split it, or save a table as CSV"
         raise LetterError(name, "too_large", problem, remedy)
     return archive
-
-
-def _read_as_a_whole(part: str) -> bool:
-    return part.endswith((".xml", ".rels")) and not part.startswith(_STREAMED)
 
 
 # --- Word --------------------------------------------------------------------------------------
@@ -160,7 +160,6 @@ class Sheet:
     read.  To read a row may raise :class:`~imr.data.letter.LetterError`.
     """
 
-    title: str
     head: list[Any]
     first: int
     rows: Iterator[list[Any]]
@@ -183,21 +182,17 @@ def sheets(name: str, content: IO[bytes]) -> list[Sheet]:
         book = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
     except Exception as error:  # noqa: BLE001 - a damaged file makes zipfile and XML raise anything
         raise _unreadable(name, "xlsx", f"damaged or cut off ({type(error).__name__})") from None
-    found = (
-        _sheet(one, _rows(name, one, MAX_RATIO * packed), archive)
-        for one in book.worksheets
-        if one.sheet_state == "visible"
-    )
-    return [sheet for sheet in found if sheet is not None]
-
-
-def _sheet(sheet: Any, rows: Iterator[list[Any]], archive: zipfile.ZipFile) -> Sheet | None:
-    for number, row in enumerate(rows, start=1):
-        if any(cell is not None for cell in row):
-            with archive.open(sheet._worksheet_path) as part:
-                formulas = _holds(part, b"<f")
-            return Sheet(str(sheet.title), row, number, rows, formulas)
-    return None
+    found = []
+    for sheet in book.worksheets:
+        rows = _rows(name, sheet, MAX_RATIO * packed)
+        numbered = enumerate(rows, start=1) if sheet.sheet_state == "visible" else ()
+        for number, row in numbered:
+            if any(cell is not None for cell in row):
+                with archive.open(sheet._worksheet_path) as part:
+                    formulas = _holds(part, b"<f")
+                found.append(Sheet(row, number, rows, formulas))
+                break
+    return found
 
 
 def _holds(part: IO[bytes], mark: bytes) -> bool:

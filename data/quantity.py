@@ -16,7 +16,6 @@ Strengths, views, panels, levels, clock hours and volumes (``420 ml``) are no qu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -199,19 +198,13 @@ def _whole(value: float) -> int | float:
     return int(value) if float(value).is_integer() else round(value, 2)
 
 
-def _printed_sessions(text: str) -> Quantity | None:
-    match = _SESSIONS.search(text) or _SESSIONS_FIRST.search(text)
-    return Quantity(_upper(match[1], match[2]), "sessions") if match else None
-
-
 def _home_hours(text: str) -> Quantity | None:
     match = _HOURS_DAYS_WEEKS.search(text)
     if match is None:
         return None
     weeks = _weeks(_upper(match[5], match[6]), re.split(r"[\d\s]+", match.group())[-1])
-    return Quantity(
-        _whole(_upper(match[1], match[2]) * _upper(match[3], match[4]) * weeks), "hours"
-    )
+    hours = _upper(match[1], match[2]) * _upper(match[3], match[4]) * weeks
+    return Quantity(_whole(hours), "hours")
 
 
 def _periods(per: str, count: int | float, unit: str | None) -> float:
@@ -224,15 +217,14 @@ def _periods(per: str, count: int | float, unit: str | None) -> float:
 
 
 def _frequency(text: str) -> Quantity | None:
-    match = _FREQUENCY.search(text)
-    if match:
-        periods = _periods(match[3], _upper(match[4], match[5]), match[6])
-        return Quantity(_whole(_upper(match[1], match[2]) * periods), "sessions")
-    match = _FREQUENCY_LAST.search(text)
-    if match:
-        periods = _periods(match[6], _upper(match[1], match[2]), match[3])
-        return Quantity(_whole(_upper(match[4], match[5]) * periods), "sessions")
-    return _every(text)
+    if match := _FREQUENCY.search(text):
+        low, high, per, least, most, unit = match.groups()
+    elif match := _FREQUENCY_LAST.search(text):
+        least, most, unit, low, high, per = match.groups()
+    else:
+        return _every(text)
+    periods = _periods(per, _upper(least, most), unit)
+    return Quantity(_whole(_upper(low, high) * periods), "sessions")
 
 
 def _every(text: str) -> Quantity | None:
@@ -254,14 +246,6 @@ def _product(text: str) -> Quantity | None:
     return Quantity(_whole(times * _number(match[2])), "sessions")
 
 
-def _first(pattern: re.Pattern[str], kind: str) -> Callable[[str], Quantity | None]:
-    def find(text: str) -> Quantity | None:
-        match = pattern.search(text)
-        return Quantity(_number(match[1]), kind) if match else None
-
-    return find
-
-
 def _duration(text: str, hours: bool) -> Quantity | None:
     text = _DAILY_SIG.sub(" ", text)
     for match in _DURATION.finditer(text):
@@ -273,15 +257,8 @@ def _duration(text: str, hours: bool) -> Quantity | None:
     return None
 
 
-_PRINTED_UNITS = _first(_UNITS, "units")
-_COUNTS = (
-    _first(_HASH, "units"),
-    _first(_QTY, "units"),
-    _first(_COUNTED, "units"),
-    _first(_X, "counted"),
-    _first(_LEADING, "units"),
-    _first(_PAREN, "units"),
-)
+_COUNTS = ((_HASH, "units"), (_QTY, "units"), (_COUNTED, "units"), (_X, "counted"),
+           (_LEADING, "units"), (_PAREN, "units"))  # fmt: skip
 
 
 def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quantity | None:
@@ -293,17 +270,17 @@ def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quanti
     if not any(character.isdigit() for character in text):
         return None
     if in_sessions or category not in _NO_FREQUENCY:
-        found = _printed_sessions(text) or _home_hours(text) or _frequency(text)
+        if match := _SESSIONS.search(text) or _SESSIONS_FIRST.search(text):
+            return Quantity(_upper(match[1], match[2]), "sessions")
+        found = _home_hours(text) or _frequency(text)
         if found is None and (in_sessions or category != "Diagnostic Testing"):
             found = _product(text)
         if found:
             return found
-    for rule in _COUNTS:
-        found = rule(text)
-        if found:
-            return found
-    if category in _IN_UNITS and (found := _PRINTED_UNITS(text)):
-        return found
+    in_units = ((_UNITS, "units"),) if category in _IN_UNITS else ()
+    for pattern, kind in (*_COUNTS, *in_units):
+        if match := pattern.search(text):
+            return Quantity(_number(match[1]), kind)
     return None if category in _NO_DURATION else _duration(text, category in _CLOCK)
 
 
