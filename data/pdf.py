@@ -72,12 +72,8 @@ def pdf_text(content: bytes, source: str) -> str:
     """
     text = _joined(_rows(content, source))
     if not text:
-        raise LetterError(
-            source,
-            "image_only",
-            "the PDF has pages but no text, as a scan has",
-            "run text recognition (OCR) on it first",
-        )
+        problem = "the PDF has pages but no text, as a scan has"
+        raise LetterError(source, "image_only", problem, "run text recognition (OCR) on it first")
     return text
 
 
@@ -91,30 +87,20 @@ def _rows(content: bytes, source: str) -> list[Row]:
             raise LetterError(source, "encrypted", problem, remedy)
         raise _corrupt(source, "the PDF is damaged and cannot be opened")
     try:
-        rows: list[Row] = []
-        for number in range(_page_count(pdfium, document, source)):
-            rows.extend(_page_rows(pdfium, document, number, source))
-        return rows
+        count = pdfium.FPDF_GetPageCount(document)
+        if count < 1:
+            raise _corrupt(source, "the PDF has no pages")
+        if count > MAX_PAGES:
+            problem = f"the PDF has {count} pages, a letter at most {MAX_PAGES}"
+            raise LetterError(source, "too_many_pages", problem, "split it into letters")
+        numbers = range(count)
+        return [row for n in numbers for row in _page_rows(pdfium, document, n, source)]
     finally:
         pdfium.FPDF_CloseDocument(document)
 
 
 def _corrupt(source: str, message: str) -> LetterError:
     return LetterError(source, "corrupt", message, "fetch the file again")
-
-
-def _page_count(pdfium: Any, document: Any, source: str) -> int:
-    count: int = pdfium.FPDF_GetPageCount(document)
-    if count < 1:
-        raise _corrupt(source, "the PDF has no pages")
-    if count > MAX_PAGES:
-        raise LetterError(
-            source,
-            "too_many_pages",
-            f"the PDF has {count} pages, a letter at most {MAX_PAGES}",
-            "split it into letters",
-        )
-    return count
 
 
 def _page_rows(pdfium: Any, document: Any, number: int, source: str) -> list[Row]:
@@ -158,12 +144,8 @@ def _characters(pdfium: Any, text_page: Any, source: str) -> tuple[str, bool]:
     """The page's characters, and whether an index into them is PDFium's character index."""
     count = pdfium.FPDFText_CountChars(text_page)
     if count > MAX_PAGE_CHARS:
-        raise LetterError(
-            source,
-            "too_large",
-            f"a page of the PDF holds {count} characters, at most {MAX_PAGE_CHARS} are read",
-            "check that it is a letter",
-        )
+        problem = f"a page of the PDF holds {count} characters, at most {MAX_PAGE_CHARS} are read"
+        raise LetterError(source, "too_large", problem, "check that it is a letter")
     if count < 1:
         return "", True
     buffer = (ctypes.c_ushort * (count + 1))()
@@ -246,16 +228,12 @@ def _row_of(rows: list[Row], piece: Row) -> Row | None:
     return None
 
 
-def _line_pitch(rows: list[Row]) -> float:
-    """The usual distance of two lines in points: the smallest that one gap in seven has."""
-    gaps = Counter(round(2 * row.gap) / 2 for row in rows if row.gap is not None and row.gap > 0)
-    enough = sum(gaps.values()) / 7
-    return min((gap for gap, times in gaps.items() if times >= enough), default=0.0)
-
-
 def _joined(rows: list[Row]) -> str:
     """Lines joined, a blank one where the distance or the change to bold says a new paragraph."""
-    widest = PARAGRAPH_GAP * _line_pitch(rows)
+    # The usual distance of two lines: the smallest that one gap in seven has.
+    gaps = Counter(round(2 * row.gap) / 2 for row in rows if row.gap is not None and row.gap > 0)
+    usual = [gap for gap, times in gaps.items() if times >= sum(gaps.values()) / 7]
+    widest = PARAGRAPH_GAP * min(usual, default=0.0)
     lines: list[str] = []
     bold = True
     for row in rows:

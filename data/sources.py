@@ -199,28 +199,25 @@ def _matching(pattern: FilePath) -> Iterator[Source | LetterError]:
 
 
 def _at(entry: Entry) -> Iterator[Source | LetterError]:
-    if entry.folder:
-        yield from _folder(entry.path)
+    if not entry.folder:
+        archive = entry.path.suffix.lower() == ZIP_ENDING
+        yield from _archived(entry) if archive else (_source(entry),)
         return
-    ending = entry.path.suffix.lower()
-    if ending == ZIP_ENDING:
-        yield from _archived(entry)
-    elif ending in KINDS:
-        yield Source(entry.path.address, KINDS[ending], size=entry.size, state=entry.state)
-    else:
-        yield _unsupported(str(entry.path), ending)
-
-
-def _folder(folder: FilePath) -> Iterator[Source | LetterError]:
     found = False
-    for one in _walk(folder, MAX_FOLDER_DEPTH):
+    for one in _walk(entry.path, MAX_FOLDER_DEPTH):
         found = True
-        if isinstance(one, LetterError):
-            yield one
-        else:
-            yield from _at(one)
+        yield from (one,) if isinstance(one, LetterError) else _at(one)
     if not found:
-        yield _no_letters(str(folder), "folder")
+        yield _no_letters(str(entry.path), "folder")
+
+
+def _source(entry: Entry, member: str | None = None) -> Source | LetterError:
+    """The file, or this member of the archive."""
+    path = entry.path
+    ending = path.suffix.lower() if member is None else PurePosixPath(member).suffix.lower()
+    if ending in KINDS:
+        return Source(path.address, KINDS[ending], member, size=entry.size, state=entry.state)
+    return _unsupported(str(path) if member is None else f"{path}!{member}", ending)
 
 
 def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
@@ -229,27 +226,27 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     Hidden ones are passed over and links to folders are not followed.
     """
     if not depth:
-        yield LetterError(
-            printable(str(folder)), "unreadable", f"more than {MAX_FOLDER_DEPTH} folders deep",
+        problem, remedy = (
+            f"more than {MAX_FOLDER_DEPTH} folders deep",
             "name the folder with the letters",
-        )  # fmt: skip
+        )
+        yield LetterError(printable(str(folder)), "unreadable", problem, remedy)
         return
     try:
         listed = folder.entries()
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    visible = [one for one in listed if not _hidden(one.path.name)]
     # By letter, the parts of a table by number.
-    visible.sort(
-        key=lambda one: _PART.sub(
-            lambda part: f"part{part[1]}{int(part[2]):018}", one.path.name, count=1
-        )
-    )
+    visible = sorted((one for one in listed if not _hidden(one.path.name)), key=_by_part)
     yield from (one for one in visible if not one.folder)
     for one in visible:
         if one.folder:
             yield from _walk(one.path, depth - 1)
+
+
+def _by_part(entry: Entry) -> str:
+    return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", entry.path.name, count=1)
 
 
 def _hidden(name: str) -> bool:
@@ -267,15 +264,9 @@ def _archived(entry: Entry) -> Iterator[Source | LetterError]:
     except LetterError as error:
         yield error
         return
-    path = entry.path
-    for name in names:
-        ending = PurePosixPath(name).suffix.lower()
-        if ending in KINDS:
-            yield Source(path.address, KINDS[ending], name, size=entry.size, state=entry.state)
-        else:
-            yield _unsupported(f"{path}!{name}", ending)
+    yield from (_source(entry, name) for name in names)
     if not names:
-        yield _no_letters(str(path), "archive")
+        yield _no_letters(str(entry.path), "archive")
 
 
 def _letter_members(entry: Entry) -> list[str]:
