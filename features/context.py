@@ -427,11 +427,10 @@ class Clause(NamedTuple):
 
 # Signs first, the looks behind after them: a search goes from sign to sign.
 _CLAUSE_END = re.compile(
-    r"[;,:\s](?:(?<=;)|(?<=:)\s|"
-    r"(?<=,)\s(?:(?:but|however|although|though|while|whereas|yet|except)\b|"
-    r"(?:and\s)?(?=(?:he|she|they|it|there|the|his|her|no|an?|x-?rays?|mri|exam\w*)\s))|"
-    r"(?<=\s)(?:[-–—]\s|(?:but|however|although|though|while|whereas|yet|except)\b|"
-    r"and\s(?=(?:he|she|they|it|there|the|his|her|was|were|has|had|is|are)\s)))"
+    r"[;,:\s](?:(?<=;)|(?<=:)\s|(?<=,)\s(?:(?:but|however|although|though|while|whereas|yet|"
+    r"except)\b|(?:and\s)?(?=(?:he|she|they|it|there|the|his|her|no|an?|x-?rays?|mri|exam\w*)\s))|"
+    r"(?<=\s)(?:[-–—]\s|(?:but|however|although|though|while|whereas|yet|except)\b|and\s(?=(?:he|"
+    r"she|they|it|there|the|his|her|was|were|has|had|is|are)\s)))"
 )
 
 

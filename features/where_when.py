@@ -244,11 +244,10 @@ def _side_before(summary: Summary, part: Mention) -> str | None:
 
 # The first letters before the looks behind: those are tried at every character.
 _OTHER_SIDE = re.compile(
-    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )"
-    r"(?<!as )(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
-    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)"
-    r"(?:,? (?:and|unclaimed|uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|"
-    r"hip|elbow|limb|extremity)\b"
+    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )(?<!as )"
+    r"(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
+    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|"
+    r"uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
 )
 
 

@@ -43,21 +43,18 @@ _FINDINGS = (
 
 _POSITIVE_AFTER = re.compile(
     r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|"
-    r"seated|on|"
-    r"to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|extremity|"
-    r"extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|with|for|"
-    r"slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|"
-    r"reported|as|being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?"
-    r"[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|"
-    r"ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|"
-    r"(?:was |is |were )?abnormal)"
+    r"seated|on|to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|"
+    r"extremity|extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|"
+    r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
+    r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
+    r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
+    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|(?:was |"
+    r"is |were )?abnormal)"
 )
 # "Spurling and axial compression were positive": one result for tests that "and" joins.
 _JOINED_AFTER = re.compile(
     r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,4}(?:,? and [\w\s']{1,40}?)\b(?:were|are)(?: all| both|"
-    r" also)? "
-    r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
+    r" also)? (?P<sign>positive|negative|normal|abnormal|unremarkable)"
 )
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(
@@ -82,39 +79,34 @@ _NEW_STATEMENT = re.compile(
 )
 _LIMITED_BEFORE = re.compile(
     r"\b(?:decreased?|limited|limitations? (?:in|of)|restrict(?:ed|ions? (?:in|of))|reduced|"
-    r"painful|"
-    r"diminished|loss of|los[st]|impaired|poor|guarded|abnormal|stiff(?:ness)?|pain(?:-limited)?|"
-    r"limits?|lack of|deficits? in|reduction (?:in|of))\b"
-    r"(?:(?!\b(?:full|normal|intact|was|were|is|are|no)\b)[^.;:]){0,60}$"
+    r"painful|diminished|loss of|los[st]|impaired|poor|guarded|abnormal|stiff(?:ness)?|"
+    r"pain(?:-limited)?|limits?|lack of|deficits? in|reduction (?:in|of))\b(?:(?!\b(?:full|normal|"
+    r"intact|was|were|is|are|no)\b)[^.;:]){0,60}$"
 )
 _LIMITED_AFTER = re.compile(
     r"^(?:(?!\b(?:full|normal|intact|no|without|unrestricted)\b)[^.;:]){0,70}?\b(?:decreased?|"
-    r"limited|"
-    r"limitation|restrict(?:ed|ion)|reduced|painful|diminished|impaired|loss|guarded|abnormal|"
-    r"with pain|pain\b|cannot|unable|lacking)"
+    r"limited|limitation|restrict(?:ed|ion)|reduced|painful|diminished|impaired|loss|guarded|"
+    r"abnormal|with pain|pain\b|cannot|unable|lacking)"
 )
 _FULL_BEFORE = re.compile(
-    r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|"
-    r"limitations?) (?:of|in)|"
-    r"pain[- ]free|functional|unlimited)\b[^.;:,]{0,30}$"
+    r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|limitations?) (?:of|"
+    r"in)|pain[- ]free|functional|unlimited)\b[^.;:,]{0,30}$"
 )
 _FULL_AFTER = re.compile(
     r"^[^.;:,]{0,45}?\b(?:full|normal|unrestricted|intact|within (?:normal|functional)|good|wnl|"
     r"not (?:limited|restricted))\b"
 )
 _UNDETECTED = re.compile(
-    r"\b(?:no|not|without|unable to|denie[sd]|denying|negative for|rule out|absence of|lack of|"
-    r"nor|never)\b(?:(?!\b(?:but|however|positive|was|were|is|are|had|has|noted|"
-    r"revealed)\b)[^.;])*$"
+    r"\b(?:no|not|without|unable to|denie[sd]|denying|negative for|rule out|absence of|lack of|nor|"
+    r"never)\b(?:(?!\b(?:but|however|positive|was|were|is|are|had|has|noted|revealed)\b)[^.;])*$"
 )
 _SPINE = re.compile(
     r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)"
 )
 _MUSCLE = re.compile(
     r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|"
-    r"toe extension|"
-    r"ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|wrist (?:ext|flex)\w+|"
-    r"finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
+    r"toe extension|ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|"
+    r"wrist (?:ext|flex)\w+|finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
 )
 _LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
 

@@ -487,14 +487,12 @@ def _percent(said: Statement) -> float | None:
 
 _GOES_ON = re.compile(
     r"\b(?:continu\w+|current(?:ly)?|ongoing|now|daily|is doing|does|performs?|under way|"
-    r"in progress|"
-    r"started|begun|attends|attending|so far|concurrent\w*|(?:along|together) with|in addition|"
-    r"combin\w+|adjunct|remaining|\d+ of \d+|hep|home (?:exercises?|program))\b"
+    r"in progress|started|begun|attends|attending|so far|concurrent\w*|(?:along|together) with|"
+    r"in addition|combin\w+|adjunct|remaining|\d+ of \d+|hep|home (?:exercises?|program))\b"
 )
 _GONE_BY = re.compile(
     r"\b(?:completed|done|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
-    r"relief)|"
-    r"w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
+    r"relief)|w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
 )
 
 
@@ -509,15 +507,12 @@ def _under_way(summary: Summary, statement: Statement) -> bool:
 # A drug that is refilled, continued or taken since a date goes on; what was begun today does not.
 _REFILLED = re.compile(
     r"\b(?:refill(?:ed|s|ing)?|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
-    r"chronic(?:ally)?|"
-    r"long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|still (?:takes?|taking|uses?|"
-    r"on)|"
-    r"(?:been|was) (?:taking|using|on|prescribed|given|taken|used)\b[^.;]{0,40}?\b(?:since|"
-    r"for (?:over|more|many|several|"
-    r"\w+ (?:months|years)))|since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|"
-    r"for (?:over |more than |at least |about )?(?:many|several|\d+|two|three|four|five|six|seven|"
-    r"eight|nine|"
-    r"ten|twelve) (?:months?|years?))\b"
+    r"chronic(?:ally)?|long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|"
+    r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
+    r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
+    r"since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|for (?:over |more than |at least |"
+    r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
+    r"years?))\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"

@@ -42,31 +42,26 @@ _MONITORING = (
 
 _TAKEN_BEFORE = re.compile(
     r"\b(?:prescribed|dispensed|refilled|given|taking|takes|took|taken|using|uses|used|tried|"
-    r"renewed|"
-    r"received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|were|"
-    r"are|"
-    r"was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|use of))?|"
-    r"continuing|treated with|managed with|regimen (?:of|include[sd]?|listed))\b"
-    r"(?P<gap>(?:(?!\b(?:request\w*|authoriz\w*|plan(?:ned|s)?|recommend\w*|denied|certif\w*|if|"
-    r"ordered)\b)[^.;]){0,110})$"
+    r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"
+    r"were|are|was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|"
+    r"use of))?|continuing|treated with|managed with|regimen (?:of|include[sd]?|"
+    r"listed))\b(?P<gap>(?:(?!\b(?:request\w*|authoriz\w*|plan(?:ned|s)?|recommend\w*|denied|"
+    r"certif\w*|if|ordered)\b)[^.;]){0,110})$"
 )
 _NOT_TAKEN_BEFORE = re.compile(
     r"(?:\ballerg(?:ic|y|ies)\b[^.;]{0,40}|\b(?:positive|negative|consistent|tested|"
-    r"screen\w*) (?:\w+ )?"
-    r"for [^.;]{0,40}|\binject\w* (?:with|of|using|containing)[^.;]{0,40}|\bper note|"
-    r"\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) )$"
+    r"screen\w*) (?:\w+ )?for [^.;]{0,40}|\binject\w* (?:with|of|using|containing)[^.;]{0,40}|"
+    r"\bper note|\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) )$"
 )
 _INJECTED = re.compile(r"^(?:[^.;,]{0,25})\b(?:injection|injected|was injected|block)\b")
 _FAILED = re.compile(
     r"\b(?:fail(?:ed|ure|ing)|(?:did|does|do) not (?:\w+ )?(?:help|work|relieve|improve)|"
-    r"no (?:\w+ )?"
-    r"relief|without (?:\w+ )?(?:relief|benefit)|not (?:been )?(?:helpful|effective|working)|"
-    r"ineffective|made \w+ \w+ worse|despite|minimal relief|intoleran\w+)\b"
+    r"no (?:\w+ )?relief|without (?:\w+ )?(?:relief|benefit)|not (?:been )?(?:helpful|effective|"
+    r"working)|ineffective|made \w+ \w+ worse|despite|minimal relief|intoleran\w+)\b"
 )
 _NO_HELP_AFTER = re.compile(
     r"^[^.;,]{0,25}\b(?:(?:did|does|has|had|was|is) not (?:\w+ )?(?:help|work|reliev|improv|"
-    r"effective)|"
-    r"(?:gave|with|without) (?:no )?(?:relief|benefit|improvement)|provided no)"
+    r"effective)|(?:gave|with|without) (?:no )?(?:relief|benefit|improvement)|provided no)"
 )
 _HELPED = re.compile(
     r"(?<!not )(?<!no )\b(?:help(?:ed|ful|s|ing)|effective|reliev(?:ed|es|ing)|better|relief|"

@@ -161,9 +161,8 @@ _TENS = {
     "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
 }  # fmt: skip
 _DURATION = re.compile(
-    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s"
-    r"(?:(?:at least|approximately|about|over|nearly|more than|up to|only|almost|"
-    r"the (?:first|past|next)) )*"
+    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s(?:(?:at least|approximately|about|"
+    r"over|nearly|more than|up to|only|almost|the (?:first|past|next)) )*"
     rf"(?P<n>\d{{1,3}}(?:\.\d)?|{_UP_TO_TWELVE}|an?)(?:\s?(?:-|to)\s?(?P<m>\d{{1,2}}|{_UP_TO_TWELVE}))?"
     r"[\s-](?P<unit>hour|day|week|month|year)s?\b"
 )

@@ -147,9 +147,8 @@ def performed(summary: Summary, mention: Mention) -> bool:
 
 # "Repeat films", "the last MRI being of 2014", "EMG (last done in May)", "MRI was already done".
 _DONE_BEFORE = re.compile(
-    r"(?:\b(?:repeat(?:ed)?|rpt|second|third|fourth|2nd|3rd|4th|another|last|"
-    r"the (?:normal|negative|abnormal|positive|prior|previous|earlier))|"
-    r"\(\d{1,2}/\d{2,4}) (?:[\w-]+ )?$"
+    r"(?:\b(?:repeat(?:ed)?|rpt|second|third|fourth|2nd|3rd|4th|another|last|the (?:normal|"
+    r"negative|abnormal|positive|prior|previous|earlier))|\(\d{1,2}/\d{2,4}) (?:[\w-]+ )?$"
 )
 _DONE_AFTER = re.compile(
     r"^(?: (?!to\b|be\b|not\b|never\b|should\b|will\b)[\w/-]+){0,7},? ?\(?(?:was |were )?"

@@ -68,17 +68,13 @@ _FILLER = (
 )
 _RECEIVED_BEFORE = re.compile(
     r"(?P<not>\b(?:not|never|no|without|denie[sd]|denying|declined|refused|n't|yet to|if|until|"
-    r"to be|will be|be|lack of|evidence of|"
-    r"documentation of|should|would|could|will|to|unless)\s+(?:yet |previously |been |have |had |"
-    r"having |any |adequately |fully |successfully )*)?"
-    r"\b(?:completed|completion of|attended|attending|underwent|undergone|undergoing|finished|"
-    r"received(?! for\b)|receiving|tried|trialed|participated in|participating in|began|begun|"
-    r"started|"
-    r"starting|initiated|gone to|going to|went to|been to|been in|had|having had|has had|"
-    r"treated with|managed with|progress(?:ing)? (?:in|with)|given(?! (?:to|for)\b)|administered|"
-    r"performed|doing|"
-    r"done|"
-    r"status[- ]post|s/p)"
+    r"to be|will be|be|lack of|evidence of|documentation of|should|would|could|will|to|"
+    r"unless)\s+(?:yet |previously |been |have |had |having |any |adequately |fully |"
+    r"successfully )*)?\b(?:completed|completion of|attended|attending|underwent|undergone|"
+    r"undergoing|finished|received(?! for\b)|receiving|tried|trialed|participated in|"
+    r"participating in|began|begun|started|starting|initiated|gone to|going to|went to|been to|"
+    r"been in|had|having had|has had|treated with|managed with|progress(?:ing)? (?:in|with)|"
+    r"given(?! (?:to|for)\b)|administered|performed|doing|done|status[- ]post|s/p)"
     rf"{_FILLER}{{0,10}}[\s,(]*$"
 )
 # To continue a therapy says that it is under way; only right before it, not down a list.
@@ -89,31 +85,28 @@ _CONTINUED_BEFORE = re.compile(
 )
 _RESPONSE_BEFORE = re.compile(
     r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )to|"
-    r"evidence of|documentation of)\s+"
-    r"(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
-    r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|"
-    r"progress|better|worse|gains?)\s+(?:with|from|after|following|to|by)"
+    r"evidence of|documentation of)\s+(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
+    r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|progress|better|worse|gains?)\s+(?:with|from|after|"
+    r"following|to|by)"
     rf"{_FILLER}{{0,6}}[\s,(]*$"
 )
 _FAILED_BEFORE = re.compile(
     rf"(?P<not>\b(?:not|no|without|evidence of|lack of|until)\s+(?:\w+ )?)?"
-    r"\b(?:fail(?:ed|ing|ure)?(?: of| to (?:respond|improve|benefit|progress)(?: to| with| from)?)?"
-    r"|"
-    r"despite|refractory to|unresponsive to|"
+    r"\b(?:fail(?:ed|ing|ure)?(?: of| to (?:respond|improve|benefit|progress)(?: to| with|"
+    r" from)?)?|despite|refractory to|unresponsive to|"
     rf"(?:not|never) (?:respond(?:ed)? to|helped by)){_FILLER}{{0,8}}[\s,(]*$"
 )
 _RECEIVED_AFTER = re.compile(
     # Possessive: the runs of blanks and commas meet where nothing stands between them.
     r"^(?:'s)?[\s,]*+(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*+)?"
     rf"(?:\(?(?:x|times|#)?\s*+{_N}\)?\s*+(?:{_UNIT}\s*+)?)?(?:for (?:(?:the|his|her) )?"
-    r"[\w ]{2,24}?)?[\s,(]*+"
-    r"(?:(?:has |have |was |were |had |did |also |previously |significantly |not |which )*"
-    r"(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|beneficial|performed|"
-    r"received|administered|effective|failed|given|done)\b|(?:progress |daily |treatment )"
-    r"(?:notes?|reports?)\b|notes?\b|reports? (?:dated|of|on|noted)\b|"
+    r"[\w ]{2,24}?)?[\s,(]*+(?:(?:has |have |was |were |had |did |also |previously |significantly |"
+    r"not |which )*(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|"
+    r"beneficial|performed|received|administered|effective|failed|given|done)\b|(?:progress |"
+    r"daily |treatment )(?:notes?|reports?)\b|notes?\b|reports? (?:dated|of|on|noted)\b|"
     r"(?:that )?(?:he|she|the \w+(?: \w+)?) (?:has|had) (?:already |previously )?(?:had|received|"
-    r"completed|attended|done|undergone)\b|"
-    r"(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|improvement)\b)"
+    r"completed|attended|done|undergone)\b|(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|"
+    r"improvement)\b)"
 )
 # "Were approved and used": approval is no plan where use follows.
 _USED_AFTER = re.compile(
@@ -128,23 +121,19 @@ _FAILED = re.compile(
     r"benefit)|despite)\b"
 )
 _NOT_DONE_AFTER = re.compile(
-    r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?"
-    r"(?:the |at |in )(?:issue|question|dispute)|"
-    r"(?:was|were|is|are|has been|have been|being|be|had been) (?:not |"
-    r"also |"
+    r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?(?:the |at |in )(?:issue|"
+    r"question|dispute)|(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
     r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
-    r"pending|"
-    r"schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|modified|prescri)\w*)|"
-    r"^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
+    r"pending|schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|"
+    r"modified|prescri)\w*)|^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"
 )
 _NOT_DONE_BEFORE = re.compile(
     r"(?:\b(?:given to|avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|"
-    r"risks? of|pre|"
-    r"eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|possible|"
-    r"potential|another|consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|of))|"
-    r"refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
+    r"risks? of|pre|eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|"
+    r"possible|potential|another|consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
+    r"of))|refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )
 # "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
@@ -160,8 +149,7 @@ _VERB = re.compile(
 _PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
 _NOT_HAD = re.compile(
     r"\b(?:denie[sd]|denying|without|never|not|refused|declined) (?:having |ever )*(?:had|"
-    r"undergone|"
-    r"received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
+    r"undergone|received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
 )
 _CARE_LIST = re.compile(
     r"(?:tx|rx|(?:prior |past |previous |conservative )*(?:treatments?|care|therap(?:y|ies)))"
@@ -183,9 +171,8 @@ _COUNT_BEFORE = re.compile(
     r"(?:(?!(?:by|with|after|from|since|despite|during|before)\b)\w+ )?$"
 )
 _COUNT_AFTER = re.compile(
-    r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?"
-    r"(?:\((?:at least |about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?|of\s)?"
-    r"(?:at least )?"
+    r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?(?:\((?:at least |"
+    r"about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?|of\s)?(?:at least )?"
     rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
 )
 # Chart shorthand: "PT x14", "chiro x 28 in the past year"; "x 3 wks" is a duration.

@@ -58,9 +58,8 @@ ACUTE_DAYS, CHRONIC_DAYS = 30, 90
 
 _LEAD = re.compile(
     r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
-    r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|"
-    r"hurt|claims?(?!s? (?:admin|exam|adj|eval)))\b(?P<gap>[^.;]{0,60})$"
-    r"|(?:fell|slipped) (?P<fall>on )$"
+    r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"
+    r"adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
 )
 # What happened, where no word says "injury": told right before the date or right after it.
 _EVENT = re.compile(

@@ -178,9 +178,8 @@ _INVASIVE = frozenset({"surgery", "injection"})
 # "Cuff repair certified for May", "ESI auth'd" are still to come.
 _CERTIFIED_AFTER = re.compile(
     r"^(?: (?:\w+ )?(?:is|was|were|has been|have been))?,? (?:also )?(?:certified|authorized|"
-    r"approved|"
-    r"auth(?:'?d)?\b|cert(?:'?d)?\b|ok'?d|scheduled|set for|planned)\b(?! (?:and|then) (?:done|"
-    r"performed))"
+    r"approved|auth(?:'?d)?\b|cert(?:'?d)?\b|ok'?d|scheduled|set for|planned)\b(?! (?:and|"
+    r"then) (?:done|performed))"
 )
 _BY_A_PERSON = re.compile(
     r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went)"
@@ -208,8 +207,7 @@ _NOT_HAD_AFTER = re.compile(
 
 _NOT_BEGUN_AFTER = re.compile(
     r"^ (?:has|have|had|is|was|were) not (?:yet |been |yet been )*(?:begun|started|done|had|"
-    r"completed|"
-    r"attended|given|tried|received|provided|undertaken)\b"
+    r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
 
 
@@ -256,8 +254,7 @@ _ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
     r"^(?: (?:visits|sessions|notes|since(?: then)?|so far|to date|post-?op|done|had|total|about|"
-    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*"
-    r"(?:[:,] ?| |: x ?)"
+    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
     r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|of|"
     r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
@@ -303,9 +300,8 @@ MONITORING = frozenset(
     {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
 )
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|"
-    r"(?<!edge )(?<!half )off|weaned off|came off|ran out of|"
-    r"no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
+    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|(?<!edge )(?<!half )off|"
+    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
 )
 _STOPPED_AFTER = re.compile(
     r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|weaned)\b"
@@ -347,8 +343,7 @@ def drugs(summary: Summary) -> Iterator[Statement]:
 # "NSAIDs are contraindicated", "opioids might be started later" tell of no use.
 _SPOKEN_OF = re.compile(
     r"^ (?:(?:is|are|was|were) (?:contraindicated|to be avoided|avoided)|(?:might|may|could|"
-    r"would) be "
-    r"(?:started|needed|prescribed|tried|considered))\b"
+    r"would) be (?:started|needed|prescribed|tried|considered))\b"
 )
 
 

@@ -272,8 +272,7 @@ _LASTING = re.compile(
 # Pain of the day of injury is no complaint that goes on.
 _AT_ONSET = re.compile(
     r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur(?:y|ed|ies)(?! (?:worker|"
-    r"employee))|initially|while|when) "
-    r"[^.;]{0,60}$"
+    r"employee))|initially|while|when) [^.;]{0,60}$"
 )
 
 

@@ -44,8 +44,7 @@ _HELPED_BY_A_PERSON = re.compile(
 )
 _OF_DRUG_OR_DUTY = re.compile(
     r"\b(?:meds?|medications?|medicines?|doses?|dosage|regimen|duty|work(?: status)?|"
-    r"restrictions?) "
-    r"(?:(?:is|are|was|were|has been|remain\w*|stay\w*) )?$"
+    r"restrictions?) (?:(?:is|are|was|were|has been|remain\w*|stay\w*) )?$"
 )
 _ATTEMPTED_WORK = re.compile(
     r"\b(?:return(?:ing)? to (?:\w+ )?(?:work|duty)|(?:modified|light|full|regular) (?:work|duty)|"
@@ -119,10 +118,9 @@ _NOT_EASED = re.compile(
 )
 _FALL = re.compile(
     r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|"
-    r"decreas\w{0,5})\b[^.;]{0,40}?\b"
-    r"(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? (?:to|and is now|down to) "
-    r"(?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?"
-    r"(?!\s?(?:tablet|pill|mg|degree|visit|week|day|°|minute))"
+    r"decreas\w{0,5})\b[^.;]{0,40}?\b(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? "
+    r"(?:to|and is now|down to) (?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?(?!\s?(?:tablet|"
+    r"pill|mg|degree|visit|week|day|°|minute))"
 )
 _WITHOUT_WITH = re.compile(
     r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)[^.;]{0,50}?"

@@ -166,20 +166,18 @@ def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
 # "No documentation of failure", "the records do not discuss side effects": nothing is said.
 _NOT_STATED = re.compile(
     r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
-    r"new))* "
-    r"(?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
-    r"descriptions?|comparison|statement|details|account|reasons?)\b|"
-    r"\b(?:not|never|nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|"
-    r"describe\w*|state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
+    r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
+    r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
+    r"nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|describe\w*|"
+    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
 
 
 NOT_STATED_AFTER = re.compile(
-    r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?"
-    r"(?:not (?:documented|discussed|mentioned|recorded|"
-    r"stated|described|addressed|found|on file|signed|checked|reviewed|available|done|"
-    r"in (?:the )?(?:notes?|records?|charts?|reports?|file))|"
-    r"undocumented|missing)\b"
+    r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:documented|"
+    r"discussed|mentioned|recorded|stated|described|addressed|found|on file|signed|checked|"
+    r"reviewed|available|done|in (?:the )?(?:notes?|records?|charts?|reports?|file))|undocumented|"
+    r"missing)\b"
 )
 
 
@@ -194,9 +192,8 @@ def unstated(summary: Summary, mention: Mention) -> bool:
 
 # "No therapy is described", "no OT notes" tell of the paper, and deny nothing.
 _TOLD_NOWHERE = re.compile(
-    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:documented|"
-    r"listed|described|"
-    r"recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
+    r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:documented|listed|"
+    r"described|recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
     r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"
 )
 _PAPER = re.compile(r"\b(?:mention|documentation|descriptions?|records?|evidence|account) of\b")
@@ -274,10 +271,8 @@ def equivocal(summary: Summary, mention: Mention) -> bool:
 # "The shelf gave way" tells how it happened.
 _A_THING = re.compile(
     r"\b(?:shel(?:f|ves)|ladder|step|stairs?|chair|floor|board|scaffold\w*|platform|ground|plank|"
-    r"lift|"
-    r"door|pallet|rope|railing|bed|cart|rack|stool|box|hoist|rung|branch|roof|grate|pipe|hook|"
-    r"strap|"
-    r"gurney|ramp|tire|beam|crate)s? (?:\w+ )?$"
+    r"lift|door|pallet|rope|railing|bed|cart|rack|stool|box|hoist|rung|branch|roof|grate|pipe|hook|"
+    r"strap|gurney|ramp|tire|beam|crate)s? (?:\w+ )?$"
 )
 
 
@@ -291,9 +286,8 @@ _GAVE_ONCE = re.compile(r"\b(?:gave|buckled|popped|snapped|slid|locked)\b")
 
 
 _THEN = re.compile(
-    r"\b(?:when|while|as (?:he|she)|on (?:a|the) (?:ramp|step|stair|ladder|floor|curb)|"
-    r"(?:on|injured on|injury of) (?:\d{1,2}[/-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|"
-    r"dec)))"
+    r"\b(?:when|while|as (?:he|she)|on (?:a|the) (?:ramp|step|stair|ladder|floor|curb)|(?:on|"
+    r"injured on|injury of) (?:\d{1,2}[/-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))"
 )
 
 
@@ -324,8 +318,7 @@ _LITTLE_BEFORE = re.compile(
 
 _LITTLE_AFTER = re.compile(
     r"^(?: (?:is|was|now|of|at|rated|level|intensity|only|about|with \w+|a))*:? ?[0-2](?: ?/ ?10|"
-    r" out of 10|-[12]/10)"
-    r"|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
+    r" out of 10|-[12]/10)|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
 )
 
 
