@@ -32,7 +32,7 @@ from imr.models.drift import count
 from imr.models.frame import signals_frame
 from imr.models.prediction import GUIDELINES, Prediction
 from imr.models.predictor import Predictor
-from imr.serve.letter_json import Explained, letter_detail, score_rows
+from imr.serve.letter_json import letter_detail, score_rows
 from imr.serve.letters import Chunk, chunked, tasks
 from imr.serve.score import CHUNK_LETTERS
 from imr.serve.worker import ScoreSetup
@@ -81,9 +81,8 @@ def steps(watch: Watch, predictor: Predictor, chunk: Chunk, ending: str) -> None
 
 def _rows(letter: Letter, predictions: Iterator[Prediction]) -> list[dict[str, Any]]:
     items = len(letter.case.items)
-    return score_rows(
-        letter_detail(letter, list(islice(predictions, items)), Explained.nothing(items))
-    )
+    nothing = [()] * items
+    return score_rows(letter_detail(letter, list(islice(predictions, items)), nothing, nothing))
 
 
 def main() -> None:

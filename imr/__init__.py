@@ -138,9 +138,10 @@ def explain(letter: Letter, model: Predictor) -> dict[str, Any]:
     The object of ``imr explain --json``.
     """
     from imr.serve.letter_json import run_detail
-    from imr.serve.worker import explained_letter
+    from imr.serve.worker import scored
 
-    return run_detail(explained_letter(letter, model), model.uri)
+    [answer] = scored(model, [letter], detail=True)
+    return run_detail(answer["detail"], model.uri)
 
 
 def what_if(letters: Iterable[Letter], model: Predictor) -> pd.DataFrame:

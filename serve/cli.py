@@ -6,10 +6,9 @@ Exit status: 0 all letters done; 1 some letters could not be read; 2 wrong usage
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -21,7 +20,7 @@ from imr.serve.model import CHAMPION, remember_champion
 
 if TYPE_CHECKING:
     from imr.data.synthetic import Format
-    from imr.serve.letters import Failure
+    from imr.serve.letters import Failure, ReadAs
     from imr.training.config import TrainConfig
     from imr.training.train import TrainResult
 
@@ -142,11 +141,12 @@ Decided = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Further settings.")
 ]
+Decisions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Decided items as signals and labels.")
+]
 Full = Annotated[
     bool, typer.Option("--full", help="Also learning curve, ablation and importance (slower).")
 ]
-
-
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in outcome.missed_cost=2."),
@@ -160,10 +160,7 @@ Budget = Annotated[
 @app.command()
 def train(
     letters: Decided = None,
-    decisions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Decided items as signals and labels."),
-    ] = None,
+    decisions: Decisions = None,
     config: Config = None,
     assignments: Assignments = None,
     full: Full = False,
@@ -179,31 +176,21 @@ def train(
 
     Without a source: on the decisions that the project ships.
     """
-    from imr.training.train import train
+    from imr.training.train import train as evaluate_and_register
 
-    with _refusing():
-        settings = _settings(
-            config,
-            assignments,
-            letters=letters,
-            decisions=decisions,
-            full=full,
-            budget_minutes=budget,
-            dry_run=dry_run,
-            promote=promote,
-        )
-        result = train(settings)
+    def trained(settings: TrainConfig) -> TrainResult:
+        result = evaluate_and_register(settings)
         remember_champion()
-    _show_figures(result)
+        return result
+
+    options = {"full": full, "budget_minutes": budget, "dry_run": dry_run, "promote": promote}
+    _show_figures(trained, config, assignments, letters, decisions, options)
 
 
 @app.command()
 def evaluate(
     letters: Decided = None,
-    decisions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Decided items as signals and labels."),
-    ] = None,
+    decisions: Decisions = None,
     by: Annotated[
         str,
         typer.Option(metavar="group|time", help="Folds by letter, or train earlier, test later."),
@@ -218,60 +205,42 @@ def evaluate(
         raise Refused(f"--by {by}: not known", "give group or time")
     from imr.training.train import evaluate_and_log
 
-    with _refusing():
-        settings = _settings(
-            config,
-            assignments,
-            letters=letters,
-            decisions=decisions,
-            by=by,
-            full=full,
-            budget_minutes=budget,
-        )
-        result = evaluate_and_log(settings)
-    _show_figures(result)
+    options = {"by": by, "full": full, "budget_minutes": budget}
+    _show_figures(evaluate_and_log, config, assignments, letters, decisions, options)
 
 
-def _settings(
+def _show_figures(
+    work: Callable[[TrainConfig], TrainResult],
     config: Path | None,
     assignments: list[str] | None,
-    *,
     letters: list[str] | None,
     decisions: Path | None,
-    **options: Any,
-) -> TrainConfig:
-    """The settings of a file with those of the command line over them, where given."""
-    from imr.training.config import TrainConfig
+    options: dict[str, Any],
+) -> None:
+    """Evaluate with the settings of a file and those of the command line over them, print the
+    table and where the run lies, and end with the run's exit status.
+
+    What a user can mend about decisions and settings is refused in one line.
+    """
+    from imr.data.letter import LetterError
+    from imr.training.config import ConfigError, TrainConfig
+    from imr.training.decisions import NoDecisionsError
+    from imr.training.folds import SplitError
+    from imr.training.report.tables import print_table
+    from imr.training.workers import WorkerDiedError
 
     if letters and decisions:
         raise Refused("give --letters or --decisions, not both")
     given = {name: value for name, value in options.items() if value is not False}
     named = tuple(letters) if letters else None
-    return TrainConfig.read(config, assignments or (), letters=named, decisions=decisions, **given)
-
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """What a user can mend about decisions and settings is refused in one line, and so is a run
-    that was ended.
-    """
-    from imr.data.letter import LetterError
-    from imr.training.config import ConfigError
-    from imr.training.decisions import NoDecisionsError
-    from imr.training.folds import SplitError
-    from imr.training.workers import WorkerDiedError
-
     try:
         with ended_well("the run is not logged", "the same command starts anew"):
-            yield
+            settings = TrainConfig.read(
+                config, assignments or (), letters=named, decisions=decisions, **given
+            )
+            result = work(settings)
     except (ConfigError, NoDecisionsError, SplitError, LetterError, WorkerDiedError) as error:
         raise Refused(str(error)) from None
-
-
-def _show_figures(result: TrainResult) -> None:
-    """Print the table and where the run lies; end with the run's exit status."""
-    from imr.training.report.tables import print_table
-
     print_table(result.table())
     print(result.message())
     if result.exit_code:
@@ -304,24 +273,37 @@ Reasons = Annotated[
     bool, typer.Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
 ]
 
+Only = Annotated[
+    str | None,
+    typer.Option("--letter", metavar="ID", help="This letter alone; its report opens on it."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read and count, but score and write nothing.")
+]
+
 
 @app.command()
 def validate(letters: Letters, jobs: Jobs = 0, maps: Maps = None, form: Form = None) -> None:
     """Read letters and score nothing: what would be read, what not and why."""
     from imr.serve.letters import ReadAs
-    from imr.serve.validate import validate as checked
+
+    _validate(tuple(letters), jobs, ReadAs.told(maps, form), each_file=True)
+
+
+def _validate(letters: tuple[str, ...], jobs: int, how: ReadAs, each_file: bool) -> None:
+    from imr.serve.derive import validate as checked
 
     failures = _Failures()
     with ended_well():
-        found = checked(tuple(letters), jobs, failures, ReadAs.told(maps, form))
-    print(*found.lines(each_file=True), sep="\n")
+        found = checked(letters, jobs, failures, how)
+    print(*found.lines(each_file), sep="\n")
     failures.exit()
 
 
 @app.command()
 def info(model: Model = CHAMPION) -> None:
     """Show version, model and stores that commands here use."""
-    from imr.serve.info import info as found
+    from imr.serve.model import info as found
 
     for name, value in found(model):
         print(f"{name + ':':15} {value}")
@@ -342,27 +324,15 @@ def score(
     reasons: Reasons = True,
     maps: Maps = None,
     form: Form = None,
-    only: Annotated[
-        str | None,
-        typer.Option("--letter", metavar="ID", help="This letter alone; its report opens on it."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and count, but score and write nothing.")
-    ] = False,
+    only: Only = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
-    if engine not in ("local", "dask"):
-        raise Refused(f"--engine {engine}: not known", "give local or dask")
-    if scheduler and engine != "dask":
-        raise Refused("--scheduler needs --engine dask")
-    if (report or details) and not reasons:
-        raise Refused("--report and --details show the reasons", "leave out --no-reasons")
+    from imr.serve import score as scoring
     from imr.serve.letters import ReadAs
     from imr.serve.outputs import output_path
-    from imr.serve.score import ScoreRun, errors_file
-    from imr.serve.score import score as score_letters
 
-    run = ScoreRun(
+    run = scoring.ScoreRun(
         letters=tuple(letters),
         output=output_path(output),
         report=output_path(report) if report else None,
@@ -376,22 +346,14 @@ def score(
         reasons=reasons,
         how=replace(ReadAs.told(maps, form), only=only),
     )
-    failures = _Failures()
     if dry_run:
-        from imr.serve.score import check_outputs
-        from imr.serve.validate import validate as checked
-
-        check_outputs(run)
-        with ended_well():
-            print(*checked(run.letters, jobs, failures, run.how).lines(each_file=False), sep="\n")
-        failures.exit()
+        scoring.check(run)
+        _validate(run.letters, jobs, run.how, each_file=False)
         return
+    failures = _Failures()
     with ended_well(f"{run.output} not written", "the same command with --resume continues"):
-        result = score_letters(run, failures)
-    folder = "/" if run.partitions is not None else ""
-    errors = errors_file(run.output) if result.tally.failures else None
-    beside = "".join(f" and {path}" for path in (run.report, run.details, errors) if path)
-    print(*result.tally.lines(), f"written: {run.output}{folder}{beside}", sep="\n")
+        tally = scoring.score(run, failures)
+    print(*tally.lines(), f"written: {scoring.written(run, tally)}", sep="\n")
     failures.exit()
 
 
@@ -420,20 +382,18 @@ def explain(
     how = ReadAs.told(maps, form)
     with ended_well():
         if statements:
-            found = one.understood(one.one_letter(letter, letter_id, how))
+            found = shown = one.understood(one.one_letter(letter, letter_id, how))
         else:
             found = one.explain(letter, model, letter_id, how=how)
-    whole = found
-    if not statements:
-        found = {**found, "items": one.chosen_items(found, item)}
+            shown = {**found, "items": one.chosen_items(found, item)}
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
     elif statements:
-        print("\n".join(one.statement_lines(found)))
+        print("\n".join(one.statement_lines(shown)))
     else:
-        one.show(found, one.make_console())
+        one.show(shown, one.make_console())
         if Path(letter).is_file() and one.asks(letter, letter_id, how):
-            for line in moved(letter, whole):
+            for line in moved(letter, found):
                 print(line)
 
 

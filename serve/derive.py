@@ -1,11 +1,13 @@
-"""`imr parse` and `imr features`: what is made of each letter on its own."""
+"""`imr parse`, `imr features` and `imr validate`: what is made of each letter without a model."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 from imr.data.letter import Letter
@@ -29,7 +31,7 @@ from imr.serve.outputs import (
     output_path,
     table_format,
 )
-from imr.serve.worker import fetched, read_safely, unexpected
+from imr.serve.worker import fetched, read_safely, safely
 from imr.serve.workers import Answer, Pool, Work, default_jobs, failure_answer, in_order
 
 ReportFailure = Callable[[Failure], None]
@@ -57,6 +59,29 @@ def each_letter(
                     yield one
 
 
+@dataclass(frozen=True, slots=True)
+class EachLetter:
+    """A worker's set-up: read each letter and hand back what ``make`` makes of it."""
+
+    make: Callable[[Letter], dict[str, Any]]
+
+    def __call__(self) -> Work:
+        """Nothing to load."""
+        return self._chunk
+
+    def _chunk(self, chunk: Chunk) -> Answer:
+        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
+
+    def _one(self, letter: Letter | Failure) -> dict[str, Any]:
+        if isinstance(letter, Letter):
+            made = safely(letter.case.source, "deriving", lambda: self.make(letter))
+            return failure_answer(made) if isinstance(made, Failure) else made
+        return failure_answer(letter)
+
+
+# --- imr parse -----------------------------------------------------------------------------------
+
+
 def parse_letters(
     letters: tuple[str, ...],
     output: str | None,
@@ -65,22 +90,24 @@ def parse_letters(
     how: ReadAs = AS_FOUND,
 ) -> None:
     """`imr parse`: one JSON object a line, in the order of the input."""
-    found = each_letter(letters, parsed, jobs, report, how)
-    lines = (json_line(answer["letter"]) for answer in found)
+    found = each_letter(letters, letter_object, jobs, report, how)
     if output is None:
         with ended_well():
-            _write_lines(sys.stdout.buffer, lines)
+            _write_lines(sys.stdout.buffer, found)
         return
     target = output_path(output)
     check_writable(target)
     with ended_well(f"{target} not written"), open_atomic(target) as file:
-        _write_lines(file, lines)
+        _write_lines(file, found)
 
 
-def _write_lines(file: IO[bytes], lines: Iterable[bytes]) -> None:
-    for line in lines:
-        file.write(line)
+def _write_lines(file: IO[bytes], values: Iterable[Any]) -> None:
+    for value in values:
+        file.write(json_line(value))
     file.flush()
+
+
+# --- imr features --------------------------------------------------------------------------------
 
 
 def write_features(
@@ -108,37 +135,7 @@ def write_features(
         for answer in each_letter(letters, make, jobs, report, how):
             table.write(answer["rows"])
             if quotes:
-                _write_lines(quotes, map(json_line, answer["evidence"]))
-
-
-# --- in a worker ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EachLetter:
-    """A worker's set-up: read each letter and hand back what ``make`` makes of it."""
-
-    make: Callable[[Letter], dict[str, Any]]
-
-    def __call__(self) -> Work:
-        """Nothing to load."""
-        return self._chunk
-
-    def _chunk(self, chunk: Chunk) -> Answer:
-        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
-
-    def _one(self, letter: Letter | Failure) -> dict[str, Any]:
-        if isinstance(letter, Failure):
-            return failure_answer(letter)
-        try:
-            return self.make(letter)
-        except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
-            return failure_answer(unexpected(letter.case.source, "deriving", error))
-
-
-def parsed(letter: Letter) -> dict[str, Any]:
-    """The object of `imr parse`."""
-    return {"letter": letter_object(letter)}
+                _write_lines(quotes, answer["evidence"])
 
 
 def signal_rows(letter: Letter) -> dict[str, Any]:
@@ -155,3 +152,63 @@ def signal_rows_with_evidence(letter: Letter) -> dict[str, Any]:
     found = signals(letter.case)
     evidence = [{"letter_id": letter.case.letter_id, **asdict(e)} for e in found.evidence]
     return {"rows": found.rows, "evidence": evidence}
+
+
+# --- imr validate, imr score --dry-run -----------------------------------------------------------
+
+WARNINGS_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was read of each file, and the counts over all."""
+
+    files: dict[str, Counter[str]] = field(default_factory=dict)
+    total: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+    def lines(self, each_file: bool) -> Iterator[str]:
+        """A line a file, where wanted, then the whole and its most frequent warnings."""
+        if each_file:
+            for name, counts in self.files.items():
+                yield f"{name}: {_counts(counts)}"
+        yield f"would be read: {_counts(self.total)}; not read: {self.total['failed']}"
+        for warning, times in self.warnings.most_common(WARNINGS_SHOWN):
+            yield f"warning in {times}: {warning}"
+
+
+def _counts(of: Counter[str]) -> str:
+    letters, items = of["letters"], of["items"]
+    kinds = {"decided": "decided", "warned": "with a warning"}
+    of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
+    said = f"{letters:,} letter{'s' * (letters != 1)}" + f" ({of_these})" * bool(of_these)
+    return f"{said}, {items:,} item{'s' * (items != 1)}"
+
+
+def validate(
+    letters: tuple[str, ...], jobs: int, report: ReportFailure, how: ReadAs = AS_FOUND
+) -> Checked:
+    """Read everything and score nothing; each letter not read is passed on."""
+    checked = Checked()
+
+    def told(failure: Failure) -> None:
+        checked.total["failed"] += 1
+        report(failure)
+
+    for answer in each_letter(letters, looked_at, jobs, told, how):
+        checked.files.setdefault(answer["file"], Counter()).update(answer["counts"])
+        checked.total.update(answer["counts"])
+        checked.warnings.update(answer["warnings"])
+    return checked
+
+
+def looked_at(letter: Letter) -> dict[str, Any]:
+    """What is counted of a letter: no word of it but its warnings, which hold none."""
+    counts = {
+        "letters": 1,
+        "items": len(letter.case.items),
+        "decided": int(letter.decided),
+        "warned": int(bool(letter.warnings)),
+    }
+    file = re.sub(r" (row|line|record) \d+$", "", letter.case.source)
+    return {"file": file, "counts": counts, "warnings": list(letter.warnings)}

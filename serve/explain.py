@@ -6,7 +6,7 @@ never read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from imr.data.records import QUESTIONS, RawRecord
@@ -19,7 +19,7 @@ from imr.serve.letter_json import (
 from imr.serve.letters import AS_FOUND, Chunk, Failure, ReadAs, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, resolve
-from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker, read_safely
+from imr.serve.worker import ScoreSetup, import_models, load_in_worker, read_safely
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from imr.data.letter import Letter
     from imr.features.statements import Statement
+    from imr.models.predictor import Predictor
 
 BAR_CELLS = 40
 CONTEXT_CHARS = 70
@@ -47,7 +48,7 @@ def explain(
     path: str,
     model: str,
     letter_id: str | None = None,
-    load: Callable[[str], Predicts] = load_in_worker,
+    load: Callable[[str], Predictor] = load_in_worker,
     resolve: Callable[[str], ModelAddress] = resolve,
     how: ReadAs = AS_FOUND,
 ) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def explain(
     Raises:
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
-    task = _one(list(_candidates(path, letter_id, how)), path)
+    task = _one_task(path, letter_id, how)
     pool = Pool(jobs=1)
     pool.start(import_models)  # while this process asks for the model
     try:
@@ -66,18 +67,8 @@ def explain(
     finally:
         pool.stop()
     if "error" in answer:
-        failure = Failure(**answer["error"])
-        raise Refused(f"{failure.source}: {failure.message}", failure.remedy)
+        raise _refused(Failure(**answer["error"]))
     return run_detail(answer["detail"], address.uri)
-
-
-def asks(path: str, letter_id: str | None, how: ReadAs) -> bool:
-    """True for the record that `imr new` made, as long as its questions stand in it."""
-    [task] = _candidates(path, letter_id, how)
-    if not isinstance(task, RawRecord):
-        return False
-    rows = [task.values, *task.values["items"]] if "items" in task.values else []
-    return any(isinstance(row, dict) and row.get(QUESTIONS) for row in rows)
 
 
 def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) -> Letter:
@@ -86,28 +77,35 @@ def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) 
     Raises:
         Refused: where there is not exactly one letter, or it cannot be read.
     """
-    letter = read_safely(_one(list(_candidates(path, letter_id, how)), path))
+    letter = read_safely(_one_task(path, letter_id, how))
     if isinstance(letter, Failure):
-        raise Refused(f"{letter.source}: {letter.message}", letter.remedy)
+        raise _refused(letter)
     return letter
 
 
-def _candidates(path: str, letter_id: str | None, how: ReadAs) -> Iterator[Task]:
-    for task in tasks([path], how=how):
-        found = None if isinstance(task, Failure) else task_letter_id(task)
-        if letter_id is None or found == letter_id:
-            yield task
+def asks(path: str, letter_id: str | None, how: ReadAs) -> bool:
+    """True for the record that `imr new` made, as long as its questions stand in it."""
+    task = _one_task(path, letter_id, how)
+    if not isinstance(task, RawRecord):
+        return False
+    rows = [task.values, *task.values["items"]] if "items" in task.values else []
+    return any(isinstance(row, dict) and row.get(QUESTIONS) for row in rows)
 
 
-def _one(found: Sequence[Task], path: str) -> Task:
-    if len(found) == 1 and isinstance(found[0], Failure):
-        raise Refused(f"{found[0].source}: {found[0].message}", found[0].remedy)
-    if len(found) == 1:
-        return found[0]
+def _one_task(path: str, letter_id: str | None, how: ReadAs) -> Task:
+    found = [t for t in tasks([path], how=how) if letter_id in (None, task_letter_id(t))]
     if not found:
         raise Refused(f"{path}: no letter of that id", "leave out --letter-id or correct it")
-    remedy = "name one file, or pick one with --letter-id; imr score takes many"
-    raise Refused(f"{path}: {len(found)} letters, explain takes one", remedy)
+    if len(found) > 1:
+        remedy = "name one file, or pick one with --letter-id; imr score takes many"
+        raise Refused(f"{path}: {len(found)} letters, explain takes one", remedy)
+    if isinstance(found[0], Failure):
+        raise _refused(found[0])
+    return found[0]
+
+
+def _refused(failure: Failure) -> Refused:
+    return Refused(f"{failure.source}: {failure.message}", failure.remedy)
 
 
 def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any]]:
@@ -161,10 +159,11 @@ def _text(content: str, style: str = "") -> Text:
     return Text(content, style=style)
 
 
-def _indented(content: RenderableType, cells: int) -> RenderableType:
+def _indented(cells: int, content: str | Text, style: str = "") -> RenderableType:
     from rich.padding import Padding
 
-    return Padding(content, (0, 0, 0, cells), expand=False)
+    text = _text(content, style) if isinstance(content, str) else content
+    return Padding(text, (0, 0, 0, cells), expand=False)
 
 
 def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
@@ -173,29 +172,25 @@ def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
     ]
     yield _text(f"Letter {detail['letter_id']}", "bold")
     yield _text(" · ".join([*facts, detail["source"]]), "dim")
-    yield from _urgent(detail)
-    for warning in detail["warnings"]:
-        yield _text(f"note: {warning}", "yellow")
-
-
-def _urgent(detail: dict[str, Any]) -> Iterator[RenderableType]:
     for fact in detail["urgent"]:
         yield _text(f"! {fact['text']}", "bold red")
         yield from _quotes(detail, fact["quotes"])
     if detail["urgent"]:
         yield _text(detail["urgent_notice"], "bold red")
+    for warning in detail["warnings"]:
+        yield _text(f"note: {warning}", "yellow")
 
 
 def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
     yield _text(f"Item {item['item_index']}: {item['requested']}", "bold")
     kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
-    yield _indented(_text(f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim"), 2)
-    yield _indented(_estimate(item), 2)
+    yield _indented(2, f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim")
+    yield _indented(2, _estimate(item))
     decided = f", decided {item['decision']}" if item["decision"] else ""
-    yield _indented(_text(f"predicted {item['predicted_outcome']}{decided}", "bold"), 2)
-    yield _indented(_text(f"{item['meaning']}.", "dim"), 2)
+    yield _indented(2, f"predicted {item['predicted_outcome']}{decided}", "bold")
+    yield _indented(2, f"{item['meaning']}.", "dim")
     if item["similar"]:
-        yield _indented(_text(similar_sentence(item["similar"]), "dim"), 2)
+        yield _indented(2, similar_sentence(item["similar"]), "dim")
     yield from _what_if(item)
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
@@ -223,11 +218,11 @@ def _bar(p: float, low: float, high: float) -> Text:
 
 def _what_if(item: dict[str, Any]) -> Iterator[RenderableType]:
     if item["what_if"]:
-        yield _indented(_text("What would change it", "bold"), 2)
+        yield _indented(2, "What would change it", "bold")
     for change in item["what_if"]:
         line = _text(f"> {change_action(change)}: ")
         line.append(change_sentence(change, item["p_overturned"]), "bold")
-        yield _indented(line, 4)
+        yield _indented(4, line)
 
 
 def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
@@ -236,15 +231,15 @@ def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Renderabl
         ("against", "Speaks against", "−"),
     ):
         reasons = [r for r in item["reasons"] if r["direction"] == direction]
-        yield _indented(_text(title if reasons else f"{title}: nothing found", "bold"), 2)
+        yield _indented(2, title if reasons else f"{title}: nothing found", "bold")
         for reason in reasons:
-            yield _indented(_text(f"{sign} {reason['statement']}"), 4)
+            yield _indented(4, f"{sign} {reason['statement']}")
             yield from _quotes(detail, reason["quotes"])
 
 
 def _quotes(detail: dict[str, Any], quotes: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
     for quote in quotes:
-        yield _indented(in_context(detail["case_summary"], quote), 6)
+        yield _indented(6, in_context(detail["case_summary"], quote))
 
 
 def in_context(summary: str, quote: dict[str, Any]) -> Text:
@@ -272,23 +267,23 @@ def _word(text: str, at: int, step: int) -> int:
 
 def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
     none = "" if item["checklist"] else ": no criteria for this kind of request"
-    yield _indented(_text(f"Documentation checklist{none}", "bold"), 2)
+    yield _indented(2, f"Documentation checklist{none}", "bold")
     for criterion in item["checklist"]:
         status = criterion["status"]
         line = _text(f"{SIGNS[status]} {status}: ", STYLES[status])
         line.append(criterion["text"], "")
         line.append(f"  [{criterion['source'] or criterion['guideline']}]", "dim")
-        yield _indented(line, 4)
+        yield _indented(4, line)
         yield from _quotes(detail, criterion["quotes"])
 
 
 def _guidelines(item: dict[str, Any]) -> Iterator[RenderableType]:
     if item["guidelines"]:
-        yield _indented(_text("Guideline the reviewer may cite", "bold"), 2)
+        yield _indented(2, "Guideline the reviewer may cite", "bold")
     for candidate in item["guidelines"]:
-        yield _indented(_text(f"{candidate['p']:6.1%}  {candidate['guideline']}"), 4)
+        yield _indented(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
     if item["decision_guideline"]:
-        yield _indented(_text(f"cited by the reviewer: {item['decision_guideline']}"), 4)
+        yield _indented(4, f"cited by the reviewer: {item['decision_guideline']}")
 
 
 # --- --statements: what was understood of each sentence ------------------------------------------
@@ -326,14 +321,9 @@ def understood(letter: Letter) -> dict[str, Any]:
 
 def _statement(text: str, statement: Statement) -> dict[str, Any]:
     measures = {name: getattr(statement, name, None) for name in MEASURES}
+    names = ("subject", "concept", "polarity", "regions", "side", "source", "past")
     return {
-        "subject": statement.subject,
-        "concept": statement.concept,
-        "polarity": statement.polarity,
-        "regions": list(statement.regions),
-        "side": statement.side,
-        "source": statement.source,
-        "past": statement.past,
+        **{name: getattr(statement, name) for name in names},
         "measures": {k: v for k, v in measures.items() if v not in _UNSTATED},
         "words": statement.mention.text,
         "start": statement.start,

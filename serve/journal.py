@@ -55,10 +55,6 @@ class _Finished:
     letter_ids: tuple[str, ...]
 
 
-def _letter_ids(answer: Answer) -> tuple[str, ...]:
-    return tuple(one["letter_id"] for one in answer if "letter_id" in one)
-
-
 class Journal:
     """Finished chunks of one run, by number; what is the same on disk and store."""
 
@@ -78,11 +74,10 @@ class Journal:
 
     def append(self, chunk: Chunk, answer: Answer) -> None:
         """Keep a finished chunk; it survives the end of this process."""
-        fingerprint = chunk.fingerprint()
-        raw = json_line({"chunk": chunk.index, "fingerprint": fingerprint, "answer": answer})
+        line = {"chunk": chunk.index, "fingerprint": chunk.fingerprint(), "answer": answer}
         with explained(self.folder):
-            offset = self._keep(chunk.index, raw)
-        self._done[chunk.index] = _Finished(offset, fingerprint, _letter_ids(answer))
+            offset = self._keep(chunk.index, json_line(line))
+        self._note(line, offset)
 
     def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
         """The answers of the first ``chunks`` chunks, in the order of the input."""
@@ -100,7 +95,7 @@ class Journal:
         """Let go of what is open; the folder stays."""
 
     def _note(self, line: dict[str, Any], offset: int) -> None:
-        ids = _letter_ids(line["answer"])
+        ids = tuple(one["letter_id"] for one in line["answer"] if "letter_id" in one)
         self._done[line["chunk"]] = _Finished(offset, line["fingerprint"], ids)
 
     def _keep(self, index: int, raw: bytes) -> int:
@@ -120,18 +115,13 @@ class FileJournal(Journal):
             os.open(folder / "journal.jsonl", os.O_RDWR | os.O_CREAT, 0o600), "r+b"
         )
         self._end = 0
-        for offset, line in self._lines():
-            self._note(line, offset)
-        self._file.truncate(self._end)
-
-    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        self._file.seek(0)
         for raw in self._file:
             line = _whole(raw)
             if line is None:
-                return
-            yield self._end, line
+                break
+            self._note(line, self._end)
             self._end += len(raw)
+        self._file.truncate(self._end)
 
     def _keep(self, index: int, raw: bytes) -> int:  # noqa: ARG002 - a line names its chunk
         offset = self._end
@@ -202,61 +192,30 @@ def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Itera
         Refused: where another run holds the output, or the earlier run had other settings.
     """
     folder = work_folder(output)
-    if isinstance(folder, StorePath):
-        opened = _on_store(folder, output, settings, resume)
-    else:
-        opened = _on_disk(folder, output, settings, resume)
-    with opened as journal:
-        try:
+    with contextlib.ExitStack() as held:
+        with known_store(), explained(folder):
+            if isinstance(folder, StorePath):
+                lock = held.enter_context(_StoreLock(folder / "lock", output))
+                settings = _begun(folder, settings, resume)
+                journal: Journal = StoreJournal(folder, settings, lock)
+            else:
+                held.enter_context(_locked(folder, output))
+                journal = FileJournal(folder, _begun(folder, settings, resume))
+        with contextlib.closing(journal):
             yield journal
-        finally:
-            journal.close()
         with explained(folder):
             folder.remove()
 
 
-@contextlib.contextmanager
-def _on_disk(
-    folder: LocalPath, output: FilePath, settings: RunSettings, resume: bool
-) -> Iterator[Journal]:
-    with explained(folder):
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
-    with _locked(folder, output):
-        kept = folder / "settings.json"
-        earlier = _earlier(kept) if resume else None
-        with explained(folder):
-            if earlier is None:
-                (folder / "journal.jsonl").remove()
-                kept.write_bytes(json.dumps(asdict(settings)).encode())
-            journal = FileJournal(folder, _continued(earlier, settings, folder))
-        yield journal
-
-
-@contextlib.contextmanager
-def _on_store(
-    folder: StorePath, output: FilePath, settings: RunSettings, resume: bool
-) -> Iterator[Journal]:
-    with known_store(), explained(folder), _StoreLock(folder / "lock", output) as lock:
-        kept = folder / "settings.json"
-        earlier = _earlier(kept) if resume else None
-        if earlier is None:
-            for name in folder.names():
-                if name != "lock":
-                    (folder / name).remove()
-            kept.write_bytes(json.dumps(asdict(settings)).encode())
-        journal = StoreJournal(folder, _continued(earlier, settings, folder), lock)
-        yield journal
-
-
-def _earlier(kept: FilePath) -> RunSettings | None:
-    try:
-        return RunSettings(**json.loads(kept.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _continued(earlier: RunSettings | None, now: RunSettings, folder: FilePath) -> RunSettings:
+def _begun(folder: FilePath, now: RunSettings, resume: bool) -> RunSettings:
+    """The settings to go on with: those of the run to resume, or a folder with nothing but ours."""
+    kept = folder / "settings.json"
+    earlier = _earlier(kept) if resume else None
     if earlier is None:
+        for name in folder.names():
+            if name != "lock":
+                (folder / name).remove()
+        kept.write_bytes(json.dumps(asdict(now)).encode())
         return now
     for name in ("format", "model", "reasons", "detail"):
         before, after = getattr(earlier, name), getattr(now, name)
@@ -268,13 +227,19 @@ def _continued(earlier: RunSettings | None, now: RunSettings, folder: FilePath) 
     return earlier
 
 
+def _earlier(kept: FilePath) -> RunSettings | None:
+    try:
+        return RunSettings(**json.loads(kept.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 @contextlib.contextmanager
 def _locked(folder: LocalPath, output: FilePath) -> Iterator[None]:
     import fcntl
 
-    with explained(folder):
-        file = open(folder / "lock", "a", encoding="utf-8")  # noqa: SIM115, PTH123 - held below
-    with file:
+    Path(folder).mkdir(mode=0o700, exist_ok=True)
+    with open(folder / "lock", "a", encoding="utf-8") as file:  # noqa: PTH123 - a path of ours
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,7 +7,7 @@ cannot disagree.  Quotes are spans (start, end) into ``case_summary``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -128,42 +128,31 @@ def iso(day: date | None) -> str | None:
 
 # --- predicted ---
 
-Checklist = Sequence[tuple["Criterion", Sequence[Evidence]]]
-"""Criteria with the words that each one rests on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What is said of a letter beside its predictions: for each item its criteria and what would
-    change its estimate, and of the patient what a physician must see today.
-    """
-
-    checklists: Sequence[Checklist]
-    changes: Sequence[Sequence[Change]]
-    urgent: Sequence[Urgent] = ()
-
-    @classmethod
-    def nothing(cls, items: int) -> Explained:
-        """Of a letter that is scored only."""
-        return cls([[]] * items, [()] * items)
+CRITERION_QUOTES = 3
+"""Quotes shown of a criterion."""
 
 
 def letter_detail(
-    letter: Letter, predictions: Sequence[Prediction], explained: Explained
+    letter: Letter,
+    predictions: Sequence[Prediction],
+    checklists: Sequence[Sequence[Criterion]],
+    changes: Sequence[Sequence[Change]],
+    urgent: Sequence[Urgent] = (),
 ) -> dict[str, Any]:
     """The letter's facts and, an item each, its prediction with reasons, criteria and cohort.
 
-    ``predictions`` and what is explained run parallel to the items.
+    ``predictions``, ``checklists`` and ``changes`` (what would move the estimate) run parallel to
+    the items; ``urgent`` is what a physician must see today.
     """
     case, decisions = letter.case, ("date_assigned", "decision_date")
-    each = zip(_decided(letter), predictions, explained.checklists, explained.changes, strict=True)
+    each = zip(_decided(letter), predictions, checklists, changes, strict=True)
     return {
         "letter_id": case.letter_id,
         "source": case.source,
         "header": {k: v for k, v in _header(letter).items() if k not in decisions},
         "case_summary": case.case_summary,
         "warnings": list(letter.warnings),
-        "urgent": [{"text": u.text, "quotes": [quote_object(u.quote)]} for u in explained.urgent],
+        "urgent": [{"text": u.text, "quotes": [quote_object(u.quote)]} for u in urgent],
         "items": [_item(*decided, p, criteria, found) for decided, p, criteria, found in each],
     }
 
@@ -177,7 +166,7 @@ def _item(
     item: Item,
     decision: Decision | None,
     prediction: Prediction,
-    checklist: Checklist,
+    checklist: Sequence[Criterion],
     changes: Sequence[Change],
 ) -> dict[str, Any]:
     cited = item.claims_administrator_guideline
@@ -195,7 +184,7 @@ def _item(
         "what_if": [_change(change) for change in changes],
         "guidelines": _guidelines(prediction),
         "reasons": [_reason(reason) for reason in prediction.reasons],
-        "checklist": [_criterion(*pair) for pair in checklist],
+        "checklist": [_criterion(criterion) for criterion in checklist],
         "similar": asdict(prediction.similar),
         "decision": decision and decision.outcome,
         "decision_guideline": _cited(decision),
@@ -245,9 +234,9 @@ def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
     ]
 
 
-def _criterion(criterion: Criterion, quotes: Sequence[Evidence]) -> dict[str, Any]:
+def _criterion(criterion: Criterion) -> dict[str, Any]:
     shown = _fields(criterion, ("id", "guideline", "source", "text", "status"))
-    return {**shown, "quotes": [quote_object(evidence) for evidence in quotes]}
+    return {**shown, "quotes": [quote_object(q) for q in criterion.quotes[:CRITERION_QUOTES]]}
 
 
 def _cited(decision: Decision | None) -> str | None:

@@ -62,16 +62,16 @@ class Chunk:
 
 
 def _identity(task: Task) -> str:
-    if isinstance(task, Source):
-        if task.content is not None:
-            return f"{task.name} {hashlib.sha256(task.content).hexdigest()}"
-        try:
-            return f"{task.name} {task.state or file_path(task.path).state()}"
-        except OSError:
-            return f"{task.name} missing"
     if isinstance(task, RawRecord):
         return f"{task.source} {json.dumps(task.values, default=str)}"
-    return json.dumps(asdict(task))
+    if isinstance(task, Failure):
+        return json.dumps(asdict(task))
+    if task.content is not None:
+        return f"{task.name} {hashlib.sha256(task.content).hexdigest()}"
+    try:
+        return f"{task.name} {task.state or file_path(task.path).state()}"
+    except OSError:
+        return f"{task.name} missing"
 
 
 Notice = Callable[[str], None]
@@ -118,12 +118,9 @@ def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) ->
 
     What `imr` wrote itself is passed over, and ``notice`` told so.
     """
-    found = _joined(_tasks(paths, notice, how))
-    return found if how.only is None else (one for one in found if _is_letter(one, how.only))
-
-
-def _is_letter(task: Task, letter_id: str) -> bool:
-    return not isinstance(task, Failure) and task_letter_id(task) == letter_id
+    for task in _joined(_tasks(paths, notice, how)):
+        if how.only is None or task_letter_id(task) == how.only:
+            yield task
 
 
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
@@ -248,8 +245,10 @@ def task_name(task: Task) -> str:
     return task.name if isinstance(task, Source) else task.source
 
 
-def task_letter_id(task: Source | RawRecord) -> str:
-    """The id that the task's letter will have."""
+def task_letter_id(task: Task) -> str | None:
+    """The id that the task's letter will have; None where there will be none."""
+    if isinstance(task, Failure):
+        return None
     return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
 
 

@@ -1,4 +1,5 @@
-"""The model a command uses: its address with version and digest, and the predictor behind it.
+"""The model a command uses: its address with version and digest, and the predictor behind it;
+and `imr info`, which tells it.
 
 The address is resolved once, in the process that the user started; workers load the folder that
 it stands for, so that all rows of a run come from one model and no worker asks MLflow.
@@ -195,3 +196,46 @@ def _remember(uri: str, version: str, folder: Path, state: list[Any]) -> None:
     with contextlib.suppress(OSError):
         part.write_text(json.dumps({"store": state, "models": {uri: [version, str(inside)]}}))
         part.replace(MEMORY)
+
+
+# --- imr info ------------------------------------------------------------------------------------
+
+LIBRARIES = ("lightgbm", "mlflow", "pandas", "pyarrow", "pypdfium2", "dask")
+STORES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs", "https": "aiohttp"}
+
+
+def info(model: str) -> Iterator[tuple[str, str]]:
+    """What is looked at and what was found; nothing is trained, fetched or written for it."""
+    import platform
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
+    yield "imr", version("imr")
+    yield "python", platform.python_version()
+    yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    yield "mlflow store", _store_address()
+    try:
+        found = resolve(model)
+    except Refused as error:
+        yield "model", str(error)
+    else:
+        yield "model", found.uri
+        yield "model folder", str(found.folder)
+    yield (
+        "object stores",
+        ", ".join(
+            f"{name}:// {'ready' if find_spec(package) else f'needs {package}'}"
+            for name, package in STORES.items()
+        ),
+    )
+
+
+def _store_address() -> str:
+    from imr.data.paths import file_path
+
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    if address:  # without user and password
+        named = str(file_path(address)) if "://" in address else address
+        return f"{named} (MLFLOW_TRACKING_URI)"
+    there = "" if STORE.exists() else ", which is not there yet"
+    return f"{Path.cwd() / STORE}{there}"

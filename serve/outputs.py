@@ -5,11 +5,10 @@ until then an earlier file stands untouched, and a failed run leaves nothing beh
 gets the permissions that the umask allows.  On an object store the same is done with an object of
 another name, which is moved when it is whole.
 
-A table is Parquet, CSV, Excel (:mod:`imr.serve.excel`) or JSON Lines by the ending of its name, or
-a folder of Parquet parts.  In CSV a text cell that a spreadsheet would take for a formula (first
-character ``=``, ``+``, ``-``, ``@``, tab or line break) is written with a leading apostrophe;
-numbers are not touched.  Lists are lists in Parquet and JSON Lines and one readable text in CSV
-and Excel.
+A table is Parquet, CSV, Excel or JSON Lines by the ending of its name, or a folder of Parquet
+parts.  In CSV a text cell that a spreadsheet would take for a formula (first character ``=``,
+``+``, ``-``, ``@``, tab or line break) is written with a leading apostrophe; numbers are not
+touched.  Lists are lists in Parquet and JSON Lines and one readable text in CSV and Excel.
 """
 
 from __future__ import annotations
@@ -17,15 +16,19 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import html
+import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import resources
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal
 
 from imr.data.paths import FilePath, LocalPath, UnsupportedPathError, file_path
 from imr.serve.messages import Refused
@@ -137,15 +140,12 @@ class TableColumn:
     kind: Kind
 
 
-class TableWriter(Protocol):
-    """Takes rows one by one or many at once."""
+class TableWriter:
+    """Takes rows one by one or many at once, each a mapping with a value or None for a column."""
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Append rows, each a mapping with a value or None for every column."""
-
-
-class _Table(TableWriter, Protocol):
-    """A table in one file, which the caller closes."""
+        """Append rows."""
+        raise NotImplementedError
 
     def finish(self) -> None:
         """Write what is still held back."""
@@ -211,7 +211,7 @@ def arrow_schema(columns: Sequence[TableColumn]) -> Any:
     return pa.schema([(column.name, types[column.kind]) for column in columns])
 
 
-class _ParquetTable:
+class _ParquetTable(TableWriter):
     def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
         import pyarrow.parquet as pq
 
@@ -248,22 +248,19 @@ class _ParquetTable:
 def _arrow_value(kind: Kind, value: Any) -> Any:
     if value is None:
         return None
-    if kind == "str":
-        return encodable(value if isinstance(value, str) else str(value))
     if kind == "date" and isinstance(value, str):
         return date.fromisoformat(value)
     if kind == "timestamp" and isinstance(value, str):
         return datetime.fromisoformat(value)
-    if kind == "texts":
-        return [encodable(text) for text in value]
-    if kind == "reasons":
-        quoted = [
-            {**reason, "quotes": [encodable(q) for q in reason["quotes"]]} for reason in value
-        ]
-        return [
-            {k: encodable(v) if isinstance(v, str) else v for k, v in q.items()} for q in quoted
-        ]
-    return value
+    return _encodable(value if kind != "str" or isinstance(value, str) else str(value))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {name: _encodable(part) for name, part in value.items()}
+    return [_encodable(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def encodable(text: str) -> str:
@@ -274,10 +271,8 @@ def encodable(text: str) -> str:
 # --- CSV ---------------------------------------------------------------------------------------
 
 
-class _CsvTable:
+class _CsvTable(TableWriter):
     def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
-        import io
-
         self._text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
         self._columns = columns
         # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
@@ -291,8 +286,7 @@ class _CsvTable:
     def finish(self) -> None:
         self._text.detach()
 
-    def abandon(self) -> None:
-        self._text.detach()
+    abandon = finish
 
 
 def csv_cell(kind: Kind, value: Any) -> Any:
@@ -332,7 +326,7 @@ def formula_safe(text: str) -> str:
 # --- JSON Lines --------------------------------------------------------------------------------
 
 
-class _JsonTable:
+class _JsonTable(TableWriter):
     def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
         self._file = file
         self._names = [column.name for column in columns]
@@ -340,12 +334,6 @@ class _JsonTable:
     def write(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._file.write(json_line({name: row.get(name) for name in self._names}))
-
-    def finish(self) -> None:
-        pass
-
-    def abandon(self) -> None:
-        pass
 
 
 def json_line(value: Any) -> bytes:
@@ -362,16 +350,75 @@ def _json_value(value: Any) -> Any:
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
-def _excel_table(file: IO[bytes], columns: Sequence[TableColumn]) -> _Table:
-    from imr.serve.excel import ExcelTable
+# --- Excel -------------------------------------------------------------------------------------
+#
+# The few parts that a workbook needs (workbook.json) are written straight into the file: pandas
+# and openpyxl fill a temporary file elsewhere first, which a killed run would leave behind with the
+# text of letters in it.  Text cells are marked as text, so that no spreadsheet takes one for a
+# formula.
 
-    return ExcelTable(file, columns)
+MAX_ROWS, MAX_CELL_CHARS = 1_048_576, 32_767
+"""Of a sheet, as Excel allows; a longer text is cut and ends in an ellipsis."""
+
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_SHEET = "xl/worksheets/sheet1.xml"
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], _Table]] = {
+class _ExcelTable(TableWriter):
+    """The rows in the sheet of a workbook."""
+
+    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
+        self._columns, self._written = columns, 1
+        self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+        parts = json.loads((resources.files("imr.serve") / "workbook.json").read_bytes())
+        begun = parts.pop(_SHEET)
+        for name, part in parts.items():
+            self._archive.writestr(name, part)
+        self._sheet = self._archive.open(_SHEET, "w", force_zip64=True)
+        head = "".join(_excel_text(column.name) for column in columns)
+        self._sheet.write(f"{begun}<row>{head}</row>".encode())
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._written += 1
+            if self._written > MAX_ROWS:
+                problem = f"more than {MAX_ROWS - 1:,} rows, the most of an Excel sheet"
+                raise Refused(problem, "write .parquet or .csv")
+            cells = "".join(_excel_cell(c.kind, row.get(c.name)) for c in self._columns)
+            self._sheet.write(f"<row>{cells}</row>".encode())
+
+    def finish(self) -> None:
+        self._sheet.write(b"</sheetData></worksheet>")
+        self._sheet.close()
+        self._archive.close()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._sheet.close()
+        self._archive.close()
+
+
+def _excel_cell(kind: Kind, value: Any) -> str:
+    if value is None:
+        return "<c/>"
+    if kind == "bool":
+        return f'<c t="b"><v>{int(value)}</v></c>'
+    if kind in ("int", "float"):
+        return f"<c><v>{value!r}</v></c>" if value == value else "<c/>"
+    return _excel_text(plain_text(kind, value))
+
+
+def _excel_text(text: str) -> str:
+    text = _NO_XML.sub("", encodable(text))
+    if len(text) > MAX_CELL_CHARS:
+        text = text[: MAX_CELL_CHARS - 1] + "…"
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{html.escape(text, False)}</t></is></c>'
+
+
+_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], TableWriter]] = {
     ".parquet": _ParquetTable,
     ".csv": _CsvTable,
-    ".xlsx": _excel_table,
+    ".xlsx": _ExcelTable,
     ".jsonl": _JsonTable,
 }
 
@@ -428,7 +475,7 @@ def open_parts(
         _publish(fresh, folder, work, parts)
 
 
-class _Parts:
+class _Parts(TableWriter):
     """Hands each letter's rows to the part whose turn it is; ``part`` holds the open one."""
 
     def __init__(

@@ -1,35 +1,211 @@
-"""The report: one HTML page that needs no network, with every scored letter in it.
+"""What a run did: its counts, the lines that tell them, and one HTML page with every letter.
 
-Letters are appended to a file as they come; when the last is in, the page is written around
-them.  Text of letters reaches the page in two ways only: through Jinja with escaping on, and as
-JSON in a script element that the page's own script turns into text nodes.  The page's content
-security policy allows its own style and script by their digests and nothing else.
+The page needs no network.  Letters are appended to a file as they come; when the last is in, the
+page is written around them.  Text of letters reaches the page in two ways only: through Jinja with
+escaping on, and as JSON in a script element that the page's own script turns into text nodes.  The
+page's content security policy allows its own style and script by their digests and nothing else.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import shutil
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
-from itertools import count
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from imr.data.paths import FilePath
 from imr.serve.letter_json import NOTICES, change_action, change_sentence, similar_sentence
 from imr.serve.outputs import open_atomic
-from imr.serve.summary import Tally
+
+FEW_OF_A_KIND = 30
+"""With fewer decisions of either kind the backtest's figures are shown with a caution."""
+
+SHOWN = 6
+"""Columns that a warning names."""
+
+BINS = 10
+"""Of the estimates from 0 to 1, for the histogram of the page."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over the rows of a run; memory does not grow but for the decided items' pairs.
+
+    ``bins`` holds the items by estimate, ``categories`` for each its items, the sum of their
+    estimates, how many are decided and how many of those overturned.
+    """
+
+    letters: int = 0
+    items: int = 0
+    failures: int = 0
+    doubled: int = 0
+    predicted: Counter[str] = field(default_factory=Counter)
+    bins: Counter[int] = field(default_factory=Counter)
+    categories: dict[str, list[float]] = field(default_factory=dict)
+    expected: float = 0.0
+    p_decided: array[float] = field(default_factory=lambda: array("d"))
+    overturned: array[int] = field(default_factory=lambda: array("b"))
+    agreed: int = 0
+    guideline_decided: int = 0
+    guideline_first: int = 0
+    guideline_top3: int = 0
+    profile: Mapping[str, Any] | None = None
+    counts: dict[str, list[int]] = field(default_factory=dict)
+
+    def add_letter(
+        self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, list[int]]
+    ) -> None:
+        """Count a letter with its rows; ``counts`` are its batch's items by bin of the profile."""
+        from imr.models.drift import add
+
+        self.letters += 1
+        add(self.counts, counts)
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row of the score table."""
+        p, decision, label = row["p_overturned"], row["decision"], row["decision_guideline"]
+        self.items += 1
+        self.predicted[row["predicted_outcome"]] += 1
+        self.expected += p
+        self.bins[min(BINS - 1, int(p * BINS))] += 1
+        sums = self.categories.setdefault(row["category"] or "not classified", [0, 0.0, 0, 0])
+        for place, value in enumerate((1, p, decision is not None, decision == "Overturned")):
+            sums[place] += value
+        if decision is None:
+            return
+        self.p_decided.append(p)
+        self.overturned.append(decision == "Overturned")
+        self.agreed += decision == row["predicted_outcome"]
+        if label is not None:
+            candidates = [row[f"guideline_{rank}"] for rank in (1, 2, 3)]
+            self.guideline_decided += 1
+            self.guideline_first += label == candidates[0]
+            self.guideline_top3 += label in candidates
+
+    def backtest(self) -> dict[str, Any] | None:
+        """Figures over the decided items, or None without any; ``auc`` None with one kind only."""
+        decided, overturned = len(self.p_decided), sum(self.overturned)
+        if not decided:
+            return None
+        pairs = zip(self.p_decided, self.overturned, strict=True)
+        guidelines = self.guideline_decided
+        return {
+            "items": decided,
+            "overturned": overturned,
+            "expected": sum(self.p_decided),
+            "brier": sum((p - y) ** 2 for p, y in pairs) / decided,
+            "share_agreed": self.agreed / decided,
+            "auc": self._auc() if 0 < overturned < decided else None,
+            "few": min(overturned, decided - overturned) < FEW_OF_A_KIND,
+            "guideline_first": self.guideline_first / guidelines if guidelines else None,
+            "guideline_top3": self.guideline_top3 / guidelines if guidelines else None,
+        }
+
+    def _auc(self) -> float:
+        """The share of pairs in their order, ties half.
+
+        scikit-learn says the same, and to import it takes as long as to score a letter.
+        """
+        import numpy as np
+
+        p, overturned = np.array(self.p_decided), np.array(self.overturned, dtype=bool)
+        upheld = np.sort(p[~overturned])
+        below, up_to = (np.searchsorted(upheld, p[overturned], side) for side in ("left", "right"))
+        return float((below + up_to).mean() / 2 / len(upheld))
+
+    def calibration(self) -> list[dict[str, float]]:
+        """Decided items in five groups of equal size by p: mean p, share overturned, n."""
+        pairs = sorted(zip(self.p_decided, self.overturned, strict=True))
+        groups = min(5, len(pairs) // 10)
+        bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
+        return [
+            {
+                "p": sum(p for p, _ in pairs[a:b]) / (b - a),
+                "share": sum(y for _, y in pairs[a:b]) / (b - a),
+                "n": b - a,
+            }
+            for a, b in itertools.pairwise(bounds)
+        ]
+
+    def drift_lines(self) -> Iterator[str]:
+        """A warning where signals or scores differ from those of the training data."""
+        from imr.models.drift import SHIFTED, shifts
+
+        found = shifts(self.profile, self.counts) if self.profile else {}
+        if found:
+            named = ", ".join(f"{name} {index:.2f}" for name, index in list(found.items())[:SHOWN])
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            yield (
+                f"warning: these letters differ from those the model was trained on "
+                f"(population stability index above {SHIFTED}): {named}{more}"
+            )
+
+    def lines(self) -> Iterator[str]:
+        """The summary of the run for a person."""
+        yield (
+            f"{_many(self.letters, 'letter')}, {_many(self.items, 'item')} scored; "
+            f"{_many(self.failures, 'letter')} not read"
+        )
+        if self.items:
+            called = ", ".join(f"{n} {name}" for name, n in sorted(self.predicted.items()))
+            share = self.expected / self.items
+            yield f"predicted: {called}; expected share overturned {share:.1%}"
+        if self.doubled:
+            stand = "stands" if self.doubled == 1 else "stand"
+            yield (
+                f"{_many(self.doubled, 'letter_id')} {stand} for more than one letter: "
+                "see the column warnings"
+            )
+        yield from _backtest_lines(self.backtest())
+        yield from self.drift_lines()
+
+
+def _many(n: int, name: str) -> str:
+    return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
+
+
+def _backtest_lines(result: dict[str, Any] | None) -> Iterator[str]:
+    if result is None:
+        return
+    auc = "not defined (one kind of decision only)"
+    if result["auc"] is not None:
+        auc = f"{result['auc']:.3f}"
+    yield (
+        f"backtest on {_many(result['items'], 'decided item')} ({result['overturned']} overturned, "
+        f"{result['expected']:.1f} expected): AUC {auc}, Brier {result['brier']:.3f}, "
+        f"same outcome {result['share_agreed']:.1%}"
+    )
+    if result["guideline_first"] is not None:
+        yield (
+            f"reviewer's guideline: first candidate {result['guideline_first']:.1%}, "
+            f"among three {result['guideline_top3']:.1%}"
+        )
+    if result["few"]:
+        yield (
+            f"caution: fewer than {FEW_OF_A_KIND} decisions of one kind, these figures are "
+            "uncertain; letters that the model was trained on flatter it"
+        )
+    else:
+        yield "caution: letters that the model was trained on flatter these figures"
+
+
+# --- the page ------------------------------------------------------------------------------------
 
 DETAIL_ITEMS = 5_000
 """Items shown one by one: about 10 MB of page; the counts cover all items."""
 
-BINS = 10
 _MARKER = "@@letters@@"
 
 
@@ -37,45 +213,31 @@ class Report:
     """Takes the letters one by one, in the order in which they are shown."""
 
     def __init__(self, letters: IO[bytes]) -> None:
-        self._letters, self._first = letters, True
+        self._letters = letters
         self.items = self.all_items = 0
         self.criteria: dict[str, dict[str, Any]] = {}
-        self.bins: Counter[int] = Counter()
-        self.categories: dict[str, list[float]] = {}
 
     def add(self, detail: Mapping[str, Any]) -> None:
         """Append a letter (the object of :func:`imr.serve.letter_json.letter_detail`)."""
         self.all_items += len(detail["items"])
-        for item in detail["items"]:
-            self._count(item)
         if self.all_items > DETAIL_ITEMS:
             return
-        self.items = self.all_items
         letter = {
             **detail,
             "urgent": [[fact["text"], _spans(fact["quotes"])] for fact in detail["urgent"]],
             "items": [self._compact(item) for item in detail["items"]],
         }
-        self._letters.write(b"" if self._first else b",\n")
+        self._letters.write(b",\n" if self.items else b"")
         self._letters.write(script_json(letter).encode("utf-8", "replace"))
-        self._first = False
-
-    def _count(self, item: Mapping[str, Any]) -> None:
-        p = item["p_overturned"]
-        self.bins[min(BINS - 1, int(p * BINS))] += 1
-        sums = self.categories.setdefault(item["category"] or "not classified", [0, 0.0, 0, 0])
-        known = item["decision"] is not None
-        for place, value in enumerate((1, p, known, item["decision"] == "Overturned")):
-            sums[place] += value
+        self.items = self.all_items
 
     def _compact(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """The item with each criterion's text kept once for the page, and quotes as spans."""
+        ends = {"p": "", "p_low": "_low", "p_high": "_high"}
         kept = {k: v for k, v in item.items() if not k.startswith("p_overturned")}
         return {
             **kept,
-            "p": round(item["p_overturned"], 4),
-            "p_low": round(item["p_overturned_low"], 4),
-            "p_high": round(item["p_overturned_high"], 4),
+            **{name: round(item[f"p_overturned{end}"], 4) for name, end in ends.items()},
             "what_if": [
                 {
                     "do": change_action(change),
@@ -105,21 +267,22 @@ class Report:
         """
         shown = {k: criterion[k] for k in ("guideline", "source", "text")}
         name = str(criterion["id"])
-        keys = (name + (f"#{number}" if number > 1 else "") for number in count(1))
+        keys = (name + (f"#{n}" if n > 1 else "") for n in itertools.count(1))
         return next(key for key in keys if self.criteria.setdefault(key, shown) == shown)
 
 
-def _spans(quotes: list[dict[str, Any]]) -> list[Any]:
+def _spans(quotes: Sequence[Mapping[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
     """
-    return [_span(quote) for quote in quotes]
-
-
-def _span(quote: dict[str, Any]) -> Any:
-    if quote["field"] == "case_summary":
-        return [quote["start"], quote["end"]]
-    return {"computed": quote["quote"]} if quote["field"] == "computation" else quote["quote"]
+    return [
+        [quote["start"], quote["end"]]
+        if quote["field"] == "case_summary"
+        else {"computed": quote["quote"]}
+        if quote["field"] == "computation"
+        else quote["quote"]
+        for quote in quotes
+    ]
 
 
 def script_json(value: Any) -> str:
@@ -156,6 +319,8 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str], alone: bool) -> 
 
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    backtest = tally.backtest()
+    scored = datetime.fromisoformat(run["scored_at"]).astimezone(UTC)
     return environment.from_string(_asset("report.html.j2")).render(
         policy=(
             "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -167,7 +332,17 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str], alone: bool) -> 
         alone=alone,
         criteria=script_json(report.criteria),
         **NOTICES,
-        **_overview(report, tally, run),
+        model_uri=run["model_uri"],
+        scored_on=run["scored_at"][:10],
+        scored_at=f"{scored:%Y-%m-%d %H:%M} UTC",
+        figures=_figures(tally, backtest),
+        shown=report.items,
+        all_items=report.all_items,
+        drift=list(tally.drift_lines()),
+        histogram=_histogram(tally.bins),
+        backtest=backtest and _backtest(backtest),
+        calibration=tally.calibration(),
+        categories=_categories(tally),
     )
 
 
@@ -179,100 +354,61 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-# --- the overview ------------------------------------------------------------------------------
-
-
-def _overview(report: Report, tally: Tally, run: Mapping[str, str]) -> dict[str, Any]:
-    backtest = tally.backtest()
-    scored = datetime.fromisoformat(run["scored_at"])
-    return {
-        **run,
-        "scored_on": run["scored_at"][:10],
-        "scored_at": f"{scored.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-        "lead": (
-            "For each disputed treatment: how likely the denial is overturned, which guideline "
-            "the reviewer may cite, and what the case summary documents."
-        ),
-        "figures": _figures(tally, backtest),
-        "cut": _cut(report),
-        "drift": list(tally.drift_lines()),
-        "histogram": _histogram(report.bins),
-        "histogram_label": _histogram_label(report.bins),
-        "backtest": backtest and _backtest(backtest),
-        "calibration": tally.calibration(),
-        "categories": _categories(report),
-    }
-
-
-def _figures(tally: Tally, backtest: dict[str, Any] | None) -> list[dict[str, str]]:
+def _figures(tally: Tally, backtest: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:
+    """Names, values and notes of the overview."""
     share = tally.expected / tally.items if tally.items else 0.0
-    figures = [
-        _figure("Letters", f"{tally.letters:,}"),
-        _figure("Items", f"{tally.items:,}"),
-        _figure("Expected overturned", f"{tally.expected:,.1f}", f"{share:.1%} of the items"),
-        _figure(
-            "Called overturned",
-            f"{tally.predicted['Overturned']:,}",
-            "estimate above the model's threshold",
-        ),
-        _figure("Not read", f"{tally.failures:,}", "listed in the errors file"),
-    ]
+    called = f"{tally.predicted['Overturned']:,}"
+    yield "Letters", f"{tally.letters:,}", ""
+    yield "Items", f"{tally.items:,}", ""
+    yield "Expected overturned", f"{tally.expected:,.1f}", f"{share:.1%} of the items"
+    yield "Called overturned", called, "estimate above the model's threshold"
+    yield "Not read", f"{tally.failures:,}", "listed in the errors file"
     if backtest:
-        figures.append(_figure("Known decisions", f"{backtest['items']:,}"))
-    return figures
+        yield "Known decisions", f"{backtest['items']:,}", ""
 
 
-def _figure(name: str, value: str, note: str = "") -> dict[str, str]:
-    return {"name": name, "value": value, "note": note}
-
-
-def _cut(report: Report) -> str:
-    if report.items == report.all_items:
-        return ""
-    return (
-        f"The counts cover all {report.all_items:,} items; the first {report.items:,} are shown "
-        "one by one. The score file has them all."
-    )
-
-
-def _histogram(bins: Mapping[int, int]) -> list[dict[str, Any]]:
+def _histogram(bins: Counter[int]) -> list[dict[str, Any]]:
+    """A bar a bin, in the units of the drawing; the highest has 125."""
     most = max([*bins.values(), 1])
-    heights = [round(125 * bins.get(b, 0) / most, 1) for b in range(BINS)]
+    heights = [round(125 * bins[b] / most, 1) for b in range(BINS)]
     return [
-        {"x": 12 + 40 * b, "y": 150 - h, "height": h, "n": bins.get(b, 0)}
-        for b, h in enumerate(heights)
+        {
+            "x": 12 + 40 * b,
+            "y": 150 - height,
+            "height": height,
+            "n": bins[b],
+            "said": f"{10 * b} to {10 * b + 10}%: {bins[b]}",
+        }
+        for b, height in enumerate(heights)
     ]
-
-
-def _histogram_label(bins: Mapping[int, int]) -> str:
-    parts = [f"{10 * b} to {10 * b + 10}%: {bins[b]}" for b in range(BINS) if bins.get(b)]
-    return "Items by estimate: " + (", ".join(parts) or "none")
 
 
 def _backtest(result: dict[str, Any]) -> dict[str, Any]:
-    figures = [
-        ("Area under the ROC curve", _or_dash(result["auc"], "{:.3f}")),
-        ("Brier score (0 is best)", f"{result['brier']:.3f}"),
-        ("Same outcome called", f"{result['share_agreed']:.1%}"),
-        ("Reviewer's guideline first", _or_dash(result["guideline_first"], "{:.1%}")),
-        ("Reviewer's guideline among three", _or_dash(result["guideline_top3"], "{:.1%}")),
-    ]
-    sentence = (
-        f"Of {result['items']:,} decided items {result['overturned']:,} were overturned; "
-        f"the estimates add up to {result['expected']:.1f}."
+    figures = (
+        ("Area under the ROC curve", result["auc"], ".3f"),
+        ("Brier score (0 is best)", result["brier"], ".3f"),
+        ("Same outcome called", result["share_agreed"], ".1%"),
+        ("Reviewer's guideline first", result["guideline_first"], ".1%"),
+        ("Reviewer's guideline among three", result["guideline_top3"], ".1%"),
     )
     caution = "Letters that the model was trained on flatter these figures."
     if result["few"]:
         caution = "With so few decisions of one kind these figures are uncertain. " + caution
-    return {"sentence": sentence, "figures": figures, "caution": caution}
+    return {
+        "sentence": (
+            f"Of {result['items']:,} decided items {result['overturned']:,} were overturned; "
+            f"the estimates add up to {result['expected']:.1f}."
+        ),
+        "figures": [
+            (name, "not defined" if value is None else format(value, form))
+            for name, value, form in figures
+        ],
+        "caution": caution,
+    }
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return "not defined" if value is None else form.format(value)
-
-
-def _categories(report: Report) -> list[dict[str, Any]]:
-    ranked = sorted(report.categories.items(), key=lambda pair: (-pair[1][0], pair[0]))
+def _categories(tally: Tally) -> list[dict[str, Any]]:
+    ranked = sorted(tally.categories.items(), key=lambda pair: (-pair[1][0], pair[0]))
     return [
         {
             "name": name,

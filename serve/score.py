@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imr.data.paths import FilePath
 from imr.models.prediction import SCORE_COLUMNS
@@ -43,10 +44,12 @@ from imr.serve.outputs import (
     open_table,
     table_format,
 )
-from imr.serve.report import open_report
-from imr.serve.summary import Tally
-from imr.serve.worker import Predicts, ScoreSetup, import_models, load_in_worker
-from imr.serve.workers import Pool, Runs, default_jobs
+from imr.serve.report import Tally, open_report
+from imr.serve.worker import ScoreSetup, import_models, load_in_worker
+from imr.serve.workers import Cluster, Pool, default_jobs
+
+if TYPE_CHECKING:
+    from imr.models.predictor import Predictor
 
 CHUNK_LETTERS = 256
 """Letters a worker takes on at a time: enough to predict together (a batch costs some 20 ms of its
@@ -80,7 +83,7 @@ class ScoreRun:
     resume: bool = False
     reasons: bool = True
     how: ReadAs = AS_FOUND
-    load: Callable[[str], Predicts] = load_in_worker
+    load: Callable[[str], Predictor] = load_in_worker
     resolve: Callable[[str], ModelAddress] = resolve
 
     @property
@@ -89,30 +92,29 @@ class ScoreRun:
         return self.report is not None or self.details is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
-    """What became of it: the counts, and the letters that could not be read."""
-
-    tally: Tally
-    model_uri: str
-
-
 def errors_file(output: FilePath) -> FilePath:
     """``FILE.errors.jsonl`` beside the output."""
     return output.with_name(f"{output.name}.errors.jsonl")
 
 
-def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResult:
+def written(run: ScoreRun, tally: Tally) -> str:
+    """The files of a run, for a person."""
+    folder = "/" if run.partitions is not None else ""
+    errors = errors_file(run.output) if tally.failures else None
+    beside = (path for path in (run.report, run.details, errors) if path)
+    return f"{run.output}{folder}" + "".join(f" and {path}" for path in beside)
+
+
+def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> Tally:
     """Score everything and write the files; each letter not read is passed on, in order.
 
     Raises:
         Refused: where there is nothing to score, no model, or the output cannot be written.
     """
-    check_outputs(run)
+    check(run)
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
-    no_bar = contextlib.nullcontext(lambda _: None)
     with _workers(run, few) as workers:
         model = run.resolve(run.model)
         STEPS.info("model %s", model.uri)
@@ -124,27 +126,49 @@ def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> ScoreResu
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
         setup = ScoreSetup(str(model.folder), run.reasons, run.explains, run.load)
+        bar = (
+            contextlib.nullcontext(lambda _: None)
+            if few
+            else progress("scoring", lambda: count_letters(run.letters, run.how))
+        )
         with open_journal(run.output, settings, run.resume) as journal:
-            chunks = _Counted(chunked(itertools.chain(first, work), journal.settings.chunk_letters))
-            bar = (
-                no_bar if few else progress("scoring", lambda: count_letters(run.letters, run.how))
-            )
+            letters = journal.settings.chunk_letters
             with bar as advance:
-                for chunk, answer in workers.run(setup, _missing(journal, chunks, advance)):
-                    journal.append(chunk, answer)
-                    advance(len(chunk.tasks))
-            STEPS.info("scored: %d chunks of at most %d letters", chunks.count,
-                       journal.settings.chunk_letters)  # fmt: skip
-            tally = _write(run, journal, chunks.count, model.profile, report_failure)
-    return ScoreResult(tally, model.uri)
+                chunks = chunked(itertools.chain(first, work), letters)
+                count = _score_chunks(workers, setup, chunks, journal, advance)
+            STEPS.info("scored: %d chunks of at most %d letters", count, letters)
+            return _write(run, journal, count, model.profile, report_failure)
+
+
+def _score_chunks(
+    workers: Pool | Cluster,
+    setup: ScoreSetup,
+    chunks: Iterable[Chunk],
+    journal: Journal,
+    advance: Callable[[int], None],
+) -> int:
+    """Score what the journal does not hold yet; gives the number of all chunks."""
+    count = 0
+
+    def missing() -> Iterator[Chunk]:
+        nonlocal count
+        for chunk in chunks:
+            count = chunk.index + 1
+            if len(journal) and journal.has(chunk):
+                advance(len(chunk.tasks))
+            else:
+                yield chunk
+
+    for chunk, answer in workers.run(setup, missing()):
+        journal.append(chunk, answer)
+        advance(len(chunk.tasks))
+    return count
 
 
 @contextlib.contextmanager
-def _workers(run: ScoreRun, few: bool) -> Iterator[Runs]:
+def _workers(run: ScoreRun, few: bool) -> Iterator[Pool | Cluster]:
     """Where the chunks run; for few letters one process, which begins to import at once."""
     if run.engine == "dask":
-        from imr.serve.cluster import Cluster
-
         yield Cluster(run.jobs or default_jobs(), run.scheduler)
         return
     pool = Pool(run.jobs or default_jobs())
@@ -156,8 +180,14 @@ def _workers(run: ScoreRun, few: bool) -> Iterator[Runs]:
         pool.stop()
 
 
-def check_outputs(run: ScoreRun) -> None:
-    """Refuse now what could not be written at the end of a long run."""
+def check(run: ScoreRun) -> None:
+    """Refuse now what does not go together, or could not be written at the end of a long run."""
+    if run.engine not in ("local", "dask"):
+        raise Refused(f"--engine {run.engine}: not known", "give local or dask")
+    if run.scheduler and run.engine != "dask":
+        raise Refused("--scheduler needs --engine dask")
+    if run.explains and not run.reasons:
+        raise Refused("--report and --details show the reasons", "leave out --no-reasons")
     if run.partitions is None:
         table_format(run.output)
         check_writable(run.output)
@@ -176,28 +206,6 @@ def check_outputs(run: ScoreRun) -> None:
         taken.append(path)
 
 
-class _Counted:
-    """The chunks, and how many of them there were."""
-
-    def __init__(self, chunks: Iterable[Chunk]) -> None:
-        self._chunks, self.count = chunks, 0
-
-    def __iter__(self) -> Iterator[Chunk]:
-        for chunk in self._chunks:
-            self.count = chunk.index + 1
-            yield chunk
-
-
-def _missing(
-    journal: Journal, chunks: Iterable[Chunk], advance: Callable[[int], None]
-) -> Iterator[Chunk]:
-    for chunk in chunks:
-        if len(journal) and journal.has(chunk):
-            advance(len(chunk.tasks))
-        else:
-            yield chunk
-
-
 # --- from the journal to the files -------------------------------------------------------------
 
 _SAME_ID = "more than one letter has this letter_id; this one is "
@@ -210,7 +218,8 @@ def _write(
     profile: Mapping[str, Any] | None,
     report_failure: Callable[[Failure], None],
 ) -> Tally:
-    doubled = _doubled(journal, chunks)
+    ids = Counter(journal.letter_ids(chunks))
+    doubled = {letter_id for letter_id, letters in ids.items() if letters > 1}
     tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
@@ -252,12 +261,3 @@ def _open_output(
     letters = sum(1 for _ in journal.letter_ids(chunks))
     parts = run.partitions or max(1, -(-letters // PART_LETTERS))
     return open_parts(run.output, ROW_COLUMNS, journal.folder, letters, parts)
-
-
-def _doubled(journal: Journal, chunks: int) -> set[str]:
-    """Letter ids that more than one letter goes by."""
-    seen: set[str] = set()
-    doubled: set[str] = set()
-    for letter_id in journal.letter_ids(chunks):
-        (doubled if letter_id in seen else seen).add(letter_id)
-    return doubled

@@ -1,4 +1,4 @@
-"""Worker processes that may crash or hang without taking a letter with them.
+"""Where chunks run: in processes of this machine, or on a Dask cluster.
 
 PDFium is not thread-safe and a hostile PDF can end the process that reads it, so letters are
 read in processes.  A chunk whose worker dies or runs over its time is taken apart: its tasks run
@@ -10,16 +10,23 @@ wall, which may be set; its workers share one channel, so that one that dies whi
 the pool; a set-up that dies is told only as "all workers expired"; and it starts threads before
 processes, so that the one process of one letter could not be a plain fork.  The retry one by one,
 the limit on memory and the end with the parent would stay our own.
+
+Each worker of a Dask cluster must see the letters under the same paths or URLs, and the model's
+folder.  A thread of a Dask worker does not read letters itself: it has a process for it, with the
+same bounds on time and memory, so that a letter that crashes, hangs or wants all memory costs no
+Dask worker.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,9 +34,9 @@ from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from imr.serve.letters import Chunk, Failure, task_name
+from imr.serve.letters import Chunk, Failure, Task, task_name
 from imr.serve.messages import Refused
 
 LETTER_SECONDS = 60.0
@@ -62,11 +69,8 @@ Answer = list[dict[str, Any]]
 Work = Callable[[Chunk], Answer]
 
 
-class Setup(Protocol):
-    """A picklable recipe: called once in each worker, it gives the function for its chunks."""
-
-    def __call__(self) -> Work:
-        """Load what the work needs (the model) and return the work."""
+Setup = Callable[[], Work]
+"""A picklable recipe: called once in each worker, it loads what the work needs (the model)."""
 
 
 def default_jobs() -> int:
@@ -76,16 +80,17 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-class Runs(Protocol):
-    """Where chunks run: the processes of this machine, or a Dask cluster."""
-
-    def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
-        """Each chunk once, with one answer a task, as they finish."""
-
-
 def failure_answer(failure: Failure) -> dict[str, Any]:
     """The answer that says why a task failed."""
     return {"error": asdict(failure)}
+
+
+def _lost(task: Task, reason: str, message: str) -> dict[str, Any]:
+    """The answer for a task that took its process with it."""
+    return failure_answer(Failure(task_name(task), reason, message, "check the file by hand"))
+
+
+_CRASHED = ("crashed", "the process that read it crashed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +221,7 @@ class Pool:
                 yield from self._receive(worker)
             elif time.monotonic() >= worker.deadline:
                 message = f"took more than {self._seconds:g} seconds"
-                yield from self._lost(worker, "too_slow", message)
+                yield from self._take_apart(worker, "too_slow", message)
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Chunk, Answer]]:
         try:
@@ -224,7 +229,7 @@ class Pool:
         except (EOFError, OSError):
             if not worker.ready:
                 raise Refused("a worker process ended at its start", _START_REMEDY) from None
-            yield from self._lost(worker, "crashed", "the process that read it crashed")
+            yield from self._take_apart(worker, *_CRASHED)
             return
         if isinstance(answer, Refused):
             raise answer
@@ -236,7 +241,10 @@ class Pool:
         assert job is not None
         yield from self._finished(job, answer)
 
-    def _lost(self, worker: _Worker, reason: str, message: str) -> Iterator[tuple[Chunk, Answer]]:
+    def _take_apart(
+        self, worker: _Worker, reason: str, message: str
+    ) -> Iterator[tuple[Chunk, Answer]]:
+        """Run the tasks of a lost worker one by one; one that ran alone is answered."""
         job = worker.job
         assert job is not None
         self._workers.remove(worker)
@@ -245,9 +253,7 @@ class Pool:
             self._answers[job.chunk.index] = {}
             self._single.extend(_Job(job.chunk, at) for at in range(len(job.chunk.tasks)))
             return
-        source = task_name(job.sent.tasks[0])
-        failure = Failure(source, reason, message, "check the file by hand")
-        yield from self._finished(job, [failure_answer(failure)])
+        yield from self._finished(job, [_lost(job.sent.tasks[0], reason, message)])
 
     def _finished(self, job: _Job, answer: Answer) -> Iterator[tuple[Chunk, Answer]]:
         index, count = job.chunk.index, len(job.chunk.tasks)
@@ -379,3 +385,130 @@ def _limit_memory() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         wanted = used + WORKER_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+# --- a Dask cluster ------------------------------------------------------------------------------
+
+IN_FLIGHT_PER_THREAD = 3
+RETRIES = 2
+
+
+class Cluster:
+    """Chunks as Dask tasks: a lost worker's chunks run again on another one.
+
+    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers.
+    """
+
+    def __init__(self, jobs: int, scheduler: str | None) -> None:
+        self._jobs, self._scheduler = jobs, scheduler
+        self._run, self._seconds = uuid.uuid4().hex, LETTER_SECONDS
+
+    def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
+        """Each chunk once, with one answer a task, as they finish."""
+        import distributed
+
+        self._setup = InFolder(os.getcwd(), setup)
+        with self._client() as client:
+            room = IN_FLIGHT_PER_THREAD * max(1, sum(client.nthreads().values()))
+            source = iter(chunks)
+            running: dict[Any, Chunk] = {}
+            done: Any = distributed.as_completed()  # type: ignore[no-untyped-call]
+            while True:
+                while len(running) < room and (chunk := next(source, None)) is not None:
+                    future = self._submit(client, chunk)
+                    running[future.key] = chunk
+                    done.add(future)
+                if not running:
+                    client.run(let_go, self._run, on_error="ignore")
+                    return
+                future = next(done)
+                chunk = running.pop(future.key)
+                yield chunk, self._answer(client, future, chunk)
+
+    def _client(self) -> Any:
+        from distributed import Client
+
+        client: Any = Client
+        if self._scheduler is None:
+            # Any free port, or a second run on this machine would be told that 8787 is taken.
+            quiet = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
+            try:
+                return client(n_workers=self._jobs, threads_per_worker=1, **quiet)
+            except KeyboardInterrupt:
+                from distributed.deploy.spec import close_clusters
+
+                # Half begun it cannot be closed, and its processes end with this one.
+                atexit.unregister(close_clusters)
+                raise
+        try:
+            return client(self._scheduler, timeout=5)
+        except (OSError, ValueError) as error:
+            problem = f"{self._scheduler}: no Dask scheduler answers ({type(error).__name__})"
+            raise Refused(problem, "check the address, for example tcp://host:8786") from None
+
+    def _submit(self, client: Any, chunk: Chunk) -> Any:
+        return client.submit(
+            run_chunk, self._run, self._setup, self._seconds, chunk, pure=False, retries=RETRIES
+        )
+
+    def _answer(self, client: Any, future: Any, chunk: Chunk, alone: bool = False) -> Answer:
+        """The chunk's answer; one that kills its workers is taken apart, letter by letter."""
+        from distributed import KilledWorker
+
+        try:
+            result: Answer | Refused = future.result()
+        except KilledWorker:
+            if alone:
+                return [_lost(chunk.tasks[0], *_CRASHED)]
+            singles = [Chunk(chunk.index, (task,)) for task in chunk.tasks]
+            return [
+                self._answer(client, self._submit(client, s), s, alone=True)[0] for s in singles
+            ]
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+
+_POOLS: dict[int, tuple[str, Pool]] = {}
+"""By thread: the run it works for, and its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFolder:
+    """A set-up in the user's folder, where relative paths lead to the letters and the model."""
+
+    folder: str
+    setup: Setup
+
+    def __call__(self) -> Work:
+        """Go there, if this machine has it, and set up; the process is for nothing else."""
+        with contextlib.suppress(OSError):
+            os.chdir(self.folder)
+        return self.setup()
+
+
+def run_chunk(run: str, setup: Setup, letter_seconds: float, chunk: Chunk) -> Answer | Refused:
+    """The Dask task: the chunk in a process that this thread keeps for the run."""
+    thread = threading.get_ident()
+    if _POOLS.get(thread, ("",))[0] != run:
+        _end_pool(thread)
+        _POOLS[thread] = run, Pool(1, letter_seconds, keep=True)
+    try:
+        [(_, answer)] = _POOLS[thread][1].run(setup, [chunk])
+    except Refused as refusal:  # as a value: another try would be refused as well
+        _end_pool(thread)
+        return refusal
+    return answer
+
+
+def let_go(run: str) -> None:
+    """End the processes of a run, all of whose chunks are done."""
+    for thread, (theirs, _) in list(_POOLS.items()):
+        if theirs == run:
+            _end_pool(thread)
+
+
+def _end_pool(thread: int) -> None:
+    _, pool = _POOLS.pop(thread, ("", None))
+    if pool is not None:
+        pool.stop()

@@ -14,7 +14,6 @@ from benchmarks import diff, papers
 from imr.data.synthetic.page import TRUTH
 from imr.features.table import all_columns
 from imr.serve.letter_json import (
-    Explained,
     letter_detail,
     letter_object,
     quote_object,
@@ -133,12 +132,12 @@ def test_the_object_of_explain_is_the_documented_one(samples: Path) -> None:
     case, found = letter.case, signals(letter.case)
     predictions = FakePredictor().predict_rows([case], None, [found.evidence])
     lists = [
-        [(c, c.quotes) for c in checklist(case, item, row, found.evidence)]
+        checklist(case, item, row, found.evidence)
         for item, row in zip(case.items, found.rows, strict=True)
     ]
     changes = FakePredictor().what_if([case], [found], predictions)
     quote = Evidence("urgent", 0, 4, case.case_summary[:4], "fever")
-    detail = letter_detail(letter, predictions, Explained(lists, changes, [Urgent("Fever", quote)]))
+    detail = letter_detail(letter, predictions, lists, changes, [Urgent("Fever", quote)])
     detail = run_detail(detail, "model")
     section = "`imr explain --json` and `imr score --details`: the object"
     [item, *_] = detail["items"]

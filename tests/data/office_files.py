@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import zipfile
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from typing import Any
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -49,11 +51,10 @@ def xlsx(*tables: Iterable[Iterable[Any]]) -> bytes:
 
 def raw_xlsx(sheet_data: str, more: Mapping[str, str | bytes] | None = None) -> bytes:
     """A workbook whose one sheet holds this XML."""
-    from imr.serve.excel import _PARTS, _SCHEMAS
-
-    main = f"{_SCHEMAS}/spreadsheetml/2006/main"
-    sheet = f'<worksheet xmlns="{main}"><sheetData>{sheet_data}</sheetData></worksheet>'
-    return archive({**_PARTS, "xl/worksheets/sheet1.xml": sheet, **(more or {})})
+    parts = json.loads((resources.files("imr.serve") / "workbook.json").read_bytes())
+    begun = parts.pop("xl/worksheets/sheet1.xml").partition("<sheetViews>")[0]
+    sheet = f"{begun}<sheetData>{sheet_data}</sheetData></worksheet>"
+    return archive({**parts, "xl/worksheets/sheet1.xml": sheet, **(more or {})})
 
 
 def text_cell(text: str, place: str = "") -> str:

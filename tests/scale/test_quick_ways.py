@@ -149,7 +149,7 @@ class Circle:
 def test_a_chunk_leaves_no_garbage_and_the_collector_on() -> None:
     left: list[weakref.ref[Circle]] = []
 
-    @collected_once
+    @collected_once()
     def work(fails: bool) -> str:
         assert not gc.isenabled()
         left.append(weakref.ref(Circle()))
@@ -168,7 +168,7 @@ def test_a_chunk_leaves_no_garbage_and_the_collector_on() -> None:
 def test_a_collector_that_was_off_stays_off() -> None:
     gc.disable()
     try:
-        assert collected_once(lambda: gc.isenabled())() is False
+        assert collected_once()(lambda: gc.isenabled())() is False
         assert not gc.isenabled()
     finally:
         gc.enable()

@@ -75,7 +75,7 @@ class Cluster:
 
 def state() -> tuple[int, int]:
     """In a worker: its process, and how many processes it keeps for letters."""
-    from imr.serve.cluster import _POOLS
+    from imr.serve.workers import _POOLS
 
     return os.getpid(), len(_POOLS)
 

@@ -13,8 +13,7 @@ import pytest
 
 from imr.data.paths import file_path
 from imr.serve import report
-from imr.serve.report import open_report, script_json
-from imr.serve.summary import Tally
+from imr.serve.report import Tally, open_report, script_json
 
 RUN = {"model_uri": "models:/imr/7#sha256=01", "scored_at": "2026-01-02T03:04:05+00:00"}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% raw %}<!--"

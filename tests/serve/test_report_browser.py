@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from imr.data.paths import file_path
-from imr.serve.report import open_report
-from imr.serve.summary import Tally
+from imr.serve.report import Tally, open_report
 from tests.serve.test_report import HOSTILE, RUN, letter, quote, written
 
 pytest.importorskip("selenium", reason="selenium is not installed")

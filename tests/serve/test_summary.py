@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imr.serve.summary import Tally
+from imr.serve.report import Tally
 
 
 def row(p: float, decision: str | None = None, guideline: str | None = None) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from imr.serve import score as scoring
 from imr.serve.cli import app
-from imr.serve.info import info
+from imr.serve.derive import validate
 from imr.serve.letters import Failure, ReadAs
 from imr.serve.messages import Refused
-from imr.serve.validate import validate
+from imr.serve.model import info
 
 SECRET = "A cook with wrist pain and a story of her own."
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from imr.data.paths import file_path
 from imr.models.prediction import SCORE_COLUMNS
-from imr.serve import excel, outputs
+from imr.serve import outputs
 from imr.serve.messages import Refused
 from imr.serve.outputs import TableColumn, check_writable, csv_cell, open_table
 
@@ -123,7 +123,7 @@ def test_a_workbook_holds_the_table_and_no_formula(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_is_full_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(excel, "MAX_ROWS", 3)
+    monkeypatch.setattr(outputs, "MAX_ROWS", 3)
     with pytest.raises(Refused, match="more than 2 rows"):
         written(tmp_path / "t.xlsx", [FULL] * 3)
     assert list(tmp_path.iterdir()) == []
