@@ -29,17 +29,32 @@ from imr.features.condition import Condition, condition, holds
 from imr.features.criteria import rules
 from imr.features.families.diagnosis import HERE, indications, signals_of
 from imr.features.families.facts import FACTS
+from imr.models.frame import Array
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
 from imr.models.outcome.start import JUDGED
 from imr.models.prediction import Direction, Reason
 
 # Weaker contributions than this (log odds) are noise of the fit, not reasons.
 LEAST_CONTRIBUTION = 0.05
-# What is no fact of the case is told where it matters.
-NO_FACTS, LEAST_NO_FACT = ("letter", "year"), 0.15
+# What is no fact of the case is told last, and it and how old the injury is only where it matters.
+NO_FACTS = ("kind", "letter", "year")
+SELDOM_TOLD, LEAST_SELDOM = (*NO_FACTS, "chronicity"), 0.15
 REASONS_EACH_WAY = 4
 QUOTES = 2
 NOT_DOCUMENTED = "Not documented: "
+DRUGS = "Pharmaceuticals"
+# Six visits are a usual trial (MTUS Chronic Pain 2009, manual therapy; ACOEM; ODG), over two to
+# three weeks; twelve in six weeks are more than one.
+FEW_VISITS, MANY_VISITS, FEW_WEEKS, MANY_WEEKS = 6, 8, 3, 6
+RECENT = 90
+"""Days after an injury that is not chronic yet (8 CCR 9792.20)."""
+WORK = {
+    "full_duty": "works full duty",
+    "modified": "works with restrictions, or could",
+    "off_work": "is off work",
+    "retired_or_other": "has left work",
+}
+DIAGNOSED, DIAGNOSIS, ANY_TEAR = "requested_part_diagnosis", "Diagnosis: ", "diagnosis_tear_here"
 # These signals rest on others, which have the quotes; the quotes of this one tell the direction.
 INDICATED, INDICATION = "indication_documented", "indication"
 # Of these, null is not spoken of and False is denied; of other truth values False is no more
@@ -49,6 +64,8 @@ _DENIALS = frozenset(("denied", "normal", "negated"))
 
 Quotes = Mapping[str, list[Evidence]]
 Row = Mapping[str, Any]
+Filling = Callable[[Any, Direction, Row], str | None]
+"""Value, direction and row of a fact -> what stands in the braces; None: it is not told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +80,18 @@ class Words:
     where: Condition
     either: Condition
 
-    def told_of(self, row: Row) -> bool:
-        """Whether the fact can be a reason for the request of a row."""
-        return not self.where or holds(self.where, row)
-
-    def sign_for(self, row: Row) -> int:
-        """Which way the fact speaks for the request of a row; 0 is either way."""
-        return 0 if self.either and holds(self.either, row) else self.sign
-
 
 @cache
 def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
     table = resources.files("imr.features") / "rules" / "plain_words.csv"
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    return {
-        row["signal"]: Words(
-            row["signal"],
-            row["topic"],
-            int(row["sign"]),
-            row["said"],
-            row["contrary"],
-            condition(row["where"]),
-            condition(row["either"]),
+    found = {}
+    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+        texts, conditions = (row["said"], row["contrary"]), (row["where"], row["either"])
+        found[row["signal"]] = Words(
+            row["signal"], row["topic"], int(row["sign"]), *texts, *map(condition, conditions)
         )
-        for row in rows
-    }
+    return found
 
 
 def reasons_of(
@@ -104,27 +107,28 @@ def reasons_of(
     parts = outcome.contributions(table, inputs)
     signals = [name.removeprefix(JUDGED).removeprefix(LEARNED) for name in parts.columns]
     told = [place for place, signal in enumerate(signals) if signal in plain_words()]
+    # What judgement and letters say of one signal adds up, and so do the signals of a topic.
     names, codes = np.unique([signals[place] for place in told], return_inverse=True)
-    # What judgement and letters say of one signal adds up.
-    totals = _summed(parts.to_numpy()[:, told], codes, len(names))
-    topics = _Topics.of([str(name) for name in names], totals)
-    cells = {name: _cells(table[name]) for name in outcome.columns}
+    by_signal = _summed(parts.to_numpy()[:, told], codes, len(names))
+    topics, codes = np.unique([plain_words()[name].topic for name in names], return_inverse=True)
+    by_topic = _summed(by_signal, codes, len(topics))
+    cells = {
+        name: [None if cell is pd.NA else cell for cell in table[name].tolist()]
+        for name in outcome.columns
+    }
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
     places = [(c, item.index) for c, case in enumerate(cases) for item in case.items]
     return [
         _chosen(
-            topics.strongest(row), {n: column[row] for n, column in cells.items()}, quotes[c][i]
+            _strongest(by_topic[row], by_signal[row], codes, names.tolist()),
+            {name: column[row] for name, column in cells.items()},
+            quotes[c][index],
         )
-        for row, (c, i) in enumerate(places)
+        for row, (c, index) in enumerate(places)
     ]
 
 
-def _cells(column: pd.Series[Any]) -> list[Any]:
-    """The cells of a column, null as None."""
-    return [None if cell is pd.NA else cell for cell in column.tolist()]
-
-
-def _summed(values: npt.NDArray[Any], codes: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
+def _summed(values: Array, codes: npt.NDArray[np.intp], n: int) -> Array:
     """Columns of one code added up, shape (rows, n)."""
     totals = np.zeros((len(values), n))
     for place, code in enumerate(codes):
@@ -132,36 +136,19 @@ def _summed(values: npt.NDArray[Any], codes: npt.NDArray[Any], n: int) -> npt.ND
     return totals
 
 
-@dataclass(frozen=True)
-class _Topics:
-    """Contributions by topic (rows, topics), and by signal (rows, signals) with its topic."""
-
-    signals: list[str]
-    names: list[str]
-    by_signal: npt.NDArray[np.float64]
-    by_topic: npt.NDArray[np.float64]
-    members: list[list[int]]
-
-    @classmethod
-    def of(cls, signals: list[str], totals: npt.NDArray[np.float64]) -> _Topics:
-        names, codes = np.unique([plain_words()[s].topic for s in signals], return_inverse=True)
-        members = [np.flatnonzero(codes == n).tolist() for n in range(len(names))]
-        by_topic = _summed(totals, codes, len(names))
-        return cls(signals, names.tolist(), totals, by_topic, members)
-
-    def strongest(self, row: int) -> Iterator[tuple[float, list[str]]]:
-        """What the topics of a row add, strongest first, each with the signals that push that
-        way, strongest first.
-        """
-        values = self.by_topic[row]
-        for topic in np.argsort(-np.abs(values), kind="stable").tolist():
-            added = float(values[topic])
-            if abs(added) < LEAST_CONTRIBUTION:
-                return
-            if self.names[topic] in NO_FACTS and abs(added) < LEAST_NO_FACT:
-                continue
-            own = [(self.by_signal[row, m] * np.sign(added), m) for m in self.members[topic]]
-            yield added, [self.signals[m] for part, m in sorted(own, reverse=True) if part > 0]
+def _strongest(
+    by_topic: Array, by_signal: Array, topic_of: npt.NDArray[np.intp], signals: Sequence[str]
+) -> Iterator[tuple[float, list[str]]]:
+    """What the topics of an item add, strongest first, each with its signals that push that way,
+    strongest first.
+    """
+    for topic in np.argsort(-np.abs(by_topic), kind="stable").tolist():
+        added = float(by_topic[topic])
+        members = np.flatnonzero(topic_of == topic).tolist()
+        seldom = plain_words()[signals[members[0]]].topic in SELDOM_TOLD
+        if abs(added) >= (LEAST_SELDOM if seldom else LEAST_CONTRIBUTION):
+            own = [(by_signal[member] * np.sign(added), member) for member in members]
+            yield added, [signals[m] for part, m in sorted(own, reverse=True) if part > 0]
 
 
 def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
@@ -204,25 +191,20 @@ def _reason(
     """The reason that a signal gives; None where it cannot be one."""
     value = row.get(words.signal)
     statement = _statement(words, value, direction, row)
-    if statement is None or not words.told_of(row):
+    if statement is None:
         return None
     found = [] if statement.startswith(NOT_DOCUMENTED) else _quotes_of(words.signal, row, quotes)
     if words.signal == INDICATED and direction == "against" and found:
         statement += "; it says the contrary"
-    return Reason(
-        signal=words.signal,
-        value=value,
-        contribution=added,
-        direction=direction,
-        statement=statement,
-        quotes=tuple({(q.field, q.start, q.end): q for q in reversed(found)}.values())[::-1][
-            :QUOTES
-        ],
-    )
+    distinct = {(q.field, q.start, q.end): q for q in reversed(found)}
+    shown = tuple(distinct.values())[::-1][:QUOTES]
+    return Reason(words.signal, value, added, direction, statement, shown)
 
 
 def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
     """The words behind a signal; what an indication lacks is shown where the record denies it."""
+    if signal == DIAGNOSED:
+        return [quote for name in _diagnoses(row) for quote in quotes.get(name, ())]
     if signal != INDICATED or not isinstance(row[INDICATION], str):
         return quotes.get(signal, [])
     columns = (name for name in signals_of(row[INDICATION]) if name in _THREEFOLD)
@@ -231,7 +213,7 @@ def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
 
 
 def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str | None:
-    """What a person would say; None where the fact does not speak that way."""
+    """What a person would say; None where the fact does not speak that way of such a request."""
     way = 1 if direction == "for" else -1
     if not isinstance(value, bool):  # a number or a label: 0 of what can be lacking is its lack
         value = False if value == 0 and words.contrary else value
@@ -239,24 +221,31 @@ def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str 
             return None
     denied = value is False and bool(words.contrary)
     lacking = not denied and (value is False or (value is None and words.signal in _THREEFOLD))
-    sign = words.sign_for(row)
+    sign = 0 if words.either and holds(words.either, row) else words.sign
     natural = -sign if denied or lacking else sign
-    if natural not in (0, way) or (lacking and not _asked_for(words, row)):
+    if natural not in (0, way) or (words.where and not holds(words.where, row)):
         return None
+    # Whether its lack can be a reason: the guideline asks for it.  A sound knee is none either
+    # against a drug, which no region is asked about for.
+    asked_for = words.sign == 1 and words.signal in _signals_of_class(row.get("criteria_class"))
+    of_drug = row.get("category") == DRUGS and words.signal in _THREEFOLD and not words.where
+    if not asked_for and (lacking or (denied and of_drug and sign == 1)):
+        return None
+    if words.signal == INDICATED and denied and row.get("criteria_met_share") == 1:
+        return None  # "all criteria of the guideline are met" is told, and would be contradicted
     if lacking:
         return NOT_DOCUMENTED + words.said[0].lower() + words.said[1:]
     return _filled(words.contrary if denied else words.said, value, direction, row)
 
 
-def _asked_for(words: Words, row: Row) -> bool:
-    """Whether the lack of a fact can be a reason: the guideline asks for it."""
-    asked = _signals_of_class(row.get("criteria_class"))
-    return words.sign == 1 and words.signal in asked
-
-
 @cache
 def _signals_of_class(name: Any) -> frozenset[str]:
     return frozenset(s for rule in rules() if rule.applies == name for s in rule.signals)
+
+
+def _diagnoses(row: Row) -> list[str]:
+    """The signals of what is diagnosed in the region asked about."""
+    return [name for name in plain_words() if name.startswith("diagnosis_") and row.get(name)]
 
 
 # --- what stands in braces ---
@@ -283,40 +272,81 @@ def _counted(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
-def _criteria(direction: Direction, row: Row) -> str | None:
-    """How many criteria are met, where that can speak this way."""
+def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
+    """How many criteria are met, where that can speak this way: two of four are no reason for."""
     share, open_ = row["criteria_met_share"], row["criteria_not_met"] + row["criteria_missing"]
     if share == 1:
         return "All criteria of the guideline are met" if direction == "for" else None
-    if direction == "for" and share < 0.5:
+    if direction == "for" and share <= 0.5:
         return None
     asked = round(open_ / (1 - share))
-    met = asked - open_
-    what = "criterion" if asked == 1 else "criteria"
-    return f"{met} of {asked} {what} of the guideline {'is' if met == 1 else 'are'} met"
+    lacking = direction == "against" and share >= 0.5
+    number = open_ if lacking else asked - open_
+    what = f"{'criterion' if asked == 1 else 'criteria'} of the guideline"
+    how = "not met or not documented" if lacking else "met"
+    return f"{number} of {asked} {what} {'is' if number == 1 else 'are'} {how}"
 
 
-def _indication(row: Row) -> str | None:
+def _size(unit: str, few: int, many: int) -> Filling:
+    """The size of a request: for it where it is small, against it where it is large."""
+
+    def said(value: Any, direction: Direction, _row: Row) -> str | None:
+        number = int(value)
+        if direction == "for":
+            return f"only {_counted(number, unit)}" if number <= few else None
+        return _counted(number, unit) if number >= many else None
+
+    return said
+
+
+def _strength(value: Any, direction: Direction, _row: Row) -> str | None:
+    """Muscle strength (0 to 5, where 5- counts as 5): loss is for, full strength against."""
+    if direction == "against":
+        return "Strength is full or nearly full" if value >= 5 else None
+    return f"The least strength is graded {value:g} of 5" if value < 5 else None
+
+
+def _kind(_value: Any, _direction: Direction, row: Row) -> str | None:
+    """The kind of request, and the part of the body that it is for."""
+    part = None if row["category"] == DRUGS else row.get("request_body_part")
+    return ", ".join(filter(None, (row["subcategory"] or row["category"], part)))
+
+
+def _diagnosis(_value: Any, _direction: Direction, row: Row) -> str | None:
+    """The first diagnoses of the region asked about, by name."""
+    said = (plain_words()[name].said for name in _diagnoses(row) if name != ANY_TEAR)
+    names = [text.removeprefix(DIAGNOSIS) for text in said if text.startswith(DIAGNOSIS)]
+    if row.get(ANY_TEAR) and not any("tear" in name for name in names):
+        names.insert(0, plain_words()[ANY_TEAR].said.removeprefix(DIAGNOSIS))
+    return "; ".join(names[:2]) or None
+
+
+def _indication(_value: Any, _direction: Direction, row: Row) -> str | None:
     found = next((i.text for i in indications() if i.id == row[INDICATION]), None)
     return found and found[0].lower() + found[1:]
 
 
-def _either(for_: str, against: str) -> Callable[[Any, Direction, Row], str | None]:
+def _either(for_: str, against: str) -> Filling:
     return lambda _value, direction, _row: for_ if direction == "for" else against
 
 
-_PLACEHOLDERS: Mapping[str, Callable[[Any, Direction, Row], str | None]] = {
+_PLACEHOLDERS: Mapping[str, Filling] = {
     "value": lambda value, _direction, _row: (
         f"{value:g}" if isinstance(value, int | float) else str(value)
     ),
     "span": lambda value, _direction, _row: _span(value),
-    "days": lambda _value, _direction, row: _span(row["chronicity_days"]),
-    "status": lambda value, _direction, _row: str(value).replace("_", " "),
-    "kind": lambda _value, _direction, row: row["subcategory"] or row["category"],
-    "indication": lambda _value, _direction, row: _indication(row),
-    "criteria": lambda _value, direction, row: _criteria(direction, row),
+    "days": lambda _value, _direction, row: (
+        f"{'only ' if row['chronicity_days'] < RECENT else ''}{_span(row['chronicity_days'])}"
+    ),
+    "status": lambda value, _direction, _row: WORK[value],
+    "kind": _kind,
+    "visits": _size("visit", FEW_VISITS, MANY_VISITS),
+    "weeks": _size("week", FEW_WEEKS, MANY_WEEKS),
+    "strength": _strength,
+    "diagnosis": _diagnosis,
+    "indication": _indication,
+    "criteria": _criteria,
     "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
     "more": _either("more", "less"),
     "well": _either("well", "weakly"),
-    "approval": _either("approval", "denial"),
 }

@@ -16,6 +16,12 @@ from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
 from tests.models.test_whatif import plain_case
 
 JOINT = {"criteria_class": "mri_joint"}
+KNEE_SCANS = (
+    "Such requests (CT/MRI/PET Scans, knee), other things equal, are overturned less often than "
+    "the average request"
+)
+NERVES = {"category": "Diagnostic Testing"}
+HALF_MET = {"criteria_met_share": 0.5, "criteria_not_met": 1, "criteria_missing": 1}
 LETTER = (
     "The make-up of the letter (3 disputed items); this is no fact of the case, but it counts in "
     "the estimate"
@@ -72,14 +78,55 @@ def test_no_words_name_a_rule() -> None:
             "Examination shows signs of a pinched nerve root",
         ),
         ("diagnosis_mild_here", True, "for", JOINT, None),
-        ("course_sessions", 12.0, "against", {}, "Visits asked for: 12"),
+        ("course_sessions", 12.0, "against", {}, "Asked for: 12 visits"),
+        ("course_sessions", 12.0, "for", {}, None),  # much is no reason for, little none against
+        ("course_sessions", 6.0, "for", {}, "Asked for: only 6 visits"),
+        ("course_sessions", 1.0, "for", {}, "Asked for: only 1 visit"),
+        ("course_sessions", 6.0, "against", {}, None),
+        ("quantity", 3.0, "against", {"quantity_unit": "units"}, None),
+        ("request_weeks", 6.0, "against", {}, "Asked for: 6 weeks of care"),
+        ("strength_grade", 5.0, "against", NERVES, "Strength is full or nearly full"),
+        ("strength_grade", 5.0, "for", NERVES, None),
+        ("strength_grade", 4.0, "for", NERVES, "The least strength is graded 4 of 5"),
+        ("work_status", "off_work", "for", {}, "The patient is off work"),
+        ("mri_taken", True, "against", {"subcategory": "Physical Therapy"}, None),
+        ("neurological_signs", False, "against", {"category": "Pharmaceuticals"}, None),
+        (
+            "requested_part_diagnosis",
+            True,
+            "for",
+            {"diagnosis_rotator_cuff_tear_here": True, "diagnosis_tear_here": True},
+            "The region asked about has a diagnosis: tear of the rotator cuff",
+        ),
+        (
+            "requested_part_diagnosis",
+            True,
+            "for",
+            {"diagnosis_tear_here": True},
+            "The region asked about has a diagnosis: a tear",
+        ),
+        ("requested_part_diagnosis", True, "for", {}, None),
+        (
+            "subcategory",
+            "CT/MRI/PET Scans",
+            "against",
+            {"subcategory": "CT/MRI/PET Scans", "category": "", "request_body_part": "knee"},
+            KNEE_SCANS,
+        ),
         ("course_sessions", None, "against", {}, None),
         (
             "chronicity_days",
             49,
             "for",
             {"chronicity_days": 49},
-            "The injury was 7 weeks before the denial",
+            "The injury was only 7 weeks before the denial",
+        ),
+        (
+            "chronicity_days",
+            900,
+            "against",
+            {"chronicity_days": 900},
+            "The injury was 2 years before the denial",
         ),
         (
             "criteria_not_met",
@@ -87,6 +134,14 @@ def test_no_words_name_a_rule() -> None:
             "against",
             {"criteria_met_share": 0.25, "criteria_not_met": 1, "criteria_missing": 2},
             "1 of 4 criteria of the guideline is met",
+        ),
+        ("criteria_not_met", 1, "for", HALF_MET, None),
+        (
+            "criteria_not_met",
+            1,
+            "against",
+            HALF_MET,
+            "2 of 4 criteria of the guideline are not met or not documented",
         ),
         (
             "n_items",
@@ -99,6 +154,13 @@ def test_no_words_name_a_rule() -> None:
 )
 def test_what_a_person_would_say(signal, value, direction, row, said) -> None:
     assert _statement(plain_words()[signal], value, direction, row) == said
+
+
+def test_an_indication_that_lacks_is_not_told_where_all_criteria_are_met() -> None:
+    words = plain_words()["indication_documented"]
+    row = {"indication_documented": False, "indication": "spine_scan", "criteria_met_share": 1.0}
+    assert _reason(words, -0.5, "against", row, {}) is None
+    assert _reason(words, -0.5, "against", row | {"criteria_met_share": 0.5}, {}) is not None
 
 
 def test_a_drug_fact_is_no_reason_for_a_study() -> None:
@@ -134,7 +196,8 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     said = _reason(words, -0.5, "against", row, {})
     assert said is not None
     assert said.statement == (
-        "The record does not show what this treatment is for: a neurological deficit or a red flag"
+        "The record does not show what such a treatment is for: a neurological deficit or a red "
+        "flag"
     )
     denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
     other = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
