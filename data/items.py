@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from imr.data.citations import parse_citation
@@ -87,14 +86,9 @@ _WORDS_OF_PROSE = ("medically", "based", "not cite", "guideline")
 """Quick look before the full search."""
 
 
-@dataclass(slots=True)
-class _Block:
-    """The raw paragraphs of one item."""
-
-    heading: str
-    administrator: str = ""
-    reviewer: str | None = None
-    rationale: str | None = None
+_PARTS = ("administrator", "reviewer", "rationale")
+Block = dict[str, str]
+"""The paragraphs of one item: ``heading`` (as it stands) and those of _PARTS that it has."""
 
 
 def parse_items(issues: str, text: Text) -> list[tuple[Item, Decision | None]]:
@@ -187,19 +181,19 @@ def _modified_parts(title: str) -> tuple[str | None, str | None, str]:
 # --- labels ----------------------------------------------------------------------------------
 
 
-def _blocks(issues: str, text: Text) -> list[_Block]:
+def _blocks(issues: str, text: Text) -> list[Block]:
     """Cut the section at its labels; each heading is the end of the paragraph before it."""
-    blocks: list[_Block] = []
+    blocks: list[Block] = []
     labels = list(_labels(issues))
     heading_at = 0
-    for i, label in enumerate(labels):
-        end = labels[i + 1].start() if i + 1 < len(labels) else len(issues)
+    for label, following in itertools.zip_longest(labels, labels[1:]):
+        end = following.start() if following else len(issues)
         body = issues[label.end() : end]
         if label["administrator"]:
-            blocks.append(_Block(issues[heading_at : label.start()]))
+            blocks.append({"heading": issues[heading_at : label.start()]})
         elif not blocks:
             raise _broken(text, 0, f"{collapse(label['label'])} comes before any item heading")
-        if i + 1 < len(labels) and labels[i + 1]["administrator"]:
+        if following and following["administrator"]:
             if "\n" not in body.strip():
                 problem = (
                     "the text has no line breaks: item headings cannot be told from rationales"
@@ -209,10 +203,12 @@ def _blocks(issues: str, text: Text) -> list[_Block]:
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
-        _check_body(body, labels[i : i + 2], len(blocks), text)
-        if not _fill(blocks[-1], label, body):
+        _check_body(body, label, following, len(blocks), text)
+        part = next(part for part in _PARTS if label[part])
+        if part in blocks[-1]:
             problem = f"item {len(blocks)} of the letter has {collapse(label['label'])!r} twice"
             raise text.error("doubled", problem)
+        blocks[-1][part] = collapse(body)
     return blocks
 
 
@@ -229,28 +225,15 @@ def _labels(issues: str) -> Iterator[re.Match[str]]:
                 yield label
 
 
-def _check_body(body: str, labels: Sequence[re.Match[str]], number: int, text: Text) -> None:
-    """Refuse a paragraph that holds another one whose label was not recognised.
-
-    ``labels`` are its own and, where there is one, the next.
-    """
-    label, following = labels[0], labels[1] if len(labels) > 1 else None
+def _check_body(
+    body: str, label: re.Match[str], following: re.Match[str] | None, number: int, text: Text
+) -> None:
+    """Refuse a paragraph that holds another one whose label was not recognised."""
     if label["rationale"] and _INNER_OUTCOME.search(body):
         raise _unread(text, f"the rationale of item {number} holds the outcome of another item")
     reviewer_follows = following is not None and following["reviewer"]
     if label["administrator"] and not reviewer_follows and misread_label(body, (REVIEWER_LABEL,)):
         raise _unread(text, f"the reviewer's guideline of item {number} has no label")
-
-
-def _fill(block: _Block, label: re.Match[str], body: str) -> bool:
-    """Whether the label's place was still free; which of two is meant could only be guessed."""
-    if label["administrator"]:
-        block.administrator = collapse(body)
-        return True
-    part = "reviewer" if label["reviewer"] else "rationale"
-    free = getattr(block, part) is None
-    setattr(block, part, collapse(body))
-    return free
 
 
 # --- misread labels ---------------------------------------------------------------------------
@@ -363,30 +346,24 @@ def _after_last_sentence(body: str, end: int) -> int:
 # --- one item --------------------------------------------------------------------------------
 
 
-def _item(block: _Block, index: int, text: Text) -> tuple[Item, Decision | None]:
-    title, outcome = split_outcome(block.heading.strip())
+def _item(block: Block, index: int, text: Text) -> tuple[Item, Decision | None]:
+    title, outcome = split_outcome(block["heading"].strip())
     if not title:
         raise _broken(text, index, "has no heading")
     if any(word in title for word in _WORDS_OF_PROSE) and _PROSE.search(title):
         raise _unread(text, f"the heading of item {index + 1} holds a citation or a rationale")
     text.refuse_longer(f"the heading of item {index + 1}", title, MAX_HEADING_CHARS)
-    for cited in (block.administrator, block.reviewer or ""):
+    administrator, reviewer, rationale = map(block.get, _PARTS)
+    for cited in (administrator or "", reviewer or ""):
         text.refuse_longer(f"a guideline of item {index + 1}", cited, MAX_GUIDELINE_CHARS)
-    guideline = parse_citation(block.administrator) if block.administrator else None
-    decision = _decision(block, outcome, index, text)
-    return item_of_heading(index, title, guideline), decision
-
-
-def _decision(block: _Block, outcome: Outcome | None, index: int, text: Text) -> Decision | None:
-    """The reviewer's side of an item; None where it is undecided, an error where half of it."""
-    if outcome is None and block.reviewer is None and block.rationale is None:
-        return None
+    item = item_of_heading(index, title, parse_citation(administrator) if administrator else None)
+    if outcome is None and reviewer is None and rationale is None:
+        return item, None
     if outcome is None:
         raise _broken(text, index, "has a rationale but no outcome (Upheld or Overturned)")
-    if block.rationale is None:
+    if rationale is None:
         raise _broken(text, index, "has an outcome but no decision rationale")
-    guideline = parse_citation(block.reviewer) if block.reviewer else None
-    return Decision(outcome, guideline, block.rationale)
+    return item, Decision(outcome, parse_citation(reviewer) if reviewer else None, rationale)
 
 
 def _broken(text: Text, index: int, problem: str) -> LetterError:

@@ -324,10 +324,9 @@ def parquet_rows(
             yield is_nested, number, dict(zip(names, row.values(), strict=True))
     except LetterError as error:
         yield error
-    except (pa.ArrowException, OSError) as error:
-        fault = " ".join(str(error).split())[:120]
-        problem = f"cannot read it as Parquet: {fault}"
-        yield LetterError(name, "not_parquet", problem, "write it again")
     except Exception as error:  # noqa: BLE001 - a damaged file makes Arrow raise anything
-        problem = f"cannot read it as Parquet ({type(error).__name__})"
-        yield LetterError(name, "not_parquet", problem, "write it again")
+        told = isinstance(error, (pa.ArrowException, OSError))
+        fault = f": {' '.join(str(error).split())[:120]}" if told else f" ({type(error).__name__})"
+        yield LetterError(
+            name, "not_parquet", f"cannot read it as Parquet{fault}", "write it again"
+        )

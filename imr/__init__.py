@@ -176,12 +176,8 @@ def what_if(letters: Iterable[Letter], model: Predictor) -> pd.DataFrame:
         for prediction, found in zip(predictions, changes, strict=True)
         for change in found
     ]
-    kinds = dict.fromkeys(("letter_id", "criteria", "action", "sentence"), "string")
+    texts = ("letter_id", "criteria", "action", "sentence")
     floats = ("p_before", "p_overturned", "p_overturned_low", "p_overturned_high", "gain")
-    kinds = {
-        "letter_id": "string",
-        "item_index": "Int64",
-        **kinds,
-        **dict.fromkeys(floats, "Float64"),
-    }
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    columns = ("letter_id", "item_index", *texts[1:], *floats)
+    kinds = dict.fromkeys(texts, "string") | dict.fromkeys(floats, "Float64")
+    return pd.DataFrame(rows, columns=columns).astype({**kinds, "item_index": "Int64"})

@@ -25,13 +25,11 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from imr.data import table_rows
-from imr.data.letter import Determination
 from imr.data.sources import TRUTH_NAME
 from imr.data.synthetic.page import record
 from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
@@ -39,7 +37,6 @@ from imr.data.synthetic.writer import BASE_RATE, Row, SyntheticLetter, Writer
 __all__ = ["BASE_RATE", "Format", "SyntheticLetter", "planted_effects", "synthesize", "write"]
 
 Format = Literal["pdf", "txt", "jsonl"]
-Effects = Mapping[str, float]
 
 CHUNK = 500
 """Letters that one process writes at a time."""
@@ -54,7 +51,7 @@ def synthesize(
     n: int,
     seed: int = 0,
     *,
-    effects: Effects | Literal["planted"] | None = "planted",
+    effects: Mapping[str, float] | Literal["planted"] | None = "planted",
     decided: bool = True,
     start: int = 0,
 ) -> Iterator[SyntheticLetter]:
@@ -64,28 +61,15 @@ def synthesize(
     same letters without reviewer, decision date and decisions.
     """
     terms = planted_effects() if effects == "planted" else effects
-    odds = _log_odds(tuple(sorted(terms.items()))) if terms is not None else None
+    odds = None if terms is None else _log_odds(terms)
     for index in range(start, n):
-        letter = Writer(index, seed, odds).letter()
-        yield letter if decided else _undecided(letter)
+        yield Writer(index, seed, odds).letter(decided)
 
 
-def _undecided(synthetic: SyntheticLetter) -> SyntheticLetter:
-    nothing = Determination(decisions=(None,) * len(synthetic.signals))
-    letter = replace(synthetic.letter, determination=nothing)
-    printed = replace(synthetic.printed, determination=nothing)
-    return replace(synthetic, letter=letter, printed=printed)
-
-
-# --- the outcome model ------------------------------------------------------------------------
-
-LogOdds = Callable[[Row], float]
-
-
-@functools.cache
-def _log_odds(terms: tuple[tuple[str, float], ...]) -> LogOdds:
-    intercept = sum(odds for term, odds in terms if term == "(intercept)")
-    tests = [(_holds(term), odds) for term, odds in terms if term != "(intercept)"]
+def _log_odds(terms: Mapping[str, float]) -> Callable[[Row], float]:
+    others = dict(terms)
+    intercept = others.pop("(intercept)", 0)
+    tests = [(_holds(term), odds) for term, odds in sorted(others.items())]
     return lambda row: intercept + sum(odds for holds, odds in tests if holds(row))
 
 
@@ -95,9 +79,7 @@ def _holds(term: str) -> Callable[[Row], bool]:
         column, _, least = term.partition(">=")
         return lambda row: row[column] is not None and row[column] >= float(least)
     column, equals, value = term.partition("=")
-    if equals:
-        return lambda row: bool(row[column] == value)
-    return lambda row: bool(row[column])
+    return lambda row: bool(row[column] == value if equals else row[column])
 
 
 # --- writing ----------------------------------------------------------------------------------

@@ -336,8 +336,8 @@ class Writer:
 
     # the whole
 
-    def letter(self) -> SyntheticLetter:
-        """Case first, then signals, outcomes and the reviewer's words."""
+    def letter(self, decided: bool = True) -> SyntheticLetter:
+        """Case first, then signals, outcomes and, where decided, the reviewer's words."""
         fitting = _requests(self.region["region"])
         requests = [self.pick(fitting) for _ in range(self.pick(_ITEM_COUNTS))]
         items = tuple(self._item(i, request) for i, request in enumerate(requests))
@@ -355,6 +355,8 @@ class Writer:
             self._several(_words("specialty")),
             decisions,
         )
+        if not decided:
+            determination = Determination(decisions=(None,) * len(items))
         letter = printed = Letter(case, determination)
         if self.chance(LEAK_SHARE):
             leaking = f"{summary} {self.write('leak')}"
