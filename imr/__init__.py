@@ -123,7 +123,7 @@ def predict(
     """
     import pandas as pd
 
-    from imr.models.record_frames import cases_from_frame, predictions_frame
+    from imr.models.predictor import cases_from_frame, predictions_frame
 
     known = cases_from_frame(letters) if isinstance(letters, pd.DataFrame) else list(letters)
     scores = predictions_frame(model, known, reasons)

@@ -8,6 +8,8 @@ Input: a data frame with one letter a row, either as a case record (``letter_id`
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -22,19 +24,18 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
-from imr.data.letter import LetterError
+from imr.data.letter import Letter, LetterError
 from imr.models.prediction import SCORE_COLUMNS
-from imr.models.predictor import Predictor
-from imr.models.record_frames import (
+from imr.models.predictor import (
     RECORD_COLUMNS,
+    Predictor,
     cases_from_frame,
-    example_input,
-    letters_frame,
     predictions_frame,
 )
 
 PACKAGES = ("data", "features", "models", "serve", "training")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
+BY_LETTER = "predictions"
 PARAMS = {"explain": True, "by_letter": False}
 MLFLOW_TYPES = {"int": "long", "float": "double"} | dict.fromkeys(
     ("str", "reasons", "texts", "timestamp"), "string"
@@ -131,6 +132,44 @@ def signature() -> Any:
 def requirements() -> list[str]:
     """Exact versions of the libraries that the packages inside the model import."""
     return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:
+    """:func:`predictions_frame` with one row a letter: a JSON list of its rows, in one column.
+
+    Spark's functions return a row for every row they are given, whatever its items.
+    """
+    rows = iter(found.astype(object).where(found.notna(), None).to_dict("records"))
+    texts = [
+        json.dumps([next(rows) for _ in letter.case.items], ensure_ascii=False)
+        for letter in letters
+    ]
+    return pd.DataFrame({BY_LETTER: pd.Series(texts, dtype=object)})
+
+
+def example_input() -> pd.DataFrame:
+    """One undecided case record, written for this purpose."""
+    items = [
+        {
+            "title": "MRI of the right knee without contrast",
+            "claims_administrator_guideline": (
+                "Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies."
+            ),
+        },
+        {"title": "Physical therapy, 12 sessions for the right knee"},
+    ]
+    summary = (
+        "A 41-year-old woman twisted her right knee at work on 08-02-2016. Plain films showed no "
+        "fracture. She had six visits of physical therapy and took naproxen. The knee locks, and "
+        "the McMurray sign is positive."
+    )
+    record = {
+        "letter_id": "example",
+        "case_summary": summary,
+        "items": json.dumps(items),
+        "ur_denial_date": "2016-09-30",
+    }
+    return pd.DataFrame([record])
 
 
 mlflow.models.set_model(ImrModel())

@@ -1,9 +1,14 @@
-"""Cases in, predictions with reasons out: what scoring, explaining and the MLflow model share."""
+"""Cases in, predictions with reasons out: what scoring, explaining and the MLflow model share.
+
+Both ends are also data frames: of case records or letters, one a row, and of the output rows.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +16,49 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from imr.data.letter import Case, Evidence
+from imr.data.letter import Case, Evidence, Letter, LetterError, Text
+from imr.data.parse import parse
+from imr.data.read import paragraphs, visible
+from imr.data.records import RawRecord, letter_from_record
+from imr.data.sources import MAX_TEXT_BYTES
 from imr.features.table import CaseSignals, all_columns, signals
 from imr.models import bundle as bundles
-from imr.models.bundle import Bundle, BundleError
+from imr.models.bundle import Bundle, BundleError, model_address
 from imr.models.frame import CASE_FACTS, Array, request_years, signals_frame
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.outcome.model import Inputs, any_overturned
-from imr.models.prediction import GUIDELINES, Prediction, Similar, meaning_of
+from imr.models.prediction import (
+    GUIDELINES,
+    SCORE_COLUMNS,
+    Prediction,
+    Similar,
+    meaning_of,
+    prediction_row,
+)
 from imr.models.reasons import reasons_of
 from imr.models.whatif import Change, what_if
 
 ALL = "all requests"
 # With fewer decided items a share says nothing; the wider class is shown instead.
 MIN_ITEMS = 5
+RECORD_COLUMNS = (
+    "letter_id",
+    "case_summary",
+    "items",
+    "text",
+    "case_number",
+    "date_assigned",
+    "date_of_injury",
+    "ur_denial_date",
+    "application_received",
+    "priority",
+)
+NAME = "imr"
+"""The model's name in its rows: inside a logged model nobody knows the address it was loaded by."""
+FRAME_TYPES = {"int": "Int64", "float": "Float64"} | dict.fromkeys(
+    ("str", "reasons", "texts", "timestamp"), "string"
+)
 
 
 @dataclass
@@ -200,3 +233,74 @@ def decided_items(frame: pd.DataFrame, overturned: Sequence[bool]) -> dict[str, 
 def _class_name(category: str, subcategory: str) -> str:
     """``"Surgery: Spine"``; the category alone where the two are called the same."""
     return category if subcategory in {"", category} else f"{category}: {subcategory}"
+
+
+def cases_from_frame(frame: pd.DataFrame) -> list[Letter]:
+    """One letter a row; raises LetterError that names the row and what is allowed.
+
+    Rows count from 0.  A frame without any known column is refused even if it has no rows:
+    MLflow drops columns that it does not know, and their rows with them.
+    """
+    if not {"text", "items"} & set(frame.columns):
+        raise LetterError(
+            "input",
+            "columns",
+            f"received the columns {', '.join(map(str, frame.columns))[:200] or 'none'}",
+            "give text, or letter_id, case_summary and items",
+        )
+    return [
+        _letter(place, {str(k): v for k, v in row.items()})
+        for place, row in enumerate(frame.to_dict("records"))
+    ]
+
+
+def predictions_frame(
+    predictor: Predictor, letters: Sequence[Letter], explain: bool
+) -> pd.DataFrame:
+    """The contract's columns with stable nullable types, one row an item."""
+    cases = [letter.case for letter in letters]
+    derived = [signals(case) for case in cases]
+    evidence = [one.evidence for one in derived] if explain else None
+    table = signals_frame(cases, derived)
+    predictions = iter(predictor.predict_rows(cases, table, evidence))
+    now, uri = datetime.now(UTC), model_address(NAME, predictor.digest)
+    rows = [
+        prediction_row(next(predictions), uri, now, (*letter.warnings, *found.warnings))
+        for letter, found in zip(letters, derived, strict=True)
+        for _ in letter.case.items
+    ]
+    dtypes = {column.name: FRAME_TYPES[column.kind] for column in SCORE_COLUMNS}
+    return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+
+
+def _letter(place: int, row: Mapping[str, Any]) -> Letter:
+    values = {k: _plain(v) for k, v in row.items()}
+    source = f"row {place}"
+    if (whole := values.pop("text", None)) is not None:
+        text = str(whole)
+        if len(text) > MAX_TEXT_BYTES:
+            told = f"the text has {len(text)} characters"
+            raise LetterError(source, "too_large", told, "one letter")
+        # Its layout is brought in order as that of a file is.
+        name = visible(str(values.get("letter_id") or f"row-{place}"))
+        return parse(Text(name, source, *paragraphs(text)))
+    if isinstance(values.get("items"), str):
+        try:
+            values["items"] = json.loads(values["items"])
+        except (ValueError, RecursionError):
+            raise LetterError(
+                source, "not_json", "column 'items': not JSON", "give a JSON list of items"
+            ) from None
+    return letter_from_record(RawRecord(source, {k: v for k, v in values.items() if v is not None}))
+
+
+def _plain(value: Any) -> Any:
+    """Frame cells as JSON would hold them: null as None, arrays as lists, dates as text."""
+    if isinstance(value, (str, list, dict, bool)):
+        return value
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    # Before the dates: pandas' NaT is one.
+    if pd.isna(value):
+        return None
+    return value.isoformat() if isinstance(value, (date, datetime)) else value

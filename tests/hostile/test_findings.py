@@ -311,7 +311,7 @@ def test_a_table_without_header_puts_no_text_into_messages() -> None:
 def test_a_served_text_is_laid_out_as_a_file_is() -> None:
     import pandas as pd
 
-    from imr.models.record_frames import cases_from_frame
+    from imr.models.predictor import cases_from_frame
 
     text = letter_text(2)
     frame = pd.DataFrame({"text": [text.replace("\n", "\r\n"), "\ufeff" + text, text]})

@@ -470,7 +470,7 @@ def test_a_fault_of_the_model_shows_no_letter_text():
 def test_missing_cells_of_every_kind(missing):
     import pandas as pd
 
-    from imr.models.record_frames import cases_from_frame
+    from imr.models.predictor import cases_from_frame
 
     cell = {"NA": pd.NA, "NaT": pd.NaT}.get(missing, missing)
     frame = pd.DataFrame(as_table()[:1]).assign(ur_denial_date=[cell], priority=[cell])
@@ -484,7 +484,7 @@ def test_dates_of_every_kind():
 
     import pandas as pd
 
-    from imr.models.record_frames import cases_from_frame
+    from imr.models.predictor import cases_from_frame
 
     noon = datetime(2016, 9, 30, 12, tzinfo=UTC)
     for day in (pd.Timestamp("2016-09-30"), date(2016, 9, 30), noon, "2016-09-30"):

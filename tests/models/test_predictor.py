@@ -10,9 +10,9 @@ import pytest
 
 from imr.data.letter import Case, Citation, Decision, Determination, Letter
 from imr.data.records import RawRecord, letter_from_record
+from imr.models.mlflow_model import example_input
 from imr.models.prediction import SCORE_COLUMNS, Prediction, meaning_of
-from imr.models.predictor import Predictor
-from imr.models.record_frames import cases_from_frame, example_input, predictions_frame
+from imr.models.predictor import Predictor, cases_from_frame, predictions_frame
 
 
 @pytest.fixture(scope="module")
