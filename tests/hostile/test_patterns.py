@@ -30,7 +30,7 @@ from tests.hostile.pumping import attacks
 from tests.timing import CHARACTERS, looks_up_to, thread_seconds
 
 PACKAGES = ("data", "features", "models", "training", "serve")
-SOURCE_LAYOUT = {"items", "layout", "parse"}
+SOURCE_LAYOUT = {"items", "read", "parse"}
 """These modules read text with its layout; all others read it with blanks collapsed."""
 
 WINDOWS = {"pain", "examination", "treatment"}
