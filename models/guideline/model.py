@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,32 +151,19 @@ class GuidelineModel:
     def predict(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``guideline_1``, ``guideline_1_p`` … for the ``top`` labels, likeliest first."""
         check_frame(frame, self.columns, "guideline model")
-        places: dict[tuple[Any, ...], int] = {}
-        # Requests repeat: ranked, looked up and turned into columns once each.
-        codes = [places.setdefault(key, len(places)) for key in request_keys(frame)]
-        first = dict(zip(reversed(codes), reversed(range(len(codes))), strict=True))
-        keys = [(top, *key) for key in places]
-        # Only the columns that are read: picking rows out of all of them takes longer than ranking.
-        read = frame[[*self.columns]].iloc[[first[code] for code in range(len(places))]]
-        self._remember(keys, read, top)
-        rows = [self._known[key] for key in keys]
-        columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
-        cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
-        distinct = pd.DataFrame(dict(zip(columns, cells, strict=True)))
-        return distinct.take(codes).set_axis(frame.index)
-
-    def _remember(self, keys: Sequence[tuple[Any, ...]], frame: pd.DataFrame, top: int) -> None:
-        """Rank what was not asked before; letters ask for the same again and again."""
+        # Requests repeat, in a letter and from letter to letter: each is ranked once.
+        keys = [(top, *key) for key in request_keys(frame)]
         if len(self._known) > KNOWN_REQUESTS:
             self._known.clear()
-        new = {key: row for row, key in enumerate(keys) if key not in self._known}
-        if not new:
-            return
-        names, p = (side[:, :top].tolist() for side in self.ranked(frame.iloc[[*new.values()]]))
-        for key, labels, chances in zip(new, names, p, strict=True):
-            self._known[key] = tuple(
-                cell for pair in zip(labels, chances, strict=True) for cell in pair
-            )
+        if new := {key: row for row, key in enumerate(keys) if key not in self._known}:
+            # Only the columns that are read: picking rows of all takes longer than ranking.
+            names, p = self.ranked(frame[[*self.columns]].iloc[[*new.values()]])
+            for key, *ranking in zip(
+                new, names[:, :top].tolist(), p[:, :top].tolist(), strict=True
+            ):
+                self._known[key] = tuple(chain(*zip(*ranking, strict=True)))
+        columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
+        return pd.DataFrame([self._known[key] for key in keys], columns=columns, index=frame.index)
 
     def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""

@@ -49,6 +49,8 @@ OVERTURNED, UPHELD = "Overturned", "Upheld"
 LEARNED = "learned:"
 """Before the name of a signal: what the signal adds through what the letters taught."""
 _LEAST = 1e-9
+# What of Fitted is stored as it is.
+_FIGURES = ("letters_by_class", "sibling_share", "judged_share", "signal_centre")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +207,7 @@ class OutcomeModel:
             "inputs": {**vars(fitted.inputs), "signs": fitted.inputs.signs},
             "members": len(fitted.members),
             "mixture": asdict(fitted.mixture),
-            "letters_by_class": fitted.letters_by_class,
-            "sibling_share": fitted.sibling_share,
-            "judged_share": fitted.judged_share,
-            "signal_centre": fitted.signal_centre,
+            **{name: getattr(fitted, name) for name in _FIGURES},
         }
 
     @classmethod
@@ -219,23 +218,17 @@ class OutcomeModel:
         start = Start.from_json(stored["start"], next(iter(boosters.get("judgement", ())), None))
         read = {name: stored["inputs"][name] for name in ("columns", "labels", "facts")}
         nothing = [None] * stored["members"]
-        members = zip(
-            boosters.get("correction") or nothing,
-            boosters.get("forest") or nothing,
-            strict=True,
-        )
+        parts = (boosters.get(name) or nothing for name in ("correction", "forest"))
+        figures = {name: stored[name] for name in _FIGURES}
         return cls(
             config=OutcomeConfig(**stored["config"]),
             judgement=start.judgement,
             fitted=Fitted(
                 start=start,
                 inputs=SignalInputs.from_json(**read),
-                members=tuple(Member(*trees) for trees in members),
+                members=tuple(Member(*trees) for trees in zip(*parts, strict=True)),
                 mixture=Mixture(**{name: np.array(v) for name, v in stored["mixture"].items()}),
-                letters_by_class={str(k): int(v) for k, v in stored["letters_by_class"].items()},
-                sibling_share=float(stored["sibling_share"]),
-                judged_share=float(stored["judged_share"]),
-                signal_centre=np.array(stored["signal_centre"], dtype=np.float64),
+                **{**figures, "signal_centre": np.array(figures["signal_centre"], np.float64)},
             ),
         )
 

@@ -306,26 +306,17 @@ class Start:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the judgement's trees, as plain data."""
-        return {
-            "published": self.published.to_json(),
-            "judgement": self.judgement.to_json() if self.judgement else None,
-            "usual_year": self.usual_year,
-            "year_centre": self.year_centre,
-            "judged_centre": self.judged_centre,
-        }
+        judgement = self.judgement.to_json() if self.judgement else None
+        return {**vars(self), "published": self.published.to_json(), "judgement": judgement}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], judgement: lgb.Booster | None) -> Start:
         """The inverse of :meth:`to_json`, with the judgement's trees read from their own file."""
-        judged = None if judgement is None else Judgement.from_json(stored["judgement"], judgement)
-        centre = stored["judged_centre"]
-        return cls(
-            published=PublishedOdds.from_json(stored["published"]),
-            judgement=judged,
-            usual_year=stored["usual_year"],
-            year_centre=float(stored["year_centre"]),
-            judged_centre=None if centre is None else np.array(centre, dtype=np.float64),
-        )
+        fields = {**stored, "published": PublishedOdds.from_json(stored["published"])}
+        if judgement is not None:
+            fields["judgement"] = Judgement.from_json(stored["judgement"], judgement)
+            fields["judged_centre"] = np.array(stored["judged_centre"], dtype=np.float64)
+        return cls(**fields)
 
 
 def some_rows(matrix: Array) -> Array:
