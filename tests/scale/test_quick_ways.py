@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imr.data import layout
+from imr.data.read import visible
 from imr.features.condition import condition, holds
 from imr.features.table import all_columns, frame
 from imr.models import drift
@@ -130,8 +130,8 @@ def test_numbers_of_a_masked_column_are_its_cells() -> None:
 
 @given(st.text(alphabet="aé \t\n\x0b\x0c\r\x1c\x85\xa0\xad\u200b\u2028\ufeff"))
 def test_a_page_is_made_visible_as_its_lines_are(page: str) -> None:
-    lines = [layout.visible(line) for line in page.split("\n")]
-    assert layout.visible(page).split("\n") == lines
+    lines = [visible(line) for line in page.split("\n")]
+    assert visible(page).split("\n") == lines
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))
