@@ -48,12 +48,8 @@ DRUGS = "Pharmaceuticals"
 FEW_VISITS, MANY_VISITS, FEW_WEEKS, MANY_WEEKS = 6, 8, 3, 6
 RECENT = 90
 """Days after an injury that is not chronic yet (8 CCR 9792.20)."""
-WORK = {
-    "full_duty": "works full duty",
-    "modified": "works with restrictions, or could",
-    "off_work": "is off work",
-    "retired_or_other": "has left work",
-}
+POSTSURGICAL = 183
+"""Days after most operations in which therapy is postsurgical (8 CCR 9792.24.3)."""
 DIAGNOSED, DIAGNOSIS, ANY_TEAR = "requested_part_diagnosis", "Diagnosis: ", "diagnosis_tear_here"
 # These signals rest on others, which have the quotes; the quotes of this one tell the direction.
 INDICATED, INDICATION = "indication_documented", "indication"
@@ -280,11 +276,14 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     if direction == "for" and share <= 0.5:
         return None
     asked = round(open_ / (1 - share))
+    if asked == open_:
+        if asked == 1:
+            return "The one criterion of the guideline is not met or not documented"
+        return f"None of the {asked} criteria of the guideline is met"
     lacking = direction == "against" and share >= 0.5
     number = open_ if lacking else asked - open_
-    what = f"{'criterion' if asked == 1 else 'criteria'} of the guideline"
     how = "not met or not documented" if lacking else "met"
-    return f"{number} of {asked} {what} {'is' if number == 1 else 'are'} {how}"
+    return f"{number} of {asked} criteria of the guideline {'is' if number == 1 else 'are'} {how}"
 
 
 def _size(unit: str, few: int, many: int) -> Filling:
@@ -338,7 +337,13 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
     "days": lambda _value, _direction, row: (
         f"{'only ' if row['chronicity_days'] < RECENT else ''}{_span(row['chronicity_days'])}"
     ),
-    "status": lambda value, _direction, _row: WORK[value],
+    "recently": lambda value, direction, _row: (
+        _span(value) if (value <= POSTSURGICAL) == (direction == "for") else None
+    ),
+    "status": lambda value, direction, _row: {
+        ("off_work", "for"): "is off work",
+        ("full_duty", "against"): "works full duty",
+    }.get((value, direction)),
     "kind": _kind,
     "visits": _size("visit", FEW_VISITS, MANY_VISITS),
     "weeks": _size("week", FEW_WEEKS, MANY_WEEKS),

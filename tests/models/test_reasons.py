@@ -21,6 +21,8 @@ KNEE_SCANS = (
     "the average request"
 )
 NERVES = {"category": "Diagnostic Testing"}
+NONE_MET = {"criteria_met_share": 0.0, "criteria_not_met": 0, "criteria_missing": 3}
+NONE_SAID = "None of the 3 criteria of the guideline is met"
 HALF_MET = {"criteria_met_share": 0.5, "criteria_not_met": 1, "criteria_missing": 1}
 LETTER = (
     "The make-up of the letter (3 disputed items); this is no fact of the case, but it counts in "
@@ -89,6 +91,16 @@ def test_no_words_name_a_rule() -> None:
         ("strength_grade", 5.0, "for", NERVES, None),
         ("strength_grade", 4.0, "for", NERVES, "The least strength is graded 4 of 5"),
         ("work_status", "off_work", "for", {}, "The patient is off work"),
+        ("work_status", "off_work", "against", {}, None),
+        ("operation_days_ago", 20.0, "against", {}, None),
+        (
+            "operation_days_ago",
+            1900.0,
+            "against",
+            {},
+            "The last operation was 5 years before the denial",
+        ),
+        ("criteria_missing", 3, "against", NONE_MET, NONE_SAID),
         ("mri_taken", True, "against", {"subcategory": "Physical Therapy"}, None),
         ("neurological_signs", False, "against", {"category": "Pharmaceuticals"}, None),
         (
