@@ -190,22 +190,31 @@ def _reason(
     if statement is None:
         return None
     found = [] if statement.startswith(NOT_DOCUMENTED) else _quotes_of(words.signal, row, quotes)
-    if words.signal == INDICATED and direction == "against" and found:
-        statement += "; it says the contrary"
+    if words.signal == INDICATED:
+        if value and not found:
+            return None  # it rests on what the record does not say
+        statement += "; it says the contrary" if found and not value else ""
     distinct = {(q.field, q.start, q.end): q for q in reversed(found)}
     shown = tuple(distinct.values())[::-1][:QUOTES]
     return Reason(words.signal, value, added, direction, statement, shown)
 
 
 def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
-    """The words behind a signal; what an indication lacks is shown where the record denies it."""
+    """The words behind a signal: of an indication those of the facts that make it, and of its lack
+    what the record denies.
+    """
     if signal == DIAGNOSED:
         return [quote for name in _diagnoses(row) for quote in quotes.get(name, ())]
     if signal != INDICATED or not isinstance(row[INDICATION], str):
         return quotes.get(signal, [])
-    columns = (name for name in signals_of(row[INDICATION]) if name in _THREEFOLD)
+    shown = row[INDICATED]
+    columns = (
+        name
+        for name in signals_of(row[INDICATION])
+        if name in _THREEFOLD or (shown and row.get(name) is True)
+    )
     found = (quote for column in columns for quote in quotes.get(column, ()))
-    return [quote for quote in found if (quote.qualifier in _DENIALS) != row[INDICATED]]
+    return [quote for quote in found if (quote.qualifier in _DENIALS) != shown]
 
 
 def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str | None:

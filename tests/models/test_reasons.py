@@ -217,3 +217,17 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     assert denied is not None
     assert denied.quotes == (denial,)
     assert denied.statement == f"{said.statement}; it says the contrary"
+
+
+def test_the_record_shows_what_it_is_quoted_for() -> None:
+    words = plain_words()["indication_documented"]
+    row = {"indication_documented": True, "indication": "spine_scan", "fracture_documented": True}
+    assert _reason(words, 0.5, "for", row, {}) is None
+    found = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
+    denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
+    shown = _reason(words, 0.5, "for", row, {"radicular_signs": [denial, found]})
+    assert shown is not None
+    assert shown.quotes == (found,)
+    assert shown.statement == (
+        "The record shows what such a treatment is for: a neurological deficit or a red flag"
+    )
