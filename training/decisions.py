@@ -17,6 +17,7 @@ import argparse
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class NoDecisionsError(ValueError):
     """No decided item to learn from; the message names the source and the remedy."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Corpus:
     """Letters read for training: the table, the texts beside it, and what could not be read.
 
@@ -62,7 +63,7 @@ class Corpus:
     errors: list[LetterError] = field(default_factory=list)
     source: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the table as CSV: the version of the data in the experiment log."""
         return hashlib.sha256(self.table.to_csv(index=False).encode()).hexdigest()
@@ -248,6 +249,8 @@ class Sample:
 def ordered(corpus: Corpus) -> Corpus:
     """Rows by letter and item, so that the order of files or of a table changes no figure."""
     rows = row_order(corpus.table)
+    if (rows == np.arange(len(rows))).all():
+        return corpus
     texts = None if corpus.texts is None else corpus.texts.iloc[rows].reset_index(drop=True)
     return replace(corpus, table=corpus.table.iloc[rows].reset_index(drop=True), texts=texts)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from imr.training.folds import Fold
     from imr.training.tuning import Study
+    from imr.training.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,11 @@ def read(config: TrainConfig) -> Corpus:
     return load_decisions(config.decisions)
 
 
-def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
+def evaluate(
+    config: TrainConfig, corpus: Corpus | None = None, kept: Unfinished | None = None
+) -> Evaluation:
     """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
+    Folds are taken from ``kept``, and kept there, where it is given.
 
     Same seed and data give the same figures to the last digit, on any number of processes.
     Raises :class:`imr.training.decisions.NoDecisionsError` and
@@ -193,23 +197,24 @@ def evaluate(config: TrainConfig, corpus: Corpus | None = None) -> Evaluation:
     corpus = ordered(corpus or read(config))
     # One thread a process: sums in another order would change the last digit.
     with threadpool_limits(1):
-        return _evaluated(config, corpus)
+        return _evaluated(config, corpus, kept)
 
 
-def _evaluated(config: TrainConfig, corpus: Corpus) -> Evaluation:
+def _evaluated(config: TrainConfig, corpus: Corpus, kept: Unfinished | None) -> Evaluation:
     started = time.monotonic()
     data = sample(corpus)
     folds = folds_of(data, config)
-    predictions = run_folds(data, folds, config, importance.permuted_families)
+    predictions = run_folds(data, folds, config, importance.permuted_families, kept)
     draws = Draws.of(data, predictions, config.bootstrap, config.seed)
+    all_draws = draws.all()
     found = Evaluation(
         config=config,
         sample=data,
         corpus=corpus,
         folds=folds[: len(predictions.fold)],
         predictions=predictions,
-        figures=figures(draws, contender_kinds()),
-        differences=differences(draws),
+        figures=figures(all_draws, contender_kinds()),
+        differences=differences(all_draws),
         studies=_studies(draws, folds[0], config),
     )
     return replace(found, seconds=time.monotonic() - started)

@@ -33,12 +33,15 @@ from imr.training.workers import each
 
 if TYPE_CHECKING:
     from imr.training.tuning import Study
+    from imr.training.unfinished import Unfinished
 
 # Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
 Examine = Callable[[Sample, Mapping[str, Any], int], Any]
 
-# Repeats test the same letters with other folds; with so many letters tested, one is enough.
+# Repeats test the same letters with other folds, and more folds leave more letters to learn from;
+# from so many letters on, one repeat of few folds is enough.
 TESTED_LETTERS = 1_000
+FOLDS_OF_MANY = 3
 BUDGET_SHARE = 0.6
 NEEDS_LETTERS = "needs --letters"
 UNTESTED = -1
@@ -149,15 +152,17 @@ def time_folds(
 
 
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
-    """The folds of each repeat, fewer of them where letters are many.
+    """The folds of each repeat; fewer of both where letters are many.
 
     Raises :class:`SplitError`.
     """
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
-    repeats = min(config.repeats, math.ceil(TESTED_LETTERS / sample.frame["letter_id"].nunique()))
-    found = list(group_folds(sample.table, sample.y, config.folds, repeats, config.seed))
-    return [found[at : at + config.folds] for at in range(0, len(found), config.folds)]
+    letters = sample.frame["letter_id"].nunique()
+    repeats = min(config.repeats, math.ceil(TESTED_LETTERS / letters))
+    folds = min(config.folds, FOLDS_OF_MANY) if letters >= TESTED_LETTERS else config.folds
+    found = list(group_folds(sample.table, sample.y, folds, repeats, config.seed))
+    return [found[at : at + folds] for at in range(0, len(found), folds)]
 
 
 def run_folds(
@@ -165,8 +170,10 @@ def run_folds(
     repeats: Sequence[Sequence[Fold]],
     config: TrainConfig,
     examine: Examine | None = None,
+    kept: Unfinished | None = None,
 ) -> Predictions:
-    """Every contender in every fold; the number of processes changes no figure.
+    """Every contender in every fold; the number of processes changes no figure, and neither do
+    folds that an interrupted run has ``kept``.
 
     ``examine`` looks at the fitted models of the folds of the first repeat, where they are.  With
     a budget of time, repeats that would take more than :data:`BUDGET_SHARE` of it are left out,
@@ -180,12 +187,17 @@ def run_folds(
         spent = (time.monotonic() - started) / 60
         if done and spent / len(done) + spent > BUDGET_SHARE * (config.budget_minutes or 0):
             break
+        examined = {fold.name for fold in repeats[0]}
+        folds = [fold for repeat in several for fold in repeat]
+        found = {fold.name: result for fold in folds if kept and (result := kept.result(fold))}
         tasks = [
-            (fold, config, examine if repeat is repeats[0] else None)
-            for repeat in several
-            for fold in repeat
+            (fold, config, examine if fold.name in examined else None)
+            for fold in folds
+            if fold.name not in found
         ]
-        results += each(run_fold, sample, tasks, config.jobs, "folds")
+        new = each(run_fold, sample, tasks, config.jobs, "folds", kept.keep if kept else None)
+        found |= {result.fold.name: result for result in new}
+        results += [found[fold.name] for fold in folds]
         done += several
     return _with_shipped_texts(sample, _assembled(sample, done, results))
 

@@ -11,7 +11,7 @@ the predictions of one evaluation and the draws that all its figures and differe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,6 +25,8 @@ from imr.training.folds import HITS, Predictions
 
 Codes = NDArray[np.intp]
 Metric = Callable[[Array, Array, Array], Array]
+Key = tuple[str, str, str]
+"""Subject, contender, figure."""
 
 AUC = "auc"
 LEVEL = 0.95
@@ -307,38 +309,39 @@ class Draws:
         """Draws of a share of hits, shape (repeats, items) -> (draws,)."""
         return mean(hits[:, self.rows].mean(axis=0), self.weights)
 
+    def all(self) -> dict[Key, Array]:
+        """The draws of every figure of every contender."""
+        found: dict[Key, Array] = {}
+        for name, p in self.predictions.outcome.items():
+            for metric in OUTCOME_FIGURES:
+                found["outcome", name, metric] = self.outcome(metric, p)
+        for name, hits in self.predictions.hits.items():
+            for metric in HITS:
+                found["guideline", name, metric] = self.share(hits[metric])
+        return found
+
     def part(self, chosen: NDArray[np.bool_]) -> Draws:
         """The tested items for which ``chosen`` (an entry a tested item) is true."""
         return Draws(self.sample, self.predictions, self.rows[chosen], self.weights[:, chosen])
 
 
-def figures(draws: Draws, kinds: Mapping[tuple[str, str], Kind]) -> list[Figure]:
-    """Every figure of every contender."""
+def figures(all_draws: Mapping[Key, Array], kinds: Mapping[tuple[str, str], Kind]) -> list[Figure]:
+    """Every figure of every contender, of :meth:`Draws.all`."""
     return [
         Figure(
             subject, name, kinds[subject, name], metric, estimate(values, biased=metric in BIASED)
         )
-        for subject, name, metric, values in _all_draws(draws)
+        for (subject, name, metric), values in all_draws.items()
     ]
 
 
-def _all_draws(draws: Draws) -> Iterator[tuple[str, str, str, Array]]:
-    for name, p in draws.predictions.outcome.items():
-        for metric in OUTCOME_FIGURES:
-            yield "outcome", name, metric, draws.outcome(metric, p)
-    for name, hits in draws.predictions.hits.items():
-        for metric in HITS:
-            yield "guideline", name, metric, draws.share(hits[metric])
-
-
-def differences(draws: Draws) -> list[Difference]:
-    """The model against every other, in the figures that are compared."""
-    by_key = {(s, n, m): values for s, n, m, values in _all_draws(draws)}
+def differences(all_draws: Mapping[Key, Array]) -> list[Difference]:
+    """The model against every other, in the figures that are compared, of :meth:`Draws.all`."""
     rows = []
-    for (subject, name, metric), values in by_key.items():
+    for (subject, name, metric), values in all_draws.items():
         if name == MODEL or metric not in (*COMPARED, *COMPARED_HITS):
             continue
-        gain = better_by(metric, by_key[subject, MODEL, metric], values)
+        gain = better_by(metric, all_draws[subject, MODEL, metric], values)
         e = estimate(gain)
         if not np.isnan(e.value):
             rows.append(Difference(subject, name, metric, e, share_above(gain)))

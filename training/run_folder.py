@@ -91,14 +91,29 @@ def write_run_folder(
     times: tuple[int, int],
     study: Study | None = None,
 ) -> RunFolder:
-    """Write the run to a new folder under ``config.keep``; ``study`` is that on all items, and an
-    evaluation alone has no ``predictor``.
+    """Write the run to a new folder under ``config.keep``, whole or not at all; ``study`` is that
+    on all items, and an evaluation alone has no ``predictor``.  Raises OSError.
     """
+    folder = _new_folder(Path(evaluation.config.keep), name)
+    try:
+        return _written(folder, evaluation, predictor, name, times, study)
+    except OSError:
+        # Half a run is none, and a full disk needs the room.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _written(
+    folder: Path,
+    evaluation: Evaluation,
+    predictor: Predictor | None,
+    name: str,
+    times: tuple[int, int],
+    study: Study | None,
+) -> RunFolder:
     from imr.training.report.model_card import model_card
     from imr.training.report.plots import draw_all
 
-    config = evaluation.config
-    folder = _new_folder(Path(config.keep), name)
     if predictor is not None:
         predictor.save(folder / MODEL_FOLDER)
     (folder / CARD).write_text(model_card(evaluation), encoding="utf-8")
@@ -115,7 +130,7 @@ def write_run_folder(
         "name": name,
         "started_ms": times[0],
         "ended_ms": times[1],
-        "params": params(evaluation, study.chosen if study else Settings.of(config)),
+        "params": params(evaluation, study.chosen if study else Settings.of(evaluation.config)),
         "metrics": run_metrics(evaluation),
         "tags": tags(evaluation),
         "lexicons": lexicon_digests(),
@@ -154,6 +169,9 @@ def _new_folder(parent: Path, name: str) -> Path:
 def params(evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
     """The protocol, the settings of both models and the size of the data."""
     found: dict[str, Any] = dict(evaluation.config.as_params())
+    if evaluation.config.by == "group":
+        # As many as were made: the settings are the most.
+        found |= {"folds": len(evaluation.folds[0]), "repeats": len(evaluation.folds)}
     configs: dict[str, Any] = {
         "outcome": settings.outcome,
         "guideline": settings.guideline,

@@ -269,7 +269,7 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import DatasetInput, InputTag
 
     name, digest, built_from = data_names(kept.run["facts"])
-    table = pd.read_csv(kept.folder / "data" / "decisions.csv")
+    table = pd.read_csv(kept.folder / "data" / "decisions.csv", low_memory=False)
     # Whole numbers as numbers that may be missing, as they may in other letters.
     whole = table.select_dtypes("integer").columns
     dataset = from_pandas(

@@ -19,12 +19,13 @@ from imr.models.outcome import OutcomeModel
 from imr.models.predictor import Predictor
 from imr.training.config import TrainConfig
 from imr.training.contenders.compared import MODEL, Settings
-from imr.training.decisions import Corpus
+from imr.training.decisions import Corpus, ordered
 from imr.training.evaluate import Evaluation, evaluate, read
 from imr.training.run_folder import RunFolder, write_run_folder
 from imr.training.store import old_runs_line
 from imr.training.tracking import Logged, TrackingError, log
 from imr.training.tuning import Study, tuned
+from imr.training.unfinished import unfinished, written_to
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -90,25 +91,30 @@ def _shown(found: Logged) -> str:
 def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """Evaluate, fit on all items, keep on disk, log to MLflow, register.
 
-    Same seed and data give the same model and figures.  A tracking server that is down, slow or
-    failing loses nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`imr.training.decisions.NoDecisionsError` and :class:`imr.training.folds.SplitError`.
+    Same seed and data give the same model and figures, also where an interrupted run is taken up
+    (:mod:`imr.training.unfinished`).  A tracking server that is down, slow or failing loses
+    nothing: see :attr:`TrainResult.kept`.  Raises
+    :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
+    :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
     """
     started = _now_ms()
-    corpus = corpus or read(config)
-    evaluation = evaluate(config, corpus)
-    study = _tuned(evaluation)
-    predictor = fit(evaluation, study.chosen if study else None)
-    if config.dry_run:
-        return TrainResult(evaluation, predictor)
-    return _recorded("train", evaluation, started, predictor, study)
+    corpus = ordered(corpus or read(config))
+    with unfinished(config, corpus) as kept:
+        evaluation = evaluate(config, corpus, kept)
+        study = _tuned(evaluation)
+        predictor = fit(evaluation, study.chosen if study else None)
+        if config.dry_run:
+            return TrainResult(evaluation, predictor)
+        return _recorded("train", evaluation, started, predictor, study)
 
 
 def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
     started = _now_ms()
-    evaluation = evaluate(config, corpus or read(config))
-    return _recorded("evaluate", evaluation, started)
+    corpus = ordered(corpus or read(config))
+    with unfinished(config, corpus) as kept:
+        evaluation = evaluate(config, corpus, kept)
+        return _recorded("evaluate", evaluation, started)
 
 
 def _recorded(
@@ -121,7 +127,8 @@ def _recorded(
     """On disk first, then in the experiment log; what it took is removed from the disk."""
     config = evaluation.config
     name = datetime.fromtimestamp(started / 1000, UTC).strftime(f"{command}-%Y%m%d-%H%M%S")
-    kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
+    with written_to(Path(config.keep)):
+        kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
         logged = log(
             kept,

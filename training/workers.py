@@ -36,14 +36,16 @@ def each(
     tasks: Sequence[tuple[Any, ...]],
     jobs: int,
     title: str = "",
+    keep: Callable[[Any], None] | None = None,
 ) -> list[Any]:
     """``work(shared, *task)`` of every task, in their order, on up to ``jobs`` processes.
 
-    ``shared`` goes to each process once.  With one job everything runs in this process.  Raises
-    what a task raises, and :class:`WorkerDiedError`; the other tasks are then given up.
+    ``shared`` goes to each process once.  With one job everything runs in this process.  ``keep``
+    is called here with each result as it comes, in any order.  Raises what a task or ``keep``
+    raises, and :class:`WorkerDiedError`; the other tasks are then given up.
     """
     jobs = min(jobs, len(tasks))
-    with Progress(title, len(tasks)) as progress:
+    with Progress(title, len(tasks), keep) as progress:
         if jobs <= 1:
             return [progress.counted(work(shared, *task)) for task in tasks]
         pool = ProcessPoolExecutor(
@@ -126,8 +128,8 @@ class Progress:
     a minute; short work says nothing.
     """
 
-    def __init__(self, title: str, total: int) -> None:
-        self.title, self.total, self.done = title, total, 0
+    def __init__(self, title: str, total: int, keep: Callable[[Any], None] | None = None) -> None:
+        self.title, self.total, self.done, self.keep = title, total, 0, keep
         self.started = self.said = time.monotonic()
         self.is_terminal = bool(title) and sys.stderr.isatty()
 
@@ -143,7 +145,9 @@ class Progress:
         return 1.0 if self.is_terminal else LINE_SECONDS
 
     def counted(self, result: Any) -> Any:
-        """Count one result, and hand it on."""
+        """Keep and count one result, and hand it on."""
+        if self.keep is not None:
+            self.keep(result)
         self.done += 1
         self.show()
         return result

@@ -45,7 +45,7 @@ def evaluated_once(evaluation: Evaluation) -> Callable[[pytest.MonkeyPatch], Non
     """What makes a training take the figures that are there already."""
 
     def patched(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(train, "evaluate", lambda config, _: replace(evaluation, config=config))
+        patch.setattr(train, "evaluate", lambda config, *_: replace(evaluation, config=config))
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
     return patched

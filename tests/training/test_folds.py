@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.training.folds import SplitError, group_folds, groups, time_folds
+from imr.training.config import TrainConfig
+from imr.training.folds import SplitError, folds_of, group_folds, groups, time_folds
 
 
 @st.composite
@@ -69,6 +72,20 @@ def test_later_is_later_by_more_than_the_gap(case, gap):
         distance = dates.iloc[fold.test].min() - dates.iloc[fold.train].max()
         assert distance > pd.Timedelta(days=gap)
         assert not _workers(table, fold.train) & _workers(table, fold.test)
+
+
+@pytest.mark.parametrize(
+    ("letters", "folds", "made"),
+    [(300, 5, [5, 5, 5]), (999, 5, [5, 5]), (1_000, 5, [3]), (1_000, 2, [2]), (3_000, 5, [3])],
+)
+def test_many_letters_need_one_repeat_of_few_folds(letters, folds, made):
+    table = pd.DataFrame({"letter_id": [f"L{n}" for n in range(letters)]}, dtype="string")
+    table = table.assign(injury_date=table["letter_id"], sex=table["letter_id"], age=40)
+    y = np.arange(letters) % 2
+    repeats = folds_of(SimpleNamespace(table=table, frame=table, y=y), TrainConfig(folds=folds))
+    assert [len(repeat) for repeat in repeats] == made
+    for repeat in repeats:
+        assert sorted(np.concatenate([fold.test for fold in repeat])) == list(range(letters))
 
 
 def test_too_few_overturned_letters_are_named():

@@ -335,7 +335,7 @@ def test_trials_are_runs_under_their_study_and_failed_ones_are_failed_runs(
     quick, corpus, evaluation, monkeypatch, tmp_path
 ):
     tuned = _tuned_once(tmp_path, monkeypatch, evaluation)
-    monkeypatch.setattr(training, "evaluate", lambda config, _: replace(tuned, config=config))
+    monkeypatch.setattr(training, "evaluate", lambda config, *_: replace(tuned, config=config))
     logged = training.train(replace(quick, tune=2), corpus).logged
     client = _client(quick)
 

@@ -84,7 +84,8 @@ def headline(evaluation: Evaluation) -> str:
     how = (
         f"{len(evaluation.folds[0])} later spans, {config.gap_days} days apart"
         if config.by == "time"
-        else f"{config.folds} folds x {len(evaluation.folds)} by letter and injured worker"
+        else f"{len(evaluation.folds[0])} folds x {len(evaluation.folds)} "
+        "by letter and injured worker"
     )
     return (
         f"{facts['items']} items of {facts['letters']} letters, {facts['overturned']} overturned; "

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from imr.features.table import all_columns
-from imr.models.frame import KEY_COLUMNS, Array
+from imr.models.frame import KEY_COLUMNS, Array, drawn_letters
 from imr.training import metrics
 from imr.training.config import TrainConfig
 from imr.training.contenders.compared import (
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 # At most so many shuffles of each fold, and no more than give so many shuffled items.
 PERMUTATIONS = 5
 ENOUGH_SHUFFLED = 600
+# Of a fold's test letters so many are shuffled, once if there are more: an item costs as much as
+# some forty predictions.
+MOST_LETTERS = 100
 # Column that the ranker reads -> what a reader of the table would call its family.
 GUIDELINE_FAMILIES: Mapping[str, str] = {
     "administrator_labels": "administrator's citation",
@@ -128,10 +132,11 @@ GUIDELINE = Subject(
 
 @dataclass(frozen=True, slots=True)
 class Permuted:
-    """Values of the test items of one fold: as they are, shape (1, items), and with a family's
-    values shuffled, (shuffles, items); ``columns`` counts those of each family.
+    """Values of the items at ``rows`` of one fold's test items: as they are, shape (1, items), and
+    with a family's values shuffled, (shuffles, items); ``columns`` counts those of each family.
     """
 
+    rows: NDArray[np.intp]
     plain: Values
     shuffled: dict[str, Values]
     columns: dict[str, int]
@@ -145,9 +150,12 @@ def permuted_families(test: Sample, models: Mapping[str, Any], seed: int) -> dic
 def permutation(
     draws: Draws, folds: Sequence[Fold], parts: Sequence[Permuted], subject: Subject
 ) -> list[Loss]:
-    """What each figure loses when a family's values are shuffled among the unseen items of a fold,
-    the mean over the shuffles.
+    """What each figure loses when a family's values are shuffled among the unseen items of a fold
+    (of :data:`MOST_LETTERS` letters at most), the mean over the shuffles.
     """
+    pairs = zip(folds, parts, strict=True)
+    folds = [replace(fold, test=fold.test[part.rows]) for fold, part in pairs]
+    draws = draws.part(np.isin(draws.rows, np.concatenate([fold.test for fold in folds])))
     plain = filled(draws, folds, [part.plain for part in parts])
     return _sorted(
         Loss(
@@ -181,8 +189,12 @@ def _permuted(
     groups = subject.families(model.columns)
     if by_column:
         groups = {name: [name] for names in groups.values() for name in names}
+    letters = test.frame["letter_id"].astype(str).to_numpy()
+    rows = np.flatnonzero(drawn_letters(letters, MOST_LETTERS, seed))
+    most = PERMUTATIONS if len(rows) == len(test) else 1
+    test = test.part(rows)
     random = np.random.default_rng(seed)
-    shuffles = min(PERMUTATIONS, max(1, ENOUGH_SHUFFLED // len(test)))
+    shuffles = min(most, max(1, ENOUGH_SHUFFLED // len(test)))
     orders = [random.permutation(len(test)) for _ in range(shuffles)]
     frames = [test.frame]
     frames += [
@@ -202,7 +214,7 @@ def _permuted(
         for at, name in enumerate(groups)
     }
     sizes = {name: len(columns) for name, columns in groups.items()}
-    return Permuted({of: v[:1] for of, v in found.items()}, by_group, sizes)
+    return Permuted(rows, {of: v[:1] for of, v in found.items()}, by_group, sizes)
 
 
 def filled(draws: Draws, folds: Sequence[Fold], parts: Sequence[Values]) -> Values:

@@ -10,6 +10,7 @@ import pytest
 from imr.models.guideline import GuidelineModel
 from imr.training.decisions import sample
 from imr.training.metrics import Draws
+from imr.training.studies import importance
 from imr.training.studies.importance import (
     ALWAYS_KNOWN,
     GUIDELINE,
@@ -73,6 +74,22 @@ def test_shuffling_what_is_the_same_everywhere_loses_nothing(evaluation, draws):
     lost = [end for e in dates.worse.values() for end in (e.value, e.low, e.high)]
     assert len(lost) == 9
     assert lost == pytest.approx([0.0] * 9, abs=1e-12)
+
+
+def test_of_many_letters_some_are_shuffled_once(evaluation, draws, monkeypatch):
+    monkeypatch.setattr(importance, "MOST_LETTERS", 12)
+    parts = []
+    for fold in evaluation.folds[0]:
+        train, test = (evaluation.sample.part(rows) for rows in (fold.train, fold.test))
+        part = _permuted(GUIDELINE, GUIDELINE.fit(train, _settings()), test, 1)
+        letters = test.frame["letter_id"].to_numpy()
+        assert len(set(letters[part.rows])) == 12
+        assert np.isin(letters, letters[part.rows]).sum() == len(part.rows)  # whole letters
+        assert {v["section_top1"].shape for v in part.shuffled.values()} == {(1, len(part.rows))}
+        parts.append(part)
+    rows = permutation(draws, evaluation.folds[0], parts, GUIDELINE)
+    assert rows[0].worse["section_top1"].value > 0
+    assert not any(np.isnan(row.worse["section_top1"].value) for row in rows)
 
 
 def test_a_family_left_out_is_left_out_of_both_sides(draws, evaluation, monkeypatch):

@@ -1,0 +1,210 @@
+"""An interrupted run is taken up by the same command, with the same figures, or says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imr.training import folds as folds_module
+from imr.training import train as training
+from imr.training.config import ConfigError
+from imr.training.decisions import sample
+from imr.training.folds import folds_of, run_folds
+from imr.training.studies.importance import permuted_families
+from imr.training.unfinished import SETTINGS, unfinished
+
+# An evaluation that is ended from outside and begun again; the letters are those of conftest.py.
+PROGRAM = """
+from dataclasses import replace
+from imr.data.synthetic import synthesize
+from imr.training.decisions import build
+from imr.training.train import evaluate_and_log
+from tests.training.conftest import QUICK
+
+if __name__ == "__main__":
+    corpus = build(made.letter for made in synthesize(60, seed=3))
+    result = evaluate_and_log(replace(QUICK, tracking_uri="sqlite:///mlflow.db"), corpus)
+    result.evaluation.figures_table().to_csv("figures.csv", index=False)
+    result.evaluation.predictions_table().to_csv("predictions.csv", index=False)
+    assert result.logged, result.error
+"""
+PATIENCE_SECONDS = 600
+
+
+@pytest.fixture
+def dry(quick, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return replace(quick, keep="kept")
+
+
+def _same(one, other) -> bool:
+    """Whether two results agree in every bit of every number."""
+    if isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+        return True
+    if isinstance(one, np.ndarray):
+        return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(_same(one[k], other[k]) for k in one)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "__dataclass_fields__"):
+        return all(_same(getattr(one, k), getattr(other, k)) for k in one.__dataclass_fields__)
+    return bool(one == other)
+
+
+def test_a_fold_comes_back_to_the_last_bit(dry, corpus, evaluation):
+    with unfinished(dry, corpus) as kept:
+        for result in evaluation.predictions.results:
+            kept.keep(result)
+            assert _same(result, kept.result(result.fold))
+        assert len(kept) == 2
+        assert not list(kept.folder.glob("*.part"))
+    assert not Path("kept").exists()
+
+
+def test_folds_done_are_not_done_again(dry, corpus, evaluation, monkeypatch):
+    data = sample(evaluation.corpus)
+    folds = folds_of(data, dry)
+    with unfinished(dry, corpus) as kept:
+        kept.keep(evaluation.predictions.results[0])
+        asked = []
+
+        def fold(sample, fold, *_):
+            asked.append(fold.name)
+            return evaluation.predictions.results[1]
+
+        monkeypatch.setattr(folds_module, "run_fold", fold)
+        found = run_folds(data, folds, dry, permuted_families, kept)
+    assert asked == ["0.1"]
+    assert _same(found.outcome, evaluation.predictions.outcome)
+    assert _same(found.hits, evaluation.predictions.hits)
+
+
+def _interrupted(config, corpus, result) -> None:
+    with suppress(KeyboardInterrupt), unfinished(config, corpus) as kept:
+        kept.keep(result)
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_was_interrupted_is_taken_up_and_another_says_why_it_starts_anew(
+    dry, corpus, evaluation, capsys
+):
+    result = evaluation.predictions.results[0]
+    _interrupted(dry, corpus, result)
+    (folder,) = Path("kept").glob("unfinished-*")
+    assert capsys.readouterr().err == ""
+    fewer = replace(corpus, table=corpus.table.iloc[:-1])
+    others = [(replace(dry, seed=12), corpus, "differs in seed "), (dry, fewer, "differs in data ")]
+    for config, letters, said in others:
+        with unfinished(config, letters) as kept:
+            assert kept.result(result.fold) is None
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("imr: this run starts anew: the interrupted one in kept/unfinished-")
+        assert said in line
+    texts = corpus.texts.assign(rationale="another")
+    with unfinished(dry, replace(corpus, texts=texts)) as kept:
+        assert kept.result(result.fold) is None
+    assert "differs in data " in capsys.readouterr().err
+    # What no figure of a fold depends on may change.
+    with unfinished(replace(dry, jobs=2, bootstrap=50, experiment="other"), corpus) as kept:
+        assert kept.folder == folder
+        assert kept.result(result.fold) is not None
+    assert f"taking up the interrupted run in {folder}: folds done: 1" in capsys.readouterr().err
+    assert not Path("kept").exists()
+
+
+def test_every_setting_that_changes_a_fold_is_known(dry):
+    left = set(dry.as_params()) - set(SETTINGS)
+    assert left == {
+        "repeats", "bootstrap", "full", "experiment", "registered_model", "tracking_timeout_seconds"
+    }  # fmt: skip
+
+
+def test_a_damaged_fold_is_done_again(dry, corpus, evaluation):
+    result = evaluation.predictions.results[0]
+    with unfinished(dry, corpus) as kept:
+        kept.keep(result)
+        (path,) = kept.folder.glob("0.0.fold")
+        whole = path.read_bytes()
+        assert hashlib.sha256(whole[65:]).hexdigest().encode() == whole[:64]
+        for damaged in (b"", whole[:-1], whole[:100] + b"\xff" + whole[101:]):
+            path.write_bytes(damaged)
+            assert kept.result(result.fold) is None
+
+
+def test_beside_a_run_of_the_same_settings_nothing_is_shared(dry, corpus, evaluation, capsys):
+    with unfinished(dry, corpus) as kept:
+        kept.keep(evaluation.predictions.results[0])
+        with unfinished(dry, corpus) as beside:
+            assert beside is None
+        with unfinished(replace(dry, seed=12), corpus):
+            assert capsys.readouterr().err == ""  # a run under way is not an interrupted one
+        assert len(kept) == 1
+
+
+def test_nothing_is_left_of_a_run_without_a_fold_and_of_a_dry_one(dry, corpus):
+    with pytest.raises(ValueError, match="too few"), unfinished(dry, corpus):
+        raise ValueError("too few")
+    assert not Path("kept").exists()
+    with unfinished(replace(dry, dry_run=True), corpus) as kept:
+        assert kept is None
+    assert not Path("kept").exists()
+
+
+@pytest.mark.parametrize("keep", ["/proc/imr", "/dev/null/kept"])
+def test_where_nothing_can_be_kept_is_told_before_the_work(dry, corpus, keep, monkeypatch):
+    monkeypatch.setattr(training, "evaluate", lambda *_: pytest.fail("work was begun"))
+    with pytest.raises(ConfigError, match=rf"^keep: {keep}: cannot write: .*set keep=FOLDER"):
+        training.train(replace(dry, keep=keep), corpus)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_killed_and_resumed_it_ends_as_an_undisturbed_run(tmp_path, evaluation):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    repository = Path(__file__).parents[2]
+    run = [sys.executable, str(program)]
+    options = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True}
+    options["env"] = {**_environment(), "PYTHONPATH": str(repository)}
+    killed = subprocess.Popen(run, **options)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not list(tmp_path.glob("runs-kept/unfinished-*/0.0.fold")):
+        assert killed.poll() is None, killed.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "figures.csv").exists()
+    again = subprocess.run(run, timeout=PATIENCE_SECONDS, check=True, **options)
+    assert "taking up the interrupted run in runs-kept/unfinished-" in again.stderr
+    for name, table in (
+        ("figures", evaluation.figures_table()),
+        ("predictions", evaluation.predictions_table()),
+    ):
+        assert (tmp_path / f"{name}.csv").read_text() == table.to_csv(index=False)
+    assert not (tmp_path / "runs-kept").exists()
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+
+
+def test_what_a_run_is_made_from_is_written_down(dry, corpus):
+    with unfinished(dry, corpus) as kept:
+        told = json.loads((kept.folder / "made_from.json").read_text())
+    assert set(told) == {"data", *SETTINGS, "code", "libraries"}
