@@ -233,8 +233,9 @@ def _show_figures(
         raise Refused("give --letters or --decisions, not both")
     given = {name: value for name, value in options.items() if value is not False}
     named = tuple(letters) if letters else None
+    again = "starts anew" if options.get("dry_run") else "continues it"
     try:
-        with ended_well("the run is not logged", "the same command starts anew"):
+        with ended_well("the run is not logged", f"the same command {again}"):
             settings = TrainConfig.read(
                 config, assignments or (), letters=named, decisions=decisions, **given
             )

@@ -61,7 +61,9 @@ class Unfinished:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __len__(self) -> int:
+    @property
+    def done(self) -> int:
+        """The number of folds that are done."""
         return len(list(self.folder.glob("*.fold")))
 
     def result(self, fold: Fold) -> FoldResult | None:
@@ -118,17 +120,17 @@ def unfinished(config: TrainConfig, corpus: Corpus) -> Iterator[Unfinished | Non
             return
         with written_to(kept.folder):
             (kept.folder / "made_from.json").write_text(json.dumps(told), encoding="utf-8")
-        if len(kept):
-            _say(f"taking up the interrupted run in {kept.folder}: folds done: {len(kept)}")
+        if kept.done:
+            _say(f"taking up the interrupted run in {kept.folder}: folds done: {kept.done}")
         else:
             for line in _others(kept.folder, told):
                 _say(line)
-        done = False
+        ended_well = False
         try:
             yield kept
-            done = True
+            ended_well = True
         finally:
-            if done or not len(kept):
+            if ended_well or not kept.done:
                 shutil.rmtree(kept.folder, ignore_errors=True)
                 if parent.is_dir() and not any(parent.iterdir()):
                     parent.rmdir()
@@ -164,7 +166,7 @@ def _held(lock: IO[str]) -> bool:
 def _others(folder: Path, told: Mapping[str, str]) -> Iterator[str]:
     """A line for each interrupted run in the same place that this one cannot go on with."""
     for path in sorted(folder.parent.glob("unfinished-*/made_from.json")):
-        if path.parent == folder or not len(Unfinished(path.parent)):
+        if path.parent == folder or not Unfinished(path.parent).done:
             continue
         try:
             with (path.parent / "lock").open("a", encoding="utf-8") as lock:

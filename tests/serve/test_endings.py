@@ -49,7 +49,7 @@ def wait_until_gone(pids: set[int]) -> set[int]:
 
 ENDINGS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGKILL")
 DASK = ("score", "cases.jsonl", "-o", "s.jsonl", "--engine", "dask")
-ANEW = "imr: interrupted: the run is not logged (the same command starts anew)"
+ANEW = "imr: interrupted: the run is not logged (the same command continues it)"
 RESUME = "imr: interrupted: s.jsonl not written (the same command with --resume continues)"
 
 

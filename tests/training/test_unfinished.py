@@ -69,7 +69,7 @@ def test_a_fold_comes_back_to_the_last_bit(dry, corpus, evaluation):
         for result in evaluation.predictions.results:
             kept.keep(result)
             assert _same(result, kept.result(result.fold))
-        assert len(kept) == 2
+        assert kept.done == 2
         assert not list(kept.folder.glob("*.part"))
     assert not Path("kept").exists()
 
@@ -151,7 +151,7 @@ def test_beside_a_run_of_the_same_settings_nothing_is_shared(dry, corpus, evalua
             assert beside is None
         with unfinished(replace(dry, seed=12), corpus):
             assert capsys.readouterr().err == ""  # a run under way is not an interrupted one
-        assert len(kept) == 1
+        assert kept.done == 1
 
 
 def test_nothing_is_left_of_a_run_without_a_fold_and_of_a_dry_one(dry, corpus):
