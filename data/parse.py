@@ -219,17 +219,17 @@ def known_summary(section: str) -> tuple[str, list[str]]:
         summary = summary[: heading.start()].rstrip()
         warnings.append("reviewer's rationale inside the case summary: cut out")
     if "medically" in lower:
-        kept = " ".join(s for s in _SENTENCE_END.split(summary) if not _is_verdict(s))
+        kept = " ".join(
+            sentence
+            for sentence in _SENTENCE_END.split(summary)
+            if not _VERDICT.search(sentence) or _UTILIZATION_REVIEW.search(sentence)
+        )
         if kept != summary:
             warnings.append("reviewer's determination inside the case summary: cut out")
         summary = kept
     if not summary:
         warnings.append("case summary is empty")
     return summary, warnings
-
-
-def _is_verdict(sentence: str) -> bool:
-    return bool(_VERDICT.search(sentence)) and not _UTILIZATION_REVIEW.search(sentence)
 
 
 def _warnings(items: tuple[Item, ...], decisions: tuple[Decision | None, ...]) -> Iterator[str]:

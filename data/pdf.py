@@ -222,10 +222,9 @@ def _merged(pieces: Iterator[Row]) -> list[Row]:
 
 def _row_of(rows: list[Row], piece: Row) -> Row | None:
     """The recent row on whose baseline a piece stands, to the right of what it holds."""
-    for row in reversed(rows[-_LOOK_BACK_ROWS:]):
-        if abs(row.baseline - piece.baseline) <= SAME_BASELINE_PT and piece.left > row.left:
-            return row
-    return None
+    recent = reversed(rows[-_LOOK_BACK_ROWS:])
+    beside = (r for r in recent if abs(r.baseline - piece.baseline) <= SAME_BASELINE_PT)
+    return next((row for row in beside if piece.left > row.left), None)
 
 
 def _joined(rows: list[Row]) -> str:

@@ -47,6 +47,7 @@ from imr.data.letter import (
 )
 from imr.data.parse import known_summary
 from imr.data.read import visible
+from imr.data.sources import KINDS
 from imr.data.tables import (
     NEAR,
     Known,
@@ -72,9 +73,6 @@ class RawRecord:
 
 
 # --- reading -----------------------------------------------------------------------------------
-
-ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
-"""Of the files that hold case records."""
 
 
 def raw_records(
@@ -102,7 +100,8 @@ def raw_records(
     elif ending == ".parquet":
         yield from _parquet_records(content, flat)
     else:
-        raise ValueError(f"{name}: the ending of a record file is {', '.join(ENDINGS)}")
+        endings = ", ".join(ending for ending, kind in KINDS.items() if kind == "records")
+        raise ValueError(f"{name}: the ending of a record file is {endings}")
 
 
 def _parquet_records(content: IO[bytes], flat: Reading) -> Iterator[RawRecord | LetterError]:

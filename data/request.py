@@ -238,11 +238,8 @@ class RequestLexicon:
             self.body.add(phrase, tuple(filter(None, names)))
         words = self.services.words() | self.contexts.words() | self.body.words()
         self.known = frozenset({*words, *NUMBER_WORDS, *TIMES_WORDS})
-        self._speller = Speller(self.known)
-        self.word = lru_cache(maxsize=65536)(self._word)
-
-    def _word(self, word: str) -> str:
-        return _singular(self._speller.correct(_singular(word)))
+        correct = Speller(self.known).correct
+        self.word = lru_cache(maxsize=65536)(lambda word: _singular(correct(_singular(word))))
 
     def find(self, text: str) -> RequestWords:
         """All terms of ``text``: services, contexts and body parts."""
