@@ -140,9 +140,11 @@ def _strongest(
     """
     for topic in np.argsort(-np.abs(by_topic), kind="stable").tolist():
         added = float(by_topic[topic])
+        if abs(added) < LEAST_CONTRIBUTION:
+            return
         members = np.flatnonzero(topic_of == topic).tolist()
         seldom = plain_words()[signals[members[0]]].topic in SELDOM_TOLD
-        if abs(added) >= (LEAST_SELDOM if seldom else LEAST_CONTRIBUTION):
+        if not seldom or abs(added) >= LEAST_SELDOM:
             own = [(by_signal[member] * np.sign(added), member) for member in members]
             yield added, [signals[m] for part, m in sorted(own, reverse=True) if part > 0]
 
