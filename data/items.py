@@ -151,6 +151,7 @@ def item_of_heading(
         quantity_unit=request.quantity_unit,
         terms=request.terms,
         claims_administrator_guideline=guideline,
+        ur_action_told=ur_action is not None,
     )
 
 

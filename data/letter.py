@@ -90,6 +90,8 @@ class Item:
     quantity_unit: str | None = None
     terms: tuple[str, ...] = ()
     claims_administrator_guideline: Citation | None = None
+    ur_action_told: bool = field(default=False, compare=False)
+    """Whether ``ur_action`` stands in the record, and is not assumed."""
 
 
 @dataclass(frozen=True, slots=True)

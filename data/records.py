@@ -84,8 +84,8 @@ def raw_records(
     """The records of a file, one by one, not yet checked; a bad row does not end the file.
 
     ``name`` is the file's name (its ending decides the format), ``content`` its bytes.  ``renames``
-    are columns that the user calls otherwise; ``notice`` is told of each column, a file, that was
-    read under another name.
+    are columns that the user calls otherwise; ``notice`` is told in one line which columns of
+    the file were read under another name.
     """
     ending = PurePath(name).suffix.lower()
     flat = Reading(name, FLAT, renames or {}, notice)
@@ -175,30 +175,27 @@ def _json_record(source: str, values: Any, how: Reading, told: set[str]) -> RawR
     """The record of an object; ``told`` are keys of the file of which the user knows."""
 
     def named(values: Mapping[str, Any], known: Known) -> dict[str, Any]:
-        """The keys by the names that records have; one that is there already stays as it is."""
-        reading, result = replace(how, known=known), {}
-        for key, value in values.items():
-            meant = reading.meaning(key) or key
-            if meant != key and meant in values:
-                meant = key
-            if meant != key and key not in told and key not in how.renames:
-                told.add(key)
-                how.notice(f"{how.file}: {key!r} is read as {meant!r}")
-            result[meant] = value
-        return result
+        """The keys by the names that records have."""
+        names = dict(zip(values, replace(how, known=known).names(values), strict=True))
+        known_to_user = told | how.renames.keys()
+        renamed.update({k: n for k, n in names.items() if n != k and k not in known_to_user})
+        return {names[key]: value for key, value in values.items()}
 
     if not isinstance(values, dict):
         allowed = "an object with letter_id, case_summary, items"
         problem = f"received {_described(values)}, allowed is {allowed}"
         return LetterError(source, "not_a_record", problem, "write one object a line")
-    if "items" not in values:
-        row = named(values, FLAT)
-        return RawRecord(source, {**row, "items": [row]} if "title" in row else row, "title" in row)
-    values = named(values, NESTED)
-    if isinstance(values["items"], list):
+    renamed: dict[str, str] = {}
+    flat = "items" not in values
+    values = named(values, FLAT if flat else NESTED)
+    if not flat and isinstance(values["items"], list):
         values["items"] = [
             named(item, ITEM) if isinstance(item, dict) else item for item in values["items"]
         ]
+    how.tell(renamed)
+    told.update(renamed)
+    if flat and "title" in values:
+        return RawRecord(source, {**values, "items": [values]}, flat)
     return RawRecord(source, values)
 
 
@@ -440,6 +437,14 @@ def letter_from_record(record: RawRecord) -> Letter:
 
 def _letter(record: RawRecord) -> Letter:
     values = record.values
+    if not str(values.get("case_summary") or "").strip() and asks(values):
+        raise LetterError(
+            record.source,
+            "record",
+            "the record is not filled in: its case_summary is empty",
+            "write into it what the records document, and into ur_denial_date the day of the "
+            "denial or, of a draft, its own",
+        )
     warnings = _unknown(values, FLAT.names | {"items"} if record.flat else NESTED.names, "")
     letter_id, text = (field.value(values) for field in LETTER_FIELDS)
     summary, cut = known_summary(text)
@@ -462,6 +467,15 @@ def _letter(record: RawRecord) -> Letter:
     case = Case(letter_id, record.source, header, summary, items)
     determination = Determination(_DECISION_DATE.value(nested), decisions=decisions)
     return Letter(case, determination, tuple(warnings))
+
+
+def asks(values: Mapping[str, Any]) -> bool:
+    """True for a record that `imr new` made, as long as its questions stand in it."""
+    rows = values.get("items")
+    return any(
+        isinstance(row, Mapping) and row.get(QUESTIONS)
+        for row in (values, *(rows if isinstance(rows, list) else ()))
+    )
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:

@@ -76,8 +76,31 @@ class Reading:
         if name in self.renames:
             return self.renames[name]
         plain = _plain(name)
-        meant = plain if plain in self.known.names else _aliases().get(plain)
+        meant = plain if plain in self.known.names else _aliases().get(plain, ("", 0))[0]
         return meant if meant in self.known.names else None
+
+    def names(self, found: Iterable[str]) -> list[str]:
+        """What records call the columns of a table or the keys of an object, in their order.
+
+        Of several that could be one, its own name and what the user says go before what it is
+        also called, and of these the lower rank of ``reference/columns.csv``.
+        """
+        ranked = {}
+        for name in filter(None, found):
+            if meant := self.meaning(name):
+                own = name in self.renames or _plain(name) == meant
+                ranked[name] = meant, 0 if own else _aliases()[_plain(name)][1]
+        best = {to: min(r for t, r in ranked.values() if t == to) for to, _ in ranked.values()}
+        return [
+            ranked[name][0] if name in ranked and ranked[name][1] == best[ranked[name][0]] else name
+            for name in found
+        ]
+
+    def tell(self, renamed: Mapping[str, str], word: str = "") -> None:
+        """Tell in one line which names are read as others."""
+        said = [f"{name!r} is read as {meant!r}" for name, meant in renamed.items()]
+        if said:
+            self.notice(f"{self.file}: {word}{', '.join(said)}")
 
     def recognised(self, found: Iterable[str]) -> int:
         """How many of the names are known in one way or another."""
@@ -98,8 +121,10 @@ def _plain(name: str) -> str:
 
 
 @cache
-def _aliases() -> dict[str, str]:
-    return {_plain(row["alias"]): row["column"] for row in table_rows("reference/columns")}
+def _aliases() -> dict[str, tuple[str, int]]:
+    """What people call a column -> the column, and the rank of that name."""
+    rows = table_rows("reference/columns")
+    return {_plain(row["alias"]): (row["column"], int(row["rank"])) for row in rows}
 
 
 def columns(found: Sequence[str], how: Reading) -> tuple[str, ...]:
@@ -109,19 +134,11 @@ def columns(found: Sequence[str], how: Reading) -> tuple[str, ...]:
         LetterError: reason ``columns``, where a name stands twice, could be two columns, looks
             misspelt, or a column that is needed is missing.
     """
-    meant = {name: how.meaning(name) for name in found if name}
-    # A column's own name, or what the user says, goes before what it is also called.
-    own = {name for name, to in meant.items() if name in how.renames or _plain(name) == to}
-    sure = {meant[name] for name in own}
-    names = tuple(
-        to if (to := meant.get(name)) and (to not in sure or name in own) else name
-        for name in found
-    )
+    names = tuple(how.names(found))
     for problem, remedy in _faults(found, names, how):
         raise LetterError(how.file, "columns", problem, remedy)
-    for printed, name in zip(found, names, strict=True):
-        if printed != name and printed not in how.renames:
-            how.notice(f"{how.file}: column {printed!r} is read as {name!r}")
+    pairs = zip(found, names, strict=True)
+    how.tell({f: n for f, n in pairs if f != n and f not in how.renames}, "column ")
     return names
 
 

@@ -171,11 +171,20 @@ def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule | None:
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:
-    """What to know of the edition shown where none in the table was in force on the day."""
-    day = review_day(case, row)
-    asked = list(_asked(case, row)) if day is not None else []
-    if day is None or not asked:
+    """What to know of the edition shown where the day of the review is not told, or none in the
+    table was in force on it.
+    """
+    day, asked = review_day(case, row), list(_asked(case, row))
+    if not asked:
         return []
+    if _told_day(case, row) is None:
+        used = "the latest" if day is None else f"that of the last day it tells ({day})"
+        note = (
+            "the letter gives no day of the denial, the request or the application: the edition of "
+            f"the guidelines in force could not be dated, and {used} is used"
+        )
+        return [note]
+    assert day is not None
     used = ", ".join(dict.fromkeys(f"{rule.guideline} {rule.edition}".strip() for rule in asked))
     last = max(rule.effective_to for rule in asked)
     later = [rule.effective_from for rule in asked if rule.effective_from > day]
@@ -195,13 +204,22 @@ def edition_notes(case: Case, row: Row) -> list[str]:
 
 
 def review_day(case: Case, row: Row) -> date | None:
-    """The day of the utilization review; without a header, the last day the summary tells."""
-    if case.header.ur_denial_date is not None:
-        return case.header.ur_denial_date
+    """The day whose edition of a guideline counts: of the utilization review's denial, without
+    one of the request or the application, without these the last day the summary tells.
+    """
+    told = _told_day(case, row)
+    if told is not None:
+        return told
     injury, days = row.get("injury_date"), row.get("chronicity_days")
     if isinstance(injury, str) and isinstance(days, int):
         return date.fromisoformat(injury) + timedelta(days=days)
     return None
+
+
+def _told_day(case: Case, row: Row) -> date | None:
+    header, asked = case.header, row.get("request_date")
+    requested = date.fromisoformat(asked) if isinstance(asked, str) else None
+    return header.ur_denial_date or requested or header.application_received or header.date_assigned
 
 
 COMPUTED = (

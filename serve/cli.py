@@ -393,7 +393,7 @@ def explain(
         print("\n".join(one.statement_lines(shown)))
     else:
         one.show(shown, one.make_console())
-        if Path(letter).is_file() and one.asks(letter, letter_id, how):
+        if Path(letter).is_file() and one.is_draft(letter, letter_id, how):
             for line in moved(letter, found):
                 print(line)
 

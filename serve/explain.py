@@ -6,13 +6,14 @@ never read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imr.data.records import QUESTIONS, RawRecord
+from imr.data.records import RawRecord, asks
 from imr.serve.letter_json import (
     change_action,
     change_sentence,
+    distinct,
     run_detail,
     similar_sentence,
 )
@@ -83,13 +84,10 @@ def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) 
     return letter
 
 
-def asks(path: str, letter_id: str | None, how: ReadAs) -> bool:
+def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
     """True for the record that `imr new` made, as long as its questions stand in it."""
     task = _one_task(path, letter_id, how)
-    if not isinstance(task, RawRecord):
-        return False
-    rows = [task.values, *task.values["items"]] if "items" in task.values else []
-    return any(isinstance(row, dict) and row.get(QUESTIONS) for row in rows)
+    return isinstance(task, RawRecord) and asks(task.values)
 
 
 def _one_task(path: str, letter_id: str | None, how: ReadAs) -> Task:
@@ -184,7 +182,8 @@ def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
 def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
     yield _text(f"Item {item['item_index']}: {item['requested']}", "bold")
     kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
-    yield _indented(2, f"{kind or 'not classified'} · {item['ur_action']} by UR", "dim")
+    action = f"{item['ur_action']} by UR" if item["ur_action"] else "asked for"
+    yield _indented(2, f"{kind or 'not classified'} · {action}", "dim")
     yield _indented(2, _estimate(item))
     decided = f", decided {item['decision']}" if item["decision"] else ""
     yield _indented(2, f"predicted {item['predicted_outcome']}{decided}", "bold")
@@ -237,8 +236,8 @@ def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Renderabl
             yield from _quotes(detail, reason["quotes"])
 
 
-def _quotes(detail: dict[str, Any], quotes: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
-    for quote in quotes:
+def _quotes(detail: dict[str, Any], quotes: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+    for quote in distinct(quotes):
         yield _indented(6, in_context(detail["case_summary"], quote))
 
 

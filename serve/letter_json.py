@@ -6,12 +6,13 @@ cannot disagree.  Quotes are spans (start, end) into ``case_summary``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from imr.data.letter import Citation, Decision, Evidence, Item, Letter
+from imr.data.letter import Case, Citation, Decision, Evidence, Item, Letter
 from imr.models.prediction import (
     GUIDELINES,
     INTERVAL_MEANING,
@@ -153,7 +154,9 @@ def letter_detail(
         "case_summary": case.case_summary,
         "warnings": list(letter.warnings),
         "urgent": [{"text": u.text, "quotes": [quote_object(u.quote)]} for u in urgent],
-        "items": [_item(*decided, p, criteria, found) for decided, p, criteria, found in each],
+        "items": [
+            _item(case, *decided, p, criteria, found) for decided, p, criteria, found in each
+        ],
     }
 
 
@@ -162,7 +165,23 @@ def run_detail(detail: Mapping[str, Any], model_uri: str) -> dict[str, Any]:
     return {**detail, "model_uri": model_uri, **NOTICES}
 
 
+_DENIAL = re.compile(
+    r"\b(?:denials?|(?:was|were|been|is|are) denied|non-?certif\w+|not certified|"
+    r"utilization review)\b",
+    re.IGNORECASE,
+)
+
+
+def _denied(case: Case, item: Item, decision: Decision | None) -> bool:
+    """True where something tells that a utilization review has acted: not of a draft."""
+    header = case.header
+    told = (item.ur_action_told, item.ur_action == "modified", item.claims_administrator_guideline,
+            decision, header.ur_denial_date, header.application_received)  # fmt: skip
+    return any(told) or _DENIAL.search(case.case_summary) is not None
+
+
 def _item(
+    case: Case,
     item: Item,
     decision: Decision | None,
     prediction: Prediction,
@@ -173,6 +192,7 @@ def _item(
     return {
         "item_index": item.index,
         **_fields(item, _REQUEST),
+        "ur_action": item.ur_action if _denied(case, item, decision) else None,
         "claims_administrator_guideline": cited and cited.raw,
         **{
             column.name: round(getattr(prediction, column.name), DIGITS)
@@ -275,6 +295,24 @@ def similar_sentence(similar: dict[str, Any]) -> str:
         f"Similar decided items ({similar['of']}): {overturned} of {items} overturned "
         f"({overturned / items:.0%}{years})."
     )
+
+
+def distinct(quotes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The quotes to show: none twice, and none that is a part of another one."""
+    return [
+        quote
+        for at, quote in enumerate(quotes)
+        if not any(
+            _part(quote, other) and (n < at or not _part(other, quote))
+            for n, other in enumerate(quotes)
+            if n != at
+        )
+    ]
+
+
+def _part(quote: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    inside = whole["start"] <= quote["start"] and quote["end"] <= whole["end"]
+    return inside and quote["field"] == whole["field"] and quote["quote"] in whole["quote"]
 
 
 def quote_object(evidence: Evidence) -> dict[str, Any]:

@@ -189,7 +189,7 @@
   }
 
   function card(item, index, letter, rank) {
-    const action = item.ur_action === "modified" ? "modified by utilization review" : "denied by utilization review";
+    const action = item.ur_action ? `${item.ur_action} by utilization review` : "asked for";
     const chips = el("p", {}, el("span", { class: "chip strong" }, `predicted ${item.predicted_outcome}`),
       item.decision ? el("span", { class: "chip" }, `decided ${item.decision}`) : null,
       el("span", { class: "chip" }, kindOf(item)),

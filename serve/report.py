@@ -24,7 +24,13 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from imr.data.paths import FilePath
-from imr.serve.letter_json import NOTICES, change_action, change_sentence, similar_sentence
+from imr.serve.letter_json import (
+    NOTICES,
+    change_action,
+    change_sentence,
+    distinct,
+    similar_sentence,
+)
 from imr.serve.outputs import open_atomic
 
 FEW_OF_A_KIND = 30
@@ -271,7 +277,7 @@ class Report:
         return next(key for key in keys if self.criteria.setdefault(key, shown) == shown)
 
 
-def _spans(quotes: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _spans(quotes: Sequence[dict[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
     """
@@ -281,7 +287,7 @@ def _spans(quotes: Sequence[Mapping[str, Any]]) -> list[Any]:
         else {"computed": quote["quote"]}
         if quote["field"] == "computation"
         else quote["quote"]
-        for quote in quotes
+        for quote in distinct(quotes)
     ]
 
 

@@ -89,12 +89,11 @@ def test_a_workbook_is_a_table() -> None:
     letter = letter_from_record(record)
     assert letter.case.header.date_of_injury == date(2015, 3, 2)
     assert [item.title for item in letter.case.items] == ["MRI of the left wrist", "Brace"]
-    assert told == [
-        "a.xlsx: column 'Letter ID' is read as 'letter_id'",
-        "a.xlsx: column 'Case summary' is read as 'case_summary'",
-        "a.xlsx: column 'Treatment' is read as 'title'",
-        "a.xlsx: column 'DOI' is read as 'date_of_injury'",
-    ]
+    [line] = told
+    assert line == (
+        "a.xlsx: column 'Letter ID' is read as 'letter_id', 'Case summary' is read as "
+        "'case_summary', 'Treatment' is read as 'title', 'DOI' is read as 'date_of_injury'"
+    )
 
 
 def test_of_several_sheets_the_table_of_cases_is_read_and_that_is_told() -> None:

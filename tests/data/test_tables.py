@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import date
 from typing import Any
 
@@ -59,18 +60,33 @@ def test_each_form_is_the_same_letter(name: str) -> None:
 def test_what_is_read_under_another_name_is_told_once() -> None:
     _, told = read("t.csv", table(",", ["letter_id", "Summary", "title", "DOI"]).encode())
     assert told == [
-        "t.csv: column 'Summary' is read as 'case_summary'",
-        "t.csv: column 'DOI' is read as 'date_of_injury'",
+        "t.csv: column 'Summary' is read as 'case_summary', 'DOI' is read as 'date_of_injury'",
     ]
     _, told = read("t.csv", b"letter_id,notes,title\nA,A cook.,Brace\n", {"notes": "case_summary"})
     assert told == []  # the user said so
     record = b'{"letter_id": "A", "summary": "A cook.", "items": [{"treatment": "Brace"}]}\n'
     found, told = read("t.jsonl", record * 3)
     assert told == [
-        "t.jsonl: 'summary' is read as 'case_summary'",
-        "t.jsonl: 'treatment' is read as 'title'",
+        "t.jsonl: 'summary' is read as 'case_summary', 'treatment' is read as 'title'",
     ]
     assert all(letter_from_record(f).case.items for f in found if isinstance(f, RawRecord))
+
+
+@pytest.mark.parametrize("claim", ["Claim No", "Claim No.", "Claim Number", "Claim #", "claim_id"])
+def test_a_claim_number_names_the_letter_where_nothing_else_does(claim: str) -> None:
+    [found], told = read("t.csv", table(",", [claim, "Summary", "title", "DOI"]).encode())
+    assert isinstance(found, RawRecord)
+    assert found.values["letter_id"] == "A-1"
+    assert f"column {claim!r} is read as 'letter_id', 'Summary' is read as" in told[0]
+    for name in ("Case ID", "letter_id"):
+        rows = f"{claim},{name},case_summary,title\n7,A-1,A cook.,Brace\n"
+        [found], _ = read("t.csv", rows.encode())
+        assert isinstance(found, RawRecord)
+        assert (found.values["letter_id"], found.values[claim]) == ("A-1", "7")
+        entry = {claim: "7", name: "A-1", "case_summary": "A cook.", "items": [{"title": "Brace"}]}
+        [found], _ = read("t.json", json.dumps(entry).encode())
+        assert isinstance(found, RawRecord)
+        assert found.values["letter_id"] == "A-1"
 
 
 def test_the_user_says_what_a_column_is() -> None:

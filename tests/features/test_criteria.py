@@ -12,7 +12,7 @@ from imr.data.letter import Case, CaseHeader, Item
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
 from imr.features.context import read_summary
-from imr.features.criteria import CLASSES, COMPUTED, judge, review_day, rules
+from imr.features.criteria import CLASSES, COMPUTED, edition_notes, judge, review_day, rules
 from imr.features.families.facts import FOR_CRITERIA
 from imr.features.table import all_columns, caveats, signals
 from tests.features.case_files import undecided
@@ -231,6 +231,33 @@ def test_the_day_without_a_header_is_the_last_one_told() -> None:
     row = {"injury_date": "2015-01-01", "chronicity_days": 31}
     assert review_day(case, row) == date(2015, 2, 1)
     assert review_day(case, {}) is None
+    asked = signals(undecided("", EPIDURAL)).rows[0]
+    [note] = edition_notes(case, {**asked, **row})
+    assert "could not be dated, and that of the last day it tells (2015-02-01) is used" in note
+    [note] = edition_notes(case, asked)
+    assert "could not be dated, and the latest is used" in note
+    assert note in caveats(read_summary(""), case, [asked])
+
+
+def test_the_day_of_request_or_application_stands_for_that_of_the_denial() -> None:
+    row = {
+        **signals(undecided("", EPIDURAL)).rows[0],
+        "injury_date": "2010-01-01",
+        "chronicity_days": 2000,
+    }
+    assigned = CaseHeader(date_assigned=date(2016, 12, 1))
+    received = replace(assigned, application_received=date(2016, 11, 1))
+    denied = replace(received, ur_denial_date=date(2016, 10, 1))
+    asked = {**row, "request_date": "2016-09-01"}
+    for header, known, day in (
+        (assigned, row, date(2016, 12, 1)),
+        (received, row, date(2016, 11, 1)),
+        (received, asked, date(2016, 9, 1)),
+        (denied, asked, date(2016, 10, 1)),
+    ):
+        case = Case("c", "test", header, "", ())
+        assert review_day(case, known) == day
+        assert edition_notes(case, known) == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import imr
 from imr.data.letter import Letter, LetterError
 from imr.features.criteria import rules
 from imr.serve.draft import NO_CRITERIA, moved, new_record, write_new
-from imr.serve.explain import asks
+from imr.serve.explain import is_draft
 from imr.serve.letters import AS_FOUND
 from imr.serve.messages import Refused
 
@@ -43,7 +43,7 @@ def filled(path: Path) -> Letter:
 def test_a_record_filled_in_is_a_letter_without_warnings(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     write_new(new_record(TITLES, "case-1"), str(path))
-    assert asks(str(path), None, AS_FOUND)
+    assert is_draft(str(path), None, AS_FOUND)
     letter = filled(path)
     titles = [item.title.removeprefix("'") for item in letter.case.items]
     assert titles == TITLES
@@ -65,8 +65,15 @@ def test_the_questions_are_those_of_the_class_of_request() -> None:
 def test_what_is_not_filled_in_and_what_is_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "case.json"
     write_new(new_record(TITLES, "case-1"), str(path))
-    with pytest.raises(LetterError, match="column 'case_summary': received nothing"):
-        imr.read_letters(path)
+    table = tmp_path / "case.csv"
+    write_new(new_record(TITLES, "case-1"), str(table))
+    said = (
+        r"not filled in: its case_summary is empty \(write into it what the records document, and "
+        r"into ur_denial_date the day"
+    )
+    for source in (str(path), f"{table} row 2"):
+        with pytest.raises(LetterError, match=rf"{re.escape(source)}: the record is {said}"):
+            imr.read_letters(path if source == str(path) else table)
     for name, said in (("case.json", "is there already"), ("case.xlsx", "no record to fill in")):
         with pytest.raises(Refused, match=said):
             write_new(new_record(TITLES, "case-1"), str(tmp_path / name))

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.serve.explain import in_context
-from imr.serve.letter_json import NOTICE
+from imr.serve.letter_json import NOTICE, distinct
 from tests.serve.programs import FAKE, command, environment, record, run, write_records
 
 
@@ -63,6 +63,41 @@ def test_what_is_urgent_stands_on_top(tmp_path: Path) -> None:
     assert [quote["quote"] for fact in found["urgent"] for quote in fact["quotes"]] == [
         "Bladder incontinence began two days ago"
     ]
+
+
+def test_what_was_never_denied_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "case.jsonl"
+    draft = record("A", count=1)
+    title = draft["items"][0]
+    told = {
+        "asked for": [draft],
+        "denied by UR": [
+            {**draft, "ur_denial_date": "2016-03-01"},
+            {**draft, "items": [{**title, "ur_action": "denied"}]},
+            {**draft, "case_summary": f"{draft['case_summary']} The request was denied in March."},
+        ],
+        "modified by UR": [{**draft, "items": [{**title, "authorized": "one injection"}]}],
+    }
+    for action, cases in told.items():
+        for case in cases:
+            path.write_text(json.dumps(case))
+            assert f"· {action}" in explained(tmp_path, path)
+    path.write_text(
+        json.dumps({**draft, "case_summary": "A baker with back pain denied numbness."})
+    )
+    assert json.loads(explained(tmp_path, path, "--json"))["items"][0]["ur_action"] is None
+
+
+def test_a_quote_that_is_part_of_another_is_shown_once() -> None:
+    def span(start: int, end: int, field: str = "case_summary") -> dict[str, Any]:
+        text = "An MRI of the knee showed a tear."[start:end]
+        return {"field": field, "start": start, "end": end, "quote": text}
+
+    whole, part, other = span(3, 18), span(3, 6), span(19, 25)
+    assert distinct([part, whole, other, whole]) == [whole, other]
+    assert distinct([whole, part]) == [whole]
+    assert distinct([part, span(3, 18, "request"), other]) == [part, span(3, 18, "request"), other]
+    assert distinct([span(0, 6), whole]) == [span(0, 6), whole]  # neither holds the other
 
 
 def test_statements_say_what_was_understood_of_each_sentence(tmp_path: Path) -> None:

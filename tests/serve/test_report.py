@@ -174,6 +174,15 @@ def test_the_page_says_what_it_is_and_is_not(tmp_path: Path) -> None:
     assert '<html lang="en">' in text
 
 
+def test_a_quote_that_is_part_of_another_stands_once(tmp_path: Path) -> None:
+    one = letter(1)
+    summary = one["case_summary"]
+    one["items"][0]["reasons"][0]["quotes"] = [quote(33, 36, summary), quote(30, 40, summary)]
+    page = Page(written(tmp_path / "r.html", [one]))
+    [item] = json.loads(page.scripts[0])[0]["items"]
+    assert item["reasons"][0]["quotes"] == [[30, 40]]
+
+
 def test_an_empty_page_is_a_page(tmp_path: Path) -> None:
     page = Page(written(tmp_path / "r.html", []))
     assert json.loads(page.scripts[0]) == []
