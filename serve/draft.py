@@ -86,13 +86,9 @@ def write_new(record: dict[str, Any], path: str) -> None:
         )
     if not target.on_store and Path(path).exists():
         raise Refused(f"{path}: is there already", "name a new file")
-    text = _json(record) if ending == ".json" else _csv(record)
+    shown = json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
     with open_atomic(target) as file:
-        file.write(text)
-
-
-def _json(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
+        file.write(shown if ending == ".json" else _csv(record))
 
 
 def _csv(record: dict[str, Any]) -> bytes:

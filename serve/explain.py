@@ -184,7 +184,11 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
     action = f"{item['ur_action']} by UR" if item["ur_action"] else "asked for"
     yield _indented(2, f"{kind or 'not classified'} · {action}", "dim")
-    yield _indented(2, _estimate(item))
+    p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
+    line = _text(f"p(overturned) {p:6.1%}  ", "bold")
+    line.append_text(_bar(p, low, high))
+    line.append(f"  interval {low:.1%} to {high:.1%}")
+    yield _indented(2, line)
     decided = f", decided {item['decision']}" if item["decision"] else ""
     yield _indented(2, f"predicted {item['predicted_outcome']}{decided}", "bold")
     yield _indented(2, f"{item['meaning']}.", "dim")
@@ -194,14 +198,6 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
     yield from _guidelines(item)
-
-
-def _estimate(item: dict[str, Any]) -> Text:
-    p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
-    line = _text(f"p(overturned) {p:6.1%}  ", "bold")
-    line.append_text(_bar(p, low, high))
-    line.append(f"  interval {low:.1%} to {high:.1%}")
-    return line
 
 
 def _bar(p: float, low: float, high: float) -> Text:

@@ -244,16 +244,13 @@ def _locked(folder: LocalPath, output: FilePath) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _busy(output) from None
-        if not _still_there(file, Path(folder / "lock")):  # the other run ended just now
+        try:
+            held = os.path.samestat(os.fstat(file.fileno()), os.stat(folder / "lock"))
+        except OSError:
+            held = False
+        if not held:  # the other run ended just now, and took its folder along
             raise _busy(output)
         yield
-
-
-def _still_there(file: IO[str], path: Path) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except OSError:
-        return False
 
 
 def _busy(output: FilePath) -> Refused:

@@ -268,22 +268,19 @@ def _cited(decision: Decision | None) -> str | None:
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
+    value = reason.value
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif value is not None and not isinstance(value, str):
+        value = f"{value:g}" if isinstance(value, float) else str(value)
     return {
         "signal": reason.signal,
-        "value": _printed(reason.value),
+        "value": value,
         "contribution": round(reason.contribution, 4),
         "direction": reason.direction,
         "statement": reason.statement,
         "quotes": [quote_object(evidence) for evidence in reason.quotes],
     }
-
-
-def _printed(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def similar_sentence(similar: dict[str, Any]) -> str:

@@ -141,7 +141,7 @@ def _is_own(error: LetterError, notice: Notice) -> bool:
     if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
         return False
     try:
-        found = is_report(file_path(name).read_bytes(REPORT_HEAD_BYTES))
+        found = REPORT_MARK in file_path(name).read_bytes(REPORT_HEAD_BYTES)
     except (OSError, UnsupportedPathError):  # the error says already that it is not read
         return False
     if found:
@@ -307,41 +307,26 @@ def in_work_folder(name: str) -> bool:
     return path.parent.suffix == ".partial" and path.name in _WORK_FILES
 
 
-def is_report(beginning: bytes) -> bool:
-    """True where a page begins as the report of `imr score` does."""
-    return REPORT_MARK in beginning[:REPORT_HEAD_BYTES]
-
-
 def _names(name: str, file: IO[bytes]) -> frozenset[str]:
     """Columns of a table or keys of the first line; none where it cannot be told."""
-    if name.lower().endswith(".parquet"):
-        return _parquet_names(file)
-    if name.lower().endswith(".xlsx"):
-        return _sheet_names(name, file)
+    ending = PurePosixPath(name).suffix.lower()
+    try:
+        if ending == ".parquet":
+            import pyarrow.parquet as pq
+
+            return frozenset(pq.read_schema(file).names)
+        if ending == ".xlsx":
+            return frozenset(str(cell) for sheet in sheets(name, file)[:1] for cell in sheet.head)
+    except Exception:  # noqa: BLE001 - a damaged file makes Arrow raise anything; its reader says so
+        return frozenset()
     encoding = csv_encoding(file)
     if encoding == "utf-16":
         return frozenset()  # we write UTF-8
     line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
-    if name.lower().endswith(".csv"):
+    if ending == ".csv":
         return frozenset(next(csv.reader(io.StringIO(line.strip("\r\n"))), ()))
     try:
         first: Any = json.loads(line)
     except (ValueError, RecursionError):
         return frozenset()
     return frozenset(first) if isinstance(first, dict) else frozenset()
-
-
-def _sheet_names(name: str, file: IO[bytes]) -> frozenset[str]:
-    try:
-        return frozenset(str(cell) for sheet in sheets(name, file)[:1] for cell in sheet.head)
-    except LetterError:  # its reader says so
-        return frozenset()
-
-
-def _parquet_names(file: IO[bytes]) -> frozenset[str]:
-    import pyarrow.parquet as pq
-
-    try:
-        return frozenset(pq.read_schema(file).names)
-    except Exception:  # noqa: BLE001 - a damaged file makes Arrow raise anything; its reader says so
-        return frozenset()

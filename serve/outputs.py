@@ -80,14 +80,10 @@ def explained(path: FilePath | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def cannot_write(path: FilePath | Path, error: OSError) -> Refused:
-    """The refusal for an error of the file system while writing ``path``."""
-    remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
-    reason = error.strerror or type(error).__name__
-    return Refused(f"{path}: cannot write: {reason[:1].lower()}{reason[1:]}", remedy)
+        remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
+        reason = error.strerror or type(error).__name__
+        problem = f"{path}: cannot write: {reason[:1].lower()}{reason[1:]}"
+        raise Refused(problem, remedy) from error
 
 
 _FREE_SPACE = "free some space or write elsewhere; an earlier file of this name is unchanged"
