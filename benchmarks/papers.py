@@ -65,7 +65,7 @@ def measure(letters: str, quick: bool = False, full: bool = False) -> Measured:
     """
     from imr.training.config import TrainConfig
     from imr.training.evaluate import evaluate, read
-    from imr.training.report.model_card import model_card
+    from imr.training.report.tables import model_card
     from imr.training.train import fit
 
     config = TrainConfig(letters=(letters,), full=full, repeats=1 if quick else 3)

@@ -17,7 +17,7 @@ from scipy.special import expit
 from imr.data.synthetic import synthesize
 from imr.models.outcome.start import Judgement
 from imr.training import metrics
-from imr.training.contenders.compared import cited
+from imr.training.contenders import cited
 from imr.training.decisions import Sample, build, sample
 from imr.training.folds import guideline_hits
 from imr.training.metrics import Estimate

@@ -35,7 +35,7 @@ LEAST_MORE = 0.01
 CHANGE_SD = 1.2
 """How far (log odds, standard deviation) a reader's rating moves otherwise than the estimate when
 such a fact is documented: measured on twins of rated vignettes
-(:mod:`imr.training.studies.sensitivity`)."""
+(:mod:`imr.training.studies.ratings`)."""
 LEVEL = 0.9
 MOST_ITEMS, LONGEST_SUMMARY = 30, 12_000
 """Of items of a letter, and of characters: half as much again, and three times as much, as the most

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from imr.data.citations import labels
-from imr.data.letter import Decision, Letter, LetterError
+from imr.data.letter import Case, Decision, Item, Letter, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.features.table import all_columns, frame
@@ -76,19 +76,26 @@ def build(letters: Iterable[Letter]) -> Corpus:
     """
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
+    items = (
+        (letter, item, decision)
+        for letter in letters
+        for item, decision in zip(letter.case.items, letter.determination.decisions, strict=True)
+    )
     decided, label_rows, text_rows = [], [], []
-    for row, (letter, i) in enumerate(_items(letters)):
-        decision = letter.determination.decisions[i]
-        if decision is None:
-            continue
-        decided.append(row)
-        label_rows.append(_label_row(letter, decision))
-        text_rows.append(_text_row(letter, i, decision))
+    for row, (letter, item, decision) in enumerate(items):
+        if decision is not None:
+            decided.append(row)
+            label_rows.append(_label_row(letter, decision))
+            text_rows.append(_text_row(letter.case, item, decision))
     if not decided:
         raise NoDecisionsError("no decided item in these letters (give published determinations)")
-    table = table.iloc[decided].reset_index(drop=True)
     found = pd.DataFrame(label_rows, columns=list(LABELS)).astype(LABELS)
-    return Corpus(pd.concat([table, found], axis=1), pd.DataFrame(text_rows))
+    return Corpus(pd.concat([_rows(table, decided), found], axis=1), pd.DataFrame(text_rows))
+
+
+def _rows(table: pd.DataFrame, rows: list[int] | NDArray[np.intp]) -> pd.DataFrame:
+    """The rows at these positions, numbered anew."""
+    return table.iloc[rows].reset_index(drop=True)
 
 
 def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
@@ -104,19 +111,12 @@ def _label_row(letter: Letter, decision: Decision) -> dict[str, str | None]:
     }
 
 
-def _items(letters: Iterable[Letter]) -> Iterator[tuple[Letter, int]]:
-    for letter in letters:
-        for i in range(len(letter.case.items)):
-            yield letter, i
-
-
-def _text_row(letter: Letter, i: int, decision: Decision) -> dict[str, str]:
-    item = letter.case.items[i]
+def _text_row(case: Case, item: Item, decision: Decision) -> dict[str, str]:
     administrator = item.claims_administrator_guideline
     return {
         "title": item.requested,
         "administrator": administrator.raw if administrator else "",
-        "case_summary": letter.case.case_summary,
+        "case_summary": case.case_summary,
         "rationale": decision.rationale,
     }
 
@@ -235,14 +235,14 @@ class Sample:
     def part(self, rows: NDArray[np.intp]) -> Sample:
         """The rows alone, in the order given."""
         return Sample(
-            frame=self.frame.iloc[rows].reset_index(drop=True),
+            frame=_rows(self.frame, rows),
             y=self.y[rows],
             guideline=self.guideline[rows],
             cited=[self.cited[row] for row in rows],
             edition=self.edition[rows],
             groups=self.groups[rows],
-            table=self.table.iloc[rows].reset_index(drop=True),
-            texts=None if self.texts is None else self.texts.iloc[rows].reset_index(drop=True),
+            table=_rows(self.table, rows),
+            texts=None if self.texts is None else _rows(self.texts, rows),
         )
 
 
@@ -251,8 +251,8 @@ def ordered(corpus: Corpus) -> Corpus:
     rows = row_order(corpus.table)
     if (rows == np.arange(len(rows))).all():
         return corpus
-    texts = None if corpus.texts is None else corpus.texts.iloc[rows].reset_index(drop=True)
-    return replace(corpus, table=corpus.table.iloc[rows].reset_index(drop=True), texts=texts)
+    texts = None if corpus.texts is None else _rows(corpus.texts, rows)
+    return replace(corpus, table=_rows(corpus.table, rows), texts=texts)
 
 
 def groups(table: pd.DataFrame) -> NDArray[np.intp]:

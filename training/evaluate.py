@@ -17,7 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import MODEL, Kind, Settings, contender_kinds
+from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Predictions, folds_of, run_folds
 from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
@@ -25,17 +25,17 @@ from imr.training.report.tables import as_text, evaluation_tables
 from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
-from imr.training.studies.raters import Raters, raters_study
-from imr.training.studies.sensitivity import Sensitivity, twin_sensitivity
+from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
 from imr.training.studies.slices import (
     CalibrationBin,
     Slice,
+    Style,
     Threshold,
     calibration_curve,
     slices,
+    style_study,
     thresholds,
 )
-from imr.training.studies.style import Style, style_study
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

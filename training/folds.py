@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from imr.models.frame import Array
 from imr.models.guideline.catalogue import chapter_of
 from imr.training import shortened
+from imr.training.alternatives import Cited, shipped_for
 from imr.training.config import TrainConfig
-from imr.training.contenders.baselines import Cited
-from imr.training.contenders.compared import (
+from imr.training.contenders import (
     MODEL,
     Contender,
     Settings,
@@ -27,7 +27,6 @@ from imr.training.contenders.compared import (
     guideline_contenders,
     outcome_contenders,
 )
-from imr.training.contenders.texts import shipped_for
 from imr.training.decisions import Sample, groups
 from imr.training.workers import each
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imr.models.frame import Array
-from imr.training.contenders.compared import MODEL, Kind
+from imr.training.contenders import MODEL, Kind
 from imr.training.decisions import Sample
 from imr.training.folds import HITS, Predictions
 

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from imr.training import metrics
-from imr.training.contenders.compared import MODEL, Settings
+from imr.training.contenders import MODEL, Settings
 from imr.training.decisions import write_decisions
 from imr.training.folds import FoldResult
 from imr.training.metrics import flat
@@ -111,8 +111,8 @@ def _written(
     times: tuple[int, int],
     study: Study | None,
 ) -> RunFolder:
-    from imr.training.report.model_card import model_card
     from imr.training.report.plots import draw_all
+    from imr.training.report.tables import model_card
 
     if predictor is not None:
         predictor.save(folder / MODEL_FOLDER)

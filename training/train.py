@@ -18,7 +18,7 @@ from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.predictor import Predictor
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import MODEL, Settings
+from imr.training.contenders import MODEL, Settings
 from imr.training.decisions import Corpus, ordered
 from imr.training.evaluate import Evaluation, evaluate, read
 from imr.training.run_folder import RunFolder, write_run_folder

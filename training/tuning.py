@@ -19,7 +19,7 @@ import numpy as np
 
 from imr.training import metrics, one_line
 from imr.training.config import ConfigError, TrainConfig
-from imr.training.contenders.compared import Settings, fit_outcome, p_overturned
+from imr.training.contenders import Settings, fit_outcome, p_overturned
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, group_folds
 

@@ -27,7 +27,7 @@ import pandas as pd
 from imr.models.guideline import GuidelineConfig
 from imr.models.outcome import OutcomeConfig
 from imr.training.config import ConfigError, TrainConfig
-from imr.training.contenders.compared import Settings
+from imr.training.contenders import Settings
 from imr.training.decisions import Corpus
 from imr.training.folds import Fold, FoldResult
 from imr.training.run_folder import lexicon_digests, package_versions

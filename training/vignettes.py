@@ -5,7 +5,7 @@
 change a sentence or two, and the ratings with them. ``second`` holds those of a rater who saw no
 rating, ``third`` those of another where the two differ by more than a factor of three, and
 ``facts`` names what each twin changes. What three raters gave for the items of real letters
-(:mod:`imr.training.studies.raters`) judges the judgement (:mod:`imr.models.outcome.start`) and
+(:mod:`imr.training.studies.ratings`) judges the judgement (:mod:`imr.models.outcome.start`) and
 trains nothing.
 
 Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
@@ -283,7 +283,7 @@ def print_figures(fitted: Judgement, rated: Rated) -> None:
     """How well judgements repeat ratings of unseen base cases, and those of real items."""
     from imr.training.decisions import inputs as signals_of
     from imr.training.decisions import load_decisions
-    from imr.training.studies.raters import correlation, ratings
+    from imr.training.studies.ratings import correlation, ratings
 
     table = load_decisions().table
     judged = fitted.log_odds(signals_of(table))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imr.training.config import ConfigError, TrainConfig
-from imr.training.contenders.compared import Settings
+from imr.training.contenders import Settings
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():

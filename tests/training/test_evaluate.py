@@ -10,9 +10,9 @@ import pytest
 
 from imr.models.outcome import OutcomeConfig
 from imr.training import metrics
+from imr.training.alternatives import tfidf
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import MODEL, Settings, fit_outcome
-from imr.training.contenders.texts import tfidf
+from imr.training.contenders import MODEL, Settings, fit_outcome
 from imr.training.decisions import LABEL_PREFIX, Corpus, sample
 from imr.training.evaluate import evaluate
 from imr.training.folds import NEEDS_LETTERS, folds_of

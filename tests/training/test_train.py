@@ -18,7 +18,7 @@ from imr.models.predictor import Predictor
 from imr.serve.model import CHAMPION, resolve
 from imr.training import shortened, tracking
 from imr.training import train as training
-from imr.training.report.model_card import model_card
+from imr.training.report.tables import model_card
 from imr.training.run_folder import HEADLINE, RunFolder
 from imr.training.store import LOCKED_SECONDS, patient_sqlite
 

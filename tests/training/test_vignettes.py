@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from imr.models.outcome.start import ABOUT, TREES, Judgement, shipped
-from imr.training.studies.raters import correlation, ratings
+from imr.training.studies.ratings import correlation, ratings
 from imr.training.vignettes import (
     INPUTS,
     Rated,

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imr.models.frame import Array
-from imr.training.contenders.compared import MODEL
+from imr.training.contenders import MODEL
 from imr.training.metrics import Estimate
+from imr.training.report.tables import GUIDELINE_COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,12 +47,7 @@ OUTCOME_PANELS = {
     "average_precision": "average precision",
     "brier_skill": "Brier skill",
 }
-GUIDELINE_PANELS = {
-    "chapter_top1": "chapter top-1",
-    "chapter_top3": "chapter top-3",
-    "section_top1": "section top-1",
-    "section_top3": "section top-3",
-}
+GUIDELINE_PANELS = {name: title for name, title in GUIDELINE_COLUMNS.items() if "any" not in name}
 WORSE = {
     "auc": "AUC lost",
     "log_loss": "log loss gained",

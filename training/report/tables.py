@@ -1,18 +1,22 @@
-"""The evaluation as tables on the terminal; in a pipe they keep their width."""
+"""The evaluation in tables and words: on the terminal, and as ``MODEL_CARD.md``.
+
+In a pipe tables keep their width.  Every figure of the card was measured by its run.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imr.training.contenders.compared import BEFORE, LETTERS_ALONE, MODEL, Kind
+from imr.training.contenders import BEFORE, LETTERS_ALONE, MODEL, Kind, Settings
 from imr.training.metrics import Estimate
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
-from imr.training.studies.style import LEVELS_OUT, SCORE_OUT
+from imr.training.studies.slices import LEVELS_OUT, SCORE_OUT
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,9 +25,8 @@ if TYPE_CHECKING:
     from imr.training.evaluate import Evaluation
     from imr.training.studies.importance import Loss
     from imr.training.studies.learning_curve import CurvePoint
-    from imr.training.studies.raters import Raters
-    from imr.training.studies.sensitivity import Sensitivity
-    from imr.training.studies.style import Check
+    from imr.training.studies.ratings import Raters, Sensitivity
+    from imr.training.studies.slices import Check
 
 OUTCOME_COLUMNS = {
     "auc": "AUC",
@@ -49,6 +52,7 @@ ABLATIONS = {
         {"section_top1": "section top-1", "section_top3": "section top-3"},
     ),
 }
+CARD_TEMPLATE = "model_card.md.j2"
 PLAIN_CHARACTERS = str.maketrans("–−─━…", "-----")
 FORESEEN_LETTERS = EXTRAPOLATED_LETTERS[-1]
 HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
@@ -280,3 +284,63 @@ def print_table(table: RenderableType) -> None:
         Console().print(table)
     else:
         sys.stdout.write(text)
+
+
+def model_card(evaluation: Evaluation) -> str:
+    """The card as Markdown."""
+    import jinja2
+
+    studies = evaluation.studies
+    source = (resources.files("imr.training.report") / CARD_TEMPLATE).read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown of our own figures
+    )
+    environment.filters["interval"] = interval
+    return environment.from_string(source).render(
+        facts=evaluation.facts,
+        config=evaluation.config,
+        headline=headline(evaluation),
+        outcome=list(_card_rows(evaluation, "outcome", OUTCOME_COLUMNS)),
+        outcome_columns=list(OUTCOME_COLUMNS.values()),
+        guideline=list(_card_rows(evaluation, "guideline", GUIDELINE_COLUMNS)),
+        guideline_columns=list(GUIDELINE_COLUMNS.values()),
+        expectation=expectation_line(evaluation),
+        raters=raters_line(studies.raters) if studies.raters else "",
+        thresholds=studies.thresholds,
+        default=studies.default_threshold,
+        missed_cost=Settings.of(evaluation.config).outcome.missed_cost,
+        unproven=no_lead(evaluation),
+        slices=[row for row in studies.slices if row.items >= 5],
+        style=studies.style,
+        harm=harm_line(studies.style.checks) if studies.style else "",
+        curve=studies.learning_curve,
+        curve_said=curve_line(studies.learning_curve) if studies.learning_curve else "",
+    )
+
+
+def no_lead(evaluation: Evaluation) -> list[str]:
+    """The alternatives whose AUC may be as good, with the difference and its interval."""
+    return [
+        f"{row.against}, {signed(row.value)}"
+        for row in evaluation.differences
+        if (row.subject, row.metric) == ("outcome", "auc")
+        and evaluation.kinds["outcome", row.against] == "alternative"
+        and row.value.low <= 0
+    ]
+
+
+def _card_rows(
+    evaluation: Evaluation, subject: str, columns: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    for name, kind, cells in contender_rows(evaluation, subject, columns, interval):
+        shown = f"**{name}**" if name == MODEL else name
+        yield {"name": f"{shown} (warning)" if kind == "probe" else shown, "cells": cells}
+
+
+def interval(e: Estimate) -> str:
+    """``0.71 (0.60 to 0.82)``; a dash where there is nothing to say."""
+    return "–" if np.isnan(e.value) else f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})"

@@ -1,1 +1,1 @@
-"""What is asked of one evaluation beyond its table: slices, importance, learning curve, style."""
+"""What is asked of one evaluation beyond its table: slices, importance, learning curve, ratings."""

@@ -18,7 +18,7 @@ from imr.features.table import all_columns
 from imr.models.frame import KEY_COLUMNS, Array, drawn_letters
 from imr.training import metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import (
+from imr.training.contenders import (
     Settings,
     cited,
     fit_guideline,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imr.models.frame import Array
 from imr.training import metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders.compared import (
+from imr.training.contenders import (
     Settings,
     cited,
     fit_guideline,

@@ -1,21 +1,38 @@
-"""Parts of one evaluation: by threshold, by bin of predictions, and by kind of item."""
+"""Parts of one evaluation: by threshold, by bin of predictions, by kind of item, by house style.
+
+Reviewers write summaries after the fact, in house styles, and houses differ in how often they
+overturn.  Some of that is the requests they get, some who they are.  So it is asked how far signals
+know who wrote a summary, and whether that moves predictions.  A style is named by the stock opening
+of its summaries (A is the commonest), so that no words of a letter are shown.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.contenders.compared import MODEL
+from imr.training.alternatives import OTHER, plain_booster, plain_matrix, stock_openings, style_of
+from imr.training.config import TrainConfig
+from imr.training.contenders import MODEL, STYLE
+from imr.training.folds import Fold
 from imr.training.metrics import UNDEFINED, Draws, Estimate
+
+Styles = NDArray[Any]
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 # Fewer overturned (or upheld) items than this have no AUC of their own.
 FEW_OVERTURNED = 3
+# Decimals of log odds; beyond them a difference of two equal ones would rank.
+TIES = 9
+LEVELS_OUT, SCORE_OUT = "lost with style levels out", "lost with style score out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +148,168 @@ def auc_where_enough(part: Draws) -> Estimate:
     if not FEW_OVERTURNED <= part.y.sum() <= len(part.rows) - FEW_OVERTURNED:
         return UNDEFINED
     return metrics.estimate(part.auc(part.predictions.outcome[MODEL]))
+
+
+def houses(summaries: Sequence[str]) -> Styles | None:
+    """``house A`` … or ``other`` for each summary; None where no opening is common."""
+    stock = stock_openings(summaries)
+    if not stock:
+        return None
+    names = {name: f"house {ascii_uppercase[i % 26]}" for i, name in enumerate(stock)}
+    return np.array([names.get(name, OTHER) for name in style_of(summaries, stock)], dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One house style: share overturned, mean prediction, and how much that is too high."""
+
+    house: str
+    letters: int
+    items: int
+    overturned: int
+    predicted: float
+    observed: Estimate
+    too_high: Estimate
+    auc: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One figure that tells whether predictions live on style, and what it means."""
+
+    check: str
+    value: Estimate
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """``within``: AUC over pairs of summaries of one style, ``across``: of two; ``recognised``:
+    AUC of the signals in telling the commonest style.
+    """
+
+    within: Estimate
+    across: Estimate
+    recognised: Estimate
+    houses: list[House]
+    checks: list[Check]
+
+
+def style_study(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Style | None:
+    """None without texts, or where no opening is common."""
+    texts = draws.sample.texts
+    style = None if texts is None else houses(texts["case_summary"].tolist())
+    if style is None:
+        return None
+    inside, across = _inside_and_across(draws, style)
+    return Style(
+        within=metrics.estimate(inside),
+        across=metrics.estimate(across),
+        recognised=_recognised(draws, folds, style, config),
+        houses=_houses(draws, style),
+        checks=style_checks(draws, style),
+    )
+
+
+def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
+    """Draws of the AUC over pairs of one style, and over pairs of two."""
+    right, pairs = draws.concordant(draws.predictions.outcome[MODEL])
+    right_in, pairs_in = draws.concordant(draws.predictions.outcome[MODEL], within=style)
+    inside = metrics.ratio(right_in, pairs_in).mean(axis=0)
+    return inside, metrics.ratio(right - right_in, pairs - pairs_in).mean(axis=0)
+
+
+def style_checks(draws: Draws, style: Styles) -> list[Check]:
+    """Does the prediction live on style?
+
+    * Pairs of one style: nothing that is the same for a whole style can help there.
+    * Levels taken out: each style's mean predicted log odds is subtracted, so that no style is
+      favoured as a whole; what is lost is all that its level gave, content and style together.
+    * Style score regressed out: the held-out log odds less what a line through the style probe's
+      held-out log odds explains of them.
+    """
+    p = draws.predictions.outcome[MODEL]
+    whole, inside = draws.auc(p), draws.auc(p, within=style)
+    level = draws.auc(_levels_out(draws, p, style))
+    rows = [
+        ("AUC of the model", whole, "all pairs"),
+        ("AUC inside one style", inside, "pairs of one house style only"),
+        ("lost inside one style", whole - inside, "above 0: part of the AUC is style"),
+        ("AUC, style levels out", level, "no style favoured as a whole"),
+        (LEVELS_OUT, whole - level, "above 0: style levels helped"),
+    ]
+    probe = draws.predictions.outcome.get(STYLE)
+    if probe is not None:
+        partial = draws.auc(_regressed_out(draws, p, probe))
+        rows += [
+            ("AUC of the style probe", draws.auc(probe), "length and opening alone"),
+            ("AUC, style score out", partial, "what the style score cannot explain"),
+            (SCORE_OUT, whole - partial, "above 0: the style score helped"),
+        ]
+    return [Check(name, metrics.estimate(values), meaning) for name, values, meaning in rows]
+
+
+def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
+    """Log odds less their mean over the tested items of the same style, repeat by repeat."""
+    score = _log_odds(p)
+    for name in set(style[draws.rows]):
+        rows = draws.rows[style[draws.rows] == name]
+        score[:, rows] -= score[:, rows].mean(axis=1, keepdims=True)
+    return np.round(score, TIES)
+
+
+def _regressed_out(draws: Draws, p: Array, by: Array) -> Array:
+    """Log odds of ``p`` less a least-squares line through those of ``by``, fold by fold."""
+    score, other = _log_odds(p), _log_odds(by)
+    for repeat, fold in enumerate(draws.predictions.fold):
+        for k in np.unique(fold[draws.rows]):
+            rows = draws.rows[fold[draws.rows] == k]
+            x, y = other[repeat, rows], score[repeat, rows]
+            x, spread = x - x.mean(), x.var()
+            slope = (x * (y - y.mean())).mean() / spread if spread > 0 else 0.0
+            score[repeat, rows] = y - slope * x
+    return np.round(score, TIES)
+
+
+def _log_odds(p: Array) -> Array:
+    kept = np.clip(p, metrics.SMALLEST_P, 1 - metrics.SMALLEST_P)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _houses(draws: Draws, style: Styles) -> list[House]:
+    tested = style[draws.rows]
+    p = draws.predictions.per_item(MODEL)[draws.rows]
+    letters = draws.sample.frame["letter_id"].to_numpy(dtype=object)[draws.rows]
+    rows = []
+    for name in by_count(tested):
+        inside = tested == name
+        part = draws.part(inside)
+        rows.append(
+            House(
+                house=name,
+                letters=len(set(letters[inside])),
+                items=len(part.rows),
+                overturned=int(part.y.sum()),
+                predicted=float(p[inside].mean()),
+                observed=metrics.estimate(metrics.mean(part.y, part.weights)),
+                too_high=metrics.estimate(metrics.mean(p[inside] - part.y, part.weights)),
+                auc=auc_where_enough(part),
+            )
+        )
+    return rows
+
+
+def _recognised(
+    draws: Draws, folds: Sequence[Fold], style: Styles, config: TrainConfig
+) -> Estimate:
+    """AUC of plain LightGBM that guesses the commonest opening from the signals."""
+    sample = draws.sample
+    target = (style == "house A").astype(np.float64)
+    p = np.full(len(sample), np.nan)
+    for fold in folds:
+        a, b = plain_matrix(sample.frame.iloc[fold.train], sample.frame.iloc[fold.test])
+        y = target[fold.train].astype(int)
+        p[fold.test] = plain_booster(config.seed).fit(a, y).predict_proba(b)[:, 1]
+    strata = draws.predictions.fold[0, draws.rows]
+    found = metrics.auc(target[draws.rows], p[draws.rows], draws.weights, strata)
+    return metrics.estimate(found)

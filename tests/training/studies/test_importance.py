@@ -127,6 +127,6 @@ def test_the_guideline_model_can_do_without_any_family(corpus):
 
 def _settings():
     from imr.models.guideline import GuidelineConfig
-    from imr.training.contenders.compared import Settings
+    from imr.training.contenders import Settings
 
     return Settings(guideline=GuidelineConfig(rounds=3, members=1))

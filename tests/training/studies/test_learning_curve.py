@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from imr.training.contenders.compared import LETTERS_ALONE
+from imr.training.contenders import LETTERS_ALONE
 from imr.training.metrics import Draws
-from imr.training.report.model_card import model_card
-from imr.training.report.tables import curve_line
+from imr.training.report.tables import curve_line, model_card
 from imr.training.studies import learning_curve as curve
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
 

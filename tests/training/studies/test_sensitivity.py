@@ -12,7 +12,7 @@ from imr.features.families.facts import FACTS
 from imr.features.table import frame as signals_frame
 from imr.features.table import signals
 from imr.models.whatif import remedies
-from imr.training.studies.sensitivity import ALL, UNSEEN, documented, sensitivity
+from imr.training.studies.ratings import ALL, UNSEEN, documented, sensitivity
 from imr.training.vignettes import Rated, Vignette
 from tests.models.test_whatif import BARE, plain_case
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from imr.training import metrics
-from imr.training.contenders.compared import MODEL, STYLE
-from imr.training.contenders.texts import opening, stock_openings, style_of, style_probability
+from imr.training.alternatives import opening, stock_openings, style_of, style_probability
+from imr.training.contenders import MODEL, STYLE
 from imr.training.decisions import sample
 from imr.training.folds import Predictions
 from imr.training.metrics import Draws
-from imr.training.studies.style import LEVELS_OUT, SCORE_OUT, houses, style_checks, style_study
+from imr.training.studies.slices import LEVELS_OUT, SCORE_OUT, houses, style_checks, style_study
 
 FORMS = ("This case involves a person hurt in year {}.", "The worker fell in month {} of {}.")
 ITEMS = 400

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imr.training.studies.raters import _weighted_correlation, correlation
+from imr.training.studies.ratings import _weighted_correlation, correlation
 
 
 @given(st.integers(0, 2**32), st.integers(5, 40))

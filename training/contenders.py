@@ -17,15 +17,18 @@ from scipy.special import expit
 from imr.models.frame import Array
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.outcome import OutcomeConfig, OutcomeModel
-from imr.training.config import ConfigError, TrainConfig
-from imr.training.contenders import baselines
-from imr.training.contenders.baselines import PLACES, Cited, Labels, OutcomePredict
-from imr.training.contenders.texts import (
+from imr.training import alternatives
+from imr.training.alternatives import (
+    PLACES,
+    Cited,
+    Labels,
+    OutcomePredict,
     joined_texts,
     style_probability,
     text_guideline,
     text_outcome,
 )
+from imr.training.config import ConfigError, TrainConfig
 from imr.training.decisions import Sample
 
 T = TypeVar("T", bound=OutcomeConfig | GuidelineConfig)
@@ -93,10 +96,10 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
         Contender(MODEL, "model", lambda a, b: p_overturned(fit_outcome(a, settings), b)),
         Contender(BEFORE, "part", _unlearned(settings)),
         Contender(LETTERS_ALONE, "part", letters_alone(settings)),
-        Contender("base rate", "alternative", baselines.base_rate),
-        Contender("category base rate", "alternative", baselines.category_base_rate),
-        Contender(PUBLISHED, "alternative", baselines.published_rates),
-        Contender("plain LightGBM", "alternative", baselines.plain_lightgbm(settings.seed)),
+        Contender("base rate", "alternative", alternatives.base_rate),
+        Contender("category base rate", "alternative", alternatives.category_base_rate),
+        Contender(PUBLISHED, "alternative", alternatives.published_rates),
+        Contender("plain LightGBM", "alternative", alternatives.plain_lightgbm(settings.seed)),
         Contender("TF-IDF + LR, title", "alternative", text(TITLE), True),
         Contender("TF-IDF + LR, title + admin.", "alternative", text(REQUEST), True),
         Contender("TF-IDF + LR, summary", "alternative", text(SUMMARY), True),
@@ -108,13 +111,13 @@ def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:
 def guideline_contenders(settings: Settings) -> tuple[Contender, ...]:
     """All contenders for the cited guideline, the model first."""
     text, seed = text_guideline, settings.seed
-    in_subcategory = baselines.most_cited_in_subcategory
+    in_subcategory = alternatives.most_cited_in_subcategory
     return (
         Contender(MODEL, "model", lambda a, b: cited(fit_guideline(a, settings), b)),
-        Contender("most cited", "alternative", baselines.most_cited),
+        Contender("most cited", "alternative", alternatives.most_cited),
         Contender("most cited in subcategory", "alternative", in_subcategory),
-        Contender("copying the administrator", "alternative", baselines.copy_administrator),
-        Contender("LightGBM multiclass", "alternative", baselines.chapter_lightgbm(seed)),
+        Contender("copying the administrator", "alternative", alternatives.copy_administrator),
+        Contender("LightGBM multiclass", "alternative", alternatives.chapter_lightgbm(seed)),
         Contender("TF-IDF + LR, title", "alternative", text(TITLE), True),
         Contender("TF-IDF + LR, title + admin.", "alternative", text(REQUEST), True),
         Contender("TF-IDF + LR, summary", "alternative", text(SUMMARY), True),

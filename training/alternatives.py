@@ -1,8 +1,13 @@
-"""Contenders on texts: TF-IDF, and a probe that knows only who wrote the summary.
+"""What a user would pick instead of the models: base rates, plain LightGBM, copying, regressions on
+texts; and a probe that knows only who wrote the summary.
+
+An alternative for p(overturned) gives a probability an item, one for the guideline :class:`Cited`.
+All take ``(train, test)``: everything learned (vocabularies, rates, classes) comes from the
+training rows.
 
 Reviewers write summaries after the fact and have house styles, and styles differ in how often
 they overturn.  A model that recognises the style would look good and know nothing of the case.
-:func:`style_probability` measures what style alone gives; :mod:`imr.training.studies.style` tells
+:func:`style_probability` measures what style alone gives; :mod:`imr.training.studies.slices` tells
 whether models live on it.
 
 The shipped table holds no text, so that these contenders cannot be fitted on it; texts are the
@@ -11,7 +16,7 @@ what they predicted, numbers only: a row an item and repeat with the fold that t
 p(overturned) by contender, and whether each place of the guideline was hit.  They are shown where
 a run has the same folds.  Built by one command, never edited, after letters or folds changed::
 
-    python -m imr.training.contenders.texts LETTERS...
+    python -m imr.training.alternatives LETTERS...
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -28,14 +33,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from imr.models.frame import KEY_COLUMNS, Array
-from imr.training.contenders.baselines import Cited, OutcomePredict, chapters_of, likeliest
+from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, LIST_SEPARATOR, Array, request_years
+from imr.models.guideline.catalogue import chapter_of
+from imr.models.outcome.start import published_odds
 from imr.training.decisions import Sample
 
 if TYPE_CHECKING:
     from imr.training.folds import Predictions
 
+OutcomePredict = Callable[[Sample, Sample], Array]
+Labels = list[list[str]]
+
+PLACES = 3
+# Items of the overall share that are added to each category's.
+SMOOTHING = 10.0
+CHAPTER_INPUTS = (
+    "category",
+    "subcategory",
+    "request_body_parts",
+    "request_terms",
+    "administrator_labels",
+)
+CHAPTER_SETTINGS = {
+    "n_estimators": 40,
+    "num_leaves": 8,
+    "learning_rate": 0.1,
+    "min_child_samples": 5,
+    "min_data_per_group": 5,
+    "cat_smooth": 5.0,
+    "reg_lambda": 1.0,
+}
 # Inverse L2 penalties: two classes of which one is rare, and many classes.
 OUTCOME_STRENGTH, GUIDELINE_STRENGTH = 1.0, 10.0
 # A regression over a hundred labels and more learns from no more items than this.
@@ -50,6 +79,172 @@ OTHER = "other"
 _WORD = re.compile(r"[a-z]+")
 _SENTENCE = re.compile(r"[.!?]\s")
 PREDICTIONS = "text_predictions.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """Predicted guidelines an item, likeliest first: full labels (None: it predicts chapters
+    only), and chapters.
+    """
+
+    labels: Labels | None
+    chapters: Labels
+
+
+def base_rate(train: Sample, test: Sample) -> Array:
+    """The training letters' own share of overturned items, for every item."""
+    return np.full(len(test), train.y.mean())
+
+
+def category_base_rate(train: Sample, test: Sample) -> Array:
+    """The share of overturned items of the treatment category, drawn toward the overall one,
+    which a category never met has.
+    """
+    overall = float(train.y.mean())
+    by_category = pd.Series(train.y).groupby(train.frame["category"].astype(str).to_numpy())
+    rates = (by_category.sum() + SMOOTHING * overall) / (by_category.count() + SMOOTHING)
+    return test.frame["category"].astype(str).map(rates).fillna(overall).to_numpy(dtype=np.float64)
+
+
+def published_rates(_train: Sample, test: Sample) -> Array:
+    """What the published overturn rates say of an item's category and year; nothing is learned."""
+    odds = published_odds()
+    names = [test.frame[name].astype(object) for name in CLASS_COLUMNS]
+    kinds = zip(*(column.where(column.notna(), None) for column in names), strict=True)
+    of_kind = np.array([odds.ratio(*kind) for kind in kinds])
+    return np.asarray(expit(odds.year_log_odds(request_years(test.frame)) + of_kind))
+
+
+def plain_lightgbm(seed: int) -> OutcomePredict:
+    """LightGBM as it comes, on all signals."""
+
+    def predict(train: Sample, test: Sample) -> Array:
+        a, b = plain_matrix(train.frame, test.frame)
+        return np.asarray(plain_booster(seed).fit(a, train.y).predict_proba(b)[:, 1])
+
+    return predict
+
+
+def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All signals as LightGBM reads them: numbers, and text as categories met in training.
+
+    Dates are left out: their codes would be one a letter.
+    """
+    columns_a: dict[str, Any] = {}
+    columns_b: dict[str, Any] = {}
+    for name in map(str, train.columns):
+        if name in KEY_COLUMNS or "date" in name or name == "application_received":
+            continue
+        a, b = train[name], test[name]
+        if pd.api.types.is_string_dtype(a.dtype):
+            columns_a[name], columns_b[name] = _categories(a, b)
+        else:
+            columns_a[name] = a.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+            columns_b[name] = b.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    return pd.DataFrame(columns_a), pd.DataFrame(columns_b)
+
+
+def _categories(train: pd.Series[Any], test: pd.Series[Any]) -> tuple[Any, Any]:
+    met = sorted(train.dropna().unique())
+    return (
+        pd.Categorical(train, categories=met),
+        pd.Categorical(test.where(test.isin(met)), categories=met),
+    )
+
+
+def plain_booster(seed: int, **settings: Any) -> Any:
+    """LightGBM as it comes, made repeatable."""
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(
+        random_state=seed,
+        n_jobs=1,
+        deterministic=True,
+        force_row_wise=True,
+        verbosity=-1,
+        **settings,
+    )
+
+
+def most_cited(train: Sample, test: Sample) -> Cited:
+    """The labels and chapters cited most often, for every item."""
+    labels, chapters = _by_count(train.guideline), _by_count(chapters_of(train))
+    return Cited([labels] * len(test), [chapters] * len(test))
+
+
+def most_cited_in_subcategory(train: Sample, test: Sample) -> Cited:
+    """The labels and chapters cited most often in the subcategory, then those of all items."""
+    return Cited(
+        _by_subcategory(train, train.guideline, test),
+        _by_subcategory(train, chapters_of(train), test),
+    )
+
+
+def _by_subcategory(train: Sample, truth: Iterable[str], test: Sample) -> Labels:
+    known, asked = (
+        part.frame["category"].astype(str) + "/" + part.frame["subcategory"].astype(str)
+        for part in (train, test)
+    )
+    labels = pd.Series(list(truth))
+    ranked = {str(name): _by_count(cited) for name, cited in labels.groupby(known.to_numpy())}
+    overall = _by_count(labels)
+    rows = ((*ranked.get(name, ()), *overall) for name in asked)
+    return [list(dict.fromkeys(row))[:PLACES] for row in rows]
+
+
+def copy_administrator(train: Sample, test: Sample) -> Cited:
+    """The reviewer cites what the claims administrator cited, in the same order; places that the
+    administrator leaves open go to the labels cited most often.
+    """
+    overall = _by_count(train.guideline, places=None)
+    cells = test.frame["administrator_labels"]
+    labels = [list(dict.fromkeys((*_labels_of(cell), *overall))) for cell in cells]
+    chapters = [list(dict.fromkeys(map(chapter_of, row))) for row in labels]
+    return Cited([row[:PLACES] for row in labels], [row[:PLACES] for row in chapters])
+
+
+def chapter_lightgbm(seed: int) -> Callable[[Sample, Sample], Cited]:
+    """LightGBM multiclass over the chapters met in training, on the class of the request and the
+    administrator's first citation.
+    """
+
+    def predict(train: Sample, test: Sample) -> Cited:
+        a, b = (
+            pd.DataFrame(
+                {
+                    name: [next(iter(_labels_of(cell)), "") for cell in part.frame[name]]
+                    for name in CHAPTER_INPUTS
+                },
+                dtype=object,
+            )
+            for part in (train, test)
+        )
+        coded = {name: _categories(a[name], b[name]) for name in CHAPTER_INPUTS}
+        x, z = (pd.DataFrame({name: pair[side] for name, pair in coded.items()}) for side in (0, 1))
+        model = plain_booster(seed, **CHAPTER_SETTINGS).fit(x, chapters_of(train))
+        return Cited(None, likeliest(model, z))
+
+    return predict
+
+
+def _labels_of(cell: object) -> list[str]:
+    return cell.split(LIST_SEPARATOR) if isinstance(cell, str) else []
+
+
+def chapters_of(sample: Sample) -> list[str]:
+    """The chapter of each reviewer's first citation."""
+    return [chapter_of(label) for label in sample.guideline]
+
+
+def _by_count(labels: Iterable[str], places: int | None = PLACES) -> list[str]:
+    counts = sorted(Counter(labels).items(), key=lambda pair: (-pair[1], pair[0]))
+    return [label for label, _ in counts[:places]]
+
+
+def likeliest(model: Any, rows: Any) -> Labels:
+    """The classes that a fitted classifier finds likeliest, :data:`PLACES` a row."""
+    order = np.argsort(-model.predict_proba(rows), axis=1, kind="stable")[:, :PLACES]
+    return [[str(name) for name in row] for row in model.classes_[order]]
 
 
 def text_outcome(columns: Sequence[str]) -> OutcomePredict:
@@ -192,28 +387,22 @@ def shipped_for(sample: Sample, fold: NDArray[np.intp]) -> TextPredictions | Non
     """The shipped predictions of these items in these folds (repeats, items); None where an item
     is not among them or was tested in another fold.
     """
-    table = pd.read_csv(shipped_path(), dtype={"letter_id": "string"})
+    keys = ["repeat", *KEY_COLUMNS]
+    table = pd.read_csv(shipped_path(), dtype={"letter_id": "string"}).set_index(keys)
     items = sample.frame[[*KEY_COLUMNS]].astype({"letter_id": "string", "item_index": "int64"})
-    outcome: dict[str, list[Array]] = {}
-    hits: dict[str, dict[str, list[Array]]] = {}
-    for repeat, tested_in in enumerate(fold):
-        rows = items.merge(table[table["repeat"] == repeat], on=[*KEY_COLUMNS], how="left")
-        if len(rows) != len(items) or not (rows["fold"] == tested_in).all():
-            return None
-        for column in rows.columns[4:]:
-            subject, name, *figure = column.split("/")
-            values = rows[column].to_numpy(dtype=np.float64)
-            if subject == "outcome":
-                outcome.setdefault(name, []).append(values)
-            else:
-                hits.setdefault(name, {}).setdefault(figure[0], []).append(values)
-    return TextPredictions(
-        {name: np.array(parts) for name, parts in outcome.items()},
-        {
-            name: {figure: np.array(parts) for figure, parts in figures.items()}
-            for name, figures in hits.items()
-        },
-    )
+    asked = pd.concat([items.assign(repeat=repeat) for repeat in range(len(fold))])
+    rows = table.reindex(pd.MultiIndex.from_frame(asked[keys]))
+    if (rows.pop("fold").to_numpy().reshape(fold.shape) != fold).any():
+        return None
+    found = TextPredictions({}, {})
+    for column in rows:
+        subject, name, *figure = str(column).split("/")
+        values = rows[column].to_numpy(dtype=np.float64).reshape(fold.shape)
+        if subject == "outcome":
+            found.outcome[name] = values
+        else:
+            found.hits.setdefault(name, {})[figure[0]] = values
+    return found
 
 
 def table_of(sample: Sample, predictions: Predictions) -> pd.DataFrame:

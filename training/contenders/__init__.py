@@ -1,1 +1,0 @@
-"""Who is compared on the same folds: the models, plain alternatives, and probes for leaks."""
