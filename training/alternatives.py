@@ -253,7 +253,11 @@ def text_outcome(columns: Sequence[str]) -> OutcomePredict:
     def predict(train: Sample, test: Sample) -> Array:
         a, b = tfidf(joined_texts(train, columns), joined_texts(test, columns))
         model = _regression(OUTCOME_STRENGTH, 1e-6, balanced=True).fit(a, train.y)
-        return at_base_rate(model.predict_proba(b)[:, 1], float(train.y.mean()))
+        p, rate = model.predict_proba(b)[:, 1], float(train.y.mean())
+        # Brought back from balanced classes to the base rate.  The order stays; without this the
+        # rival's Brier score would suffer for a choice of weights.
+        odds = p / (1 - p) * rate / (1 - rate)
+        return np.asarray(odds / (1 + odds))
 
     return predict
 
@@ -307,15 +311,6 @@ def _regression(strength: float, tolerance: float = 1e-3, *, balanced: bool = Fa
 
     weight = "balanced" if balanced else None
     return LogisticRegression(C=strength, class_weight=weight, tol=tolerance, max_iter=500)
-
-
-def at_base_rate(p: Array, rate: float) -> Array:
-    """Probabilities of a regression with balanced classes, brought back to the base rate.
-
-    The order stays; without this the rival's Brier score would suffer for a choice of weights.
-    """
-    odds = p / (1 - p) * rate / (1 - rate)
-    return np.asarray(odds / (1 + odds))
 
 
 def opening(summary: str) -> str:

@@ -81,13 +81,14 @@ class TrainConfig:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From a mapping; raises :class:`ConfigError` naming an unknown key or a wrong type."""
-        known = {f.name: f for f in fields(cls)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ConfigError(
-                f"unknown setting {', '.join(unknown)} (known: {', '.join(sorted(known))})"
-            )
-        return cls(**{name: _typed(name, value) for name, value in values.items()})
+        types = {f.name: type(f.default) for f in fields(cls)} | _TYPES
+        values = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+        if "letters" in values:
+            paths = values["letters"]
+            if isinstance(paths, str) or not all(isinstance(path, (str, Path)) for path in paths):
+                raise ConfigError("letters: a list of paths is expected")
+            values["letters"] = tuple(map(str, paths))
+        return cls(**checked(values, types))
 
     def as_params(self) -> dict[str, str | int | float | bool]:
         """The protocol as parameters of the experiment log: no path, no address."""
@@ -108,29 +109,27 @@ _LEAST = {
     "tracking_timeout_seconds": 1,
     "budget_minutes": 0,
 }
+# Of settings whose default does not tell it.
 _TYPES: Mapping[str, type] = {
-    **dict.fromkeys(_LEAST, int),
     "budget_minutes": float,
-    **dict.fromkeys(("by", "experiment", "registered_model", "keep"), str),
     **dict.fromkeys(("decisions", "tracking_uri"), str),
-    **dict.fromkeys(("full", "promote", "dry_run"), bool),
     **dict.fromkeys(("outcome", "guideline"), dict),
 }
 
 
-def _typed(name: str, value: Any) -> Any:
-    if name == "letters":
-        if isinstance(value, str) or not all(isinstance(path, (str, Path)) for path in value):
-            raise ConfigError("letters: a list of paths is expected")
-        return tuple(str(path) for path in value)
-    wanted = _TYPES[name]
-    if wanted is float and type(value) is int:
-        value = float(value)
-    if isinstance(value, Path):
-        value = str(value)
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise ConfigError(f"{name}: {value!r} is not of type {wanted.__name__}")
-    return value
+def checked(values: Mapping[str, Any], types: Mapping[str, type], of: str = "") -> dict[str, Any]:
+    """The settings, if all are known and of their type; whole numbers stand for decimal ones.
+
+    Raises :class:`ConfigError` naming a setting with ``of`` (``outcome.``) before it.
+    """
+    if unknown := sorted(set(values) - set(types)):
+        named = ", ".join(f"{of}{name}" for name in unknown)
+        raise ConfigError(f"unknown setting {named} (known: {', '.join(sorted(types))})")
+    for name, value in values.items():
+        wanted = types[name]
+        if type(value) not in ((int, float) if wanted is float else (wanted,)):
+            raise ConfigError(f"{of}{name}: {value!r} is not of type {wanted.__name__}")
+    return dict(values)
 
 
 def _assign(values: dict[str, Any], assignment: str) -> None:

@@ -28,7 +28,7 @@ from imr.training.alternatives import (
     text_guideline,
     text_outcome,
 )
-from imr.training.config import ConfigError, TrainConfig
+from imr.training.config import TrainConfig, checked
 from imr.training.decisions import Sample
 
 T = TypeVar("T", bound=OutcomeConfig | GuidelineConfig)
@@ -63,7 +63,10 @@ class Settings:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Settings:
-        """What a run was told.  Raises :class:`ConfigError` for a setting that a model lacks."""
+        """What a run was told.
+
+        Raises :class:`imr.training.config.ConfigError` for a setting that a model lacks.
+        """
         seeded = {"seed": config.seed}
         return cls(
             outcome=_told("outcome", OutcomeConfig(), {**seeded, **config.outcome}),
@@ -73,20 +76,9 @@ class Settings:
 
 
 def _told(model: str, defaults: T, values: Mapping[str, Any]) -> T:
-    """A model's settings with some of them set; whole numbers stand for decimal ones."""
-    known = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"unknown setting {', '.join(f'{model}.{name}' for name in unknown)} "
-            f"(known: {', '.join(sorted(known))})"
-        )
-    for name, value in values.items():
-        wanted = (int, float) if isinstance(known[name], float) else (type(known[name]),)
-        if type(value) not in wanted:
-            shown = type(known[name]).__name__
-            raise ConfigError(f"{model}.{name}: {value!r} is not of type {shown}")
-    return replace(defaults, **values)
+    """A model's settings with some of them set."""
+    types = {f.name: type(getattr(defaults, f.name)) for f in fields(defaults)}
+    return replace(defaults, **checked(values, types, f"{model}."))
 
 
 def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:

@@ -361,21 +361,18 @@ def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
 
     from imr.models.mlflow_model import logging_arguments
 
+    # Of characters that MLflow allows: imr-train-20260102-030405.
+    named = "".join("-" if c in "/:.%\"'" else c for c in f"{name}-{kept.run['name']}")
     with mlflow.start_run(run_id=run_id), TemporaryDirectory() as staging:
         arguments = logging_arguments(kept.model, Path(staging))
         info = mlflow.pyfunc.log_model(
-            name=model_name(name, kept.run["name"]),
+            name=named,
             tags={NOTE: described(kept.card())},
             **arguments,
         )
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
-
-
-def model_name(registered: str, run: str) -> str:
-    """A logged model's name, of characters that MLflow allows: ``imr-train-20260102-030405``."""
-    return "".join("-" if c in "/:.%\"'" else c for c in f"{registered}-{run}")
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:
