@@ -110,7 +110,7 @@ _LEAST = {
     "budget_minutes": 0,
 }
 # Of settings whose default does not tell it.
-_TYPES: Mapping[str, type] = {
+_TYPES: dict[str, type] = {
     "budget_minutes": float,
     **dict.fromkeys(("decisions", "tracking_uri"), str),
     **dict.fromkeys(("outcome", "guideline"), dict),
