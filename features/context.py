@@ -63,12 +63,9 @@ class Lexicon:
     rules: tuple[Rule, ...]
     index: Mapping[str, tuple[_Try, ...]]
 
-    def hits(self, lower: str) -> tuple[list[list[Hit]], list[tuple[int, str]]]:
-        """Every match in a lower-cased text, a list a family, in order of position; and the words
-        and numbers that are triggers, with their positions.
-        """
+    def hits(self, lower: str) -> list[list[Hit]]:
+        """Every match in a lower-cased text, a list a family, in order of position."""
         found: list[list[Hit]] = [[] for _ in self.families]
-        triggers: list[tuple[int, str]] = []
         look_up, numbers = self.index.get, self.index.get(ANY_NUMBER, ())
         taken = 0
         for token in TOKEN.finditer(lower):
@@ -77,7 +74,6 @@ class Lexicon:
             if not tries:
                 continue
             start = token.start()
-            triggers.append((start, word))
             if start < taken:
                 continue
             for family, match_at, rule, consumes in tries:
@@ -87,7 +83,7 @@ class Lexicon:
                     if consumes:
                         taken = match.end()
                         break
-        return found, triggers
+        return found
 
 
 @cache
@@ -221,7 +217,9 @@ class Mention:
     of the sentence it starts in.
     """
 
-    __slots__ = ("_qualifier", "end", "match", "rule", "sentence", "start", "summary", "value")
+    __slots__ = (
+        "_clause", "_qualifier", "end", "match", "rule", "sentence", "start", "summary", "value",
+    )  # fmt: skip
 
     def __init__(self, summary: Summary, rule: Rule, match: re.Match[str]) -> None:
         self.summary, self.rule, self.match = summary, rule, match
@@ -229,6 +227,7 @@ class Mention:
         self.value: str = rule.value
         self.sentence = summary.sentence_at(self.start)
         self._qualifier: Qualifier | None = None
+        self._clause: Clause | None = None
 
     @property
     def rule_id(self) -> str:
@@ -264,20 +263,18 @@ class Mention:
 class Summary:
     """A case summary after its one pass: ``text`` as printed, ``lower`` of the same length.
 
-    ``triggers`` are the words and numbers that a lexicon knows, with their positions.
     ``known`` holds what was read from it (:func:`once`).  Mentions and what is made of them point
     back to the summary: :meth:`forget` undoes the circle, so that nothing waits for the collector.
     """
 
     __slots__ = (
         "_cue_starts", "_cues", "_hits", "_mentions", "bounds", "known", "lower", "text",
-        "triggers",
     )  # fmt: skip
 
     def __init__(self, text: str) -> None:
         self.text, self.lower = text, _lower(text)
         self.bounds: list[int] = _bounds(self.lower)
-        self._hits, self.triggers = lexicon().hits(self.lower)
+        self._hits = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
         self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
         self._cue_starts = [match.start() for _, match in self._context_hits()]
@@ -321,6 +318,10 @@ class Summary:
         """The lower-case text of the same sentence after a mention, ``reach`` characters."""
         end = self.sentence_span(mention.sentence)[1]
         return self.lower[mention.end : min(end, mention.end + reach)]
+
+    def around(self, mention: Mention, before: int, after: int) -> str:
+        """The text before and after a mention, its own words replaced by a bar."""
+        return f"{self.before(mention, before)} | {self.after(mention, after)}"
 
     def cues(self, sentence: int) -> tuple[Sequence[Cue], Sequence[Cue]]:
         """The cues that start in a sentence, in order: those with a scope, and the terminators."""
@@ -454,8 +455,10 @@ def clauses(summary: Summary) -> list[Clause]:
 
 def clause_of(summary: Summary, mention: Mention) -> Clause:
     """The clause a mention starts in."""
-    found, starts = _clauses(summary)
-    return found[bisect_right(starts, mention.start) - 1]
+    if mention._clause is None:
+        found, starts = _clauses(summary)
+        mention._clause = found[bisect_right(starts, mention.start) - 1]
+    return mention._clause
 
 
 def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:

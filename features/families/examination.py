@@ -77,6 +77,11 @@ _NEW_STATEMENT = re.compile(
     r"\b(?:but|however|was|were|is|are|with|has|had|revealed|showed|noted|reports?|tenderness|"
     r"spasms?|range|motion|strength|sensation|decreased|limited|intact|normal)\b"
 )
+# "Positive Neer's, Hawkins and O'Brien": what stands between is a list of tests.
+_TEST_LIST = re.compile(r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*")
+_NO_LIST = re.compile(
+    r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b"
+)
 _LIMITED_BEFORE = re.compile(
     r"\b(?:decreased?|limited|limitations? (?:in|of)|restrict(?:ed|ions? (?:in|of))|reduced|"
     r"painful|diminished|loss of|los[st]|impaired|poor|guarded|abnormal|stiff(?:ness)?|"
@@ -118,11 +123,13 @@ def build(summary: Summary, _case: Case) -> Findings:
     for mention in summary.mentions(FAMILY, overlapping=True):
         by_value.setdefault(mention.value, []).append(mention)
     _put_radicular(found, summary, by_value)
-    for name in _SIGNS:
-        _put(found, name, (m for m in by_value.get(name, ()) if polarity(summary, m) is True))
-    for name in _FINDINGS:
-        _put(found, name, (m for m in by_value.get(name, ()) if _found(summary, m)))
-    _put_motion(found, summary, by_value.get("rom", []))
+    for name in (name for name in _SIGNS if name in by_value):
+        _put(found, name, (m for m in by_value[name] if polarity(summary, m) is True))
+    for name in (name for name in _FINDINGS if name in by_value):
+        _put(found, name, (m for m in by_value[name] if _found(summary, m)))
+    motions = [(motion(summary, m), m) for m in by_value.get("rom", ())]
+    if not _put(found, "range_of_motion_limited", (m for kind, m in motions if kind == "limited")):
+        _put(found, "range_of_motion_full", (m for kind, m in motions if kind == "full"))
     denied = [m for m in by_value.get("red_flags_named", ()) if not _found(summary, m)]
     _put(found, "red_flags_denied", denied)
     return found
@@ -145,35 +152,24 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     if before is None or _UNSURE.match(before["sign"]):
         return None
     gap = _TESTS_WERE.sub(" ", before["gap"])
-    if _NEW_STATEMENT.search(gap) and not _test_list(gap):
+    listed = _TEST_LIST.fullmatch(gap) and not _NO_LIST.search(gap)
+    if _NEW_STATEMENT.search(gap) and not listed:
         return None
     return not _NEGATIVE.match(before["sign"])
 
 
-def _test_list(gap: str) -> bool:
-    """Whether the words between a result and a test are a list of tests ("Neer's, Hawkins and")."""
-    return re.fullmatch(
-        r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*", gap
-    ) is not None and not re.search(
-        r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b",
-        gap,
-    )
-
-
 def _found(summary: Summary, mention: Mention) -> bool:
     """Whether a finding is stated as present."""
-    if not mention.documented:
-        return False
-    if mention.value == "joint_line_tenderness" and "tender" not in mention.text.lower():
-        near = summary.before(mention, 60) + summary.after(mention, 30)
-        if "tender" not in near and "pain" not in near:
-            return False
-    return True
+    if mention.value != "joint_line_tenderness" or "tender" in mention.text.lower():
+        return mention.documented
+    near = summary.before(mention, 60) + summary.after(mention, 30)
+    return mention.documented and ("tender" in near or "pain" in near)
 
 
 def _put(found: Findings, column: str, mentions: Iterable[Mention]) -> list[Mention]:
     kept = list(mentions)
-    found.put(column, bool(kept), *kept)
+    if kept:
+        found.put(column, True, *kept)
     return kept
 
 
@@ -182,7 +178,7 @@ def _put_radicular(found: Findings, summary: Summary, by: dict[str, list[Mention
     signs: list[Mention] = []
     for name, column in _TENSION.items():
         signs += _put(found, column, (m for m, result in tests[name] if result is True))
-    sensory = [m for m in by.get("sensory_dermatomal", ()) if _objective(summary, m)]
+    sensory = (m for m in by.get("sensory_dermatomal", ()) if _objective(summary, m))
     signs += _put(found, "sensory_dermatomal", sensory)
     signs += _put(found, "reflex_deficit", _reflexes(summary, by))
     grades = [m for m in by.get("motor_deficit", ()) if _objective(summary, m)]
@@ -241,13 +237,13 @@ def _myotomal(
 ) -> list[Mention]:
     """Weakness with a spinal level or a key muscle, in a case about the spine."""
     weak = [m for m in by.get("motor_myotomal", ()) if _objective(summary, m)]
-    if not _SPINE.search(summary.lower):
-        levelled = [m for m in weak if _LEVELLED.search(m.text.lower())]
-        return [*levelled, *(m for m in by.get("foot_drop", ()) if _objective(summary, m))]
-    weak = [m for m in weak if _LEVELLED.search(m.text.lower()) or _of_nerve(summary, m)]
-    graded = [m for m in grades if _MUSCLE.search(_clause(summary, m)) and _of_nerve(summary, m)]
+    spine = bool(weak or grades) and _SPINE.search(summary.lower) is not None
+    levelled = [
+        m for m in weak if _LEVELLED.search(m.text.lower()) or (spine and _of_nerve(summary, m))
+    ]
+    graded = [m for m in grades if spine and _MUSCLE.search(_clause(summary, m))]
     drops = [m for m in by.get("foot_drop", ()) if _objective(summary, m)]
-    return [*weak, *graded, *drops]
+    return [*levelled, *(m for m in graded if _of_nerve(summary, m)), *drops]
 
 
 def _clause(summary: Summary, mention: Mention) -> str:
@@ -271,34 +267,15 @@ TESTS = frozenset({"slr", "spurling", *_SIGNS})
 """Values of the lexicon that are tests with a result of their own (:func:`polarity`)."""
 
 
+@once
 def motion(summary: Summary, mention: Mention) -> str | None:
     """``limited``, ``full`` or None where nothing is said of a range of motion."""
     if mention.qualifier in ("quoted_guideline", "requested"):
         return None
-    if _is_limited(summary, mention):
+    before, after = summary.before(mention, 80), summary.after(mention, 80)
+    full = _FULL_BEFORE.search(before) is not None
+    full_after = _FULL_AFTER.match(after) is not None
+    limited = _LIMITED_BEFORE.search(before) or (not full_after and _LIMITED_AFTER.match(after))
+    if limited and not full and mention.qualifier != "negated":
         return "limited"
-    return "full" if _is_full(summary, mention) else None
-
-
-def _put_motion(found: Findings, summary: Summary, mentions: list[Mention]) -> None:
-    stated = [m for m in mentions if m.qualifier not in ("quoted_guideline", "requested")]
-    limited = [m for m in stated if _is_limited(summary, m)]
-    _put(found, "range_of_motion_limited", limited)
-    full = [m for m in stated if m not in limited and _is_full(summary, m)]
-    _put(found, "range_of_motion_full", full if not limited else ())
-
-
-@once
-def _is_limited(summary: Summary, mention: Mention) -> bool:
-    before, after = summary.before(mention, 80), summary.after(mention, 80)
-    if _FULL_BEFORE.search(before) or mention.qualifier == "negated":
-        return False
-    if _LIMITED_BEFORE.search(before):
-        return True
-    return not _FULL_AFTER.match(after) and _LIMITED_AFTER.match(after) is not None
-
-
-@once
-def _is_full(summary: Summary, mention: Mention) -> bool:
-    before, after = summary.before(mention, 80), summary.after(mention, 80)
-    return _FULL_BEFORE.search(before) is not None or _FULL_AFTER.match(after) is not None
+    return "full" if full or full_after else None

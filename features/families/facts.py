@@ -161,15 +161,20 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
     same = same_concepts(item)
     spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
-        rows = _rows(said.subject, said.concept, said.polarity, bears, said.concept in same)
-        for rule in rows:
-            if not rule.where or holds(rule.where, Measures(summary, said, item)):
-                spoken.setdefault(rule.fact, []).append((rule, said))
+        concept = said.concept
+        rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
+        if rows:
+            measures = Measures(summary, said, item)
+            for rule in rows:
+                if not rule.where or holds(rule.where, measures):
+                    spoken.setdefault(rule.fact, []).append((rule, said))
     return spoken
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     """The value of a fact: by the highest priority, and among equals by what speaks for it."""
+    if len(said) == 1:
+        return said[0][0].speaks_for
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
@@ -281,23 +286,24 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
     """How much of the same care was had, and how long ago; how far from normal a motion is."""
     same, parts = same_concepts(item), requested_parts(item)
     found: dict[str, tuple[float, Statement]] = {}
-    for statement, bears in about(summary, parts, side_of(item.requested)):
-        if parts and bears != "elsewhere":
-            _put_measured(found, summary, statement)
-        if bears != "elsewhere" and _test_done(statement, same):
-            _put_test(found, summary, case, statement)
-        if statement.polarity not in ("affirmed", "consistent", "inconsistent", "stopped"):
+    for said, bears in about(summary, parts, side_of(item.requested)):
+        concept, here = said.concept, bears != "elsewhere"
+        if parts and here and said.subject == "sign":
+            _put_measured(found, summary, said)
+        if here and said.subject == "study" and concept in same and said.polarity in _DONE:
+            _put_test(found, summary, case, said)
+        if said.polarity not in _HAD:
             continue
-        if statement.concept == "urine_drug_test_done" or (
-            statement.concept == "last_time" and _DRUG_TEST.search(item.requested)
+        if concept == "urine_drug_test_done" or (
+            concept == "last_time" and _DRUG_TEST.search(item.requested)
         ):
-            _least(found, "drug_test_days_ago", _days_since(summary, case, statement), statement)
-        if bears != "elsewhere" and _operation(statement):
-            _least(found, "operation_days_ago", _days_before(summary, case, statement), statement)
-        if statement.concept == _DOSE:
-            _most(found, "morphine_dose", statement.count, statement)
-        if statement.concept in same and bears != "elsewhere":
-            _put_same_care(found, summary, case, statement)
+            _least(found, "drug_test_days_ago", _days_since(summary, case, said), said)
+        if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
+            _least(found, "operation_days_ago", _days_before(summary, case, said), said)
+        if concept == _DOSE:
+            _most(found, "morphine_dose", said.count, said)
+        if here and concept in same:
+            _put_same_care(found, summary, case, said)
     return found
 
 
@@ -334,11 +340,6 @@ def _measured_now(summary: Summary, statement: Statement) -> bool:
     )
 
 
-def _operation(statement: Statement) -> bool:
-    mention = statement.mention
-    return mention.rule.family == "treatment" and mention.value == "surgery"
-
-
 def _put_measured(
     found: dict[str, tuple[float, Statement]], summary: Summary, said: Statement
 ) -> None:
@@ -347,7 +348,7 @@ def _put_measured(
         _least(found, _MEASURED[said.concept], said.percent, said)
     if said.concept == "lesion extent":
         _most(found, "lesion_extent", said.percent, said)
-    if said.subject == "sign" and said.concept in _GRADED_SIGNS:
+    if said.concept in _GRADED_SIGNS:
         graded = _GRADED.search(said.mention.text)
         if graded is not None:
             _least(found, "strength_grade", float(graded[1]), said)
@@ -356,11 +357,7 @@ def _put_measured(
 _GRADED_SIGNS = frozenset({"weakness", "myotomal weakness", "rotator cuff"})
 _GRADED = re.compile(r"(?<![\d/])([0-5])\s?[+-]?\s?/\s?5\b")
 _DONE = frozenset({"affirmed", "normal", "abnormal"})
-
-
-def _test_done(said: Statement, same: frozenset[str]) -> bool:
-    """Whether a statement tells of a test like the one asked for."""
-    return said.subject == "study" and said.concept in same and said.polarity in _DONE
+_HAD = frozenset({"affirmed", "consistent", "inconsistent", "stopped"})
 
 
 def _put_test(
@@ -475,7 +472,8 @@ class Measures(dict[str, Value]):
         self.about = summary, said, item
 
     def __missing__(self, name: str) -> Value:
-        return _MEASURES[name](*self.about)
+        value = self[name] = _MEASURES[name](*self.about)
+        return value
 
     get = dict.__getitem__  # type: ignore[assignment]
 

@@ -78,12 +78,19 @@ def build(summary: Summary, case: Case) -> Findings:
     for mention in taken:
         by_class.setdefault(mention.value, []).append(mention)
     for drug_class, column in _CLASSES.items():
-        found.put(column, drug_class in by_class, *by_class.get(drug_class, ()))
-    for name in _MONITORING:
-        done = [m for m in summary.mentions(FAMILY) if m.value == name and monitored(m)]
-        found.put(name, bool(done), *done)
-    _put_response(found, summary, taken)
-    _put_combined(found, by_class)
+        if drug_class in by_class:
+            found.put(column, True, *by_class[drug_class])
+    watched = [m for m in summary.mentions(FAMILY) if m.value in _MONITORING and monitored(m)]
+    for mention in sorted(watched, key=lambda m: _MONITORING.index(m.value)):
+        found.put(mention.value, True, mention)
+    failed = [m for m in taken if _FAILED.search(summary.around(m, 40, 60))]
+    helped = [m for m in taken if m not in failed and _HELPED.search(summary.around(m, 40, 60))]
+    found.put("medication_failed", bool(failed), *failed)
+    found.put("medication_helped", bool(helped), *helped)
+    oral = [*by_class.get("NSAID", ()), *by_class.get("Misc Analgesics", ())]
+    found.put("first_line_oral_taken", bool(oral), *oral)
+    nerve = [*by_class.get("Antidepressant", ()), *by_class.get("Anti-epilepsy drugs", ())]
+    found.put("neuropathic_drug_taken", bool(nerve), *nerve)
     days = _days_of_use(summary, case, by_class.get("Opioids", []))
     if days is not None:
         found.values["opioid_days"] = days
@@ -146,24 +153,6 @@ def monitored(mention: Mention) -> bool:
     if mention.value in _MONITORED_NEGATIVE and mention.qualifier == "negated":
         return True
     return mention.documented
-
-
-def _put_response(found: Findings, summary: Summary, taken: list[Mention]) -> None:
-    failed = [m for m in taken if _FAILED.search(_around(summary, m))]
-    helped = [m for m in taken if m not in failed and _HELPED.search(_around(summary, m))]
-    found.put("medication_failed", bool(failed), *failed)
-    found.put("medication_helped", bool(helped), *helped)
-
-
-def _put_combined(found: Findings, by_class: dict[str, list[Mention]]) -> None:
-    oral = [*by_class.get("NSAID", ()), *by_class.get("Misc Analgesics", ())]
-    found.put("first_line_oral_taken", bool(oral), *oral)
-    nerve = [*by_class.get("Antidepressant", ()), *by_class.get("Anti-epilepsy drugs", ())]
-    found.put("neuropathic_drug_taken", bool(nerve), *nerve)
-
-
-def _around(summary: Summary, mention: Mention) -> str:
-    return summary.before(mention, 40) + " | " + summary.after(mention, 60)
 
 
 def _days_of_use(summary: Summary, case: Case, mentions: list[Mention]) -> float | None:

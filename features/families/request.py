@@ -132,20 +132,29 @@ def _fields(item: Item) -> dict[str, bool | float | str | None]:
 
 
 def _amounts(item: Item) -> dict[str, bool | float | str | None]:
-    text = item.requested
     sessions = item.quantity if item.quantity_unit in ("sessions", "visits") else None
-    per_week, weeks = _course(text, sessions is not None)
+    per_week, weeks = _course(item.requested, sessions is not None)
     return {
         "request_sessions": _float(sessions),
         "request_per_week": per_week,
         "request_weeks": weeks,
-        "request_dose_mg": _last_number(_DOSE_MG, text),
-        "request_refills": refills(text),
-        "request_per_day": per_day(text),
+        "request_dose_mg": _dose(item.requested),
+        "request_refills": refills(item.requested),
+        "request_per_day": per_day(item.requested),
         "request_supply_days": _supply_days(item),
         "authorized_sessions": _authorized_sessions(item),
-        "request_ingredients": float(len(_PERCENT.findall(text))) or None,
+        "request_ingredients": float(_percents(item.requested)) or None,
     }
+
+
+@lru_cache(maxsize=4096)
+def _dose(text: str) -> float | None:
+    return _last_number(_DOSE_MG, text)
+
+
+@lru_cache(maxsize=4096)
+def _percents(text: str) -> int:
+    return len(_PERCENT.findall(text))
 
 
 @lru_cache(maxsize=4096)
@@ -176,6 +185,7 @@ def _authorized_sessions(item: Item) -> float | None:
     return _sessions_in(item.authorized)
 
 
+@lru_cache(maxsize=4096)
 def per_day(text: str) -> float | None:
     """Units a day by the printed dosing, at the most ("1-2 tablets every 6 hours" is eight)."""
     for pattern, times in _TIMES_A_DAY:
@@ -204,6 +214,7 @@ def _supply_days(item: Item) -> float | None:
     return round(item.quantity * fills / often, 1)
 
 
+@lru_cache(maxsize=4096)
 def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
     """Sessions a week and weeks; a bare "2x6" counts only where sessions are asked for."""
     bare = _TIMES.search(text) if is_course else None
@@ -224,12 +235,13 @@ def _flags(item: Item, findings: Findings) -> None:
     findings.values["request_physical_course"] = "physical_course" in values
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
-    mixed = len(_PERCENT.findall(item.requested)) > 1 or _mixed(item)
+    mixed = _percents(item.requested) > 1 or _mixed(item)
     findings.values["request_compound"] = "compound" in values or mixed
     findings.values["request_contrast"] = _contrast(values)
-    findings.values["request_side"] = _side(item, "bilateral" in values)
+    findings.values["request_side"] = _side(f"{item.requested} {item.title}", "bilateral" in values)
     findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
-    findings.quoted.extend(_level_evidence(item))
+    if spinal_levels(item.requested):
+        findings.quoted.extend(_level_evidence(item))
 
 
 def _evidence(item: Item, mention: Mention) -> Evidence:
@@ -284,8 +296,8 @@ def _mixed(item: Item) -> bool:
     return bool(_MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words))
 
 
-def _side(item: Item, bilateral: bool) -> str | None:
-    text = f"{item.requested} {item.title}"
+@lru_cache(maxsize=4096)
+def _side(text: str, bilateral: bool) -> str | None:
     sides = {match[0].lower() for match in _SIDE.finditer(text)}
     sides = {_SIDES.get(side, side) for side in sides}
     if bilateral or len(sides & {"left", "right"}) == 2:
@@ -301,6 +313,7 @@ def region(parts: Sequence[str]) -> str | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def spinal_levels(text: str) -> tuple[str, ...]:
     """Motion segments and single levels in printed order.
 
@@ -337,6 +350,7 @@ def _last_number(pattern: re.Pattern[str], text: str) -> float | None:
     return float(_NUMBER.get(word) or word)
 
 
+@lru_cache(maxsize=4096)
 def refills(text: str) -> float | None:
     """The number of refills printed ("with 2 refills", "refills x 3")."""
     if "refill" not in text.lower():
@@ -358,6 +372,7 @@ _THERAPIES = frozenset({"physical_therapy", "occupational_therapy"})
 _ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
     name = same_treatment(item)

@@ -189,14 +189,19 @@ def build(summary: Summary, _case: Case) -> Findings:
     """What was received, with session counts and response; False where nothing is documented."""
     found = Findings()
     received = [m for m in summary.mentions(FAMILY) if is_received(summary, m)]
-    for name in _PRIOR:
-        of_kind = [m for m in received if m.value == name]
-        found.put(f"{name}_prior", bool(of_kind), *of_kind)
-    for kind in _KINDS:
+    by_value: dict[str, list[Mention]] = {}
+    for mention in received:
+        by_value.setdefault(mention.value, []).append(mention)
+    for name in (name for name in _PRIOR if name in by_value):
+        found.put(f"{name}_prior", True, *by_value[name])
+    for kind in _KINDS if "injection" in by_value else ():
         of_kind = [m for m in received if m.rule.extra["kind"] == kind]
         found.put(f"{kind}_injection_prior", bool(of_kind), *of_kind)
-    for name in _COUNTED:
-        _put_sessions(found, summary, name, [m for m in received if m.value == name])
+    for name in (name for name in _COUNTED if name in by_value):
+        counted = [(n, m) for m in by_value[name] if (n := sessions_done(summary, m)) is not None]
+        if counted:
+            most, mention = max(counted, key=lambda pair: pair[0])
+            found.put(f"{name}_sessions", float(most), mention)
     _put_epidurals(found, summary, received)
     _put_response(found, summary, received)
     return found
@@ -298,13 +303,7 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
     return _PLAN.search(summary.sentence_lower(number - 1)) is not None
 
 
-def _put_sessions(found: Findings, summary: Summary, name: str, mentions: list[Mention]) -> None:
-    counted = [(n, m) for m in mentions if (n := sessions_done(summary, m)) is not None]
-    if counted:
-        most, mention = max(counted, key=lambda pair: pair[0])
-        found.put(f"{name}_sessions", float(most), mention)
-
-
+@once
 def sessions_done(summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
     match = _COUNT_BEFORE.search(summary.before(mention, 70))
@@ -322,9 +321,7 @@ def _value(word: str) -> int | None:
 
 
 def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:
-    for mention in received:
-        if mention.rule.extra["kind"] != "epidural":
-            continue
+    for mention in (m for m in received if m.rule.extra["kind"] == "epidural"):
         match = _INJECTIONS.search(summary.before(mention, 40))
         n = _value(match["n"]) if match else None
         if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
@@ -336,9 +333,5 @@ def _put_response(found: Findings, summary: Summary, received: list[Mention]) ->
     physical = [m for m in received if m.value in _CONSERVATIVE or m.value == "conservative"]
     found.put("conservative_care_tried", bool(physical), *physical)
     cared = [*physical, *(m for m in received if m.value in ("medication", "injection"))]
-    failed = [m for m in cared if _FAILED.search(_around(summary, m))]
+    failed = [m for m in cared if _FAILED.search(summary.around(m, 45, 70))]
     found.put("conservative_care_failed", bool(failed), *failed)
-
-
-def _around(summary: Summary, mention: Mention) -> str:
-    return summary.before(mention, 45) + " | " + summary.after(mention, 70)
