@@ -42,7 +42,7 @@ def test_rule_names_are_unique_and_many() -> None:
 
 
 def test_a_date_takes_its_digits_for_itself() -> None:
-    hits, _ = lexicon().hits("seen on 11/8/10 for pain")
+    hits = lexicon().hits("seen on 11/8/10 for pain")
     families = {rule.family for found in hits for rule, _ in found}
     assert "date" in families
     assert "pain_score" not in families
