@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -321,14 +320,13 @@ def score_columns_block(_: Measured) -> str:
 
 def criteria_block(_: Measured) -> str:
     """Every criterion once: id, the kinds of requests it is asked of, what it says."""
-    from imr.features.criteria import TABLE
+    from imr.features.signal import table_rows
 
     kinds: dict[str, dict[str, None]] = {}
     texts: dict[str, str] = {}
-    with TABLE.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            kinds.setdefault(row["id"], {})[row["applies"]] = None
-            texts.setdefault(row["id"], row["text"])
+    for row in table_rows("criteria"):
+        kinds.setdefault(row["id"], {})[row["applies"]] = None
+        texts.setdefault(row["id"], row["text"])
     rows = ([f"`{name}`", ", ".join(kinds[name]), text] for name, text in texts.items())
     return table(["id", "class of request", "what it says"], rows)
 

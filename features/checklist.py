@@ -8,12 +8,10 @@ request for two regions shows both chapters.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
 from imr.features.condition import Row, Term
@@ -28,7 +26,7 @@ from imr.features.criteria import (
 )
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import parts_named, requested_parts
-from imr.features.signal import Value
+from imr.features.signal import Value, table_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,6 @@ def _number(value: Value) -> str:
 
 # --- chapters -------------------------------------------------------------------------------------
 
-CHAPTERS = Path(__file__).parent / "rules" / "chapters.csv"
 REGIONAL = frozenset(("Low Back", "Knee", "General Approaches"))
 """Guidelines of ``criteria.csv`` that stand for the chapter of whatever region is asked about."""
 
@@ -238,12 +235,10 @@ def chapter_of(request_class: str, criterion: str, body_parts: Sequence[str]) ->
 def _table() -> Mapping[str, tuple[_Row, ...]]:
     """The rows by class, those of one criterion first."""
     found: dict[str, list[_Row]] = {}
-    with CHAPTERS.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            parts = frozenset(filter(None, row["body_parts"].split("|")))
-            label = f"{row['guideline']} {row['edition']}".strip()
-            chapter = Chapter(label, row["source"])
-            found.setdefault(row["class"], []).append(_Row(row["criterion"], parts, chapter))
+    for row in table_rows("chapters"):
+        parts = frozenset(filter(None, row["body_parts"].split("|")))
+        chapter = Chapter(f"{row['guideline']} {row['edition']}".strip(), row["source"])
+        found.setdefault(row["class"], []).append(_Row(row["criterion"], parts, chapter))
     return {
         name: tuple(sorted(rows, key=lambda row: not row.criterion)) for name, rows in found.items()
     }

@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from imr.features.signal import Value
 
 Row = Mapping[str, Value]
-
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,

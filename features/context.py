@@ -17,7 +17,6 @@ pass as everything else and resolved only for the mentions somebody asks about.
 
 from __future__ import annotations
 
-import csv
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, TypeVarTuple, cast
 
-FOLDER = Path(__file__).parent / "rules" / "lexicons"
+from imr.features.signal import RULES, table_rows
+
+FOLDER = RULES / "lexicons"
 TOKEN = re.compile(r"[a-z]+|[0-9]+")
 ANY_NUMBER = "#"
 _FIXED = frozenset({"id", "trigger", "pattern", "value", "source", "example", "counterexample"})
@@ -96,8 +97,7 @@ def lexicon() -> Lexicon:
 
 def read_rules(path: Path) -> list[Rule]:
     """The rules of one lexicon file; the file's name is the family's."""
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [_rule(path.stem, row) for row in csv.DictReader(lines)]
+    return [_rule(path.stem, row) for row in table_rows(f"lexicons/{path.stem}")]
 
 
 def _rule(family: str, row: dict[str, str]) -> Rule:
@@ -145,7 +145,6 @@ Qualifier = Literal[
     "historical",
     "other_person",
 ]
-
 # A stop ends a sentence before white space, and before a letter where a space was lost
 # ("10-18-2016.The", "elbow).The").  Titles and "e.g." end none.
 _STOP = re.compile(
@@ -171,8 +170,6 @@ _PRIORITY: tuple[Qualifier, ...] = (
 _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(_PRIORITY)}
 # These scopes end at a semicolon; a plan, a request or a review goes on through a list.
 _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
-
-
 # "EMG showed a radiculopathy; UR denied ...": what stands in a clause of its own before the review
 # is no part of what the review says.
 _OWN_CLAUSE = re.compile(r";|,\s(?:and|but|so)\s(?:the\s)?$")

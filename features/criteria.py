@@ -11,25 +11,20 @@ where that is another one, the letter carries a warning (:mod:`imr.features.tabl
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import requested_parts, specialist_field
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, table_rows
 from imr.features.where_when import any_same_region
-
-TABLE = Path(__file__).parent / "rules" / "criteria.csv"
-CLASSES = Path(__file__).parent / "rules" / "request_classes.csv"
 
 Status = Literal["met", "not met", "not documented"]
 
@@ -60,23 +55,12 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rows of ``criteria.csv``."""
-    with TABLE.open(encoding="utf-8", newline="") as lines:
-        return tuple(_rule(row) for row in csv.DictReader(lines))
-
-
-def _rule(row: dict[str, str]) -> Rule:
-    return Rule(
-        id=row["id"],
-        applies=row["applies"],
-        guideline=row["guideline"],
-        edition=row["edition"],
-        effective_from=date.fromisoformat(row["effective_from"]),
-        effective_to=date.fromisoformat(row["effective_to"]),
-        source=row["source"],
-        text=row["text"],
-        when=condition(row["when"]),
-        met_if=condition(row["met_if"]),
-        not_met_if=condition(row["not_met_if"]),
+    days = dict.fromkeys(("effective_from", "effective_to"), date.fromisoformat)
+    conditions = dict.fromkeys(("when", "met_if", "not_met_if"), condition)
+    read: dict[str, Callable[[str], Any]] = {**days, **conditions}
+    return tuple(
+        Rule(**{name: read.get(name, str)(cell) for name, cell in row.items()})
+        for row in table_rows("criteria")
     )
 
 
@@ -93,11 +77,24 @@ def _editions(request_class: str) -> Mapping[str, tuple[Rule, ...]]:
     }
 
 
+@lru_cache(maxsize=4096)
+def _in_force(request_class: str, day: date | None) -> tuple[Rule, ...]:
+    """The edition of each criterion of a class on a day: in effect, else the latest before it;
+    before the first edition of them all, that one; without a day the latest.
+    """
+    editions = _editions(request_class).values()
+    begun = [[r for r in same if day is None or r.effective_from <= day] for same in editions]
+    asked = [same[-1] for same in begun if same]
+    if not asked:
+        first = min(same[0].effective_from for same in editions)
+        asked = [same[0] for same in editions if same[0].effective_from == first]
+    return tuple(asked)
+
+
 @cache
 def _request_classes() -> tuple[tuple[str, Condition], ...]:
     """The classes of ``request_classes.csv`` and the requests each is for, first match first."""
-    with CLASSES.open(encoding="utf-8", newline="") as lines:
-        return tuple((row["class"], condition(row["when"])) for row in csv.DictReader(lines))
+    return tuple((row["class"], condition(row["when"])) for row in table_rows("request_classes"))
 
 
 def request_class(row: Row) -> str | None:
@@ -124,7 +121,7 @@ def asked_of(case: Case, item: Item, row: Row) -> tuple[Row, list[Rule]]:
     their conditions read.
     """
     known = _with_course(case, item, row)
-    return known, list(_asked(case, known))
+    return known, _asked(case, known)
 
 
 def judge(rule: Rule, row: Row) -> Status:
@@ -145,29 +142,11 @@ def verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
     return "not documented", ()
 
 
-def _asked(case: Case, row: Row) -> Iterable[Rule]:
+def _asked(case: Case, row: Row) -> list[Rule]:
     """The rules of the item's class that apply on its day and to its circumstances."""
     name = request_class(row)
-    if name is None:
-        return
-    editions = _editions(name).values()
-    day = review_day(case, row)
-    asked = [rule for same in editions if (rule := _in_effect(same, day)) is not None]
-    if not asked:  # before the first edition of them all: that one
-        first = min(same[0].effective_from for same in editions)
-        asked = [same[0] for same in editions if same[0].effective_from == first]
-    yield from (rule for rule in asked if not rule.when or holds(rule.when, row))
-
-
-def _in_effect(editions: Sequence[Rule], day: date | None) -> Rule | None:
-    """The edition of a day: in effect, else the latest before it; None before the first.
-
-    Without a day the latest edition is taken.
-    """
-    if day is None:
-        return editions[-1]
-    begun = [rule for rule in editions if rule.effective_from <= day]
-    return begun[-1] if begun else None
+    known = () if name is None else _in_force(name, review_day(case, row))
+    return [rule for rule in known if not rule.when or holds(rule.when, row)]
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:
@@ -280,43 +259,50 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
 
 def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """What the words of the request, and its neighbours, make of it."""
-    words = f"{item.requested} {item.original_request or ''}".lower()
-    days, others = row.get("chronicity_days"), [o for o in case.items if o.index != item.index]
+    said = _said_of(f"{item.requested} {item.original_request or ''}".lower())
+    days, flag = row.get("chronicity_days"), bool(row.get("red_flag_stated"))
     recent = isinstance(days, int | float) and days <= _ACUTE_DAYS
-    emergency = _EMERGENCY.search(words) is not None or bool(row.get("red_flag_stated"))
-    acute = _ACUTE.search(words) is not None and not _LATE.search(words)
+    acute = (said["acute"] and not said["late"]) or said["emergency"] or flag
+    others = (other for other in case.items if other.index != item.index)
     return {
-        "replacement_asked": _REPLACEMENT.search(words) is not None,
-        "acute_operation": recent and (acute or emergency),
+        **{name: said[name] for name in _NAMED},
+        "acute_operation": recent and acute,
         "consult_field": specialist_field(item.requested),
-        "ablation_asked": _ABLATION.search(words) is not None,
-        "nursing_asked": _NURSING.search(words) is not None,
-        "routine_panel": _PANEL.search(words) is not None,
         "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),
     }
 
 
+@lru_cache(maxsize=4096)
+def _said_of(words: str) -> dict[str, bool]:
+    return {name: known.search(words) is not None for name, known in _REQUESTS.items()}
+
+
 _ACUTE_DAYS = 90
-_EMERGENCY = re.compile(r"\bemergen|\burgent")
-_ACUTE = re.compile(
-    r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|\bcrpp\b|"
-    r"kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|drainage|"
-    r"foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|patellar|biceps)"
-    r"(?: \w+)? (?:tendon )?repair|repair of (?:\w+ ){0,4}(?:tendon|rupture|laceration)|"
-    r"tendon rupture|(?:nerve|artery) repair|ulnar collateral ligament repair|"
-    r"compartment syndrome|fasciotomy|amputation|skin graft"
-)
-_LATE = re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy")
-_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b")
-_NURSING = re.compile(
-    r"\bnurs(?:e|ing)\b|\brn\b|\blvn\b|wound|dressing|\biv\b|infusion|physical therap"
-)
-_PANEL = re.compile(
-    r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|blood count|"
-    r"\blabs?\b"
-)
+# The words of a request that conditions ask for; the others tell whether an operation is acute.
+_NAMED = ("replacement_asked", "ablation_asked", "nursing_asked", "routine_panel")
+_REQUESTS = {
+    "replacement_asked": re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b"),
+    "ablation_asked": re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b"),
+    "nursing_asked": re.compile(
+        r"\bnurs(?:e|ing)\b|\brn\b|\blvn\b|wound|dressing|\biv\b|infusion|physical therap"
+    ),
+    "routine_panel": re.compile(
+        r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|"
+        r"blood count|\blabs?\b"
+    ),
+    "acute": re.compile(
+        r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|"
+        r"\bcrpp\b|kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|"
+        r"drainage|foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|"
+        r"patellar|biceps)(?: \w+)? (?:tendon )?repair|"
+        r"repair of (?:\w+ ){0,4}(?:tendon|rupture|laceration)|tendon rupture|"
+        r"(?:nerve|artery) repair|ulnar collateral ligament repair|compartment syndrome|fasciotomy|"
+        r"amputation|skin graft"
+    ),
+    "late": re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy"),
+    "emergency": re.compile(r"\bemergen|\burgent"),
+}
 ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
-_REPLACEMENT = re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b")
 
 
 def care_had(row: Row) -> float | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from imr.data.letter import Case, Item
     from imr.features.context import Mention, Summary
 
-TABLE = Path(__file__).parent / "rules" / "columns.csv"
+RULES = Path(__file__).parent / "rules"
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
 
@@ -47,14 +47,19 @@ class Column:
         return False if self.dtype == "bool" and not self.null else None
 
 
+def table_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a table in ``features/rules``, named without its ending."""
+    with (RULES / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 @cache
 def listed() -> Mapping[str, tuple[Column, ...]]:
     """The columns of ``columns.csv`` by family, in order."""
     found: dict[str, list[Column]] = {}
-    with TABLE.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            column = Column(**row)  # type: ignore[arg-type]
-            found.setdefault(column.family, []).append(column)
+    for row in table_rows("columns"):
+        column = Column(**row)  # type: ignore[arg-type]
+        found.setdefault(column.family, []).append(column)
     return {family: tuple(columns) for family, columns in found.items()}
 
 

@@ -9,13 +9,11 @@ concept), and the words that must (``with``) and must not (``unless``) stand in 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import Case, Evidence, Item
@@ -36,7 +34,7 @@ from imr.features.families import (
     worker,
 )
 from imr.features.families.letter import is_primary_surgery
-from imr.features.signal import Column, Family, Findings, Value, listed
+from imr.features.signal import Column, Family, Findings, Value, listed, table_rows
 from imr.features.statements import statements
 
 if TYPE_CHECKING:
@@ -54,7 +52,6 @@ __all__ = [
     "frame",
     "signals",
 ]
-
 # Later families see what earlier ones found.
 FAMILIES: tuple[Family, ...] = (
     Family("person", build=worker.build_person),
@@ -264,7 +261,6 @@ FEWEST_WORDS = 25
 """Of a case summary that can be judged; real ones have a hundred and more."""
 FEWEST_STATEMENTS = 2
 _UNKNOWN = ("Other", "Other")
-URGENT = Path(__file__).parent / "rules" / "urgent.csv"
 NEWS_DAYS = 30
 """What is longer ago than this is known to somebody."""
 
@@ -310,7 +306,7 @@ def _dates(case: Case, rows: Sequence[Row], today: date) -> Iterator[str]:
 
 
 def _thin(summary: Summary) -> Iterator[str]:
-    words = len(summary.text.split())
+    words = len(summary.text.split(maxsplit=FEWEST_WORDS))
     if not words:
         return  # the reader of letters has said so
     if words < FEWEST_WORDS:
@@ -343,10 +339,9 @@ class _UrgentRule:
 @cache
 def _urgent_rules() -> dict[tuple[str, str], list[_UrgentRule]]:
     found: dict[tuple[str, str], list[_UrgentRule]] = {}
-    with URGENT.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            rule = _UrgentRule(re.compile(row["with"]), re.compile(row["unless"]), row["text"])
-            found.setdefault((row["subject"], row["concept"]), []).append(rule)
+    for row in table_rows("urgent"):
+        rule = _UrgentRule(re.compile(row["with"]), re.compile(row["unless"]), row["text"])
+        found.setdefault((row["subject"], row["concept"]), []).append(rule)
     return found
 
 

@@ -19,18 +19,16 @@ signals of the row (:mod:`imr.features.condition`), and the first row whose ``wh
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import requested_parts, side_of
-from imr.features.signal import Column, Findings, Value, columns_like
+from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import about
 from imr.features.where_when import any_same_region, same_region
 
@@ -204,8 +202,6 @@ def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Finding
 
 # --- indication ----------------------------------------------------------------------------------
 
-TABLE = Path(__file__).parent.parent / "rules" / "indications.csv"
-
 
 @dataclass(frozen=True, slots=True)
 class Indication:
@@ -221,17 +217,16 @@ class Indication:
 @cache
 def indications() -> tuple[Indication, ...]:
     """The rows of ``indications.csv``, in order."""
-    with TABLE.open(encoding="utf-8", newline="") as lines:
-        return tuple(
-            Indication(
-                row["id"],
-                condition(row["when"]),
-                condition(row["indicated_if"]),
-                row["text"],
-                row["source"],
-            )
-            for row in csv.DictReader(lines)
+    return tuple(
+        Indication(
+            row["id"],
+            condition(row["when"]),
+            condition(row["indicated_if"]),
+            row["text"],
+            row["source"],
         )
+        for row in table_rows("indications")
+    )
 
 
 @cache

@@ -26,7 +26,6 @@ from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 
 FAMILY = "examination"
-
 _SIGNS = (
     "facet_signs", "sacroiliac_signs", "cervical_compression", "entrapment_signs",
     "finkelstein", "impingement_signs", "rotator_cuff_signs", "labral_signs", "biceps_signs",
@@ -39,8 +38,6 @@ _FINDINGS = (
     "spasm", "trigger_points", "swelling", "gait_abnormal", "crepitus", "sensory_loss",
     "weakness", "foot_drop", "neuro_deficit", "fracture", "red_flag",
 )  # fmt: skip
-
-
 _POSITIVE_AFTER = re.compile(
     r"^(?:'s)?(?:[\s,(]*(?:tests?|testing|sign|signs|maneuver|examination|exam|sitting|supine|"
     r"seated|on|to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|"

@@ -13,13 +13,11 @@ highest ``priority`` decides, for before against; without a statement a fact is 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
-from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
@@ -31,11 +29,10 @@ from imr.features.families.request import (
     side_of,
     specialist_field,
 )
-from imr.features.signal import Column, Findings, Value
+from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.where_when import dates, is_or_explains, nearest_date, spans_of_time
 
-TABLE = Path(__file__).parent.parent / "rules" / "facts.csv"
 SAME = "$same"
 ANY = "*"
 FACTS: tuple[str, ...] = (
@@ -110,20 +107,19 @@ class FactRule:
 def rules() -> Mapping[str, tuple[FactRule, ...]]:
     """The rows of ``facts.csv`` by the subject they read."""
     found: dict[str, list[FactRule]] = {}
-    with TABLE.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            rule = FactRule(
-                fact=row["fact"],
-                speaks_for=row["sign"] == "for",
-                subject=row["subject"],
-                concepts=frozenset(row["concepts"].split("|")),
-                polarities=frozenset(row["polarity"].split("|")),
-                bearings=frozenset(row["bearing"].split("|")),
-                where=condition(row["where"]),
-                priority=int(row["priority"]),
-                source=row["source"],
-            )
-            found.setdefault(rule.subject, []).append(rule)
+    for row in table_rows("facts"):
+        rule = FactRule(
+            fact=row["fact"],
+            speaks_for=row["sign"] == "for",
+            subject=row["subject"],
+            concepts=frozenset(row["concepts"].split("|")),
+            polarities=frozenset(row["polarity"].split("|")),
+            bearings=frozenset(row["bearing"].split("|")),
+            where=condition(row["where"]),
+            priority=int(row["priority"]),
+            source=row["source"],
+        )
+        found.setdefault(rule.subject, []).append(rule)
     return {subject: tuple(of_subject) for subject, of_subject in found.items()}
 
 
@@ -323,8 +319,6 @@ _DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE
 _EARLIER = re.compile(
     r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
 )
-
-
 _MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
 _EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
 
@@ -397,8 +391,6 @@ def _most(
 
 # "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
 _MONTH_YEAR = re.compile(r"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<year>1[1-9])(?![\d/])")
-
-
 _YEAR = re.compile(r"\b(?:in|of) (?P<year>(?:19|20)\d\d)\b")
 _DATE_REACH = 60
 
@@ -631,8 +623,6 @@ _MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
     "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
     "other": lambda _summary, said, item: _of_another(said, item),
 }
-
-
 _WHOLE_CLASS = frozenset({"medication", "care"})
 
 

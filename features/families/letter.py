@@ -37,8 +37,6 @@ _MIX = {
     "letter_has_diagnostic_test": "Diagnostic Testing",
     "letter_has_equipment": "DMEPOS",
 }
-
-
 # What a service takes from the operation it goes with.
 _OF_THE_OPERATION = {
     "operation_indicated": "indication_documented",
@@ -127,11 +125,13 @@ _WORD_FOR_OPERATION = re.compile(
 def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
-    words = [
-        m
-        for m in summary.mentions("authorization")
-        if _WORD_FOR_OPERATION.search(summary.sentence_lower(m.sentence))
-    ]
+    said = summary.mentions("authorization")
+    operations = {
+        number
+        for number in {m.sentence for m in said}
+        if _WORD_FOR_OPERATION.search(summary.lower, *summary.sentence_span(number))
+    }
+    words = [m for m in said if m.sentence in operations]
     granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
     refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
     found.put("operation_authorized", bool(granted), *granted)
@@ -142,7 +142,6 @@ def build_authorization(summary: Summary, _case: Case) -> Findings:
 # --- the review so far ----------------------------------------------------------------------------
 
 FAMILY = "review"
-
 _REASONS = (
     "no_conservative_care", "no_objective_findings", "no_red_flags", "no_improvement",
     "no_first_line_drug", "no_gi_risk", "not_recommended", "exceeds_guideline",
@@ -307,16 +306,18 @@ def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
 
 
 def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
-    """The reasons whose clause names the item; a clause ends at a semicolon or full stop."""
+    """The reasons whose clause names the item."""
     names = _names(item.requested, item.terms)
-    return [m for m in mentions if names & set(_WORDS.findall(_clause(summary, m)))]
+    return [m for m in mentions if not names.isdisjoint(_words_around(summary, m))]
 
 
-def _clause(summary: Summary, mention: Mention) -> str:
+@once
+def _words_around(summary: Summary, mention: Mention) -> set[str]:
+    """The words of a reason's clause, which ends at a semicolon or full stop."""
     start, end = summary.sentence_span(mention.sentence)
     left = summary.lower.rfind(";", start, mention.start)
     right = summary.lower.find(";", mention.end, end)
-    return summary.lower[left + 1 if left >= 0 else start : right if right >= 0 else end]
+    return set(_WORDS.findall(summary.lower, left + 1 or start, end if right < 0 else right))
 
 
 _ASKED = re.compile(r"(?:authorization|rfa)\b[^.;]{0,60}$")
@@ -334,6 +335,7 @@ def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention]
     return max(asked, key=lambda pair: pair[0], default=None)
 
 
+@lru_cache(maxsize=4096)
 def _cited(citation: Citation | None, parts: Sequence[str]) -> dict[str, Value]:
     if citation is None:
         return {}

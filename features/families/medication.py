@@ -19,7 +19,6 @@ from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
 
 FAMILY = "medication"
-
 _CLASSES: dict[str, str] = {
     "Opioids": "opioid_taken",
     "NSAID": "nsaid_taken",
@@ -38,8 +37,6 @@ _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
 )  # fmt: skip
-
-
 _TAKEN_BEFORE = re.compile(
     r"\b(?:prescribed|dispensed|refilled|given|taking|takes|took|taken|using|uses|used|tried|"
     r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"

@@ -7,21 +7,18 @@ none is printed.  Lexicon: ``lexicons/request.csv``.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from pathlib import Path
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
 from imr.data.request import body_parts, classify
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, table_rows
 
 FAMILY = "request"
-
 _FLAGS = (
     "initial", "trial", "additional", "continuing", "repeat", "retrospective",
     "postoperative", "preoperative", "associated_surgical", "post_injection", "compound",
@@ -29,11 +26,7 @@ _FLAGS = (
     "unspecified", "bilateral", "transforaminal", "interlaminar", "caudal", "series_of_three",
     "evaluation",
 )  # fmt: skip
-
-
 # Roles of a request that a rule turns on; the others are entries of the form.
-
-
 _SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.IGNORECASE)
 _SIDES = {"lt": "left", "rt": "right"}
 _LEVEL = re.compile(
@@ -366,9 +359,7 @@ def _float(value: int | float | None) -> float | None:
 
 # Where visits are counted without their kind, they are those of the course asked for.
 _COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
-
 _THERAPIES = frozenset({"physical_therapy", "occupational_therapy"})
-
 _ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
 
 
@@ -407,16 +398,12 @@ _RETROSPECTIVE = re.compile(
 )
 
 
-TESTS_AND_ORGANS = Path(__file__).parent.parent / "rules" / "tests_and_organs.csv"
-
-
 @cache
 def _tests_and_organs() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
-    with TESTS_AND_ORGANS.open(encoding="utf-8", newline="") as lines:
-        return tuple(
-            (re.compile(row["pattern"]), frozenset(row["concepts"].split("|")))
-            for row in csv.DictReader(lines)
-        )
+    return tuple(
+        (re.compile(row["pattern"]), frozenset(row["concepts"].split("|")))
+        for row in table_rows("tests_and_organs")
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,6 @@ from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 
 FAMILY = "treatment"
-
 _PRIOR = (
     "physical_therapy", "chiropractic", "acupuncture", "injection", "surgery",
     "occupational_therapy", "home_exercise", "massage", "tens", "bracing", "heat_cold",
@@ -54,8 +53,6 @@ _CONSERVATIVE = (
     "tens",
     "massage",
 )
-
-
 _N = COUNT
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (

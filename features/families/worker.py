@@ -54,8 +54,6 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
 # --- the injury --------------------------------------------------------------------------------
 
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
-
-
 _LEAD = re.compile(
     r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
     r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"

@@ -203,19 +203,13 @@ _NOT_HAD_AFTER = re.compile(
     r"^[^.;]{0,40}?\b(?:but|and|which|that|though) (?:he |she )?(?:has|have|had) not (?:yet )?"
     r"(?:had|done|undergone|started|received|begun)\b"
 )
-
-
 _NOT_BEGUN_AFTER = re.compile(
     r"^ (?:has|have|had|is|was|were) not (?:yet |been |yet been )*(?:begun|started|done|had|"
     r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
-
-
 _NEVER_AFTER = re.compile(
     r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
 )
-
-
 _NEVER_AFTER = re.compile(
     r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
 )
@@ -231,8 +225,6 @@ def _never_had(summary: Summary, mention: Mention) -> bool:
 
 
 COURSE = "course"
-
-
 _VISITED = frozenset(
     {
         "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage",
@@ -316,8 +308,6 @@ _NOT_USED_AFTER = re.compile(
     r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:not (?:been )?"
     r"(?:used|tried|taken|prescribed|started)|never (?:used|tried|taken|started))"
 )
-
-
 # "DNA testing for opioid risk" names no drug.
 _OF_A_RISK = re.compile(
     r"^ (?:risk|dependence|dependency|test\w*|metabol\w*|genetic\w*|use disorder|addiction|abuse|"

@@ -110,8 +110,6 @@ _FULL_MOTION: dict[str, dict[str, float]] = {
 }  # fmt: skip
 # "Needs a dressing change each day" is a need, whatever the request.
 _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
-
-
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
@@ -234,8 +232,6 @@ _SHORT_MOVES = {
     "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
     "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
 }  # fmt: skip
-
-
 _IS_DENIED = re.compile(r"^ (?:is|are|was|were) (?:also )?denied\b")
 # Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
 _NEAR_BY = re.compile(

@@ -462,8 +462,6 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
 
 _MEASURED = "measured"
 _DOSE = "dose"
-
-
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
     r"decreas|down|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
@@ -488,8 +486,6 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "medication reduced": "medication same",
 }
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
-
-
 _NOT_INSIDE = re.compile(r"\b(?:not|never|hardly|barely)\b")
 # What somebody else does, a dose that cannot be raised, and a bare length of time ("sits 20
 # minutes") are no gain and no loss.

@@ -5,17 +5,15 @@ told, or part of how the injury came about.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 from imr.features.context import Mention, Summary, clause_of
+from imr.features.signal import table_rows
 from imr.features.where_when import LIMB, is_or_explains, place_of
 
-CONCEPTS = Path(__file__).parent.parent / "rules" / "concepts.csv"
 Subject = Literal[
     "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan",
     "event",
@@ -75,8 +73,6 @@ _OF_NERVES = frozenset(
         "neuropathic quality",
     }
 )  # fmt: skip
-
-
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
 _ALONG_NERVES = _OF_NERVES | {
     "tension sign of the arm", "tension sign of the leg", "foot drop", "upper motor neuron",
@@ -150,15 +146,14 @@ _SOURCES: dict[str, Source] = {"denied_by_ur": "administrator", "quoted_guidelin
 @cache
 def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
     """Family and value of a lexicon row -> subject, concept and the regions it is always about."""
-    with CONCEPTS.open(encoding="utf-8", newline="") as lines:
-        return {
-            (row["family"], row["value"]): (
-                row["subject"],  # type: ignore[misc]
-                row["concept"],
-                tuple(filter(None, row["region"].split(";"))),
-            )
-            for row in csv.DictReader(lines)
-        }
+    return {
+        (row["family"], row["value"]): (
+            row["subject"],  # type: ignore[misc]
+            row["concept"],
+            tuple(filter(None, row["region"].split(";"))),
+        )
+        for row in table_rows("concepts")
+    }
 
 
 # --- doubt ----------------------------------------------------------------------------------------
@@ -171,8 +166,6 @@ _NOT_STATED = re.compile(
     r"nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|describe\w*|"
     r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
-
-
 NOT_STATED_AFTER = re.compile(
     r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:documented|"
     r"discussed|mentioned|recorded|stated|described|addressed|found|on file|signed|checked|"
@@ -226,11 +219,7 @@ _SLIGHT = (
     r"(?:(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|"
     r"faint(?:ly)?))"
 )
-
-
 _SLIGHT_BEFORE = re.compile(rf"\b{_SLIGHT}(?: (?:\w+ )?)$")
-
-
 _SLIGHT_AFTER = re.compile(rf"^(?: (?:is|was|are|were|remains))? {_SLIGHT}\b")
 
 
@@ -247,11 +236,7 @@ _EQUIVOCAL = re.compile(
     r"\b(?:equivocal(?:ly)?|questionabl[ey]|borderline|indeterminate|inconclusive|doubtful|"
     r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+)|\+/-|\+ ?/ ?-)"
 )
-
-
 _EQUIVOCAL_REACH = 40
-
-
 BY_HISTORY = re.compile(
     r"^[^.;,]{0,16}\b(?:by (?:history|report)|per (?:the )?(?:patient|history))\b"
 )
@@ -274,17 +259,11 @@ _A_THING = re.compile(
     r"lift|door|pallet|rope|railing|bed|cart|rack|stool|box|hoist|rung|branch|roof|grate|pipe|hook|"
     r"strap|gurney|ramp|tire|beam|crate)s? (?:\w+ )?$"
 )
-
-
 # "Catching a falling patient", "the knee buckled on a ramp on 11/22" tell how it happened.
 _CATCHES = re.compile(
     r"^ (?:an?|the|his|her|himself|herself|falling|heavy|boxes|it|up|some|two|one|them|hold)\b"
 )
-
-
 _GAVE_ONCE = re.compile(r"\b(?:gave|buckled|popped|snapped|slid|locked)\b")
-
-
 _THEN = re.compile(
     r"\b(?:when|while|as (?:he|she)|on (?:a|the) (?:ramp|step|stair|ladder|floor|curb)|(?:on|"
     r"injured on|injury of) (?:\d{1,2}[/-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))"
@@ -314,8 +293,6 @@ def of_a_thing(summary: Summary, mention: Mention) -> bool:
 _LITTLE_BEFORE = re.compile(
     r"\b(?:slight|minimal|mild|occasional|little|minor|residual|trace of|some)(?: \w+)? $"
 )
-
-
 _LITTLE_AFTER = re.compile(
     r"^(?: (?:is|was|now|of|at|rated|level|intensity|only|about|with \w+|a))*:? ?[0-2](?: ?/ ?10|"
     r" out of 10|-[12]/10)|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
@@ -335,21 +312,15 @@ _POSSIBLE_AFTER = re.compile(
     r"^[,;]? ?\(?(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable|vs\.?|versus)\b|"
     r"^ is (?:listed as )?(?:a )?(?:possib|suspect|question|differential)"
 )
-
-
 _DOUBTED_BEFORE = re.compile(
     r"\b(?:possible|suspected|questionable|probable|rule out|r/o|ruling out|concern for|"
     r"differential(?: diagnosis)?(?: of)?)(?: \w+){0,2} $"
 )
-
-
 # "PTSD resolved"; "is status post" and "healed" are read elsewhere.
 _DIAGNOSIS_GONE = re.compile(
     r"^(?: (?:disorder|syndrome|symptoms|pain))?,? (?:has |have |is |are |was )?(?:now |since |"
     r"fully )?(?:resolved|in remission)\b"
 )
-
-
 _FOUND_NONE = re.compile(
     r"^[^.;]{0,50}\b(?:found none|none (?:was|were) found|(?:was|were|been) (?:ruled out|"
     r"excluded))\b"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from datetime import date
 
@@ -12,8 +11,9 @@ from imr.data.letter import Case, CaseHeader, Item
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
 from imr.features.context import read_summary
-from imr.features.criteria import CLASSES, COMPUTED, edition_notes, judge, review_day, rules
+from imr.features.criteria import COMPUTED, edition_notes, judge, review_day, rules
 from imr.features.families.facts import FOR_CRITERIA
+from imr.features.signal import table_rows
 from imr.features.table import all_columns, caveats, signals
 from tests.features.case_files import undecided
 
@@ -42,8 +42,7 @@ def listed(summary: str, item: Item = EPIDURAL, header: CaseHeader = IN_2015) ->
 
 
 def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
-    with CLASSES.open(encoding="utf-8", newline="") as lines:
-        assert {rule.applies for rule in rules()} == {row["class"] for row in csv.DictReader(lines)}
+    assert {rule.applies for rule in rules()} == {r["class"] for r in table_rows("request_classes")}
     assert all(rule.source and rule.text and rule.guideline for rule in rules())
     assert all(rule.effective_from < rule.effective_to for rule in rules())
     keys = [(rule.id, rule.applies, rule.edition, rule.effective_from) for rule in rules()]
