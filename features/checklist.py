@@ -54,31 +54,16 @@ def checklist(
 
 def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
     status, terms = verdict(rule, row)
-    chapter = _chapter(rule, quotes.item)
-    return Criterion(
-        id=rule.id,
-        guideline=chapter.guideline,
-        source=chapter.source,
-        text=rule.text,
-        status=status,
-        quotes=_once(quote for term in terms for quote in quotes.of(term)),
-    )
-
-
-def _once(quotes: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """The quotes without the same words twice, where two signals rest on them."""
-    found: dict[tuple[str, int, int, str], Evidence] = {}
-    for quote in quotes:
-        found.setdefault((quote.field, quote.start, quote.end, quote.quote), quote)
-    return tuple(found.values())
-
-
-def _chapter(rule: Rule, item: Item) -> Chapter:
-    """The chapter of the requested region where the rule stands for it, else the rule's own."""
-    own = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
-    if rule.guideline not in REGIONAL:
-        return own
-    return chapter_of(rule.applies, rule.id, requested_parts(item)) or own
+    # The chapter of the requested region where the rule stands for it, else the rule's own.
+    chapter = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
+    if rule.guideline in REGIONAL:
+        chapter = chapter_of(rule.applies, rule.id, requested_parts(quotes.item)) or chapter
+    # Not the same words twice, where two signals rest on them.
+    shown: dict[tuple[str, int, int, str], Evidence] = {}
+    for quote in (quote for term in terms for quote in quotes.of(term)):
+        shown.setdefault((quote.field, quote.start, quote.end, quote.quote), quote)
+    kept = tuple(shown.values())
+    return Criterion(rule.id, chapter.guideline, chapter.source, rule.text, status, kept)
 
 
 # --- quotes ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from imr.data.parse import full_year
@@ -114,14 +115,10 @@ def _chained(summary: Summary, parts: Sequence[Mention]) -> tuple[str, ...]:
 
 def starting_between(mentions: Sequence[Mention], start: int, end: int) -> Iterator[Mention]:
     """The mentions (in order) that start from ``start`` up to before ``end``."""
-    for at in range(bisect_left(mentions, start, key=_start), len(mentions)):
+    for at in range(bisect_left(mentions, start, key=attrgetter("start")), len(mentions)):
         if mentions[at].start >= end:
             return
         yield mentions[at]
-
-
-def _start(mention: Mention) -> int:
-    return mention.start
 
 
 def same_region(one: str, other: str) -> bool:
@@ -275,7 +272,9 @@ def dates(summary: Summary) -> list[DateMention]:
     """The dates of a summary in order, without the impossible (month 13, year 20216)."""
     found = []
     for mention in summary.mentions("date"):
-        day = _day(mention)
+        groups = mention.groups
+        month = groups.get("m") or str(_MONTHS.index(str(groups["mon"])[:3]) + 1)
+        day = _valid(full_year(int(str(groups["y"]))), int(month), int(groups.get("d") or 1))
         if day is not None:
             found.append(DateMention(day, mention.value == "day", mention))
     return found
@@ -290,12 +289,6 @@ def nearest_date(
     ahead = [d for d in near if 0 <= d.mention.start - mention.end <= after]
     behind = [d for d in near if 0 <= mention.start - d.mention.end <= before]
     return ahead[0].day if ahead else behind[-1].day if behind else None
-
-
-def _day(mention: Mention) -> date | None:
-    groups = mention.groups
-    month = groups.get("m") or str(_MONTHS.index(str(groups["mon"])[:3]) + 1)
-    return _valid(full_year(int(str(groups["y"]))), int(month), int(groups.get("d") or 1))
 
 
 @cache
@@ -338,16 +331,12 @@ def _units_of_time(summary: Summary) -> list[int]:
     return [match.start() for match in _UNIT_OF_TIME.finditer(summary.lower)]
 
 
-def _unit_of_time_in(summary: Summary, clause: Clause) -> bool:
-    units = _units_of_time(summary)
-    return bisect_left(units, clause.start) < bisect_left(units, clause.end)
-
-
 @once
 def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bool]]:
     """Position, length in days and whether it is a time ago, of each span of time in a clause."""
     found: list[tuple[int, float, bool]] = []
-    if not _unit_of_time_in(summary, clause):
+    units = _units_of_time(summary)
+    if bisect_left(units, clause.start) == bisect_left(units, clause.end):
         return found
     for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]

@@ -141,7 +141,6 @@ def build_authorization(summary: Summary, _case: Case) -> Findings:
 
 # --- the review so far ----------------------------------------------------------------------------
 
-FAMILY = "review"
 _REASONS = (
     "no_conservative_care", "no_objective_findings", "no_red_flags", "no_improvement",
     "no_first_line_drug", "no_gi_risk", "not_recommended", "exceeds_guideline",
@@ -187,7 +186,12 @@ def build_review_item(
     own.values["ur_action"] = item.ur_action
     own.values["share_authorized"] = share_authorized(item)
     own.values["sessions_certified"] = sessions_certified(summary, item)
-    _put_reasons(own, summary, case, item)
+    reasons = _reasons(summary)
+    if len(case.items) > 1:
+        reasons = _about(summary, reasons, item)
+    own.values.update(_NO_REASON)
+    for mention in reasons:
+        own.put(f"ur_reason_{mention.value}", True, mention)
     own.values.update(_cited(item.claims_administrator_guideline, item.body_parts))
     return own
 
@@ -266,24 +270,19 @@ def amount(text: str, item: Item) -> tuple[float, str] | None:
 _TIMES_KINDS = ("days", "weeks", "months", "hours")
 
 
-def _put_reasons(own: Findings, summary: Summary, case: Case, item: Item) -> None:
-    mentions = _reasons(summary)
-    if mentions and len(case.items) > 1:
-        mentions = _about(summary, mentions, item)
-    own.values.update(_NO_REASON)
-    given = [m for m in mentions if m.value in _REASONS]
-    for mention in sorted(given, key=lambda m: _ORDER[m.value]):
-        own.put(f"ur_reason_{mention.value}", True, mention)
-
-
 _ORDER = {name: place for place, name in enumerate(_REASONS)}
 _NO_REASON: dict[str, Value] = {f"ur_reason_{name}": False for name in _REASONS}
 
 
 @once
 def _reasons(summary: Summary) -> list[Mention]:
-    mentions = summary.mentions(FAMILY, overlapping=True)
-    return [m for m in mentions if m.qualifier in ("denied_by_ur", "quoted_guideline")]
+    """The reasons that the review gives, in the order of the columns."""
+    given = [
+        m
+        for m in summary.mentions("review", overlapping=True)
+        if m.value in _ORDER and m.qualifier in ("denied_by_ur", "quoted_guideline")
+    ]
+    return sorted(given, key=lambda m: _ORDER[m.value])
 
 
 _WORDS = re.compile(r"[a-z]{3,}")

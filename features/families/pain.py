@@ -188,7 +188,10 @@ def reliefs(summary: Summary) -> list[Relief]:
     for mention in summary.mentions("relief"):
         if mention.value != "percent" or not _is_relief(summary, mention):
             continue
-        about = (_side(summary, mention), _treatment(summary, mention), _weeks(summary, mention))
+        # The side of the pain relieved: the first one named before the next percentage or stop.
+        ahead = re.split(r"[.;%]|\band\b", summary.after(mention, 60))[0]
+        side = _SIDE.search(ahead)
+        about = (side and side[1], _treatment(summary, mention), _weeks(summary, mention))
         printed = (mention.groups["low"], mention.groups["high"])
         percents = [_TENS.get(number) or float(number) for number in printed if number is not None]
         found.extend(Relief(percent, *about, mention) for percent in percents if percent <= 100)
@@ -228,22 +231,19 @@ def _put_words(found: Findings, summary: Summary, percents: list[Mention]) -> No
     helped = [m for m in said.get("relief", []) if _treatment(summary, m)]
     found.flag("relief_documented", [*percents, *helped, *said.get("temporary", [])])
     found.flag("relief_temporary", said.get("temporary", []))
-    failed = [m for m in said.get("failed", []) if m.documented or _own_negation(m)]
+    # "No improvement" holds its own negation.
+    failed = [
+        m
+        for m in said.get("failed", [])
+        if m.documented or (m.rule.id in ("no_relief", "not_help") and m.qualifier == "negated")
+    ]
     found.put("treatment_failed", bool(failed), *failed)
     found.flag("treatment_intolerance", said.get("intolerance", []))
     found.flag("function_improved", said.get("function", []))
     found.flag("medication_reduced", said.get("medication_reduced", []))
     found.flag("returned_to_work", said.get("return_to_work", []))
-    _put_weeks(found, summary, [*percents, *helped, *said.get("temporary", [])])
-
-
-def _own_negation(mention: Mention) -> bool:
-    """Whether the negation is the rule's own word, as in "no improvement"."""
-    return mention.rule.id in ("no_relief", "not_help") and mention.qualifier == "negated"
-
-
-def _put_weeks(found: Findings, summary: Summary, mentions: list[Mention]) -> None:
-    lasting = [(w, m) for m in mentions if m.documented and (w := _weeks(summary, m)) is not None]
+    eased = [m for m in (*percents, *helped, *said.get("temporary", [])) if m.documented]
+    lasting = [(weeks, m) for m in eased if (weeks := _weeks(summary, m)) is not None]
     if lasting:
         weeks, mention = max(lasting, key=lambda pair: pair[0])
         found.put("relief_weeks", weeks, mention)
@@ -258,13 +258,6 @@ def _is_relief(summary: Summary, mention: Mention) -> bool:
     if _CRITERION.search(behind) and mention.qualifier != "affirmed":
         return False
     return bool(_AHEAD.match(ahead) or _BEHIND.search(behind))
-
-
-def _side(summary: Summary, mention: Mention) -> str | None:
-    """The side of the pain relieved: the first one named before the next percentage or stop."""
-    ahead = re.split(r"[.;%]|\band\b", summary.after(mention, 60))[0]
-    side = _SIDE.search(ahead)
-    return side[1] if side else None
 
 
 def _treatment(summary: Summary, mention: Mention) -> str | None:

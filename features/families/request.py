@@ -230,7 +230,8 @@ def _flags(item: Item, findings: Findings) -> None:
         findings.values[f"request_{name}"] = name in values
     mixed = _percents(item.requested) > 1 or _mixed(item)
     findings.values["request_compound"] = "compound" in values or mixed
-    findings.values["request_contrast"] = _contrast(values)
+    contrast = (kind for kind in ("without", "with") if f"contrast_{kind}" in values)
+    findings.values["request_contrast"] = next(contrast, None)
     findings.values["request_side"] = _side(f"{item.requested} {item.title}", "bilateral" in values)
     findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
     if spinal_levels(item.requested):
@@ -264,12 +265,6 @@ def _level_evidence(item: Item) -> list[Evidence]:
         for match in _LEVEL.finditer(item.requested)
         if _segment(*match.groups())
     ]
-
-
-def _contrast(values: dict[str, Mention]) -> str | None:
-    if "contrast_without" in values:
-        return "without"
-    return "with" if "contrast_with" in values else None
 
 
 # Brands that mix several topical drugs, and "gabapentin/ketoprofen/lidocaine cream".
@@ -436,29 +431,9 @@ def side_of(request: str) -> str | None:
 def specialist_field(request: str) -> str | None:
     """The field of the specialist that a request names; None where it names none."""
     words = request.lower()
-    return next((field for field, known in _FIELDS if known.search(words)), None)
+    return next((field for field, known in _fields_known() if known.search(words)), None)
 
 
-_BONES_AND_JOINTS = (
-    r"ortho|spine|spinal|hand|podiat|physiat|pm&r|physical medicine|shoulder|knee|foot|ankle|wrist|"
-    r"elbow|hip\b|back\b|neck|sports"
-)
-_FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (field, re.compile(words))
-    for field, words in (
-        ("psychology", r"psych|behavio|mental"),
-        ("musculoskeletal", r"neuro-?surg"),
-        ("neurology", r"neurol|headache"),
-        ("heart", r"cardio"),
-        ("stomach", r"gastro|\bgi\b"),
-        ("ear", r"\bent\b|otolaryn|audiolog|\bear\b"),
-        ("eye", r"ophthal|optom|\beye\b"),
-        ("lung", r"pulmon|\blung"),
-        ("sleep", r"sleep"),
-        ("internal", r"internal|internist"),
-        ("jaw", r"dent|oral|maxillo|\bjaw|tmj"),
-        ("hernia", r"general surg|hernia"),
-        ("pain", r"\bpain\b"),
-        ("musculoskeletal", _BONES_AND_JOINTS),
-    )
-)
+@cache
+def _fields_known() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((row["field"], re.compile(row["pattern"])) for row in table_rows("specialists"))

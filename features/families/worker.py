@@ -98,7 +98,8 @@ def build_injury(summary: Summary, case: Case) -> Findings:
     injury = header or (printed.day if printed else None)
     support = [printed.mention] if printed and printed.day == injury else []
     found.put("injury_date", injury.isoformat() if injury else None, *support)
-    _put_conflict(found, header, printed)
+    conflict = [printed.mention] if header and printed and header != printed.day else []
+    found.put("injury_date_conflict", bool(conflict), *conflict)
     _put_days(found, summary, case, injury, support)
     found.flag("cumulative_trauma", list(summary.mentions("chronicity")))
     return found
@@ -136,13 +137,6 @@ def chronicity_class(days: int) -> str:
     if days < ACUTE_DAYS:
         return "acute"
     return "subacute" if days < CHRONIC_DAYS else "chronic"
-
-
-def _put_conflict(found: Findings, header: date | None, printed: DateMention | None) -> None:
-    conflict = bool(header and printed and header != printed.day)
-    found.put(
-        "injury_date_conflict", conflict, *([printed.mention] if conflict and printed else [])
-    )
 
 
 def _put_days(
@@ -183,16 +177,12 @@ def build_work_status(summary: Summary, _: Case) -> Findings:
     stated = [m for m in stated if not _ahead(summary, m)] or stated
     if not stated:
         return found
-    rank = max(_rank(mention) for mention in stated)
-    strongest = [mention for mention in stated if _rank(mention) == rank]
+    ranks = [int(mention.rule.extra["rank"]) for mention in stated]
+    strongest = [m for m, rank in zip(stated, ranks, strict=True) if rank == max(ranks)]
     latest = _latest(summary, strongest)
     found.put("work_status", latest.value, latest)
     found.put("work_status_changed", len({m.value for m in strongest}) > 1, *strongest)
     return found
-
-
-def _rank(mention: Mention) -> int:
-    return int(mention.rule.extra["rank"])
 
 
 def _ahead(summary: Summary, mention: Mention) -> bool:
@@ -203,14 +193,13 @@ def _ahead(summary: Summary, mention: Mention) -> bool:
 
 def _stated(summary: Summary, mention: Mention) -> bool:
     if mention.qualifier in ("negated", "hypothetical", "quoted_guideline", "denied_by_ur"):
-        return _denies_itself(mention) and mention.qualifier == "negated"
+        # Cues of negation inside the phrase ("not working") do not count.
+        return mention.qualifier == "negated" and mention.rule.id in _DENIES_ITSELF
     before = summary.before(mention, 60)
     return not (_DIFFICULTY.search(before) or _WHILE.search(before) or _UNKNOWN.search(before))
 
 
-def _denies_itself(mention: Mention) -> bool:
-    """Cues of negation inside the phrase ("not working") do not count; see the rule's text."""
-    return mention.rule.id in ("no_restrictions", "not_working", "no_work", "no_return")
+_DENIES_ITSELF = ("no_restrictions", "not_working", "no_work", "no_return")
 
 
 def _latest(summary: Summary, stated: list[Mention]) -> Mention:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import examination, studies
 from imr.features.families.studies import told_done
+from imr.features.signal import table_rows
 from imr.features.statements.statement import (
     BY_HISTORY,
     NOT_STATED_AFTER,
@@ -90,24 +91,6 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
 _NOT_CHANGED = re.compile(
     r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
 )
-# Degrees from which a motion counts as full (AMA Guides, 5th ed., ch. 15-17, rounded down); a
-# motion of a region that is not named is left alone.
-_FULL_MOTION: dict[str, dict[str, float]] = {
-    "shoulder": {
-        "flexion": 150, "ff": 150, "elevation": 150, "abduction": 150, "abd": 150, "external": 60,
-        "er": 60, "ir": 40,
-    },
-    "elbow": {"flexion": 130, "motion": 130, "rom": 130, "pronation": 60, "supination": 60},
-    "forearm": {"pronation": 60, "supination": 60},
-    "wrist": {"flexion": 50, "extension": 50, "pronation": 60, "supination": 60},
-    "hip": {"flexion": 95, "abduction": 25},
-    "knee": {"flexion": 115, "motion": 115, "rom": 115},
-    "ankle": {"dorsiflexion": 12, "plantarflexion": 30},
-    "foot": {"dorsiflexion": 12, "plantarflexion": 30},
-    "hand": {"flexion": 80, "motion": 85},
-    "cervical spine": {"flexion": 40, "extension": 45, "rotation": 60},
-    "lumbar spine": {"flexion": 50, "extension": 18},
-}  # fmt: skip
 # "Needs a dressing change each day" is a need, whatever the request.
 _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
@@ -219,11 +202,23 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
         degrees = most - degrees if arc else most
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
     regions = (*place_of(summary, mention)[0], *named[:-4:-1])
-    region = next((region for region in regions if region in _FULL_MOTION), "")
-    full = _FULL_MOTION.get(region, {}).get(_SHORT_MOVES.get(move, move))
+    known = _full_motions()
+    region = next((region for region in regions if region in known), "")
+    full = known.get(region, {}).get(_SHORT_MOVES.get(move, move))
     if full is None or not 0 <= degrees <= 180 or (not degrees and move == "flexion"):
         return None
     return region, min(round(100 * degrees / full), 100)
+
+
+@cache
+def _full_motions() -> Mapping[str, Mapping[str, float]]:
+    """Degrees from which a motion counts as full, by region and move; a motion of a region that is
+    not named is left alone.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for row in table_rows("full_motion"):
+        found.setdefault(row["region"], {})[row["move"]] = float(row["degrees"])
+    return found
 
 
 # Less than this is within the error of measurement (AMA Guides, 5th ed., ch. 16.4).
@@ -313,29 +308,12 @@ def _report_of(summary: Summary, mention: Mention) -> _Report | None:
     return next(told, None)
 
 
-_FINDINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("bulge", r"annul"),
-        ("tear", r"tear|torn|ruptur|avuls|detach|perforat"),
-        ("loose or foreign body", r"(?:loose|foreign) bod"),
-        ("chondral defect", r"chondr|necrosis|avn"),
-        ("fracture", r"fractur|\bfx|\bbreak|union|dislocat|displaced|sublux"),
-        ("hernia", r"hernia\b"),
-        ("herniation", r"herniat|protrus|extru|hnp"),
-        ("stenosis", r"stenosis|stenotic|narrow|encroach|compress|abut|effac|indent"),
-        ("instability", r"instab|listhesis|slip|translat|motion at"),
-        ("hardware", r"loosen|lucency|subsid|broken"),
-        ("bulge", r"bulg|dis[ck]"),
-        ("degeneration", r"degen|arthr|spondyl|osteophyt|spur|hypertroph|joint space"),
-        ("calcification", r"calcif"),
-        ("tendinosis", r"tend[io]n|bursit|synovit|effusion|edema|inflam|fascii"),
-        (
-            "normal",
-            r"normal|unremarkable|\bneg|\bnl\b|wnl|intact|well|maintained|patent|preserved|abnormalit|findings?$",
-        ),
-    )
-)
+@cache
+def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    rows = table_rows("imaging_findings")
+    return tuple((row["finding"], re.compile(row["pattern"])) for row in rows)
+
+
 _SOUND = frozenset(("normal",))
 # The word of degree nearest before a finding, in its own part of a list.
 _DEGREE = re.compile(
@@ -435,7 +413,7 @@ def _findings(summary: Summary) -> Iterator[Statement]:
 
 @lru_cache(maxsize=4096)
 def _kind_of_finding(words: str) -> str:
-    return next((name for name, pattern in _FINDINGS if pattern.search(words)), "other")
+    return next((name for name, pattern in _kinds() if pattern.search(words)), "other")
 
 
 def _nerve_studies(summary: Summary) -> Iterator[Statement]:

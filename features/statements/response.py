@@ -80,12 +80,6 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     return _HELPED_BY_A_PERSON.match(after) is not None
 
 
-def _denied(summary: Summary, mention: Mention) -> bool:
-    """Denied in its own part of the sentence: not by "no red flags, strain resolved"."""
-    before = summary.before(mention, 60)
-    return mention.qualifier == "negated" and _DENIED_CLOSE.search(before) is not None
-
-
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
 _EASED_PART = re.compile(
@@ -167,7 +161,9 @@ def responses(summary: Summary) -> Iterator[Statement]:
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A response without a number, unless it is a half."""
     polarity: Polarity = mention.value  # type: ignore[assignment]
-    if polarity in ("helped", "resolved", "some") and _denied(summary, mention):
+    # Denied in its own part of the sentence: not by "no red flags, strain resolved".
+    denied = mention.qualifier == "negated" and _DENIED_CLOSE.search(summary.before(mention, 60))
+    if polarity in ("helped", "resolved", "some") and denied:
         polarity = "failed"
     if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
         polarity = "some"
@@ -295,7 +291,9 @@ def _response(
         if told_before(summary, cause):
             own = ()
         drug = cause.rule.family == "medication"
-        more = {"of": _drug_name(cause) if drug else concept, "count": _visits(summary, cause)}
+        # The visits of a course of care that stand next to it.
+        visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
+        more = {"of": _drug_name(cause) if drug else concept, "count": visits}
         yield state(summary, mention, "response", concept, polarity, own, **more, **said)
 
 
@@ -343,12 +341,6 @@ def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[M
 def _drug_name(mention: Mention) -> str:
     """The generic name of a drug; the class where only that is named."""
     return mention.rule.extra["generic"] or mention.value
-
-
-def _visits(summary: Summary, cause: Mention) -> float | None:
-    """The visits of a course of care that stand next to it."""
-    counted = cause.value in _COURSES_OF_CARE
-    return sessions_had(summary, cause) if counted else None
 
 
 _COURSES_OF_CARE = frozenset(

@@ -210,17 +210,19 @@ def test_patterns_of_the_lexicons() -> None:
 
 
 def of_reference_tables() -> list[Tried]:
-    """What functions make from tables: ``data/reference``, urgent facts, tests and organs."""
+    """What functions make from tables: ``data/reference``, ``features/rules``."""
     from imr.data.citations import _chapters
-    from imr.features.families.request import _tests_and_organs
+    from imr.features.families.request import _fields_known, _tests_and_organs
+    from imr.features.statements.findings import _kinds
     from imr.features.table import _urgent_rules
 
+    pairs = (*_kinds(), *_fields_known(), *((p.pattern, p) for p, _ in _tests_and_organs()))
     urgent = [rule for rules in _urgent_rules().values() for rule in rules]
     return [
         *(Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()),
         *(Tried(f"{rule.text}: with", rule.with_, anchored=False) for rule in urgent),
         *(Tried(f"{rule.text}: unless", rule.unless, anchored=False) for rule in urgent),
-        *(Tried(pattern.pattern, pattern, anchored=False) for pattern, _ in _tests_and_organs()),
+        *(Tried(name, pattern, anchored=False) for name, pattern in pairs),
     ]
 
 
@@ -232,7 +234,9 @@ def test_patterns_made_from_the_reference_tables() -> None:
 
 MADE_BY = {
     "data/citations._chapters",
+    "features/statements/findings._kinds",
     "features/table._urgent_rules",
+    "features/families/request._fields_known",
     "features/families/request._tests_and_organs",
     "features/context._rule",
 }
