@@ -175,8 +175,9 @@ def _json_record(source: str, values: Any, how: Reading, told: set[str]) -> RawR
     """The record of an object; ``told`` are keys of the file of which the user knows."""
 
     def named(values: Mapping[str, Any], known: Known) -> dict[str, Any]:
-        """The keys by the names that records have."""
-        names = dict(zip(values, replace(how, known=known).names(values), strict=True))
+        """The keys by the names that records have; one that is there already stays as it is."""
+        meant = zip(values, replace(how, known=known).names(values), strict=True)
+        names = {key: key if name in values else name for key, name in meant}
         known_to_user = told | how.renames.keys()
         renamed.update({k: n for k, n in names.items() if n != k and k not in known_to_user})
         return {names[key]: value for key, value in values.items()}

@@ -70,6 +70,10 @@ def test_what_is_read_under_another_name_is_told_once() -> None:
         "t.jsonl: 'summary' is read as 'case_summary', 'treatment' is read as 'title'",
     ]
     assert all(letter_from_record(f).case.items for f in found if isinstance(f, RawRecord))
+    both = b'{"letter_id": "A", "Letter ID": "B", "case_summary": "A cook.", "items": []}'
+    [one], told = read("t.json", both)
+    assert isinstance(one, RawRecord)
+    assert (one.values["letter_id"], told) == ("A", [])
 
 
 @pytest.mark.parametrize("claim", ["Claim No", "Claim No.", "Claim Number", "Claim #", "claim_id"])
