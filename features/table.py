@@ -354,12 +354,9 @@ def urgent(summary: Summary) -> tuple[Urgent, ...]:
             continue
         if said.ago is not None and said.ago > NEWS_DAYS:
             continue
-        clause = summary.lower[said.start : said.end]
         for rule in rules:
-            if rule.with_.search(clause) and not rule.unless.search(clause):
-                words = summary.text[said.start : said.end]
-                start = said.start + len(words) - len(words.lstrip(" ,;:.-–—"))
-                words = words.strip(" ,;:.-–—")
+            if rule.with_.search(said.clause) and not rule.unless.search(said.clause):
+                start, words = said.quote
                 quote = Evidence("urgent", start, start + len(words), words, said.mention.rule_id)
                 found.setdefault(rule.text, Urgent(rule.text, quote))
     return tuple(found.values())

@@ -160,7 +160,8 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
         concept = said.concept
         rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
         if rows:
-            measures = Measures(summary, said, item)
+            measures = _measures(summary, said)
+            measures.item = item
             for rule in rows:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
@@ -212,23 +213,20 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     own.values.update((name, _decides(said)) for name, said in spoken.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
     if spoken or numbers:
-        own.more_quoted = partial(_quotes, summary, item, spoken, numbers)
+        own.more_quoted = partial(_quotes, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
     return own
 
 
 def _quotes(
-    summary: Summary,
-    item: Item,
-    spoken: _Spoken,
-    numbers: Mapping[str, tuple[float, Statement]],
+    item: Item, spoken: _Spoken, numbers: Mapping[str, tuple[float, Statement]]
 ) -> Iterator[Evidence]:
     for name, pairs in spoken.items():
         fact = _settled(pairs)
         for said in fact.for_it if fact.value else fact.against_it:
-            yield _evidence(summary, name, said, item)
+            yield _evidence(name, said, item)
     for name, (_, said) in numbers.items():
-        yield _evidence(summary, name, said, item)
+        yield _evidence(name, said, item)
 
 
 _ASKS = re.compile(
@@ -278,43 +276,61 @@ _BEGUN = re.compile(r"\b(?:begun|began|started)\b")
 _USE_REACH = 50
 
 
+Number = tuple[str, float | None, Statement]
+"""The column of a number, the number and the statement that tells it."""
+
+
 def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float, Statement]]:
-    """How much of the same care was had, and how long ago; how far from normal a motion is."""
-    same, parts = same_concepts(item), requested_parts(item)
+    """How much of the same care was had, and how long ago; how far from normal a motion is.
+
+    Of several the least counts, where a column is not of those of the most or of a count.
+    """
     found: dict[str, tuple[float, Statement]] = {}
+    for name, value, said in _told_numbers(summary, case, item):
+        known = found.get(name)
+        if value is None:
+            continue
+        if name == _COUNTED:
+            value += known[0] if known else 0.0
+        elif known and not (value > known[0] if name in _OF_THE_MOST else value < known[0]):
+            continue
+        found[name] = (value, said)
+    return found
+
+
+_COUNTED = "same_test_count"
+_OF_THE_MOST = frozenset({"same_care_count", "same_care_days", "morphine_dose", "lesion_extent"})
+
+
+def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
+    same, parts = same_concepts(item), requested_parts(item)
     for said, bears in about(summary, parts, side_of(item.requested)):
         concept, here = said.concept, bears != "elsewhere"
         if parts and here and said.subject == "sign":
-            _put_measured(found, summary, said)
+            yield from _measured(summary, said)
         if here and said.subject == "study" and concept in same and said.polarity in _DONE:
-            _put_test(found, summary, case, said)
+            days = _days_since(summary, case, said)
+            yield _COUNTED, 1.0, said
+            days = _days_before(summary, case, said) if days is None else days
+            yield "same_test_days_ago", days, said
         if said.polarity not in _HAD:
             continue
         if concept == "urine_drug_test_done" or (
             concept == "last_time" and _DRUG_TEST.search(item.requested)
         ):
-            _least(found, "drug_test_days_ago", _days_since(summary, case, said), said)
+            yield "drug_test_days_ago", _days_since(summary, case, said), said
         if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
-            _least(found, "operation_days_ago", _days_before(summary, case, said), said)
-        if concept == _DOSE:
-            _most(found, "morphine_dose", said.count, said)
-        if here and concept in same:
-            _put_same_care(found, summary, case, said)
-    return found
+            yield "operation_days_ago", _days_before(summary, case, said), said
+        if concept == "morphine dose":
+            yield "morphine_dose", said.count, said
+        if here and concept in same and said.subject == "treatment":
+            one = 1.0 if _ONE.search(said.mention.text) else None
+            yield "same_care_count", one if said.count is None else said.count, said
+            yield "same_care_days_ago", _days_before(summary, case, said), said
+        if here and concept in same and said.subject == "drug":
+            yield "same_care_days", _days_used(summary, said), said
 
 
-def _put_same_care(
-    found: dict[str, tuple[float, Statement]], summary: Summary, case: Case, said: Statement
-) -> None:
-    """How much of what is asked for was had, and how long ago."""
-    if said.subject == "treatment":
-        _most(found, "same_care_count", _count(said), said)
-        _least(found, "same_care_days_ago", _days_before(summary, case, said), said)
-    if said.subject == "drug":
-        _most(found, "same_care_days", _days_used(summary, said), said)
-
-
-_DOSE = "morphine dose"
 _DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE)
 _EARLIER = re.compile(
     r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
@@ -323,52 +339,24 @@ _MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
 _EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
 
 
-def _measured_now(summary: Summary, statement: Statement) -> bool:
-    """A motion or strength in numbers that is not one of before."""
-    measured = statement.percent is not None and statement.concept in _MEASURED
-    end = statement.mention.end
-    return (
-        measured
-        and not _EARLIER.search(summary.lower, statement.start, end)
-        and not _EARLIER_AFTER.match(summary.lower, end)
-    )
-
-
-def _put_measured(
-    found: dict[str, tuple[float, Statement]], summary: Summary, said: Statement
-) -> None:
-    """How limited a motion, how large a measured lesion and how weak a graded muscle is."""
-    if _measured_now(summary, said):
-        _least(found, _MEASURED[said.concept], said.percent, said)
+def _measured(summary: Summary, said: Statement) -> Iterator[Number]:
+    """How limited a motion, how large a measured lesion and how weak a graded muscle is now."""
+    end = said.mention.end
+    if said.concept in _MEASURED and not (
+        _EARLIER.search(summary.lower, said.start, end) or _EARLIER_AFTER.match(summary.lower, end)
+    ):
+        yield _MEASURED[said.concept], said.percent, said
     if said.concept == "lesion extent":
-        _most(found, "lesion_extent", said.percent, said)
+        yield "lesion_extent", said.percent, said
     if said.concept in _GRADED_SIGNS:
         graded = _GRADED.search(said.mention.text)
-        if graded is not None:
-            _least(found, "strength_grade", float(graded[1]), said)
+        yield "strength_grade", float(graded[1]) if graded else None, said
 
 
 _GRADED_SIGNS = frozenset({"weakness", "myotomal weakness", "rotator cuff"})
 _GRADED = re.compile(r"(?<![\d/])([0-5])\s?[+-]?\s?/\s?5\b")
 _DONE = frozenset({"affirmed", "normal", "abnormal"})
 _HAD = frozenset({"affirmed", "consistent", "inconsistent", "stopped"})
-
-
-def _put_test(
-    found: dict[str, tuple[float, Statement]], summary: Summary, case: Case, said: Statement
-) -> None:
-    """One more test like the one asked for, and how long ago it was."""
-    before = found["same_test_count"][0] if "same_test_count" in found else 0.0
-    found["same_test_count"] = (before + 1, said)
-    days = _days_since(summary, case, said)
-    days = _days_before(summary, case, said) if days is None else days
-    _least(found, "same_test_days_ago", days, said)
-
-
-def _count(statement: Statement) -> float | None:
-    if statement.count is not None:
-        return statement.count
-    return 1.0 if _ONE.search(statement.mention.text) else None
 
 
 def _days_used(summary: Summary, statement: Statement) -> float | None:
@@ -380,13 +368,6 @@ def _days_used(summary: Summary, statement: Statement) -> float | None:
         if len(between) <= _USE_REACH and (begun or not (ago or _OF_COMPLAINT.search(between))):
             return days
     return None
-
-
-def _most(
-    found: dict[str, tuple[float, Statement]], name: str, value: float | None, said: Statement
-) -> None:
-    if value is not None and (name not in found or value > found[name][0]):
-        found[name] = (value, said)
 
 
 # "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
@@ -425,18 +406,8 @@ def _days_since(summary: Summary, case: Case, statement: Statement) -> float | N
     return None if last is None else float((denial - last).days)
 
 
-def _least(
-    found: dict[str, tuple[float, Statement]], name: str, value: float | None, said: Statement
-) -> None:
-    if value is not None and (name not in found or value < found[name][0]):
-        found[name] = (value, said)
-
-
-def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evidence:
-    """The clause of a statement without the punctuation around it, with its polarity."""
-    clause = summary.text[said.start : said.end].rstrip(_EDGE)
-    quote = clause.lstrip(_EDGE)
-    start = said.start + len(clause) - len(quote)
+def _evidence(name: str, said: Statement, item: Item) -> Evidence:
+    start, quote = said.quote
     return Evidence(
         signal=name,
         start=start,
@@ -448,32 +419,7 @@ def _evidence(summary: Summary, name: str, said: Statement, item: Item) -> Evide
     )
 
 
-_EDGE = " \t\n\r,;:.-–—"
-
-
 # --- measures of a statement ----------------------------------------------------------------------
-
-# Visits from which a course counts as a trial of care.
-_TRIAL_VISITS = 4
-
-
-class Measures(dict[str, Value]):
-    """What ``where`` may name of a statement, worked out when it is asked for."""
-
-    def __init__(self, summary: Summary, said: Statement, item: Item) -> None:
-        self.about = summary, said, item
-
-    def __missing__(self, name: str) -> Value:
-        value = self[name] = _MEASURES[name](*self.about)
-        return value
-
-    get = dict.__getitem__  # type: ignore[assignment]
-
-
-def _percent(said: Statement) -> float | None:
-    below = said.percent is not None and said.comparator == "<"
-    return said.percent - 0.5 if below and said.percent is not None else said.percent
-
 
 _GOES_ON = re.compile(
     r"\b(?:continu\w+|current(?:ly)?|ongoing|now|daily|is doing|does|performs?|under way|"
@@ -484,16 +430,6 @@ _GONE_BY = re.compile(
     r"\b(?:completed|done|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
     r"relief)|w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
 )
-
-
-def _under_way(summary: Summary, statement: Statement) -> bool:
-    """Care that is asked for, or goes on."""
-    if statement.polarity == "planned":
-        return True
-    said = summary.lower[statement.start : statement.end]
-    return _GOES_ON.search(said) is not None and _GONE_BY.search(said) is None
-
-
 # A drug that is refilled, continued or taken since a date goes on; what was begun today does not.
 _REFILLED = re.compile(
     r"\b(?:refill(?:ed|s|ing)?|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
@@ -508,26 +444,9 @@ _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
     r"discontinu\w+|to continue working|continued (?:pain|complaints?|symptoms?))\b"
 )
-
-
-def _used_long(summary: Summary, statement: Statement) -> bool:
-    """Whether the clause of a drug says that its use goes on from before."""
-    said = summary.lower[statement.start : statement.end]
-    return _REFILLED.search(said) is not None and _FIRST_GIVEN.search(said) is None
-
-
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
 )
-
-
-def _only_begun(summary: Summary, statement: Statement) -> bool:
-    """Care that has just begun, which cannot have failed."""
-    uncounted = statement.count is None and statement.days is None
-    said = _JUST_BEGUN.search(summary.lower, statement.start, statement.end)
-    return uncounted and said is not None
-
-
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 
 
@@ -547,24 +466,58 @@ _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
     r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
 )
-_LONG_AGO_DAYS = 730
-
-
-def _old(summary: Summary, statement: Statement) -> bool:
-    """Care before the injury or years ago, which is no care for the complaint of today."""
-    long_ago = statement.ago is not None and statement.ago >= _LONG_AGO_DAYS
-    return long_ago or _LONG_AGO.search(summary.lower, statement.start, statement.end) is not None
-
-
+_LONG_AGO = re.compile(
+    r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
+)
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
+_LONG_AGO_DAYS = 730
 _STALE_YEARS = 2
+# Visits from which a course counts as a trial of care.
+_TRIAL_VISITS = 4
 
 
-def _stale(summary: Summary, statement: Statement) -> bool:
+class Measures(dict[str, Value]):
+    """What ``where`` may name of a statement, worked out when it is asked for; ``item`` is the
+    request that those of ``_OF_THE_REQUEST`` compare it with.
+    """
+
+    def __init__(self, said: Statement) -> None:
+        self.said = said
+        self.item: Item
+
+    def __missing__(self, name: str) -> Value:
+        compare = _OF_THE_REQUEST.get(name)
+        if compare is not None:
+            return compare(self.said, self.item)
+        value = self[name] = _OF_THE_STATEMENT[name](self.said)
+        return value
+
+    get = dict.__getitem__  # type: ignore[assignment]
+
+
+@once
+def _measures(_summary: Summary, said: Statement) -> Measures:
+    return Measures(said)
+
+
+def _percent(said: Statement) -> float | None:
+    below = said.percent is not None and said.comparator == "<"
+    return said.percent - 0.5 if below and said.percent is not None else said.percent
+
+
+def _old(said: Statement) -> bool:
+    """Care before the injury or years ago, which is no care for the complaint of today."""
+    long_ago = said.ago is not None and said.ago >= _LONG_AGO_DAYS
+    return long_ago or _LONG_AGO.search(said.clause) is not None
+
+
+def _stale(said: Statement) -> bool:
     """Long before the injury or two years before the latest year that the summary prints."""
-    if _old(summary, statement):
+    if _old(said):
         return True
-    years = [int(y) for y in _ANY_YEAR.findall(summary.lower, statement.start, statement.end)]
+    summary = said.mention.summary
+    years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
 
 
@@ -573,12 +526,47 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
 
 
+def _under_way(said: Statement) -> bool:
+    """Care that is asked for, or goes on."""
+    goes_on = _GOES_ON.search(said.clause) and not _GONE_BY.search(said.clause)
+    return said.polarity == "planned" or bool(goes_on)
+
+
+def _only_begun(said: Statement) -> bool:
+    """Care that has just begun, which cannot have failed."""
+    uncounted = said.count is None and said.days is None
+    return uncounted and _JUST_BEGUN.search(said.clause) is not None
+
+
+_OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
+    "percent": _percent,
+    "rated": lambda said: said.percent is not None,
+    "weeks": lambda said: said.weeks,
+    "count": lambda said: said.count,
+    "few": lambda said: said.count is not None and said.count < _TRIAL_VISITS,
+    "days": lambda said: said.days,
+    "ago": lambda said: said.ago,
+    "past": lambda said: said.past,
+    "mild": lambda said: said.degree == "mild",
+    "severe": lambda said: said.degree == "severe",
+    "old": _old,
+    "stale": _stale,
+    "now": _under_way,
+    # Whether the clause of a drug says that its use goes on from before.
+    "long": lambda said: bool(
+        _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
+    ),
+    "begun": _only_begun,
+    "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
+}
 _ONE_AT_A_TIME = frozenset(
     {
         "NSAID", "Muscle Relaxant", "Opioids", "Anti-epilepsy drugs", "Antidepressant",
         "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
     }
 )  # fmt: skip
+_CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
+_WHOLE_CLASS = frozenset({"medication", "care"})
 
 
 def _another_of_class(said: Statement, item: Item) -> bool:
@@ -589,9 +577,6 @@ def _another_of_class(said: Statement, item: Item) -> bool:
     return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
-_CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
-
-
 def _of_field(said: Statement, item: Item) -> bool:
     """Whether a consultation is asked of the field that a specialist seen already is of."""
     field = specialist_field(item.requested)
@@ -600,35 +585,26 @@ def _of_field(said: Statement, item: Item) -> bool:
     return consulted and known is not None and specialist_field(known) == field
 
 
-_MEASURES: dict[str, Callable[[Summary, Statement, Item], Value]] = {
-    "percent": lambda _summary, said, _item: _percent(said),
-    "rated": lambda _summary, said, _item: said.percent is not None,
-    "weeks": lambda _summary, said, _item: said.weeks,
-    "count": lambda _summary, said, _item: said.count,
-    "few": lambda _summary, said, _item: said.count is not None and said.count < _TRIAL_VISITS,
-    "days": lambda _summary, said, _item: said.days,
-    "ago": lambda _summary, said, _item: said.ago,
-    "past": lambda _summary, said, _item: said.past,
-    "mild": lambda _summary, said, _item: said.degree == "mild",
-    "severe": lambda _summary, said, _item: said.degree == "severe",
-    "old": lambda summary, said, _item: _old(summary, said),
-    "stale": lambda summary, said, _item: _stale(summary, said),
-    "now": lambda summary, said, _item: _under_way(summary, said),
-    "long": lambda summary, said, _item: _used_long(summary, said),
-    "begun": lambda summary, said, _item: _only_begun(summary, said),
-    "walking": lambda summary, said, _item: _of_walking(summary, said),
-    "field": lambda _summary, _said, item: specialist_field(item.requested),
-    "same_field": lambda _summary, said, item: _of_field(said, item),
-    "beside": lambda _summary, said, item: _another_of_class(said, item),
-    "sole": lambda summary, _said, item: _sole(summary, requested_parts(item)),
-    "other": lambda _summary, said, item: _of_another(said, item),
-}
-_WHOLE_CLASS = frozenset({"medication", "care"})
-
-
 def _of_another(said: Statement, item: Item) -> bool:
+    """Whether a response is due to another treatment than what is asked for."""
     if said.of is None or said.of in _WHOLE_CLASS or said.of in same_concepts(item):
         return False
     if item.category == "Pharmaceuticals":
         return said.of not in {term.lower() for term in item.terms}
     return True
+
+
+@once
+def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
+    """Whether the summary names no region but those of the request and what they explain."""
+    named = {part.value for part in summary.mentions("body_part")}
+    return all(any(is_or_explains(region, part) for part in parts) for region in named)
+
+
+_OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
+    "field": lambda _said, item: specialist_field(item.requested),
+    "same_field": _of_field,
+    "beside": _another_of_class,
+    "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
+    "other": _of_another,
+}

@@ -59,6 +59,20 @@ class Statement:
     ago: float | None = None
     degree: str | None = None
 
+    @property
+    def clause(self) -> str:
+        """Its clause, in lower case."""
+        return self.mention.summary.lower[self.start : self.end]
+
+    @property
+    def quote(self) -> tuple[int, str]:
+        """Where its clause starts and the words of it, without the punctuation around them."""
+        words = self.mention.summary.text[self.start : self.end]
+        return self.end - len(words.lstrip(_EDGE)), words.strip(_EDGE)
+
+
+_EDGE = " \t\n\r,;:.-–—"
+
 
 SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
 # What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
