@@ -448,24 +448,6 @@ _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
 )
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
-
-
-def _of_walking(summary: Summary, statement: Statement) -> bool:
-    mention = statement.mention
-    return _WALKING.search(summary.lower, mention.start, mention.end) is not None
-
-
-@once
-def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
-    """Whether the summary names no region but those of the request and what they explain."""
-    named = {part.value for part in summary.mentions("body_part")}
-    return all(any(is_or_explains(region, part) for part in parts) for region in named)
-
-
-_LONG_AGO = re.compile(
-    r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
-)
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
     r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"

@@ -210,9 +210,6 @@ _NOT_BEGUN_AFTER = re.compile(
 _NEVER_AFTER = re.compile(
     r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
 )
-_NEVER_AFTER = re.compile(
-    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
-)
 
 
 def _never_had(summary: Summary, mention: Mention) -> bool:
