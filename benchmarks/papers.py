@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from imr.features.table import Column
+    from imr.features.signal import Column
     from imr.models.predictor import Predictor
     from imr.training.evaluate import Evaluation
     from imr.training.metrics import Estimate

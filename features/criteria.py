@@ -99,7 +99,7 @@ def _request_classes() -> tuple[tuple[str, Condition], ...]:
 
 def request_class(row: Row) -> str | None:
     """The class of request whose criteria apply; None where the table has none."""
-    return _class_of(tuple(row.get(name) for name in _class_signals()))
+    return _class_of(tuple(map(row.get, _class_signals())))
 
 
 # Asked several times an item, and letters ask for the same things.

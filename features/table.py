@@ -41,17 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionArray
 
-
-__all__ = [
-    "FAMILIES",
-    "CaseSignals",
-    "Column",
-    "all_columns",
-    "arrays",
-    "catalogue",
-    "frame",
-    "signals",
-]
 # Later families see what earlier ones found.
 FAMILIES: tuple[Family, ...] = (
     Family("person", build=worker.build_person),

@@ -249,7 +249,7 @@ def build_indication(
 ) -> Findings:
     """The indication the request falls under, and whether it is documented."""
     own = Findings()
-    row = _row_for(tuple(found.get(name) for name in _asked()))
+    row = _row_for(tuple(map(found.get, _asked())))
     if row is not None:
         own.values["indication"] = row.id
         own.values["indication_documented"] = holds(row.indicated_if, found)

@@ -22,6 +22,7 @@ from imr.features.statements.statement import (
     concepts,
     diagnosis_polarity,
     equivocal,
+    listed_regions,
     little_pain,
     of_a_thing,
     of_the_mechanism,
@@ -118,7 +119,7 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
     """
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
-        own = tuple(filter(None, mention.rule.extra["region"].split(";")))
+        own = listed_regions(mention.rule.extra["region"])
         negated = mention.qualifier == "negated"
         if _no_sign(summary, mention):
             continue
@@ -542,7 +543,7 @@ def measures(summary: Summary) -> Iterator[Statement]:
         amount = _amount(summary, mention, row["unit"])
         if amount is not None:
             percent = round(100 * amount / float(row["usual"]), 1)
-            own = tuple(filter(None, row["region"].split(";")))
+            own = listed_regions(row["region"])
             yield state(summary, mention, "sign", mention.value, "affirmed", own, percent=percent)
 
 

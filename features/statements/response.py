@@ -146,16 +146,19 @@ def responses(summary: Summary) -> Iterator[Statement]:
         if mention.value == _MEASURED:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
-            percent = _SHARES[mention.groups["share"]]
-            clause = clause_of(summary, mention)
-            spans = [days for _, days, ago in spans_of_time(summary, clause) if not ago]
-            weeks = round(max(spans) / 7, 1) if spans else None
+            percent, weeks = _SHARES[mention.groups["share"]], _longest(summary, mention)
             helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
             yield from _response(summary, mention, helps, percent, weeks=weeks)
         else:
             yield from _in_words(summary, mention)
     yield from _percents(summary)
     yield from _falls(summary)
+
+
+def _longest(summary: Summary, mention: Mention) -> float | None:
+    """The weeks of the longest time that the clause of a relief tells."""
+    spans = spans_of_time(summary, clause_of(summary, mention))
+    return max((round(days / 7, 1) for _, days, ago in spans if not ago), default=None)
 
 
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
@@ -226,27 +229,19 @@ _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{
 def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
-        clause = clause_of(summary, mention)
-        text = summary.lower[clause.start : clause.end]
         printed = _PERCENT.match(summary.lower, mention.start)
-        if mention.value != "percent" or printed is None or not _EASED.search(text):
+        if mention.value != "percent" or printed is None:
             continue
-        if mention.qualifier in ("requested", "hypothetical") or _NOT_EASED.search(
-            summary.after(mention, 30)
-        ):
+        if mention.qualifier in ("requested", "hypothetical"):
+            continue
+        eased = _EASED.search(clause_text(summary, mention))
+        if not eased or _NOT_EASED.search(summary.after(mention, 30)):
             continue
         less = _LESS.search(summary.before(mention, 24)) is not None
-        percent = float(printed["high"] or printed["low"])
+        percent, weeks = float(printed["high"] or printed["low"]), _longest(summary, mention)
         helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
-        spans = [days for at, days, ago in spans_of_time(summary, clause) if not ago]
-        yield from _response(
-            summary,
-            mention,
-            "helped" if helps else "failed",
-            percent,
-            "<" if less else "=",
-            round(max(spans) / 7, 1) if spans else None,
-        )
+        polarity: Polarity = "helped" if helps else "failed"
+        yield from _response(summary, mention, polarity, percent, "<" if less else "=", weeks)
 
 
 def _falls(summary: Summary) -> Iterator[Statement]:

@@ -158,13 +158,19 @@ _SOURCES: dict[str, Source] = {"denied_by_ur": "administrator", "quoted_guidelin
 
 
 @cache
+def listed_regions(cell: str) -> tuple[str, ...]:
+    """The regions in a cell of a table, with semicolons between."""
+    return tuple(filter(None, cell.split(";")))
+
+
+@cache
 def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
     """Family and value of a lexicon row -> subject, concept and the regions it is always about."""
     return {
         (row["family"], row["value"]): (
             row["subject"],  # type: ignore[misc]
             row["concept"],
-            tuple(filter(None, row["region"].split(";"))),
+            listed_regions(row["region"]),
         )
         for row in table_rows("concepts")
     }
