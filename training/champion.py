@@ -18,6 +18,7 @@ from imr.models.frame import KEY_COLUMNS
 from imr.training import metrics, one_line, shortened
 from imr.training.metrics import Metric, better_by
 from imr.training.run_folder import PREDICTIONS, RunFolder
+from imr.training.store_errors import is_denied
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,16 +42,20 @@ DESCRIPTION_LENGTH = 4900
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``better`` decides the alias; ``reason`` is one line for the log and the terminal;
-    ``figures`` a row a figure of both on the common items, for who wants to see why.
+    ``figures`` a row a figure of both on the common items, for who wants to see why.  ``refused``
+    where the registry let no alias be set.
     """
 
     better: bool
     reason: str
     figures: tuple[dict[str, str], ...] = ()
+    refused: bool = False
 
     @property
     def alias(self) -> str:
-        """The alias of the new model."""
+        """The alias of the new model; empty where it was refused."""
+        if self.refused:
+            return ""
         return CHAMPION if self.better else CANDIDATE
 
 
@@ -139,9 +144,11 @@ def register(
     client: MlflowClient, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
 ) -> tuple[str, Verdict]:
     """Register a logged model as champion or candidate; its version, and why.  With ``promote`` it
-    becomes champion whatever the figures.
+    becomes champion whatever the figures.  A registry that allows versions and no aliases has the
+    version, and the verdict says so.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     champion = _champion(client, name)
     verdict = _verdict(client, champion, kept)
@@ -155,7 +162,16 @@ def register(
     client.update_model_version(name, version, described(f"{verdict.reason}\n\n{card}"))
     client.set_model_version_tag(name, version, "run_id", run_id)
     client.set_model_version_tag(name, version, "data_digest", kept.run["facts"]["data_digest"])
-    client.set_registered_model_alias(name, verdict.alias, version)
+    try:
+        client.set_registered_model_alias(name, verdict.alias, version)
+    except MlflowException as error:
+        if not is_denied(error):
+            raise
+        said = (
+            f"the registry does not let you set the alias {verdict.alias}: ask whoever keeps it "
+            f"for that right, or to set it on version {version} of {name}"
+        )
+        return version, replace(verdict, refused=True, reason=f"{said}; {verdict.reason}")
     if verdict.better:
         client.update_registered_model(name, described(card))
         if champion is not None:
@@ -175,7 +191,10 @@ def _champion(client: MlflowClient, name: str) -> ModelVersion | None:
 
     try:
         return client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
+    except MlflowException as error:
+        # A registry that does not answer may well have a champion.
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         return None
 
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from imr.training import one_line
 from imr.training.champion import NOTE, described, register
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
+from imr.training.store_errors import told, was_made_beside
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ QUIET_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 LOUD = ("mlflow", "alembic", "urllib3")
@@ -159,7 +160,7 @@ def log(
             return _logged(session, kept, experiment, registered_model, promote)
         except Exception as error:
             # Servers and stores fail in every way there is; the run must not be lost to any.
-            raise TrackingError(one_line(error)) from error
+            raise TrackingError(told(error)) from error
         finally:
             if tracking_uri:
                 # MLflow keeps the address it was told in this variable; None takes it back.
@@ -206,7 +207,7 @@ def _registered(
     if verdict.figures:
         table = pd.DataFrame(verdict.figures)
         client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")
-    client.set_tag(run_id, "alias", verdict.alias)
+    client.set_tag(run_id, "alias", verdict.alias or "none")
     client.set_tag(run_id, "alias_reason", verdict.reason)
     return replace(logged, version=version, alias=verdict.alias, reason=verdict.reason, name=name)
 
@@ -283,6 +284,7 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
 
     name, digest, built_from = data_names(kept.run["facts"])
     table = pd.read_csv(kept.folder / "data" / "decisions.csv", low_memory=False)
@@ -295,7 +297,13 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
         digest=digest,
     )
     tags = [InputTag("mlflow.data.context", "training and evaluation")]
-    session.client.log_inputs(run_id, datasets=[DatasetInput(dataset._to_mlflow_entity(), tags)])
+    datasets = [DatasetInput(dataset._to_mlflow_entity(), tags)]
+    try:
+        session.client.log_inputs(run_id, datasets=datasets)
+    except MlflowException as error:
+        if not was_made_beside(error):
+            raise
+        session.client.log_inputs(run_id, datasets=datasets)
 
 
 def data_names(facts: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -36,7 +36,8 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 @dataclass(frozen=True)
 class TrainResult:
     """An evaluation, and the predictor that was trained, if one was; ``logged`` where MLflow took
-    the run, else ``kept`` is the folder that holds it and ``error`` says why.
+    the run, else ``kept`` is the folder that holds it and ``error`` says why.  Both where the
+    registry took the model and let no alias be set.
     """
 
     evaluation: Evaluation
@@ -47,9 +48,11 @@ class TrainResult:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where the run could not be logged or letters could not be read."""
+        """0, or 1 where the run could not be logged, the model got no alias, or letters could not
+        be read.
+        """
         lost = self.logged is None and not self.evaluation.config.dry_run
-        return int(lost or bool(self.evaluation.corpus.errors))
+        return int(lost or self.kept is not None or bool(self.evaluation.corpus.errors))
 
     def table(self) -> RenderableType:
         """The protocol's table."""
@@ -71,7 +74,10 @@ class TrainResult:
                 yield f"Score with it now: imr score LETTERS -o FILE --model {kept.model}"
         elif found is not None:
             if found.version:
-                yield f"Model: {found.model_uri} (alias {found.alias}: {found.reason})"
+                alias = f"alias {found.alias}" if found.alias else "no alias"
+                yield f"Model: {found.model_uri} ({alias}: {found.reason})"
+            if kept is not None:
+                yield f"The model lies in {kept.model}, too; score with it: --model {kept.model}"
             yield f"Run: {found.run_id} in experiment {found.experiment_id} of {_shown(found)}"
             if found.alias == "candidate":
                 yield f"The champion stays; score with this one: --model {found.model_uri}"
@@ -139,6 +145,8 @@ def _recorded(
         )
     except TrackingError as error:
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
+    if logged.version and not logged.alias:
+        return TrainResult(evaluation, predictor, logged=logged, kept=kept)
     _remove(kept.folder)
     return TrainResult(evaluation, predictor, logged=logged)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import resource
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from imr.models.predictor import Predictor
 from imr.training import folds as folds_module
 from imr.training import train as training
 from imr.training.config import ConfigError
@@ -170,6 +175,109 @@ def test_where_nothing_can_be_kept_is_told_before_the_work(dry, corpus, keep, mo
         training.train(replace(dry, keep=keep), corpus)
 
 
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """The limit on file sizes stands for a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_with_the_first_fold_and_costs_none_that_is_kept(
+    dry, corpus, evaluation
+):
+    first, second = evaluation.predictions.results
+
+    def fills_up():
+        with unfinished(dry, corpus) as kept:
+            kept.keep(first)
+            with full_disk(10_000):
+                kept.keep(second)
+
+    with pytest.raises(ConfigError) as told:
+        fills_up()
+    assert re.fullmatch(
+        r"keep: kept/unfinished-\w+: cannot write: file too large "
+        r"\(make room or name another folder, --set keep=FOLDER\)",
+        str(told.value),
+    )
+    assert not list(Path("kept").rglob("*.part"))
+    with unfinished(dry, corpus) as kept:
+        assert kept.result(first.fold) is not None
+        assert kept.result(second.fold) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("computed_once")
+def test_a_disk_that_fills_up_at_the_end_leaves_folds_and_no_half_a_run(
+    dry, corpus, evaluation, monkeypatch
+):
+    def evaluated(config, _corpus, kept):
+        kept.keep(evaluation.predictions.results[0])
+        return replace(evaluation, config=config)
+
+    write = training.write_run_folder
+
+    def limited(*arguments):
+        with full_disk(50_000):
+            return write(*arguments)
+
+    monkeypatch.setattr(training, "evaluate", evaluated)
+    monkeypatch.setattr(training, "write_run_folder", limited)
+    with pytest.raises(ConfigError, match=r"^keep: kept: cannot write: file too large .make room"):
+        training.train(dry, corpus)
+    assert [path.name[:11] for path in Path("kept").iterdir()] == ["unfinished-"]
+    assert not list(Path().glob("mlflow.db-*"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("computed_once")
+@pytest.mark.parametrize(
+    ("store", "limit", "said"),
+    [
+        ("sqlite:////proc/mlflow.db", None, "the store may not be written to: name another one"),
+        ("sqlite:///mlflow.db", 4096, "the disk is full: make room there, or name another store"),
+    ],
+)
+def test_a_store_that_cannot_be_written_is_named_and_the_run_kept(
+    dry, corpus, monkeypatch, store, limit, said
+):
+    log = training.log
+
+    def limited(*arguments, **options):
+        with full_disk(limit) if limit else nullcontext():
+            return log(*arguments, **options)
+
+    monkeypatch.setattr(training, "log", limited)
+    result = training.train(replace(dry, tracking_uri=store), corpus)
+    assert result.exit_code == 1
+    assert result.error.startswith(said)
+    assert "--set tracking_uri=" in result.error
+    assert f"lie in {result.kept.folder}" in result.message()
+    assert Predictor.load(result.kept.model).digest == result.predictor.digest
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("home", [None, "/nonexistent"])
+def test_a_run_needs_no_home(tmp_path, home):
+    environment = {k: v for k, v in _environment().items() if k not in ("HOME", "MPLCONFIGDIR")}
+    if home:
+        environment["HOME"] = home
+    command = [sys.executable, "-m", "imr", "evaluate"]
+    for setting in ("folds=2", "repeats=1", "bootstrap=50", "jobs=1"):
+        command += ["--set", setting]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Run: " in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_killed_and_resumed_it_ends_as_an_undisturbed_run(tmp_path, evaluation):
@@ -199,8 +307,6 @@ def test_killed_and_resumed_it_ends_as_an_undisturbed_run(tmp_path, evaluation):
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
 
 
