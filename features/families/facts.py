@@ -135,20 +135,6 @@ def _rows(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What is said of one fact: its ``value`` and the statements for and against it."""
-
-    value: bool | None
-    for_it: tuple[Statement, ...]
-    against_it: tuple[Statement, ...]
-
-
-def facts_of(summary: Summary, item: Item) -> dict[str, Fact]:
-    """The facts about one request; those that nothing is said of are left out."""
-    return {name: _settled(said) for name, said in _spoken(summary, item).items()}
-
-
 # What each row that reads a statement made of it, by fact.
 _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
@@ -173,25 +159,6 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     if len(said) == 1:
         return said[0][0].speaks_for
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
-
-
-def _settled(said: Sequence[tuple[FactRule, Statement]]) -> Fact:
-    # The statements of the row that decides come first, those that name a region before others:
-    # they are what is quoted.
-    said = sorted(
-        said,
-        key=lambda pair: (
-            -pair[0].priority,
-            not pair[0].speaks_for,
-            not _complains(pair[1]),
-            not pair[1].regions,
-        ),
-    )
-    return Fact(
-        _decides(said),
-        tuple(statement for rule, statement in said if rule.speaks_for),
-        tuple(statement for rule, statement in said if not rule.speaks_for),
-    )
 
 
 _COMPLAINT = re.compile(
@@ -222,8 +189,13 @@ def _quotes(
     item: Item, spoken: _Spoken, numbers: Mapping[str, tuple[float, Statement]]
 ) -> Iterator[Evidence]:
     for name, pairs in spoken.items():
-        fact = _settled(pairs)
-        for said in fact.for_it if fact.value else fact.against_it:
+        value = _decides(pairs)
+        deciding = [(rule, said) for rule, said in pairs if rule.speaks_for == value]
+        # The statements of the row that decides come first, those that name a region before others.
+        for _, said in sorted(
+            deciding,
+            key=lambda pair: (-pair[0].priority, not _complains(pair[1]), not pair[1].regions),
+        ):
             yield _evidence(name, said, item)
     for name, (_, said) in numbers.items():
         yield _evidence(name, said, item)

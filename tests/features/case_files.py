@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
+from imr.features.context import read_summary
+from imr.features.families.facts import build_item
 from imr.features.signal import Value
 from imr.features.table import all_columns, signals
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
 DTYPES = {column.name: column.dtype for column in all_columns()}
+
+
+def fact_of(summary: str, item: Item, name: str) -> Value:
+    """What a summary says of a fact about a request; None where it says nothing."""
+    case = undecided(summary, item)
+    return build_item(read_summary(summary), case, item, {}).values.get(name)
 
 
 def undecided(summary: str, *items: Item, header: CaseHeader | None = None) -> Case:

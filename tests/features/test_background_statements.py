@@ -5,9 +5,7 @@ from datetime import date
 import pytest
 
 from imr.data.letter import CaseHeader, Item
-from imr.features.context import read_summary
-from imr.features.families.facts import facts_of
-from tests.features.case_files import row_of
+from tests.features.case_files import fact_of, row_of
 
 ITEM = Item(0, "Unspecified service", "Unspecified service")
 
@@ -56,8 +54,7 @@ SAID: list[tuple[str, str, bool | None]] = [
 
 @pytest.mark.parametrize(("text", "fact", "value"), SAID)
 def test_what_is_said_settles_the_fact(text: str, fact: str, value: bool | None) -> None:
-    found = facts_of(read_summary(text), ITEM).get(fact)
-    assert (found and found.value) is value
+    assert fact_of(text, ITEM, fact) is value
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 
 from imr.data.letter import Case, CaseHeader, Item
 from imr.features.context import read_summary
-from imr.features.families.facts import build_item, facts_of
+from imr.features.families.facts import build_item
 from imr.features.statements import statements
+from tests.features.case_files import fact_of
 
 PT, HEP, NSAID, OPIOID = "physical_therapy", "home_exercise", "NSAID", "Opioids"
 Said = tuple[str, str, str]
@@ -193,8 +194,7 @@ def test_care_of_long_ago_is_no_care_of_today(text: str, had: bool | None) -> No
     item = Item(
         0, "MRI of the lumbar spine", "MRI of the lumbar spine", body_parts=("lumbar spine",)
     )
-    fact = facts_of(read_summary(text), item).get("care_had")
-    assert (fact and fact.value) is had
+    assert fact_of(text, item, "care_had") is had
 
 
 COURSES: list[tuple[str, float | None, float | None]] = [
@@ -251,5 +251,4 @@ def test_a_specialist_counts_in_the_field_that_is_asked_for(text: str, seen: boo
         category="Consultation",
         subcategory="Medical Specialties",
     )
-    fact = facts_of(read_summary(text), item).get("specialist_seen")
-    assert (fact and fact.value) is seen
+    assert fact_of(text, item, "specialist_seen") is seen
