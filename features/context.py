@@ -222,7 +222,7 @@ class Mention:
         self.summary, self.rule, self.match = summary, rule, match
         self.start, self.end = match.span()
         self.value: str = rule.value
-        self.sentence = summary.sentence_at(self.start)
+        self.sentence = bisect_right(summary.bounds, self.start) - 1
         self._qualifier: Qualifier | None = None
         self._clause: Clause | None = None
 
@@ -265,12 +265,13 @@ class Summary:
     """
 
     __slots__ = (
-        "_cue_starts", "_cues", "_hits", "_mentions", "bounds", "known", "lower", "text",
+        "_cue_starts", "_cues", "_ends", "_hits", "_mentions", "bounds", "known", "lower", "text",
     )  # fmt: skip
 
     def __init__(self, text: str) -> None:
         self.text, self.lower = text, _lower(text)
         self.bounds: list[int] = _bounds(self.lower)
+        self._ends = [*self.bounds[1:], len(text)]
         self._hits = lexicon().hits(self.lower)
         self._mentions: dict[tuple[str, bool], list[Mention]] = {}
         self._cues: dict[int, tuple[list[Cue], list[Cue]]] = {}
@@ -298,14 +299,11 @@ class Summary:
 
     def sentence_span(self, sentence: int) -> tuple[int, int]:
         """Start and end of a sentence."""
-        after = sentence + 1
-        end = self.bounds[after] if after < len(self.bounds) else len(self.text)
-        return self.bounds[sentence], end
+        return self.bounds[sentence], self._ends[sentence]
 
     def sentence_lower(self, sentence: int) -> str:
         """A sentence in lower case."""
-        start, end = self.sentence_span(sentence)
-        return self.lower[start:end]
+        return self.lower[self.bounds[sentence] : self._ends[sentence]]
 
     def before(self, mention: Mention, reach: int = 80) -> str:
         """The lower-case text of the same sentence before a mention, ``reach`` characters."""
@@ -313,8 +311,7 @@ class Summary:
 
     def after(self, mention: Mention, reach: int = 80) -> str:
         """The lower-case text of the same sentence after a mention, ``reach`` characters."""
-        end = self.sentence_span(mention.sentence)[1]
-        return self.lower[mention.end : min(end, mention.end + reach)]
+        return self.lower[mention.end : min(self._ends[mention.sentence], mention.end + reach)]
 
     def around(self, mention: Mention, before: int, after: int) -> str:
         """The text before and after a mention, its own words replaced by a bar."""

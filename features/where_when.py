@@ -358,6 +358,7 @@ def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
     found: dict[str, Any] = {}
     spans = spans_of_time(summary, clause_of(summary, mention))
-    for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
+    nearest = sorted(spans, key=lambda span: abs(span[0] - mention.start)) if spans else ()
+    for _, days, ago in nearest:
         found.setdefault("ago" if ago else "days", round(days, 1))
     return found
