@@ -40,7 +40,7 @@ PERMUTATIONS = 5
 ENOUGH_SHUFFLED = 600
 # Of a fold's test letters so many are shuffled, once if there are more: an item costs as much as
 # some forty predictions.
-MOST_LETTERS = 100
+MOST_LETTERS = 50
 # Column that the ranker reads -> what a reader of the table would call its family.
 GUIDELINE_FAMILIES: Mapping[str, str] = {
     "administrator_labels": "administrator's citation",
