@@ -188,9 +188,9 @@ _NOT_STATED = re.compile(
 )
 NOT_STATED_AFTER = re.compile(
     r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:documented|"
-    r"discussed|mentioned|recorded|stated|described|addressed|found|on file|signed|checked|"
-    r"reviewed|available|done|in (?:the )?(?:notes?|records?|charts?|reports?|file))|undocumented|"
-    r"missing)\b"
+    r"discussed|mentioned|recorded|stated|specified|listed|named|described|addressed|found|"
+    r"on file|signed|checked|reviewed|available|done|in (?:the )?(?:notes?|records?|charts?|"
+    r"reports?|file))|undocumented|missing)\b"
 )
 
 
