@@ -199,8 +199,9 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
     move = words[0] if words[0] in ("internal", "external") else words[-1]
     degrees, most = (float(mention.groups[name] or 0) for name in ("degrees", "most"))
     if most:
-        arc = degrees >= _SHORT_OF_ZERO and "from" not in mention.text.lower()
-        degrees = most - degrees if arc else most
+        # "95-100 degrees" is an estimate of one motion, "35 to 100" an arc.
+        arc = degrees >= _SHORT_OF_ZERO and most - degrees > _ESTIMATE
+        degrees = most - degrees if arc and "from" not in mention.text.lower() else most
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
     regions = (*place_of(summary, mention)[0], *named[:-4:-1])
     known = _full_motions()
@@ -224,6 +225,7 @@ def _full_motions() -> Mapping[str, Mapping[str, float]]:
 
 # Less than this is within the error of measurement (AMA Guides, 5th ed., ch. 16.4).
 _SHORT_OF_ZERO = 10
+_ESTIMATE = 15
 _SHORT_MOVES = {
     "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
     "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
