@@ -48,10 +48,12 @@ _POSITIVE_AFTER = re.compile(
     r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|(?:was |"
     r"is |were )?abnormal)"
 )
-# "Spurling and axial compression were positive": one result for tests that "and" joins.
+# "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
+# tests that "and" or "all" joins.
 _JOINED_AFTER = re.compile(
-    r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,4}(?:,? and [\w\s']{1,40}?)\b(?:were|are)(?: all| both|"
-    r" also)? (?P<sign>positive|negative|normal|abnormal|unremarkable)"
+    r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,5}(?:,? and [\w\s']{1,40}?\b(?:were|are)(?: all| both|"
+    r" also)?|(?:,? and [\w\s']{1,40}?)?\b(?:all|both)) "
+    r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
 )
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(

@@ -18,6 +18,10 @@ def _said(text: str) -> set[tuple[str, str]]:
         # negation: its own clause, labels, lists, double negation
         ("No PT yet, NSAIDs started.", "physical_therapy", "denied"),
         ("No PT yet, NSAIDs started.", "NSAID", "affirmed"),
+        ("He has never had an ulcer or bleeding.", "gi_symptoms", "denied"),
+        ("She has never had an MRI.", "mri", "denied"),
+        ("FABER, Gaenslen, thigh thrust all positive.", "sacroiliac sign", "affirmed"),
+        ("FABER, Gaenslen and compression all negative.", "sacroiliac sign", "denied"),
         ("Propranolol has not been used.", "Other", "denied"),
         ("PT not started.", "physical_therapy", "denied"),
         ("Physical therapy: no. Acupuncture: not tried.", "physical_therapy", "denied"),
