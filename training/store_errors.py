@@ -10,8 +10,8 @@ LOGIN = "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACK
 _ROOM = "make room there, or name another store: --set tracking_uri=ADDRESS"
 DENIED = re.compile(r"error code 403|PERMISSION_DENIED")
 REMEDIES = {
-    "the proxy of HTTP_PROXY and HTTPS_PROXY does not let it through: mend them, or name the server "
-    "in NO_PROXY": re.compile(r"ProxyError|error code 407|Tunnel connection"),
+    "the proxy of HTTP_PROXY and HTTPS_PROXY does not let it through: mend them, or name the "
+    "server in NO_PROXY": re.compile(r"ProxyError|error code 407|Tunnel connection"),
     f"the tracking server asks who you are: {LOGIN}": re.compile(r"error code 401|UNAUTHENTICATED"),
     "the tracking server does not allow it: ask whoever keeps it for the right to write, or log in "
     f"as somebody who has it ({LOGIN})": DENIED,
