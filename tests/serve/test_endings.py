@@ -116,6 +116,7 @@ def test_nothing_is_left_running(by: str, letters: int, tmp_path: Path) -> None:
         command(FAKE, "score", "cases.jsonl", "-o", "s.jsonl", "--jobs", 2), cwd=tmp_path,
         env=environment(FAKE_UNTIL=str(tmp_path / "never"), FAKE_BEGUN=str(tmp_path / "begun")),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heeds_ctrl_c,
     )  # fmt: skip
     while not (tmp_path / "begun").exists():
         assert program.poll() is None, program.communicate()
