@@ -11,6 +11,7 @@ PACKAGES := data features imr models serve training
 LETTERS ?= data/samples
 OUT ?= scores.parquet
 MODEL ?= models:/imr@champion
+BENCH ?= benchmarks.json
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-all ui serve score diff docs check lint bench lock clean
@@ -72,9 +73,8 @@ lint: $(READY) ## formatting, lint rules and types
 check: lint ## lint, and all tests with their coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
 
-bench: $(READY) ## measure speed and scale, by hand: every benchmarks/bench_*.py
-	@for script in benchmarks/bench_*.py; do \
-		echo "== $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
+bench: $(READY) ## measure speed and scale, by hand: every benchmarks/bench_*.py into BENCH
+	$(BIN)/python -m benchmarks.compare --record $(BENCH) -- $(ARGS)
 
 # The list must not depend on whose machine made it, hence no configuration and no address in it.
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml

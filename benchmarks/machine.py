@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+RESULTS = "BENCH_RESULTS"
+"""Names a file to which every printed table is added as a line of JSON (``compare.py``)."""
 LIBRARIES = ("imr", "pypdfium2", "pandas", "pyarrow", "lightgbm", "distributed")
 
 
 def describe(title: str, libraries: Sequence[str] = LIBRARIES) -> None:
     """Print the title and where the figures below it were measured."""
     print(f"# {title}\n")
-    print(f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB; {platform.system()}")
-    print(f"Python {platform.python_version()}, " + ", ".join(map(_versioned, libraries)))
-    load = os.getloadavg()[0]
-    print(f"{datetime.now(UTC):%Y-%m-%d}, load before the run {load:.1f}\n", flush=True)
+    here = machine(libraries)
+    print(f"{here['machine']}\n{here['versions']}")
+    print(f"{here['date']}, load before the run {here['load']:.1f}\n", flush=True)
+
+
+def machine(libraries: Sequence[str] = LIBRARIES) -> dict[str, Any]:
+    """``machine``, ``versions``, ``date`` and ``load`` (the mean of the last minute)."""
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB; "
+        f"{platform.system()}",
+        "versions": f"Python {platform.python_version()}, " + ", ".join(map(_versioned, libraries)),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "load": os.getloadavg()[0],
+    }
 
 
 def _processor() -> str:
@@ -64,6 +79,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in rows:
         print("| " + " | ".join(_cell(cell) for cell in row) + " |")
     print(flush=True)
+    if named := os.environ.get(RESULTS):
+        line = {"script": Path(sys.argv[0]).stem, "heads": list(heads), "rows": [*map(list, rows)]}
+        with Path(named).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line, default=str) + "\n")
 
 
 def _cell(value: object) -> str:
