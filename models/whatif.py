@@ -32,7 +32,7 @@ from imr.models.frame import Array, signals_frame
 DOCUMENT, AMEND, ADVISE, FIXED = "document", "amend", "advise", "fixed"
 LEAST_MORE = 0.01
 """So much more (probability) than its better half a pair must give to be told."""
-CHANGE_SD = 1.2
+CHANGE_SD = 1.4
 """How far (log odds, standard deviation) a reader's rating moves otherwise than the estimate when
 such a fact is documented: measured on twins of rated vignettes
 (:mod:`imr.training.studies.ratings`)."""
