@@ -49,6 +49,8 @@ def test_ids_are_unique() -> None:
         ("Omeprazole 20 mg #60", "She denies gastritis.", True, False),
         ("MRI of the lumbar spine", "Strength of the EHL is 3/5, with a foot drop.", True, True),
         ("MRI of the lumbar spine", "The lumbar spine is tender.", True, False),
+        ("X-ray of the skull", "He has a scalp contusion and headaches.", True, False),
+        ("Shower chair", "She is unsteady and fell twice.", True, True),
         ("Interpreter", "The lumbar spine is tender.", False, False),
     ],
 )

@@ -147,6 +147,10 @@ def test_a_sentence_says(text: str, concept: str, polarity: str) -> None:
     ("text", "concept", "polarity"),
     [
         ("No PT yet, NSAIDs started.", "NSAID", "denied"),
+        ("Medications were not specified.", "medication", "affirmed"),
+        ("Current medications were stated to be none.", "medication", "affirmed"),
+        ("There was no change in color or swelling.", "care", "failed"),
+        ("There was distal to midline tenderness.", "occult fracture", "affirmed"),
         ("No fever, chills or night sweats were reported.", "red flag", "affirmed"),
         ("A tear cannot be excluded.", "tear", "denied"),
         ("She complains of a numb thumb.", "dermatomal sensory loss", "affirmed"),
