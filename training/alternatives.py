@@ -1,20 +1,12 @@
 """What a user would pick instead of the models: base rates, plain LightGBM, copying, regressions on
-texts; and a probe that knows only who wrote the summary.
+texts; and a probe that knows only who wrote the summary (:mod:`imr.training.studies.slices`).
 
-An alternative for p(overturned) gives a probability an item, one for the guideline :class:`Cited`.
-All take ``(train, test)``: everything learned (vocabularies, rates, classes) comes from the
-training rows.
+All take ``(train, test)`` and learn from the training rows alone; one for p(overturned) gives a
+probability an item, one for the guideline :class:`Cited`.
 
-Reviewers write summaries after the fact and have house styles, and styles differ in how often
-they overturn.  A model that recognises the style would look good and know nothing of the case.
-:func:`style_probability` measures what style alone gives; :mod:`imr.training.studies.slices` tells
-whether models live on it.
-
-The shipped table holds no text, so that these contenders cannot be fitted on it; texts are the
-strongest alternative, and a table without them would flatter the models.  So ``PREDICTIONS`` holds
-what they predicted, numbers only: a row an item and repeat with the fold that tested it,
-p(overturned) by contender, and whether each place of the guideline was hit.  They are shown where
-a run has the same folds.  Built by one command, never edited, after letters or folds changed::
+The shipped decisions hold no text, and a table without its strongest rivals would flatter the
+models.  So ``PREDICTIONS`` holds what contenders on texts predicted, numbers only, shown where a
+run has the same folds.  Built by one command, never edited, after letters or folds changed::
 
     python -m imr.training.alternatives LETTERS...
 """
@@ -24,7 +16,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -35,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, LIST_SEPARATOR, Array, request_years
+from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, request_years
 from imr.models.guideline.catalogue import chapter_of
 from imr.models.outcome.start import published_odds
 from imr.training.decisions import Sample
@@ -168,7 +160,7 @@ def plain_booster(seed: int, **settings: Any) -> Any:
 
 def most_cited(train: Sample, test: Sample) -> Cited:
     """The labels and chapters cited most often, for every item."""
-    labels, chapters = _by_count(train.guideline), _by_count(chapters_of(train))
+    labels, chapters = by_count(train.guideline)[:PLACES], by_count(chapters_of(train))[:PLACES]
     return Cited([labels] * len(test), [chapters] * len(test))
 
 
@@ -186,8 +178,8 @@ def _by_subcategory(train: Sample, truth: Iterable[str], test: Sample) -> Labels
         for part in (train, test)
     )
     labels = pd.Series(list(truth))
-    ranked = {str(name): _by_count(cited) for name, cited in labels.groupby(known.to_numpy())}
-    overall = _by_count(labels)
+    ranked = {str(name): by_count(cited) for name, cited in labels.groupby(known.to_numpy())}
+    overall = by_count(labels)
     rows = ((*ranked.get(name, ()), *overall) for name in asked)
     return [list(dict.fromkeys(row))[:PLACES] for row in rows]
 
@@ -196,9 +188,9 @@ def copy_administrator(train: Sample, test: Sample) -> Cited:
     """The reviewer cites what the claims administrator cited, in the same order; places that the
     administrator leaves open go to the labels cited most often.
     """
-    overall = _by_count(train.guideline, places=None)
+    overall = by_count(train.guideline)
     cells = test.frame["administrator_labels"]
-    labels = [list(dict.fromkeys((*_labels_of(cell), *overall))) for cell in cells]
+    labels = [list(dict.fromkeys((*listed(cell), *overall))) for cell in cells]
     chapters = [list(dict.fromkeys(map(chapter_of, row))) for row in labels]
     return Cited([row[:PLACES] for row in labels], [row[:PLACES] for row in chapters])
 
@@ -209,17 +201,10 @@ def chapter_lightgbm(seed: int) -> Callable[[Sample, Sample], Cited]:
     """
 
     def predict(train: Sample, test: Sample) -> Cited:
-        a, b = (
-            pd.DataFrame(
-                {
-                    name: [next(iter(_labels_of(cell)), "") for cell in part.frame[name]]
-                    for name in CHAPTER_INPUTS
-                },
-                dtype=object,
-            )
-            for part in (train, test)
-        )
-        coded = {name: _categories(a[name], b[name]) for name in CHAPTER_INPUTS}
+        coded = {
+            name: _categories(*(_first_labels(part.frame[name]) for part in (train, test)))
+            for name in CHAPTER_INPUTS
+        }
         x, z = (pd.DataFrame({name: pair[side] for name, pair in coded.items()}) for side in (0, 1))
         model = plain_booster(seed, **CHAPTER_SETTINGS).fit(x, chapters_of(train))
         return Cited(None, likeliest(model, z))
@@ -227,8 +212,8 @@ def chapter_lightgbm(seed: int) -> Callable[[Sample, Sample], Cited]:
     return predict
 
 
-def _labels_of(cell: object) -> list[str]:
-    return cell.split(LIST_SEPARATOR) if isinstance(cell, str) else []
+def _first_labels(column: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.Series([next(iter(listed(cell)), "") for cell in column], dtype=object)
 
 
 def chapters_of(sample: Sample) -> list[str]:
@@ -236,9 +221,9 @@ def chapters_of(sample: Sample) -> list[str]:
     return [chapter_of(label) for label in sample.guideline]
 
 
-def _by_count(labels: Iterable[str], places: int | None = PLACES) -> list[str]:
-    counts = sorted(Counter(labels).items(), key=lambda pair: (-pair[1], pair[0]))
-    return [label for label, _ in counts[:places]]
+def by_count(values: Iterable[str]) -> list[str]:
+    """The distinct values, the commonest first."""
+    return [name for name, _ in sorted(Counter(values).items(), key=lambda one: (-one[1], one[0]))]
 
 
 def likeliest(model: Any, rows: Any) -> Labels:
@@ -323,8 +308,7 @@ def stock_openings(summaries: Sequence[str]) -> list[str]:
     distinct = sorted(set(summaries))
     counts = Counter(opening(summary) for summary in distinct)
     least = max(2.0, STOCK_SHARE * len(distinct))
-    common = [(name, n) for name, n in counts.items() if n >= least and name]
-    return [name for name, _ in sorted(common, key=lambda pair: (-pair[1], pair[0]))]
+    return [name for name in by_count(counts.elements()) if counts[name] >= least and name]
 
 
 def style_of(summaries: Sequence[str], stock: Sequence[str]) -> NDArray[Any]:
@@ -363,24 +347,17 @@ def style_probability(
     return np.asarray(fitted.predict_proba(style_matrix(test, stock))[:, 1], dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class TextPredictions:
-    """As in :class:`imr.training.folds.Predictions`: p(overturned) by contender, and hits by
-    contender and figure, shape (repeats, items).
-    """
-
-    outcome: dict[str, Array]
-    hits: dict[str, dict[str, Array]]
-
-
 def shipped_path() -> Path:
     """Where the predictions stand."""
     return Path(str(resources.files("imr.data") / PREDICTIONS))
 
 
-def shipped_for(sample: Sample, fold: NDArray[np.intp]) -> TextPredictions | None:
-    """The shipped predictions of these items in these folds (repeats, items); None where an item
-    is not among them or was tested in another fold.
+def shipped_for(
+    sample: Sample, fold: NDArray[np.intp]
+) -> tuple[dict[str, Array], dict[str, dict[str, Array]]] | None:
+    """The shipped predictions of these items in these folds: p(overturned) by contender, and hits
+    by contender and figure, all (repeats, items); None where an item is not among them or was
+    tested in another fold.
     """
     keys = ["repeat", *KEY_COLUMNS]
     table = pd.read_csv(shipped_path(), dtype={"letter_id": "string"}).set_index(keys)
@@ -389,27 +366,33 @@ def shipped_for(sample: Sample, fold: NDArray[np.intp]) -> TextPredictions | Non
     rows = table.reindex(pd.MultiIndex.from_frame(asked[keys]))
     if (rows.pop("fold").to_numpy().reshape(fold.shape) != fold).any():
         return None
-    found = TextPredictions({}, {})
+    outcome: dict[str, Array] = {}
+    hits: dict[str, dict[str, Array]] = {}
     for column in rows:
         subject, name, *figure = str(column).split("/")
         values = rows[column].to_numpy(dtype=np.float64).reshape(fold.shape)
         if subject == "outcome":
-            found.outcome[name] = values
+            outcome[name] = values
         else:
-            found.hits.setdefault(name, {})[figure[0]] = values
-    return found
+            hits.setdefault(name, {})[figure[0]] = values
+    return outcome, hits
 
 
-def table_of(sample: Sample, predictions: Predictions) -> pd.DataFrame:
-    """Predictions as the shipped table."""
+def table_of(sample: Sample, predictions: Predictions, names: Collection[str]) -> pd.DataFrame:
+    """The predictions of contenders of these names as the shipped table: a row an item and repeat
+    with the fold that tested it.
+    """
     parts = []
     for repeat, fold in enumerate(predictions.fold):
         part = sample.frame[[*KEY_COLUMNS]].assign(repeat=repeat, fold=fold)
         columns = {
-            f"outcome/{name}": p[repeat].round(6) for name, p in predictions.outcome.items()
+            f"outcome/{name}": p[repeat].round(6)
+            for name, p in predictions.outcome.items()
+            if name in names
         } | {
             f"guideline/{name}/{figure}": values[repeat].astype(int)
             for name, hits in predictions.hits.items()
+            if name in names
             for figure, values in hits.items()
         }
         parts.append(part.assign(**columns))
@@ -417,16 +400,18 @@ def table_of(sample: Sample, predictions: Predictions) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Run the contenders on texts in the folds of the usual protocol, and write the table."""
+    """Run all contenders in the folds of the usual protocol, and write what those on texts gave."""
     from imr.training.config import TrainConfig
+    from imr.training.contenders import Settings, outcome_contenders
     from imr.training.decisions import ordered, read_corpus, sample
-    from imr.training.folds import folds_of, run_texts
+    from imr.training.folds import folds_of, run_folds
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("letters", nargs="+")
     data = sample(ordered(read_corpus(parser.parse_args().letters)))
     config = TrainConfig()
-    table = table_of(data, run_texts(data, folds_of(data, config), config))
+    names = {c.name for c in outcome_contenders(Settings()) if c.needs_texts}
+    table = table_of(data, run_folds(data, folds_of(data, config), config), names)
     table.to_csv(shipped_path(), index=False, lineterminator="\n")
     print(f"{shipped_path()}: {len(table)} rows of {len(data)} items")
 

@@ -83,7 +83,7 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     gain = loss[1] - loss[0]
     hits = _column(both, "section_top1") - _column(both, "section_top1_champion")
     guideline = metrics.mean(hits, weights)
-    sure = metrics.share_above(gain)
+    sure = metrics.share_above_0(gain)
     said = (
         f"on {len(both)} common items log loss {loss[0][0]:.4f} against {loss[1][0]:.4f} "
         f"(better in {sure:.0%} of draws), guideline section top-1 "
@@ -118,7 +118,7 @@ def _figures(both: pd.DataFrame, weights: Any) -> Iterator[dict[str, str]]:
             "this run": f"{ours[0]:.4f}",
             "champion": f"{theirs[0]:.4f}",
             "better by": f"{e.value:+.4f} ({e.low:+.4f} to {e.high:+.4f})",
-            "better in draws": f"{metrics.share_above(gain):.0%}",
+            "better in draws": f"{metrics.share_above_0(gain):.0%}",
         }
 
 

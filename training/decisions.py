@@ -61,7 +61,6 @@ class Corpus:
     table: pd.DataFrame
     texts: pd.DataFrame | None = None
     errors: list[LetterError] = field(default_factory=list)
-    source: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -140,9 +139,7 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
     if not letters:
         reasons = f": {errors[0]}" if errors else ""
         raise NoDecisionsError(f"no letter could be read from {', '.join(paths)}{reasons}")
-    corpus = build(letters)
-    corpus.errors, corpus.source = errors, ", ".join(paths)
-    return corpus
+    return replace(build(letters), errors=errors)
 
 
 def dtypes() -> dict[str, str]:
@@ -168,28 +165,20 @@ def load_decisions(path: str | Path | None = None) -> Corpus:
         raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.decisions)")
     types = dtypes()
     try:
-        table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise NoDecisionsError(f"{path}: not a table of decisions ({error})") from error
+    except (TypeError, ValueError) as error:
+        raise NoDecisionsError(f"{path}: a value of the wrong type ({error})") from error
     missing = [name for name in types if name not in table]
     if missing:
         raise NoDecisionsError(
             f"{path}: lacks {len(missing)} column(s) of this version, e.g. "
             f"{', '.join(missing[:5])} (build it anew: python -m imr.training.decisions)"
         )
-    try:
-        table = table[list(types)].apply(lambda c: _typed(c, types[c.name]))
-    except (TypeError, ValueError) as error:
-        raise NoDecisionsError(f"{path}: a value of the wrong type ({error})") from error
     if table.empty:
         raise NoDecisionsError(f"{path}: holds no decided item")
-    return Corpus(table, source=str(path.name))
-
-
-def _typed(column: pd.Series[Any], dtype: str) -> pd.Series[Any]:
-    if dtype == "boolean":
-        return column.map({"True": True, "False": False}).astype("boolean")
-    return column.astype(dtype)  # type: ignore[call-overload, no-any-return]
+    return Corpus(table[list(types)])
 
 
 def write_decisions(corpus: Corpus, out: Path) -> None:

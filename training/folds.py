@@ -201,36 +201,17 @@ def run_folds(
     return _with_shipped_texts(sample, _assembled(sample, done, results))
 
 
-def run_texts(
-    sample: Sample, repeats: Sequence[Sequence[Fold]], config: TrainConfig
-) -> Predictions:
-    """The contenders on texts alone, in every fold."""
-    tasks = [(fold, config) for repeat in repeats for fold in repeat]
-    return _assembled(sample, repeats, each(_run_texts, sample, tasks, config.jobs, "folds"))
-
-
-def _run_texts(sample: Sample, fold: Fold, config: TrainConfig) -> FoldResult:
-    result = FoldResult(fold)
-    _alternatives(
-        sample.part(fold.train),
-        sample.part(fold.test),
-        [c for c in outcome_contenders(Settings.of(config)) if c.needs_texts],
-        [c for c in guideline_contenders(Settings.of(config)) if c.needs_texts],
-        result,
-    )
-    return result
-
-
 def _with_shipped_texts(sample: Sample, predictions: Predictions) -> Predictions:
     """What contenders on texts gave in these folds, where it is shipped and texts are not."""
     missing = {name for name, why in predictions.left_out.items() if why == NEEDS_LETTERS}
     found = shipped_for(sample, predictions.fold) if missing else None
     if found is None:
         return predictions
+    outcome, hits = found
     return replace(
         predictions,
-        outcome={**predictions.outcome, **found.outcome},
-        hits={**predictions.hits, **found.hits},
+        outcome={**predictions.outcome, **outcome},
+        hits={**predictions.hits, **hits},
         left_out={k: v for k, v in predictions.left_out.items() if k not in missing},
     )
 
@@ -249,9 +230,12 @@ def run_fold(
         settings = result.study.chosen
     models = {"outcome": fit_outcome(train, settings), "guideline": fit_guideline(train, settings)}
     _predict(models, test, result)
-    _alternatives(
-        train, test, outcome_contenders(settings)[1:], guideline_contenders(settings)[1:], result
-    )
+    for contender in outcome_contenders(settings)[1:]:
+        if (p := _attempt(contender, train, test, result)) is not None:
+            result.outcome[contender.name] = p
+    for contender in guideline_contenders(settings)[1:]:
+        if (places := _attempt(contender, train, test, result)) is not None:
+            result.hits[contender.name] = guideline_hits(places, test)
     if examine is not None:
         result.examined = examine(test, models, config.seed)
     return result
@@ -265,23 +249,6 @@ def _predict(models: Mapping[str, Any], test: Sample, result: FoldResult) -> Non
     result.outcome[MODEL], result.interval = p, (low, high)
     result.contributions = models["outcome"].contributions(test.frame)
     result.hits[MODEL] = guideline_hits(cited(models["guideline"], test), test)
-
-
-def _alternatives(
-    train: Sample,
-    test: Sample,
-    outcome: Sequence[Contender],
-    guideline: Sequence[Contender],
-    result: FoldResult,
-) -> None:
-    for contender in outcome:
-        found = _attempt(contender, train, test, result)
-        if found is not None:
-            result.outcome[contender.name] = found
-    for contender in guideline:
-        found = _attempt(contender, train, test, result)
-        if found is not None:
-            result.hits[contender.name] = guideline_hits(found, test)
 
 
 def _attempt(contender: Contender, train: Sample, test: Sample, result: FoldResult) -> Any:

@@ -85,7 +85,7 @@ def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
     return np.vstack([np.ones(len(codes)), counts[:, codes]]).astype(np.float64)
 
 
-def estimate(draws: Array, level: float = LEVEL, *, biased: bool = False) -> Estimate:
+def estimate(draws: Array, *, biased: bool = False) -> Estimate:
     """The first value, with the central interval of the others; undefined draws are left out.
 
     Of a ``biased`` figure, which draws with replacement push up and which is never below 0, the
@@ -95,16 +95,16 @@ def estimate(draws: Array, level: float = LEVEL, *, biased: bool = False) -> Est
     value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
     if np.isnan(value) or not len(others):
         return Estimate(value, float("nan"), float("nan"))
-    low, high = np.quantile(others, [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(others, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     if biased:
         low, high = (max(0.0, end - float(others.mean()) + value) for end in (low, high))
     return Estimate(value, float(low), float(high))
 
 
-def share_above(draws: Array, limit: float = 0.0) -> float:
-    """The share of bootstrap draws above ``limit``: how sure the sign of a difference is."""
+def share_above_0(draws: Array) -> float:
+    """The share of bootstrap draws above 0: how sure the sign of a difference is."""
     others = draws[1:][~np.isnan(draws[1:])]
-    return float(np.mean(others > limit)) if len(others) else float("nan")
+    return float(np.mean(others > 0)) if len(others) else float("nan")
 
 
 def ratio(over: Array, under: Array) -> Array:
@@ -173,9 +173,9 @@ def log_loss(y: Array, p: Array, weights: Array) -> Array:
     return mean(-np.where(y > 0, np.log(kept), np.log1p(-kept)), weights)
 
 
-def quantile_bins(p: Array, bins: int = CALIBRATION_BINS) -> Codes:
+def quantile_bins(p: Array) -> Codes:
     """A bin number an item, bins of about equal count, equal predictions in one bin."""
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
     return np.searchsorted(edges, p, side="left").astype(np.intp)
 
 
@@ -344,7 +344,7 @@ def differences(all_draws: Mapping[Key, Array]) -> list[Difference]:
         gain = better_by(metric, all_draws[subject, MODEL, metric], values)
         e = estimate(gain)
         if not np.isnan(e.value):
-            rows.append(Difference(subject, name, metric, e, share_above(gain)))
+            rows.append(Difference(subject, name, metric, e, share_above_0(gain)))
     return rows
 
 

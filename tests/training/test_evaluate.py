@@ -130,7 +130,7 @@ def test_with_labels_dealt_out_anew_nothing_is_found(corpus):
 
 @pytest.mark.slow
 def test_without_texts_the_rows_say_what_they_need(corpus):
-    bare = Corpus(corpus.table, source="decisions.csv")
+    bare = Corpus(corpus.table)
     found = evaluate(replace(QUICK, bootstrap=50), bare)
     assert set(found.predictions.left_out.values()) == {NEEDS_LETTERS}
     assert len(found.predictions.left_out) == 5

@@ -33,16 +33,15 @@ def folds(shipped) -> np.ndarray:
 
 def test_they_are_shown_for_the_shipped_decisions_in_the_usual_folds(shipped, folds):
     """Other folds or letters ask for them anew: see the docstring of the module."""
-    found = shipped_for(shipped, folds)
-    assert found is not None
+    outcome, hits_of = shipped_for(shipped, folds)
     settings = Settings()
     texts = [c.name for c in outcome_contenders(settings) if c.needs_texts]
-    assert list(found.outcome) == texts
-    assert list(found.hits) == [c.name for c in guideline_contenders(settings) if c.needs_texts]
-    for p in found.outcome.values():
+    assert list(outcome) == texts
+    assert list(hits_of) == [c.name for c in guideline_contenders(settings) if c.needs_texts]
+    for p in outcome.values():
         assert p.shape == folds.shape
         assert ((p > 0) & (p < 1)).all()
-    for hits in found.hits.values():
+    for hits in hits_of.values():
         assert tuple(hits) == HITS
         assert all(set(np.unique(values)) <= {0.0, 1.0} for values in hits.values())
 
@@ -67,12 +66,12 @@ def test_they_are_those_of_the_letters(real_letters: Path, shipped, folds):
     if len(list(real_letters.rglob("CM1*.pdf"))) != 130:
         pytest.skip("IMR_LETTERS is not the folder that the shipped table was built from")
     letters = sample(ordered(read_corpus([str(real_letters)])))
-    found = shipped_for(shipped, folds)
+    outcome, _ = shipped_for(shipped, folds)
     contender = next(c for c in outcome_contenders(Settings()) if c.needs_texts)
     test = np.flatnonzero(folds[0] == 0)
     train = np.flatnonzero(folds[0] != 0)
     p = contender.predict(letters.part(train), letters.part(test))
-    assert p == pytest.approx(found.outcome[contender.name][0, test], abs=1e-5)
+    assert p == pytest.approx(outcome[contender.name][0, test], abs=1e-5)
 
 
 def test_a_run_without_texts_takes_them(shipped, folds):

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.alternatives import OTHER, plain_booster, plain_matrix, stock_openings, style_of
+from imr.training.alternatives import (
+    OTHER,
+    by_count,
+    plain_booster,
+    plain_matrix,
+    stock_openings,
+    style_of,
+)
 from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, STYLE
 from imr.training.folds import Fold
@@ -120,12 +127,6 @@ def slices(draws: Draws) -> list[Slice]:
         for title, values in by.items()
         for value in by_count(values[draws.rows])
     ]
-
-
-def by_count(values: NDArray[Any]) -> list[Any]:
-    """The distinct values, the commonest first."""
-    distinct, counts = np.unique(values.astype(str), return_counts=True)
-    return [str(value) for value in distinct[np.argsort(-counts, kind="stable")]]
 
 
 def _slice(title: str, value: str, part: Draws) -> Slice:
