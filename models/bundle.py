@@ -14,6 +14,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,14 +96,7 @@ def model_address(name: str, digest: str) -> str:
 def digest_of(manifest: Mapping[str, Any]) -> str:
     """SHA-256 over the manifest without its own digest, and so over every file."""
     body = {key: value for key, value in manifest.items() if key != "digest"}
-    return _sha(_json(body))
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that predictions depend on."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in LIBRARIES}
+    return sha256(_json(body))
 
 
 def _write(bundle: Bundle, folder: Path) -> str:
@@ -113,9 +107,9 @@ def _write(bundle: Bundle, folder: Path) -> str:
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "libraries": library_versions(),
+        "libraries": {name: version(name) for name in LIBRARIES},
         "about": bundle.about,
-        "files": {name: _sha(content) for name, content in sorted(files.items())},
+        "files": {name: sha256(content) for name, content in sorted(files.items())},
     }
     manifest["digest"] = digest_of(manifest)
     for name, content in files.items():
@@ -146,7 +140,7 @@ def _check_versions(root: Path, manifest: Mapping[str, Any]) -> None:
     if manifest["format_version"] != FORMAT_VERSION:
         message = f"format {manifest['format_version']}, this program reads {FORMAT_VERSION}"
         raise BundleError(root, "incompatible", message, "train it again")
-    made, here = manifest["libraries"]["lightgbm"], library_versions()["lightgbm"]
+    made, here = manifest["libraries"]["lightgbm"], version("lightgbm")
     if made.split(".")[0] != here.split(".")[0]:
         message = f"made with lightgbm {made}, installed is {here}"
         raise BundleError(root, "incompatible", message, f"install lightgbm {made} or train again")
@@ -157,7 +151,7 @@ def _checked(root: Path, name: str, expected: str) -> bytes:
     if Path(name).name != name or not path.is_file():
         raise BundleError(root, "truncated", f"{name} is missing", "copy it again")
     content = path.read_bytes()
-    if _sha(content) != expected:
+    if sha256(content) != expected:
         raise BundleError(root, "tampered", f"{name} was changed", "copy or train it again")
     return content
 
@@ -193,5 +187,6 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else asdict(value)
 
 
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def sha256(content: str | bytes) -> str:
+    """The digest of a text or of bytes, in hexadecimal digits."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

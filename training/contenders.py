@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -21,7 +20,6 @@ from imr.training import alternatives
 from imr.training.alternatives import (
     PLACES,
     Cited,
-    Labels,
     OutcomePredict,
     joined_texts,
     style_probability,
@@ -144,14 +142,9 @@ def fit_guideline(train: Sample, settings: Settings) -> Any:
 
 def cited(model: Any, test: Sample) -> Cited:
     """What a fitted guideline model ranks first, by label and by chapter."""
-    labels = model.predict(test.frame, top=PLACES)
-    chapters = model.chapters(test.frame, top=PLACES)
-    return Cited(_places(labels, "guideline"), _places(chapters, "chapter"))
-
-
-def _places(frame: pd.DataFrame, name: str) -> Labels:
-    columns = [f"{name}_{place}" for place in range(1, PLACES + 1)]
-    return [list(row) for row in frame[columns].itertuples(index=False)]
+    names = [f"guideline_{place}" for place in range(1, PLACES + 1)]
+    labels = model.predict(test.frame, top=PLACES)[names].to_numpy().tolist()
+    return Cited(labels, model.chapters(test.frame, top=PLACES))
 
 
 def _unlearned(settings: Settings) -> OutcomePredict:

@@ -14,7 +14,6 @@ sentence of a letter, and is built by one command, never edited::
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +30,7 @@ from imr.data.letter import Case, Decision, Item, Letter, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.features.table import all_columns, frame
+from imr.models.bundle import sha256
 from imr.models.frame import CASE_FACTS, KEY_COLUMNS, LIST_SEPARATOR, case_frame, row_order
 from imr.models.guideline.catalogue import chapter_of
 
@@ -65,7 +65,7 @@ class Corpus:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the table as CSV: the version of the data in the experiment log."""
-        return hashlib.sha256(self.table.to_csv(index=False).encode()).hexdigest()
+        return sha256(self.table.to_csv(index=False))
 
 
 def build(letters: Iterable[Letter]) -> Corpus:

@@ -8,7 +8,6 @@ letters would give another model.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +104,6 @@ class Evaluation:
     figures: list[Figure]
     differences: list[Difference]
     studies: Studies
-    seconds: float = 0.0
 
     def figure(self, subject: str, metric: str, contender: str = MODEL) -> Estimate:
         """One figure; KeyError where there is none."""
@@ -195,29 +193,23 @@ def evaluate(
     """
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
+    data = sample(corpus)
     # One thread a process: sums in another order would change the last digit.
     with threadpool_limits(1):
-        return _evaluated(config, corpus, kept)
-
-
-def _evaluated(config: TrainConfig, corpus: Corpus, kept: Unfinished | None) -> Evaluation:
-    started = time.monotonic()
-    data = sample(corpus)
-    folds = folds_of(data, config)
-    predictions = run_folds(data, folds, config, importance.permuted_families, kept)
-    draws = Draws.of(data, predictions, config.bootstrap, config.seed)
-    all_draws = draws.all()
-    found = Evaluation(
-        config=config,
-        sample=data,
-        corpus=corpus,
-        folds=folds[: len(predictions.fold)],
-        predictions=predictions,
-        figures=figures(all_draws, contender_kinds()),
-        differences=differences(all_draws),
-        studies=_studies(draws, folds[0], config),
-    )
-    return replace(found, seconds=time.monotonic() - started)
+        folds = folds_of(data, config)
+        predictions = run_folds(data, folds, config, importance.permuted_families, kept)
+        draws = Draws.of(data, predictions, config.bootstrap, config.seed)
+        all_draws = draws.all()
+        return Evaluation(
+            config=config,
+            sample=data,
+            corpus=corpus,
+            folds=folds[: len(predictions.fold)],
+            predictions=predictions,
+            figures=figures(all_draws),
+            differences=differences(all_draws),
+            studies=_studies(draws, folds[0], config),
+        )
 
 
 def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:

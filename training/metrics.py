@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imr.models.frame import Array
-from imr.training.contenders import MODEL, Kind
+from imr.training.contenders import MODEL, Kind, contender_kinds
 from imr.training.decisions import Sample
 from imr.training.folds import HITS, Predictions
 
@@ -325,8 +325,9 @@ class Draws:
         return Draws(self.sample, self.predictions, self.rows[chosen], self.weights[:, chosen])
 
 
-def figures(all_draws: Mapping[Key, Array], kinds: Mapping[tuple[str, str], Kind]) -> list[Figure]:
+def figures(all_draws: Mapping[Key, Array]) -> list[Figure]:
     """Every figure of every contender, of :meth:`Draws.all`."""
+    kinds = contender_kinds()
     return [
         Figure(
             subject, name, kinds[subject, name], metric, estimate(values, biased=metric in BIASED)

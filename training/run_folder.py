@@ -8,7 +8,6 @@ server that is down, slow or fails half-way loses nothing; the folder can be log
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import os
 import platform
@@ -23,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from imr.models.bundle import sha256
 from imr.training import metrics
 from imr.training.contenders import MODEL, Settings
 from imr.training.decisions import write_decisions
 from imr.training.folds import FoldResult
-from imr.training.metrics import flat
-from imr.training.report.tables import headline, remarks
+from imr.training.metrics import COMPARED_HITS, flat
+from imr.training.report.tables import OUTCOME_COLUMNS, headline, model_card, remarks
 from imr.training.tuning import FOLDER as JOURNAL_FOLDER
 
 if TYPE_CHECKING:
@@ -41,15 +41,8 @@ JOURNALS = "tuning"
 PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
 # Metrics stand in groups, as the pages of MLflow show them.
 HEADLINE = (
-    "outcome/auc",
-    "outcome/average_precision",
-    "outcome/brier_skill",
-    "outcome/log_loss",
-    "outcome/calibration_error",
-    "guideline/chapter_top1",
-    "guideline/chapter_top3",
-    "guideline/section_top1",
-    "guideline/section_top3",
+    *(f"outcome/{name}" for name in OUTCOME_COLUMNS),
+    *(f"guideline/{name}" for name in COMPARED_HITS),
 )
 OF_ALTERNATIVES = ("auc", "section_top1")
 FOLD_FIGURES = ("average_precision", "brier", "log_loss")
@@ -112,7 +105,6 @@ def _written(
     study: Study | None,
 ) -> RunFolder:
     from imr.training.report.plots import draw_all
-    from imr.training.report.tables import model_card
 
     if predictor is not None:
         predictor.save(folder / MODEL_FOLDER)
@@ -172,12 +164,8 @@ def params(evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
     if evaluation.config.by == "group":
         # As many as were made: the settings are the most.
         found |= {"folds": len(evaluation.folds[0]), "repeats": len(evaluation.folds)}
-    configs: dict[str, Any] = {
-        "outcome": settings.outcome,
-        "guideline": settings.guideline,
-    }
-    for model, config in configs.items():
-        found |= {f"{model}.{name}": value for name, value in asdict(config).items()}
+    found |= {f"outcome.{name}": value for name, value in asdict(settings.outcome).items()}
+    found |= {f"guideline.{name}": value for name, value in asdict(settings.guideline).items()}
     facts = evaluation.facts
     return found | {f"data.{k}": facts[k] for k in ("letters", "items", "overturned", "groups")}
 
@@ -236,7 +224,7 @@ def tags(evaluation: Evaluation) -> dict[str, str]:
     found = {
         "data_digest": evaluation.facts["data_digest"],
         "data_source": evaluation.facts["source"],
-        "lexicons_digest": _sha("".join(f"{k}{v}" for k, v in digests.items()).encode()),
+        "lexicons_digest": sha256("".join(f"{k}{v}" for k, v in digests.items())),
         "seed": str(evaluation.config.seed),
         "protocol": evaluation.config.by,
         "python": platform.python_version(),
@@ -249,13 +237,7 @@ def tags(evaluation: Evaluation) -> dict[str, str]:
 
 def package_versions() -> dict[str, str]:
     """Installed versions of the libraries that figures depend on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {name: metadata.version(name) for name in PACKAGES}
 
 
 RULE_TABLES = (
@@ -276,7 +258,7 @@ def lexicon_digests() -> dict[str, str]:
         package, *folders = Path(shown).parent.parts
         root = Path(str(resources.files(f"imr.{package}"))).joinpath(*folders)
         for path in sorted(root.glob(Path(shown).name)):
-            found[f"{Path(shown).parent}/{path.name}"] = _sha(path.read_bytes())
+            found[f"{Path(shown).parent}/{path.name}"] = sha256(path.read_bytes())
     return found
 
 
@@ -297,27 +279,21 @@ def git_tags() -> dict[str, str]:
     root = Path(str(resources.files("imr.training"))).parent
     if not (root / ".git").exists():
         return {}
+    asked = ["status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(root), *asked],  # noqa: S607 - the git of the user's path
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=10,
+        )
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(changed))}
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed arguments
-        ["git", "-C", str(root), *arguments],  # noqa: S607 - the git of the user's path
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=10,
-    )
-    return done.stdout.strip()
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    head, *lines = done.stdout.splitlines()
+    changed = any(not line.startswith("#") for line in lines)
+    commit = head.removeprefix("# branch.oid ")
+    return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(changed)}
 
 
 def _write_tables(evaluation: Evaluation, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from imr.training.evaluate import Evaluation, evaluate, read
 from imr.training.run_folder import RunFolder, write_run_folder
 from imr.training.tracking import Logged, TrackingError, log, old_runs_line
 from imr.training.tuning import Study, tuned
-from imr.training.unfinished import unfinished, written_to
+from imr.training.unfinished import remove, unfinished, written_to
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -106,7 +105,10 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     corpus = ordered(corpus or read(config))
     with unfinished(config, corpus) as kept:
         evaluation = evaluate(config, corpus, kept)
-        study = _tuned(evaluation)
+        study = None
+        if config.tune:  # on all items: the folds' own studies chose for the folds
+            with threadpool_limits(1):
+                study = tuned(evaluation.sample, config, "all")
         predictor = fit(evaluation, study.chosen if study else None)
         if config.dry_run:
             return TrainResult(evaluation, predictor)
@@ -147,26 +149,12 @@ def _recorded(
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
     if logged.version and not logged.alias:
         return TrainResult(evaluation, predictor, logged=logged, kept=kept)
-    _remove(kept.folder)
+    remove(kept.folder)
     return TrainResult(evaluation, predictor, logged=logged)
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _tuned(evaluation: Evaluation) -> Study | None:
-    """The study on all items, where tuning was asked for: the folds' own chose for the folds."""
-    if not evaluation.config.tune:
-        return None
-    with threadpool_limits(1):
-        return tuned(evaluation.sample, evaluation.config, "all")
 
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:

@@ -24,6 +24,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from imr.models.bundle import sha256
 from imr.models.guideline import GuidelineConfig
 from imr.models.outcome import OutcomeConfig
 from imr.training.config import ConfigError, TrainConfig
@@ -72,7 +73,7 @@ class Unfinished:
             digest, _, text = self._path(fold).read_text(encoding="utf-8").partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
-        if digest != _sha(text):
+        if digest != sha256(text):
             return None
         found: FoldResult = _unpacked(json.loads(text))
         return replace(found, fold=fold)
@@ -87,7 +88,7 @@ class Unfinished:
         with written_to(self.folder):
             try:
                 with part.open("w", encoding="utf-8") as file:
-                    file.write(f"{_sha(text)}\n{text}")
+                    file.write(f"{sha256(text)}\n{text}")
                     file.flush()
                     os.fsync(file.fileno())
                 part.replace(path)
@@ -110,7 +111,7 @@ def unfinished(config: TrainConfig, corpus: Corpus) -> Iterator[Unfinished | Non
         yield None
         return
     parent, told = Path(config.keep), made_from(config, corpus)
-    kept = Unfinished(parent / f"unfinished-{_sha(json.dumps(told, sort_keys=True))[:12]}")
+    kept = Unfinished(parent / f"unfinished-{sha256(json.dumps(told, sort_keys=True))[:12]}")
     with written_to(parent):
         kept.folder.mkdir(parents=True, exist_ok=True)
         lock = (kept.folder / "lock").open("a", encoding="utf-8")
@@ -131,21 +132,26 @@ def unfinished(config: TrainConfig, corpus: Corpus) -> Iterator[Unfinished | Non
             ended_well = True
         finally:
             if ended_well or not kept.done:
-                shutil.rmtree(kept.folder, ignore_errors=True)
-                if parent.is_dir() and not any(parent.iterdir()):
-                    parent.rmdir()
+                remove(kept.folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, and the one that it stands in where nothing else does."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
 
 
 def made_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
     """All that the figures of a fold depend on, each as a line or a digest."""
-    texts = b"" if corpus.texts is None else corpus.texts.to_csv(index=False).encode()
+    texts = "" if corpus.texts is None else corpus.texts.to_csv(index=False)
     settings = {name: json.dumps(getattr(config, name), sort_keys=True) for name in SETTINGS}
     code = hashlib.sha256("".join(lexicon_digests().values()).encode())
     for package in ("data", "features", "models", "training"):
         for path in sorted(Path(str(resources.files(f"imr.{package}"))).rglob("*.py")):
             code.update(path.read_bytes())
     return {
-        "data": _sha(corpus.digest + hashlib.sha256(texts).hexdigest()),
+        "data": sha256(corpus.digest + sha256(texts)),
         **settings,
         "code": code.hexdigest(),
         "libraries": json.dumps(package_versions()),
@@ -184,10 +190,6 @@ def _others(folder: Path, told: Mapping[str, str]) -> Iterator[str]:
 
 def _say(line: str) -> None:
     print(f"imr: {line}", file=sys.stderr, flush=True)
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _packed(value: Any) -> Any:

@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from imr.features.families.diagnosis import HERE
 from imr.features.families.facts import FACTS
+from imr.models.bundle import sha256
 from imr.models.frame import Array
-from imr.models.outcome.start import ABOUT, TREES, Judgement, digest
+from imr.models.outcome.start import ABOUT, TREES, Judgement
 from imr.models.outcome.trees import SignalInputs
 
 if TYPE_CHECKING:
@@ -216,19 +217,15 @@ def _weights(base: NDArray[Any]) -> Array:
     return np.asarray(1.0 / np.sqrt(counts[codes]))
 
 
-def _folds(rated: Rated, folds: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    from sklearn.model_selection import GroupKFold
-
-    return iter(GroupKFold(folds).split(rated.log_odds, groups=rated.base))
-
-
 def out_of_fold(rated: Rated, folds: int = FOLDS, asked: Rated | None = None) -> Array:
     """The log odds of every item (of ``asked``, whose base cases are those of ``rated``; else of
     ``rated``) by judgements fitted without its base case.
     """
+    from sklearn.model_selection import GroupKFold
+
     asked = rated if asked is None else asked
     predicted = np.zeros(len(asked.log_odds))
-    for train, test in _folds(rated, folds):
+    for train, test in GroupKFold(folds).split(rated.log_odds, groups=rated.base):
         known = rated.rows(train)
         chosen = np.flatnonzero(np.isin(asked.base, rated.base[test]))
         predicted[chosen] = fit_judgement(known).log_odds(asked.rows(chosen).frame)
@@ -245,7 +242,7 @@ def within_cases(values: Array, rated: Rated) -> Array:
 def write(judgement: Judgement, folder: Path) -> None:
     """The two files of a judgement, the trees named by their digest."""
     text = judgement.booster.model_to_string()
-    judgement.about["trees_sha256"] = digest(text)
+    judgement.about["trees_sha256"] = sha256(text)
     (folder / TREES).write_text(text, encoding="utf-8")
     stored = json.dumps(judgement.to_json(), indent=1, sort_keys=True)
     (folder / ABOUT).write_text(stored + "\n", encoding="utf-8")
@@ -260,7 +257,7 @@ def described(rated: Rated) -> dict[str, Any]:
     return {
         "base_cases": len(set(rated.base)),
         "items": len(rated.base),
-        "signals_sha256": digest(table),
+        "signals_sha256": sha256(table),
     }
 
 

@@ -13,6 +13,7 @@ score over a handful of pair features is what the data can carry.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -165,11 +166,15 @@ class GuidelineModel:
         columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
         return pd.DataFrame([self._known[key] for key in keys], columns=columns, index=frame.index)
 
-    def chapters(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-        """Columns ``chapter_1``, ``chapter_1_p`` …: a chapter's labels summed, likeliest first."""
-        rows = [_summed(n, q, top) for n, q in zip(*self.ranked(frame), strict=True)]
-        columns = [f"chapter_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
-        return pd.DataFrame(rows, columns=columns, index=frame.index)
+    def chapters(self, frame: pd.DataFrame, top: int = 3) -> list[list[str]]:
+        """The ``top`` chapters of each item, likeliest first: the labels of one add up."""
+        rows = []
+        for names, p in zip(*self.ranked(frame), strict=True):
+            totals: dict[str, float] = defaultdict(float)
+            for name, share in zip(names, p, strict=True):
+                totals[chapter_of(name)] += float(share)
+            rows.append(sorted(totals, key=totals.__getitem__, reverse=True)[:top])
+        return rows
 
     def ranked(self, frame: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
         """Kept candidates of each item, likeliest first: labels and probabilities.
@@ -360,13 +365,3 @@ def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[flo
         for t in TEMPERATURES
     }
     return min(losses, key=lambda pair: (losses[pair], pair))
-
-
-def _summed(names: npt.NDArray[Any], p: Array, top: int) -> list[Any]:
-    totals: dict[str, float] = {}
-    for name, share in zip(names, p, strict=True):
-        chapter = chapter_of(name)
-        totals[chapter] = totals.get(chapter, 0.0) + float(share)
-    best = sorted(totals.items(), key=lambda pair: -pair[1])[:top]
-    best += [("", 0.0)] * (top - len(best))
-    return [cell for pair in best for cell in pair]

@@ -22,7 +22,6 @@ the unit cancels out.  A category with few figures is shrunken toward the overal
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import defaultdict
@@ -36,6 +35,7 @@ import numpy as np
 import pandas as pd
 
 from imr.data import table_rows
+from imr.models.bundle import sha256
 from imr.models.frame import DATE_COLUMNS, Array, request_years
 from imr.models.outcome.trees import SignalInputs, TreeContributions
 
@@ -114,17 +114,12 @@ def shipped() -> Judgement:
     folder = resources.files("imr.models.outcome")
     text = (folder / TREES).read_text(encoding="utf-8")
     stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    if stored["about"]["trees_sha256"] != digest(text):
+    if stored["about"]["trees_sha256"] != sha256(text):
         raise ValueError(
             f"models/outcome/{TREES} is not what models/outcome/{ABOUT} describes "
             "(build both: python -m imr.training.vignettes)"
         )
     return Judgement.from_json(stored, lgb.Booster(model_str=text))
-
-
-def digest(text: str) -> str:
-    """SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
