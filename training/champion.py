@@ -9,16 +9,16 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from imr.models.frame import KEY_COLUMNS
+from imr.models.frame import KEY_COLUMNS, Array
 from imr.training import metrics, one_line, shortened
-from imr.training.metrics import Metric, better_by
+from imr.training.metrics import COMPARED_HITS, Metric, better_by
 from imr.training.run_folder import PREDICTIONS, RunFolder
-from imr.training.store_errors import is_denied
+from imr.training.store import is_denied
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,20 +76,22 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
             f"models, at least {LEAST_ITEMS} with both outcomes are needed",
         )
     weights = metrics.bootstrap_weights(both["group"].to_numpy(), DRAWS, seed)
-    loss = [
-        metrics.log_loss(_column(both, "overturned"), _column(both, name), weights)
+    values = {
+        str(name): both[name].to_numpy(dtype=np.float64) for name in both.select_dtypes("number")
+    }
+    ours, theirs = (
+        metrics.log_loss(values["overturned"], values[name], weights)
         for name in ("p_overturned", "p_overturned_champion")
-    ]
-    gain = loss[1] - loss[0]
-    hits = _column(both, "section_top1") - _column(both, "section_top1_champion")
+    )
+    gain = theirs - ours
+    hits = values["section_top1"] - values["section_top1_champion"]
     guideline = metrics.mean(hits, weights)
     sure = metrics.share_above_0(gain)
     said = (
-        f"on {len(both)} common items log loss {loss[0][0]:.4f} against {loss[1][0]:.4f} "
-        f"(better in {sure:.0%} of draws), guideline section top-1 "
-        f"{guideline[0]:+.3f}"
+        f"on {len(both)} common items log loss {ours[0]:.4f} against {theirs[0]:.4f} "
+        f"(better in {sure:.0%} of draws), guideline section top-1 {guideline[0]:+.3f}"
     )
-    figures = tuple(_figures(both, weights))
+    figures = tuple(_figures(values, weights))
     if gain[0] == 0 and not hits.any():
         return Verdict(False, f"the same: {said}", figures)
     if not gain[0] > 0:
@@ -101,16 +103,14 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     return Verdict(True, f"better: {said}", figures)
 
 
-def _figures(both: pd.DataFrame, weights: Any) -> Iterator[dict[str, str]]:
+def _figures(values: Mapping[str, Array], weights: Array) -> Iterator[dict[str, str]]:
     """Figures of the new model and of the champion, and by how much the new one is better."""
-    y = _column(both, "overturned")
+    y = values["overturned"]
     for name, (column, metric) in FIGURES.items():
-        if f"{column}_champion" not in both:
+        if f"{column}_champion" not in values:
             # A champion of another version may not have kept this figure.
             continue
-        ours, theirs = (
-            metric(y, _column(both, c), weights) for c in (column, f"{column}_champion")
-        )
+        ours, theirs = (metric(y, values[c], weights) for c in (column, f"{column}_champion"))
         gain = better_by(name, ours, theirs)
         e = metrics.estimate(gain)
         yield {
@@ -122,7 +122,7 @@ def _figures(both: pd.DataFrame, weights: Any) -> Iterator[dict[str, str]]:
         }
 
 
-def _share(_y: Any, hits: Any, weights: Any) -> Any:
+def _share(_y: Array, hits: Array, weights: Array) -> Array:
     return metrics.mean(hits, weights)
 
 
@@ -131,13 +131,8 @@ FIGURES: Mapping[str, tuple[str, Metric]] = {
     "brier": ("p_overturned", metrics.brier),
     "auc": ("p_overturned", metrics.auc),
     "average_precision": ("p_overturned", metrics.average_precision),
-    **{name: (name, _share) for name in ("section_top1", "section_top3")},
-    **{name: (name, _share) for name in ("chapter_top1", "chapter_top3")},
+    **{name: (name, _share) for name in reversed(COMPARED_HITS)},
 }
-
-
-def _column(table: pd.DataFrame, name: str) -> Any:
-    return table[name].to_numpy(dtype=np.float64)
 
 
 def register(

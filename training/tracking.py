@@ -8,43 +8,35 @@ and the kept folder stays.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import logging
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from imr.training.champion import NOTE, described, register
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
-from imr.training.store_errors import told, was_made_beside
+from imr.training.store import (
+    ADDRESS,
+    LOCAL_STORE,
+    opened,
+    patient_sqlite,
+    quiet,
+    told,
+    was_made_beside,
+)
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# A user's own settings win.  MLflow alone would try a dead server for several minutes.
-QUIET_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-LOUD = ("mlflow", "alembic", "urllib3")
-ADDRESS = "MLFLOW_TRACKING_URI"
-LOCAL_STORE = "sqlite:///mlflow.db"
-LOCKED_SECONDS = 60
+PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
 EVALUATED = "no model was registered"
@@ -103,32 +95,25 @@ class _Session:
         if time.monotonic() > self.deadline:
             raise TimeoutError("the tracking server is too slow")
 
-    def start(self, name: str, started_ms: int | None, tags: Mapping[str, str]) -> str:
-        """Begin a run; its id."""
-        self.check()
-        named = {"mlflow.user": self.user, **tags}
-        made = self.client.create_run(self.experiment_id, started_ms, named, name)
-        self.runs.append(made.info.run_id)
-        return str(made.info.run_id)
-
-    def start_below(
+    def start(
         self,
-        parent: str,
         name: str,
         times: tuple[int, int],
-        metrics: Iterable[tuple[str, float, int]],
         params: Mapping[str, Any],
         tags: Mapping[str, str],
+        metrics: Iterable[tuple[str, float, int]] = (),
     ) -> str:
-        """Begin a run under another, with its ``metrics`` (name, value, step); its id."""
-        from mlflow.entities import Metric, Param, RunTag
+        """Begin a run, with its ``metrics`` (name, value, step); its id."""
+        from mlflow.entities import Metric, Param
 
-        run_id = self.start(name, times[0], {"mlflow.parentRunId": parent})
+        self.check()
+        named = {"mlflow.user": self.user, **tags}
+        run_id = str(self.client.create_run(self.experiment_id, times[0], named, name).info.run_id)
+        self.runs.append(run_id)
         self.client.log_batch(
             run_id,
             metrics=[Metric(metric, value, times[1], step) for metric, value, step in metrics],
             params=[Param(k, str(v)) for k, v in params.items()],
-            tags=[RunTag(k, v) for k, v in tags.items()],
         )
         return run_id
 
@@ -175,9 +160,10 @@ def _logged(
     session.experiment_id = _experiment(session.client, experiment)
     command = "imr train" if kept.model.exists() else "imr evaluate"
     tags = kept.run["tags"] | {"mlflow.source.name": command}
-    run_id = session.start(kept.run["name"], kept.run["started_ms"], tags)
+    times = kept.run["started_ms"], kept.run["ended_ms"]
     try:
-        for step in (_params, _dataset, _artifacts, _folds, _tuning):
+        run_id = session.start(kept.run["name"], times, kept.run["params"], tags)
+        for step in (_dataset, _artifacts, _folds, _tuning):
             session.check()
             step(session, run_id, kept)
         session.check()
@@ -188,7 +174,7 @@ def _logged(
             _log_metrics(session.client, run_id, kept.run)
         note = _note(kept, logged.alias or "evaluation", logged.reason or EVALUATED)
         session.client.set_tag(run_id, NOTE, note)
-        session.client.set_terminated(run_id, "FINISHED", kept.run["ended_ms"])
+        session.client.set_terminated(run_id, "FINISHED", times[1])
     except BaseException:
         _mark_failed(session)
         raise
@@ -251,13 +237,6 @@ def _experiment(client: MlflowClient, name: str) -> str:
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
-
-
-def _params(session: _Session, run_id: str, kept: RunFolder) -> None:
-    from mlflow.entities import Param
-
-    params = [Param(k, str(v)) for k, v in kept.run["params"].items()]
-    session.client.log_batch(run_id, params=params)
 
 
 def _log_metrics(
@@ -343,8 +322,8 @@ def _folds(session: _Session, run_id: str, kept: RunFolder) -> None:
     times = kept.run["started_ms"], kept.run["ended_ms"]
     for fold in kept.run["folds"]:
         figures = ((name, value, 0) for name, value in fold["metrics"].items())
-        tags = {"kind": "fold", NOTE: FOLD_NOTE}
-        child = session.start_below(run_id, fold["name"], times, figures, fold["params"], tags)
+        tags = {PARENT: run_id, "kind": "fold", NOTE: FOLD_NOTE}
+        child = session.start(fold["name"], times, fold["params"], tags, figures)
         session.client.set_terminated(child, "FINISHED", times[1])
 
 
@@ -356,8 +335,8 @@ def _tuning(session: _Session, run_id: str, kept: RunFolder) -> None:
         failed = sum(trial["state"] != COMPLETE for trial in trials)
         counts = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
         figures = ((name, value, 0) for name, value in counts.items())
-        tags = {"kind": "tuning", NOTE: STUDY_NOTE}
-        child = session.start_below(run_id, study["name"], times, figures, study["params"], tags)
+        tags = {PARENT: run_id, "kind": "tuning", NOTE: STUDY_NOTE}
+        child = session.start(study["name"], times, study["params"], tags, figures)
         session.client.log_artifact(child, str(kept.folder / JOURNALS / study["journal"]))
         for trial in trials:
             _trial(session, child, trial)
@@ -369,11 +348,11 @@ def _trial(session: _Session, study: str, trial: Mapping[str, Any]) -> None:
     figures = [("fold_log_loss", value, step) for step, value in enumerate(trial["fold_values"])]
     if trial["value"] is not None:
         figures.append((LOSS, trial["value"], 0))
-    tags = {"kind": "trial", "state": trial["state"]}
+    tags = {PARENT: study, "kind": "trial", "state": trial["state"]}
     if trial["error"]:
         tags |= {"error": trial["error"], NOTE: trial["error"]}
     name, times = f"trial {trial['number']}", (trial["started_ms"], trial["ended_ms"])
-    child = session.start_below(study, name, times, figures, trial["params"], tags)
+    child = session.start(name, times, trial["params"], tags, figures)
     session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], times[1])
 
 
@@ -397,73 +376,6 @@ def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
-
-
-def opened(uri: str, deadline: float) -> MlflowClient:
-    """A client of the store.  An SQLite file gets its tables here, in one process at a time: two
-    first runs side by side would each try to make them, and the slower one would fail.
-    """
-    import mlflow
-
-    if not uri.startswith("sqlite:"):
-        return mlflow.MlflowClient()
-    name = hashlib.sha256(str(Path(uri.removeprefix("sqlite:///")).absolute()).encode()).hexdigest()
-    # SQLite's own lock: it goes with the process that holds it, on every system.
-    path = Path(gettempdir()) / f"imr-{name[:16]}.lock"
-    with contextlib.closing(sqlite3.connect(path, timeout=deadline - time.monotonic())) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
-        # To make a client is to open the store, and to make its tables where it has none.
-        return mlflow.MlflowClient()
-
-
-@contextlib.contextmanager
-def patient_sqlite() -> Iterator[None]:
-    """Connections to an SQLite store wait while another run writes, and do not fail at once."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    def wait(connection: Any, _record: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute(f"PRAGMA busy_timeout = {LOCKED_SECONDS * 1000}")
-
-    event.listen(Engine, "connect", wait)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "connect", wait)
-
-
-def old_runs_line() -> str:
-    """What to do about runs that an older MLflow kept in the folder ``mlruns``; empty where there
-    are none or another store is named.  MLflow alone would pick them as the store, and refuse it.
-    """
-    if os.environ.get(ADDRESS) or not any(Path("mlruns").glob("*/meta.yaml")):
-        return ""
-    return (
-        "The folder mlruns holds runs of an older MLflow, so mlflow ui needs to be told: "
-        f"mlflow ui --backend-store-uri {LOCAL_STORE} "
-        f"(mlflow migrate-filestore --source . --target sqlite:///old.db makes a store of them)"
-    )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Short waits for a dead server, no migration chatter; both undone at the end."""
-    given = {k: v for k, v in QUIET_SETTINGS.items() if k not in os.environ}
-    os.environ.update(given)
-    import mlflow  # noqa: F401 - its import sets the levels of its loggers
-
-    loggers = [logging.getLogger(name) for name in LOUD]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        for name in given:
-            os.environ.pop(name, None)
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:

@@ -21,7 +21,8 @@ from imr.training.contenders import MODEL, Settings
 from imr.training.decisions import Corpus, ordered
 from imr.training.evaluate import Evaluation, evaluate, read
 from imr.training.run_folder import RunFolder, write_run_folder
-from imr.training.tracking import Logged, TrackingError, log, old_runs_line
+from imr.training.store import old_runs_line
+from imr.training.tracking import Logged, TrackingError, log
 from imr.training.tuning import Study, tuned
 from imr.training.unfinished import remove, unfinished, written_to
 
