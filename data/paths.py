@@ -196,8 +196,9 @@ class LocalPath(_Named):
         Path(self).mkdir()
 
     def write_bytes(self, data: bytes) -> None:
-        """Write a small file whole."""
-        Path(self).write_bytes(data)
+        """Write a small file whole; a new one is for its owner only."""
+        with open(self.address, "wb", opener=lambda *how: os.open(*how, 0o600)) as file:
+            file.write(data)
 
     def move(self, target: FilePath) -> None:
         """Give it another name on the same disk."""

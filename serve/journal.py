@@ -1,14 +1,12 @@
 """The work folder of a run: a killed run loses only what was in flight.
 
-``FILE.partial/`` stands beside the output ``FILE`` while a run is under way.  Finished chunks are
-appended to ``journal.jsonl``; a line cut short by a kill is dropped on the next start.  A lock on
-the folder refuses a second run on the same output; the system drops it when its holder dies.
-The journal holds the quotes (and for a report the case summaries) of the letters, so the folder
-is readable by its owner only and is removed when the output is complete.
+``FILE.partial/`` stands beside the output ``FILE`` while a run is under way.  Each finished chunk
+is a file of its own there; one cut short by a kill is dropped on the next start.  A lock refuses a
+second run on the same output: on a disk the system drops it when its holder dies; on an object
+store its holder changes it every few seconds, and a second run takes over where nothing moves.
 
-Beside an output on an object store, where nothing can be appended and no lock is dropped, each
-finished chunk is an object of its own, and the holder of the lock object changes it every few
-seconds: a second run watches for that, and takes over where nothing moves.
+The chunks hold the quotes (and for a report the case summaries) of the letters, so folder and files
+are readable by their owner only and are removed when the output is complete.
 """
 
 from __future__ import annotations
@@ -19,10 +17,10 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.serve.letters import Chunk
@@ -30,8 +28,10 @@ from imr.serve.messages import Refused
 from imr.serve.outputs import explained, json_line, known_store
 from imr.serve.workers import Answer
 
-FORMAT = 1
-"""Raised when the lines of a journal change: an older one is not resumed."""
+FORMAT = 2
+"""Raised when the files of a journal change: an older one is not resumed."""
+
+_CHUNK = re.compile(r"chunk-\d{8}\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,18 @@ class RunSettings:
     format: int = FORMAT
 
 
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    """A chunk in the journal: where its line starts, what it was made from, whose rows it holds."""
-
-    offset: int
-    fingerprint: str
-    letter_ids: tuple[str, ...]
-
-
 class Journal:
-    """Finished chunks of one run, by number; what is the same on disk and store."""
+    """Finished chunks of one run, by number; ``check`` refuses where the lock is lost."""
 
-    folder: FilePath
-
-    def __init__(self, settings: RunSettings) -> None:
-        self.settings = settings
-        self._done: dict[int, _Finished] = {}
+    def __init__(self, folder: FilePath, settings: RunSettings, check: Callable[[], None]) -> None:
+        self.folder, self.settings, self._check = folder, settings, check
+        # What each chunk was made from, and the letters whose rows it holds.
+        self._done: dict[int, tuple[str, tuple[str, ...]]] = {}
+        for name in folder.names():
+            if _CHUNK.fullmatch(name):
+                line = _whole((folder / name).read_bytes())
+                if line is not None:
+                    self._note(line)
 
     def __len__(self) -> int:
         return len(self._done)
@@ -70,103 +65,35 @@ class Journal:
     def has(self, chunk: Chunk) -> bool:
         """True where the same tasks on the same files were finished before."""
         done = self._done.get(chunk.index)
-        return done is not None and done.fingerprint == chunk.fingerprint()
+        return done is not None and done[0] == chunk.fingerprint()
 
     def append(self, chunk: Chunk, answer: Answer) -> None:
         """Keep a finished chunk; it survives the end of this process."""
         line = {"chunk": chunk.index, "fingerprint": chunk.fingerprint(), "answer": answer}
+        self._check()
         with explained(self.folder):
-            offset = self._keep(chunk.index, json_line(line))
-        self._note(line, offset)
+            self._file(chunk.index).write_bytes(json_line(line))
+        self._note(line)
 
     def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
         """The answers of the first ``chunks`` chunks, in the order of the input."""
         for index in range(chunks):
+            self._check()
             with explained(self.folder):
-                raw = self._kept(index)
+                raw = self._file(index).read_bytes()
             yield from json.loads(raw)["answer"]
 
     def letter_ids(self, chunks: int) -> Iterator[str]:
         """The ids of the letters in the first ``chunks`` chunks, without reading them again."""
         for index in range(chunks):
-            yield from self._done[index].letter_ids
+            yield from self._done[index][1]
 
-    def close(self) -> None:
-        """Let go of what is open; the folder stays."""
-
-    def _note(self, line: dict[str, Any], offset: int) -> None:
-        ids = tuple(one["letter_id"] for one in line["answer"] if "letter_id" in one)
-        self._done[line["chunk"]] = _Finished(offset, line["fingerprint"], ids)
-
-    def _keep(self, index: int, raw: bytes) -> int:
-        raise NotImplementedError
-
-    def _kept(self, index: int) -> bytes:
-        raise NotImplementedError
-
-
-class FileJournal(Journal):
-    """One file on disk, to which a finished chunk is appended as a line."""
-
-    def __init__(self, folder: LocalPath, settings: RunSettings) -> None:
-        super().__init__(settings)
-        self.folder = folder
-        self._file: IO[bytes] = os.fdopen(
-            os.open(folder / "journal.jsonl", os.O_RDWR | os.O_CREAT, 0o600), "r+b"
-        )
-        self._end = 0
-        for raw in self._file:
-            line = _whole(raw)
-            if line is None:
-                break
-            self._note(line, self._end)
-            self._end += len(raw)
-        self._file.truncate(self._end)
-
-    def _keep(self, index: int, raw: bytes) -> int:  # noqa: ARG002 - a line names its chunk
-        offset = self._end
-        self._file.seek(offset)
-        self._file.write(raw)
-        self._file.flush()
-        self._end += len(raw)
-        return offset
-
-    def _kept(self, index: int) -> bytes:
-        self._file.seek(self._done[index].offset)
-        return self._file.readline()
-
-    def close(self) -> None:
-        """Close the file.  What a full disk did not take was never counted."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-
-class StoreJournal(Journal):
-    """An object a chunk; a store shows an object whole or not at all."""
-
-    def __init__(self, folder: StorePath, settings: RunSettings, lock: _StoreLock) -> None:
-        super().__init__(settings)
-        self.folder, self._lock = folder, lock
-        for name in folder.names():
-            if _CHUNK.fullmatch(name):
-                line = _whole((folder / name).read_bytes())
-                if line is not None:
-                    self._note(line, 0)
-
-    def _chunk(self, index: int) -> FilePath:
+    def _file(self, index: int) -> FilePath:
         return self.folder / f"chunk-{index:08}.jsonl"
 
-    def _keep(self, index: int, raw: bytes) -> int:
-        self._lock.check()
-        self._chunk(index).write_bytes(raw)
-        return 0
-
-    def _kept(self, index: int) -> bytes:
-        self._lock.check()
-        return self._chunk(index).read_bytes()
-
-
-_CHUNK = re.compile(r"chunk-\d{8}\.jsonl")
+    def _note(self, line: dict[str, Any]) -> None:
+        ids = tuple(one["letter_id"] for one in line["answer"] if "letter_id" in one)
+        self._done[line["chunk"]] = line["fingerprint"], ids
 
 
 def _whole(raw: bytes) -> dict[str, Any] | None:
@@ -179,11 +106,6 @@ def _whole(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
-def work_folder(output: FilePath) -> FilePath:
-    """``FILE.partial`` beside the output."""
-    return output.with_name(f"{output.name}.partial")
-
-
 @contextlib.contextmanager
 def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Iterator[Journal]:
     """The journal of a run on ``output``; removed when the block ends well, kept otherwise.
@@ -191,18 +113,15 @@ def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Itera
     Raises:
         Refused: where another run holds the output, or the earlier run had other settings.
     """
-    folder = work_folder(output)
+    folder = output.with_name(f"{output.name}.partial")
     with contextlib.ExitStack() as held:
         with known_store(), explained(folder):
             if isinstance(folder, StorePath):
-                lock = held.enter_context(_StoreLock(folder / "lock", output))
-                settings = _begun(folder, settings, resume)
-                journal: Journal = StoreJournal(folder, settings, lock)
+                check = held.enter_context(_StoreLock(folder, output))
             else:
-                held.enter_context(_locked(folder, output))
-                journal = FileJournal(folder, _begun(folder, settings, resume))
-        with contextlib.closing(journal):
-            yield journal
+                check = held.enter_context(_locked(folder, output))
+            journal = Journal(folder, _begun(folder, settings, resume), check)
+        yield journal
         with explained(folder):
             folder.remove()
 
@@ -235,7 +154,8 @@ def _earlier(kept: FilePath) -> RunSettings | None:
 
 
 @contextlib.contextmanager
-def _locked(folder: LocalPath, output: FilePath) -> Iterator[None]:
+def _locked(folder: LocalPath, output: FilePath) -> Iterator[Callable[[], None]]:
+    """The lock on a disk, which cannot be lost."""
     import fcntl
 
     Path(folder).mkdir(mode=0o700, exist_ok=True)
@@ -250,7 +170,7 @@ def _locked(folder: LocalPath, output: FilePath) -> Iterator[None]:
             held = False
         if not held:  # the other run ended just now, and took its folder along
             raise _busy(output)
-        yield
+        yield lambda: None
 
 
 def _busy(output: FilePath) -> Refused:
@@ -273,13 +193,13 @@ class _StoreLock:
     next chunk.
     """
 
-    def __init__(self, lock: StorePath, output: FilePath) -> None:
-        self._lock, self._output = lock, output
+    def __init__(self, folder: StorePath, output: FilePath) -> None:
+        self._lock, self._output = folder / "lock", output
         self._mine = uuid.uuid4().hex
         self._end, self._lost = threading.Event(), False
         self._thread = threading.Thread(target=self._beat, name="lock", daemon=True)
 
-    def __enter__(self) -> _StoreLock:
+    def __enter__(self) -> Callable[[], None]:
         seen = self._read()
         if seen is not None:
             self._end.wait(BEATS_WATCHED * BEAT_SECONDS)
@@ -289,7 +209,7 @@ class _StoreLock:
         if not self._is_mine():
             raise _busy(self._output)
         self._thread.start()
-        return self
+        return self._check
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
@@ -299,7 +219,7 @@ class _StoreLock:
             if self._is_mine():
                 self._lock.remove()
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Refuse to go on where another run has taken the lock."""
         if self._lost:
             raise _busy(self._output)

@@ -125,7 +125,11 @@ def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) ->
 
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
-        if isinstance(source, LetterError):
+        name = source.source if isinstance(source, LetterError) else source.name
+        if _in_work_folder(name):
+            if name.endswith(_TOLD_OF):
+                _pass_over(name, "journal", notice)
+        elif isinstance(source, LetterError):
             if not _is_own(source, notice):
                 yield Failure.of(source)
         elif source.kind == "records":
@@ -136,8 +140,6 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
 
 def _is_own(error: LetterError, notice: Notice) -> bool:
     name = error.source
-    if in_work_folder(name):  # the journal there is told of
-        return True
     if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
         return False
     try:
@@ -278,7 +280,10 @@ _KINDS: tuple[tuple[frozenset[str], str], ...] = (
 )
 """Names that stand together in our files and in no record, and what the file is called."""
 
-_WORK_FILES = frozenset({"journal.jsonl", "settings.json", "lock"})
+_TOLD_OF = "settings.json"
+"""Of the files in a work folder, the one that is named for all."""
+
+_WORK_FILE = re.compile(rf"chunk-\d{{8}}\.jsonl|{re.escape(_TOLD_OF)}|lock")
 REPORT_MARK = b'<meta name="generator" content="imr score">'
 REPORT_HEAD_BYTES = 2**16
 
@@ -288,8 +293,6 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
 
     ``file`` is read from its beginning and left there.
     """
-    if in_work_folder(name):
-        return "journal"
     try:
         names = _names(name, file)
     finally:
@@ -301,10 +304,10 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
     return next((kind for needed, kind in _KINDS if needed <= names), None)
 
 
-def in_work_folder(name: str) -> bool:
-    """True for the journal of a run that is under way or was killed, also while it is empty."""
+def _in_work_folder(name: str) -> bool:
+    """True for the files of a run that is under way or was killed, empty ones too."""
     path = PurePosixPath(name)
-    return path.parent.suffix == ".partial" and path.name in _WORK_FILES
+    return path.parent.suffix == ".partial" and bool(_WORK_FILE.fullmatch(path.name))
 
 
 def _names(name: str, file: IO[bytes]) -> frozenset[str]:

@@ -57,10 +57,15 @@ IDS = [f"slow-{n}" for n in range(60)] + ["fail-1", "slow-60", "crash-1", "slow-
 KILLS = 7
 
 
-def wait_for_more(journal: Path, program: subprocess.Popen[bytes]) -> None:
-    """Until the journal has grown, or the program has ended."""
-    size = journal.stat().st_size if journal.exists() else 0
-    while program.poll() is None and (not journal.exists() or journal.stat().st_size <= size):
+def chunks_done(work: Path) -> list[Path]:
+    """The finished chunks in the work folder of a run."""
+    return sorted(work.glob("chunk-*"))
+
+
+def wait_for_more(work: Path, program: subprocess.Popen[bytes]) -> None:
+    """Until a further chunk is done, or the program has ended."""
+    done = chunks_done(work)
+    while program.poll() is None and len(chunks_done(work)) <= len(done):
         time.sleep(0.02)
 
 
@@ -78,7 +83,7 @@ def test_killed_at_random_times_until_it_is_done(tmp_path: Path) -> None:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         if kills % 2:  # while it works; else at any time, also before it does
-            wait_for_more(tmp_path / "cut.jsonl.partial" / "journal.jsonl", program)
+            wait_for_more(tmp_path / "cut.jsonl.partial", program)
         try:
             patience = chance.uniform(0.1, 2.0) if kills < KILLS else 100
             finished = program.wait(patience) == 1
@@ -104,9 +109,9 @@ def test_a_worker_that_is_killed_costs_no_letter(tmp_path: Path) -> None:
         command(FAKE, "score", cases, "-o", "s.jsonl", "--jobs", 2), cwd=tmp_path,
         env=environment(FAKE_SECONDS="0.1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    journal = tmp_path / "s.jsonl.partial" / "journal.jsonl"
+    work = tmp_path / "s.jsonl.partial"
     for _ in range(600):
-        if journal.exists() and journal.stat().st_size:
+        if chunks_done(work):
             break
         time.sleep(0.05)
     victims = workers_of(program.pid)
@@ -272,16 +277,16 @@ def test_what_a_killed_run_leaves_is_in_its_work_folder_only(tmp_path: Path) -> 
         env=environment(FAKE_SECONDS="0.05", TMPDIR=str(tmp_path / "temp")),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    journal = tmp_path / "s.jsonl.partial" / "journal.jsonl"
+    work = tmp_path / "s.jsonl.partial"
     for _ in range(600):
-        if journal.exists() and journal.stat().st_size:
+        if chunks_done(work):
             break
         time.sleep(0.05)
     os.killpg(program.pid, signal.SIGKILL)
     program.wait()
     left = places_of_mark(tmp_path)
-    assert left == {"cases.jsonl", "s.jsonl.partial/journal.jsonl"}
-    for path in (journal, journal.parent):
+    assert left == {"cases.jsonl", *(f"s.jsonl.partial/{one.name}" for one in chunks_done(work))}
+    for path in (work, *chunks_done(work)):
         assert path.stat().st_mode & 0o077 == 0
 
 

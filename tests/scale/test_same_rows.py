@@ -85,12 +85,10 @@ def worker(address: str, folder: Path, name: str) -> Iterator[subprocess.Popen[b
             process.wait(20)
 
 
-def kill_in_mid_run(
-    process: subprocess.Popen[bytes], journal: Path, killed: threading.Event
-) -> None:
+def kill_in_mid_run(process: subprocess.Popen[bytes], work: Path, killed: threading.Event) -> None:
     """End a worker as a lost machine would, as soon as the first chunks are done."""
     for _ in range(3000):
-        if journal.exists() and journal.stat().st_size:
+        if any(work.glob("chunk-*")):
             os.kill(process.pid, signal.SIGKILL)
             killed.set()
             return
@@ -121,13 +119,13 @@ def test_a_cluster_writes_the_same_rows_though_a_worker_is_killed(
     alone: pa.Table, letters: Path, model: Path, tmp_path: Path
 ) -> None:
     out, killed = tmp_path / "scores.parquet", threading.Event()
-    journal = tmp_path / "scores.parquet.partial" / "journal.jsonl"
+    work = tmp_path / "scores.parquet.partial"
     with (
         scheduler(tmp_path) as address,
         worker(address, tmp_path, "first") as first,
         worker(address, tmp_path, "second") as second,
     ):
-        killer = threading.Thread(target=kill_in_mid_run, args=(first, journal, killed))
+        killer = threading.Thread(target=kill_in_mid_run, args=(first, work, killed))
         killer.start()
         table = score(letters, model, out, "--engine", "dask", "--scheduler", address)
         killer.join()

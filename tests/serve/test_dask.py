@@ -17,7 +17,7 @@ from distributed import Client
 
 from tests.hostile.files import form_calls_itself
 from tests.serve.programs import FAKE, REAL, command, environment, lines, run, write_records
-from tests.serve.test_score import journal_lines, scored
+from tests.serve.test_score import chunks_done, scored
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def test_a_cluster_gives_the_rows_of_one_machine_though_a_worker_is_killed(
         command(FAKE, "score", cases, "-o", "dask.jsonl", *arguments), cwd=tmp_path,
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while journal_lines(tmp_path, "dask.jsonl") < 1:
+    while chunks_done(tmp_path, "dask.jsonl") < 1:
         assert program.poll() is None, program.communicate()
         time.sleep(0.02)
     cluster.kill_a_worker()

@@ -57,13 +57,13 @@ def test_a_run_does_not_read_its_own_journal(tmp_path: Path) -> None:
     write_records(tmp_path / "cases.jsonl", [f"L{n}" for n in range(3000)], count=1)
     left = tmp_path / "old.jsonl.partial"
     left.mkdir()
-    (left / "journal.jsonl").touch()
+    (left / "chunk-00000000.jsonl").touch()
+    (left / "settings.json").touch()
     done = run(FAKE, "score", "cases.jsonl", ".", "-o", "a.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3,000 letters, 3,000 items scored; 0 letters not read")
     assert {line.split(":")[1].strip() for line in done.stderr.splitlines()} == {
-        "./a.jsonl.partial/journal.jsonl", "./a.jsonl.partial/settings.json",
-        "./old.jsonl.partial/journal.jsonl",
+        "./a.jsonl.partial/settings.json", "./old.jsonl.partial/settings.json",
     }  # fmt: skip
 
 

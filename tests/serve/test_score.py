@@ -211,9 +211,10 @@ def wait_for(program: subprocess.Popen[str], condition: Callable[[], bool]) -> N
         time.sleep(0.02)
 
 
-def journal_lines(tmp_path: Path, output: str) -> int:
-    path = tmp_path / f"{output}.partial" / "journal.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else -1
+def chunks_done(tmp_path: Path, output: str) -> int:
+    """Chunks that a run has finished; -1 before it has begun."""
+    work = tmp_path / f"{output}.partial"
+    return len(list(work.glob("chunk-*"))) if (work / "settings.json").exists() else -1
 
 
 def killed(
@@ -221,7 +222,7 @@ def killed(
 ) -> Scored:
     # Slow enough that a busy machine does not finish before it is killed.
     program = started(tmp_path, cases, "-o", output, "--jobs", 2, FAKE_SECONDS="0.05")
-    wait_for(program, lambda: journal_lines(tmp_path, output) >= after_chunks)
+    wait_for(program, lambda: chunks_done(tmp_path, output) >= after_chunks)
     os.kill(program.pid, by)
     out, err = program.communicate(timeout=60)
     return Scored(program.args, program.returncode, out, err)
@@ -234,9 +235,9 @@ def test_a_killed_run_resumes_to_the_same_result(after_chunks: int, tmp_path: Pa
     assert whole.returncode == 1
     killed(tmp_path, cases, "cut.jsonl", after_chunks, signal.SIGKILL)
     assert not (tmp_path / "cut.jsonl").exists()
-    kept = journal_lines(tmp_path, "cut.jsonl")
-    with (tmp_path / "cut.jsonl.partial" / "journal.jsonl").open("ab") as file:
-        file.write(b'{"chunk": 7, "answ')  # a line that the kill cut short
+    kept = chunks_done(tmp_path, "cut.jsonl")
+    cut_short = tmp_path / "cut.jsonl.partial" / "chunk-00000900.jsonl"
+    cut_short.write_bytes(b'{"chunk": 900, "answ')
     done = score(tmp_path, cases, "-o", "cut.jsonl", "--resume", FAKE_SECONDS="0")
     assert done.returncode == 1
     assert kept >= after_chunks
@@ -302,7 +303,7 @@ def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
     ids = [f"{'L' if n < 300 else 'wait'}-{n}" for n in range(304)]
     cases = write_records(tmp_path / "cases.jsonl", ids)
     first = started(tmp_path, cases, "-o", "s.jsonl", FAKE_UNTIL=str(tmp_path / "go"))
-    wait_for(first, lambda: journal_lines(tmp_path, "s.jsonl") > 0)
+    wait_for(first, lambda: chunks_done(tmp_path, "s.jsonl") > 0)
     second = score(tmp_path, cases, "-o", "s.jsonl")
     (tmp_path / "go").touch()
     first.communicate(timeout=60)
@@ -337,7 +338,8 @@ def test_what_the_work_folder_holds_is_for_its_owner_only(tmp_path: Path) -> Non
     killed(tmp_path, cases, "cut.jsonl", 1, signal.SIGKILL)
     folder = tmp_path / "cut.jsonl.partial"
     assert folder.stat().st_mode & 0o077 == 0
-    assert (folder / "journal.jsonl").stat().st_mode & 0o077 == 0
+    for path in folder.glob("chunk-*"):
+        assert path.stat().st_mode & 0o077 == 0
     assert score(tmp_path, cases, "-o", "cut.jsonl", "--resume").returncode == 0
     assert (tmp_path / "cut.jsonl").stat().st_mode & 0o044 == 0o044 & ~current_umask()
 

@@ -346,7 +346,7 @@ def test_a_letter_that_changed_on_its_store_is_scored_again(
     assert fingerprint() != first
 
 
-def test_the_journal_of_a_store_is_json_lines(memory: fsspec.AbstractFileSystem) -> None:
+def test_a_chunk_in_the_journal_is_a_line_of_json(memory: fsspec.AbstractFileSystem) -> None:
     target = output_path("memory://bucket/s.jsonl")
     with open_journal(target, SETTINGS, resume=False) as made:
         made.append(CHUNK, [{"letter_id": "a"}])
