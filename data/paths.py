@@ -197,7 +197,9 @@ class LocalPath(_Named):
 
     def write_bytes(self, data: bytes) -> None:
         """Write a small file whole; a new one is for its owner only."""
-        with open(self.address, "wb", opener=lambda *how: os.open(*how, 0o600)) as file:
+        with open(
+            self.address, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)
+        ) as file:
             file.write(data)
 
     def move(self, target: FilePath) -> None:

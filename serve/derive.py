@@ -23,7 +23,6 @@ from imr.serve.letters import (
 )
 from imr.serve.messages import ended_well, progress
 from imr.serve.outputs import (
-    TableColumn,
     check_writable,
     json_line,
     open_atomic,
@@ -127,13 +126,13 @@ def write_features(
     check_writable(target)
     if words:
         check_writable(words)
-    columns = [TableColumn(column.name, column.dtype) for column in all_columns()]
+    columns = {column.name: column.dtype for column in all_columns()}
     make = signal_rows_with_evidence if evidence else signal_rows
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
-        table = files.enter_context(open_table(target, columns))
+        write = files.enter_context(open_table(target, columns))
         quotes = files.enter_context(open_atomic(words)) if words else None
         for answer in each_letter(letters, make, jobs, report, how):
-            table.write(answer["rows"])
+            write(answer["rows"])
             if quotes:
                 _write_lines(quotes, answer["evidence"])
 

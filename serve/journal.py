@@ -25,7 +25,7 @@ from typing import Any
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.serve.letters import Chunk
 from imr.serve.messages import Refused
-from imr.serve.outputs import explained, json_line, known_store
+from imr.serve.outputs import explained, json_line
 from imr.serve.workers import Answer
 
 FORMAT = 2
@@ -115,7 +115,7 @@ def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Itera
     """
     folder = output.with_name(f"{output.name}.partial")
     with contextlib.ExitStack() as held:
-        with known_store(), explained(folder):
+        with explained(folder):
             if isinstance(folder, StorePath):
                 check = held.enter_context(_StoreLock(folder, output))
             else:

@@ -18,13 +18,13 @@ import csv
 import errno
 import html
 import io
+import itertools
 import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
@@ -66,19 +66,12 @@ def output_path(text: str) -> FilePath:
 
 
 @contextmanager
-def known_store() -> Iterator[None]:
-    """Refuse a protocol that cannot be used, with what to install."""
-    try:
-        yield
-    except UnsupportedPathError as error:
-        raise Refused(error.problem, error.remedy) from None
-
-
-@contextmanager
 def explained(path: FilePath | Path) -> Iterator[None]:
     """Turn an error of the file system on ``path`` into a refusal that says what to do."""
     try:
         yield
+    except UnsupportedPathError as error:
+        raise Refused(error.problem, error.remedy) from None
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "write to a folder where you may create files")
         reason = error.strerror or type(error).__name__
@@ -101,7 +94,7 @@ _REMEDIES = {
 
 def check_writable(path: FilePath) -> None:
     """Refuse now what could not be written at the end of a long run."""
-    with known_store(), explained(path):
+    with explained(path):
         if path.is_folder():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         check_folder_of(path)
@@ -128,26 +121,11 @@ ROW_GROUP = 10_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumn:
-    """A column of an output table: its name and the kind of its values (any may be null)."""
+Columns = Mapping[str, Kind]
+"""Name and kind of each column of a table, in their order; any value may be null."""
 
-    name: str
-    kind: Kind
-
-
-class TableWriter:
-    """Takes rows one by one or many at once, each a mapping with a value or None for a column."""
-
-    def write(self, rows: Iterable[Row]) -> None:
-        """Append rows."""
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """Write what is still held back."""
-
-    def abandon(self) -> None:
-        """Let go of the file, which is not kept."""
+Write = Callable[[Iterable[Row]], None]
+"""Appends rows to a table, each a mapping with a value or None for a column."""
 
 
 def table_format(path: FilePath) -> str:
@@ -160,26 +138,17 @@ def table_format(path: FilePath) -> str:
 
 
 @contextmanager
-def open_table(
-    path: FilePath, columns: Sequence[TableColumn], folder: FilePath | None = None
-) -> Iterator[TableWriter]:
-    """A writer for ``path``; the table appears under that name when the block ends well."""
-    make = _WRITERS[table_format(path)]
-    with open_atomic(path, folder) as file:
-        writer = make(file, columns)
-        try:
-            yield writer
-            writer.finish()
-        except BaseException:
-            with contextlib.suppress(OSError, ValueError):
-                writer.abandon()
-            raise
+def open_table(path: FilePath, columns: Columns, folder: FilePath | None = None) -> Iterator[Write]:
+    """What writes to ``path``; the table appears under that name when the block ends well."""
+    table = _TABLES[table_format(path)]
+    with open_atomic(path, folder) as file, table(file, columns) as write:
+        yield write
 
 
 # --- Parquet -----------------------------------------------------------------------------------
 
 
-def arrow_schema(columns: Sequence[TableColumn]) -> Any:
+def arrow_schema(columns: Columns) -> Any:
     """The pyarrow schema of a table: types do not depend on the values."""
     import pyarrow as pa
 
@@ -204,41 +173,31 @@ def arrow_schema(columns: Sequence[TableColumn]) -> Any:
         "texts": pa.list_(text),
         "reasons": pa.list_(reason),
     }
-    return pa.schema([(column.name, types[column.kind]) for column in columns])
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
-class _ParquetTable(TableWriter):
-    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
-        import pyarrow.parquet as pq
+@contextmanager
+def _parquet_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-        self._columns = columns
-        self._schema = arrow_schema(columns)
-        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
-        self._held: list[Row] = []
+    schema = arrow_schema(columns)
+    held: list[Row] = []
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(rows: Iterable[Row]) -> None:
         for row in rows:
-            self._held.append(row)
-            if len(self._held) >= ROW_GROUP:
-                self._flush()
+            held.append({name: _arrow_value(kind, row.get(name)) for name, kind in columns.items()})
+            if len(held) >= ROW_GROUP:
+                flush()
 
-    def finish(self) -> None:
-        if self._held:
-            self._flush()
-        self._writer.close()
+    def flush() -> None:
+        table.write_table(pa.Table.from_pylist(held, schema))
+        held.clear()
 
-    def abandon(self) -> None:
-        self._writer.close()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        arrays = [
-            pa.array([_arrow_value(c.kind, row.get(c.name)) for row in self._held], field.type)
-            for c, field in zip(self._columns, self._schema, strict=True)
-        ]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        self._held.clear()
+    with pq.ParquetWriter(file, schema, compression="zstd") as table:
+        yield write
+        if held:
+            flush()
 
 
 def _arrow_value(kind: Kind, value: Any) -> Any:
@@ -267,22 +226,21 @@ def encodable(text: str) -> str:
 # --- CSV ---------------------------------------------------------------------------------------
 
 
-class _CsvTable(TableWriter):
-    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
-        self._text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
-        self._columns = columns
-        # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
-        self._csv = csv.writer(self._text, lineterminator="\r\n")
-        self._csv.writerow([column.name for column in columns])
+@contextmanager
+def _csv_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+    text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
+    # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
+    table = csv.writer(text, lineterminator="\r\n")
+    table.writerow(columns)
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(rows: Iterable[Row]) -> None:
         for row in rows:
-            self._csv.writerow([csv_cell(c.kind, row.get(c.name)) for c in self._columns])
+            table.writerow([csv_cell(kind, row.get(name)) for name, kind in columns.items()])
 
-    def finish(self) -> None:
-        self._text.detach()
-
-    abandon = finish
+    try:
+        yield write
+    finally:
+        text.detach()
 
 
 def csv_cell(kind: Kind, value: Any) -> Any:
@@ -322,14 +280,13 @@ def formula_safe(text: str) -> str:
 # --- JSON Lines --------------------------------------------------------------------------------
 
 
-class _JsonTable(TableWriter):
-    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
-        self._file = file
-        self._names = [column.name for column in columns]
-
-    def write(self, rows: Iterable[Row]) -> None:
+@contextmanager
+def _json_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+    def write(rows: Iterable[Row]) -> None:
         for row in rows:
-            self._file.write(json_line({name: row.get(name) for name in self._names}))
+            file.write(json_line({name: row.get(name) for name in columns}))
+
+    yield write
 
 
 def json_line(value: Any) -> bytes:
@@ -360,38 +317,27 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SHEET = "xl/worksheets/sheet1.xml"
 
 
-class _ExcelTable(TableWriter):
-    """The rows in the sheet of a workbook."""
+@contextmanager
+def _excel_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+    parts = json.loads((resources.files("imr.serve") / "workbook.json").read_bytes())
+    begun, head = parts.pop(_SHEET), "".join(map(_excel_text, columns))
+    numbers = itertools.count(2)
 
-    def __init__(self, file: IO[bytes], columns: Sequence[TableColumn]) -> None:
-        self._columns, self._written = columns, 1
-        self._archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-        parts = json.loads((resources.files("imr.serve") / "workbook.json").read_bytes())
-        begun = parts.pop(_SHEET)
-        for name, part in parts.items():
-            self._archive.writestr(name, part)
-        self._sheet = self._archive.open(_SHEET, "w", force_zip64=True)
-        head = "".join(_excel_text(column.name) for column in columns)
-        self._sheet.write(f"{begun}<row>{head}</row>".encode())
-
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(rows: Iterable[Row]) -> None:
         for row in rows:
-            self._written += 1
-            if self._written > MAX_ROWS:
+            if next(numbers) > MAX_ROWS:
                 problem = f"more than {MAX_ROWS - 1:,} rows, the most of an Excel sheet"
                 raise Refused(problem, "write .parquet or .csv")
-            cells = "".join(_excel_cell(c.kind, row.get(c.name)) for c in self._columns)
-            self._sheet.write(f"<row>{cells}</row>".encode())
+            cells = "".join(_excel_cell(kind, row.get(name)) for name, kind in columns.items())
+            sheet.write(f"<row>{cells}</row>".encode())
 
-    def finish(self) -> None:
-        self._sheet.write(b"</sheetData></worksheet>")
-        self._sheet.close()
-        self._archive.close()
-
-    def abandon(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._sheet.close()
-        self._archive.close()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+        with archive.open(_SHEET, "w", force_zip64=True) as sheet:
+            sheet.write(f"{begun}<row>{head}</row>".encode())
+            yield write
+            sheet.write(b"</sheetData></worksheet>")
 
 
 def _excel_cell(kind: Kind, value: Any) -> str:
@@ -411,11 +357,11 @@ def _excel_text(text: str) -> str:
     return f'<c t="inlineStr"><is><t xml:space="preserve">{html.escape(text, False)}</t></is></c>'
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Sequence[TableColumn]], TableWriter]] = {
-    ".parquet": _ParquetTable,
-    ".csv": _CsvTable,
-    ".xlsx": _ExcelTable,
-    ".jsonl": _JsonTable,
+_TABLES: dict[str, Callable[[IO[bytes], Columns], AbstractContextManager[Write]]] = {
+    ".parquet": _parquet_table,
+    ".csv": _csv_table,
+    ".xlsx": _excel_table,
+    ".jsonl": _json_table,
 }
 
 
@@ -440,7 +386,7 @@ def part_name(number: int) -> str:
 
 def check_parts(folder: FilePath) -> None:
     """Refuse now a folder of parts that could not be written, or would replace other files."""
-    with known_store(), explained(folder):
+    with explained(folder):
         check_folder_of(folder)
         if not folder.is_folder():
             if not folder.on_store and os.path.exists(folder):
@@ -454,9 +400,9 @@ def check_parts(folder: FilePath) -> None:
 
 @contextmanager
 def open_parts(
-    folder: FilePath, columns: Sequence[TableColumn], work: FilePath, letters: int, parts: int
-) -> Iterator[TableWriter]:
-    """A writer of ``parts`` files for so many letters, each given by one ``write``.
+    folder: FilePath, columns: Columns, work: FilePath, letters: int, parts: int
+) -> Iterator[Write]:
+    """What writes ``parts`` files of so many letters, each given by one call.
 
     They are in ``folder`` when the block ends well; ``work`` is the run's work folder.
     """
@@ -465,35 +411,30 @@ def open_parts(
         fresh.remove()
         fresh.make_folder()
         with ExitStack() as part:
-            writer = _Parts(part, fresh, columns, letters, parts)
-            yield writer
-            writer.finish()
+            table = _Parts(part, fresh, columns, letters, parts)
+            yield table.write
+            table.finish()
         _publish(fresh, folder, work, parts)
 
 
-class _Parts(TableWriter):
+class _Parts:
     """Hands each letter's rows to the part whose turn it is; ``part`` holds the open one."""
 
     def __init__(
-        self,
-        part: ExitStack,
-        folder: FilePath,
-        columns: Sequence[TableColumn],
-        letters: int,
-        parts: int,
+        self, part: ExitStack, folder: FilePath, columns: Columns, letters: int, parts: int
     ) -> None:
         self._open, self._folder, self._columns = part, folder, columns
         self._ends = [letters * (number + 1) // parts for number in range(parts)]
         self._written = 0
         self._begun = 0
-        self._part = self._next()
+        self._write = self._next()
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append one letter's rows."""
         while self._written >= self._ends[self._begun - 1]:
             self._open.close()
-            self._part = self._next()
-        self._part.write(rows)
+            self._write = self._next()
+        self._write(rows)
         self._written += 1
 
     def finish(self) -> None:
@@ -503,7 +444,7 @@ class _Parts(TableWriter):
             self._next()
             self._open.close()
 
-    def _next(self) -> TableWriter:
+    def _next(self) -> Write:
         path = self._folder / part_name(self._begun)
         self._begun += 1
         return self._open.enter_context(open_table(path, self._columns))

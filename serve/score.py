@@ -33,8 +33,8 @@ from imr.serve.messages import STEPS, Refused, progress
 from imr.serve.model import CHAMPION, ModelAddress, resolve
 from imr.serve.outputs import (
     PART_LETTERS,
-    TableColumn,
-    TableWriter,
+    Columns,
+    Write,
     check_parts,
     check_writable,
     explained,
@@ -60,8 +60,8 @@ CHUNKS_AT_LEAST, FEW_LETTERS = 8, 8
 time than a process reads while another one starts."""
 
 
-ROW_COLUMNS = tuple(TableColumn(column.name, column.kind) for column in SCORE_COLUMNS)
-ERROR_COLUMNS = tuple(TableColumn(n, "str") for n in ("source", "reason", "message", "remedy"))
+ROW_COLUMNS: Columns = {column.name: column.kind for column in SCORE_COLUMNS}
+ERROR_COLUMNS: Columns = dict.fromkeys(("source", "reason", "message", "remedy"), "str")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +223,8 @@ def _write(
     tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
-        table = files.enter_context(_open_output(run, journal, chunks))
-        errors = files.enter_context(
+        write = files.enter_context(_open_output(run, journal, chunks))
+        write_errors = files.enter_context(
             open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
         )
         report = run.report and files.enter_context(
@@ -234,13 +234,13 @@ def _write(
         for answer in journal.answers(chunks):
             if "error" in answer:
                 tally.failures += 1
-                errors.write([answer["error"]])
+                write_errors([answer["error"]])
                 report_failure(Failure(**answer["error"]))
                 continue
             note = [_SAME_ID + answer["source"]] if answer["letter_id"] in doubled else []
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
             tally.add_letter(rows, answer.get("counts", {}))
-            table.write(rows)
+            write(rows)
             if run.explains:
                 detail = {**answer["detail"], "warnings": answer["detail"]["warnings"] + note}
                 if report:
@@ -255,7 +255,7 @@ def _write(
 
 def _open_output(
     run: ScoreRun, journal: Journal, chunks: int
-) -> contextlib.AbstractContextManager[TableWriter]:
+) -> contextlib.AbstractContextManager[Write]:
     if run.partitions is None:
         return open_table(run.output, ROW_COLUMNS, journal.folder)
     letters = sum(1 for _ in journal.letter_ids(chunks))

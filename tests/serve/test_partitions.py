@@ -16,7 +16,7 @@ import pytest
 
 from imr.data.paths import FilePath
 from imr.serve.messages import Refused
-from imr.serve.outputs import TableColumn, open_parts, output_path
+from imr.serve.outputs import Columns, open_parts, output_path
 from tests.serve.programs import FAKE, command, environment, lines, record, run, write_records
 
 pytestmark = pytest.mark.slow
@@ -130,15 +130,15 @@ def test_killed_and_resumed(scheme: str, whole: Path, tmp_path: Path) -> None:
     assert len(lines(tmp_path / "s.errors.jsonl")) == 2
 
 
-COLUMNS = (TableColumn("n", "int"),)
+COLUMNS: Columns = {"n": "int"}
 
 
 def written(folder: FilePath, work: FilePath, letters: int, fail_after: int | None = None) -> None:
-    with open_parts(folder, COLUMNS, work, letters, 2) as table:
+    with open_parts(folder, COLUMNS, work, letters, 2) as write:
         for n in range(letters):
             if n == fail_after:
                 raise OSError(28, "No space left on device")
-            table.write([{"n": n}])
+            write([{"n": n}])
 
 
 @pytest.mark.parametrize("scheme", ["", "memory://bucket"])

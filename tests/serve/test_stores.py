@@ -21,13 +21,13 @@ from imr.serve import journal, outputs
 from imr.serve.journal import RunSettings, open_journal
 from imr.serve.letters import Chunk, Failure, task_name
 from imr.serve.messages import Refused
-from imr.serve.outputs import TableColumn, check_writable, open_table, output_path
+from imr.serve.outputs import Columns, check_writable, open_table, output_path
 from imr.serve.worker import fetched
 from tests.serve.programs import FAKE, REAL, command, environment, lines, run, write_records
 from tests.serve.test_score import scored
 from tests.stores import AtOnce, web_server
 
-COLUMNS = (TableColumn("name", "str"), TableColumn("n", "int"))
+COLUMNS: Columns = {"name": "str", "n": "int"}
 ROWS = [{"name": "knee", "n": n} for n in range(5)]
 
 
@@ -155,8 +155,8 @@ def test_objects_are_fetched_ahead_and_stay_in_order(tmp_path: Path) -> None:
 
 def write(target: FilePath, full: bool = False) -> None:
     check_writable(target)
-    with open_table(target, COLUMNS) as table:
-        table.write(ROWS)
+    with open_table(target, COLUMNS) as write_rows:
+        write_rows(ROWS)
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -20,18 +20,12 @@ from imr.data.paths import file_path
 from imr.models.prediction import SCORE_COLUMNS
 from imr.serve import outputs
 from imr.serve.messages import Refused
-from imr.serve.outputs import TableColumn, check_writable, csv_cell, open_table
+from imr.serve.outputs import Columns, check_writable, csv_cell, open_table
 
-COLUMNS = (
-    TableColumn("name", "str"),
-    TableColumn("n", "int"),
-    TableColumn("p", "float"),
-    TableColumn("yes", "bool"),
-    TableColumn("day", "date"),
-    TableColumn("at", "timestamp"),
-    TableColumn("notes", "texts"),
-    TableColumn("reasons", "reasons"),
-)
+COLUMNS: Columns = {
+    "name": "str", "n": "int", "p": "float", "yes": "bool", "day": "date", "at": "timestamp",
+    "notes": "texts", "reasons": "reasons",
+}  # fmt: skip
 REASON = {
     "signal": "imaging_mri", "value": "yes", "contribution": 0.5, "direction": "for",
     "statement": "MRI documented", "quotes": ["MRI of the knee"],
@@ -44,8 +38,8 @@ EMPTY: dict[str, Any] = dict.fromkeys(FULL)
 
 
 def written(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
-    with open_table(file_path(path), COLUMNS) as table:
-        table.write(rows)
+    with open_table(file_path(path), COLUMNS) as write:
+        write(rows)
     return path
 
 
