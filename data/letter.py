@@ -196,9 +196,13 @@ class Text:
 class LetterError(Exception):
     """A letter that cannot be used: ``source``, a ``reason`` code, what was found, the remedy.
 
-    The message is one line and never holds letter text.
+    The message is one line and never holds letter text.  It stands for the letter in what is passed
+    on to other processes, and is a line of ``FILE.errors.jsonl``.
     """
 
     def __init__(self, source: str, reason: str, message: str, remedy: str = "") -> None:
+        super().__init__(source, reason, message, remedy)
         self.source, self.reason, self.message, self.remedy = source, reason, message, remedy
-        super().__init__(f"{source}: {message}" + (f" ({remedy})" if remedy else ""))
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")

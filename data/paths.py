@@ -50,6 +50,8 @@ _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "version_id", "LastModified
            "last_modified", "updated", "mtime", "modified", "created")  # fmt: skip
 """How stores call the value that changes with an object."""
 
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
 _REMEDY = "name a path, or a URL such as s3://, gs://, abfs:// or https://"
 
 MAX_SPOOLED_BYTES = 2**30
@@ -197,9 +199,7 @@ class LocalPath(_Named):
 
     def write_bytes(self, data: bytes) -> None:
         """Write a small file whole; a new one is for its owner only."""
-        with open(
-            self.address, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)
-        ) as file:
+        with os.fdopen(os.open(self.address, _ANEW, 0o600), "wb") as file:
             file.write(data)
 
     def move(self, target: FilePath) -> None:

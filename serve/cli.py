@@ -19,8 +19,9 @@ from imr.serve.messages import Refused, ended_well, say, show_any_text
 from imr.serve.model import CHAMPION, remember_champion
 
 if TYPE_CHECKING:
+    from imr.data.letter import LetterError
     from imr.data.synthetic import Format
-    from imr.serve.letters import Failure, ReadAs
+    from imr.serve.letters import ReadAs
     from imr.training.config import TrainConfig
     from imr.training.train import TrainResult
 
@@ -450,9 +451,9 @@ class _Failures:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, failure: Failure) -> None:
+    def __call__(self, failure: LetterError) -> None:
         self.count += 1
-        say(failure.line())
+        say(str(failure))
 
     def exit(self) -> None:
         """End with status 1 where a letter could not be read."""

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
-from imr.data.letter import Letter
+from imr.data.letter import Letter, LetterError
 from imr.serve.letter_json import letter_object
 from imr.serve.letters import (
     AS_FOUND,
     Chunk,
-    Failure,
     ReadAs,
     chunked,
     count_letters,
@@ -33,7 +32,7 @@ from imr.serve.outputs import (
 from imr.serve.worker import fetched, read_safely, safely
 from imr.serve.workers import Answer, Pool, Work, default_jobs, failure_answer, in_order
 
-ReportFailure = Callable[[Failure], None]
+ReportFailure = Callable[[LetterError], None]
 
 CHUNK_LETTERS = 16
 """Letters that a worker reads at a time, or derives signals of."""
@@ -53,7 +52,7 @@ def each_letter(
             advance(len(chunk.tasks))
             for one in answer:
                 if "error" in one:
-                    report(Failure(**one["error"]))
+                    report(LetterError(**one["error"]))
                 else:
                     yield one
 
@@ -71,10 +70,10 @@ class EachLetter:
     def _chunk(self, chunk: Chunk) -> Answer:
         return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
 
-    def _one(self, letter: Letter | Failure) -> dict[str, Any]:
+    def _one(self, letter: Letter | LetterError) -> dict[str, Any]:
         if isinstance(letter, Letter):
             made = safely(letter.case.source, "deriving", lambda: self.make(letter))
-            return failure_answer(made) if isinstance(made, Failure) else made
+            return failure_answer(made) if isinstance(made, LetterError) else made
         return failure_answer(letter)
 
 
@@ -190,7 +189,7 @@ def validate(
     """Read everything and score nothing; each letter not read is passed on."""
     checked = Checked()
 
-    def told(failure: Failure) -> None:
+    def told(failure: LetterError) -> None:
         checked.total["failed"] += 1
         report(failure)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imr.data.letter import LetterError
 from imr.data.records import RawRecord, asks
 from imr.serve.letter_json import (
     change_action,
@@ -17,7 +18,7 @@ from imr.serve.letter_json import (
     run_detail,
     similar_sentence,
 )
-from imr.serve.letters import AS_FOUND, Chunk, Failure, ReadAs, Task, task_letter_id, tasks
+from imr.serve.letters import AS_FOUND, Chunk, ReadAs, Task, task_letter_id, tasks
 from imr.serve.messages import Refused
 from imr.serve.model import ModelAddress, resolve
 from imr.serve.worker import ScoreSetup, import_models, load_in_worker, read_safely
@@ -68,7 +69,7 @@ def explain(
     finally:
         pool.stop()
     if "error" in answer:
-        raise _refused(Failure(**answer["error"]))
+        raise _refused(LetterError(**answer["error"]))
     return run_detail(answer["detail"], address.uri)
 
 
@@ -79,7 +80,7 @@ def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) 
         Refused: where there is not exactly one letter, or it cannot be read.
     """
     letter = read_safely(_one_task(path, letter_id, how))
-    if isinstance(letter, Failure):
+    if isinstance(letter, LetterError):
         raise _refused(letter)
     return letter
 
@@ -97,12 +98,12 @@ def _one_task(path: str, letter_id: str | None, how: ReadAs) -> Task:
     if len(found) > 1:
         remedy = "name one file, or pick one with --letter-id; imr score takes many"
         raise Refused(f"{path}: {len(found)} letters, explain takes one", remedy)
-    if isinstance(found[0], Failure):
+    if isinstance(found[0], LetterError):
         raise _refused(found[0])
     return found[0]
 
 
-def _refused(failure: Failure) -> Refused:
+def _refused(failure: LetterError) -> Refused:
     return Refused(f"{failure.source}: {failure.message}", failure.remedy)
 
 

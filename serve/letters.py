@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -22,27 +22,7 @@ from imr.data.sources import KINDS, Source, opened, sources
 from imr.data.tables import csv_encoding
 from imr.serve.messages import Refused, say
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why one letter is not in the result: the line of ``FILE.errors.jsonl``."""
-
-    source: str
-    reason: str
-    message: str
-    remedy: str = ""
-
-    @classmethod
-    def of(cls, error: LetterError) -> Failure:
-        """The failure that a :class:`~imr.data.letter.LetterError` reports."""
-        return cls(error.source, error.reason, error.message, error.remedy)
-
-    def line(self) -> str:
-        """One line for a person: what, why, what to do."""
-        return f"{self.source}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")
-
-
-Task = Source | RawRecord | Failure
+Task = Source | RawRecord | LetterError
 """A letter to read, a record to check, or what could not even be listed."""
 
 
@@ -64,8 +44,8 @@ class Chunk:
 def _identity(task: Task) -> str:
     if isinstance(task, RawRecord):
         return f"{task.source} {json.dumps(task.values, default=str)}"
-    if isinstance(task, Failure):
-        return json.dumps(asdict(task))
+    if isinstance(task, LetterError):
+        return json.dumps(vars(task))
     if task.content is not None:
         return f"{task.name} {hashlib.sha256(task.content).hexdigest()}"
     try:
@@ -131,7 +111,7 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
                 _pass_over(name, "journal", notice)
         elif isinstance(source, LetterError):
             if not _is_own(source, notice):
-                yield Failure.of(source)
+                yield source
         elif source.kind == "records":
             yield from _record_tasks(source, notice, how)
         else:
@@ -156,7 +136,7 @@ def _pass_over(name: str, kind: str, notice: Notice) -> None:
 
 
 def something_to_do(
-    paths: Iterable[str], report_failure: Callable[[Failure], None], how: ReadAs = AS_FOUND
+    paths: Iterable[str], report_failure: Callable[[LetterError], None], how: ReadAs = AS_FOUND
 ) -> Iterator[Task]:
     """The tasks under ``paths``, where one of them at least is a letter.
 
@@ -164,9 +144,9 @@ def something_to_do(
         Refused: where none is; what was found instead is passed on first.
     """
     work = tasks(paths, how=how)
-    failures: list[Failure] = []
+    failures: list[LetterError] = []
     for task in work:
-        if not isinstance(task, Failure):
+        if not isinstance(task, LetterError):
             return itertools.chain(failures, [task], work)
         failures.append(task)
     for failure in failures:
@@ -227,15 +207,17 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
                 return
             for record in raw_records(_record_name(source), file, how.renames, notice):
                 found = True
-                yield Failure.of(record) if isinstance(record, LetterError) else record
+                yield record
     except LetterError as error:
-        yield Failure.of(error)
+        yield error
     except OSError as error:
         said = (error.strerror or type(error).__name__).lower()
-        yield Failure(source.name, "unreadable", f"its end is not read: {said}", "read it again")
+        yield LetterError(
+            source.name, "unreadable", f"its end is not read: {said}", "read it again"
+        )
     else:
         if not found:
-            yield Failure(source.name, "empty", "no records in the file", "see imr schema")
+            yield LetterError(source.name, "empty", "no records in the file", "see imr schema")
 
 
 def _record_name(source: Source) -> str:
@@ -249,7 +231,7 @@ def task_name(task: Task) -> str:
 
 def task_letter_id(task: Task) -> str | None:
     """The id that the task's letter will have; None where there will be none."""
-    if isinstance(task, Failure):
+    if isinstance(task, LetterError):
         return None
     return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
 

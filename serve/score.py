@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from imr.data.letter import LetterError
 from imr.data.paths import FilePath
 from imr.models.prediction import SCORE_COLUMNS
 from imr.serve.journal import Journal, RunSettings, open_journal
@@ -23,7 +24,6 @@ from imr.serve.letter_json import run_detail
 from imr.serve.letters import (
     AS_FOUND,
     Chunk,
-    Failure,
     ReadAs,
     chunked,
     count_letters,
@@ -105,7 +105,7 @@ def written(run: ScoreRun, tally: Tally) -> str:
     return f"{run.output}{folder}" + "".join(f" and {path}" for path in beside)
 
 
-def score(run: ScoreRun, report_failure: Callable[[Failure], None]) -> Tally:
+def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally:
     """Score everything and write the files; each letter not read is passed on, in order.
 
     Raises:
@@ -216,7 +216,7 @@ def _write(
     journal: Journal,
     chunks: int,
     profile: Mapping[str, Any] | None,
-    report_failure: Callable[[Failure], None],
+    report_failure: Callable[[LetterError], None],
 ) -> Tally:
     ids = Counter(journal.letter_ids(chunks))
     doubled = {letter_id for letter_id, letters in ids.items() if letters > 1}
@@ -235,7 +235,7 @@ def _write(
             if "error" in answer:
                 tally.failures += 1
                 write_errors([answer["error"]])
-                report_failure(Failure(**answer["error"]))
+                report_failure(LetterError(**answer["error"]))
                 continue
             note = [_SAME_ID + answer["source"]] if answer["letter_id"] in doubled else []
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]

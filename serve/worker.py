@@ -23,7 +23,7 @@ from imr.data.read import load
 from imr.data.records import RawRecord, letter_from_record
 from imr.data.sources import Source, content
 from imr.serve.letter_json import letter_detail, score_rows
-from imr.serve.letters import Chunk, Failure, Task, task_name
+from imr.serve.letters import Chunk, Task, task_name
 from imr.serve.model import load_predictor
 from imr.serve.workers import Answer, Work, failure_answer
 
@@ -94,8 +94,8 @@ def read_letter(task: Task) -> Letter:
     Raises:
         LetterError: where it cannot be read, with the reason.
     """
-    if isinstance(task, Failure):
-        raise LetterError(task.source, task.reason, task.message, task.remedy)
+    if isinstance(task, LetterError):
+        raise task
     if isinstance(task, RawRecord):
         return letter_from_record(task)
     from imr.data.parse import parse
@@ -103,12 +103,12 @@ def read_letter(task: Task) -> Letter:
     return parse(load(task))
 
 
-def read_safely(task: Task) -> Letter | Failure:
+def read_safely(task: Task) -> Letter | LetterError:
     """The letter, or why there is none."""
     return safely(task_name(task), "reading", lambda: read_letter(task))
 
 
-def safely(source: str, stage: str, make: Callable[[], Made]) -> Made | Failure:
+def safely(source: str, stage: str, make: Callable[[], Made]) -> Made | LetterError:
     """What is made of a letter, or why nothing: whatever one letter does, the others go on.
 
     Of a fault of ours only kind and place are told, for its message can hold letter text.
@@ -116,14 +116,14 @@ def safely(source: str, stage: str, make: Callable[[], Made]) -> Made | Failure:
     try:
         return make()
     except LetterError as error:
-        return Failure.of(error)
+        return error.with_traceback(None)
     except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
         if isinstance(error, MemoryError) and stage == "reading":
-            return Failure(source, "too_large", "needs too much memory", "check the file")
+            return LetterError(source, "too_large", "needs too much memory", "check the file")
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         message = f"{stage} failed ({type(error).__name__} in {place})"
-        return Failure(source, "internal", message, "please report it with the letter's source")
+        return LetterError(source, "internal", message, "please report it with the letter's source")
 
 
 # --- scoring --------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class ScoreSetup:
         read = [read_safely(task) for task in fetched(chunk.tasks)]
         letters = [letter for letter in read if isinstance(letter, Letter)]
         scored = iter(self._scored(predictor, letters))
-        return [failure_answer(r) if isinstance(r, Failure) else next(scored) for r in read]
+        return [failure_answer(r) if isinstance(r, LetterError) else next(scored) for r in read]
 
     def _scored(self, predictor: Predictor, letters: list[Letter]) -> Answer:
         if not letters:
@@ -185,7 +185,7 @@ class ScoreSetup:
             "scoring",
             lambda: scored(predictor, letters, self.reasons, self.detail),
         )
-        if not isinstance(found, Failure):
+        if not isinstance(found, LetterError):
             return found
         if len(letters) > 1:  # find the one that does it
             return [answer for one in letters for answer in self._scored(predictor, [one])]

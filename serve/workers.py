@@ -29,14 +29,15 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-from imr.serve.letters import Chunk, Failure, Task, task_name
+from imr.data.letter import LetterError
+from imr.serve.letters import Chunk, Task, task_name
 from imr.serve.messages import Refused
 
 LETTER_SECONDS = 60.0
@@ -80,14 +81,14 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-def failure_answer(failure: Failure) -> dict[str, Any]:
+def failure_answer(failure: LetterError) -> dict[str, Any]:
     """The answer that says why a task failed."""
-    return {"error": asdict(failure)}
+    return {"error": dict(vars(failure))}
 
 
 def _lost(task: Task, reason: str, message: str) -> dict[str, Any]:
     """The answer for a task that took its process with it."""
-    return failure_answer(Failure(task_name(task), reason, message, "check the file by hand"))
+    return failure_answer(LetterError(task_name(task), reason, message, "check the file by hand"))
 
 
 _CRASHED = ("crashed", "the process that read it crashed")

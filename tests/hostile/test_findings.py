@@ -323,16 +323,15 @@ def test_a_served_text_is_laid_out_as_a_file_is() -> None:
 
 def test_a_letter_that_fails_in_a_worker_is_listed_without_its_text(tmp_path: Path) -> None:
     from imr.serve.derive import each_letter
-    from imr.serve.letters import Failure
 
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text(letter_text(1))
-    failures: list[Failure] = []
+    failures: list[LetterError] = []
     found = list(each_letter((str(tmp_path),), fails_on_a, 1, failures.append))
     assert found == [{"read": "b"}]
     [failure] = failures
     assert (Path(failure.source).name, failure.reason) == ("a.txt", "internal")
-    assert "secret" not in failure.line()
+    assert "secret" not in str(failure)
 
 
 def fails_on_a(letter: Letter) -> dict[str, str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from imr.serve.letters import Chunk, Failure
+from imr.data.letter import LetterError
+from imr.serve.letters import Chunk
 from imr.serve.messages import Refused
 from imr.serve.workers import Answer, Pool, Work, in_order
 
@@ -17,7 +18,7 @@ from imr.serve.workers import Answer, Pool, Work, in_order
 def chunks(*names: str) -> list[Chunk]:
     """One chunk a string, one task a word; a task's source says what the worker does."""
     return [
-        Chunk(i, tuple(Failure(word, "", "") for word in name.split()))
+        Chunk(i, tuple(LetterError(word, "", "") for word in name.split()))
         for i, name in enumerate(names)
     ]
 
@@ -31,7 +32,7 @@ class Obey:
 
 
 def obey(task: object) -> str:
-    assert isinstance(task, Failure)
+    assert isinstance(task, LetterError)
     if task.source == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if task.source == "hang":

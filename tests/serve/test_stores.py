@@ -15,11 +15,12 @@ from typing import Any
 import fsspec
 import pytest
 
+from imr.data.letter import LetterError
 from imr.data.paths import FilePath, LocalPath
 from imr.data.sources import Source
 from imr.serve import journal, outputs
 from imr.serve.journal import RunSettings, open_journal
-from imr.serve.letters import Chunk, Failure, task_name
+from imr.serve.letters import Chunk, task_name
 from imr.serve.messages import Refused
 from imr.serve.outputs import Columns, check_writable, open_table, output_path
 from imr.serve.worker import fetched
@@ -145,7 +146,7 @@ def test_objects_are_fetched_ahead_and_stay_in_order(tmp_path: Path) -> None:
     assert [task.content for task in got if isinstance(task, Source)] == [
         f"Letter {n}.".encode() for n in range(40) if n != 13
     ]
-    assert isinstance(got[13], Failure)
+    assert isinstance(got[13], LetterError)
     assert got[13].reason == "empty"
     assert 1 < at_once.most <= 8
 
@@ -289,7 +290,7 @@ def interrupted(target: FilePath) -> None:
 
 
 SETTINGS = RunSettings("m", reasons=True, detail=False, chunk_letters=1, started="now")
-CHUNK = Chunk(0, (Failure("a", "", ""),))
+CHUNK = Chunk(0, (LetterError("a", "", ""),))
 
 
 def test_of_two_that_begin_together_the_later_one_keeps_the_lock(

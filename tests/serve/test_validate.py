@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from imr.data.letter import LetterError
 from imr.serve import score as scoring
 from imr.serve.cli import app
 from imr.serve.derive import validate
-from imr.serve.letters import Failure, ReadAs
+from imr.serve.letters import ReadAs
 from imr.serve.messages import Refused
 from imr.serve.model import info
 
@@ -43,7 +44,7 @@ def handlers() -> Iterator[None]:
 
 
 def test_what_would_be_read_and_what_not(folder: Path) -> None:
-    failures: list[Failure] = []
+    failures: list[LetterError] = []
     how = ReadAs.told(["File=letter_id"], None)
     found = validate((str(folder),), 1, failures.append, how)
     lines = [line.replace(f"{folder}/", "") for line in found.lines(each_file=True)]
