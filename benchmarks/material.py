@@ -67,8 +67,8 @@ def decided_table(n: int) -> pd.DataFrame:
 
 def made_text(made: SyntheticLetter) -> Text:
     """A synthetic letter as the text of a file."""
-    text, shown = paragraphs(made.text())
-    return Text(made.letter.case.letter_id, made.letter.case.source, text, shown)
+    case = made.letter.case
+    return Text(case.letter_id, case.source, paragraphs(made.text()))
 
 
 def trained(folder: Path, named: str | None = None) -> Path:

@@ -180,7 +180,7 @@ def measure(text: Text, damage: Damage, result: Result, seed: int, with_signals:
     for content in damage(text.text, random.Random(f"{text.letter_id} {seed}")):
         start = time.perf_counter()
         try:
-            damaged = parse(Text("damaged", "damaged", content, text.has_paragraphs))
+            damaged = parse(Text("damaged", "damaged", content))
         except LetterError as error:
             result.kinds["refused"] += 1
             result.reasons[error.reason] += 1

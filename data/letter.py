@@ -167,14 +167,13 @@ class Text:
     """A letter's text with its layout: paragraphs are separated by blank lines.
 
     ``letter_id`` is the file name without its ending, ``source`` the path (``zip!member`` for
-    an archive member).  ``has_paragraphs`` is false where the layout carried no blank lines.
+    an archive member).
     """
 
     letter_id: str
     source: str
     text: str
-    has_paragraphs: bool = True
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     def error(
         self, reason: str, message: str, remedy: str = "get the letter as published"

@@ -20,7 +20,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from imr.data.letter import LetterError, Text
 from imr.data.office import word_text
@@ -37,9 +36,9 @@ _MAX_CONTROL_SHARE = 0.01
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
-def read(paths: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Text | LetterError]:
+def read(paths: Iterable[str]) -> Iterator[Text | LetterError]:
     """Read every letter under ``paths``, one at a time; a letter that fails yields its error."""
-    for source in sources(paths, stdin):
+    for source in sources(paths):
         try:
             yield source if isinstance(source, LetterError) else load(source)
         except LetterError as error:
@@ -66,15 +65,15 @@ def load(source: Source) -> Text:
         text = visible(pdf_text(data, name))
         cut = "the end mark of the PDF is missing: pages may be lost"
         warnings = (cut,) if is_cut_off(data) else ()
-        return Text(source.letter_id, name, text, "\n\n" in text, warnings)
+        return Text(source.letter_id, name, text, warnings)
     if source.kind == "text" and is_pdf(data):
         problem, remedy = "a PDF in spite of its ending", "give it the ending .pdf"
         raise LetterError(name, "not_text", problem, remedy)
     word = source.kind == "word"
-    text, shown = paragraphs(word_text(name, io.BytesIO(data)) if word else decoded(data, name))
+    text = paragraphs(word_text(name, io.BytesIO(data)) if word else decoded(data, name))
     if not text:
         raise LetterError(name, "empty", "the file is empty", "fetch the file again")
-    return Text(source.letter_id, name, text, shown)
+    return Text(source.letter_id, name, text)
 
 
 def decoded(data: bytes, source: str) -> str:
@@ -150,11 +149,11 @@ def collapse(text: str) -> str:
     return " ".join(text.split())
 
 
-def paragraphs(text: str) -> tuple[str, bool]:
+def paragraphs(text: str) -> str:
     """Text with its paragraphs separated by one blank line, and whether it showed any.
 
     Lines keep their order and their words; white space at their ends is dropped.  Without a
-    blank line in the text, the lines stand as they are and the second value is False.
+    blank line in the text, the lines stand as they are.
     """
     lines = list(_printed(text))
     filler = _filler(lines[1:])
@@ -169,7 +168,7 @@ def paragraphs(text: str) -> tuple[str, bool]:
             if not line[0].islower() or last[-1] in _SENTENCE_END or len(last) < full:
                 result.append("")
         result.append(line)
-    return "\n".join(result), "" in result
+    return "\n".join(result)
 
 
 def _printed(text: str) -> Iterator[Printed]:

@@ -144,9 +144,7 @@ def printable(name: str) -> str:
 # --- listing ---------------------------------------------------------------------------------
 
 
-def sources(
-    paths: Iterable[str], stdin: BinaryIO | None = None, ending: str = ""
-) -> Iterator[Source | LetterError]:
+def sources(paths: Iterable[str], ending: str = "") -> Iterator[Source | LetterError]:
     """List what there is to read, in order of ``paths`` and sorted within a folder or archive.
 
     Nothing is opened but archives and standard input, which is taken for a file of that ``ending``
@@ -155,7 +153,7 @@ def sources(
     """
     seen: set[tuple[str, str | None]] = set()
     for path in paths:
-        for source in _named(path, stdin, ending):
+        for source in _named(path, ending):
             if isinstance(source, Source):
                 on_store = file_path(source.path).on_store
                 place = source.path if on_store else os.path.abspath(source.path)
@@ -165,10 +163,10 @@ def sources(
             yield source
 
 
-def _named(text: str, stdin: BinaryIO | None, ending: str) -> Iterator[Source | LetterError]:
+def _named(text: str, ending: str) -> Iterator[Source | LetterError]:
     """What one path of the user names: a file, a folder, an archive, or what a pattern matches."""
     if text == STANDARD_INPUT:
-        yield _standard_input(stdin, ending)
+        yield _standard_input(ending)
         return
     path = file_path(text)
     try:
@@ -289,10 +287,9 @@ def _letter_members(entry: Entry) -> list[str]:
     return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
 
 
-def _standard_input(stdin: BinaryIO | None, ending: str) -> Source | LetterError:
+def _standard_input(ending: str) -> Source | LetterError:
     """One source for what stands on standard input."""
-    stream = sys.stdin.buffer if stdin is None else stdin
-    data = stream.read(MAX_RECORDS_BYTES + 1)
+    data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
     ending = ending or _ending(data)
     if ending not in KINDS:
         return _unsupported("stdin", ending)

@@ -53,9 +53,9 @@ def parser(data: bytes) -> None:
     from imr.data.parse import parse
     from imr.data.read import paragraphs
 
-    text, shown = paragraphs(data.decode("utf-8", "replace"))
+    text = paragraphs(data.decode("utf-8", "replace"))
     try:
-        letter = parse(Text("fuzz", "fuzz", text, shown))
+        letter = parse(Text("fuzz", "fuzz", text))
     except LetterError:
         return
     assert letter.case.items

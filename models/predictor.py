@@ -283,7 +283,7 @@ def _letter(place: int, row: Mapping[str, Any]) -> Letter:
             raise LetterError(source, "too_large", told, "one letter")
         # Its layout is brought in order as that of a file is.
         name = visible(str(values.get("letter_id") or f"row-{place}"))
-        return parse(Text(name, source, *paragraphs(text)))
+        return parse(Text(name, source, paragraphs(text)))
     if isinstance(values.get("items"), str):
         try:
             values["items"] = json.loads(values["items"])

@@ -50,9 +50,9 @@ def only(found: object) -> Source:
     return source
 
 
-def failure(paths: list[str], stdin: io.BytesIO | None = None) -> LetterError:
+def failure(paths: list[str]) -> LetterError:
     """The one failure that reading the paths ends in."""
-    [error] = list(read.read(paths, stdin))
+    [error] = list(read.read(paths))
     assert isinstance(error, LetterError)
     return error
 

@@ -52,17 +52,17 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_of_a_text_reads_the_same(name: str) -> None:
-    assert paragraphs(LAYOUTS[name]) == (SHOWN, True)
+    assert paragraphs(LAYOUTS[name]) == SHOWN
 
 
-def test_a_text_without_blank_lines_says_so() -> None:
+def test_a_text_without_blank_lines_stays_as_it_is() -> None:
     dense = SHOWN.replace("\n\n", "\n")
-    assert paragraphs(dense) == (dense, False)
+    assert paragraphs(dense) == dense
 
 
 def test_paragraphs_of_one_line_each_stay_apart() -> None:
     text = "\n\n".join(" ".join(lines) for lines in PARAGRAPHS)
-    assert paragraphs(text) == (text, True)
+    assert paragraphs(text) == text
 
 
 words = st.text(alphabet="abcdefghij", min_size=2, max_size=9)
@@ -80,16 +80,15 @@ def test_layout_variants_hold_the_same_paragraphs(
     double = (" " + end + end).join(
         "".join(f"{indent}{line} {end}{end}" for line in lines) for lines in sentences
     )
-    assert paragraphs(single) == (expected, True)
-    assert paragraphs(double) == (expected, True)
+    assert paragraphs(single) == expected
+    assert paragraphs(double) == expected
 
 
 @given(st.text())
 def test_no_word_is_lost_and_reading_twice_changes_nothing(text: str) -> None:
-    shown, has_paragraphs = paragraphs(text)
-    assert has_paragraphs == ("\n\n" in shown)
+    shown = paragraphs(text)
     assert "\n\n\n" not in shown
     assert shown == shown.strip()
     kept = visible(text.replace("\u2029", "\n")).split()
     assert shown.split() == kept
-    assert paragraphs(shown)[0].split() == shown.split()
+    assert paragraphs(shown).split() == shown.split()

@@ -77,8 +77,7 @@ LETTER = HEADER + SUMMARY + PLAIN + NO_BLANK_LINE + MODIFIED + "\n" + LEAVING
 
 
 def as_text(text: str, name: str = "sample") -> Text:
-    shown, has_paragraphs = paragraphs(text)
-    return Text(name, f"{name}.txt", shown, has_paragraphs)
+    return Text(name, f"{name}.txt", paragraphs(text))
 
 
 def parsed(text: str) -> Letter:
@@ -327,8 +326,7 @@ def test_real_letters_are_equal_in_every_layout(real_letters: Path) -> None:
         for layout, change in LAYOUTS.items():
             if layout == "form feed":
                 continue
-            shown, has = paragraphs(change(text.text))
-            again = dataclasses.replace(text, text=shown, has_paragraphs=has)
+            again = dataclasses.replace(text, text=paragraphs(change(text.text)))
             assert parse(again) == parse(text), (text.source, layout)
 
 

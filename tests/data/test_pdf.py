@@ -75,7 +75,7 @@ def test_cells_on_one_baseline_stand_on_one_line(tmp_path: Path) -> None:
 def test_double_spacing_is_no_paragraph(tmp_path: Path) -> None:
     lines = [(2 * PITCH, REGULAR, f"line {n} of a letter set wide") for n in range(12)]
     read_back = text_of(pdf_bytes(lines), tmp_path)
-    assert not read_back.has_paragraphs
+    assert "\n\n" not in read_back.text
     assert len(read_back.text.split("\n")) == 12
 
 

@@ -291,6 +291,10 @@ def test_names_that_would_break_a_line(tmp_path: Path) -> None:
 # --- standard input --------------------------------------------------------------------------
 
 
+def on_standard_input(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -300,16 +304,23 @@ def test_names_that_would_break_a_line(tmp_path: Path) -> None:
         (b"PAR1", "records"),
     ],
 )
-def test_standard_input_is_told_by_its_bytes(content: bytes, kind: str) -> None:
-    source = only(sources(["-"], io.BytesIO(content)))
+def test_standard_input_is_told_by_its_bytes(
+    content: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_standard_input(content, monkeypatch)
+    source = only(sources(["-"]))
     assert (source.kind, source.letter_id, source.content) == (kind, "stdin", content)
 
 
-def test_standard_input_is_read() -> None:
-    [text] = read.read(["-"], io.BytesIO(b"A letter."))
-    assert text == Text("stdin", "-", "A letter.", has_paragraphs=False)
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_standard_input(b"A letter.", monkeypatch)
+    [text] = read.read(["-"])
+    assert text == Text("stdin", "-", "A letter.")
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"", "empty"), (b"PK\x03\x04", "unsupported")])
-def test_faults_of_standard_input(content: bytes, reason: str) -> None:
-    assert failure(["-"], io.BytesIO(content)).reason == reason
+def test_faults_of_standard_input(
+    content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_standard_input(content, monkeypatch)
+    assert failure(["-"]).reason == reason

@@ -76,8 +76,8 @@ def test_a_text_ends_in_a_named_error(name: str) -> None:
 
 @pytest.mark.parametrize("name", MISLEADING)
 def test_a_letter_that_looks_the_same_is_read_the_same(name: str) -> None:
-    text, shown = paragraphs(decoded(MISLEADING[name](letter_text(3)), name))
-    letter, plain = parse(Text("x", "x", text, shown)), parse(Text("x", "x", letter_text(3)))
+    text = paragraphs(decoded(MISLEADING[name](letter_text(3)), name))
+    letter, plain = parse(Text("x", "x", text)), parse(Text("x", "x", letter_text(3)))
     assert letter.determination.decisions == plain.determination.decisions
     assert letter.case == plain.case
 
@@ -196,9 +196,8 @@ def test_a_disturbed_letter_is_a_letter_with_signals_or_a_named_error(
     text = LETTER
     for at, piece in pieces:
         text = text[:at] + piece + text[at:]
-    laid_out, shown = paragraphs(text)
     try:
-        letter = parse(Text("odd", "odd", laid_out, shown))
+        letter = parse(Text("odd", "odd", paragraphs(text)))
     except LetterError as error:
         assert error.reason
         return

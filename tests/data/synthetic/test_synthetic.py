@@ -36,12 +36,9 @@ def letters() -> list[SyntheticLetter]:
 
 def read_back(made: SyntheticLetter, layout: Layout | None) -> Letter:
     """What parsing makes of the printed letter; ``layout`` None is the PDF."""
-    if layout is None:
-        text, has_paragraphs = pdf_text(made.pdf(), "letter"), True
-    else:
-        text, has_paragraphs = paragraphs(made.text(layout))
+    text = pdf_text(made.pdf(), "letter") if layout is None else paragraphs(made.text(layout))
     name = made.letter.case.letter_id
-    return parse(Text(name, name, text, has_paragraphs))
+    return parse(Text(name, name, text))
 
 
 def comparable(letter: Letter) -> Letter:
