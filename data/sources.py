@@ -82,6 +82,9 @@ _LEFT_BEHIND = frozenset({
 beside the parts of a table.
 """
 
+_PDF_MARK_WITHIN = 1024
+"""The PDF standard lets up to 1,024 bytes of other matter precede the mark."""
+
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1
 _ZIP_FAULTS = (
@@ -298,8 +301,6 @@ def _standard_input(ending: str) -> Source | LetterError:
 
 def _ending(data: bytes) -> str:
     """The ending of a file with these bytes; a table of text has no mark to be told by."""
-    from imr.data.pdf import is_pdf
-
     if data.startswith(_ZIP_MARKS):
         # Office names its parts in the clear, at the end of the archive.
         parts = {b"word/document.xml": ".docx", b"xl/workbook.xml": ".xlsx"}
@@ -307,6 +308,11 @@ def _ending(data: bytes) -> str:
     if data.startswith(b"PAR1"):
         return ".parquet"
     return ".pdf" if is_pdf(data) else ".jsonl" if data.lstrip()[:1] == b"{" else ".txt"
+
+
+def is_pdf(content: bytes) -> bool:
+    """True where the bytes carry the PDF mark in the place where readers look for it."""
+    return b"%PDF-" in content[:_PDF_MARK_WITHIN]
 
 
 # --- bytes -----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def reader(data: bytes) -> None:
 def pdf(data: bytes) -> None:
     """A PDF: the bytes after the mark are free."""
     from imr.data.letter import LetterError
-    from imr.data.pdf import pdf_text
+    from imr.data.read import pdf_text
 
     with contextlib.suppress(LetterError):
         pdf_text(data if data.startswith(b"%PDF-") else b"%PDF-1.4\n" + data, "fuzz")
@@ -120,7 +120,6 @@ def main() -> None:
         import imr.data.citations
         import imr.data.items
         import imr.data.parse
-        import imr.data.pdf
         import imr.data.read
         import imr.features.table  # noqa: F401
     # The first call reads the tables; it must not count as slow.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from imr.data import letter, office, paths, pdf, records, sources, tables
+from imr.data import letter, office, paths, records, sources, tables
+from imr.data import read as reading
 from imr.serve import workers
 from imr.serve.cli import app
 
@@ -92,8 +93,8 @@ def test_a_walk_passes_no_module_twice() -> None:
 def test_the_bounds_of_security_are_those_of_the_code() -> None:
     text = " ".join(read("SECURITY.md").split())
     for bound in (
-        f"{sources.MAX_PDF_BYTES // 2**20} MiB a PDF, {pdf.MAX_PAGES} pages",
-        f"{pdf.MAX_PAGE_CHARS:,} characters a page",
+        f"{sources.MAX_PDF_BYTES // 2**20} MiB a PDF, {reading.MAX_PAGES} pages",
+        f"{reading.MAX_PAGE_CHARS:,} characters a page",
         f"{sources.MAX_TEXT_BYTES // 2**20} MiB a text",
         f"{letter.MAX_SUMMARY_CHARS:,} characters a case summary, {letter.MAX_ITEMS:,} items",
         f"{records.MAX_RECORD_BYTES // 2**20} MiB a record",

@@ -196,7 +196,9 @@ def test_one_text_that_every_cell_names_is_bounded(monkeypatch: pytest.MonkeyPat
     assert 0 < len(found) < 60
 
 
-def test_office_files_are_listed_and_told_by_their_bytes(tmp_path: Path) -> None:
+def test_office_files_are_listed_and_told_by_their_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.docx").write_bytes(docx(paragraph("x")))
     (tmp_path / "b.xlsx").write_bytes(xlsx([HEADER, ROW]))
     (tmp_path / "~$a.docx").write_bytes(b"locked")
@@ -206,6 +208,7 @@ def test_office_files_are_listed_and_told_by_their_bytes(tmp_path: Path) -> None
     ]  # fmt: skip
     for one, ending in zip(found, (".docx", ".xlsx"), strict=True):
         content = io.BytesIO(Path(one.path).read_bytes())
-        [piped] = sources(["-"], content)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
+        [piped] = sources(["-"])
         assert isinstance(piped, Source)
         assert piped.ending == ending

@@ -11,7 +11,7 @@ from pypdfium2 import PdfDocument
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from imr.data import pdf, read
+from imr.data import read
 from imr.data.letter import LetterError, Text
 from imr.data.read import load
 from imr.data.sources import Source
@@ -145,7 +145,7 @@ def pdf_faults() -> dict[str, tuple[bytes, str]]:
         "password": (pdf_bytes([(0, REGULAR, "hidden")], encrypt=locked), "encrypted"),
         "empty page": (pdf_bytes([]), "image_only"),
         "a drawing": (pdf_bytes([(0, REGULAR, " ")]), "image_only"),
-        "a book": (pdf_bytes(*[[] for _ in range(pdf.MAX_PAGES + 1)]), "too_many_pages"),
+        "a book": (pdf_bytes(*[[] for _ in range(read.MAX_PAGES + 1)]), "too_many_pages"),
     }
 
 
@@ -162,7 +162,7 @@ def test_a_fault_of_a_pdf_has_its_name(name: str, tmp_path: Path) -> None:
 
 
 def test_a_page_of_too_many_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "MAX_PAGE_CHARS", 10)
+    monkeypatch.setattr(read, "MAX_PAGE_CHARS", 10)
     with pytest.raises(LetterError) as caught:
         text_of(plain_pdf(), tmp_path)
     assert caught.value.reason == "too_large"

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from imr.data import table_rows
 from imr.data.letter import Letter, Text
 from imr.data.parse import parse
-from imr.data.pdf import pdf_text
-from imr.data.read import paragraphs, read
+from imr.data.read import paragraphs, pdf_text, read
 from imr.data.synthetic import BASE_RATE, planted_effects, synthesize, write
 from imr.data.synthetic.page import LAYOUTS, Layout
 from imr.data.synthetic.writer import _SLOTS, SHARES, SLOT, SyntheticLetter
