@@ -8,9 +8,8 @@ The formats are those of the determination letters of 2013-2017:
 * outside the schedule: ``Decision based on Non-MTUS Citation ...``
 * nothing: ``The Claims Administrator did not cite any medical evidence for its decision.``
 
-Chapters and sections are kept as printed; :func:`primary_label` maps them to the short chapter
-names and catalogue sections that the guideline model ranks
-(``data/reference/mtus_chapters.csv``, ``data/reference/mtus_sections.csv``).
+Chapters and sections are kept as printed; their labels use the short names of
+``data/reference/mtus_chapters.csv`` and ``mtus_sections.csv``, which the guideline model ranks.
 """
 
 from __future__ import annotations

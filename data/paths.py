@@ -1,17 +1,12 @@
 """Where files lie: a path on this machine, or a URL of an object store or a web server.
 
 :data:`FilePath` is the one type for both, with the same methods on either side; :func:`file_path`
-makes it from what a user typed.  Stores (``s3://``, ``gs://``,
-``abfs://``, ``https://`` …) are reached through fsspec, which loads the package of a protocol when
-it is first used.
+makes it from what a user typed.  Stores (``s3://``, ``gs://``, ``abfs://``, ``https://`` …) are
+reached through fsspec, which loads the package of a protocol when it is first used.
 
 Every failure is an :class:`OSError` as a disk would raise it, or :class:`UnsupportedPathError`; no
 message and no ``str()`` holds a URL's credentials.  A protocol is never taken from the name of an
 object: fsspec's chained URLs (``zip://…::s3://…``) are not followed.
-
-universal_pathlib was tried in place of this module: its paths print and raise credentials, keep
-the query of a signed URL in the name, follow chained URLs, and show entries that a listing names
-outside of the folder as if they lay in it.
 """
 
 from __future__ import annotations

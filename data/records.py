@@ -10,9 +10,6 @@ never looked at.
 ``raw_records`` reads and groups, ``letter_from_record`` checks and builds: the first is cheap and
 streams, the second can run in another process.  Every error names row, column, what was received
 and what is allowed, and never holds the text of a record.
-
-pydantic was tried for the columns: each check and each wording stayed our own, the schema had to be
-mended to be the same, and to build its models takes longer than to read a letter.
 """
 
 from __future__ import annotations

@@ -2,11 +2,9 @@
 
 The knowledge stands in the tables of ``data/reference/``; this module holds the priorities:
 
-1. *Terms* (``drugs``, ``procedures``, ``tests``, ``devices``, ``therapies``, ``visits``,
-   ``generic_words``): runs of words, compared in lower case without plural endings; a long word
-   that no table knows is read as the known word one typing slip away (``accupuncture``).  At each
-   word the longest term wins, and terms never overlap.  A service after "post" is past and does
-   not count.
+1. *Terms*: runs of words, compared in lower case without plural endings; a long word that no
+   table knows is read as the known word one typing slip away (``accupuncture``).  At each word the
+   longest term wins, and terms never overlap.  A service after "post" is past and does not count.
 2. *Heading*: what stands before the first "for", "after", "following" … names the service, what
    follows names its purpose; the purpose counts only where the heading has no named service.
 3. *Rank* of the row (70 heading of associated services, 50 a named service, below 40 a weak

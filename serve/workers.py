@@ -5,12 +5,6 @@ read in processes.  A chunk whose worker dies or runs over its time is taken apa
 again one by one, and the one that does it again is reported as a failure.  Chunks are handed out
 only when a worker is free, so memory does not grow with the number of letters.
 
-pebble's ProcessPool was tried in place of this module.  Its time limits follow the clock of the
-wall, which may be set; its workers share one channel, so that one that dies while it writes breaks
-the pool; a set-up that dies is told only as "all workers expired"; and it starts threads before
-processes, so that the one process of one letter could not be a plain fork.  The retry one by one,
-the limit on memory and the end with the parent would stay our own.
-
 Each worker of a Dask cluster must see the letters under the same paths or URLs, and the model's
 folder.  A thread of a Dask worker does not read letters itself: it has a process for it, with the
 same bounds on time and memory, so that a letter that crashes, hangs or wants all memory costs no

@@ -11,7 +11,6 @@ import pytest
 
 import imr
 from benchmarks import diff, papers
-from imr.data.synthetic.page import TRUTH
 from imr.features.table import all_columns
 from imr.serve.letter_json import (
     letter_detail,
@@ -20,6 +19,7 @@ from imr.serve.letter_json import (
     run_detail,
 )
 from imr.training.decisions import load_decisions
+from tests.data.synthetic.samples import TRUTH
 
 ROOT = Path(__file__).parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

@@ -1,9 +1,8 @@
 """Letters that we wrote by program, with known truth, for load, round-trip and simulation tests.
 
-``synthesize`` draws a case (header, summary, disputed items), knows the truth of every signal
-that ``imr features`` always has, draws each item's outcome from a logistic model of those truths
-and the reviewer's guideline from a stated distribution.  A letter depends on the seed and its own
-number only, so neither the count nor the number of processes changes it.
+A letter depends on the seed and its own number only, so neither the count nor the number of
+processes changes it.  No sentence is taken from a letter; the figures are not estimates of
+anything.
 
 **Outcome.** ``P(overturned) = 1 / (1 + exp(-x))`` with ``x`` the sum of the effects whose term
 holds; the terms stand in ``data/grammar/effects.csv`` as ``column``, ``column=value`` or
@@ -14,8 +13,6 @@ probability ``BASE_RATE``.  House style, layout and wording never enter.
 cites the chapters that the administrator cited, if any; else one of the chapters listed for the
 kind of request (``data/grammar/citations.csv``, by weight), with ``CHAIN_SHARE`` followed by the
 chapter of the body region.  With ``OUTSIDE_SHARE`` only a source outside the schedule is cited.
-
-No sentence is taken from a letter; the figures are not estimates of anything.
 """
 
 from __future__ import annotations
@@ -93,13 +90,7 @@ def write(n: int, out: str | Path, seed: int = 0, fmt: Format = "txt", jobs: int
     :meth:`SyntheticLetter.truth`); its name keeps it apart from the letters when the folder is
     read.  The bytes depend on ``n``, ``seed`` and ``fmt`` only.  Returns the two paths: the
     folder (or the records' file) and the truth.
-
-    Raises :class:`ValueError` for a count below one, an unknown format or no job.
     """
-    if n < 1 or jobs < 1:
-        raise ValueError(f"n and jobs are at least 1, received {n} and {jobs}")
-    if fmt not in ("pdf", "txt", "jsonl"):
-        raise ValueError(f"format: received {fmt!r}, allowed are 'pdf', 'txt' and 'jsonl'")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     truth, records = folder / TRUTH_NAME, folder / "letters.jsonl"

@@ -4,32 +4,24 @@ The inverse of reading and parsing, for letters that we wrote ourselves (``data/
 ``data/synthetic/``).  The order of sections, the fixed headings, the split label
 "Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
 of the determination letters of 2013-2017; the sentences between them are our own.
-
-``render_samples()`` writes ``data/samples`` anew from ``expected`` beside this module.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from imr.data.letter import (
-    Case,
-    CaseHeader,
-    Citation,
     Decision,
     Determination,
     Item,
     Letter,
-    MtusCitation,
 )
 
 Layout = Literal["printed", "formfeed", "crlf", "doubled", "tight"]
@@ -98,7 +90,7 @@ class Block:
         return f"{self.bold}{self.gap}{self.text}".strip() if self.bold else self.text
 
 
-def blocks(letter: Letter, *, header: bool = True, printing: Printing = USUAL) -> list[Block]:
+def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
     """The letter as a list of blocks, top to bottom.
 
     Without ``header`` the table of dates is left out, as in the letters before 2016.
@@ -182,7 +174,7 @@ def render_text(
         _header_lines(letter, layout)
         if block.kind == "header"
         else [line for part in block.words.split("\n") for line in wrap(part, width)]
-        for block in blocks(letter, header=header, printing=printing)
+        for block in blocks(letter, header, printing)
     ]
     return _laid_out(paragraphs, layout)
 
@@ -196,7 +188,7 @@ def _header_lines(letter: Letter, layout: Layout) -> list[str]:
     return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
 
 
-def wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
+def wrap(text: str, width: int) -> list[str]:
     """Greedy lines of at most ``width`` characters, broken at spaces and after inner hyphens."""
     lines: list[str] = []
     start, length = 0, len(text)
@@ -255,7 +247,7 @@ def render_pdf(letter: Letter, *, header: bool = True, printing: Printing = USUA
     canvas.setTitle(letter.case.letter_id)
     page = _Page(canvas)
     before = 0.0
-    for block in blocks(letter, header=header, printing=printing):
+    for block in blocks(letter, header, printing):
         before = _draw(page, block, before, letter)
     canvas.save()
     return buffer.getvalue()
@@ -346,37 +338,7 @@ def _draw_line(page: _Page, line: tuple[str, str]) -> None:
     page.canvas.drawText(text)
 
 
-# --- data/samples ---------------------------------------------------------------------------
-
-
-def letter_of(truth: dict[str, Any]) -> Letter:
-    """The letter of an `imr parse` object."""
-    header = dict(truth["header"])
-    for name in header.keys() - {"case_number", "priority"}:
-        header[name] = header[name] and date.fromisoformat(header[name])
-    decision_date = header.pop("decision_date")
-    items, decisions = [], []
-    for item in truth["items"]:
-        known = {**item, "body_parts": tuple(item["body_parts"])}
-        decision = known.pop("decision")
-        cited = _citation_of(known.pop("claims_administrator_guideline"))
-        items.append(Item(**known, claims_administrator_guideline=cited))
-        if decision:
-            cited = _citation_of(decision["guideline"])
-            decision = Decision(**{**decision, "guideline": cited})
-        decisions.append(decision)
-    summary = truth["case_summary"]
-    case = Case(truth["letter_id"], truth["source"], CaseHeader(**header), summary, tuple(items))
-    states, specialties = (tuple(truth["reviewer"][name]) for name in ("states", "specialties"))
-    determination = Determination(decision_date, states, specialties, tuple(decisions))
-    return Letter(case, determination, tuple(truth["warnings"]))
-
-
-def _citation_of(truth: dict[str, Any] | None) -> Citation | None:
-    if truth is None:
-        return None
-    mtus = tuple(MtusCitation(**{**m, "sections": tuple(m["sections"])}) for m in truth["mtus"])
-    return Citation(truth["raw"], truth["none_cited"], mtus, tuple(truth["non_mtus"]))
+# --- a case record ---------------------------------------------------------------------------
 
 
 def record(letter: Letter) -> dict[str, Any]:
@@ -394,27 +356,3 @@ def record(letter: Letter) -> dict[str, Any]:
     ]
     known = {"letter_id": case.letter_id, "case_summary": case.case_summary, "items": items}
     return {**known, **days}
-
-
-TRUTH = Path(__file__).parent
-"""Where what the sample letters say stands, and in which layouts they are written."""
-
-
-def render_samples(folder: Path = TRUTH.parent / "samples") -> list[Path]:
-    """Write the sample letters to ``folder`` from the ``expected`` objects; returns the files.
-
-    ``layouts.json`` says, letter by letter, the file's ending, layout and whether it has a header.
-    """
-    written = []
-    for row in json.loads((TRUTH / "layouts.json").read_text(encoding="utf-8")):
-        expected = TRUTH / "expected" / f"{row['letter_id']}.json"
-        letter = letter_of(json.loads(expected.read_text(encoding="utf-8")))
-        if row["ending"] == "pdf":
-            content = render_pdf(letter, header=row["header"])
-        elif row["ending"] == "jsonl":
-            content = (json.dumps(record(letter)) + "\n").encode()
-        else:
-            content = render_text(letter, row["layout"], header=row["header"]).encode()
-        written.append(folder / f"{row['letter_id']}.{row['ending']}")
-        written[-1].write_bytes(content)
-    return written

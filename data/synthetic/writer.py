@@ -1,6 +1,6 @@
 """One synthetic letter: case and summary, truth of the signals, outcomes, the reviewer's words.
 
-A :class:`Writer` draws everything from its own random stream.  The grammar stands in
+The grammar stands in
 ``data/grammar/`` as CSV.  A sentence names the facts that it states (``sets``; the truth of a
 signal is what was stated) and the body regions it fits (``regions``, empty for any, ``joint`` for
 every region but the two of the spine); words in braces are slots.  Of a request, ``body_part`` is

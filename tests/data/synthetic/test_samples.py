@@ -13,10 +13,10 @@ from imr.data.letter import LetterError, Text
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.data.records import letter_from_record, raw_records
-from imr.data.synthetic.page import TRUTH, letter_of, render_samples
 from imr.serve.letter_json import letter_object
+from tests.data.synthetic.samples import DATA, TRUTH, letter_of, render_samples
 
-SAMPLES = Path(__file__).parents[3] / "data" / "samples"
+SAMPLES = DATA / "samples"
 LAYOUTS: list[dict[str, Any]] = json.loads((TRUTH / "layouts.json").read_text(encoding="utf-8"))
 FILES = [f"{row['letter_id']}.{row['ending']}" for row in LAYOUTS]
 

@@ -335,20 +335,6 @@ def test_records_hold_the_case_and_no_decision(tmp_path: Path) -> None:
         assert not set(row) & {"decision", "decision_date", "reviewer"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"n": 0}, "at least 1"),
-        ({"n": 1, "jobs": 0}, "at least 1"),
-        ({"n": 1, "fmt": "docx"}, "received 'docx'"),
-    ],
-)
-def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=message):
-        write(out=tmp_path, **arguments)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_every_slot_of_the_grammar_is_known() -> None:
     case = {"who", "Who", "side", "sex", "man", "age", "region", "part", "place", "PLACE", "Part"}
     later = {"list", "asks", "kind", "chapter", "n", "N", "f", "F", "w", "W"}
