@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections import Counter
@@ -126,7 +127,7 @@ def write_features(
     if words:
         check_writable(words)
     columns = {column.name: column.dtype for column in all_columns()}
-    make = signal_rows_with_evidence if evidence else signal_rows
+    make = functools.partial(signal_rows, evidence=bool(evidence))
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
         write = files.enter_context(open_table(target, columns))
         quotes = files.enter_context(open_atomic(words)) if words else None
@@ -136,20 +137,13 @@ def write_features(
                 _write_lines(quotes, answer["evidence"])
 
 
-def signal_rows(letter: Letter) -> dict[str, Any]:
-    """The letter's rows of `imr features`."""
+def signal_rows(letter: Letter, evidence: bool) -> dict[str, Any]:
+    """The letter's rows of `imr features` and, where wanted, the words behind them."""
     from imr.features.table import signals
 
-    return {"rows": signals(letter.case).rows}
-
-
-def signal_rows_with_evidence(letter: Letter) -> dict[str, Any]:
-    """The letter's rows of `imr features` and the words behind them."""
-    from imr.features.table import signals
-
-    found = signals(letter.case)
-    evidence = [{"letter_id": letter.case.letter_id, **asdict(e)} for e in found.evidence]
-    return {"rows": found.rows, "evidence": evidence}
+    found, letter_id = signals(letter.case), letter.case.letter_id
+    words = [{"letter_id": letter_id, **asdict(one)} for one in found.evidence if evidence]
+    return {"rows": found.rows, "evidence": words}
 
 
 # --- imr validate, imr score --dry-run -----------------------------------------------------------

@@ -166,17 +166,15 @@ _PART = re.compile(r"part[-.]?\d[^/]*$")
 
 def _joined(work: Iterable[Task]) -> Iterator[Task]:
     """The tasks, where a letter whose rows two parts of one table share is one letter."""
-    last: RawRecord | None = None
+    last: Task | None = None
     for task in work:
-        if last is not None and isinstance(task, RawRecord) and _continues(last, task):
+        if isinstance(last, RawRecord) and isinstance(task, RawRecord) and _continues(last, task):
             items = [*last.values["items"], *task.values["items"]]
             last = replace(last, values={**last.values, "items": items})
             continue
         if last is not None:
             yield last
-        last = task if isinstance(task, RawRecord) and task.flat else None
-        if last is None:
-            yield task
+        last = task
     if last is not None:
         yield last
 
@@ -185,7 +183,7 @@ def _continues(last: RawRecord, record: RawRecord) -> bool:
     """True for rows of one letter at the end of a part and at the beginning of the next."""
     before, after = _file_of(last), _file_of(record)
     return (
-        record.flat
+        (last.flat and record.flat)
         and before != after
         and before.rpartition("/")[0] == after.rpartition("/")[0]
         and bool(_PART.search(before) and _PART.search(after))
