@@ -378,7 +378,6 @@ def explain(
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
     from imr.serve import explain as one
-    from imr.serve.draft import moved
     from imr.serve.letters import ReadAs
 
     how = ReadAs.told(maps, form)
@@ -395,7 +394,7 @@ def explain(
     else:
         one.show(shown, one.make_console())
         if Path(letter).is_file() and one.is_draft(letter, letter_id, how):
-            for line in moved(letter, found):
+            for line in one.moved(letter, found):
                 print(line)
 
 
@@ -410,7 +409,7 @@ def new(
     letter_id: Annotated[str, typer.Option(metavar="ID", help="Your name of the case.")] = "case-1",
 ) -> None:
     """Write a case record to fill in, with what the guideline asks for."""
-    from imr.serve.draft import new_record, write_new
+    from imr.serve.derive import new_record, write_new
 
     write_new(new_record(item, letter_id), output)
     print(f"written: {output}; fill in case_summary and ur_denial_date, then: imr explain {output}")

@@ -1,17 +1,25 @@
-"""`imr parse`, `imr features` and `imr validate`: what is made of each letter without a model."""
+"""What needs no model: `imr parse`, `imr features` and `imr validate` read letters, `imr new`
+writes a case record to fill in, with what the guideline asks for.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
+import io
+import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
-from imr.data.letter import Letter, LetterError
+from imr.data.items import item_of_heading
+from imr.data.letter import MAX_ITEMS, Case, CaseHeader, Item, Letter, LetterError
+from imr.data.records import HEADER_FIELDS, QUESTIONS
 from imr.serve.letter_json import letter_object
 from imr.serve.letters import (
     AS_FOUND,
@@ -21,9 +29,10 @@ from imr.serve.letters import (
     count_letters,
     something_to_do,
 )
-from imr.serve.messages import ended_well, progress
+from imr.serve.messages import Refused, ended_well, progress
 from imr.serve.outputs import (
     check_writable,
+    formula_safe,
     json_line,
     open_atomic,
     open_table,
@@ -204,3 +213,86 @@ def looked_at(letter: Letter) -> dict[str, Any]:
     }
     file = re.sub(r" (row|line|record) \d+$", "", letter.case.source)
     return {"file": file, "counts": counts, "warnings": list(letter.warnings)}
+
+
+# --- imr new -------------------------------------------------------------------------------------
+
+SUMMARY_ASKS = (
+    "Write into case_summary, in sentences, what the records document: age and work, the injury, "
+    "complaints, findings of examination and studies, treatment so far and what came of it. "
+    "ur_denial_date (2016-11-21; of a draft, its day) decides which edition of a guideline stands. "
+    "The questions of each item say what its guideline asks for; they are not read."
+)
+NO_CRITERIA = (
+    "no criteria are known for this kind of request: say what it is for and what was tried"
+)
+
+
+def new_record(titles: Sequence[str], letter_id: str) -> dict[str, Any]:
+    """A record with nothing but its items, and the questions of each item's class of request.
+
+    Raises:
+        Refused: without a title, or with too many.
+    """
+    titles = [" ".join(title.split()) for title in titles]
+    if not all(titles) or not 0 < len(titles) <= MAX_ITEMS:
+        raise Refused(
+            f"--item: 1 to {MAX_ITEMS} titles that are not empty", "name what is asked for"
+        )
+    items = tuple(item_of_heading(n, title, None) for n, title in enumerate(titles))
+    return {
+        "letter_id": letter_id,
+        **{field.name: None for field in HEADER_FIELDS},
+        "case_summary": "",
+        QUESTIONS: [SUMMARY_ASKS],
+        "items": [
+            {"title": item.title, "claims_administrator_guideline": None, QUESTIONS: asked}
+            for item, asked in zip(items, _questions(items), strict=True)
+        ],
+    }
+
+
+def _questions(items: tuple[Item, ...]) -> Iterator[list[str]]:
+    """A line a criterion: what is asked for, and what can be done to show it."""
+    from imr.features.checklist import checklist
+    from imr.features.table import signals
+    from imr.models.whatif import DOCUMENT, remedy_of
+
+    case = Case("", "", CaseHeader(), "", items)
+    for item, row in zip(items, signals(case).rows, strict=True):
+        asked = []
+        for criterion in checklist(case, item, row):
+            remedy = remedy_of(criterion.id, item)
+            done = f": {remedy.action}" if remedy and remedy.kind == DOCUMENT else ""
+            asked.append(f"{criterion.text}{done} [{criterion.guideline}]")
+        yield asked or [NO_CRITERIA]
+
+
+def write_new(record: dict[str, Any], path: str) -> None:
+    """Write the record as ``.json``, or ``.csv`` with one row an item; no file is replaced.
+
+    Raises:
+        Refused: for another ending, or where the file is there or cannot be written.
+    """
+    target = output_path(path)
+    ending = target.suffix.lower()
+    if ending not in (".json", ".csv"):
+        raise Refused(
+            f"{path}: {ending or 'no ending'} is no record to fill in", "name it .json or .csv"
+        )
+    if not target.on_store and Path(path).exists():
+        raise Refused(f"{path}: is there already", "name a new file")
+    shown = json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
+    with open_atomic(target) as file:
+        file.write(shown if ending == ".json" else _csv(record))
+
+
+def _csv(record: dict[str, Any]) -> bytes:
+    text = io.StringIO(newline="")
+    shared = {name: record[name] for name in record if name not in ("items", QUESTIONS)}
+    rows = [{**shared, **item, QUESTIONS: " | ".join(item[QUESTIONS])} for item in record["items"]]
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow("" if v is None else formula_safe(v) for v in row.values())
+    return text.getvalue().encode("utf-8-sig")  # with its mark Excel reads it as UTF-8

@@ -1,4 +1,4 @@
-"""One letter on the terminal: what is predicted, why, and what is not documented.
+"""One letter on the terminal: what is predicted, why, what is not documented, what an edit moved.
 
 Colour and highlights on a terminal, the same words as plain text in a pipe.  Text of a letter is
 never read as markup.
@@ -6,7 +6,11 @@ never read as markup.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import LetterError
@@ -19,8 +23,9 @@ from imr.serve.letter_json import (
     similar_sentence,
 )
 from imr.serve.letters import AS_FOUND, Chunk, ReadAs, Task, task_letter_id, tasks
-from imr.serve.messages import Refused
+from imr.serve.messages import Refused, say
 from imr.serve.model import ModelAddress, resolve
+from imr.serve.outputs import open_atomic, output_path
 from imr.serve.worker import ScoreSetup, import_models, load_in_worker, read_safely
 from imr.serve.workers import Pool
 
@@ -280,6 +285,84 @@ def _guidelines(item: dict[str, Any]) -> Iterator[RenderableType]:
         yield _indented(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
     if item["decision_guideline"]:
         yield _indented(4, f"cited by the reviewer: {item['decision_guideline']}")
+
+
+# --- what an edit moved --------------------------------------------------------------------------
+#
+# The last result of a record that asks its questions is kept beside it (``.case.json.last``): the
+# estimates and the verdicts by criterion, no word of the record.
+
+
+def moved(path: str, detail: dict[str, Any]) -> list[str]:
+    """What moved since the record at ``path`` was last explained; the result is kept for next
+    time.
+    """
+    kept = Path(path).with_name(f".{Path(path).name}.last")
+    now = _result(detail)
+    before = _earlier(kept)
+    try:
+        with open_atomic(output_path(str(kept))) as file:
+            file.write(json.dumps(now).encode())
+    except Refused as error:
+        say(f"{error.problem}: the next explanation will not say what moved")
+    return [] if before is None else list(_differences(before, now, detail))
+
+
+def _result(detail: dict[str, Any]) -> dict[str, Any]:
+    """The result without words of the record: an item goes by the digest of its request."""
+    return {
+        "letter_id": _digest(detail["letter_id"]),
+        "model_uri": detail["model_uri"],
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "items": {
+            _digest(item["requested"]): {
+                "p": item["p_overturned"],
+                "criteria": {c["id"]: c["status"] for c in item["checklist"]},
+            }
+            for item in detail["items"]
+        },
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _earlier(kept: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(kept.read_bytes())
+        return found if found["items"].keys() and found["letter_id"] else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        say(f"{kept.name}: the last result cannot be read and is replaced")
+        return None
+
+
+def _differences(
+    before: dict[str, Any], now: dict[str, Any], detail: dict[str, Any]
+) -> Iterator[str]:
+    if before["letter_id"] != now["letter_id"]:
+        return
+    yield f"Since {before['at'].replace('T', ' ').replace('+00:00', ' UTC')}:"
+    if before["model_uri"] != now["model_uri"]:
+        yield "  another model was used then: not all that moved comes from the record"
+    for item in detail["items"]:
+        key = _digest(item["requested"])
+        then, found = before["items"].get(key), now["items"][key]
+        if then is None:
+            yield f"  Item {item['item_index']}: new, {found['p']:.1%}"
+            continue
+        change = f"{then['p']:.1%} → {found['p']:.1%}"
+        same = abs(then["p"] - found["p"]) < 0.0005
+        yield f"  Item {item['item_index']}: " + (f"still {found['p']:.1%}" if same else change)
+        for criterion in item["checklist"]:
+            was = then["criteria"].get(criterion["id"])
+            if was != criterion["status"]:
+                yield f"    {was or 'not asked'} → {criterion['status']}: {criterion['text']}"
+    gone = len(before["items"].keys() - now["items"].keys())
+    if gone:
+        yield f"  {gone} item{'s are' if gone > 1 else ' is'} no longer asked for"
 
 
 # --- --statements: what was understood of each sentence ------------------------------------------

@@ -14,8 +14,8 @@ import pytest
 import imr
 from imr.data.letter import Letter, LetterError
 from imr.features.criteria import rules
-from imr.serve.draft import NO_CRITERIA, moved, new_record, write_new
-from imr.serve.explain import is_draft
+from imr.serve.derive import NO_CRITERIA, new_record, write_new
+from imr.serve.explain import is_draft, moved
 from imr.serve.letters import AS_FOUND
 from imr.serve.messages import Refused
 
