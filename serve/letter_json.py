@@ -114,12 +114,7 @@ def citation_object(citation: Citation | None) -> dict[str, Any] | None:
     if citation is None:
         return None
     mtus = [{**asdict(m), "sections": list(m.sections)} for m in citation.mtus]
-    return {
-        "raw": citation.raw,
-        "none_cited": citation.none_cited,
-        "mtus": mtus,
-        "non_mtus": list(citation.non_mtus),
-    }
+    return {**asdict(citation), "mtus": mtus, "non_mtus": list(citation.non_mtus)}
 
 
 def iso(day: date | None) -> str | None:

@@ -219,7 +219,7 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
 
 
 def _record_name(source: Source) -> str:
-    return source.name if source.content is None else f"stdin{source.ending or '.jsonl'}"
+    return source.name if source.content is None else f"stdin{source.ending}"
 
 
 def task_name(task: Task) -> str:
@@ -286,8 +286,8 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
 
 def _in_work_folder(name: str) -> bool:
     """True for the files of a run that is under way or was killed, empty ones too."""
-    path = PurePosixPath(name)
-    return path.parent.suffix == ".partial" and bool(_WORK_FILE.fullmatch(path.name))
+    folder, _, file = name.rpartition("/")
+    return folder.endswith(".partial") and bool(_WORK_FILE.fullmatch(file))
 
 
 def _names(name: str, file: IO[bytes]) -> frozenset[str]:
