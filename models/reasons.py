@@ -11,12 +11,10 @@ can be one either way.  Signals that are not in the table are never told.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from string import Formatter
 from typing import Any
 
@@ -29,6 +27,7 @@ from imr.features.condition import Condition, condition, holds
 from imr.features.criteria import rules
 from imr.features.families.diagnosis import HERE, indications, signals_of
 from imr.features.families.facts import FACTS
+from imr.features.signal import table_rows
 from imr.models.frame import Array
 from imr.models.outcome.model import LEARNED, Inputs, OutcomeModel
 from imr.models.outcome.start import JUDGED
@@ -80,14 +79,18 @@ class Words:
 @cache
 def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
-    table = resources.files("imr.features") / "rules" / "plain_words.csv"
-    found = {}
-    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
-        texts, conditions = (row["said"], row["contrary"]), (row["where"], row["either"])
-        found[row["signal"]] = Words(
-            row["signal"], row["topic"], int(row["sign"]), *texts, *map(condition, conditions)
+    return {
+        row["signal"]: Words(
+            row["signal"],
+            row["topic"],
+            int(row["sign"]),
+            row["said"],
+            row["contrary"],
+            condition(row["where"]),
+            condition(row["either"]),
         )
-    return found
+        for row in table_rows("plain_words")
+    }
 
 
 def reasons_of(

@@ -11,11 +11,9 @@ that all that follows from the sentence counts; the difference of the estimates 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from statistics import NormalDist
 
 import numpy as np
@@ -26,6 +24,7 @@ from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
 from imr.features.families.request import requested_parts, side_of
+from imr.features.signal import table_rows
 from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
 
@@ -142,9 +141,8 @@ def what_if(
 @cache
 def remedies() -> dict[str, tuple[Remedy, ...]]:
     """The rows of ``documentation.csv`` by criterion, those for a body part first."""
-    table = resources.files("imr.features") / "rules" / "documentation.csv"
     found: dict[str, list[Remedy]] = {}
-    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+    for row in table_rows("documentation"):
         parts = frozenset(filter(None, row["body_parts"].split("|")))
         texts = row["kind"], row["action"], row["sentence"]
         remedy = Remedy(row["criterion"], parts, *texts, condition(row["not_met"]))

@@ -107,6 +107,12 @@ def share_above_0(draws: Array) -> float:
     return float(np.mean(others > 0)) if len(others) else float("nan")
 
 
+def log_odds(p: Array) -> Array:
+    """Of probabilities, kept off 0 and 1 by 1e-6."""
+    kept = np.clip(p, SMALLEST_P, 1 - SMALLEST_P)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
 def ratio(over: Array, under: Array) -> Array:
     """Element by element; not finite, without a warning, where ``under`` is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -7,7 +7,6 @@ those of the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from imr.models.frame import Array
 from imr.training.contenders import MODEL
 from imr.training.metrics import Estimate
-from imr.training.report.tables import GUIDELINE_COLUMNS
+from imr.training.report.tables import GUIDELINE_COLUMNS, labelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,11 +64,13 @@ CURVE_TITLES = {
 
 def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Draw every plot the evaluation has figures for; the paths written, PNG."""
+    import matplotlib as mpl
+
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, draw in PLOTS.items():
-        with _canvas() as make:
-            figure = draw(evaluation, make)
+    with mpl.rc_context(fname=str(resources.files("imr.training.report") / LOOK)):
+        for name, draw in PLOTS.items():
+            figure = draw(evaluation)
             if figure is not None:
                 path = folder / f"{name}.png"
                 # No date and no version: the same figures give the same file.
@@ -78,24 +79,17 @@ def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
     return written
 
 
-Make = Callable[..., Any]
-Draw = Callable[[Any, Make], Any]
+Draw = Callable[[Any], Any]
 
 
-@contextmanager
-def _canvas() -> Iterator[Make]:
-    """A maker of figures that needs no display and leaves no state behind."""
-    import matplotlib as mpl
+def _figure(width: float, height: float, **grid: Any) -> Any:
+    """A figure that needs no display, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    def make(width: float = 6.4, height: float = 4.8, **grid: Any) -> Any:
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.subplots(**grid)
-
-    with mpl.rc_context(fname=str(resources.files("imr.training.report") / LOOK)):
-        yield make
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(**grid)
 
 
 def _sample_line(evaluation: Evaluation) -> str:
@@ -176,8 +170,7 @@ def _curves(evaluation: Evaluation, metric: str) -> Iterator[tuple[str, dict[str
     looks = [*zip(BESIDE, BESIDE_LOOK, strict=True), (MODEL, (BLUE, "-"))]
     for name, (colour, line) in looks:
         if name in evaluation.predictions.outcome:
-            probe = evaluation.kinds["outcome", name] == "probe"
-            shown = f"{name} (warning)" if probe else name
+            shown = labelled(name, evaluation.kinds["outcome", name])
             label = f"{shown}: {evaluation.figure('outcome', metric, name)}"
             width = 2.8 if name == MODEL else 1.6
             yield name, {"color": colour, "ls": line, "lw": width, "label": label}
@@ -192,11 +185,11 @@ def _legend(axes: Axes, title: str, place: str) -> None:
     legend.get_title().set_color(GREY)
 
 
-def roc(evaluation: Evaluation, make: Make) -> Any:
+def roc(evaluation: Evaluation) -> Any:
     """ROC curves of the model and some alternatives."""
     from sklearn.metrics import roc_curve
 
-    figure, axes = make(6.2, 5.6)
+    figure, axes = _figure(6.2, 5.6)
     axes.plot([0, 1], [0, 1], **DIAGONAL)
     for name, look in _curves(evaluation, "auc"):
         x, y, _ = roc_curve(*_pooled(evaluation, name))
@@ -208,11 +201,11 @@ def roc(evaluation: Evaluation, make: Make) -> Any:
     return figure
 
 
-def precision_recall(evaluation: Evaluation, make: Make) -> Any:
+def precision_recall(evaluation: Evaluation) -> Any:
     """Precision against recall, with the base rate."""
     from sklearn.metrics import precision_recall_curve
 
-    figure, axes = make(6.6, 5.2)
+    figure, axes = _figure(6.6, 5.2)
     rate = _truth(evaluation).mean()
     axes.axhline(rate, **DIAGONAL)
     text: Any = {"ha": "right", "va": "bottom", "fontsize": 8.5, "color": INK, "zorder": 5}
@@ -234,9 +227,9 @@ def precision_recall(evaluation: Evaluation, make: Make) -> Any:
     return figure
 
 
-def calibration(evaluation: Evaluation, make: Make) -> Any:
+def calibration(evaluation: Evaluation) -> Any:
     """Observed against predicted shares, with the spread of predictions below."""
-    figure, (axes, below) = make(
+    figure, (axes, below) = _figure(
         6.2, 6.2, nrows=2, sharex=True, gridspec_kw={"height_ratios": [4, 1]}
     )
     rows = evaluation.studies.calibration
@@ -262,9 +255,9 @@ def calibration(evaluation: Evaluation, make: Make) -> Any:
     return figure
 
 
-def scores(evaluation: Evaluation, make: Make) -> Any:
+def scores(evaluation: Evaluation) -> Any:
     """Predictions of upheld and overturned items, and the default threshold."""
-    figure, axes = make(7.0, 4.2)
+    figure, axes = _figure(7.0, 4.2)
     p = evaluation.predictions.per_item(MODEL)[evaluation.predictions.tested]
     y = _truth(evaluation)
     bins = np.linspace(0, max(0.4, float(np.ceil(p.max() * 20) / 20)), 26)
@@ -292,16 +285,15 @@ def scores(evaluation: Evaluation, make: Make) -> Any:
 def _contenders(subject: str, panels: Mapping[str, str], title: str) -> Draw:
     """The plot of all contenders, a row each, a panel a figure."""
 
-    def draw(evaluation: Evaluation, make: Make) -> Any:
+    def draw(evaluation: Evaluation) -> Any:
         kinds = {
             name: kind
             for (of, name), kind in evaluation.kinds.items()
             if of == subject and name not in evaluation.predictions.left_out
         }
         width, height = 2.4 + 2.5 * len(panels), 1.4 + 0.36 * len(kinds)
-        figure, axes = make(width, height, ncols=len(panels), sharey=True)
-        names = [f"{n} (warning)" if kind == "probe" else n for n, kind in kinds.items()]
-        places = _rows_of(axes[0], names)
+        figure, axes = _figure(width, height, ncols=len(panels), sharey=True)
+        places = _rows_of(axes[0], [labelled(name, kind) for name, kind in kinds.items()])
         for ax, (metric, label) in zip(axes, panels.items(), strict=True):
             for place, (name, kind) in zip(places, kinds.items(), strict=True):
                 e = evaluation.figure(subject, metric, name)
@@ -318,12 +310,12 @@ def _contenders(subject: str, panels: Mapping[str, str], title: str) -> Draw:
     return draw
 
 
-def importance(evaluation: Evaluation, make: Make) -> Any:
+def importance(evaluation: Evaluation) -> Any:
     """Mean contribution of each effect to the log odds, on unseen items."""
     rows = evaluation.studies.outcome_importance[:MOST_BARS]
     if not rows:
         return None
-    figure, axes = make(7.4, 1.4 + 0.28 * len(rows))
+    figure, axes = _figure(7.4, 1.4 + 0.28 * len(rows))
     names = [effect_words(row.effect) for row in rows]
     places = _rows_of(axes, [name for name, _ in names])
     for learned, colour, label in (
@@ -351,12 +343,12 @@ def _losses(study: str, title: str) -> Draw:
     """The plot of a study of what is lost, a row a family, a panel a figure."""
     figures = LOSS_FIGURES[study.partition("_")[0]]
 
-    def draw(evaluation: Evaluation, make: Make) -> Any:
+    def draw(evaluation: Evaluation) -> Any:
         rows: list[Loss] = getattr(evaluation.studies, study)[:MOST_BARS]
         if not rows:
             return None
         height = 1.5 + 0.3 * len(rows)
-        figure, axes = make(9.6, height, ncols=len(figures), sharey=True)
+        figure, axes = _figure(9.6, height, ncols=len(figures), sharey=True)
         places = _rows_of(axes[0], [row.family.replace("_", " ") for row in rows])
         for ax, name in zip(axes, figures, strict=True):
             ax.axvline(0, color=GREY, lw=1)
@@ -372,13 +364,13 @@ def _losses(study: str, title: str) -> Draw:
     return draw
 
 
-def learning_curve(evaluation: Evaluation, make: Make) -> Any:
+def learning_curve(evaluation: Evaluation) -> Any:
     """Figures against training letters, and where a line through them points."""
     rows = evaluation.studies.learning_curve
     if not rows:
         return None
     names = list(dict.fromkeys(row.metric for row in rows))
-    figure, axes = make(13.0, 6.4, nrows=2, ncols=3, sharex=True)
+    figure, axes = _figure(13.0, 6.4, nrows=2, ncols=3, sharex=True)
     for ax, name in zip(axes.ravel(), names, strict=False):
         measured = [row for row in rows if row.metric == name and row.measured]
         beyond = [row for row in rows if row.metric == name and not row.measured]
@@ -407,12 +399,12 @@ def _legend_above(figure: Figure, axes: Axes) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc=place, ncols=2, fontsize=8.5)
 
 
-def slices(evaluation: Evaluation, make: Make) -> Any:
+def slices(evaluation: Evaluation) -> Any:
     """Observed and expected overturn share and guideline hits by slice."""
     rows = [row for row in evaluation.studies.slices if row.items >= 5]
     if not rows:
         return None
-    figure, axes = make(10.5, 1.5 + 0.3 * len(rows), ncols=3, sharey=True)
+    figure, axes = _figure(10.5, 1.5 + 0.3 * len(rows), ncols=3, sharey=True)
     names = [f"{row.slice}: {row.value} ({row.items})" for row in rows]
     places = _rows_of(axes[0], names)
     panels = (("observed", "share overturned"), ("auc", "AUC"), ("section_top1", "section top-1"))
@@ -428,12 +420,12 @@ def slices(evaluation: Evaluation, make: Make) -> Any:
     return _framed(figure, evaluation, "Figures by slice", extra)
 
 
-def style(evaluation: Evaluation, make: Make) -> Any:
+def style(evaluation: Evaluation) -> Any:
     """Observed and predicted share by house style, and what style gives the AUC."""
     study = evaluation.studies.style
     if study is None:
         return None
-    figure, (left, right) = make(11.0, 4.6, ncols=2)
+    figure, (left, right) = _figure(11.0, 4.6, ncols=2)
     places = _rows_of(left, [f"{row.house} ({row.items} items)" for row in study.houses])
     _intervals(left, places, [row.observed for row in study.houses])
     predicted = [row.predicted for row in study.houses]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imr.training.contenders import BEFORE, LETTERS_ALONE, MODEL, Kind, Settings
-from imr.training.metrics import Estimate
+from imr.training.metrics import Difference, Estimate
 from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
 from imr.training.studies.slices import LEVELS_OUT, SCORE_OUT
 
@@ -117,9 +117,13 @@ def _contenders(
 ) -> Table:
     table = _table(title, ("", *columns.values()), pad_edge=False, no_wrap=True)
     for name, kind, cells in contender_rows(evaluation, subject, columns, cell):
-        label = f"{name} (warning)" if kind == "probe" else name
-        table.add_row(label, *cells, style=HIGHLIGHT[kind])
+        table.add_row(labelled(name, kind), *cells, style=HIGHLIGHT[kind])
     return table
+
+
+def labelled(contender: str, kind: Kind) -> str:
+    """What a contender is called in tables and plots."""
+    return f"{contender} (warning)" if kind == "probe" else contender
 
 
 def _table(title: str, head: Sequence[str], *, pad_edge: bool = True, no_wrap: bool) -> Table:
@@ -149,14 +153,8 @@ def remarks(evaluation: Evaluation) -> list[str]:
         ("outcome", "log_loss", "log loss"),
         ("guideline", "section_top1", "section top-1"),
     ):
-        rivals = [
-            row
-            for row in evaluation.differences
-            if (row.subject, row.metric) == (subject, metric)
-            and evaluation.kinds[subject, row.against] == "alternative"
-        ]
-        if rivals:
-            best = min(rivals, key=lambda row: row.value.value)
+        if known := rivals(evaluation, subject, metric):
+            best = min(known, key=lambda row: row.value.value)
             lines.append(
                 f"{name}: {MODEL} against {best.against}, the best alternative: "
                 f"{signed(best.value)}, better in {best.p_better:.0%} of draws"
@@ -313,7 +311,11 @@ def model_card(evaluation: Evaluation) -> str:
         thresholds=studies.thresholds,
         default=studies.default_threshold,
         missed_cost=Settings.of(evaluation.config).outcome.missed_cost,
-        unproven=no_lead(evaluation),
+        unproven=[
+            f"{row.against}, {signed(row.value)}"
+            for row in rivals(evaluation, "outcome", "auc")
+            if row.value.low <= 0  # it may be as good
+        ],
         slices=[row for row in studies.slices if row.items >= 5],
         style=studies.style,
         harm=harm_line(studies.style.checks) if studies.style else "",
@@ -322,14 +324,13 @@ def model_card(evaluation: Evaluation) -> str:
     )
 
 
-def no_lead(evaluation: Evaluation) -> list[str]:
-    """The alternatives whose AUC may be as good, with the difference and its interval."""
+def rivals(evaluation: Evaluation, subject: str, metric: str) -> list[Difference]:
+    """The model against each alternative in one figure."""
     return [
-        f"{row.against}, {signed(row.value)}"
+        row
         for row in evaluation.differences
-        if (row.subject, row.metric) == ("outcome", "auc")
-        and evaluation.kinds["outcome", row.against] == "alternative"
-        and row.value.low <= 0
+        if (row.subject, row.metric) == (subject, metric)
+        and evaluation.kinds[subject, row.against] == "alternative"
     ]
 
 
@@ -337,8 +338,7 @@ def _card_rows(
     evaluation: Evaluation, subject: str, columns: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
     for name, kind, cells in contender_rows(evaluation, subject, columns, interval):
-        shown = f"**{name}**" if name == MODEL else name
-        yield {"name": f"{shown} (warning)" if kind == "probe" else shown, "cells": cells}
+        yield {"name": f"**{name}**" if name == MODEL else labelled(name, kind), "cells": cells}
 
 
 def interval(e: Estimate) -> str:

@@ -27,7 +27,7 @@ from imr.training.contenders import (
 )
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, guideline_hits
-from imr.training.metrics import Draws, Estimate, better_by
+from imr.training.metrics import OUTCOME_FIGURES, Draws, Estimate, better_by
 from imr.training.workers import each
 
 if TYPE_CHECKING:
@@ -246,12 +246,10 @@ def _sorted(rows: Iterable[Loss]) -> list[Loss]:
 
 def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
     """Draws of a figure on the folds of the first repeat; ``values`` one an item of the sample."""
-    tested = values[draws.rows]
-    if figure == "auc":
-        strata = draws.predictions.fold[0, draws.rows]
-        return metrics.auc(draws.y, tested, draws.weights, strata)
-    metric = metrics.OUTCOME_METRICS.get(figure)
-    return metric(draws.y, tested, draws.weights) if metric else metrics.mean(tested, draws.weights)
+    once = replace(draws.predictions, fold=draws.predictions.fold[:1])
+    first = replace(draws, predictions=once)
+    one = values[None, :]
+    return first.outcome(figure, one) if figure in OUTCOME_FIGURES else first.share(one)
 
 
 def ablation(

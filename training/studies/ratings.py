@@ -1,17 +1,12 @@
-"""What blind raters gave, and how estimates stand beside it: of real items, and of twins of
-vignettes.
+"""What blind raters gave, and how estimates stand beside it.
 
-*Real items.*  Three language models read each shipped case (summary, requests, the administrator's
-citation; not the decision) and gave a chance that the item was overturned: ``data/ratings.csv``, in
-percent.  They had seen no outcome.  The ratings train nothing.  They show how much of the outcome a
-reader can tell from the case, and they measure agreement without touching an outcome.
+*Real items.*  Three language models read each shipped case without its decision and gave a chance
+that the item was overturned (``data/ratings.csv``, in percent); they train nothing.
 
-*Twins.*  How far does the estimate follow a deciding fact?  A base case and its twin differ in a
-fact or two, and both were rated.  The change of the rated log odds is set against that of the
-predicted ones, by the facts whose signals changed.  Predictions come from judgements fitted without
-the base case.  The what-if (:mod:`imr.models.whatif`) is asked the same: where a twin documents
-just one criterion that its base case leaves open, our sentence is put in the twin's place, and the
-change that it predicts is set against the rated one.
+*Twins of vignettes.*  A base case and its twin differ in a fact or two, and both were rated: the
+change of the rated log odds beside that of judgements fitted without the base case, by the facts
+that changed.  Where a twin documents just one criterion, the what-if (:mod:`imr.models.whatif`) is
+asked the same, with its own sentence in the twin's place.
 """
 
 from __future__ import annotations
@@ -95,11 +90,10 @@ def raters_study(draws: Draws) -> Raters | None:
 
 def _agreement(draws: Draws, p: Array, rated: Array) -> Array:
     """Correlation with the ratings in every draw, the mean over the repeats."""
-    found = []
-    for values in p:
-        known = np.clip(values[draws.rows], metrics.SMALLEST_P, 1 - metrics.SMALLEST_P)
-        log_odds = np.log(known / (1 - known))
-        found.append(_weighted_correlation(log_odds, rated[draws.rows], draws.weights))
+    found = [
+        _weighted_correlation(log_odds, rated[draws.rows], draws.weights)
+        for log_odds in metrics.log_odds(p[:, draws.rows])
+    ]
     return np.asarray(np.mean(found, axis=0))
 
 

@@ -202,22 +202,17 @@ def style_study(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Sty
     style = None if texts is None else houses(texts["case_summary"].tolist())
     if style is None:
         return None
-    inside, across = _inside_and_across(draws, style)
+    p = draws.predictions.outcome[MODEL]
+    right, pairs = draws.concordant(p)
+    right_in, pairs_in = draws.concordant(p, within=style)
+    across = metrics.ratio(right - right_in, pairs - pairs_in).mean(axis=0)
     return Style(
-        within=metrics.estimate(inside),
+        within=metrics.estimate(metrics.ratio(right_in, pairs_in).mean(axis=0)),
         across=metrics.estimate(across),
         recognised=_recognised(draws, folds, style, config),
         houses=_houses(draws, style),
         checks=style_checks(draws, style),
     )
-
-
-def _inside_and_across(draws: Draws, style: Styles) -> tuple[Array, Array]:
-    """Draws of the AUC over pairs of one style, and over pairs of two."""
-    right, pairs = draws.concordant(draws.predictions.outcome[MODEL])
-    right_in, pairs_in = draws.concordant(draws.predictions.outcome[MODEL], within=style)
-    inside = metrics.ratio(right_in, pairs_in).mean(axis=0)
-    return inside, metrics.ratio(right - right_in, pairs - pairs_in).mean(axis=0)
 
 
 def style_checks(draws: Draws, style: Styles) -> list[Check]:
@@ -252,7 +247,7 @@ def style_checks(draws: Draws, style: Styles) -> list[Check]:
 
 def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
     """Log odds less their mean over the tested items of the same style, repeat by repeat."""
-    score = _log_odds(p)
+    score = metrics.log_odds(p)
     for name in set(style[draws.rows]):
         rows = draws.rows[style[draws.rows] == name]
         score[:, rows] -= score[:, rows].mean(axis=1, keepdims=True)
@@ -261,7 +256,7 @@ def _levels_out(draws: Draws, p: Array, style: Styles) -> Array:
 
 def _regressed_out(draws: Draws, p: Array, by: Array) -> Array:
     """Log odds of ``p`` less a least-squares line through those of ``by``, fold by fold."""
-    score, other = _log_odds(p), _log_odds(by)
+    score, other = metrics.log_odds(p), metrics.log_odds(by)
     for repeat, fold in enumerate(draws.predictions.fold):
         for k in np.unique(fold[draws.rows]):
             rows = draws.rows[fold[draws.rows] == k]
@@ -270,11 +265,6 @@ def _regressed_out(draws: Draws, p: Array, by: Array) -> Array:
             slope = (x * (y - y.mean())).mean() / spread if spread > 0 else 0.0
             score[repeat, rows] = y - slope * x
     return np.round(score, TIES)
-
-
-def _log_odds(p: Array) -> Array:
-    kept = np.clip(p, metrics.SMALLEST_P, 1 - metrics.SMALLEST_P)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
 def _houses(draws: Draws, style: Styles) -> list[House]:
