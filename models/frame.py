@@ -1,20 +1,25 @@
 """What models read: the frame of cases (signals, and facts of the case that are no signals).
 
 A row is an item.  Here are the names of the columns that are no signals, how cells are read as
-numbers, lists and years, what must not be in a frame, and the order of its rows.
+numbers, lists and years, and signals as a matrix for trees; what must not be in a frame, and the
+order of its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from imr.data import table_rows
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Term
@@ -179,3 +184,60 @@ def _year(day: object) -> float:
         return float(date.fromisoformat(str(day)[:10]).year)
     except ValueError:
         return float("nan")
+
+
+@cache
+def fixed_signs() -> Mapping[str, int]:
+    """The sign (+1, -1, or 0 where it may be either) that medicine or law fixes for a signal,
+    whatever is asked for (``models/outcome/fixed_signs.csv``).
+    """
+    rows = table_rows("outcome/fixed_signs", Path(__file__).parent)
+    return {row["signal"]: int(row["sign"]) for row in rows}
+
+
+@dataclass(frozen=True)
+class SignalInputs:
+    """Signals as numbers; of ``labels`` the place among those that a column is known to hold.
+
+    A fact lies between its contrary (-1) and itself (1) where nothing is said (0), so that what
+    medicine or law fixes of its sign holds for all three.
+    """
+
+    columns: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    facts: frozenset[str] = frozenset()
+
+    @property
+    def signs(self) -> list[int]:
+        """+1 or -1 for a signal that may move the odds one way only, else 0."""
+        return [fixed_signs().get(name, 0) for name in self.columns]
+
+    def only(self, columns: tuple[str, ...]) -> SignalInputs:
+        """The same with some of the columns."""
+        labels = {name: known for name, known in self.labels.items() if name in columns}
+        return SignalInputs(columns, labels, self.facts.intersection(columns))
+
+    def matrix(self, frame: pd.DataFrame) -> Array:
+        """Shape (items, columns); null, and a label never met, as NaN."""
+        matrix = np.empty((len(frame), len(self.columns)))
+        for place, name in enumerate(self.columns):
+            if name in self.labels:
+                codes = {label: float(code) for code, label in enumerate(self.labels[name])}
+                matrix[:, place] = by_value(frame[name], partial(_code, codes))
+                continue
+            matrix[:, place] = numbers(frame[name])
+            if name in self.facts:
+                matrix[:, place] = np.nan_to_num(2.0 * matrix[:, place] - 1.0)
+        return matrix
+
+    @classmethod
+    def from_json(
+        cls, columns: Sequence[str], labels: Mapping[str, Sequence[str]], facts: Sequence[str]
+    ) -> SignalInputs:
+        """From the fields as JSON holds them."""
+        known = {name: tuple(values) for name, values in labels.items()}
+        return cls(tuple(columns), known, frozenset(facts))
+
+
+def _code(codes: Mapping[str, float], value: object) -> float:
+    return codes.get(str(value), math.nan)

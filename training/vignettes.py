@@ -29,9 +29,8 @@ from numpy.typing import NDArray
 from imr.features.families.diagnosis import HERE
 from imr.features.families.facts import FACTS
 from imr.models.bundle import sha256
-from imr.models.frame import Array
+from imr.models.frame import Array, SignalInputs
 from imr.models.outcome.start import ABOUT, TREES, Judgement
-from imr.models.outcome.trees import SignalInputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb

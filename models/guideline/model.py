@@ -1,14 +1,9 @@
 """The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
 
 Every item is paired with every label of the catalogue, with what the claims administrator cites,
-and with labels met in training.  A pair is described by what the administrator cites, by the
-shares with which reviewers cited the label for items alike (smoothed, and in training without the
-item's own letter), by the section that the kind of request falls under, by body part, wording and
-the edition in force.  The ranker orders the candidates; a softmax, its temperature fitted on
-left-out letters, makes probabilities.
-
-The ranker's trees start from a conditional logit: with a few hundred decided items a log-linear
-score over a handful of pair features is what the data can carry.
+and with labels met in training (:mod:`imr.models.guideline.pairs`).  The ranker's trees start from
+a conditional logit, which is what a few hundred decided items can carry; a softmax, its temperature
+fitted on left-out letters, makes probabilities.
 """
 
 from __future__ import annotations

@@ -4,30 +4,28 @@ A member has two parts, both LightGBM on every signal.  The *correction* goes on
 odds with shallow trees; the *forest* has more capacity and does not know the start.
 
 How much start and parts count is decided on the letters that a member left out, by a super
-learner shrunken to the start: a logistic regression with a normal prior weighs their log odds by
-their log loss (van der Laan, Polley & Hubbard, "Super Learner", Statistical Applications in
-Genetics and Molecular Biology 2007; 6(1)).  The prior says that the start is right as it stands
-and that letters add a little, so that few letters change little; with many letters the weights
-are what serves best.  The weight of the start is its slope: the spread of the estimates is
-learned, too.
+learner (van der Laan, Polley & Hubbard, Stat Appl Genet Mol Biol 2007; 6(1)): a logistic regression
+weighs their log odds.  Its normal prior says that the start is right as it stands and that letters
+add a little, so that few letters change little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from imr.features.families.facts import FACTS
 from imr.features.table import all_columns
-from imr.models.frame import KEY_COLUMNS, Array
-from imr.models.outcome.trees import SignalInputs, TreeContributions
+from imr.models.frame import KEY_COLUMNS, Array, SignalInputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -89,6 +87,72 @@ class OutcomeConfig:
     def threshold(self) -> float:
         """The probability from which calling an item *Overturned* costs less."""
         return 1.0 / (1.0 + self.missed_cost)
+
+
+@dataclass(frozen=True)
+class TreeContributions:
+    """What each input added on an item's way through the trees of a booster.
+
+    A tree's answer is the value of its root plus the steps from node to node; each step is booked
+    to the input that the node asked for (Saabas, "Interpreting random forests", 2014), so that the
+    parts add up to the raw score exactly.  LightGBM's own ``pred_contrib`` shares a step out among
+    the inputs that interact, at many times the cost (``benchmarks/bench_scoring.py``).
+    ``table`` (leaves of all trees, inputs), sparse; ``starts`` is the first row of each tree.
+    """
+
+    booster: lgb.Booster
+    table: Any
+    starts: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, booster: lgb.Booster) -> TreeContributions:
+        """Walk every tree once."""
+        from scipy.sparse import csr_array
+
+        trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+        walked = [sorted(_leaves(tree, ()), key=itemgetter(0)) for tree in trees]
+        cells = [
+            (row, feature, step)
+            for row, (_, steps) in enumerate(leaf for leaves in walked for leaf in leaves)
+            for feature, step in steps
+        ]
+        rows, features, steps = zip(*cells, strict=True) if cells else ((), (), ())
+        shape = sum(map(len, walked)), booster.num_feature()
+        # Steps of one input on one way add up: the sparse array sums what stands twice.
+        table = csr_array((np.array(steps, dtype=float), (rows, features)), shape=shape)
+        return cls(booster, table, np.cumsum([0, *map(len, walked)])[:-1])
+
+    def contributions(self, matrix: Array) -> Array:
+        """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
+        from scipy.sparse import csr_array
+
+        items, trees = len(matrix), len(self.starts)
+        if not items:
+            return np.empty((0, self.table.shape[1]))
+        leaves = np.asarray(self.booster.predict(matrix, pred_leaf=True, num_threads=1))
+        places = leaves.reshape(items, trees).astype(np.intp) + self.starts
+        reached = csr_array(
+            (np.ones(items * trees), places.ravel(), np.arange(items + 1) * trees),
+            shape=(items, self.table.shape[0]),
+        )
+        return np.asarray((reached @ self.table).toarray(), dtype=np.float64)
+
+
+def _leaves(
+    node: dict[str, Any], steps: tuple[tuple[int, float], ...]
+) -> Iterator[tuple[int, tuple[tuple[int, float], ...]]]:
+    """Each leaf's number, with the steps that lead to it."""
+    if "split_feature" not in node:
+        yield node.get("leaf_index", 0), steps
+        return
+    for side in ("left_child", "right_child"):
+        child = node[side]
+        step = node["split_feature"], _value(child) - _value(node)
+        yield from _leaves(child, (*steps, step))
+
+
+def _value(node: dict[str, Any]) -> float:
+    return float(node["internal_value"] if "split_feature" in node else node["leaf_value"])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from imr.models.frame import (
     KEY_COLUMNS,
     Array,
+    SignalInputs,
     TrainingDataError,
     by_value,
     check_frame,
@@ -40,7 +41,6 @@ from imr.models.outcome.learner import (
     signal_columns,
 )
 from imr.models.outcome.start import Judgement, Known, Start, shipped, some_rows
-from imr.models.outcome.trees import SignalInputs
 
 if TYPE_CHECKING:
     import lightgbm as lgb

@@ -1,23 +1,13 @@
 """The starting odds of an item: what is known before any decided letter is read.
 
-They are the judgement of rated vignettes, moved to the level that published overturn rates have in
-the year of the request.
+They are the judgement of rated vignettes (policy capturing; Cooksey, Judgment Analysis, 1996): a
+LightGBM regression of their log odds on our signals, shipped as ``judgement.txt`` and
+``judgement.json`` and built by :mod:`imr.training.vignettes`; moved to the level that published
+overturn rates have in the year of the request.
 
-Thirty-odd decided positives teach little, so judgement is elicited (policy capturing; Cooksey,
-Judgment Analysis, 1996): invented cases, each with twins that differ in a fact or two, were rated
-by writers who had seen no letter and no outcome (``data/vignettes``).  A LightGBM regression of
-their log odds on our signals is shipped as ``judgement.txt`` with ``judgement.json`` beside it;
-``python -m imr.training.vignettes`` builds both.  The writers were language models, not physicians.
-Because the vignettes are written in several manners by turns, whatever the merit of the case, who
-writes how cannot be learned from them.
-
-Two bodies publish how often Independent Medical Review overturns a denial.  The Division of
-Workers' Compensation (DWC) counts *treatment requests*, the unit of a disputed item; the
-California Workers' Compensation Institute (CWCI) counts *primary services*.  Their figures are
-never mixed: the level of a year comes from the DWC's treatment requests alone, and what a
-category adds (to the baseline of published rates; the judgement knows the kinds of request) is an
-odds ratio taken inside one series (category against all, same body, same unit, nearest year), so
-the unit cancels out.  A category with few figures is shrunken toward the overall rate.
+The level comes from the treatment requests of the Division of Workers' Compensation (DWC) alone,
+the unit of a disputed item.  What a category adds, to the baseline of published rates only, is an
+odds ratio inside one series (same body, same unit, nearest year), so that the unit cancels out.
 """
 
 from __future__ import annotations
@@ -36,8 +26,8 @@ import pandas as pd
 
 from imr.data import table_rows
 from imr.models.bundle import sha256
-from imr.models.frame import DATE_COLUMNS, Array, request_years
-from imr.models.outcome.trees import SignalInputs, TreeContributions
+from imr.models.frame import DATE_COLUMNS, Array, SignalInputs, request_years
+from imr.models.outcome.learner import TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb

@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
+from imr.models.frame import (
+    DecisionColumnError,
+    MissingColumnsError,
+    TrainingDataError,
+    fixed_signs,
+)
 from imr.models.outcome import OutcomeConfig, OutcomeModel
 from imr.models.outcome.learner import Mixture
 from imr.models.outcome.model import any_overturned, sibling_share
-from imr.models.outcome.trees import fixed_signs
 from tests.models.conftest import inputs, made_table
 
 QUICK = OutcomeConfig(members=3)
