@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from imr.features.signal import Column
     from imr.models.predictor import Predictor
-    from imr.training.evaluate import Evaluation
     from imr.training.metrics import Estimate
+    from imr.training.train import Evaluation
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT / "docs" / "measured.json"
@@ -63,9 +63,8 @@ def measure(letters: str, quick: bool = False, full: bool = False) -> Measured:
     annotations; writes the model card.
     """
     from imr.training.config import TrainConfig
-    from imr.training.evaluate import evaluate, read
     from imr.training.report.tables import model_card
-    from imr.training.train import fit
+    from imr.training.train import evaluate, fit, read
 
     config = TrainConfig(letters=(letters,), full=full, repeats=1 if quick else 3)
     corpus = read(config)

@@ -33,7 +33,7 @@ from imr.training.tuning import FOLDER as JOURNAL_FOLDER
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor
-    from imr.training.evaluate import Evaluation
+    from imr.training.train import Evaluation
     from imr.training.tuning import Study
 
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"

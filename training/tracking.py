@@ -250,7 +250,7 @@ def _log_metrics(
     """
     from mlflow.entities import Metric
 
-    name, digest, _ = data_names(run["facts"])
+    name, digest = _data(run["facts"])
     found = [
         Metric(k, v, run["ended_ms"], 0, model_id if k in HEADLINE else None, name, digest)
         for k, v in run["metrics"].items()
@@ -265,7 +265,8 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
     from mlflow.entities import DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
 
-    name, digest, built_from = data_names(kept.run["facts"])
+    name, digest = _data(kept.run["facts"])
+    built_from = "data/decisions.csv" if name == "decisions" else name
     table = pd.read_csv(kept.folder / "data" / "decisions.csv", low_memory=False)
     # Whole numbers as numbers that may be missing, as they may in other letters.
     whole = table.select_dtypes("integer").columns
@@ -285,11 +286,9 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
         session.client.log_inputs(run_id, datasets=datasets)
 
 
-def data_names(facts: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Name and digest of the data in the log, and what it was built from."""
-    name = "decisions" if facts["source"] == "decisions" else "letters"
-    built_from = "data/decisions.csv" if name == "decisions" else "letters"
-    return name, facts["data_digest"][:12], built_from
+def _data(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and digest of the data in the log."""
+    return facts["source"], facts["data_digest"][:12]
 
 
 def _artifacts(session: _Session, run_id: str, kept: RunFolder) -> None:

@@ -1,15 +1,25 @@
-"""``imr train``: decided letters -> both models, evaluated, kept on disk, logged, registered."""
+"""``imr train`` and ``imr evaluate``: decided letters -> an evaluation; both models, kept on disk,
+logged, registered.
+
+One protocol, one table: the models and everything a user would pick instead, in the same folds.
+Folds never part a letter or an injured worker; everything learned is learned inside the training
+rows of a fold; every figure carries a bootstrap interval over those groups.  The intervals say how
+much the figure would vary with other letters to test on; they leave out that training on other
+letters would give another model.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from imr.models.drift import profile
@@ -17,20 +27,163 @@ from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.predictor import Predictor
 from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, Settings
-from imr.training.decisions import Corpus, ordered
-from imr.training.evaluate import Evaluation, evaluate, read
+from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
+from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
+from imr.training.folds import Fold, Predictions, folds_of, run_folds
+from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
+from imr.training.report.tables import as_text, evaluation_tables
 from imr.training.run_folder import RunFolder, write_run_folder
 from imr.training.store import old_runs_line
+from imr.training.studies import importance
+from imr.training.studies.importance import Contribution, Loss
+from imr.training.studies.learning_curve import CurvePoint, learning_curve
+from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
+from imr.training.studies.slices import (
+    CalibrationBin,
+    Slice,
+    Style,
+    Threshold,
+    calibration_curve,
+    slices,
+    style_study,
+    thresholds,
+)
 from imr.training.tracking import Logged, TrackingError, log
 from imr.training.tuning import Study, tuned
-from imr.training.unfinished import remove, unfinished, written_to
+from imr.training.unfinished import Unfinished, remove, unfinished, written_to
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
 UI_ADDRESS = "http://127.0.0.1:5000"
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What is asked of an evaluation beyond its table; empty or None where it was not asked for or
+    the letters do not hold it.
+    """
+
+    thresholds: list[Threshold]
+    calibration: list[CalibrationBin]
+    slices: list[Slice]
+    outcome_importance: list[Contribution]
+    outcome_permutation: list[Loss]
+    guideline_permutation: list[Loss]
+    style: Style | None = None
+    raters: Raters | None = None
+    tuning: list[Study] = field(default_factory=list)
+    outcome_permutation_columns: list[Loss] = field(default_factory=list)
+    outcome_ablation: list[Loss] = field(default_factory=list)
+    guideline_ablation: list[Loss] = field(default_factory=list)
+    learning_curve: list[CurvePoint] = field(default_factory=list)
+    sensitivity: list[Sensitivity] = field(default_factory=list)
+
+    @property
+    def default_threshold(self) -> Threshold:
+        """What the model's own threshold gives."""
+        return next(row for row in self.thresholds if row.default)
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Every study that holds something as rows of a table, by name."""
+        found = {
+            f.name: [flat(row) for row in getattr(self, f.name)]
+            for f in fields(self)
+            if f.name not in ("style", "raters", "tuning")
+        }
+        found["tuning"] = [{"fold": study.name, **study.settings} for study in self.tuning]
+        if self.style is not None:
+            summary = replace(self.style, houses=[], checks=[])
+            found["style"] = [
+                {name: v for name, v in flat(summary).items() if not isinstance(v, list)}
+            ]
+            found["style_houses"] = [flat(row) for row in self.style.houses]
+            found["style_checks"] = [flat(row) for row in self.style.checks]
+        if self.raters is not None:
+            found["raters"] = [flat(self.raters)]
+        return {name: rows for name, rows in found.items() if rows}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the protocol found: ``figures`` of every contender, ``differences`` of the model to each
+    other, ``studies`` of slices, curves and probes.
+    """
+
+    config: TrainConfig
+    sample: Sample
+    corpus: Corpus
+    folds: list[list[Fold]]
+    predictions: Predictions
+    figures: list[Figure]
+    differences: list[Difference]
+    studies: Studies
+
+    def figure(self, subject: str, metric: str, contender: str = MODEL) -> Estimate:
+        """One figure; KeyError where there is none."""
+        for figure in self.figures:
+            if (figure.subject, figure.contender, figure.metric) == (subject, contender, metric):
+                return figure.value
+        raise KeyError(f"{subject}/{contender}/{metric}")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The size of the sample and the protocol, for tables and the log."""
+        letters = self.sample.frame["letter_id"]
+        tested = self.predictions.tested
+        return {
+            "letters": int(letters.nunique()),
+            "items": len(self.sample),
+            "overturned": int(self.sample.y.sum()),
+            "groups": len(set(self.sample.groups)),
+            "tested_items": int(tested.sum()),
+            "tested_overturned": int(self.sample.y[tested].sum()),
+            "with_texts": self.sample.texts is not None,
+            "unreadable": len(self.corpus.errors),
+            "data_digest": self.corpus.digest,
+            "source": "letters" if self.sample.texts is not None else "decisions",
+        }
+
+    @property
+    def kinds(self) -> dict[tuple[str, str], Kind]:
+        """(subject, contender) -> model, alternative or probe, in the order of the table."""
+        return contender_kinds()
+
+    def predictions_table(self) -> pd.DataFrame:
+        """Predictions on unseen letters, an item a row, the mean over the repeats: keys, truth,
+        probability with interval, hits.  Facts and figures only, no text of a letter.
+        """
+        rows = np.flatnonzero(self.predictions.tested)
+        frame, hits = self.sample.frame, self.predictions.hits[MODEL]
+        low, high = _intervals(self.predictions, len(self.sample))
+        table = pd.DataFrame(
+            {
+                "letter_id": frame["letter_id"].to_numpy(dtype=object)[rows],
+                "item_index": frame["item_index"].to_numpy(dtype=np.int64)[rows],
+                "group": self.sample.groups[rows],
+                "category": frame["category"].astype(object).to_numpy()[rows],
+                "overturned": self.sample.y[rows],
+                "p_overturned": self.predictions.per_item(MODEL)[rows],
+                "p_overturned_low": low[rows],
+                "p_overturned_high": high[rows],
+            }
+        )
+        for name, values in hits.items():
+            table[name] = values.mean(axis=0)[rows]
+        return table
+
+    def figures_table(self) -> pd.DataFrame:
+        """All figures, a row a contender and figure."""
+        return pd.DataFrame([flat(figure) for figure in self.figures])
+
+    def table(self) -> RenderableType:
+        """The protocol's table for the terminal."""
+        return evaluation_tables(self)
+
+    def text(self, width: int = 118) -> str:
+        """The table as plain text."""
+        return as_text(self.table(), width)
 
 
 @dataclass(frozen=True)
@@ -156,6 +309,93 @@ def _recorded(
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
+
+
+def read(config: TrainConfig) -> Corpus:
+    """The decided items that the configuration names.
+
+    Raises :class:`imr.training.decisions.NoDecisionsError`.
+    """
+    if config.letters:
+        return read_corpus(config.letters)
+    return load_decisions(config.decisions)
+
+
+def evaluate(
+    config: TrainConfig, corpus: Corpus | None = None, kept: Unfinished | None = None
+) -> Evaluation:
+    """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
+    Folds are taken from ``kept``, and kept there, where it is given.
+
+    Same seed and data give the same figures to the last digit, on any number of processes.
+    Raises :class:`imr.training.decisions.NoDecisionsError` and
+    :class:`imr.training.folds.SplitError`.
+    """
+    Settings.of(config)  # refuses what a model does not know before hours of work
+    corpus = ordered(corpus or read(config))
+    data = sample(corpus)
+    # One thread a process: sums in another order would change the last digit.
+    with threadpool_limits(1):
+        folds = folds_of(data, config)
+        predictions = run_folds(data, folds, config, importance.permuted_families, kept)
+        draws = Draws.of(data, predictions, config.bootstrap, config.seed)
+        all_draws = draws.all()
+        return Evaluation(
+            config=config,
+            sample=data,
+            corpus=corpus,
+            folds=folds[: len(predictions.fold)],
+            predictions=predictions,
+            figures=figures(all_draws),
+            differences=differences(all_draws),
+            studies=_studies(draws, folds[0], config),
+        )
+
+
+def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
+    examined = [r.examined for r in draws.predictions.results if r.examined is not None]
+    found = Studies(
+        thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
+        calibration=calibration_curve(draws),
+        slices=slices(draws),
+        outcome_importance=importance.contributions(draws.predictions.results),
+        outcome_permutation=importance.permutation(
+            draws, folds, [part["outcome"] for part in examined], importance.OUTCOME
+        ),
+        guideline_permutation=importance.permutation(
+            draws, folds, [part["guideline"] for part in examined], importance.GUIDELINE
+        ),
+        style=style_study(draws, folds, config),
+        raters=raters_study(draws),
+        tuning=[r.study for r in draws.predictions.results if r.study is not None],
+    )
+    if not config.full:
+        return found
+    return replace(
+        found,
+        # These fit the models anew, a hundred times and more.
+        outcome_permutation_columns=importance.permutation_by_column(
+            draws, folds, config, importance.OUTCOME
+        ),
+        outcome_ablation=importance.ablation(draws, folds, config),
+        guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
+        learning_curve=learning_curve(draws, folds, config),
+        sensitivity=twin_sensitivity(),
+    )
+
+
+def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:
+    """The models' own intervals, the mean over the repeats; NaN where an item was not tested."""
+    sums = np.zeros((2, items))
+    counts = np.zeros(items)
+    for result in predictions.results:
+        if result.interval is not None:
+            sums[0, result.fold.test] += result.interval[0]
+            sums[1, result.fold.test] += result.interval[1]
+            counts[result.fold.test] += 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = sums / counts
+    return low, high
 
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:

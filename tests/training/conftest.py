@@ -14,8 +14,8 @@ from imr.data.synthetic import synthesize
 from imr.training import train
 from imr.training.config import TrainConfig
 from imr.training.decisions import Corpus, build
-from imr.training.evaluate import Evaluation, evaluate
 from imr.training.report import plots
+from imr.training.train import Evaluation, evaluate
 
 QUICK = TrainConfig(folds=2, repeats=1, bootstrap=200, jobs=1, seed=11)
 

@@ -14,10 +14,10 @@ from imr.training.alternatives import tfidf
 from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Settings, fit_outcome
 from imr.training.decisions import LABEL_PREFIX, Corpus, sample
-from imr.training.evaluate import evaluate
 from imr.training.folds import NEEDS_LETTERS, folds_of
 from imr.training.studies.importance import undocumented
 from imr.training.studies.learning_curve import EXPONENTS, extrapolated, nested_part
+from imr.training.train import evaluate
 
 OUTCOME = (
     "imr",

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from imr.training.evaluate import Evaluation
     from imr.training.studies.importance import Loss
     from imr.training.studies.learning_curve import CurvePoint
     from imr.training.studies.ratings import Raters, Sensitivity
     from imr.training.studies.slices import Check
+    from imr.training.train import Evaluation
 
 OUTCOME_COLUMNS = {
     "auc": "AUC",
