@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, request_years
+from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, numbers, request_years
 from imr.models.guideline.catalogue import chapter_of
 from imr.models.outcome.start import published_odds
 from imr.training.decisions import Sample
@@ -131,8 +131,7 @@ def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame,
         if pd.api.types.is_string_dtype(a.dtype):
             columns_a[name], columns_b[name] = _categories(a, b)
         else:
-            columns_a[name] = a.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-            columns_b[name] = b.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+            columns_a[name], columns_b[name] = numbers(a), numbers(b)
     return pd.DataFrame(columns_a), pd.DataFrame(columns_b)
 
 

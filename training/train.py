@@ -181,9 +181,9 @@ class Evaluation:
         """The protocol's table for the terminal."""
         return evaluation_tables(self)
 
-    def text(self, width: int = 118) -> str:
+    def text(self) -> str:
         """The table as plain text."""
-        return as_text(self.table(), width)
+        return as_text(self.table())
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from imr.serve.messages import show_any_text
 from imr.training.report.tables import print_table
 
 
@@ -15,6 +16,7 @@ def test_every_encoding_shows_the_figures_without_question_marks(evaluation, mon
     out = io.BytesIO()
     stream = io.TextIOWrapper(out, encoding=encoding, errors="replace")
     monkeypatch.setattr(sys, "stdout", stream)
+    show_any_text()  # as the command line does
     print_table(evaluation.table())
     stream.flush()
     said = out.getvalue().decode(encoding)

@@ -53,7 +53,7 @@ ABLATIONS = {
     ),
 }
 CARD_TEMPLATE = "model_card.md.j2"
-PLAIN_CHARACTERS = str.maketrans("–−─━…", "-----")
+WIDTH = 118
 FORESEEN_LETTERS = EXTRAPOLATED_LETTERS[-1]
 HIGHLIGHT = {"model": "bold", "part": "", "alternative": "", "probe": "dim"}
 
@@ -257,31 +257,23 @@ def _sensitivity(rows: Sequence[Sensitivity]) -> Table:
     return table
 
 
-def as_text(table: RenderableType, width: int = 118) -> str:
+def as_text(table: RenderableType) -> str:
     """Plain text of a table, without colours."""
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(table)
+    Console(file=out, width=WIDTH, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def print_table(table: RenderableType) -> None:
-    """To standard output: coloured on a terminal, plain and of full width in a pipe; in plain
-    characters where its encoding has no others.
-    """
+    """To standard output: coloured on a terminal, plain and of full width in a pipe."""
     from rich.console import Console
 
-    text = as_text(table)
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        sys.stdout.write(text.translate(PLAIN_CHARACTERS))
-        return
     if sys.stdout.isatty():
         Console().print(table)
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(as_text(table))
 
 
 def model_card(evaluation: Evaluation) -> str:

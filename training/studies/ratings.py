@@ -91,8 +91,10 @@ def raters_study(draws: Draws) -> Raters | None:
 def _agreement(draws: Draws, p: Array, rated: Array) -> Array:
     """Correlation with the ratings in every draw, the mean over the repeats."""
     found = [
-        _weighted_correlation(log_odds, rated[draws.rows], draws.weights)
-        for log_odds in metrics.log_odds(p[:, draws.rows])
+        _weighted_correlation(
+            metrics.log_odds(values[draws.rows]), rated[draws.rows], draws.weights
+        )
+        for values in p
     ]
     return np.asarray(np.mean(found, axis=0))
 
