@@ -133,6 +133,9 @@ _GAIN = (
 _AHEAD = re.compile(
     rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}"
     r"|^ of (?:his|her|the|their) (?:pain|sympt)"
+    # "Block in May: 80% x 6 h" is relief, told by its time alone.
+    r"|^,? ?(?:(?:x|for|lasting) ?)?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
+    r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
 )
 _BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
 _DRUGS = (
@@ -161,12 +164,13 @@ _TENS = {
     "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
 }  # fmt: skip
 _DURATION = re.compile(
-    r"\b(?:for|lasting|lasted|x|over|of|approximately|about)\s(?:(?:at least|approximately|about|"
-    r"over|nearly|more than|up to|only|almost|the (?:first|past|next)) )*"
+    r"(?:^,? ?~?|\b(?:for|lasting|lasted|x|over|of|approximately|about)\s)(?:(?:at least|"
+    r"approximately|about|over|nearly|more than|up to|only|almost|the (?:first|past|next)) )*"
     rf"(?P<n>\d{{1,3}}(?:\.\d)?|{_UP_TO_TWELVE}|an?)(?:\s?(?:-|to)\s?(?P<m>\d{{1,2}}|{_UP_TO_TWELVE}))?"
-    r"[\s-](?P<unit>hour|day|week|month|year)s?\b"
+    r"[\s-]?(?P<unit>h(?:ou)?rs?|h|days?|d|we?e?ks?|mo(?:nth)?s?|y(?:ea)?rs?)\b"
 )
-_WEEKS = {"hour": 1 / 168, "day": 1 / 7, "week": 1.0, "month": 52 / 12, "year": 52.0}
+# By the first letter of the unit.
+_WEEKS = {"h": 1 / 168, "d": 1 / 7, "w": 1.0, "m": 52 / 12, "y": 52.0}
 _SIDE = re.compile(r"\b(left|right)\b")
 
 
@@ -278,4 +282,4 @@ def _weeks(summary: Summary, mention: Mention) -> float | None:
         return None
     number = lasting["m"] or lasting["n"]
     value = _NUMBER_WORDS.get(number) or float(number)
-    return round(value * _WEEKS[lasting["unit"]], 2)
+    return round(value * _WEEKS[lasting["unit"][0]], 2)

@@ -448,7 +448,9 @@ def plans(summary: Summary) -> Iterator[Statement]:
 
 
 # Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
-_ASKED = frozenset({"baseline_test", "taper", "large_supply", "short_use", "large_operation"})
+_ASKED = frozenset(
+    {"baseline_test", "taper", "large_supply", "short_use", "large_operation", "operation_planned"}
+)
 
 
 def background(summary: Summary) -> Iterator[Statement]:

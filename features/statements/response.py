@@ -104,7 +104,8 @@ _PERCENT = re.compile(
 _EASED = re.compile(
     r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
     r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
-    r"(?:%|percent) (?:x|for) ?~?\d"
+    r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
+    r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
 )
 _NOT_EASED = re.compile(
     r"stenosis|saturation|cream|gel|lidocaine|capsaicin|flurbiprofen|menthol|impairment|wpi|disab|"
@@ -115,6 +116,11 @@ _FALL = re.compile(
     r"decreas\w{0,5})\b[^.;]{0,40}?\b(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? "
     r"(?:to|and is now|down to) (?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?(?!\s?(?:tablet|"
     r"pill|mg|degree|visit|week|day|°|minute))"
+)
+# "Leg pain 9 to 4 for 11 weeks": two scores and a time are a fall where the second is less.
+_FELL_FOR = re.compile(
+    r"\b(?P<off>\d{1,2})(?:\s?/\s?10)? (?:to|->|→) (?P<on>\d{1,2})(?:\s?/\s?10)? (?:for|x|lasting) "
+    r"(?=~?\d|two|three|four|five|six|eight|several)"
 )
 _WITHOUT_WITH = re.compile(
     r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)[^.;]{0,50}?"
@@ -248,16 +254,17 @@ def _falls(summary: Summary) -> Iterator[Statement]:
     """Pain scores with and without a treatment, as a percentage of relief."""
     for mention in summary.mentions("pain_score"):
         clause = clause_of(summary, mention)
-        for pattern in (_WITHOUT_WITH, _FALL):
+        for pattern in (_WITHOUT_WITH, _FALL, _FELL_FOR):
             match = pattern.search(summary.lower, clause.start, clause.end)
             if match is None or not match.start() <= mention.start < match.end():
                 continue
             known = {k.rstrip("2"): float(v) for k, v in match.groupdict().items() if v}
             off, on = known["off"], known["on"]
-            if 0 < off <= 10 and on <= 10:
+            if 0 < off <= 10 and on <= 10 and (on < off or pattern is not _FELL_FOR):
                 percent = round(100 * (off - on) / off, 1)
-                helped = percent >= _WORKS_ON_PAIN
-                yield from _response(summary, mention, "helped" if helped else "failed", percent)
+                helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
+                weeks = _longest(summary, mention) if pattern is _FELL_FOR else None
+                yield from _response(summary, mention, helps, percent, weeks=weeks)
             break
 
 
