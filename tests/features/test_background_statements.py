@@ -49,6 +49,12 @@ SAID: list[tuple[str, str, bool | None]] = [
     ("She drives herself and went to a concert.", "homebound", False),
     ("He needs full help for transfers.", "homebound", True),
     ("Heartburn and ulcer are absent.", "gi_risk", False),
+    ("9/15: positive cocaine metabolite, hydrocodone ok.", "drug_test_inconsistent", True),
+    ("Hydrocodone was not detected.", "drug_test_inconsistent", True),
+    ("The Tinel sign is positive.", "drug_test_inconsistent", None),
+    ("The podiatrist plans debridement.", "invasive_considered", True),
+    ("The study is for surgical planning.", "invasive_considered", True),
+    ("The treatment plan is ice and rest.", "invasive_considered", None),
 ]
 
 

@@ -127,6 +127,8 @@ SAID: list[tuple[str, set[Said]]] = [
     ("He was weaned from Norco.", {("drug", OPIOID, "stopped")}),
     ("Therapy improved nothing.", {("response", PT, "failed")}),
     ("The knee aches after long shifts.", {("complaint", "pain", "affirmed")}),
+    ("Genicular blocks in May: 80% x 6 h.", {("response", "nerve_block", "helped")}),
+    ("Pain went 7/10 to 3/10 for eight weeks after an ESI.", {("response", "epidural", "helped")}),
 ]
 
 NOT_SAID: list[tuple[str, set[Said]]] = [
@@ -142,6 +144,8 @@ NOT_SAID: list[tuple[str, set[Said]]] = [
     ("He felt a sharp pain when he lifted a box.", {("complaint", "pain", "affirmed")}),
     ("There was no functional improvement with therapy.", {("response", PT, "failed")}),
     ("He was given no heavy use of the arm and Aleve.", {("response", NSAID, "failed")}),
+    ("Surgery in my opinion is reasonable.", {("treatment", "surgery", "affirmed")}),
+    ("There was no ear discharge and able to hear.", {("function", "function", "not improved")}),
 ]
 
 

@@ -51,6 +51,7 @@ def test_ids_are_unique() -> None:
         ("MRI of the lumbar spine", "The lumbar spine is tender.", True, False),
         ("X-ray of the skull", "He has a scalp contusion and headaches.", True, False),
         ("Shower chair", "She is unsteady and fell twice.", True, True),
+        ("Fanatrex oral suspension 420 ml", "She has a radiculopathy.", False, False),
         ("Interpreter", "The lumbar spine is tender.", False, False),
     ],
 )
