@@ -307,7 +307,7 @@ _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
     rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
     rf"(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
-    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|weeks?|wks?|wk|months?|mos?|years?|yrs?|yr)"
+    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|weeks?|wks?|months?|mos?|years?|yrs?)"
     r"\b(?![- ]old)"
 )
 _AGO = re.compile(
