@@ -27,7 +27,7 @@ from functools import cache, lru_cache
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import requested_parts, side_of
+from imr.features.families.request import requested_parts, side_of, tests_and_organs
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import about
 from imr.features.where_when import any_same_region, same_region
@@ -182,8 +182,9 @@ _SAID = {"affirmed": True, "abnormal": True, "denied": False, "normal": False}
 def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """What is said of each finding, with the words that say so."""
     parts = requested_parts(item)
-    if not parts and item.category == "Pharmaceuticals":  # what speaks for a drug are the facts
-        return Findings()
+    of_organ = any(c.startswith("organ:") for c in tests_and_organs(item.requested))
+    if not parts and (of_organ or item.category == "Pharmaceuticals"):
+        return Findings()  # what speaks for a drug, or for hearing aids, are the facts
     return _here(summary, parts, side_of(item.requested))
 
 

@@ -63,3 +63,12 @@ def test_a_service_takes_over_what_its_operation_rests_on() -> None:
     assert [row["operation_indicated"] for row in rows] == [None, False]
     (alone,) = signals(undecided("Phalen's is positive.", sling)).rows
     assert alone["operation_indicated"] is None
+
+
+def test_signs_of_the_spine_are_none_of_an_ear() -> None:
+    aids, brace = (
+        Item(0, title, title, category="DMEPOS", subcategory="DME")
+        for title in ("Bilateral hearing aids", "A brace")
+    )
+    assert row_of("The spine is not tender.", brace)["sign_tenderness_here"] is False
+    assert row_of("The spine is not tender.", aids)["sign_tenderness_here"] is None
