@@ -331,10 +331,16 @@ _DONE = frozenset({"affirmed", "normal", "abnormal"})
 _HAD = frozenset({"affirmed", "consistent", "inconsistent", "stopped"})
 
 
+# "400 mg a day" is a dose, and no time.
+_A_RATE = re.compile(r"\b(?:mg|mcg|ml|med|mme|tablets?|pills?)(?: of \w+)?[ /]$")
+
+
 def _days_used(summary: Summary, statement: Statement) -> float | None:
     """The duration next to a drug; None where the words between speak of a complaint."""
     mention = statement.mention
     for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+        if _A_RATE.search(summary.lower, max(at - 16, 0), at):
+            continue
         between = summary.lower[min(at, mention.end) : max(at, mention.end)]
         begun = ago and _BEGUN.search(between)
         if len(between) <= _USE_REACH and (begun or not (ago or _OF_COMPLAINT.search(between))):

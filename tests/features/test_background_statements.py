@@ -55,6 +55,8 @@ SAID: list[tuple[str, str, bool | None]] = [
     ("The podiatrist plans debridement.", "invasive_considered", True),
     ("The study is for surgical planning.", "invasive_considered", True),
     ("The treatment plan is ice and rest.", "invasive_considered", None),
+    ("He was given naloxone after an overdose.", "misuse_signs", True),
+    ("Denies GI sx, no hx PUD.", "gi_risk", False),
 ]
 
 

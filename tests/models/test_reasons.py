@@ -17,8 +17,8 @@ from tests.models.test_whatif import plain_case
 
 JOINT = {"criteria_class": "mri_joint"}
 KNEE_SCANS = (
-    "Such requests (CT/MRI/PET Scans, knee), other things equal, are overturned less often than "
-    "the average request"
+    "With a record like this one, such requests (CT/MRI/PET Scans, knee) are overturned less often "
+    "than others"
 )
 NERVES = {"category": "Diagnostic Testing"}
 NONE_MET = {"criteria_met_share": 0.0, "criteria_not_met": 0, "criteria_missing": 3}
@@ -208,8 +208,8 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     said = _reason(words, -0.5, "against", row, {})
     assert said is not None
     assert said.statement == (
-        "The record does not show what such a treatment is for: a neurological deficit or a red "
-        "flag"
+        "The record does not show what such a treatment is for: a neurological deficit, a red "
+        "flag or a suspected fracture"
     )
     denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
     other = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
@@ -229,5 +229,6 @@ def test_the_record_shows_what_it_is_quoted_for() -> None:
     assert shown is not None
     assert shown.quotes == (found,)
     assert shown.statement == (
-        "The record shows what such a treatment is for: a neurological deficit or a red flag"
+        "The record shows what such a treatment is for: a neurological deficit, a red "
+        "flag or a suspected fracture"
     )
