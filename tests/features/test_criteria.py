@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from imr.data.items import item_of_heading
 from imr.data.letter import Case, CaseHeader, Item
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
@@ -310,3 +311,72 @@ def test_met_is_looked_at_first_and_columns_count_the_rest() -> None:
     assert row["criteria_missing"] == statuses.count("not documented")
     assert row["criteria_met_share"] == round(statuses.count("met") / len(statuses), 3)
     assert signals(undecided("")).rows[0]["criteria_class"] is None
+
+
+def topical(title: str) -> Item:
+    return item_of_heading(0, title, None)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Voltaren gel 1% 100g",
+        "Flector patch 1.3% #60",
+        "Pennsaid 2% solution",
+        "Diclofenac topical",
+        "Diclofenac sodium 1.5% topical solution",
+    ],
+)
+def test_a_topical_nsaid_is_no_drug_for_nerves(title: str) -> None:
+    assert set(judged("", topical(title))) == {
+        "topical_nsaid_condition",
+        "topical_nsaid_joint",
+        "topical_nsaid_oral",
+        "topical_nsaid_short",
+    }
+
+
+@pytest.mark.parametrize(
+    "title", ["Lidocaine patch 5% #30", "Diclofenac/gabapentin/lidocaine cream", "Ketoprofen cream"]
+)
+def test_other_topical_drugs_are_asked_for_nerve_pain(title: str) -> None:
+    assert "topical_neuropathic" in judged("", topical(title))
+
+
+@pytest.mark.parametrize(
+    ("title", "summary", "expected"),
+    [
+        (
+            "Voltaren gel for the right knee",
+            """He has osteoarthritis of the right knee and used Voltaren gel for four weeks. Oral
+            anti-inflammatory drugs were not tolerated.""",
+            ("met", "met", "met", "met"),
+        ),
+        (
+            "Voltaren gel for the lumbar spine",
+            """He has osteoarthritis of the right knee. He takes naproxen without side effects and
+            tolerates it. He has used Voltaren gel for two years.""",
+            ("not documented", "not met", "not met", "not met"),
+        ),
+        (
+            "Voltaren gel 1%",
+            "The patient has lateral epicondylitis and a history of gastric ulcer.",
+            ("met", "not documented", "met", "not documented"),
+        ),
+        (
+            "Pennsaid for the left shoulder",
+            "There is no osteoarthritis of the left shoulder.",
+            ("not met", "not met", "not documented", "not documented"),
+        ),
+    ],
+)
+def test_a_topical_nsaid_is_for_a_joint_it_reaches_and_a_short_time(
+    title: str, summary: str, expected: tuple[str, ...]
+) -> None:
+    header = replace(IN_2015, date_of_injury=date(2012, 1, 1))
+    assert tuple(judged(" ".join(summary.split()), topical(title), header).values()) == expected
+
+
+def test_a_topical_nsaid_goes_by_the_edition_of_the_day() -> None:
+    shown = {c.guideline for c in listed("", topical("Voltaren gel"), IN_2017)}
+    assert shown == {"Chronic Pain 2016"}
