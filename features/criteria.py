@@ -216,6 +216,7 @@ COMPUTED = (
     "routine_panel",
     "ablation_asked",
     "nursing_asked",
+    "meniscectomy_alone",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -238,8 +239,9 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     a joint is to be replaced, ``acute_operation`` where the operation treats a recent fracture,
     rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
     it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
-    therapy at home is, ``routine_panel`` where blood counts or chemistry are; ``consult_field`` is
-    the field of the specialist.
+    therapy at home is, ``routine_panel`` where blood counts or chemistry are;
+    ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
+    a larger operation of the knee; ``consult_field`` is the field of the specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -263,10 +265,14 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     days, flag = row.get("chronicity_days"), bool(row.get("red_flag_stated"))
     recent = isinstance(days, int | float) and days <= _ACUTE_DAYS
     acute = (said["acute"] and not said["late"]) or said["emergency"] or flag
-    others = (other for other in case.items if other.index != item.index)
+    others = [other for other in case.items if other.index != item.index]
+    operations = [_said_of(o.requested.lower()) for o in others if is_primary_surgery(o)]
+    knee = [said, *operations]
     return {
         **{name: said[name] for name in _NAMED},
         "acute_operation": recent and acute,
+        "meniscectomy_alone": any(o["meniscectomy"] for o in knee)
+        and not any(o["larger_of_knee"] or o["replacement_asked"] for o in knee),
         "consult_field": specialist_field(item.requested),
         "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),
     }
@@ -301,6 +307,10 @@ _REQUESTS = {
     ),
     "late": re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy"),
     "emergency": re.compile(r"\bemergen|\burgent"),
+    "meniscectomy": re.compile(r"\bmenisc?ectom"),
+    "larger_of_knee": re.compile(
+        r"reconstruct|\b[ap]cl\b|cruciate|ligament|osteotomy|menisc(?:al|us) (?:repair|transplant)"
+    ),
 }
 ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
 

@@ -380,3 +380,44 @@ def test_a_topical_nsaid_is_for_a_joint_it_reaches_and_a_short_time(
 def test_a_topical_nsaid_goes_by_the_edition_of_the_day() -> None:
     shown = {c.guideline for c in listed("", topical("Voltaren gel"), IN_2017)}
     assert shown == {"Chronic Pain 2016"}
+
+
+MENISCECTOMY = "Right knee arthroscopy with partial medial meniscectomy"
+
+
+@pytest.mark.parametrize(
+    ("title", "beside", "expected"),
+    [
+        ("Post-op physical therapy after right knee meniscectomy, {} visits", (), (6, 12)),
+        ("Post-op physical therapy for the right knee, {} visits", (MENISCECTOMY,), (6, 12)),
+        ("Post-op physical therapy for the right knee, {} visits", (), (12, 24)),
+        (
+            "Post-op physical therapy for the right knee, {} visits",
+            ("Right knee ACL reconstruction and meniscectomy",),
+            (12, 24),
+        ),
+        (
+            "Post-op physical therapy for the right knee, {} visits",
+            (MENISCECTOMY, "Right knee ligament reconstruction"),
+            (12, 24),
+        ),
+    ],
+)
+def test_therapy_after_a_meniscectomy_is_shorter_than_after_other_operations_of_the_knee(
+    title: str, beside: tuple[str, ...], expected: tuple[int, int]
+) -> None:
+    first, whole = expected
+
+    def status(visits: int, had: int = 0) -> str:
+        titles = (title.format(visits), *beside)
+        items = tuple(item_of_heading(n, named, None) for n, named in enumerate(titles))
+        told = f"He completed {had} sessions of physical therapy." if had else ""
+        case = replace(undecided(told, items[0], header=IN_2015), items=items)
+        found = {c.id: c.status for c in checklist(case, items[0], signals(case).rows[0])}
+        [limit] = found.keys() & {"postop_knee", "postop_meniscectomy"}
+        return found[limit]
+
+    assert status(first) == "met"
+    assert status(first + 2) == "not met"
+    assert status(first, had=first) == "met"
+    assert status(first, had=whole - first + 2) == "not met"
