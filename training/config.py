@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from imr.models.ranges import out_of_range, setting
+
 By = Literal["group", "time"]
 
 
@@ -34,20 +36,20 @@ class TrainConfig:
     letters: tuple[str, ...] = ()
     decisions: str | None = None
     by: By = "group"
-    folds: int = 5
-    repeats: int = 3
-    time_parts: int = 3
-    gap_days: int = 7
-    bootstrap: int = 1000
-    seed: int = 20161013
+    folds: int = setting(5, 2)
+    repeats: int = setting(3, 1)
+    time_parts: int = setting(3, 1)
+    gap_days: int = setting(7, 0)
+    bootstrap: int = setting(1000, 50)
+    seed: int = setting(20161013)
     full: bool = False
-    tune: int = 0
-    jobs: int = 2
-    budget_minutes: float | None = None
+    tune: int = setting(0)
+    jobs: int = setting(2, 1)
+    budget_minutes: float | None = setting(None)
     experiment: str = "imr"
     registered_model: str = "imr"
     tracking_uri: str | None = None
-    tracking_timeout_seconds: int = 300
+    tracking_timeout_seconds: int = setting(300, 1)
     keep: str = "runs-kept"
     outcome: Mapping[str, Any] = field(default_factory=dict)
     guideline: Mapping[str, Any] = field(default_factory=dict)
@@ -59,9 +61,9 @@ class TrainConfig:
             raise ConfigError(f"by: {self.by!r} is neither group nor time")
         if self.letters and self.decisions:
             raise ConfigError("give letters or a table of decisions, not both")
-        for name, least in _LEAST.items():
-            if (getattr(self, name) or 0) < least:
-                raise ConfigError(f"{name}: {getattr(self, name)} is below {least}")
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        if said := out_of_range(self, given):
+            raise ConfigError(said)
 
     @classmethod
     def read(
@@ -97,18 +99,6 @@ class TrainConfig:
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
-_LEAST = {
-    "folds": 2,
-    "repeats": 1,
-    "time_parts": 1,
-    "gap_days": 0,
-    "bootstrap": 50,
-    "seed": 0,
-    "tune": 0,
-    "jobs": 1,
-    "tracking_timeout_seconds": 1,
-    "budget_minutes": 0,
-}
 # Of settings whose default does not tell it.
 _TYPES: dict[str, type] = {
     "budget_minutes": float,

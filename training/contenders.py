@@ -16,6 +16,7 @@ from scipy.special import expit
 from imr.models.frame import Array
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.outcome import OutcomeConfig, OutcomeModel
+from imr.models.ranges import out_of_range
 from imr.training import alternatives
 from imr.training.alternatives import (
     PLACES,
@@ -26,7 +27,7 @@ from imr.training.alternatives import (
     text_guideline,
     text_outcome,
 )
-from imr.training.config import TrainConfig, checked
+from imr.training.config import ConfigError, TrainConfig, checked
 from imr.training.decisions import Sample
 
 T = TypeVar("T", bound=OutcomeConfig | GuidelineConfig)
@@ -63,7 +64,8 @@ class Settings:
     def of(cls, config: TrainConfig) -> Settings:
         """What a run was told.
 
-        Raises :class:`imr.training.config.ConfigError` for a setting that a model lacks.
+        Raises :class:`imr.training.config.ConfigError` for a setting that a model lacks or that is
+        outside its range.
         """
         seeded = {"seed": config.seed}
         return cls(
@@ -76,7 +78,10 @@ class Settings:
 def _told(model: str, defaults: T, values: Mapping[str, Any]) -> T:
     """A model's settings with some of them set."""
     types = {f.name: type(getattr(defaults, f.name)) for f in fields(defaults)}
-    return replace(defaults, **checked(values, types, f"{model}."))
+    told = checked(values, types, f"{model}.")
+    if said := out_of_range(defaults, told, f"{model}."):
+        raise ConfigError(said)
+    return replace(defaults, **told)
 
 
 def outcome_contenders(settings: Settings) -> tuple[Contender, ...]:

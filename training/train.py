@@ -255,6 +255,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
     :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
     """
+    Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
     with unfinished(config, corpus) as kept:
@@ -271,6 +272,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
 
 def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
+    Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
     with unfinished(config, corpus) as kept:

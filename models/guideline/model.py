@@ -37,6 +37,7 @@ from imr.models.guideline.catalogue import (
     request_keys,
 )
 from imr.models.guideline.pairs import PAIR_FEATURES, Shares, make_pairs, relative_truth
+from imr.models.ranges import MOST_LEAVES, setting
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -86,21 +87,21 @@ class GuidelineConfig:
     letters, the ranker's few weights are learned from ``most_letters`` of them at most.
     """
 
-    seed: int = 20161013
-    choice_l2: float = 16.0
+    seed: int = setting(20161013)
+    choice_l2: float = setting(16.0, open_=True)
     objective: str = "lambdarank"
-    rounds: int = 30
-    leaves: int = 6
-    learning_rate: float = 0.05
-    min_pairs_leaf: int = 20
-    l2: float = 10.0
-    feature_share: float = 0.6
-    members: int = 3
-    smoothing: float = 2.0
-    pruned: int = 32
-    most_letters: int = 3_000
-    inner_folds: int = 4
-    threads: int = 1
+    rounds: int = setting(30, 1)
+    leaves: int = setting(6, 2, MOST_LEAVES)
+    learning_rate: float = setting(0.05, open_=True)
+    min_pairs_leaf: int = setting(20, 1)
+    l2: float = setting(10.0)
+    feature_share: float = setting(0.6, 0.01, 1)
+    members: int = setting(3, 1)
+    smoothing: float = setting(2.0, open_=True)
+    pruned: int = setting(32, 2)
+    most_letters: int = setting(3_000, 2)
+    inner_folds: int = setting(4, 2)
+    threads: int = setting(1, 1)
 
 
 @dataclass

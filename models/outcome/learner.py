@@ -26,6 +26,7 @@ from scipy.special import expit
 from imr.features.families.facts import FACTS
 from imr.features.table import all_columns
 from imr.models.frame import KEY_COLUMNS, Array, SignalInputs
+from imr.models.ranges import MOST_LEAVES, setting
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -58,30 +59,30 @@ class OutcomeConfig:
     predicted *Overturned* from ``1 / (1 + missed_cost)`` on, by default 0.2.
     """
 
-    seed: int = 20161013
-    members: int = 6
-    most_letters: int = 12_000
-    positives_a_tree: float = 2.0
-    trees: int = 20
-    most_trees: int = 300
-    leaves: int = 4
-    learning_rate: float = 0.03
-    min_items_leaf: int = 12
-    l2: float = 20.0
-    signal_share: float = 0.5
-    forest_trees: int = 20
-    forest_most_trees: int = 300
-    forest_leaves: int = 15
-    forest_learning_rate: float = 0.05
-    forest_min_items_leaf: int = 20
-    forest_l2: float = 5.0
-    forest_signal_share: float = 0.4
-    sibling_correlation: float = 0.3
-    missed_cost: float = 4.0
-    level: float = 0.9
-    judgement_sd: float = 0.95
-    class_sd: float = 0.6
-    threads: int = 1
+    seed: int = setting(20161013)
+    members: int = setting(6, 2)
+    most_letters: int = setting(12_000, 2)
+    positives_a_tree: float = setting(2.0, open_=True)
+    trees: int = setting(20, 1)
+    most_trees: int = setting(300, 1)
+    leaves: int = setting(4, 2, MOST_LEAVES)
+    learning_rate: float = setting(0.03, open_=True)
+    min_items_leaf: int = setting(12, 1)
+    l2: float = setting(20.0)
+    signal_share: float = setting(0.5, 0.01, 1)
+    forest_trees: int = setting(20, 1)
+    forest_most_trees: int = setting(300, 1)
+    forest_leaves: int = setting(15, 2, MOST_LEAVES)
+    forest_learning_rate: float = setting(0.05, open_=True)
+    forest_min_items_leaf: int = setting(20, 1)
+    forest_l2: float = setting(5.0)
+    forest_signal_share: float = setting(0.4, 0.01, 1)
+    sibling_correlation: float = setting(0.3, 0, 1)
+    missed_cost: float = setting(4.0, open_=True)
+    level: float = setting(0.9, 0, 1, open_=True)
+    judgement_sd: float = setting(0.95)
+    class_sd: float = setting(0.6, open_=True)
+    threads: int = setting(1, 1)
 
     @property
     def threshold(self) -> float:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
+from imr.models.guideline import GuidelineConfig
+from imr.models.outcome import OutcomeConfig
+from imr.models.ranges import ranges
 from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import Settings
+from imr.training.train import train
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():
@@ -16,7 +22,7 @@ def test_an_unknown_key_is_named_with_the_known_ones():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"folds": 1}, "folds: 1 is below 2"),
+        ({"folds": 1}, r"folds: 1 is out of range \(allowed is at least 2\)"),
         ({"folds": "5"}, "folds: '5' is not of type int"),
         ({"folds": True}, "folds: True is not of type int"),
         ({"by": "letter"}, "neither group nor time"),
@@ -64,6 +70,33 @@ def test_assignments_set_the_run_and_both_models(tmp_path):
 def test_assignments_that_cannot_hold_are_refused(assignment, said):
     with pytest.raises(ConfigError, match=said):
         Settings.of(TrainConfig.read(None, [assignment]))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("outcome.missed_cost=-1", "outcome.missed_cost: -1 is out of range (allowed is above 0)"),
+        ("outcome.missed_cost=nan", "outcome.missed_cost: nan is out of range"),
+        ("outcome.level=1.0", "outcome.level: 1.0 is out of range (allowed is between 0 and 1)"),
+        ("outcome.forest_leaves=1", "outcome.forest_leaves: 1 is out of range (allowed is from 2"),
+        ("outcome.signal_share=2", "outcome.signal_share: 2 is out of range"),
+        ("outcome.trees=9999999999", "outcome.trees: 9999999999 is out of range"),
+        ("guideline.members=0", "guideline.members: 0 is out of range (allowed is at least 1)"),
+        ("budget_minutes=inf", "budget_minutes: inf is out of range"),
+    ],
+)
+def test_a_value_outside_its_range_is_refused_before_letters_are_read(assignment, said):
+    with pytest.raises(ConfigError) as told:
+        train(TrainConfig.read(None, [assignment, "letters=['nowhere']"]))
+    assert str(told.value).startswith(said)
+
+
+@pytest.mark.parametrize("settings", [TrainConfig, OutcomeConfig, GuidelineConfig])
+def test_every_number_has_a_range_and_its_default_lies_in_it(settings):
+    kept = ranges(settings)
+    for one in fields(settings):
+        if type(one.default) in (int, float):
+            assert kept[one.name].holds(one.default), one.name
 
 
 def test_a_broken_file_is_named(tmp_path):
