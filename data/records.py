@@ -44,7 +44,7 @@ from imr.data.letter import (
 )
 from imr.data.parse import known_summary
 from imr.data.read import visible
-from imr.data.sources import KINDS
+from imr.data.sources import KINDS, MAX_RECORD_BYTES
 from imr.data.tables import (
     NEAR,
     Known,
@@ -55,9 +55,6 @@ from imr.data.tables import (
     parquet_rows,
     shown,
 )
-
-MAX_RECORD_BYTES = 16 * 2**20
-"""A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ failure never ends the listing.
 from __future__ import annotations
 
 import io
+import json
 import lzma
 import os
 import re
@@ -53,6 +54,9 @@ MAX_TEXT_BYTES = 4 * 2**20
 
 MAX_RECORDS_BYTES = 2**30
 """Records inside an archive or on standard input are read into memory as a whole."""
+
+MAX_RECORD_BYTES = 16 * 2**20
+"""A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
 
 MAX_ZIP_MEMBERS = 1_000_000
 """Seven times the letters of the busiest year; the list itself stays under 1 GB of memory."""
@@ -307,7 +311,36 @@ def _ending(data: bytes) -> str:
         return next((e for part, e in parts.items() if part in data[-(2**16) :]), ZIP_ENDING)
     if data.startswith(b"PAR1"):
         return ".parquet"
-    return ".pdf" if is_pdf(data) else ".jsonl" if data.lstrip()[:1] == b"{" else ".txt"
+    return ".pdf" if is_pdf(data) else _json_ending(data) or ".txt"
+
+
+_JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(\{)|\[\s*(?:\{|\]))")
+
+
+def _json_ending(data: bytes) -> str | None:
+    """``.json`` of one object or list over several lines, ``.jsonl`` of an object a line; None of
+    what begins as neither.  What is broken is told by its first line, so that its fault is named.
+    """
+    start = _JSON_START.match(data)
+    if not start:
+        return None
+    if not start[1]:
+        return ".json"
+    first, _, rest = data[start.start(1) : start.start(1) + MAX_RECORD_BYTES].partition(b"\n")
+    if _is_json(first):
+        return ".jsonl"
+    if len(data) <= MAX_RECORD_BYTES and _is_json(data):
+        return ".json"
+    an_object_a_line = first.rstrip().endswith(b"}") or rest.lstrip().startswith(b"{")
+    return ".jsonl" if an_object_a_line or not rest.strip() else ".json"
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data.decode("utf-8-sig"), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def is_pdf(content: bytes) -> bool:

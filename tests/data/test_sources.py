@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,6 +312,32 @@ def test_standard_input_is_told_by_its_bytes(
     on_standard_input(content, monkeypatch)
     source = only(sources(["-"]))
     assert (source.kind, source.letter_id, source.content) == (kind, "stdin", content)
+
+
+CASE: dict[str, Any] = {"letter_id": "1", "items": [{"title": "MRI"}], "case_summary": "Pain."}
+IN_LINES, INDENTED = json.dumps(CASE).encode(), json.dumps(CASE, indent=2).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "ending"),
+    [
+        (IN_LINES, ".jsonl"),
+        (IN_LINES + b"\n" + IN_LINES, ".jsonl"),
+        (IN_LINES[:-3] + b"\n" + IN_LINES, ".jsonl"),  # its first line alone is broken
+        (INDENTED, ".json"),
+        (b"\xef\xbb\xbf" + INDENTED, ".json"),
+        (INDENTED.replace(b",", b",,", 1), ".json"),
+        (b"[" + IN_LINES + b"]", ".json"),
+        (b"[\n" + INDENTED + b",\n" + INDENTED + b"]", ".json"),
+        (b"[Page 1] A letter.", ""),
+    ],
+)
+def test_json_on_standard_input_is_one_whole_or_an_object_a_line(
+    content: bytes, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_standard_input(content, monkeypatch)
+    source = only(sources(["-"]))
+    assert source.ending == (ending or ".txt")
 
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
