@@ -122,13 +122,15 @@ def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | Lett
             yield LetterError(source, "too_large", problem, remedy)
         elif line.strip():
             try:
-                values = json.loads(line.decode("utf-8-sig"))
+                text = line.decode("utf-8-sig")
+                values = json.loads(text, strict=False)
             except UnicodeDecodeError:
                 problem = "the line is not UTF-8 text"
                 yield LetterError(source, "not_utf8", problem, "save it as UTF-8")
             except (ValueError, RecursionError) as error:
                 fault = getattr(error, "msg", "nested too deeply or a number too long")
-                yield LetterError(source, "not_json", f"not JSON: {fault}", remedy)
+                problem = f"not JSON: {fault}{_likely(error)}"
+                yield LetterError(source, "not_json", problem, remedy)
             else:
                 yield _json_record(source, values, how, told)
 
@@ -142,11 +144,12 @@ def _json_file(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterE
         yield LetterError(how.file, "too_large", problem, remedy)
         return
     try:
-        values = json.loads(text.decode("utf-8-sig"))
+        values = json.loads(text.decode("utf-8-sig"), strict=False)
     except (ValueError, RecursionError) as error:
         place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         fault = getattr(error, "msg", "no UTF-8 text, nested too deeply or a number too long")
-        yield LetterError(how.file, "not_json", f"not JSON{place}: {fault}", remedy)
+        problem = f"not JSON{place}: {fault}{_likely(error)}"
+        yield LetterError(how.file, "not_json", problem, remedy)
         return
     told = set[str]()
     if not isinstance(values, list):
@@ -154,6 +157,27 @@ def _json_file(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterE
         return
     for number, one in enumerate(values, start=1):
         yield _json_record(f"{how.file} record {number}", one, how, told)
+
+
+# Beside a mark of JSON, where a straight quote is due; a comma where a value or a key is due.
+_CURLY_QUOTE = re.compile(r"[{\[,:]\s*[“”„‟]|[“”„‟]\s*[}\],:]")
+_COMMA_TOO_MANY = re.compile(r"[,\[{]\s*,|,\s*[}\]]")
+
+
+def _likely(error: Exception) -> str:
+    """What typing or pasting makes of JSON, where that is likely the fault."""
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    text, at = error.doc, error.pos
+    start = max(len(text[:at].rstrip()) - 1, 0)
+    if _COMMA_TOO_MANY.match(text, start) or _COMMA_TOO_MANY.match(text, at):
+        return ", likely a comma too many"
+    # A text that a curly quote should have ended runs on to the next straight one.
+    end = None if error.msg.startswith("Unterminated") else at + 2
+    around = text[text.rfind("\n", 0, at) + 1 : end]
+    if text[at : at + 1] in tuple("“”„‟") or _CURLY_QUOTE.search(around):
+        return ', likely curly quotes where straight ones (") belong'
+    return ""
 
 
 def _lines(content: IO[bytes]) -> Iterator[bytes]:

@@ -286,7 +286,7 @@ def _letter(place: int, row: Mapping[str, Any]) -> Letter:
         return parse(Text(name, source, paragraphs(text)))
     if isinstance(values.get("items"), str):
         try:
-            values["items"] = json.loads(values["items"])
+            values["items"] = json.loads(values["items"], strict=False)
         except (ValueError, RecursionError):
             raise LetterError(
                 source, "not_json", "column 'items': not JSON", "give a JSON list of items"

@@ -196,6 +196,45 @@ def test_a_bad_line_does_not_end_the_file() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["c.json", "c.jsonl"])
+def test_a_tab_in_a_text_of_json_is_read(name: str) -> None:
+    raw = json.dumps({**RECORD, "case_summary": "Pain.@Numbness."}).replace("@", "\t")
+    [letter] = letters(name, raw.encode())
+    assert letter.case.case_summary.split() == ["Pain.", "Numbness."]
+
+
+def test_paragraphs_pasted_into_a_text_of_json_are_read() -> None:
+    raw = json.dumps({**RECORD, "case_summary": "Pain.@Numbness."}, indent=2).replace("@", "\r\n\n")
+    [letter] = letters("c.json", raw.encode())
+    assert letter.case.case_summary.split() == ["Pain.", "Numbness."]
+
+
+CURLY, COMMA = 'likely curly quotes where straight ones (") belong', "likely a comma too many"
+
+
+@pytest.mark.parametrize("name", ["c.json", "c.jsonl"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{“letter_id”: "1"}', CURLY),
+        ('{"letter_id": “1”}', CURLY),
+        ('{"letter_id": "1”, "items": []}', CURLY),
+        ('{"letter_id": "1”}', CURLY),
+        ('{"letter_id": "1",, "items": []}', COMMA),
+        ('{"letter_id": "1", }', COMMA),
+        ('{"items": ["MRI", , "EMG"]}', COMMA),
+        ('{"items": ["MRI",]}', COMMA),
+        ('{"letter_id": 1 "items": []}', ""),
+        ('{"letter_id": ', ""),
+    ],
+)
+def test_the_likely_fault_of_json_is_named(name: str, text: str, said: str) -> None:
+    [error] = read(name, text.encode())
+    assert isinstance(error, LetterError)
+    assert error.reason == "not_json"
+    assert error.message.endswith(said) if said else "likely" not in error.message
+
+
 def test_a_line_that_is_too_long_is_named_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     good = json.dumps(RECORD).encode()
     monkeypatch.setattr(records, "MAX_RECORD_BYTES", len(good) + 1)
