@@ -23,7 +23,7 @@ from scipy.special import expit, logit
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
-from imr.features.families.request import requested_parts, side_of
+from imr.features.families.request import region, requested_parts, side_of
 from imr.features.signal import table_rows
 from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
@@ -31,6 +31,10 @@ from imr.models.frame import Array, signals_frame
 DOCUMENT, AMEND, ADVISE, FIXED = "document", "amend", "advise", "fixed"
 LEAST_MORE = 0.01
 """So much more (probability) than its better half a pair must give to be told."""
+_PAIRED = frozenset(
+    ("sacroiliac joint", "eye", "ear", "groin", "buttock", "trapezius", "kidney", "testicle")
+)
+"""Parts that have a side and are no limbs."""
 CHANGE_SD = 1.4
 """How far (log odds, standard deviation) a reader's rating moves otherwise than the estimate when
 such a fact is documented: measured on twins of rated vignettes
@@ -150,12 +154,18 @@ def remedies() -> dict[str, tuple[Remedy, ...]]:
     return {name: tuple(sorted(own, key=lambda r: not r.body_parts)) for name, own in found.items()}
 
 
+def _named(part: str, side: str | None) -> str:
+    """The part with its side: of an injection at a left root, the spine has none."""
+    sided = part in _PAIRED or region([part]) in ("upper_limb", "lower_limb")
+    return f"{side} {part}" if side and sided else part
+
+
 def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     """What can be done about the open criteria of an item."""
     item = case.items[position]
     row, asked = asked_of(case, item, found.rows[position])
     parts = requested_parts(item)
-    part = f"{side_of(item.requested) or ''} {parts[0]}".strip() if parts else _NOWHERE
+    part = _named(parts[0], side_of(item.requested)) if parts else _NOWHERE
     steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)

@@ -29,6 +29,7 @@ from imr.models.whatif import (
     FIXED,
     MOST_ITEMS,
     Change,
+    _steps,
     case_with,
     changed_case,
     remedies,
@@ -112,6 +113,25 @@ def documented() -> list[tuple[str, str, Case, Case | None]]:
             if status == "not documented" and DOCUMENT in kinds:
                 found.append((name, title, case, case_with(case, 0, read, name)))
     return found
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("Left L4-5 transforaminal epidural steroid injection", "the lumbar spine"),
+        ("Right C5-6 epidural steroid injection", "the cervical spine"),
+        ("Lumbar medial branch block L4-5, left", "the lumbar spine"),
+        ("MRI of the left knee", "the left knee"),
+        ("Steroid injection, right shoulder", "the right shoulder"),
+        ("Left sacroiliac joint injection", "the left sacroiliac joint"),
+    ],
+)
+def test_a_side_belongs_to_limbs_and_never_to_the_spine(title: str, part: str) -> None:
+    case = plain_case(title)
+    told = [s.sentence for s in _steps(case, 0, signals(case)) if " the " in s.sentence]
+    assert any(part in sentence for sentence in told), told
+    spines = ("left lumbar", "right lumbar", "left cervical", "right cervical")
+    assert not any(spine in sentence for sentence in told for spine in spines)
 
 
 def test_every_criterion_says_what_can_be_done_about_it() -> None:
