@@ -22,7 +22,7 @@ from imr.serve.letter_json import (
     run_detail,
     similar_sentence,
 )
-from imr.serve.letters import AS_FOUND, Chunk, ReadAs, Task, task_letter_id, tasks
+from imr.serve.letters import AS_FOUND, Chunk, Notice, ReadAs, Task, task_letter_id, tasks
 from imr.serve.messages import Refused, say
 from imr.serve.model import ModelAddress, resolve
 from imr.serve.outputs import open_atomic, output_path
@@ -92,12 +92,12 @@ def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) 
 
 def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
     """True for the record that `imr new` made, as long as its questions stand in it."""
-    task = _one_task(path, letter_id, how)
+    task = _one_task(path, letter_id, how, lambda _: None)  # told when it was explained
     return isinstance(task, RawRecord) and asks(task.values)
 
 
-def _one_task(path: str, letter_id: str | None, how: ReadAs) -> Task:
-    found = [t for t in tasks([path], how=how) if letter_id in (None, task_letter_id(t))]
+def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
+    found = [t for t in tasks([path], notice, how) if letter_id in (None, task_letter_id(t))]
     if not found:
         raise Refused(f"{path}: no letter of that id", "leave out --letter-id or correct it")
     if len(found) > 1:

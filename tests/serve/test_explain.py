@@ -153,6 +153,13 @@ def test_one_letter_of_several_is_picked_by_its_id(tmp_path: Path) -> None:
     assert (done.returncode, "no letter of that id" in done.stderr) == (2, True)
 
 
+def test_columns_read_as_others_are_told_once(tmp_path: Path) -> None:
+    rows = "Claim Number,Case Summary,title\nA,Knee pain.,Knee brace\nB,Knee pain.,Knee brace\n"
+    (tmp_path / "november.csv").write_text(rows)
+    done = run(FAKE, "explain", "november.csv", "--letter-id", "B", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("is read as 'letter_id'")) == (0, 1), done.stderr
+
+
 def test_markup_in_a_letter_is_text(tmp_path: Path) -> None:
     made = record("A", case_summary="[bold]No[/bold] :smile: {x} \x1b[31m red", items=[
         {"title": "[red]Brace[/red] [link=file:///x]"}
