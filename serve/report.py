@@ -300,27 +300,25 @@ def script_json(value: Any) -> str:
 
 
 @contextmanager
-def open_report(
-    path: FilePath, tally: Tally, run: Mapping[str, str], alone: bool = False
-) -> Iterator[Report]:
+def open_report(path: FilePath, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
     """A report at ``path``, written when the block ends well.
 
-    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``; ``alone`` opens the
-    one letter there is.
+    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.  Of one
+    letter, beside which nothing failed, it opens on that.
     """
     # Without a name anywhere: it is gone when this process is.
     beside = None if path.on_store else path.parent
     with open_atomic(path) as page, TemporaryFile(dir=beside) as letters:
         report = Report(letters)
         yield report
-        before, after = _page(report, tally, run, alone).split(_MARKER)
+        before, after = _page(report, tally, run).split(_MARKER)
         page.write(before.encode() + b"[")
         letters.seek(0)
         shutil.copyfileobj(letters, page)
         page.write(b"]" + after.encode())
 
 
-def _page(report: Report, tally: Tally, run: Mapping[str, str], alone: bool) -> str:
+def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
     from jinja2 import Environment, StrictUndefined
 
     style, script = _asset("report.css"), _asset("report.js")
@@ -335,7 +333,7 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str], alone: bool) -> 
         style=style,
         script=script,
         marker=_MARKER,
-        alone=alone,
+        alone=tally.letters == 1 and not tally.failures,
         criteria=script_json(report.criteria),
         **NOTICES,
         model_uri=run["model_uri"],

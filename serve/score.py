@@ -227,9 +227,7 @@ def _write(
         write_errors = files.enter_context(
             open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
         )
-        report = run.report and files.enter_context(
-            open_report(run.report, tally, started, bool(run.how.only))
-        )
+        report = run.report and files.enter_context(open_report(run.report, tally, started))
         details = run.details and files.enter_context(open_atomic(run.details))
         for answer in journal.answers(chunks):
             if "error" in answer:

@@ -72,6 +72,17 @@ def written(path: Path, letters: list[dict[str, Any]]) -> str:
     return path.read_text()
 
 
+def test_a_report_of_one_letter_opens_on_it(tmp_path: Path) -> None:
+    opens = '<body data-alone="true">'
+    assert opens in written(tmp_path / "one.html", [letter(1)])
+    assert opens not in written(tmp_path / "two.html", [letter(1), letter(2)])
+    tally = Tally(failures=1)
+    with open_report(file_path(tmp_path / "failed.html"), tally, RUN) as page:
+        page.add(letter(1))
+        tally.letters += 1
+    assert opens not in (tmp_path / "failed.html").read_text()
+
+
 class Page(HTMLParser):
     """The page's elements, and the text of its scripts."""
 
