@@ -146,7 +146,21 @@ def _asked(case: Case, row: Row) -> list[Rule]:
     """The rules of the item's class that apply on its day and to its circumstances."""
     name = request_class(row)
     known = () if name is None else _in_force(name, review_day(case, row))
-    return [rule for rule in known if not rule.when or holds(rule.when, row)]
+    asked = holds if case.case_summary else _may_hold
+    return [rule for rule in known if not rule.when or asked(rule.when, row)]
+
+
+def _may_hold(alternatives: Condition, row: Row) -> bool:
+    """Whether a condition holds, or may once there is a case summary: earlier care is not known
+    to be none before it is written.
+    """
+    return any(all(t.holds(row) or _of_summary(t) for t in terms) for terms in alternatives)
+
+
+def _of_summary(term: Term) -> bool:
+    """Whether a term asks for what only a case summary tells."""
+    computed = term.name in COMPUTED or term.name.startswith("request_")
+    return not (term.negated or term.op or computed)
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:

@@ -421,3 +421,28 @@ def test_therapy_after_a_meniscectomy_is_shorter_than_after_other_operations_of_
     assert status(first + 2) == "not met"
     assert status(first, had=first) == "met"
     assert status(first, had=whole - first + 2) == "not met"
+
+
+@pytest.mark.parametrize(
+    ("title", "continued"),
+    [
+        (
+            "Norco 10/325 #120",
+            {"opioid_relief", "opioid_function", "opioid_monitoring", "opioid_agreement"},
+        ),
+        ("Naproxen 550 mg #60", {"nsaid_efficacy"}),
+        ("Acupuncture 6 visits", {"acupuncture_benefit"}),
+    ],
+)
+def test_without_a_summary_continued_use_is_asked_about_too(
+    title: str, continued: set[str]
+) -> None:
+    item = item_of_heading(0, title, None)
+    assert continued <= judged("", item).keys()
+    assert not continued & judged("He has low back pain.", item).keys()
+
+
+def test_without_a_summary_the_request_decides_what_is_asked() -> None:
+    known = judged("", item_of_heading(0, "Post-op physical therapy, right knee, 6 visits", None))
+    assert "postop_knee" in known
+    assert not {"postop_meniscectomy", "postop_shoulder"} & known.keys()
