@@ -73,6 +73,7 @@ def test_reasons_concern_the_item(predictor, letter):
     of_study, of_drug = ({r.value for r in item.reasons} for item in (study, drug))
     asked = {
         "EMG/NCV/NCS",
+        "nerve_study",
         "electrodiagnostic",
         "electrodiagnostic test",
         "upper extremity",
