@@ -97,10 +97,16 @@ def methods_by_name(tree: ast.Module) -> dict[str, set[str]]:
     return found
 
 
+def as_text(pattern: object) -> str:
+    """The pattern of bytes as one of text: a byte is the character of its number."""
+    return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)
+
+
 def compiled(value: object) -> Iterator[re.Pattern[str]]:
     """The patterns in a value: itself, or in a tuple, list or mapping."""
-    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
-        yield value
+    if isinstance(value, re.Pattern):
+        is_text = isinstance(value.pattern, str)
+        yield value if is_text else re.compile(as_text(value.pattern), value.flags | re.ASCII)
     elif isinstance(value, dict):
         yield from compiled(list(value.values()))
     elif isinstance(value, (tuple, list)):
@@ -275,7 +281,7 @@ def test_no_pattern_is_left_out(project: Path) -> None:
         tried.pattern.pattern for patterns in of_packages(project).values() for tried in patterns
     }
     written = {
-        str(node.args[0].value)
+        as_text(node.args[0].value)
         for tree in trees.values()
         for node, function in calls_of_re(tree)
         if not function and node.args and isinstance(node.args[0], ast.Constant)
