@@ -154,8 +154,9 @@ def cited(model: Any, test: Sample) -> Cited:
 
 def _unlearned(settings: Settings) -> OutcomePredict:
     """The starting odds, moved to the training letters' base rate: what the model knows without
-    having learned anything.  No writer of a vignette had seen a letter, so that folds do not
-    flatter this figure.
+    having learned anything.  No rater had seen a decision, and ratings of the letter itself are
+    kept out (:data:`imr.models.outcome.start.JUDGED_APART`), so that folds do not flatter this
+    figure.
     """
 
     def predict(train: Sample, test: Sample) -> Array:

@@ -33,7 +33,10 @@ from imr.features.table import all_columns, frame
 from imr.models.bundle import sha256
 from imr.models.frame import CASE_FACTS, KEY_COLUMNS, LIST_SEPARATOR, case_frame, row_order
 from imr.models.guideline.catalogue import chapter_of
+from imr.models.outcome.start import JUDGED_APART
 
+DATA = resources.files("imr.data")
+APART = "judged_apart.csv"
 LABEL_PREFIX = "label_"
 LABELS: dict[str, str] = {
     "label_outcome": "string",  # Upheld or Overturned
@@ -192,6 +195,16 @@ def inputs(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=[c for c in table if str(c).startswith(LABEL_PREFIX)])
 
 
+def judged_apart(table: pd.DataFrame) -> NDArray[Any]:
+    """Of each item, what judgements that did not learn from its letter's ratings say less than the
+    shipped one (log odds); 0 of letters that nobody rated.
+    """
+    apart = pd.read_csv(str(DATA / APART), dtype={"letter_id": str}).set_index([*KEY_COLUMNS])
+    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
+    found = apart[JUDGED_APART].reindex(pd.MultiIndex.from_arrays(keys)).fillna(0.0)
+    return found.to_numpy(dtype=np.float64)
+
+
 def outcomes(table: pd.DataFrame) -> pd.Series[int]:
     """1 where overturned, 0 where upheld."""
     return (table["label_outcome"] == "Overturned").astype(int)
@@ -272,7 +285,7 @@ def sample(corpus: Corpus) -> Sample:
     table = corpus.table.reset_index(drop=True)
     texts = None if corpus.texts is None else corpus.texts.reset_index(drop=True)
     return Sample(
-        frame=inputs(table),
+        frame=inputs(table).assign(**{JUDGED_APART: judged_apart(table)}),
         y=np.asarray(outcomes(table), dtype=np.int_),
         guideline=table["label_guideline"].astype(object).to_numpy(),
         cited=[tuple(str(cell).split(LIST_SEPARATOR)) for cell in table["label_guidelines"]],

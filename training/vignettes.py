@@ -4,11 +4,11 @@
 ``items`` in dispute, ``p`` the rated chance (percent) that each is overturned, and ``twins`` that
 change a sentence or two, and the ratings with them. ``second`` holds those of a rater who saw no
 rating, ``third`` those of another where the two differ by more than a factor of three, and
-``facts`` names what each twin changes. What three raters gave for the items of real letters
-(:mod:`imr.training.studies.ratings`) judges the judgement (:mod:`imr.models.outcome.start`) and
-trains nothing.
+``facts`` names what each twin changes. Beside them stand what raters who saw no decision gave for
+real letters (:mod:`imr.training.rated_letters`).
 
-Run ``python -m imr.training.vignettes`` after a change of lexicons, signals or vignettes.
+Run ``python -m imr.training.vignettes`` after a change of vignettes, and with ``--letters`` after
+one of lexicons or signals: the signals of real letters are shipped, their words are not.
 """
 
 from __future__ import annotations
@@ -142,11 +142,12 @@ def shipped_vignettes() -> list[Vignette]:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """Signals of rated items, rated log odds, and the base case of each row."""
+    """Signals of rated items, rated log odds, and of each row the base case and what it weighs."""
 
     frame: pd.DataFrame
     log_odds: Array
     base: NDArray[Any]
+    weight: Array
 
     @classmethod
     def of(cls, rated: Sequence[Vignette], derived: Sequence[CaseSignals] | None = None) -> Rated:
@@ -158,16 +159,23 @@ class Rated:
         base = np.array([v.base for v in rated for _ in v.p], dtype=object)
         cases = [v.case for v in rated]
         frame = signals_frame(cases, derived or [signals(case) for case in cases])
-        return cls(frame, np.log(p / (1 - p)), base)
+        return cls(frame, np.log(p / (1 - p)), base, shared_weights(base))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rated]) -> Rated:
+        """The rows of several one after another; null where a part lacks a column."""
+        frame = pd.concat([part.frame for part in parts], ignore_index=True)
+        rest = zip(*((part.log_odds, part.base, part.weight) for part in parts), strict=True)
+        return cls(frame, *(np.concatenate(column) for column in rest))
 
     def rows(self, chosen: NDArray[Any]) -> Rated:
         """Some of the rows."""
         frame = self.frame.iloc[chosen].reset_index(drop=True)
-        return Rated(frame, self.log_odds[chosen], self.base[chosen])
+        return Rated(frame, self.log_odds[chosen], self.base[chosen], self.weight[chosen])
 
 
 def fit_judgement(rated: Rated, about: Mapping[str, Any] | None = None) -> Judgement:
-    """Regress the rated log odds on the signals; twins and siblings weigh as their root."""
+    """Regress the rated log odds on the signals."""
     inputs = _inputs(rated.frame)
     first = _fitted(rated, inputs)
     used = first.feature_importance("split") > 0
@@ -182,7 +190,7 @@ def _fitted(rated: Rated, inputs: SignalInputs) -> lgb.Booster:
     data = lgb.Dataset(
         inputs.matrix(rated.frame),
         label=rated.log_odds,
-        weight=_weights(rated.base),
+        weight=rated.weight,
         feature_name=list(inputs.columns),
         categorical_feature=[name for name in inputs.columns if name in inputs.labels],
     )
@@ -211,7 +219,8 @@ def _inputs(frame: pd.DataFrame) -> SignalInputs:
     return SignalInputs(chosen, labels, frozenset(chosen) & THREEFOLD)
 
 
-def _weights(base: NDArray[Any]) -> Array:
+def shared_weights(base: NDArray[Any]) -> Array:
+    """Rows of one base case, twins and siblings, weigh together as the root of their number."""
     _, codes, counts = np.unique(base, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / np.sqrt(counts[codes]))
 
@@ -261,34 +270,38 @@ def described(rated: Rated) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Build ``models/outcome/judgement.*`` and print how well it repeats unseen judgements."""
+    """Build ``models/outcome/judgement.*`` and print how well it repeats unseen ratings."""
+    from imr.training import rated_letters
+
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--letters", nargs="+", help="derive the signals of rated letters anew")
     parser.add_argument("--check", action="store_true", help="print the figures, write nothing")
     parser.add_argument("--build", action="store_true", help="write the files, print no figures")
     arguments = parser.parse_args()
-    rated = Rated.of(shipped_vignettes())
+    if arguments.letters:
+        rated_letters.derive(arguments.letters, rated_letters.signals_path())
+    invented, real = Rated.of(shipped_vignettes()), rated_letters.rated_letters()
+    rated = Rated.joined([invented, real])
     fitted = fit_judgement(rated, described(rated))
     print(f"{fitted.about['base_cases']} base cases, {fitted.about['items']} rated items")
+    judged = rated_letters.out_of_letter(invented, real)
     if not arguments.check:
         write(fitted, Path(str(resources.files("imr.models.outcome"))))
+        rated_letters.write_apart(judged, fitted)
     if not arguments.build:
-        print_figures(fitted, rated)
+        rated_letters.print_agreement(judged, real)
+        print_figures(invented)
 
 
-def print_figures(fitted: Judgement, rated: Rated) -> None:
-    """How well judgements repeat ratings of unseen base cases, and those of real items."""
-    from imr.training.decisions import inputs as signals_of
-    from imr.training.decisions import load_decisions
-    from imr.training.studies.ratings import correlation, ratings
+def print_figures(invented: Rated) -> None:
+    """How well judgements of vignettes repeat the ratings of unseen base cases."""
+    from imr.training.studies.ratings import correlation
 
-    table = load_decisions().table
-    judged = fitted.log_odds(signals_of(table))
-    print(f"on real items, against three blind raters: r {correlation(judged, ratings(table)):.3f}")
-    unseen = out_of_fold(rated)
-    within = correlation(within_cases(unseen, rated), within_cases(rated.log_odds, rated))
-    scatter = f"{np.std(rated.log_odds - unseen):.2f} log odds (standard deviation)"
+    unseen = out_of_fold(invented)
+    within = correlation(within_cases(unseen, invented), within_cases(invented.log_odds, invented))
+    scatter = f"{np.std(invented.log_odds - unseen):.2f} log odds (standard deviation)"
     print(f"a rating lies {scatter} from the judgement of its case")
-    print(f"on vignettes of other base cases: r {correlation(unseen, rated.log_odds):.3f}")
+    print(f"on vignettes of other base cases: r {correlation(unseen, invented.log_odds):.3f}")
     print(f"between versions of one case, which differ in a fact or two: r {within:.3f}")
 
 

@@ -112,8 +112,8 @@ class TreeContributions:
         from scipy.sparse import csr_array
 
         trees = [_Tree.of(block) for block in booster.model_to_string().split("\nTree=")[1:]]
-        ends = np.cumsum([len(tree.leaf_values) for tree in trees], dtype=np.intp)
-        starts = ends - [len(tree.leaf_values) for tree in trees]
+        sizes = np.array([len(tree.leaf_values) for tree in trees], dtype=np.intp)
+        starts = np.cumsum(sizes) - sizes
         cells = [
             np.empty((3, 0)),
             *(cell for tree, at in zip(trees, starts, strict=True) for cell in tree.steps(at)),
@@ -121,7 +121,7 @@ class TreeContributions:
         rows, features, steps = np.concatenate(cells, axis=1)
         # Steps of one input on one way add up: the sparse array sums what stands twice.
         places = rows.astype(np.intp), features.astype(np.intp)
-        shape = int(ends[-1]) if trees else 0, booster.num_feature()
+        shape = int(sizes.sum()), booster.num_feature()
         return cls(booster, csr_array((steps, places), shape=shape), starts)
 
     def contributions(self, matrix: Array) -> Array:

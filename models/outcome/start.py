@@ -1,9 +1,10 @@
 """The starting odds of an item: what is known before any decided letter is read.
 
-They are the judgement of rated vignettes (policy capturing; Cooksey, Judgment Analysis, 1996): a
-LightGBM regression of their log odds on our signals, shipped as ``judgement.txt`` and
-``judgement.json`` and built by :mod:`imr.training.vignettes`; moved to the level that published
-overturn rates have in the year of the request.
+They are the judgement of raters who saw no decision (policy capturing; Cooksey, Judgment Analysis,
+1996): a LightGBM regression of the log odds they gave, to vignettes and to requests on real
+summaries, on our signals, shipped as ``judgement.txt`` and ``judgement.json`` and built by
+:mod:`imr.training.vignettes`; moved to the level that published overturn rates have in the year of
+the request.
 
 The level comes from the treatment requests of the Division of Workers' Compensation (DWC) alone,
 the unit of a disputed item.  What a category adds, to the baseline of published rates only, is an
@@ -37,6 +38,9 @@ JUDGED = "judged:"
 """Before the name of a signal: what the signal adds through the judgement."""
 YEAR = "year"
 """The name of what the published level of the year adds."""
+JUDGED_APART = "judged_apart"
+"""A column of frames to train or measure on: what to add (log odds) to an item whose letter the
+judgement learned ratings of, so that it counts as one it has not seen."""
 
 LEVEL_SERIES = "DWC, treatment request"
 
@@ -266,7 +270,10 @@ class Start:
         if self.judgement is None:
             return Known(year + usual, year)
         judged = self.judgement.inputs.matrix(frame)
-        return Known(year + self.judgement.log_odds_of(judged), year, judged)
+        log_odds = year + self.judgement.log_odds_of(judged)
+        if JUDGED_APART in frame:
+            log_odds = log_odds + frame[JUDGED_APART].to_numpy(dtype=np.float64)
+        return Known(log_odds, year, judged)
 
     def centred(self, known: Known) -> Start:
         """The same with the averages of these items, against which contributions are told."""

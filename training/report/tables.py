@@ -188,7 +188,7 @@ def expectation_line(evaluation: Evaluation) -> str:
         evaluation.figure("outcome", "auc", name) for name in (MODEL, BEFORE, LETTERS_ALONE)
     )
     return (
-        f"Of the AUC {whole.value:.2f}, rated vignettes, blind to every letter, reach "
+        f"Of the AUC {whole.value:.2f}, ratings, blind to every decision, reach "
         f"{before.value:.2f} without learning; these letters alone reach {learned.value:.2f}."
     )
 

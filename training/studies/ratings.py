@@ -1,7 +1,9 @@
 """What blind raters gave, and how estimates stand beside it.
 
 *Real items.*  Three language models read each shipped case without its decision and gave a chance
-that the item was overturned (``data/ratings.csv``, in percent); they train nothing.
+that the item was overturned (``data/ratings.csv``, in percent).  The judgement
+learns from them too, but what is compared here is said by judgements that lack the letter
+(:func:`imr.training.decisions.judged_apart`).
 
 *Twins of vignettes.*  A base case and its twin differ in a fact or two, and both were rated: the
 change of the rated log odds beside that of judgements fitted without the base case, by the facts

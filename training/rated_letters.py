@@ -1,0 +1,131 @@
+"""What raters who saw no decision gave for real letters -> rows beside the vignettes.
+
+``data/ratings.csv`` holds three raters' chances (percent) of the items that were in dispute,
+``data/rated_requests.csv`` two raters' of further requests, each set against the summary of a real
+letter that does not make it: invented ones (``request``), or those of another letter
+(``of_letter``, ``of_item``). Their signals stand in ``data/rated_signals.csv.gz``, derived from
+the letters by ``python -m imr.training.vignettes --letters LETTERS``; no word of a letter is kept.
+
+A judgement that learned from a letter's ratings knows more of its items than of others. So whoever
+trains or measures on these letters adds what judgements fitted without the letter say less
+(``data/judged_apart.csv``, :func:`imr.training.decisions.judged_apart`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from imr.data.letter import LetterError
+from imr.data.parse import parse
+from imr.data.read import read
+from imr.data.records import RawRecord, letter_from_record
+from imr.models.frame import KEY_COLUMNS, Array, case_frame
+from imr.models.outcome.start import JUDGED_APART, Judgement
+from imr.training.decisions import APART, DATA, dtypes, groups, inputs, load_decisions
+from imr.training.studies.ratings import correlation, ratings
+from imr.training.vignettes import Rated, fit_judgement, shared_weights
+
+REQUESTS, SIGNALS = "rated_requests.csv", "rated_signals.csv.gz"
+RATERS = ("rater_a", "rater_b")
+# What the items of a letter, and the requests invented for it, weigh beside a base case of the
+# vignettes.  Chosen among 5, 10, 20 and 0, 2, 3, 5, 10 by agreement with the raters of letters
+# that were left out.
+ITEMS_WEIGH, REQUESTS_WEIGH = 10.0, 3.0
+FOLDS = 5
+
+
+def rated_letters() -> Rated:
+    """The items of the shipped letters, then the requests invented for them; ``base`` tells the
+    injured worker.
+    """
+    table = load_decisions().table
+    workers = [f"worker {number}" for number in groups(table)]
+    worker_of = dict(zip(table["letter_id"], workers, strict=True))
+    given = requests()
+    p = given[[*RATERS]].to_numpy() / 100
+    of_items = np.array(workers, dtype=object)
+    of_requests = np.array([worker_of[letter] for letter in given["letter_id"]], dtype=object)
+    types = {name: kind for name, kind in dtypes().items() if name not in KEY_COLUMNS}
+    path = str(DATA / SIGNALS)
+    found = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    if len(found) != len(given):
+        raise ValueError(f"{path}: {len(found)} rows of signals for {len(given)} rated requests")
+    given_odds = np.log(p / (1 - p)).mean(axis=1)
+    parts = (
+        (inputs(table), ratings(table), of_items, ITEMS_WEIGH),
+        (found, given_odds, of_requests, REQUESTS_WEIGH),
+    )
+    return Rated.joined([Rated(f, odds, b, w * shared_weights(b)) for f, odds, b, w in parts])
+
+
+def requests() -> pd.DataFrame:
+    """Columns ``letter_id``; ``request``, or ``of_letter`` and ``of_item``; and each rater's chance
+    in percent.
+    """
+    types: Any = {"letter_id": str, "request": str, "of_letter": str, "of_item": "Int64"}
+    return pd.read_csv(str(DATA / REQUESTS), dtype=types)
+
+
+def derive(letters: Iterable[str], out: Path) -> int:
+    """Write the signals of the rated requests, a row a request, from the letters; the number of
+    rows.  Raises ValueError where a rated letter is not among them.
+    """
+    read_ones = [parse(text) for text in read(letters) if not isinstance(text, LetterError)]
+    case_of = {letter.case.letter_id: letter.case for letter in read_ones}
+    given = requests()
+    missing = sorted(set(given["letter_id"]) - set(case_of))
+    if missing:
+        raise ValueError(f"{len(missing)} rated letter(s) are not there, e.g. {missing[0]}")
+    cases = []
+    for number, row in given.iterrows():
+        ours = isinstance(row["request"], str)
+        title = row["request"] if ours else case_of[row["of_letter"]].items[row["of_item"]].title
+        record = {"letter_id": "asked", "case_summary": title, "items": [{"title": title}]}
+        asked = letter_from_record(RawRecord(str(number), record)).case.items
+        cases.append(replace(case_of[row["letter_id"]], letter_id=str(number), items=asked))
+    table = case_frame(cases).drop(columns=[*KEY_COLUMNS])
+    table.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
+    return len(table)
+
+
+def out_of_letter(invented: Rated, real: Rated) -> Array:
+    """What judgements fitted to the vignettes and to the ratings of other injured workers say of
+    each row of real letters (log odds).
+    """
+    from sklearn.model_selection import GroupKFold
+
+    judged = np.zeros(len(real.log_odds))
+    for known, asked in GroupKFold(FOLDS).split(judged, groups=real.base):
+        judgement = fit_judgement(Rated.joined([invented, real.rows(known)]))
+        judged[asked] = judgement.log_odds(real.rows(asked).frame)
+    return judged
+
+
+def write_apart(judged: Array, fitted: Judgement) -> None:
+    """Write ``data/judged_apart.csv``: what :func:`out_of_letter` says of the items less than the
+    fitted judgement.
+    """
+    table = load_decisions().table
+    apart = judged[: len(table)] - fitted.log_odds(inputs(table))
+    kept = table[[*KEY_COLUMNS]].assign(**{JUDGED_APART: apart.round(6)})
+    kept.to_csv(str(DATA / APART), index=False, lineterminator="\n")
+
+
+def print_agreement(judged: Array, real: Rated) -> None:
+    """How far :func:`out_of_letter` agrees with the ratings: of items, and of further requests."""
+    items = len(load_decisions().table)
+    for name, rows in (("items", slice(items)), ("further requests", slice(items, None))):
+        r = correlation(judged[rows], real.log_odds[rows])
+        print(f"on {name} of letters left out, against their blind raters: r {r:.3f}")
+
+
+def signals_path() -> Path:
+    """Where the signals of the rated requests are shipped."""
+    return Path(str(resources.files("imr.data") / SIGNALS))
