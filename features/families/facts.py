@@ -162,7 +162,7 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
 
 
 _COMPLAINT = re.compile(
-    r"\b(?:complain\w*|c/o|reports?|reported|states?|rated|\d ?/ ?10|out of 10)\b"
+    r"\b(?:complain\w*|c/o|reports?|reported|states?|(?<!not )rated|\d ?/ ?10|out of 10)\b"
 )
 
 
@@ -191,11 +191,10 @@ def _quotes(
     for name, pairs in spoken.items():
         value = _decides(pairs)
         deciding = [(rule, said) for rule, said in pairs if rule.speaks_for == value]
+        # A motion "with pain" proves no complaint where somebody complains.
+        told = [pair for pair in deciding if _complains(pair[1])] or deciding
         # The statements of the row that decides come first, those that name a region before others.
-        for _, said in sorted(
-            deciding,
-            key=lambda pair: (-pair[0].priority, not _complains(pair[1]), not pair[1].regions),
-        ):
+        for _, said in sorted(told, key=lambda pair: (-pair[0].priority, not pair[1].regions)):
             yield _evidence(name, said, item)
     for name, (_, said) in numbers.items():
         yield _evidence(name, said, item)

@@ -40,6 +40,8 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is not None and polarity is not None and not _diagnosed(summary, mention):
             subject, concept, own = known
+            if _complained_of(summary, mention):
+                continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
             if mention.text.lower().startswith("effusion"):
@@ -60,6 +62,24 @@ def _diagnosed(summary: Summary, mention: Mention) -> bool:
         return False
     start = summary.bounds[mention.sentence]
     return _DIAGNOSES.search(summary.lower, start, mention.start) is not None
+
+
+# "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
+_COMPLAINED = re.compile(
+    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|pain (?:is|was) described|symptoms? (?:of|include[sd]?)|"
+    r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
+    r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
+    r"(?!.*\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b)"
+)
+_ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
+
+
+def _complained_of(summary: Summary, mention: Mention) -> bool:
+    """Whether the worker, and no examiner, tells of a sign."""
+    if mention.value not in _ALSO_COMPLAINTS:
+        return False
+    before = summary.lower[summary.bounds[mention.sentence] : mention.start]
+    return _COMPLAINED.search(before) is not None
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -150,6 +170,8 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         "normal examination": _OF_FILMS,
         "dermatomal sensory loss": _COMPLAINS,
     }.get(concept)
+    if concept == "positive tests" and equivocal(summary, mention):
+        return True
     return silent(summary, mention) or (nowhere is not None and bool(nowhere.search(before)))
 
 
