@@ -29,7 +29,7 @@ from scipy.special import expit
 
 from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, numbers, request_years
 from imr.models.guideline.catalogue import chapter_of
-from imr.models.outcome.start import published_odds
+from imr.models.outcome.start import JUDGED_APART, published_odds
 from imr.training.decisions import Sample
 
 if TYPE_CHECKING:
@@ -120,12 +120,13 @@ def plain_lightgbm(seed: int) -> OutcomePredict:
 def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All signals as LightGBM reads them: numbers, and text as categories met in training.
 
-    Dates are left out: their codes would be one a letter.
+    Dates are left out: their codes would be one a letter; so is what sets a rated letter apart, for
+    it tells what its raters saw.
     """
     columns_a: dict[str, Any] = {}
     columns_b: dict[str, Any] = {}
     for name in map(str, train.columns):
-        if name in KEY_COLUMNS or "date" in name or name == "application_received":
+        if name in (*KEY_COLUMNS, JUDGED_APART) or "date" in name or name == "application_received":
             continue
         a, b = train[name], test[name]
         if pd.api.types.is_string_dtype(a.dtype):

@@ -43,7 +43,7 @@ FURTHER_RATERS = ("second", "third")
 ROUNDS = 600
 SETTINGS: Mapping[str, Any] = {
     "objective": "regression",
-    "learning_rate": 0.03,
+    "learning_rate": 0.05,
     "num_leaves": 63,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.15,

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from imr.models.guideline import GuidelineModel
+from imr.models.outcome.learner import signal_columns
 from imr.models.outcome.start import JUDGED_APART, Start, shipped
+from imr.training.alternatives import CHAPTER_INPUTS, plain_matrix
 from imr.training.decisions import inputs, judged_apart, load_decisions, sample
 from imr.training.rated_letters import RATERS, derive, rated_letters, requests, signals_path
 from imr.training.studies.ratings import correlation, ratings
@@ -73,3 +76,13 @@ def test_the_signals_are_those_of_the_letters(real_letters, tmp_path) -> None:
 def test_a_rated_letter_that_is_not_there_is_named(tmp_path) -> None:
     with pytest.raises(ValueError, match="rated letter"):
         derive(["data/samples"], tmp_path / "x.csv.gz")
+
+
+def test_what_sets_a_rated_letter_apart_tells_no_other_contender() -> None:
+    """It holds what raters saw in the case: plain LightGBM rose from 0.51 to 0.72 with it."""
+    frame = sample(load_decisions()).frame
+    assert JUDGED_APART in frame
+    for matrix in plain_matrix(frame, frame):
+        assert JUDGED_APART not in matrix
+    assert JUDGED_APART not in {*signal_columns(), *shipped().inputs.columns}
+    assert JUDGED_APART not in {*CHAPTER_INPUTS, *GuidelineModel().columns}
