@@ -37,6 +37,7 @@ LEAST_LABELLED = 5
 # forest of few letters is flat by itself: it counts fully and still moves next to nothing.
 PRIOR_MEAN = np.array([0.0, 1.0, 0.25, 1.0])
 PRIOR_SD = np.array([1.0, 0.4, 0.5, 0.7])
+ITEMS_AT_ONCE = 2_000
 # A part that counts less than this is left out, and costs nothing when scoring.
 LEAST_WEIGHT = 0.005
 
@@ -126,11 +127,17 @@ class TreeContributions:
 
     def contributions(self, matrix: Array) -> Array:
         """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
+        added = np.empty((len(matrix), self.table.shape[1]))
+        # The leaves of all items in all trees would take gigabytes.
+        for start in range(0, len(matrix), ITEMS_AT_ONCE):
+            rows = slice(start, start + ITEMS_AT_ONCE)
+            added[rows] = self._added(matrix[rows])
+        return added
+
+    def _added(self, matrix: Array) -> Array:
         from scipy.sparse import csr_array
 
         items, trees = len(matrix), len(self.starts)
-        if not items:
-            return np.empty((0, self.table.shape[1]))
         leaves = np.asarray(self.booster.predict(matrix, pred_leaf=True, num_threads=1))
         places = leaves.reshape(items, trees).astype(np.intp) + self.starts
         reached = csr_array(
