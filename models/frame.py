@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ CLASS_COLUMNS = ("category", "subcategory")
 DATE_COLUMNS = ("ur_denial_date", "application_received")
 """The first of these that is known dates the request; never the decision."""
 LIST_SEPARATOR = " | "
+CASES_AT_ONCE = 500
 CASE_FACTS: dict[str, str] = {
     "ur_denial_date": "string",
     "application_received": "string",
@@ -69,8 +71,12 @@ class TrainingDataError(ValueError):
 
 def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
     """Signals and facts of all items, one row an item, in the order of cases and items."""
-    known = list(cases)
-    return signals_frame(known, [signals(case) for case in known])
+    # What a summary was read into is let go a few cases on: of an archive it would take gigabytes.
+    frames = []
+    cases = iter(cases)
+    while few := list(islice(cases, CASES_AT_ONCE)):
+        frames.append(signals_frame(few, [signals(case) for case in few]))
+    return pd.concat(frames, ignore_index=True) if frames else signals_frame([], [])
 
 
 def signals_frame(cases: Iterable[Case], derived: Iterable[CaseSignals]) -> pd.DataFrame:
