@@ -69,7 +69,9 @@ _COMPLAINED = re.compile(
     r"\b(?:complain(?:s|ed|ing|ts?)|c/o|pain (?:is|was) described|symptoms? (?:of|include[sd]?)|"
     r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
     r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
-    r"(?!.*\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b)"
+)
+_EXAMINED = re.compile(
+    r"\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b"
 )
 _ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
 
@@ -79,7 +81,8 @@ def _complained_of(summary: Summary, mention: Mention) -> bool:
     if mention.value not in _ALSO_COMPLAINTS:
         return False
     before = summary.lower[summary.bounds[mention.sentence] : mention.start]
-    return _COMPLAINED.search(before) is not None
+    told = [found.end() for found in _COMPLAINED.finditer(before)]
+    return bool(told) and _EXAMINED.search(before, told[-1]) is None
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:

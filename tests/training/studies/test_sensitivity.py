@@ -34,7 +34,7 @@ def _rated() -> Rated:
             log_odds.append(-2.0 + change)
     frame = signals_frame(rows)
     base = frame["letter_id"].str.rpartition(".")[0].to_numpy(dtype=object)
-    return Rated(pd.DataFrame(frame), np.array(log_odds), base)
+    return Rated(pd.DataFrame(frame), np.array(log_odds), base, np.ones(len(base)))
 
 
 def test_slope_and_correlation_by_changed_fact() -> None:
