@@ -167,8 +167,10 @@ ABSENCES = frozenset({"emg_not_obvious", "tpi_no_radiculopathy", "facet_no_radic
 def test_no_criterion_lowers_the_judgement_on_average(documented) -> None:
     names, _, *cases = zip(*(one for one in documented if one[3] is not None), strict=True)
     before, after = (shipped().log_odds(case_frame(own)) for own in cases)
-    change = pd.Series(after - before).groupby(np.array(names)).mean()
-    assert set(change.index[change < -LEAST_CONTRIBUTION]) <= ABSENCES
+    by_criterion = pd.Series(after - before).groupby(np.array(names))
+    change, error = by_criterion.mean(), by_criterion.sem().fillna(0.0)
+    # The mean over a handful of cases is not known better than its standard error.
+    assert set(change.index[change + error < -LEAST_CONTRIBUTION]) <= ABSENCES
     assert change.mean() > 0.1
 
 
