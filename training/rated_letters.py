@@ -80,7 +80,8 @@ def derive(letters: Iterable[str], out: Path) -> int:
     read_ones = [parse(text) for text in read(letters) if not isinstance(text, LetterError)]
     case_of = {letter.case.letter_id: letter.case for letter in read_ones}
     given = requests()
-    missing = sorted(set(given["letter_id"]) - set(case_of))
+    named = {*given["letter_id"], *given["of_letter"].dropna()}
+    missing = sorted(named - set(case_of))
     if missing:
         raise ValueError(f"{len(missing)} rated letter(s) are not there, e.g. {missing[0]}")
     cases = []
