@@ -24,6 +24,7 @@ from imr.features.criteria import (
     invasive_beside,
     verdict,
 )
+from imr.features.families.diagnosis import LIST_SEPARATOR
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import parts_named, requested_parts
 from imr.features.signal import Value, table_rows
@@ -129,6 +130,8 @@ class _Quotes:
             dated = self.case.header.ur_denial_date is not None
             until = "the denial" if dated else "the last day that the summary tells"
             said = f"{_number(value)} days from the injury to {until}"
+        elif term.name == "case_body_parts":
+            said = f"the case is about: {str(value).replace(LIST_SEPARATOR, ', ')}"
         elif term.name == "invasive_in_letter":
             said = _beside(o for o in self.case.items if invasive_beside(self.item, o))
         elif term.name == "primary_surgery_in_letter":

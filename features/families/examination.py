@@ -57,7 +57,8 @@ _JOINED_AFTER = re.compile(
 )
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(
-    r"^\s(?:only )?(?:(?:low(?:er)?|axial|local) )?"
+    r"^(?:[\s(,]{1,2}(?:on the |to the )?(?:left|right|both|bilateral\w*))?[\s(,]{1,2}(?:only )?"
+    r"(?:(?:for|with|causing|of) )?(?:(?:low(?:er)?|axial|local|the) )*"
     r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
 )
 _TESTS_WERE = re.compile(

@@ -67,6 +67,7 @@ FACTS: tuple[str, ...] = (
 FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
+    "strong_pain",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -430,6 +431,10 @@ _LONG_AGO = re.compile(
     r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
 )
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
+# A fusion that a film shows may be of any age.
+_ON_A_FILM = re.compile(
+    r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]*\b(?:show|reveal|demonstrat|not)\w*\b"
+)
 _LONG_AGO_DAYS = 730
 _STALE_YEARS = 2
 # Visits from which a course counts as a trial of care.
@@ -473,7 +478,7 @@ def _old(said: Statement) -> bool:
 
 def _stale(said: Statement) -> bool:
     """Long before the injury or two years before the latest year that the summary prints."""
-    if _old(said):
+    if _old(said) or _ON_A_FILM.search(said.clause):
         return True
     summary = said.mention.summary
     years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
@@ -508,6 +513,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "past": lambda said: said.past,
     "mild": lambda said: said.degree == "mild",
     "severe": lambda said: said.degree == "severe",
+    "strong": lambda said: said.degree in ("moderate", "severe"),
     "old": _old,
     "stale": _stale,
     "now": _under_way,

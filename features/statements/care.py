@@ -41,7 +41,12 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             yield from _used(summary, mention)
         elif mention.value == COURSE and counted_by_kind(summary, mention):
             continue
-        elif not (_a_person(summary, mention) or _no_denial(summary, mention)):
+        elif not (
+            _a_person(summary, mention)
+            or _no_denial(summary, mention)
+            or _NOTHING_SAID.search(summary.before(mention, 60))
+            or _NOT_LISTED.match(summary.after(mention, 50))
+        ):
             yield from _treatment(summary, mention)
 
 
@@ -135,6 +140,12 @@ def told_before(summary: Summary, mention: Mention) -> bool:
     return whole and not parts_of(summary, mention.sentence)
 
 
+# "Nothing is written about her medicine", "medications have included: list not provided".
+_NOTHING_SAID = re.compile(r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$")
+_NOT_LISTED = re.compile(
+    r"^(?: (?:have|has|had|include[ds]?|regimen|list))*[:,]? (?:(?:list|names?|details?)\b )?"
+    r"(?:(?:is|was|were|are) )?not (?:provided|given|listed|included|stated|documented|specified)\b"
+)
 # "No recent therapy", "no meds other than for back" deny no care.
 _ONLY_NOW = re.compile(
     r"\b(?:recent|further|additional|more|other|new|current|present|repeat|second)(?: \w+)? $"
@@ -147,7 +158,7 @@ _AND_THEN = re.compile(r"\b(?:no|not|without|never)\b[^.;]{0,60}\band $")
 
 def _no_denial(summary: Summary, mention: Mention) -> bool:
     """Whether a denial of care is one of the paper, or of today only."""
-    if mention.qualifier != "negated":
+    if mention.qualifier != "negated" or _NOT_BEGUN_AFTER.match(summary.after(mention, 40)):
         return False
     now = _ONLY_NOW.search(summary.before(mention, 30)) or _ONLY_NOW_AFTER.match(
         summary.after(mention, 20)
@@ -204,7 +215,8 @@ _NOT_HAD_AFTER = re.compile(
     r"(?:had|done|undergone|started|received|begun)\b"
 )
 _NOT_BEGUN_AFTER = re.compile(
-    r"^ (?:has|have|had|is|was|were) not (?:yet |been |yet been )*(?:begun|started|done|had|"
+    r"^(?: trial| course)?(?: (?:has|have|had|is|was|were))? not (?:yet |been |yet been )*(?:begun|"
+    r"started|done|had|wanted|desired|"
     r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
 _NEVER_AFTER = re.compile(
@@ -242,10 +254,10 @@ def counted_by_kind(summary: Summary, mention: Mention) -> bool:
 _ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
-    r"^(?: (?:visits|sessions|notes|since(?: then)?|so far|to date|post-?op|done|had|total|about|"
+    r"^(?:/[a-z]{2,8}){0,3}(?: (?:visits|sessions|notes|since(?: then)?|so far|to date|post-?op|done|had|total|about|"
     r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
-    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|to date|so far|for this|had|of|"
+    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|thru|through|to date|so far|for this|had|of|"
     r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
 

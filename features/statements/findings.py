@@ -23,9 +23,9 @@ from imr.features.statements.statement import (
     diagnosis_polarity,
     equivocal,
     listed_regions,
-    little_pain,
     of_a_thing,
     of_the_mechanism,
+    pain_degree,
     silent,
     slight,
     state,
@@ -44,6 +44,8 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
+            if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
+                concept = "sensory loss"
             if mention.text.lower().startswith("effusion"):
                 concept = "effusion"
             if mention.text.lower().startswith("twitch"):
@@ -52,6 +54,12 @@ def signs(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, subject, concept, polarity, own, degree=degree)
 
 
+_OF_A_ROOT = "dermatomal sensory loss"
+# Patchy loss, or that of a glove or a stocking, follows no root.
+_OF_NO_ROOT = re.compile(
+    r"\b(?:patchy|non-?\s?dermatom\w*|not (?:in a |follow(?:ing)? a )?dermatom\w*|non-?anatomic\w*|"
+    r"(?:stocking|glove)(?: |-|$)|circumferential\w*)"
+)
 _DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
 _ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
 
@@ -66,7 +74,7 @@ def _diagnosed(summary: Summary, mention: Mention) -> bool:
 
 # "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
 _COMPLAINED = re.compile(
-    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|pain (?:is|was) described|symptoms? (?:of|include[sd]?)|"
+    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|include[sd]?)|"
     r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
     r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
 )
@@ -143,6 +151,8 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
         own = listed_regions(mention.rule.extra["region"])
+        if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
+            concept = "sensory loss"
         negated = mention.qualifier == "negated"
         if _no_sign(summary, mention):
             continue
@@ -170,6 +180,7 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     nowhere = {
         "acute flare": _FOR_FLARES,
+        "spasm": _GIVEN_FOR,
         "normal examination": _OF_FILMS,
         "dermatomal sensory loss": _COMPLAINS,
     }.get(concept)
@@ -182,6 +193,11 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
 # of nerves only.
 _OF_FILMS = re.compile(
     r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
+)
+# "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
+_GIVEN_FOR = re.compile(
+    r"\b(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
+    r"(?: \w+){0,3}? for (?:\w+ ){0,2}$"
 )
 _FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
@@ -281,7 +297,7 @@ def complaints(summary: Summary) -> Iterator[Statement]:
         at_onset = _AT_ONSET.search(before) and not _LASTING.search(before)
         if mention.qualifier in ("affirmed", "negated") and not at_onset:
             polarity = "denied" if mention.qualifier == "negated" else "affirmed"
-            degree = "mild" if little_pain(summary, mention) else None
+            degree = pain_degree(summary, mention)
             yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
 
@@ -350,6 +366,7 @@ _DEGREE = re.compile(
     r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
     r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
 )
+_BONE_ON_BONE = re.compile(r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)")
 _DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
 
@@ -359,6 +376,8 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    if _BONE_ON_BONE.search(mention.text.lower()):
+        return "severe"
     if _SMALL_BEFORE.search(summary.before(mention, 20)) or _SMALL_AFTER.match(
         summary.after(mention, 20)
     ):
@@ -512,7 +531,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
             polarity = diagnosis_polarity(summary, mention)
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
-            yield state(summary, mention, "diagnosis", concept, polarity)
+            own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]
+            yield state(summary, mention, "diagnosis", concept, polarity, own)
 
 
 # --- tests and measures ---------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from imr.features.statements.statement import (
     state,
     unstated,
 )
-from imr.features.where_when import place_of, spans_of_time
+from imr.features.where_when import parts_of, place_of, spans_of_time
 
 # "Did not fail", "no side effects were seen": a denied response of these kinds says nothing.
 _DENIED_CLOSE = re.compile(r"\b(?:no|not|without|never|denie[sd]|denying|w/o)\b[^.;,]{0,40}$")
@@ -127,6 +127,11 @@ _WITHOUT_WITH = re.compile(
     r"(?P<on>\d{1,2})(?:\s?/\s?10| out of 10) (?:pain )?(?:with\b|w\b|w/|on\b|after)|"
     r"(?P<on2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:with\b|w\b(?!/o)|w/(?!o)|on\b|after)"
     r"[^.;]{0,50}?(?P<off2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)"
+)
+# "Pain is 2/10 with acetaminophen": little is left of it.
+_LITTLE_LEFT = re.compile(
+    r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|activ|"
+    r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit)"
 )
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
@@ -266,6 +271,9 @@ def _falls(summary: Summary) -> Iterator[Statement]:
                 weeks = _longest(summary, mention) if pattern is _FELL_FOR else None
                 yield from _response(summary, mention, helps, percent, weeks=weeks)
             break
+        else:
+            if _LITTLE_LEFT.match(summary.lower, mention.start, clause.end):
+                yield from _response(summary, mention, "helped")
 
 
 def _response(
@@ -296,7 +304,10 @@ def _response(
         # The visits of a course of care that stand next to it.
         visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
         more = {"of": _drug_name(cause) if drug else concept, "count": visits}
-        yield state(summary, mention, "response", concept, polarity, own, **more, **said)
+        found = state(summary, mention, "response", concept, polarity, own, **more, **said)
+        # Nor does the sentence before place what care of the whole person did.
+        anywhere = told_before(summary, cause) and not parts_of(summary, mention.sentence)
+        yield replace(found, regions=(), side=None) if anywhere else found
 
 
 # "Has failed care": what failed is conservative care.
@@ -491,10 +502,14 @@ _A_DOSE = re.compile(r"^[^.;,]{0,30}\b(?:dos(?:e|es|age)|nsaids?|opioids?|medica
 _BARE_EXTENT = re.compile(
     r"(?:\d|one|two|three|four|five|six|an?) (?:minutes|pounds|lbs|hours?|blocks?)$"
 )
+# "Walks one block", "sits ten minutes": what most people exceed without a thought.
+_SMALL_EXTENT = re.compile(
+    r"(?:half a|one|an?|1) block$|\b(?:five|ten|fifteen|[2-9]|1[0-5]) minutes$|"
+    r"(?<!\d)(?:one|two|three|four|five|[1-5]) (?:pounds|lbs)$"
+)
 _COMPARED = re.compile(
     r"\b(?:now|again|farther|further|longer|more|better|with|lets?|allow\w*|able|after|since|vs|"
-    r"versus|"
-    r"instead|rather|from|before|previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
+    r"versus|instead|rather|from (?:\d|an?\b|one|two|five|ten)|before|previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
 )
 
 
@@ -504,9 +519,13 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
         return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
-    if mention.rule.id not in ("does", "reaches") or not _BARE_EXTENT.search(mention.text.lower()):
-        return False
-    return _COMPARED.search(clause_text(summary, mention)) is None
+    return _bare(summary, mention) and not _SMALL_EXTENT.search(mention.text.lower())
+
+
+def _bare(summary: Summary, mention: Mention) -> bool:
+    """Whether an extent ("walks two blocks") is compared with none."""
+    bare = mention.rule.id in ("does", "reaches") and _BARE_EXTENT.search(mention.text.lower())
+    return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
 
 
 def functions(summary: Summary) -> Iterator[Statement]:
@@ -519,6 +538,8 @@ def functions(summary: Summary) -> Iterator[Statement]:
             if polarity == "limited":
                 continue
             polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
+        if polarity == "improved" and _bare(summary, mention):
+            polarity = "limited"
         if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
             polarity = "not improved"
         if mention.value == _MEASURED:

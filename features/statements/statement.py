@@ -183,8 +183,10 @@ _NOT_STATED = re.compile(
     r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
     r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
-    r"nor) (?:been )?(?:documented?|discuss\w*|mention\w*|address\w*|comment\w*|describe\w*|"
-    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:unclear|unknown|whether)\b)[^.;]*$"
+    r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|comment\w*|describe\w*|"
+    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:nothing (?:is|was|has been) (?:written|said|recorded|"
+    r"documented|noted|reported)|nobody (?:wrote|said|recorded|asked))\b|"
+    r"\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
 NOT_STATED_AFTER = re.compile(
     r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:documented|"
@@ -319,12 +321,19 @@ _LITTLE_AFTER = re.compile(
 )
 
 
-def little_pain(summary: Summary, mention: Mention) -> bool:
-    """Whether pain is slight, or rated two of ten at most."""
-    return bool(
-        _LITTLE_BEFORE.search(summary.before(mention, 30))
-        or _LITTLE_AFTER.match(summary.after(mention, 50))
-    )
+_STRONG_BEFORE = re.compile(
+    r"\b(?:(?P<severe>severe|intense|excruciating|intolerable|unbearable|debilitating)|moderate)"
+    r"(?:(?: to|-to-) (?:moderate|severe))?(?: [\w-]+){0,2}? $"
+)
+
+
+def pain_degree(summary: Summary, mention: Mention) -> str | None:
+    """How strong pain is said to be; two of ten at most is mild."""
+    before = summary.before(mention, 40)
+    if _LITTLE_BEFORE.search(before[-30:]) or _LITTLE_AFTER.match(summary.after(mention, 50)):
+        return "mild"
+    strong = _STRONG_BEFORE.search(before)
+    return strong and ("severe" if strong["severe"] else "moderate")
 
 
 # "Radiculitis, rule out", "CRPS is listed as a possible diagnosis".
