@@ -433,7 +433,7 @@ _LONG_AGO = re.compile(
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
 _ON_A_FILM = re.compile(
-    r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]*\b(?:show|reveal|demonstrat|not)\w*\b"
+    r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
 )
 _LONG_AGO_DAYS = 730
 _STALE_YEARS = 2

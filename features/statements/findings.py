@@ -74,7 +74,8 @@ def _diagnosed(summary: Summary, mention: Mention) -> bool:
 
 # "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
 _COMPLAINED = re.compile(
-    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|include[sd]?)|"
+    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|"
+    r"include[sd]?)|"
     r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
     r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
 )
@@ -366,7 +367,9 @@ _DEGREE = re.compile(
     r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
     r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
 )
-_BONE_ON_BONE = re.compile(r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)")
+_BONE_ON_BONE = re.compile(
+    r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)"
+)
 _DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
 

@@ -130,7 +130,8 @@ _WITHOUT_WITH = re.compile(
 )
 # "Pain is 2/10 with acetaminophen": little is left of it.
 _LITTLE_LEFT = re.compile(
-    r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|activ|"
+    r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|"
+    r"activ|"
     r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit)"
 )
 _WORKS_ON_PAIN = 30.0
@@ -509,7 +510,8 @@ _SMALL_EXTENT = re.compile(
 )
 _COMPARED = re.compile(
     r"\b(?:now|again|farther|further|longer|more|better|with|lets?|allow\w*|able|after|since|vs|"
-    r"versus|instead|rather|from (?:\d|an?\b|one|two|five|ten)|before|previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
+    r"versus|instead|rather|from (?:\d|an?\b|one|two|five|ten)|before|previously|formerly|up to|"
+    r"increas\w+|resumed|twice|because)\b|->|→"
 )
 
 

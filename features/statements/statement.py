@@ -183,8 +183,10 @@ _NOT_STATED = re.compile(
     r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
     r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
-    r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|comment\w*|describe\w*|"
-    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:nothing (?:is|was|has been) (?:written|said|recorded|"
+    r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|"
+    r"comment\w*|describe\w*|"
+    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:nothing (?:is|was|has been) (?:written|said|"
+    r"recorded|"
     r"documented|noted|reported)|nobody (?:wrote|said|recorded|asked))\b|"
     r"\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
