@@ -55,6 +55,10 @@ class Link:
     source: str
 
 
+Kind = tuple[str, str | None, str | None, str | None]
+"""Category, subcategory, term and body chapter of requests; None stands for any."""
+
+
 @lru_cache(maxsize=4096)
 def chapter_of(label: str) -> str:
     """``"Knee > Special Studies"`` -> ``"Knee"``."""
@@ -109,6 +113,47 @@ def guideline_links() -> tuple[Link, ...]:
     return tuple(
         Link(condition(row["when"]), row["label"], row["source"])
         for row in table_rows("links", Path(__file__).parent)
+    )
+
+
+@cache
+def _cited_by_readers() -> Mapping[Kind, Mapping[str, float]]:
+    found: dict[Kind, dict[str, dict[str, float]]] = {}
+    for row in table_rows("readers", Path(__file__).parent):
+        names = (row["category"], row["subcategory"], row["request_term"], row["body_chapter"])
+        label = relative(row["label"], row["body_chapter"] or None)
+        for kind in _coarser(*names):
+            shares = found.setdefault(kind, {}).setdefault("\t".join(names), {})
+            shares[label] = shares.get(label, 0.0) + float(row["percent"]) / 100
+    return {
+        kind: {
+            label: sum(one.get(label, 0.0) for one in kinds.values()) / len(kinds)
+            for label in {label for one in kinds.values() for label in one}
+        }
+        for kind, kinds in found.items()
+    }
+
+
+def cited_by_readers(
+    category: str, subcategory: str, request_term: str, body_chapter: str
+) -> Mapping[str, float]:
+    """How the first citations of many reviewers would be spread over (relative) labels for a kind
+    of request, by two readers who saw kinds and no decision (``models/guideline/readers.csv``);
+    for a kind they were not asked about the mean over those that share most with it.
+    """
+    known = _cited_by_readers()
+    kinds = _coarser(category, subcategory, request_term, body_chapter)
+    return next((known[kind] for kind in kinds if kind in known), {})
+
+
+def _coarser(category: str, subcategory: str, term: str, body: str) -> tuple[Kind, ...]:
+    """A kind of request and the coarser ones it belongs to; None stands for any."""
+    return (
+        (category, subcategory, term, body),
+        (category, subcategory, term, None),
+        (category, subcategory, None, body),
+        (category, subcategory, None, None),
+        (category, None, None, None),
     )
 
 
@@ -192,12 +237,21 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
     # their own sections, whatever hurts.
     of_case = facts.pop("case_body_part")
     facts["request_body_parts"] = [
-        requested or ("" if category == _DRUGS else part)
+        part
+        if part in _IN_LIMB.get(requested, ())
+        else requested or ("" if category == _DRUGS else part)
         for requested, part, category in zip(
             facts["request_body_parts"], of_case, facts["category"], strict=True
         )
     ]
     return facts
+
+
+# "Nerve studies of the upper extremities" are decided under the chapter of what hurts.
+_IN_LIMB = {
+    "upper extremity": frozenset({"cervical spine", "elbow"}),
+    "lower extremity": frozenset({"knee", "ankle", "foot"}),
+}
 
 
 def _out_of_force(day: str) -> str:

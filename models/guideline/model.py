@@ -64,7 +64,7 @@ PRODUCTS = (
 PLAIN = tuple(name for name in PAIR_FEATURES if name not in OF_THE_ITEM)
 INPUTS = (*PLAIN, *(" x ".join(product) for product in PRODUCTS))
 # What is expected before any letter is read, in log odds: reviewers answer the administrator's
-# citation, and a request is decided under the section about it.
+# citation, a request is decided under the section about it, and readers know what is cited.
 EXPECTED = {
     "cited_first": 0.5,
     "cited_label": 0.5,
@@ -75,6 +75,7 @@ EXPECTED = {
     "share_term": 0.3,
     "share_part": 0.3,
     "share_class_cited": 0.3,
+    "share_readers": 1.0,
 }
 
 

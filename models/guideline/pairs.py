@@ -23,6 +23,7 @@ from imr.models.guideline.catalogue import (
     UNSPECIFIED,
     absolute,
     chapter_of,
+    cited_by_readers,
     guideline_links,
     relative,
     section_of,
@@ -44,6 +45,7 @@ CONTEXTS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
 PAIR_FEATURES = (
     *(f"share_{name}" for name in CONTEXTS),
     *(f"chapter_share_{name}" for name in CONTEXTS if name != "all"),
+    "share_readers",
     "cited_label",
     "cited_first",
     "cited_chapter",
@@ -62,7 +64,7 @@ PAIR_FEATURES = (
 _KEPT_FOR_SURE = 10.0
 _FINER = ("part", "term", "cited", "role_cited", "class_cited")
 _PROMISING = (
-    *(f"share_{name}" for name in _FINER),
+    *(f"share_{name}" for name in (*_FINER, "readers")),
     *("cited_label", "link", "is_none_cited", "is_non_mtus"),
     *("chapter_share_part", "cited_chapter", "wording"),
 )
@@ -200,6 +202,7 @@ def make_pairs(
         **_shares(items, known, shares, decided),
         **_cited(items, known, chapters),
         **_links(items, known, chapters),
+        "share_readers": _readers(items, known),
         **_item_facts(items, known, chapters),
     }
     # Labels that only another item's administrator prints, and chapters not in force.
@@ -221,7 +224,7 @@ def _promise(tables: Mapping[str, LabelTable]) -> Array:
     """A first, rough order: which candidates are worth ranking."""
     values = {name: tables[name].by_item for name in _PROMISING}
     sure = values["cited_label"] + values["link"] + values["is_none_cited"] + values["is_non_mtus"]
-    shares = sum(values[f"share_{name}"] for name in _FINER)
+    shares = sum(values[f"share_{name}"] for name in _FINER) + 2 * values["share_readers"]
     chapters = values["chapter_share_part"] + values["cited_chapter"] + 20 * values["wording"]
     return np.asarray(_KEPT_FOR_SURE * sure + shares + 0.01 * chapters, dtype=np.float64)
 
@@ -299,6 +302,19 @@ def _links(
                 same = np.flatnonzero(chapters == chapter_of(label))
                 linked_chapter[np.ix_(rows, same)] = 1.0
     return {"link": LabelTable(codes, linked), "link_chapter": LabelTable(codes, linked_chapter)}
+
+
+def _readers(items: pd.DataFrame, labels: list[str]) -> LabelTable:
+    """The share that readers of kinds of requests give each label."""
+    names = ("category", "subcategory", "request_term", "body_chapter")
+    columns = [items[name].to_numpy(dtype=object) for name in names]
+    first, codes = alike(columns, len(items))
+    rows = np.zeros((len(first), len(labels)))
+    for row, kind in enumerate(zip(*(column[first] for column in columns), strict=True)):
+        shares, body = cited_by_readers(*kind), str(kind[-1]) or None
+        if shares:
+            rows[row] = [shares.get(relative(label, body), 0.0) for label in labels]
+    return LabelTable(codes, rows)
 
 
 def _item_facts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imr.data import table_rows
 from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.guideline import catalogue as cand
@@ -140,3 +142,22 @@ def test_every_link_names_a_label_of_the_catalogue():
 
 def test_every_chapter_of_a_body_part_is_in_the_catalogue():
     assert set(cand.body_chapters().values()) <= set(cand.catalogue_labels())
+
+
+def test_readers_share_out_each_kind_over_labels_of_the_catalogue():
+    labels = set(cand.catalogue_labels())
+    rows = pd.DataFrame(table_rows("readers", Path(cand.__file__).parent))
+    names = ["category", "subcategory", "request_term", "body_chapter"]
+    kinds = rows.astype({"percent": float}).groupby(names, sort=False)
+    assert kinds.ngroups > 300
+    assert kinds["percent"].sum().between(99, 101).all()
+    for kind, shares in kinds["label"]:
+        assert {cand.absolute(label, kind[-1] or None) for label in shares} <= labels, kind
+
+
+def test_a_kind_that_readers_were_not_asked_about_takes_what_is_said_of_its_class():
+    asked = cand.cited_by_readers("Diagnostic Testing", "CT/MRI/PET Scans", "mri", "Knee")
+    assert max(asked, key=asked.get) == "* > Special Studies"
+    unasked = cand.cited_by_readers("Diagnostic Testing", "CT/MRI/PET Scans", "unheard-of", "Eye")
+    assert sum(unasked.values()) == pytest.approx(1, abs=0.01)
+    assert cand.cited_by_readers("no such category", "", "", "") == {}
