@@ -24,6 +24,7 @@ from imr.features.statements.statement import (
     equivocal,
     listed_regions,
     of_a_thing,
+    of_pain,
     of_the_mechanism,
     pain_degree,
     silent,
@@ -44,6 +45,8 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
+            if concept == "impingement" and _of_hip(summary, mention):
+                own = ("hip",)
             if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
                 concept = "sensory loss"
             if mention.text.lower().startswith("effusion"):
@@ -52,6 +55,12 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 concept = "twitch response"
             degree = "mild" if slight(summary, mention) else None
             yield state(summary, mention, subject, concept, polarity, own, degree=degree)
+
+
+def _of_hip(summary: Summary, mention: Mention) -> bool:
+    """Whether a test of impingement is that of the hip: the place it stands in is one."""
+    regions = set(place_of(summary, mention)[0])
+    return bool(regions) and regions <= {"hip", "groin"}
 
 
 _OF_A_ROOT = "dermatomal sensory loss"
@@ -108,6 +117,8 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     if mention.value in examination.TESTS and equivocal(summary, mention):
         return None
+    if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
+        return None
     if mention.value in examination.TESTS:
         result = examination.polarity(summary, mention)
         return None if result is None else "affirmed" if result else "denied"
@@ -118,6 +129,26 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return "affirmed" if examination.stated_normal(mention) else "denied"
     there = mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40))
     return "affirmed" if there else "denied"
+
+
+_WEAK = frozenset({"motor_deficit", "motor_myotomal", "weakness", "myotomal weakness"})
+# "4/5 in external rotation" is the rotator cuff's.
+_CUFF_BEFORE = re.compile(
+    r"\b(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)(?: (?:strength|power|is|"
+    r"was|of|at|only))* $"
+)
+_CUFF_AFTER = re.compile(
+    r"^(?: (?:strength|weakness|in|of|for|with|on|the|left|right|shoulder|resisted))* "
+    r"(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)\b"
+)
+
+
+def _of_cuff(summary: Summary, mention: Mention) -> bool:
+    """Whether a grade of strength is that of the rotator cuff, and so of no nerve."""
+    return mention.value == "motor_deficit" and bool(
+        _CUFF_BEFORE.search(summary.before(mention, 50))
+        or _CUFF_AFTER.match(summary.after(mention, 70))
+    )
 
 
 # "Has not changed the spasms" says that there are some.
@@ -146,8 +177,9 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
 
     ``kind`` says how a row reads: a ``finding`` is denied by a negation around it, a ``stated`` one
     holds its own negation ("cannot feel", "no ankle jerk"), a ``normal`` one states that the
-    concept is absent (or that an examination is normal), ``degrees`` measures a motion, and
-    ``share`` a strength beside that of the other side.
+    concept is absent (or that an examination is normal), ``degrees`` measures a motion,
+    ``share`` a strength beside that of the other side, and a ``test`` has a result printed beside
+    it ("positive FADIR").
     """
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
@@ -163,6 +195,11 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             own = SPINE
         if kind in ("degrees", "share"):
             yield from _measured(summary, mention, own)
+        elif kind == "test":
+            result = None if equivocal(summary, mention) else examination.polarity(summary, mention)
+            if result is not None:
+                shown: Polarity = "affirmed" if result else "denied"
+                yield state(summary, mention, "sign", concept, shown, own)
         elif kind == "normal" and not negated:
             polarity: Polarity = "affirmed" if concept in _NORMAL else "denied"
             yield state(summary, mention, "sign", concept, polarity, own)
@@ -178,6 +215,8 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     told = concept in _NEEDS or _reason(summary, mention)
     if mention.qualifier in ("requested", "hypothetical") and not told:
+        return True
+    if concept in _WEAK and of_pain(summary, mention):
         return True
     nowhere = {
         "acute flare": _FOR_FLARES,

@@ -277,6 +277,24 @@ def equivocal(summary: Summary, mention: Mention) -> bool:
     return "," not in between
 
 
+# Strength that pain limits, or that gives way with poor effort, shows no lesion of a nerve.
+_BY_PAIN_AFTER = re.compile(
+    r"^(?: \w+){0,4}?,? \(?(?:due to|because of|secondary to|2/2|limited by|owing to|from) "
+    r"(?:the |his |her |his or her )?(?:\w+ )?(?:pain|guarding|poor effort|effort)\b"
+)
+_BY_PAIN_BEFORE = re.compile(
+    r"\b(?:pain[- ](?:limited|inhibited|related)|give-?way|breakaway|cogwheel)(?: \w+){0,2} $"
+)
+
+
+def of_pain(summary: Summary, mention: Mention) -> bool:
+    """Whether weakness is put down to pain or effort."""
+    return bool(
+        _BY_PAIN_AFTER.match(summary.after(mention, 60))
+        or _BY_PAIN_BEFORE.search(summary.before(mention, 40))
+    )
+
+
 # "The shelf gave way" tells how it happened.
 _A_THING = re.compile(
     r"\b(?:shel(?:f|ves)|ladder|step|stairs?|chair|floor|board|scaffold\w*|platform|ground|plank|"
