@@ -115,13 +115,10 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     if silent(summary, mention):
         return None
-    if mention.value in examination.TESTS and equivocal(summary, mention):
-        return None
     if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
         return None
     if mention.value in examination.TESTS:
-        result = examination.polarity(summary, mention)
-        return None if result is None else "affirmed" if result else "denied"
+        return _result(summary, mention)
     if mention.value == "rom":
         motion = examination.motion(summary, mention)
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
@@ -131,11 +128,17 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     return "affirmed" if there else "denied"
 
 
+def _result(summary: Summary, mention: Mention) -> Polarity | None:
+    """The result printed beside a test; None where none is, or one that shows nothing."""
+    shown = None if equivocal(summary, mention) else examination.polarity(summary, mention)
+    return None if shown is None else "affirmed" if shown else "denied"
+
+
 _WEAK = frozenset({"motor_deficit", "motor_myotomal", "weakness", "myotomal weakness"})
 # "4/5 in external rotation" is the rotator cuff's.
 _CUFF_BEFORE = re.compile(
-    r"\b(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)(?: (?:strength|power|is|"
-    r"was|of|at|only))* $"
+    r"\b(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)(?: (?:strength|power|"
+    r"is|was|of|at|only))* $"
 )
 _CUFF_AFTER = re.compile(
     r"^(?: (?:strength|weakness|in|of|for|with|on|the|left|right|shoulder|resisted))* "
@@ -164,12 +167,18 @@ _FOR = re.compile(
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
 )
+# "Asked for a study, noting normal bulk", "because of a positive Lachman".
+_NOTING = re.compile(
+    r"\b(?:noting|noted|citing|finding|because(?: of)?|in view of|in light of|based on)\b"
+    r"(?:(?!\b(?:possible|suspected|any|presumed|further|rule out|whether|will|would)\b)[^.;:])"
+    r"{0,50}$"
+)
 
 
 def _reason(summary: Summary, mention: Mention) -> bool:
     """Whether a finding is what something is asked for, and so is stated."""
     before = summary.before(mention, 90)
-    return mention.qualifier == "requested" and _FOR.search(before) is not None
+    return mention.qualifier == "requested" and bool(_FOR.search(before) or _NOTING.search(before))
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -186,7 +195,6 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         own = listed_regions(mention.rule.extra["region"])
         if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
             concept = "sensory loss"
-        negated = mention.qualifier == "negated"
         if _no_sign(summary, mention):
             continue
         if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
@@ -195,17 +203,20 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             own = SPINE
         if kind in ("degrees", "share"):
             yield from _measured(summary, mention, own)
-        elif kind == "test":
-            result = None if equivocal(summary, mention) else examination.polarity(summary, mention)
-            if result is not None:
-                shown: Polarity = "affirmed" if result else "denied"
-                yield state(summary, mention, "sign", concept, shown, own)
-        elif kind == "normal" and not negated:
-            polarity: Polarity = "affirmed" if concept in _NORMAL else "denied"
+            continue
+        polarity = _plain_polarity(summary, mention, concept)
+        if polarity is not None:
             yield state(summary, mention, "sign", concept, polarity, own)
-        elif kind in ("finding", "stated"):
-            denied = negated and kind == "finding"
-            yield state(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
+
+
+def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
+    """What words for a sign say of it, by the kind of their row."""
+    kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
+    if kind == "test":
+        return _result(summary, mention)
+    if kind == "normal":
+        return None if negated else "affirmed" if concept in _NORMAL else "denied"
+    return "denied" if negated and kind == "finding" else "affirmed"
 
 
 def _no_sign(summary: Summary, mention: Mention) -> bool:
@@ -366,6 +377,13 @@ _GOES_ON = re.compile(
 )
 
 
+# "Films of the hip are not in the file": whether some were taken is not known.
+_NOT_ON_FILE = re.compile(
+    r"^[^.;:,]{0,30}?\b(?:(?:is|are|was|were) )?not (?:in (?:the |this )?(?:notes?|records?|"
+    r"charts?|file|packet)|on file|available|included|provided|submitted|enclosed)\b"
+)
+
+
 @once
 def _reports(summary: Summary) -> list[_Report]:
     """The imaging studies done, each with what is told of it: up to the next study, and in the
@@ -374,7 +392,9 @@ def _reports(summary: Summary) -> list[_Report]:
     found = []
     done = summary.mentions("imaging")
     for place, mention in enumerate(done):
-        if not studies.performed(summary, mention):
+        if not studies.performed(summary, mention) or _NOT_ON_FILE.match(
+            summary.after(mention, 60)
+        ):
             continue
         sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
@@ -407,7 +427,8 @@ _DEGREE = re.compile(
     r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
 )
 _BONE_ON_BONE = re.compile(
-    r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)"
+    r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)|"
+    r"eaton|kellgren|\bkl\b|nnis|outerbr"
 )
 _DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
@@ -497,7 +518,18 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             "nerve: root" if sound else f"nerve: {mention.value}",
             "denied" if sound or mention.qualifier == "negated" else "affirmed",
             report.regions if report else (),
+            degree=_degree_of_contact(summary, report, mention),
         )
+
+
+_TO_MODERATE = re.compile(r"\bmild(?:ly)?(?: to |-to-| ?- ?|/)mod(?:erate(?:ly)?)?\b[^.;,]*$")
+
+
+def _degree_of_contact(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
+    """How narrow a study shows the way of a nerve; "mild to moderate" is not mild."""
+    if report is None or _TO_MODERATE.search(summary.before(mention, 50)):
+        return None
+    return _degree(summary, report.mention.end, mention)
 
 
 @lru_cache(maxsize=4096)
