@@ -465,7 +465,8 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         yield said if result == "not_stated" else _with_finding(summary, report, said)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
-            polarity = "denied" if mention.qualifier == "negated" else "planned"
+            away = _NOT_ON_FILE.match(summary.after(mention, 60))
+            polarity = "denied" if mention.qualifier == "negated" and not away else "planned"
             regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
