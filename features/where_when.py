@@ -254,8 +254,8 @@ _OTHER_SIDE = re.compile(
 
 # "Pinch 8 lb (16 left)", "grip 20 vs 48 on the left": the other side, to compare with.
 _COMPARED = re.compile(
-    r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|deg(?:rees)?|°)? ?"
-    r"(?:(?:on|in) )?(?:the )?$"
+    r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
+    r" ?(?:(?:on|in) )?(?:the )?$"
 )
 
 
