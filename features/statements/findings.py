@@ -511,6 +511,8 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         )
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
+        if report is None and mention.qualifier == "hypothetical":
+            continue
         sound = mention.value == "none"
         yield state(
             summary,
