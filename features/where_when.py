@@ -222,7 +222,11 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     heading = named[-1] if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     found = _SIDES.finditer(summary.lower, clause.start, clause.end)
-    sides = tuple((match.start(), _named_side(match[1])) for match in found)
+    sides = tuple(
+        (match.start(), _named_side(match[1]))
+        for match in found
+        if not _COMPARED.search(summary.lower, max(match.start() - 24, 0), match.start())
+    )
     return _Setting(
         tuple(inside),
         heading,
@@ -245,6 +249,13 @@ _OTHER_SIDE = re.compile(
     r"(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
     r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|"
     r"uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
+)
+
+
+# "Pinch 8 lb (16 left)", "grip 20 vs 48 on the left": the other side, to compare with.
+_COMPARED = re.compile(
+    r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
+    r" ?(?:(?:on|in) )?(?:the )?$"
 )
 
 

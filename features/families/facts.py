@@ -67,7 +67,7 @@ FACTS: tuple[str, ...] = (
 FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
-    "strong_pain",
+    "strong_pain", "insertion_tender", "bone_displaced",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(

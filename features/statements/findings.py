@@ -24,6 +24,7 @@ from imr.features.statements.statement import (
     equivocal,
     listed_regions,
     of_a_thing,
+    of_pain,
     of_the_mechanism,
     pain_degree,
     silent,
@@ -44,6 +45,8 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
+            if concept == "impingement" and _of_hip(summary, mention):
+                own = ("hip",)
             if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
                 concept = "sensory loss"
             if mention.text.lower().startswith("effusion"):
@@ -52,6 +55,12 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 concept = "twitch response"
             degree = "mild" if slight(summary, mention) else None
             yield state(summary, mention, subject, concept, polarity, own, degree=degree)
+
+
+def _of_hip(summary: Summary, mention: Mention) -> bool:
+    """Whether a test of impingement is that of the hip: the place it stands in is one."""
+    regions = set(place_of(summary, mention)[0])
+    return bool(regions) and regions <= {"hip", "groin"}
 
 
 _OF_A_ROOT = "dermatomal sensory loss"
@@ -106,11 +115,10 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     if silent(summary, mention):
         return None
-    if mention.value in examination.TESTS and equivocal(summary, mention):
+    if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
         return None
     if mention.value in examination.TESTS:
-        result = examination.polarity(summary, mention)
-        return None if result is None else "affirmed" if result else "denied"
+        return _result(summary, mention)
     if mention.value == "rom":
         motion = examination.motion(summary, mention)
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
@@ -118,6 +126,32 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return "affirmed" if examination.stated_normal(mention) else "denied"
     there = mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40))
     return "affirmed" if there else "denied"
+
+
+def _result(summary: Summary, mention: Mention) -> Polarity | None:
+    """The result printed beside a test; None where none is, or one that shows nothing."""
+    shown = None if equivocal(summary, mention) else examination.polarity(summary, mention)
+    return None if shown is None else "affirmed" if shown else "denied"
+
+
+_WEAK = frozenset({"motor_deficit", "motor_myotomal", "weakness", "myotomal weakness"})
+# "4/5 in external rotation" is the rotator cuff's.
+_CUFF_BEFORE = re.compile(
+    r"\b(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)(?: (?:strength|power|"
+    r"is|was|of|at|only))* $"
+)
+_CUFF_AFTER = re.compile(
+    r"^(?: (?:strength|weakness|in|of|for|with|on|the|left|right|shoulder|resisted))* "
+    r"(?:external rotation|supraspinatus|infraspinatus|(?:rotator )?cuff)\b"
+)
+
+
+def _of_cuff(summary: Summary, mention: Mention) -> bool:
+    """Whether a grade of strength is that of the rotator cuff, and so of no nerve."""
+    return mention.value == "motor_deficit" and bool(
+        _CUFF_BEFORE.search(summary.before(mention, 50))
+        or _CUFF_AFTER.match(summary.after(mention, 70))
+    )
 
 
 # "Has not changed the spasms" says that there are some.
@@ -133,12 +167,18 @@ _FOR = re.compile(
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
 )
+# "Asked for a study, noting normal bulk", "because of a positive Lachman".
+_NOTING = re.compile(
+    r"\b(?:noting|noted|citing|finding|because(?: of)?|in view of|in light of|based on)\b"
+    r"(?:(?!\b(?:possible|suspected|any|presumed|further|rule out|whether|will|would)\b)[^.;:])"
+    r"{0,50}$"
+)
 
 
 def _reason(summary: Summary, mention: Mention) -> bool:
     """Whether a finding is what something is asked for, and so is stated."""
     before = summary.before(mention, 90)
-    return mention.qualifier == "requested" and _FOR.search(before) is not None
+    return mention.qualifier == "requested" and bool(_FOR.search(before) or _NOTING.search(before))
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -146,15 +186,15 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
 
     ``kind`` says how a row reads: a ``finding`` is denied by a negation around it, a ``stated`` one
     holds its own negation ("cannot feel", "no ankle jerk"), a ``normal`` one states that the
-    concept is absent (or that an examination is normal), ``degrees`` measures a motion, and
-    ``share`` a strength beside that of the other side.
+    concept is absent (or that an examination is normal), ``degrees`` measures a motion,
+    ``share`` a strength beside that of the other side, and a ``test`` has a result printed beside
+    it ("positive FADIR").
     """
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
         own = listed_regions(mention.rule.extra["region"])
         if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
             concept = "sensory loss"
-        negated = mention.qualifier == "negated"
         if _no_sign(summary, mention):
             continue
         if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
@@ -163,12 +203,20 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             own = SPINE
         if kind in ("degrees", "share"):
             yield from _measured(summary, mention, own)
-        elif kind == "normal" and not negated:
-            polarity: Polarity = "affirmed" if concept in _NORMAL else "denied"
+            continue
+        polarity = _plain_polarity(summary, mention, concept)
+        if polarity is not None:
             yield state(summary, mention, "sign", concept, polarity, own)
-        elif kind in ("finding", "stated"):
-            denied = negated and kind == "finding"
-            yield state(summary, mention, "sign", concept, "denied" if denied else "affirmed", own)
+
+
+def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
+    """What words for a sign say of it, by the kind of their row."""
+    kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
+    if kind == "test":
+        return _result(summary, mention)
+    if kind == "normal":
+        return None if negated else "affirmed" if concept in _NORMAL else "denied"
+    return "denied" if negated and kind == "finding" else "affirmed"
 
 
 def _no_sign(summary: Summary, mention: Mention) -> bool:
@@ -178,6 +226,8 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     told = concept in _NEEDS or _reason(summary, mention)
     if mention.qualifier in ("requested", "hypothetical") and not told:
+        return True
+    if concept in _WEAK and of_pain(summary, mention):
         return True
     nowhere = {
         "acute flare": _FOR_FLARES,
@@ -327,6 +377,13 @@ _GOES_ON = re.compile(
 )
 
 
+# "Films of the hip are not in the file": whether some were taken is not known.
+_NOT_ON_FILE = re.compile(
+    r"^[^.;:,]{0,30}?\b(?:(?:is|are|was|were) )?not (?:in (?:the |this )?(?:notes?|records?|"
+    r"charts?|file|packet)|on file|available|included|provided|submitted|enclosed)\b"
+)
+
+
 @once
 def _reports(summary: Summary) -> list[_Report]:
     """The imaging studies done, each with what is told of it: up to the next study, and in the
@@ -335,7 +392,9 @@ def _reports(summary: Summary) -> list[_Report]:
     found = []
     done = summary.mentions("imaging")
     for place, mention in enumerate(done):
-        if not studies.performed(summary, mention):
+        if not studies.performed(summary, mention) or _NOT_ON_FILE.match(
+            summary.after(mention, 60)
+        ):
             continue
         sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
@@ -368,7 +427,8 @@ _DEGREE = re.compile(
     r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
 )
 _BONE_ON_BONE = re.compile(
-    r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)"
+    r"bones?[- ](?:on|to|are|touch|rub|grind)|ball and|\b(?:gone|lost|oblit)|"
+    r"eaton|kellgren|\bkl\b|nnis|outerbr"
 )
 _DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
@@ -405,7 +465,8 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         yield said if result == "not_stated" else _with_finding(summary, report, said)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
-            polarity = "denied" if mention.qualifier == "negated" else "planned"
+            away = _NOT_ON_FILE.match(summary.after(mention, 60))
+            polarity = "denied" if mention.qualifier == "negated" and not away else "planned"
             regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
@@ -450,6 +511,8 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         )
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
+        if report is None and mention.qualifier == "hypothetical":
+            continue
         sound = mention.value == "none"
         yield state(
             summary,
@@ -458,7 +521,18 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             "nerve: root" if sound else f"nerve: {mention.value}",
             "denied" if sound or mention.qualifier == "negated" else "affirmed",
             report.regions if report else (),
+            degree=_degree_of_contact(summary, report, mention),
         )
+
+
+_TO_MODERATE = re.compile(r"\bmild(?:ly)?(?: to |-to-| ?- ?|/)mod(?:erate(?:ly)?)?\b[^.;,]*$")
+
+
+def _degree_of_contact(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
+    """How narrow a study shows the way of a nerve; "mild to moderate" is not mild."""
+    if report is None or _TO_MODERATE.search(summary.before(mention, 50)):
+        return None
+    return _degree(summary, report.mention.end, mention)
 
 
 @lru_cache(maxsize=4096)

@@ -84,7 +84,7 @@ _OF_NERVES = frozenset(
     {
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
         "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality",
+        "neuropathic quality", "clumsy hands",
     }
 )  # fmt: skip
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
@@ -275,6 +275,24 @@ def equivocal(summary: Summary, mention: Mention) -> bool:
         return False
     between = summary.lower[min(found.end(), mention.end) : max(found.start(), mention.start)]
     return "," not in between
+
+
+# Strength that pain limits, or that gives way with poor effort, shows no lesion of a nerve.
+_BY_PAIN_AFTER = re.compile(
+    r"^(?: \w+){0,4}?,? \(?(?:due to|because of|secondary to|2/2|limited by|owing to|from) "
+    r"(?:the |his |her |his or her )?(?:\w+ )?(?:pain|guarding|poor effort|effort)\b"
+)
+_BY_PAIN_BEFORE = re.compile(
+    r"\b(?:pain[- ](?:limited|inhibited|related)|give-?way|breakaway|cogwheel)(?: \w+){0,2} $"
+)
+
+
+def of_pain(summary: Summary, mention: Mention) -> bool:
+    """Whether weakness is put down to pain or effort."""
+    return bool(
+        _BY_PAIN_AFTER.match(summary.after(mention, 60))
+        or _BY_PAIN_BEFORE.search(summary.before(mention, 40))
+    )
 
 
 # "The shelf gave way" tells how it happened.
