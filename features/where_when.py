@@ -222,7 +222,12 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     heading = named[-1] if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     found = _SIDES.finditer(summary.lower, clause.start, clause.end)
-    sides = tuple((match.start(), _named_side(match[1])) for match in found)
+    # "Colder than left" compares with the other side.
+    sides = tuple(
+        (match.start(), _named_side(match[1]))
+        for match in found
+        if not _BESIDE.search(summary.lower, max(match.start() - 16, 0), match.start())
+    )
     return _Setting(
         tuple(inside),
         heading,
@@ -231,6 +236,9 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
         _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
         None if sides or heading is None else _side_before(summary, heading),
     )
+
+
+_BESIDE = re.compile(r"\b(?:than|versus|vs\.?|against) (?:the |on the |his |her )?$")
 
 
 def _side_before(summary: Summary, part: Mention) -> str | None:

@@ -67,7 +67,7 @@ FACTS: tuple[str, ...] = (
 FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
-    "strong_pain",
+    "strong_pain", "sessions_told", "per_week_told", "supervised_exercise",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -183,6 +183,8 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     if spoken or numbers:
         own.more_quoted = partial(_quotes, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
+    told = course_asked(summary, case, item)
+    own.values["sessions_told"], own.values["per_week_told"] = told or (None, None)
     return own
 
 
@@ -210,7 +212,8 @@ _OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|g
 _BARE_COURSE = re.compile(
     r"\b(?:acup\w*|chiro\w*|pt|ot|therapy) x ?(?P<times>\d{1,3})\b(?! ?(?:w|d|m|x|/|hours?))|"
     r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
-    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b))"
+    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b|,? (?:are|were|is) (?:now |being )?(?:requested|"
+    r"asked|sought|wanted)\b))"
 )
 
 
@@ -221,6 +224,47 @@ def course_sessions(summary: Summary, item: Item) -> float | None:
     if item.quantity is not None and item.quantity_unit in ("sessions", "visits"):
         return float(item.quantity)
     return _course_told(summary)
+
+
+def course_asked(summary: Summary, case: Case, item: Item) -> tuple[float, float | None] | None:
+    """Sessions that are asked for and how many a week, where the request prints no number.
+
+    They stand beside the kind of care where it is planned ("plan: acup 2x3"), or at the end of the
+    request; "six are requested" counts only where the letter asks for no other course.
+    """
+    if item.category != "Rehabilitation" or item.quantity_unit in ("sessions", "visits"):
+        return None
+    last = _LAST_NUMBER.search(item.requested)
+    if last is not None:
+        return float(last[1]), None
+    same = same_concepts(item)
+    for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
+        kind = said.subject == "treatment" and said.concept in same and said.concept != "course"
+        if not kind or said.polarity != "planned" or bears == "elsewhere":
+            continue
+        entry = _entry_after(summary, said)
+        asked = find_quantity(entry, item.category)
+        if asked is not None and asked.kind in ("sessions", "counted"):
+            week = _A_WEEK.search(entry)
+            return float(asked.value), float(week[1]) if week else None
+    others = (o for o in case.items if o.index != item.index and o.category == item.category)
+    only = None if any(others) else _course_told(summary)
+    return None if only is None else (only, None)
+
+
+_LAST_NUMBER = re.compile(
+    r"\b(?:therapy|acupuncture|chiropractic|manipulations?|pt|ot|visits?|sessions?) #?(\d{1,2})$",
+    re.IGNORECASE,
+)
+_A_WEEK = re.compile(r"(?<![\d/.])(\d) ?(?:x|times|/) ?(?=\d|a |per |week|wk)")
+_ENTRY_ENDS = re.compile(r"[,;()]| and ")
+_ENTRY_MOST = 50
+
+
+def _entry_after(summary: Summary, said: Statement) -> str:
+    """A planned treatment with what stands behind it in its entry of a list."""
+    after = summary.after(said.mention, _ENTRY_MOST)
+    return spell_out(said.mention.text + _ENTRY_ENDS.split(after, maxsplit=1)[0])
 
 
 @once
