@@ -260,7 +260,11 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
-    had = care_had(row)
+    had, certified = care_had(row), row.get("sessions_certified")
+    if had is None and certified and not row.get("same_care_had"):
+        had = 0.0  # the rest of a course of which a part was certified is no second course
+    if row.get("authorized_sessions") is None:
+        known["authorized_sessions"] = certified
     counted = had is not None
     if isinstance(had, int | float) or not counted:
         known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)
@@ -270,7 +274,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     if row.get("request_per_week") is None:
         known["request_per_week"] = row.get("per_week_told")
     if isinstance(asked, int | float):
-        known["course_least"] = (had or 0) + _float(row, "authorized_sessions") + asked
+        known["course_least"] = (had or 0) + _float(known, "authorized_sessions") + asked
         known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(row))
     known.update(_kind_of_request(case, item, row))

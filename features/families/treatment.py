@@ -59,7 +59,8 @@ _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|hours?|days?|weeks?|months?|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
     r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
     r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
-    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
+    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|"
+    r"authorized|approved|certified|prescribed|"
     r"physical therapy|pt|chiropractic|acupuncture|chiro|medications?|nsaids?|rest|"
     r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
 )
@@ -294,7 +295,7 @@ def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
         return True
     if _NOT_HAD.search(before) or _PENDING.search(summary.before(mention, 320)):
         return True
-    return _goes_on_with_plan(summary, mention)
+    return mention.qualifier != "historical" and _goes_on_with_plan(summary, mention)
 
 
 # "PT 2x4 left knee; acupuncture 1x6" prescribes, where the sentence tells of nothing done.

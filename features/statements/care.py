@@ -22,6 +22,8 @@ from imr.features.where_when import parts_of, times_of
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
 NO_CARE = "no_care"
+# "The surgeon advised non-operative care".
+NO_OPERATION = "no_operation"
 # "Naproxen is the only medication", where the sentence names no opioid.
 NO_OPIOID = "no_opioid"
 
@@ -31,6 +33,8 @@ def treatments(summary: Summary) -> Iterator[Statement]:
     for mention in care_named(summary):
         if mention.value == NO_CARE:
             yield state(summary, mention, "treatment", "conservative", "denied")
+        elif mention.value == NO_OPERATION:
+            yield state(summary, mention, "treatment", "surgery", "denied")
         elif mention.value == NO_OPIOID:
             if not any(
                 d.value == "Opioids" and d.sentence == mention.sentence
@@ -182,6 +186,10 @@ def _no_denial(summary: Summary, mention: Mention) -> bool:
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     """Whether a treatment was had, was not, or is still to come."""
+    if mention.value == "home_exercise" and _NOT_DONE_AT_HOME.match(
+        summary.lower, mention.end, mention.end + 100
+    ):
+        return "denied"
     if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, _ZERO_REACH)):
         return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
@@ -201,6 +209,13 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
+# "He knows his home exercises. He doesn't do them."
+_NOT_DONE_AT_HOME = re.compile(
+    r"[^.;]{0,40}?(?:\.|;|,|\bbut|\band|\bthough) (?:he |she |the \w+ )?(?:but )?(?:does not|"
+    r"doesn['’]?t|did not|didn['’]?t|has not been|hasn['’]?t been|is not|isn['’]?t|never|"
+    r"no longer) (?:(?:really|always|actually) )?(?:do(?:es|ing)?|perform\w*|kept up|keeps? up|"
+    r"keeping up)(?: with)? (?:them|it|any of (?:it|them)|those|these)\b"
+)
 _MORE = re.compile(r"(?<!had )\b(?:more|further|additional) (?:\w+ )?$")
 _HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
 # "A support and a TENS unit were added"; "PT 2x4; knee brace; TENS" is a list of what is wanted.
@@ -281,7 +296,8 @@ def counted_by_kind(summary: Summary, mention: Mention) -> bool:
 _ZERO_REACH = 50
 # The same in words: "Acupuncture to date: none", "PT visits so far: zero".
 _ZERO_AFTER = re.compile(
-    r"^(?: (?:visits|sessions|treatments|so far|thus far|to date|tried|had|done|prior|before))*"
+    r"^(?: (?:visits|sessions|treatments?|therapy|care|so far|thus far|to date|tried|had|done|"
+    r"prior|before))*"
     r"(?:(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])|:\s?(?:none|nil|zero|never)\b(?! of))"
 )
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
@@ -296,11 +312,19 @@ _COUNT_SHORT = re.compile(
 )
 
 
+# "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.
+_NTH_VISIT = re.compile(
+    r"^ (?:(?:visit|session|number|no\.) ?)?#? ?(?P<n>\d{1,2}) (?:of|out of) \d{1,2}\b"
+    r"(?! (?:\w+ )?(?:approved|certified|authorized|requested|denied|allowed))"
+)
+
+
 def sessions_had(summary: Summary, mention: Mention) -> float | None:
     """The visits or injections had: in the mention, right after it, before it or in its clause."""
     printed = mention.groups.get("n")
     if printed is None:
         short = _COUNT_SHORT.match(summary.after(mention, 60))
+        short = short or _NTH_VISIT.match(summary.after(mention, 40))
         printed = short["n"] if short is not None else None
     counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)
     if counted is None and mention.value in _VISITED:
@@ -318,6 +342,7 @@ _DAYS_AFTER = re.compile(
     r"^(?: (?:on|in|from|of|dated|done|given|performed|were|was))*:? ?"
     rf"(?P<days>{_DAY}(?:(?:,? and |, ?| & |; ?){_DAY}){{1,5}})"
 )
+_NUMBERED = re.compile(r"^ ?# ?(?P<order>[1-6])\b")
 _ONE_DAY = re.compile(_DAY)
 
 
@@ -326,7 +351,8 @@ def _injections_told(summary: Summary, mention: Mention) -> int | None:
     listed = _DAYS_AFTER.match(summary.after(mention, 120))
     if listed is not None:
         return len(_ONE_DAY.findall(listed["days"]))
-    order = _ORDER_BEFORE.search(summary.before(mention, 60))
+    order = _NUMBERED.match(summary.after(mention, 8))
+    order = order or _ORDER_BEFORE.search(summary.before(mention, 60))
     return None if order is None else _ORDINALS.get(order["order"]) or int(order["order"])
 
 

@@ -14,6 +14,7 @@ from imr.features.statements.care import (
     IN_USE,
     MONITORING,
     NO_CARE,
+    NO_OPERATION,
     NO_OPIOID,
     SPINAL,
     antecedent,
@@ -225,10 +226,16 @@ def _of_use(summary: Summary, mention: Mention) -> bool:
         m.value == IN_USE
         or treatment.used_after_approval(summary, m)
         or _HAD_APPROVED.search(summary.before(m, 60))
+        or _DONE_NEXT.match(summary.after(m, 30))
         for m in before
     )
 
 
+# "PT 2 of 6 approved; chiro x 6 done, no change".
+_DONE_NEXT = re.compile(
+    r"^(?: ?(?:x|#) ?\d{1,2})?(?: (?:visits|sessions))?(?: (?:was|were))? (?:done|completed|"
+    r"attended|finished|tried|used)\b"
+)
 # "She had 12 of 12 authorized visits with flexion from 70 to 110": approval is no plan here.
 _HAD_APPROVED = re.compile(
     r"\b(?:had|attended|completed|finished|used|did)(?: (?:all|his|her|the|of|six|eight|ten|twelve|"
@@ -390,7 +397,7 @@ def _concept(cause: Mention) -> str:
     return kind or "care"
 
 
-_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, *MONITORING})
+_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, NO_OPERATION, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
 _NO_VERB = (
     r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
@@ -432,7 +439,10 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
 
 
 # "TENS at PT: no benefit": where, and not what.
-_AT = re.compile(r"\b(?:at|during) $")
+_AT = re.compile(
+    r"\b(?:at|during) $|\b(?:tens|unit|traction|h-?wave|interferential|ultrasound|massage|heat)\b"
+    r"[^.;,]{0,20}\bin (?:the |his |her )?$"
+)
 
 
 @once
@@ -441,7 +451,7 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
         counted_apart = m.value == COURSE and counted_by_kind(summary, m)
-        counted_apart = counted_apart or _AT.search(summary.before(m, 8)) is not None
+        counted_apart = counted_apart or _AT.search(summary.before(m, 50)) is not None
         if m.value not in _NO_CAUSE and not counted_apart:
             found.setdefault(m.sentence, []).append(m)
     return found
@@ -535,9 +545,27 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     """
     if not _CHANGED_FROM.search(mention.text.lower()) and not _after_course(summary, mention):
         return None
-    known = {name: float(n) for name, n in mention.groups.items() if n}
-    before = known.get("before", known.get("then", 0.0))
-    return "improved" if known.get("after", known.get("now", 0.0)) > before else "not improved"
+    known = {name: n for name, n in mention.groups.items() if n}
+    units = _units(mention.text.lower() + summary.after(mention, 12))
+    before, after = (known.get(a, known.get(b, "0")) for a, b in _BEFORE_AFTER)
+    scales = [units.get(before, 1.0), units.get(after, 1.0)]
+    if not (before in units and after in units):
+        scales = [1.0, 1.0]  # "20 to 45 minutes"
+    more = float(after) * scales[1] > float(before) * scales[0]
+    return "improved" if more else "not improved"
+
+
+_WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
+_SCALES = {"h": 60.0, "mil": 10.0}
+
+
+def _units(text: str) -> dict[str, float]:
+    """The numbers with a unit of time or way, and its size: "15 minutes to 1 hour" is a gain."""
+    found = _WITH_UNIT.findall(text)
+    return {
+        number: next((size for start, size in _SCALES.items() if unit.startswith(start)), 1.0)
+        for number, unit in found
+    }
 
 
 def _dose(_summary: Summary, mention: Mention) -> Polarity:
