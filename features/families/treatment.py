@@ -131,7 +131,8 @@ _NOT_DONE_AFTER = re.compile(
 _NOT_DONE_BEFORE = re.compile(
     r"(?:\b(?:given to|avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|"
     r"risks? of|pre|eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|"
-    r"possible|potential|another|consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
+    r"possible|potential|another|waiting for|in line for|"
+    r"consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
     r"of))|refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )

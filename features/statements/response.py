@@ -95,11 +95,14 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     return [
         m
         for m in known
-        if clause.start <= m.start < clause.end and not _LESS_OF.search(summary.before(m, 40))
+        if clause.start <= m.start < clause.end
+        and not _LESS_OF.search(summary.before(m, 40))
+        and not _DOSE_CHANGED.match(summary.after(m, 30))
     ]
 
 
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
+_DOSE_CHANGED = re.compile(r"^(?: use)? (?:from )?\d{1,3}(?: ?mg)?(?: a day)? ?(?:to|-+>|→) ?\d")
 _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
     r"(?: \w+){0,2} $"
@@ -568,10 +571,12 @@ def _units(text: str) -> dict[str, float]:
     }
 
 
-def _dose(_summary: Summary, mention: Mention) -> Polarity:
-    """Whether fewer pills are taken than before ("Norco 4->2")."""
-    less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
-    return "medication reduced" if less else "medication same"
+def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
+    """Whether fewer pills are taken than before ("Norco 4->2"); "1 to 2 a day" is a range."""
+    if float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0):
+        return "medication reduced"
+    text = mention.text.lower()
+    return None if " to " in text and "from" not in text else "medication same"
 
 
 # What two numbers, before and after, say of a task, a distance and a dose.
