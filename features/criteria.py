@@ -246,7 +246,8 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """The row with what follows from adding up.
 
     ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
-    counted, and ``course_least`` what it comes to at least; ``injections_asked`` one where the
+    counted, and ``course_least`` what it comes to at least; what the summary says is asked for
+    counts where the request prints no number; ``injections_asked`` one where the
     request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
     ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
     where another item is an operation or injection of the same region, ``replacement_asked`` where
@@ -259,13 +260,21 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
-    had = care_had(row)
+    had, certified = care_had(row), row.get("sessions_certified")
+    if had is None and certified and not row.get("same_care_had"):
+        had = 0.0  # the rest of a course of which a part was certified is no second course
+    if row.get("authorized_sessions") is None:
+        known["authorized_sessions"] = certified
     counted = had is not None
     if isinstance(had, int | float) or not counted:
         known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)
     asked = row.get("request_sessions")
+    if asked is None:
+        asked = known["request_sessions"] = row.get("sessions_told")
+    if row.get("request_per_week") is None:
+        known["request_per_week"] = row.get("per_week_told")
     if isinstance(asked, int | float):
-        known["course_least"] = (had or 0) + _float(row, "authorized_sessions") + asked
+        known["course_least"] = (had or 0) + _float(known, "authorized_sessions") + asked
         known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(row))
     known.update(_kind_of_request(case, item, row))

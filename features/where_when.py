@@ -222,6 +222,7 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     heading = named[-1] if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     found = _SIDES.finditer(summary.lower, clause.start, clause.end)
+    # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
         (match.start(), _named_side(match[1]))
         for match in found
@@ -255,7 +256,7 @@ _OTHER_SIDE = re.compile(
 # "Pinch 8 lb (16 left)", "grip 20 vs 48 on the left": the other side, to compare with.
 _COMPARED = re.compile(
     r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
-    r" ?(?:(?:on|in) )?(?:the )?$"
+    r" ?(?:(?:on|in) )?(?:the )?$|\b(?:than|versus|vs\.?|against) (?:the |on the |his |her )?$"
 )
 
 

@@ -97,6 +97,10 @@ _FULL_BEFORE = re.compile(
     r"\b(?:full|normal|unrestricted|intact|good|excellent|no (?:restrictions?|limitations?) (?:of|"
     r"in)|pain[- ]free|functional|unlimited)\b[^.;:,]{0,30}$"
 )
+_FULL_NEXT = re.compile(
+    r"^:? ?(?:(?:is|was|are|were|remains?) )?(?:full|normal|wnl|unrestricted|intact)\b"
+    r"(?! (?:but|except|with pain|with the exception))[^;,]{0,20}?(?:$|[.;,])"
+)
 _FULL_AFTER = re.compile(
     r"^[^.;:,]{0,45}?\b(?:full|normal|unrestricted|intact|within (?:normal|functional)|good|wnl|"
     r"not (?:limited|restricted))\b"
@@ -273,6 +277,8 @@ def motion(summary: Summary, mention: Mention) -> str | None:
     if mention.qualifier in ("quoted_guideline", "requested"):
         return None
     before, after = summary.before(mention, 80), summary.after(mention, 80)
+    if _FULL_NEXT.match(after) and mention.qualifier != "negated":
+        return "full"  # "c/o pain, ROM full"
     full = _FULL_BEFORE.search(before) is not None
     full_after = _FULL_AFTER.match(after) is not None
     limited = _LIMITED_BEFORE.search(before) or (not full_after and _LIMITED_AFTER.match(after))

@@ -67,7 +67,8 @@ FACTS: tuple[str, ...] = (
 FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
-    "strong_pain", "insertion_tender", "bone_displaced",
+    "strong_pain", "insertion_tender", "bone_displaced", "sessions_told",
+    "sessions_certified", "per_week_told", "supervised_exercise",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -183,6 +184,9 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     if spoken or numbers:
         own.more_quoted = partial(_quotes, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
+    own.values["sessions_told"] = course_asked(summary, case, item)
+    own.values["per_week_told"] = _per_week_told(summary, item)
+    own.values["sessions_certified"] = _certified(summary, item)
     return own
 
 
@@ -210,7 +214,8 @@ _OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|g
 _BARE_COURSE = re.compile(
     r"\b(?:acup\w*|chiro\w*|pt|ot|therapy) x ?(?P<times>\d{1,3})\b(?! ?(?:w|d|m|x|/|hours?))|"
     r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
-    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b))"
+    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b|,? (?:are|were|is) (?:now |being )?(?:requested|"
+    r"asked|sought|wanted)\b))"
 )
 
 
@@ -221,6 +226,88 @@ def course_sessions(summary: Summary, item: Item) -> float | None:
     if item.quantity is not None and item.quantity_unit in ("sessions", "visits"):
         return float(item.quantity)
     return _course_told(summary)
+
+
+def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
+    """Sessions that are asked for, where the request prints no number of them.
+
+    They stand beside the kind of care where it is planned ("plan: acup 2x3"), or at the end of the
+    request; "six are requested" counts only where the letter asks for no other course.
+    """
+    if item.category != "Rehabilitation" or item.quantity_unit in ("sessions", "visits"):
+        return None
+    last = _LAST_NUMBER.search(item.requested)
+    if last is not None:
+        return float(last[1])
+    planned = next(_planned(summary, item), None)
+    if planned is not None:
+        return planned[0]
+    others = (o for o in case.items if o.index != item.index and o.category == item.category)
+    return None if any(others) else _course_told(summary)
+
+
+def _planned(summary: Summary, item: Item) -> Iterator[tuple[float, str]]:
+    """The sessions of the requested kind that the summary plans, with the words that say so."""
+    same = same_concepts(item)
+    for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
+        kind = said.subject == "treatment" and said.concept in same and said.concept != "course"
+        if not kind or said.polarity != "planned" or bears == "elsewhere":
+            continue
+        entry = _entry_after(summary, said)
+        asked = find_quantity(entry, item.category)
+        if asked is not None and asked.kind in ("sessions", "counted"):
+            yield float(asked.value), entry
+
+
+def _per_week_told(summary: Summary, item: Item) -> float | None:
+    """How often a week the summary plans what is asked for."""
+    if item.category != "Rehabilitation":
+        return None
+    weeks = (_A_WEEK.search(entry) for _, entry in _planned(summary, item))
+    return next((float(week[1]) for week in weeks if week is not None), None)
+
+
+# "3 of 8 visits were certified", "UR modified it to 6 sessions", "UR certified 8 visits".
+_CERTIFIED_OF = re.compile(
+    r"(?<![\d/.-])(?P<part>\d{1,2}) (?:of|out of) (?:the )?(?P<whole>\d{1,2})\b[^.;]{0,50}\b"
+    r"(?:certified|approved|authorized|allowed)|\b(?:certified|approved|authorized|allowed) "
+    r"(?P<part2>\d{1,2}) (?:of|out of) (?:the )?(?P<whole2>\d{1,2})\b"
+)
+_CERTIFIED = re.compile(
+    r"\b(?:certified|approved|authorized|allowed|(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
+    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))"
+)
+
+
+def _certified(summary: Summary, item: Item) -> float | None:
+    """What the review certified of the course of which this request is the rest."""
+    rest, sessions = item.quantity, item.quantity_unit in ("sessions", "visits")
+    if item.category != "Rehabilitation" or rest is None or not sessions:
+        return None
+    text = spell_out(summary.lower)
+    parts = [
+        (float(found["part"] or found["part2"]), float(found["whole"] or found["whole2"]))
+        for found in _CERTIFIED_OF.finditer(text)
+    ]
+    wholes = {whole for whole, _ in _planned(summary, item)}
+    certified = [float(found["part"]) for found in _CERTIFIED.finditer(text)]
+    parts += [(part, whole) for whole in wholes for part in certified]
+    return next((part for part, whole in parts if part + rest == whole), None)
+
+
+_LAST_NUMBER = re.compile(
+    r"\b(?:therapy|acupuncture|chiropractic|manipulations?|pt|ot|visits?|sessions?) #?(\d{1,2})$",
+    re.IGNORECASE,
+)
+_A_WEEK = re.compile(r"(?<![\d/.])(\d) ?(?:x|times|/) ?(?=\d|a |per |week|wk)")
+_ENTRY_ENDS = re.compile(r"[,;()]| and ")
+_ENTRY_MOST = 50
+
+
+def _entry_after(summary: Summary, said: Statement) -> str:
+    """A planned treatment with what stands behind it in its entry of a list."""
+    after = summary.after(said.mention, _ENTRY_MOST)
+    return spell_out(said.mention.text + _ENTRY_ENDS.split(after, maxsplit=1)[0])
 
 
 @once

@@ -59,12 +59,14 @@ _FILLER = (
     r"(?:[\s,(]+(?:a|an|the|of|hours?|days?|weeks?|months?|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
     r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
     r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
-    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|authorized|prescribed|"
+    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|"
+    r"authorized|approved|certified|prescribed|"
     r"physical therapy|pt|chiropractic|acupuncture|chiro|medications?|nsaids?|rest|"
     r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
 )
 _RECEIVED_BEFORE = re.compile(
-    r"(?P<not>\b(?:not|never|no|without|denie[sd]|denying|declined|refused|n't|yet to|if|until|"
+    r"(?P<not>\b(?:not|never|no|without|denie[sd]|denying|declined|refused|"
+    r"(?:do|did|does|has|have|had|is|was|were|are)n['’]?t|yet to|if|until|"
     r"to be|will be|be|lack of|evidence of|documentation of|should|would|could|will|to|"
     r"unless)\s+(?:yet |previously |been |have |had |having |any |adequately |fully |"
     r"successfully )*)?\b(?:completed|completion of|attended|attending|underwent|undergone|"
@@ -129,7 +131,8 @@ _NOT_DONE_AFTER = re.compile(
 _NOT_DONE_BEFORE = re.compile(
     r"(?:\b(?:given to|avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|"
     r"risks? of|pre|eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|"
-    r"possible|potential|another|consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
+    r"possible|potential|another|waiting for|in line for|"
+    r"consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
     r"of))|refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )
@@ -164,8 +167,8 @@ _COUNT_BEFORE = re.compile(
     r"(?:\(\d+\)\s*)?"
     rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
     rf"total |formal |supervised |outpatient )*(?:(?:{_UNIT}|hours)\s*)?(?:of\s+)?"
-    # "From 8/10 to 5/10 by therapy" counts nothing.
-    r"(?:(?!(?:by|with|after|from|since|despite|during|before)\b)\w+ )?$"
+    # "From 8/10 to 5/10 by therapy" counts nothing, nor does "acupuncture x 12 and therapy".
+    r"(?:(?!(?:by|with|after|from|since|despite|during|before|and|or|plus|then)\b)\w+ )?$"
 )
 _COUNT_AFTER = re.compile(
     r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?(?:\((?:at least |"
@@ -287,9 +290,22 @@ def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
     after = summary.after(mention, 70)
     if _NOT_DONE_AFTER.match(after) or _NOT_DONE_BEFORE.search(before[-50:]):
         return True
+    if _A_COURSE.match(after) and not _TOLD_OF_PAST.search(
+        summary.sentence_lower(mention.sentence)
+    ):
+        return True
     if _NOT_HAD.search(before) or _PENDING.search(summary.before(mention, 320)):
         return True
-    return _goes_on_with_plan(summary, mention)
+    return mention.qualifier != "historical" and _goes_on_with_plan(summary, mention)
+
+
+# "PT 2x4 left knee; acupuncture 1x6" prescribes, where the sentence tells of nothing done.
+_A_COURSE = re.compile(r"^ ?\(?\d ?x ?\d{1,2}\b(?! ?(?:days|weeks ago))")
+_TOLD_OF_PAST = re.compile(
+    r"\b(?:complet\w+|done|had|attend\w*|finish\w*|received|s/p|tried|failed|without|relief|"
+    r"benefit|help\w*|so far|thus far|to date|prior|previous|past|tx|treatments?|since|started|"
+    r"began|went|was|were|did|gave|gain\w*|improv\w*|thru|through|(?:19|20)\d\d)\b"
+)
 
 
 def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
@@ -303,9 +319,9 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
 @once
 def sessions_done(summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
-    match = _COUNT_BEFORE.search(summary.before(mention, 70))
     after = summary.after(mention, 40)
-    match = match or _COUNT_AFTER.match(after) or _TIMES_AFTER.match(after)
+    match = _TIMES_AFTER.match(after) or _COUNT_BEFORE.search(summary.before(mention, 70))
+    match = match or _COUNT_AFTER.match(after)
     match = match or _BARE_AFTER.match(after)
     if match is None or _PAPERS.match(after):
         return None

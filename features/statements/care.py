@@ -22,6 +22,8 @@ from imr.features.where_when import parts_of, times_of
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
 NO_CARE = "no_care"
+# "The surgeon advised non-operative care".
+NO_OPERATION = "no_operation"
 # "Naproxen is the only medication", where the sentence names no opioid.
 NO_OPIOID = "no_opioid"
 
@@ -31,6 +33,8 @@ def treatments(summary: Summary) -> Iterator[Statement]:
     for mention in care_named(summary):
         if mention.value == NO_CARE:
             yield state(summary, mention, "treatment", "conservative", "denied")
+        elif mention.value == NO_OPERATION:
+            yield state(summary, mention, "treatment", "surgery", "denied")
         elif mention.value == NO_OPIOID:
             if not any(
                 d.value == "Opioids" and d.sentence == mention.sentence
@@ -39,7 +43,9 @@ def treatments(summary: Summary) -> Iterator[Statement]:
                 yield state(summary, mention, "drug", "Opioids", "denied")
         elif mention.value == IN_USE:
             yield from _used(summary, mention)
-        elif mention.value == COURSE and counted_by_kind(summary, mention):
+        elif mention.value == COURSE and (
+            counted_by_kind(summary, mention) or _NO_COURSE.search(summary.before(mention, 30))
+        ):
             continue
         elif not (
             _a_person(summary, mention)
@@ -48,6 +54,13 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             or _NOT_LISTED.match(summary.after(mention, 50))
         ):
             yield from _treatment(summary, mention)
+
+
+# "Between visits", "at most sessions" count nothing that was had.
+_NO_COURSE = re.compile(
+    r"\b(?:between|at|on|during|follow-?\s?up|medical|doctor's|physician) (?:the |his |her |most |"
+    r"some |all |both )*$"
+)
 
 
 def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
@@ -59,6 +72,8 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     # "40 post-operative visits" are no 40 operations.
     counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
     count = sessions_had(summary, mention) if counts else None
+    if _ZERO_AFTER.match(summary.after(mention, _ZERO_REACH)):
+        count = 0.0  # "Chiro 0", though the plan goes on to "continue chiro"
     times = times_of(summary, mention)
     said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
@@ -130,8 +145,11 @@ def _had_before(summary: Summary, mention: Mention) -> float | None:
 
 # Care of the whole person, or of what is hurt: the sentence before does not place it.
 _WHOLE_CARE = frozenset(
-    {"physical_therapy", "medication", "conservative", "home_exercise", "exercise", "chiropractic"}
-)
+    {
+        "physical_therapy", "occupational_therapy", "medication", "conservative", "home_exercise",
+        "exercise", "chiropractic",
+    }
+)  # fmt: skip
 
 
 def told_before(summary: Summary, mention: Mention) -> bool:
@@ -168,12 +186,20 @@ def _no_denial(summary: Summary, mention: Mention) -> bool:
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     """Whether a treatment was had, was not, or is still to come."""
-    if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, 6)):
+    if mention.value == "home_exercise" and _NOT_DONE_AT_HOME.match(
+        summary.lower, mention.end, mention.end + 100
+    ):
+        return "denied"
+    if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, _ZERO_REACH)):
         return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
         return "planned"
-    if mention.value == "tens" and _HANDED_OUT.search(summary.before(mention, 40)):
-        return "planned"  # what is asked for was handed out, and no trial was had
+    if mention.value == "tens" and (
+        _HANDED_OUT.search(summary.before(mention, 40))
+        or _ADDED_AFTER.match(summary.after(mention, 40))
+        or _AMONG_COURSES.search(summary.before(mention, 100))
+    ):
+        return "planned"  # what is asked for or was handed out, and no trial was had
     if mention.value == COURSE and _MORE.search(summary.before(mention, 24)):
         return "planned"  # "twelve more visits" are none that were had
     if treatment.is_received(summary, mention):
@@ -183,8 +209,24 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
+# "He knows his home exercises. He doesn't do them."
+_NOT_DONE_AT_HOME = re.compile(
+    r"[^.;]{0,40}?(?:\.|;|,|\bbut|\band|\bthough) (?:he |she |the \w+ )?(?:but )?(?:does not|"
+    r"doesn['’]?t|did not|didn['’]?t|has not been|hasn['’]?t been|is not|isn['’]?t|never|"
+    r"no longer) (?:(?:really|always|actually) )?(?:do(?:es|ing)?|perform\w*|kept up|keeps? up|"
+    r"keeping up)(?: with)? (?:them|it|any of (?:it|them)|those|these)\b"
+)
 _MORE = re.compile(r"(?<!had )\b(?:more|further|additional) (?:\w+ )?$")
 _HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
+# "A support and a TENS unit were added"; "PT 2x4; knee brace; TENS" is a list of what is wanted.
+_ADDED_AFTER = re.compile(
+    r"^(?: (?:unit|device|machine|supplies))*,? (?:is|was|were|are)(?: also| then| both)? "
+    r"(?:added|asked|sought|requested|wanted|listed|ordered|prescribed|recommended|denied)\b"
+)
+_AMONG_COURSES = re.compile(
+    r"\d ?x ?\d{1,2}\b(?:(?!\b(?:completed|done|had|attended|tried|finished|used|relief)\b)"
+    r"[^.]){0,80}[;,] $"
+)
 _INVASIVE = frozenset({"surgery", "injection"})
 # "Cuff repair certified for May", "ESI auth'd" are still to come.
 _CERTIFIED_AFTER = re.compile(
@@ -251,16 +293,29 @@ def counted_by_kind(summary: Summary, mention: Mention) -> bool:
 
 
 # "PT 12, chiro 0": an inventory that names what was not had.
-_ZERO_AFTER = re.compile(r"^(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])")
+_ZERO_REACH = 50
+# The same in words: "Acupuncture to date: none", "PT visits so far: zero".
+_ZERO_AFTER = re.compile(
+    r"^(?: (?:visits|sessions|treatments?|therapy|care|so far|thus far|to date|tried|had|done|"
+    r"prior|before))*"
+    r"(?:(?::\s?|\sx?\s?)0(?!\.\d|[\d/-])|:\s?(?:none|nil|zero|never)\b(?! of))"
+)
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
-    r"^(?:/[a-z]{2,8}){0,3}(?: (?:visits|sessions|notes|since(?: then)?|so far|to date|post-?op|"
-    r"done|had|total|about|"
-    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?)"
+    r"^(?:/[a-z]{2,8}){0,3}(?: (?:visits|sessions|notes|since(?: then)?|so far|thus far|to date|"
+    r"up to now|post-?op|done|had|total|about|already|treatments|completed|"
+    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
     r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|thru|through|to date|so far|"
     r"for this|had|of|"
     r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
+)
+
+
+# "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.
+_NTH_VISIT = re.compile(
+    r"^ (?:(?:visit|session|number|no\.) ?)?#? ?(?P<n>\d{1,2}) (?:of|out of) \d{1,2}\b"
+    r"(?! (?:\w+ )?(?:approved|certified|authorized|requested|denied|allowed))"
 )
 
 
@@ -269,11 +324,36 @@ def sessions_had(summary: Summary, mention: Mention) -> float | None:
     printed = mention.groups.get("n")
     if printed is None:
         short = _COUNT_SHORT.match(summary.after(mention, 60))
+        short = short or _NTH_VISIT.match(summary.after(mention, 40))
         printed = short["n"] if short is not None else None
     counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)
     if counted is None and mention.value in _VISITED:
         return _visits_beside(summary, mention)
+    if counted is None and mention.value == "injection":
+        counted = _injections_told(summary, mention)
     return None if counted is None else float(counted)
+
+
+_DAY = (
+    r"(?:\d{1,2}/(?:\d{1,2}/)?(?:19|20)?\d\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"[a-z]{0,6}\.?,? (?:\d{1,2},? )?(?:of )?(?:19|20)\d\d)"
+)
+_DAYS_AFTER = re.compile(
+    r"^(?: (?:on|in|from|of|dated|done|given|performed|were|was))*:? ?"
+    rf"(?P<days>{_DAY}(?:(?:,? and |, ?| & |; ?){_DAY}){{1,5}})"
+)
+_NUMBERED = re.compile(r"^ ?# ?(?P<order>[1-6])\b")
+_ONE_DAY = re.compile(_DAY)
+
+
+def _injections_told(summary: Summary, mention: Mention) -> int | None:
+    """Injections by the days that are listed behind them, or by their order ("his second")."""
+    listed = _DAYS_AFTER.match(summary.after(mention, 120))
+    if listed is not None:
+        return len(_ONE_DAY.findall(listed["days"]))
+    order = _NUMBERED.match(summary.after(mention, 8))
+    order = order or _ORDER_BEFORE.search(summary.before(mention, 60))
+    return None if order is None else _ORDINALS.get(order["order"]) or int(order["order"])
 
 
 def _visits_beside(summary: Summary, mention: Mention) -> float | None:

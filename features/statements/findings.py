@@ -124,8 +124,7 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
     if mention.value == "neuro_normal":
         return "affirmed" if examination.stated_normal(mention) else "denied"
-    there = mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40))
-    return "affirmed" if there else "denied"
+    return "affirmed" if _is_there(summary, mention) else "denied"
 
 
 def _result(summary: Summary, mention: Mention) -> Polarity | None:
@@ -154,6 +153,15 @@ def _of_cuff(summary: Summary, mention: Mention) -> bool:
     )
 
 
+def _is_there(summary: Summary, mention: Mention) -> bool:
+    """Whether a sign is not negated; a printed grade not by what stood before it in a list."""
+    if mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40)):
+        return True
+    graded = mention.rule.id == "motor_grade"  # "no laxity, quadriceps 4/5"
+    return graded and _NO_GRADE.search(summary.before(mention, 30)) is None
+
+
+_NO_GRADE = re.compile(r"\b(?:no|not|without|never|denie[sd])\b[^,;.]*$")
 # "Has not changed the spasms" says that there are some.
 _NOT_CHANGED = re.compile(
     r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
@@ -165,7 +173,8 @@ _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
     r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
-    r"\bfor (?:(?!possible|suspected|any|presumed|further|pain|relief)[\w/-]+,? (?:and )?){0,6}$"
+    r"\bfor ['\"“‘]?(?:(?!possible|suspected|any|presumed|further|pain|relief)"
+    r"[\w/-]+,? (?:and )?){0,6}$"
 )
 # "Asked for a study, noting normal bulk", "because of a positive Lachman".
 _NOTING = re.compile(
@@ -219,12 +228,16 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
     return "denied" if negated and kind == "finding" else "affirmed"
 
 
+# "Asks for four visits; PHQ-9 2": a score is told and not asked for.
+_SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
+
+
 def _no_sign(summary: Summary, mention: Mention) -> bool:
     """Whether words for a sign tell of none: asked for, supposed, complained of, not on paper."""
     before, concept = summary.before(mention, 120), mention.value
     if mention.qualifier == "other_person" or of_a_thing(summary, mention):
         return True
-    told = concept in _NEEDS or _reason(summary, mention)
+    told = concept in _NEEDS or _reason(summary, mention) or _SCORE.match(mention.text.lower())
     if mention.qualifier in ("requested", "hypothetical") and not told:
         return True
     if concept in _WEAK and of_pain(summary, mention):
@@ -297,8 +310,10 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
     regions = (*place_of(summary, mention)[0], *named[:-4:-1])
     known = _full_motions()
-    region = next((region for region in regions if region in known), "")
-    full = known.get(region, {}).get(_SHORT_MOVES.get(move, move))
+    move = _SHORT_MOVES.get(move, move)
+    # "FF 85" beside "IR to L5" is of the shoulder named before, and of no spine.
+    region = next((region for region in regions if move in known.get(region, {})), "")
+    full = known.get(region, {}).get(move)
     if full is None or not 0 <= degrees <= 180 or (not degrees and move == "flexion"):
         return None
     return region, min(round(100 * degrees / full), 100)

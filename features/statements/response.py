@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from imr.features.statements.care import (
     IN_USE,
     MONITORING,
     NO_CARE,
+    NO_OPERATION,
     NO_OPIOID,
     SPINAL,
     antecedent,
@@ -91,7 +92,21 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatments and drugs that the clause of a mention names."""
     clause = clause_of(summary, mention)
     known = _causes_named(summary).get(mention.sentence, ())
-    return [m for m in known if clause.start <= m.start < clause.end]
+    return [
+        m
+        for m in known
+        if clause.start <= m.start < clause.end
+        and not _LESS_OF.search(summary.before(m, 40))
+        and not _DOSE_CHANGED.match(summary.after(m, 30))
+    ]
+
+
+# "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
+_DOSE_CHANGED = re.compile(r"^(?: use)? (?:from )?\d{1,3}(?: ?mg)?(?: a day)? ?(?:to|-+>|→) ?\d")
+_LESS_OF = re.compile(
+    r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
+    r"(?: \w+){0,2} $"
+)
 
 
 _NEUTRAL = "neutral"
@@ -210,7 +225,25 @@ def _of_use(summary: Summary, mention: Mention) -> bool:
         for m in _causes_named(summary).get(mention.sentence, ())
         if m.start < mention.start and mention.start - m.end <= _USE_REACH
     )
-    return any(m.value == IN_USE or treatment.used_after_approval(summary, m) for m in before)
+    return any(
+        m.value == IN_USE
+        or treatment.used_after_approval(summary, m)
+        or _HAD_APPROVED.search(summary.before(m, 60))
+        or _DONE_NEXT.match(summary.after(m, 30))
+        for m in before
+    )
+
+
+# "PT 2 of 6 approved; chiro x 6 done, no change".
+_DONE_NEXT = re.compile(
+    r"^(?: ?(?:x|#) ?\d{1,2})?(?: (?:visits|sessions))?(?: (?:was|were))? (?:done|completed|"
+    r"attended|finished|tried|used)\b"
+)
+# "She had 12 of 12 authorized visits with flexion from 70 to 110": approval is no plan here.
+_HAD_APPROVED = re.compile(
+    r"\b(?:had|attended|completed|finished|used|did)(?: (?:all|his|her|the|of|six|eight|ten|twelve|"
+    r"\d{1,2})){0,4} (?:authorized|approved|certified) (?:\w+ ){0,2}$"
+)
 
 
 _USE_REACH = 80
@@ -367,7 +400,7 @@ def _concept(cause: Mention) -> str:
     return kind or "care"
 
 
-_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, *MONITORING})
+_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, NO_OPERATION, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
 _NO_VERB = (
     r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
@@ -409,7 +442,10 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
 
 
 # "TENS at PT: no benefit": where, and not what.
-_AT = re.compile(r"\b(?:at|during) $")
+_AT = re.compile(
+    r"\b(?:at|during) $|\b(?:tens|unit|traction|h-?wave|interferential|ultrasound|massage|heat)\b"
+    r"[^.;,]{0,20}\bin (?:the |his |her )?$"
+)
 
 
 @once
@@ -418,7 +454,7 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
         counted_apart = m.value == COURSE and counted_by_kind(summary, m)
-        counted_apart = counted_apart or _AT.search(summary.before(m, 8)) is not None
+        counted_apart = counted_apart or _AT.search(summary.before(m, 50)) is not None
         if m.value not in _NO_CAUSE and not counted_apart:
             found.setdefault(m.sentence, []).append(m)
     return found
@@ -474,18 +510,81 @@ _CHANGED_FROM = re.compile(
 )
 
 
-def _measured(mention: Mention) -> Polarity | None:
+_DISTANCE = "distance"
+# "Chiro x 6: flexion 30 to 60, sits 20 to 45 min": what stands behind a course is a change, but
+# for a motion that begins near zero, which may be an arc.
+_AFTER_COURSE = re.compile(
+    r"\b(?:visits?|sessions?|therapy|pt|ot|chiro\w*|acup\w*|treatments?|x ?\d{1,2}|progress\w*|"
+    r"summary|discharge|final|quantif\w*|gains?|outcomes?|changes?)\b[^.;]{0,90}$"
+)
+_FIRST_SEEN = re.compile(r"\b(?:eval\w*|exam\w*|initial|intake|baseline|goals?|normal|range)\b")
+_AN_ARC = re.compile(r"\b(?:flex\w*|ext\w*|motion|rom|elevation)\b")
+_ARC_FROM = 15
+
+
+def _after_course(summary: Summary, mention: Mention) -> bool:
+    """Whether two bare numbers ("flexion 30 to 60") are those before and after a course."""
+    before, text = summary.before(mention, 120), mention.text.lower()
+    if not _AFTER_COURSE.search(before) or _FIRST_SEEN.search(before):
+        return False
+    arc = _AN_ARC.search(text) and float(mention.groups.get("before") or 0) <= _ARC_FROM
+    return not arc
+
+
+def _closer(_summary: Summary, mention: Mention) -> Polarity:
+    """Fingertips that come nearer to the palm or the floor are a gain."""
+    known = {name: float(n) for name, n in mention.groups.items() if n}
+    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _BEFORE_AFTER)
+    return "improved" if after < before else "not improved"
+
+
+_BEFORE_AFTER = (("before", "then"), ("after", "now"))
+
+
+def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is.
 
     "Motion is 20 to 65 degrees" is an arc, and no change.
     """
-    if not _CHANGED_FROM.search(mention.text.lower()):
+    if not _CHANGED_FROM.search(mention.text.lower()) and not _after_course(summary, mention):
         return None
-    known = {name: float(n) for name, n in mention.groups.items() if n}
-    before = known.get("before", known.get("then", 0.0))
-    return "improved" if known.get("after", known.get("now", 0.0)) > before else "not improved"
+    known = {name: n for name, n in mention.groups.items() if n}
+    units = _units(mention.text.lower() + summary.after(mention, 12))
+    before, after = (known.get(a, known.get(b, "0")) for a, b in _BEFORE_AFTER)
+    scales = [units.get(before, 1.0), units.get(after, 1.0)]
+    if not (before in units and after in units):
+        scales = [1.0, 1.0]  # "20 to 45 minutes"
+    more = float(after) * scales[1] > float(before) * scales[0]
+    return "improved" if more else "not improved"
 
 
+_WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
+_SCALES = {"h": 60.0, "mil": 10.0}
+
+
+def _units(text: str) -> dict[str, float]:
+    """The numbers with a unit of time or way, and its size: "15 minutes to 1 hour" is a gain."""
+    found = _WITH_UNIT.findall(text)
+    return {
+        number: next((size for start, size in _SCALES.items() if unit.startswith(start)), 1.0)
+        for number, unit in found
+    }
+
+
+def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
+    """Whether fewer pills are taken than before ("Norco 4->2"); "1 to 2 a day" is a range."""
+    if float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0):
+        return "medication reduced"
+    text = mention.text.lower()
+    return None if " to " in text and "from" not in text else "medication same"
+
+
+# What two numbers, before and after, say of a task, a distance and a dose.
+_CHANGES: dict[str, Callable[[Summary, Mention], Polarity | None]] = {
+    _MEASURED: _measured,
+    _DISTANCE: _closer,
+    _DOSE: _dose,
+}
 _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "improved": "not improved",
     "worked": "not improved",
@@ -517,7 +616,10 @@ _COMPARED = re.compile(
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    if _SOMEBODY_ELSE.search(summary.before(mention, 50)) or unstated(summary, mention):
+    planned = mention.qualifier == "requested" and not _of_use(summary, mention)
+    if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
+        return True
+    if _SOMEBODY_ELSE.search(summary.before(mention, 50)):
         return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
@@ -533,7 +635,7 @@ def _bare(summary: Summary, mention: Mention) -> bool:
 def functions(summary: Summary) -> Iterator[Statement]:
     """Function, work and use of medication: better, the same or limited."""
     for mention in summary.mentions("function"):
-        if mention.qualifier in ("requested", "hypothetical") or _no_function(summary, mention):
+        if _no_function(summary, mention):
             continue
         polarity: Polarity | None = mention.value  # type: ignore[assignment]
         if mention.qualifier == "negated":
@@ -544,11 +646,8 @@ def functions(summary: Summary) -> Iterator[Statement]:
             polarity = "limited"
         if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
             polarity = "not improved"
-        if mention.value == _MEASURED:
-            polarity = _measured(mention)
-        if mention.value == _DOSE:
-            less = float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0)
-            polarity = "medication reduced" if less else "medication same"
+        if mention.value in _CHANGES:
+            polarity = _CHANGES[mention.value](summary, mention)
         if polarity is None:
             continue
         causes = _care_in_clause(summary, mention) if polarity == "improved" else []

@@ -198,10 +198,18 @@ NOT_STATED_AFTER = re.compile(
 )
 
 
+# "The section named 'functional improvement' has been left empty": a form, and no finding.
+_LEFT_EMPTY = re.compile(
+    r"^[^.;]{0,40}?\b(?:(?:was|were|is|are|been) )?(?:left )?(?:empty|blank|unfilled|"
+    r"not (?:filled|completed|checked|ticked))\b"
+)
+
+
 def unstated(summary: Summary, mention: Mention) -> bool:
     """Whether the record is said to be silent of a thing."""
     return bool(
         _PAPER.search(mention.text.lower())
+        or _LEFT_EMPTY.match(summary.after(mention, 70))
         or _NOT_STATED.search(summary.before(mention, 120))
         or NOT_STATED_AFTER.match(summary.after(mention, 70))
     )
