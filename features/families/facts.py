@@ -69,7 +69,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
     "strong_pain", "topical_place", "told_per_day", "told_units", "told_supply_days",
-    "course_begun",
+    "course_begun", "told_points", "nausea_named",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -186,6 +186,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
         own.more_quoted = partial(_quotes, item, spoken, numbers)
     own.values["course_sessions"] = course_sessions(summary, item)
     own.values.update(_prescription(summary, item))
+    own.values["told_points"] = _points_told(summary, item)
     return own
 
 
@@ -297,6 +298,26 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
         summary.lower, clause.start, clause.end
     )
     return told
+
+
+_POINTS = re.compile(
+    r"\b(?P<n>\d{1,2}) (?:trigger points?|places|points|sites|spots|muscles|shots|injections)\b|"
+    r"\b(?:trigger[- ]points? injections?|tpis?) ?(?:x|times|#|in|at|to|:) ?(?P<m>\d{1,2})\b"
+    r"(?! ?(?:visits|sessions|weeks|months|days|/|-|x|mg|ml|cc))"
+)
+
+
+def _points_told(summary: Summary, item: Item) -> float | None:
+    """Trigger points to be injected, where a sentence that asks for it tells their number."""
+    if "trigger" not in item.requested.lower():
+        return None
+    for number in reversed(range(len(summary.bounds))):
+        said = summary.sentence_lower(number)
+        if _ASKS.search(said) and not _OF_REVIEW.search(said):
+            found = _POINTS.search(spell_out(said))
+            if found is not None:
+                return float(found["n"] or found["m"])
+    return None
 
 
 _NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated", "hypothetical"})
@@ -575,12 +596,16 @@ _WHERE_PUT = re.compile(
     r"^(?: (?:\d+(?:\.\d+)?%|gel|cream|patch(?:es)?|ointment|lotion|sodium|topical|"
     r"\d+ ?g(?:m|rams?)?|(?:two|three|four|twice|2|3|4) (?:times )?(?:a day|daily)|[bt]id|qid|"
     r"daily|applied|used|prn)){0,5} (?:for|to|on|over)"
-    r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} (?P<where>\w+)"
+    r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
+    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
 )
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
 )
-_TRUNK = re.compile(r"back|neck|lumbar|cervical|thoracic|spine|lbp|shoulders?|hips?|trapez\w+")
+_TRUNK = re.compile(
+    r"(?:(?:low(?:er)?|upper|mid) )?back|neck|lumbar|cervical|thoracic|spine|lbp|"
+    r"shoulders?|hips?|trapez\w+"
+)
 
 
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:

@@ -79,16 +79,18 @@ def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
         return
     denied = mention.qualifier == "negated" or _never_had(summary, mention)
     denied = denied or _NOT_BEFORE.search(summary.before(mention, 12)) is not None
+    stopped = _NO_LONGER.search(summary.before(mention, 30)) is not None
     yield state(
         summary,
         mention,
         "drug" if named.rule.family == "medication" else "treatment",
         named.value,
-        "denied" if denied else "affirmed",
+        "stopped" if stopped else "denied" if denied else "affirmed",
         **times_of(summary, mention),
     )
 
 
+_NO_LONGER = re.compile(r"\b(?:no longer|(?:stopped|quit)|used to)(?: \w+)? $")
 _NOT_BEFORE = re.compile(r"\b(?:not|never)(?: \w+)? $")
 _DEVICES = frozenset({"tens", "bracing", "traction", "heat_cold"})
 
@@ -306,11 +308,14 @@ MONITORING = frozenset(
 _STOPPED = re.compile(
     r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
-    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
+    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on)|"
+    r"used to (?:take|use|be on)(?! the edge))\b[^.;,]{0,40}$"
 )
 _STOPPED_AFTER = re.compile(
     r"^(?:[^.;,]{0,30}\b|[^.;,]{0,20}, (?:which|that|but (?:it|this|that)) )(?:was|were|is|has|"
     r"have|had)(?: been| since| later| then)? (?:stopped|discontinued|weaned|d/?c['’]?e?d)\b|"
+    r"^[^.;,]{0,40}? (?:and|but)(?: then| was| were| later)* (?:stopped|discontinued|d/?c['’]?d)\b"
+    r"(?! \w+ing\b| work)|"
     r"^(?: \d[\d/.]*(?: ?mg)?)?(?:,| -| –)? ?\(?(?:now |since |later )?"
     r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|\d)|[.,;)])"
 )
@@ -389,9 +394,12 @@ _TOLD = frozenset({"affirmed", "historical", "negated"})
 
 
 def _is_stopped(before: str, after: str) -> bool:
-    if _STOPPED.search(before) or _STOPPED_AFTER.match(after):
-        return True
-    over = _FINISHED.search(before) or (_TOOK.search(before) and _UNTIL.match(after))
+    over = (
+        _STOPPED.search(before)
+        or _STOPPED_AFTER.match(after)
+        or _FINISHED.search(before)
+        or (_TOOK.search(before) and _UNTIL.match(after))
+    )
     return over is not None and _TAKEN_AGAIN.search(after) is None
 
 
@@ -428,12 +436,13 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
     if mention.value == _DRUG_TEST and _LAST_BEFORE.search(summary.before(mention, 8)):
         return _test_result(summary, mention)
+    not_there = NOT_STATED_AFTER.match(summary.after(mention, 70))
+    if not not_there and _NOT_TOLD.search(summary.before(mention, 120)):
+        return "planned"
     if not medication.monitored(mention) and not told_done(summary, mention):
         return "denied" if mention.qualifier == "negated" else "planned"
-    if NOT_STATED_AFTER.match(summary.after(mention, 70)):
+    if not_there:
         return "denied"
-    if _NOT_TOLD.search(summary.before(mention, 120)):
-        return "planned"
     return _test_result(summary, mention) if mention.value == _DRUG_TEST else "affirmed"
 
 

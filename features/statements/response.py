@@ -143,6 +143,11 @@ _BASE_WITH = re.compile(
     rf"(?P<on2>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}"
     r"[^.;]{0,20}?, (?:at )?baseline(?: is| was| of)? (?P<off2>\d{1,2})\s?/\s?10"
 )
+# "Pain is 8/10 with and without it".
+_SAME_WITH = re.compile(
+    r"(?:pain (?:is |was |of |at )?)?\d{1,2}(?:\s?/\s?10| out of 10),? (?:both )?"
+    rf"(?:(?:with|w/|on) (?:and|or|&) (?:without|w/o|off)|regardless of) {_NO_TASK}"
+)
 _MONTHS = r"(?!mon|tues|jan|feb|mar|apr|may\b|jun|jul|aug|sep|oct|nov|dec)"
 _DRUG_OR_IT = r"(?: (?:it|them|the \w+|(?!pain|is)[a-z]+))?"
 # "9 before and 5 after the drugs": a score that is told as one need not say out of what.
@@ -310,6 +315,8 @@ def _falls(summary: Summary) -> Iterator[Statement]:
                 yield from _response(summary, mention, helps, percent, weeks=weeks)
             break
         else:
+            if _SAME_WITH.match(summary.lower, mention.start, clause.end):
+                yield from _response(summary, mention, "failed", 0.0)
             if _LITTLE_LEFT.match(summary.lower, mention.start, clause.end):
                 yield from _response(summary, mention, "helped")
 
