@@ -306,18 +306,24 @@ MONITORING = frozenset(
     {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
 )
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|"
+    r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
     r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on)|"
-    r"used to (?:take|use|be on)(?! the edge))\b[^.;,]{0,40}$"
+    r"used to (?:take|use|be on)(?! the edge))\b"
+    r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
+    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
 )
 _STOPPED_AFTER = re.compile(
-    r"^(?:[^.;,]{0,30}\b|[^.;,]{0,20}, (?:which|that|but (?:it|this|that)) )(?:was|were|is|has|"
+    r"^(?:[^.;,]{0,30}\b|(?: (?!replaced|and|or|with|for)[\w/.]+){0,3}, "
+    r"(?:which|that|but (?:it|this|that)) )(?:was|were|is|has|"
     r"have|had)(?: been| since| later| then)? (?:stopped|discontinued|weaned|d/?c['’]?e?d)\b|"
     r"^[^.;,]{0,40}? (?:and|but)(?: then| was| were| later)* (?:stopped|discontinued|d/?c['’]?d)\b"
     r"(?! \w+ing\b| work)|"
     r"^(?: \d[\d/.]*(?: ?mg)?)?(?:,| -| –)? ?\(?(?:now |since |later )?"
-    r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|\d)|[.,;)])"
+    r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|\d|\w+ (?:\w+ )?ago)|"
+    r"[.,;)])|"
+    r"^[^.;]{0,40}?,? (?:but |and |then )?(?:has |had )?(?:finished|stopped|completed|quit) "
+    r"(?:it|them)\b"
 )
 # "Had finished ibuprofen on May 24": a course that is over, where the drug is what was finished.
 _FINISHED = re.compile(
@@ -328,6 +334,7 @@ _TOOK = re.compile(
     r"\b(?:took|used|(?:had|was) (?:taken|used|taking|using|on))(?: [\w/.]+){0,3}? $"
 )
 _UNTIL = re.compile(r"^[^.;,]{0,24} until (?!now|today|present|the present|this|next|further|seen)")
+_IF_AFTER = re.compile(r"^[^.;]{0,30}\b(?:if|unless|should)\b")
 _TAKEN_AGAIN = re.compile(r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b")
 _NOT_USED = re.compile(
     r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
@@ -400,7 +407,7 @@ def _is_stopped(before: str, after: str) -> bool:
         or _FINISHED.search(before)
         or (_TOOK.search(before) and _UNTIL.match(after))
     )
-    return over is not None and _TAKEN_AGAIN.search(after) is None
+    return over is not None and not _TAKEN_AGAIN.search(after) and not _IF_AFTER.match(after)
 
 
 def _stopped_later(found: list[Statement]) -> Iterator[Statement]:

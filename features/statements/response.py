@@ -73,6 +73,8 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return True
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
+    if _WHETHER.search(before):
+        return True
     if rule == "no_relief" and _NO_WORD_OF.search(mention.text.lower()):
         return True
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
@@ -80,6 +82,10 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     return _HELPED_BY_A_PERSON.match(after) is not None
 
 
+# "To see if it helps" tells of no help.
+_WHETHER = re.compile(
+    r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $"
+)
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
 _EASED_PART = re.compile(
@@ -102,6 +108,7 @@ _PERCENT = re.compile(
     r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
 )
 _EASED = re.compile(
+    r"cuts? (?:the |his |her )?(?:\w+ )?(?:pain|burning|tingling|numbness|symptoms|ache)|"
     r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
     r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
     r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
@@ -536,7 +543,10 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "medication reduced": "medication same",
 }
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
-_NOT_INSIDE = re.compile(r"\b(?:not|never|hardly|barely)\b")
+_NOT_INSIDE = re.compile(
+    r"\b(?:not|never|hardly|barely|no (?:better|more|further|longer|improve\w*|gains?|"
+    r"increase\w*))\b"
+)
 # What somebody else does, a dose that cannot be raised, and a bare length of time ("sits 20
 # minutes") are no gain and no loss.
 _SOMEBODY_ELSE = re.compile(
