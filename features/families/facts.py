@@ -587,7 +587,7 @@ def _only_begun(said: Statement) -> bool:
 _MOOD_DRUGS = frozenset(
     {
         "sertraline", "fluoxetine", "paroxetine", "citalopram", "escitalopram", "bupropion",
-        "mirtazapine", "trazodone", "vilazodone", "doxepin",
+        "mirtazapine", "trazodone", "vilazodone",
     }
 )  # fmt: skip
 _NONANATOMIC = re.compile(r"\bnon-?\s?(?:dermatom|anatomic|physiologic|organic)|\bdiffusely\b")
@@ -635,7 +635,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     ),
     "begun": _only_begun,
     "mood_drug": lambda said: (
-        said.mention.rule.extra.get("generic") in _MOOD_DRUGS
+        (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
         or said.mention.text.lower().startswith("ssri")
     ),
     "nonanatomic": lambda said: _NONANATOMIC.search(said.clause) is not None,
