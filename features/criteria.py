@@ -240,6 +240,7 @@ _PER_DAY = {
     "sedative": (1.0, 1.0),
     "acute_opioid": (2.0, 6.0),
 }
+_LONG_ACTING_A_DAY, _PATCHES_A_DAY = (1.0, 2.0), (1 / 7, 1.0)
 
 
 def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
@@ -276,7 +277,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     if isinstance(asked, int | float):
         known["course_least"] = (had or 0) + _float(known, "authorized_sessions") + asked
         known["course_total"] = known["course_least"] if counted else None
-    known.update(_supply(row))
+    known.update(_supply(item, row))
     known.update(_kind_of_request(case, item, row))
     known["invasive_in_letter"] = any(invasive_beside(item, other) for other in case.items)
     return known
@@ -355,14 +356,33 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
     return float(value) if isinstance(value, int | float) else absent
 
 
-def _supply(row: Row) -> dict[str, Value]:
-    """Bounds of the days that the requested drug lasts; empty where no amount is printed."""
+_LONG_ACTING = re.compile(
+    r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin)\b|extended|long[- ]acting|\bamrix"
+)
+_PATCH = re.compile(r"\bpatch")
+
+
+def _supply(item: Item, row: Row) -> dict[str, Value]:
+    """Bounds of the days that the requested drug lasts, by what the request prints, else by what
+    the summary tells of it; empty where no amount is told.
+    """
     days, quantity = row.get("request_supply_days"), row.get("quantity")
+    if days is None and quantity is None:
+        days, quantity = row.get("told_supply_days"), row.get("told_units")
+    elif row.get("quantity_unit") != "units":
+        quantity = None
     if isinstance(days, int | float):
         return {"supply_days_least": days, "supply_days_most": days}
-    if not isinstance(quantity, int | float) or row.get("quantity_unit") != "units":
+    if not isinstance(quantity, int | float):
         return {}
-    pace = _PER_DAY.get(request_class(row) or "")
+    pace, words = _PER_DAY.get(request_class(row) or ""), item.requested.lower()
+    often = row.get("told_per_day")
+    if isinstance(often, int | float) and often:
+        pace = pace and (often, often)
+    elif pace and _PATCH.search(words):
+        pace = _PATCHES_A_DAY
+    elif pace and _LONG_ACTING.search(words):
+        pace = _LONG_ACTING_A_DAY
     if pace is None:
         return {}
     units = quantity * (1 + _float(row, "request_refills"))

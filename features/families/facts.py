@@ -24,6 +24,7 @@ from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.request import (
+    per_day,
     requested_parts,
     same_concepts,
     side_of,
@@ -68,7 +69,9 @@ FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
     "strong_pain", "insertion_tender", "bone_displaced", "sessions_told",
-    "sessions_certified", "per_week_told", "supervised_exercise",
+    "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
+    "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
+    "nausea_named",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -187,6 +190,8 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     own.values["sessions_told"] = course_asked(summary, case, item)
     own.values["per_week_told"] = _per_week_told(summary, item)
     own.values["sessions_certified"] = _certified(summary, item)
+    own.values.update(_prescription(summary, item))
+    own.values["told_points"] = _points_told(summary, item)
     return own
 
 
@@ -327,6 +332,83 @@ def _course_told(summary: Summary) -> float | None:
             return float(bare["n"] or bare["times"])
     return None
 
+
+# How the summary says that the drug asked for is to be taken, where it names the drug last.
+_PRESCRIPTION_REACH = 70
+_UNITS_TOLD = re.compile(
+    r"(?:^|[ ,(])(?:#|no\. ?|quantity ?(?:of )?|qty:? ?)(?P<n>\d{1,3})\b|"
+    r"\b(?P<m>[1-9]\d{1,2}|[6-9]) (?:tablets?|tabs?|pills|capsules?|caps)\b"
+    r"(?! (?:a|per|each|every) )"
+)
+_SUPPLY_TOLD = re.compile(
+    r"\b(?P<n>\d{1,2}|an?|one|the)[ -](?P<unit>days?|weeks?|months?)[ -]"
+    r"(?:supply|course|script|trial|rx)\b|"
+    r"\bfor (?P<m>\d{1,2}|an?|one|the)(?: first)? (?P<unit2>days?|weeks?) "
+    r"(?:after|following|post)"
+)
+_COURSE_BEGUN = re.compile(
+    r"\b(?:gave|given|start(?:ed|ing|s)?|begun|began|initiat\w+|one[- ]time|once only|"
+    r"short(?:[- ]term)? (?:course|use|supply|trial)|new(?:ly)? (?:rx|prescri\w+|flare\w*)|"
+    r"first (?:rx|prescri\w+))\b"
+)
+
+
+def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
+    """Units, units a day and days of the drug asked for, where the summary names it last, and
+    whether it is begun there.
+    """
+    if item.category != "Pharmaceuticals":
+        return {}
+    names = {term.lower() for term in item.terms}
+    drugs = summary.mentions("medication")
+    said = [m for m in drugs if m.rule.extra["generic"] in names]
+    if not said or said[-1].qualifier in ("denied_by_ur", "quoted_guideline", "negated"):
+        said = [m for m in said if m.qualifier not in _NOT_TOLD]
+    if not said:
+        return {}
+    last = said[-1]
+    end = min(
+        summary.sentence_span(last.sentence)[1],
+        last.end + _PRESCRIPTION_REACH,
+        *(m.start for m in drugs if m.start >= last.end and m.rule.extra["kind"] == "drug"),
+    )
+    words = spell_out(summary.lower[last.end : end])
+    units, days = _UNITS_TOLD.search(words), _SUPPLY_TOLD.search(words)
+    clause = clause_of(summary, last)
+    told: dict[str, Value] = {"told_per_day": per_day(words)}
+    told["told_units"] = float(units["n"] or units["m"]) if units else None
+    if days is not None:
+        number, unit = days["n"] or days["m"], days["unit"] or days["unit2"]
+        long = {"d": 1.0, "w": 7.0, "m": 30.0}[unit[0]]
+        told["told_supply_days"] = long * (float(number) if number.isdigit() else 1.0)
+    begun = _COURSE_BEGUN.search(summary.lower, clause.start, clause.end)
+    told["course_begun"] = begun is not None and not _REFILLED.search(
+        summary.lower, clause.start, clause.end
+    )
+    return told
+
+
+_POINTS = re.compile(
+    r"\b(?P<n>\d{1,2}) (?:trigger points?|places|points|sites|spots|muscles|shots|injections)\b|"
+    r"\b(?:trigger[- ]points? injections?|tpis?) ?(?:x|times|#|in|at|to|:) ?(?P<m>\d{1,2})\b"
+    r"(?! ?(?:visits|sessions|weeks|months|days|/|-|x|mg|ml|cc))"
+)
+
+
+def _points_told(summary: Summary, item: Item) -> float | None:
+    """Trigger points to be injected, where a sentence that asks for it tells their number."""
+    if "trigger" not in item.requested.lower():
+        return None
+    for number in reversed(range(len(summary.bounds))):
+        said = summary.sentence_lower(number)
+        if _ASKS.search(said) and not _OF_REVIEW.search(said):
+            found = _POINTS.search(spell_out(said))
+            if found is not None:
+                return float(found["n"] or found["m"])
+    return None
+
+
+_NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated", "hypothetical"})
 
 _ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
 # A duration that belongs to the complaint ("a flare for five days") is none of a drug.
@@ -589,6 +671,37 @@ def _only_begun(said: Statement) -> bool:
     return uncounted and _JUST_BEGUN.search(said.clause) is not None
 
 
+# Antidepressants that ease no pain; those that do are tricyclics and the drugs like duloxetine.
+_MOOD_DRUGS = frozenset(
+    {
+        "sertraline", "fluoxetine", "paroxetine", "citalopram", "escitalopram", "bupropion",
+        "mirtazapine", "trazodone", "vilazodone",
+    }
+)  # fmt: skip
+_NONANATOMIC = re.compile(r"\bnon-?\s?(?:dermatom|anatomic|physiologic|organic)|\bdiffusely\b")
+# "Voltaren gel for the knees": where a topical drug is put.
+_WHERE_PUT = re.compile(
+    r"^(?: (?:\d+(?:\.\d+)?%|gel|cream|patch(?:es)?|ointment|lotion|sodium|topical|"
+    r"\d+ ?g(?:m|rams?)?|(?:two|three|four|twice|2|3|4) (?:times )?(?:a day|daily)|[bt]id|qid|"
+    r"daily|applied|used|prn)){0,5} (?:for|to|on|over)"
+    r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
+    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
+)
+_LIMB_JOINTS = re.compile(
+    r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
+)
+_TRUNK = re.compile(
+    r"(?:(?:low(?:er)?|upper|mid) )?back|neck|lumbar|cervical|thoracic|spine|lbp|"
+    r"shoulders?|hips?|trapez\w+"
+)
+
+
+def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
+    after = said.mention.summary.after(said.mention, 80)
+    put = _WHERE_PUT.match(after)
+    return put is not None and where.fullmatch(put["where"]) is not None
+
+
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
     "rated": lambda said: said.percent is not None,
@@ -609,6 +722,13 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
     ),
     "begun": _only_begun,
+    "mood_drug": lambda said: (
+        (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
+        or said.mention.text.lower().startswith("ssri")
+    ),
+    "nonanatomic": lambda said: _NONANATOMIC.search(said.clause) is not None,
+    "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
+    "put_on_trunk": lambda said: _put_on(said, _TRUNK),
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
 }
 _ONE_AT_A_TIME = frozenset(

@@ -38,7 +38,7 @@ _MONITORING = (
     "tapering",
 )  # fmt: skip
 _TAKEN_BEFORE = re.compile(
-    r"\b(?:prescribed|dispensed|refilled|given|taking|takes|took|taken|using|uses|used|tried|"
+    r"\b(?:prescribed|dispensed|refill(?:ed|s)?|given|taking|takes|took|taken|using|uses|used|tried|"
     r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"
     r"were|are|was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|"
     r"use of))?|continuing|treated with|managed with|regimen (?:of|include[sd]?|"

@@ -52,6 +52,7 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             or _no_denial(summary, mention)
             or _NOTHING_SAID.search(summary.before(mention, 60))
             or _NOT_LISTED.match(summary.after(mention, 50))
+            or (mention.value == "medication" and _NOT_TOLD.search(summary.before(mention, 120)))
         ):
             yield from _treatment(summary, mention)
 
@@ -93,16 +94,18 @@ def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
         return
     denied = mention.qualifier == "negated" or _never_had(summary, mention)
     denied = denied or _NOT_BEFORE.search(summary.before(mention, 12)) is not None
+    stopped = _NO_LONGER.search(summary.before(mention, 30)) is not None
     yield state(
         summary,
         mention,
         "drug" if named.rule.family == "medication" else "treatment",
         named.value,
-        "denied" if denied else "affirmed",
+        "stopped" if stopped else "denied" if denied else "affirmed",
         **times_of(summary, mention),
     )
 
 
+_NO_LONGER = re.compile(r"\b(?:no longer|(?:stopped|quit)|used to)(?: \w+)? $")
 _NOT_BEFORE = re.compile(r"\b(?:not|never)(?: \w+)? $")
 _DEVICES = frozenset({"tens", "bracing", "traction", "heat_cold"})
 
@@ -383,12 +386,36 @@ MONITORING = frozenset(
     {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
 )
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped)?|quit|discontinued|weaned from|tapered off|(?<!edge )(?<!half )off|"
-    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on))\b[^.;,]{0,40}$"
+    r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
+    r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
+    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on)|"
+    r"used to (?:take|use|be on)(?! the edge))\b"
+    r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
+    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
 )
 _STOPPED_AFTER = re.compile(
-    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:stopped|discontinued|weaned)\b"
+    r"^(?:[^.;,]{0,30}\b|(?: (?!replaced|and|or|with|for)[\w/.]+){0,3}, "
+    r"(?:which|that|but (?:it|this|that)) )(?:was|were|is|has|"
+    r"have|had)(?: been| since| later| then)? (?:stopped|discontinued|weaned|d/?c['’]?e?d)\b|"
+    r"^[^.;,]{0,40}? (?:and|but)(?: then| was| were| later)* (?:stopped|discontinued|d/?c['’]?d)\b"
+    r"(?! \w+ing\b| work)|"
+    r"^(?: \d[\d/.]*(?: ?mg)?)?(?:,| -| –)? ?\(?(?:now |since |later )?"
+    r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|\d|\w+ (?:\w+ )?ago)|"
+    r"[.,;)])|"
+    r"^[^.;]{0,40}?,? (?:but |and |then )?(?:has |had )?(?:finished|stopped|completed|quit) "
+    r"(?:it|them)\b"
 )
+# "Had finished ibuprofen on May 24": a course that is over, where the drug is what was finished.
+_FINISHED = re.compile(
+    r"\b(?:finished|completed|used up) (?:(?:all|her|his|the|a|taking|short|course|supply|"
+    r"bottle|of|last|\d+[- ]day) ){0,4}$"
+)
+_TOOK = re.compile(
+    r"\b(?:took|used|(?:had|was) (?:taken|used|taking|using|on))(?: [\w/.]+){0,3}? $"
+)
+_UNTIL = re.compile(r"^[^.;,]{0,24} until (?!now|today|present|the present|this|next|further|seen)")
+_IF_AFTER = re.compile(r"^[^.;]{0,30}\b(?:if|unless|should)\b")
+_TAKEN_AGAIN = re.compile(r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b")
 _NOT_USED = re.compile(
     r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
     r"[^.;]{0,40}$"
@@ -408,6 +435,10 @@ _OF_A_RISK = re.compile(
 
 def drugs(summary: Summary) -> Iterator[Statement]:
     """Drugs and classes of drugs, and what was done to watch over opioids."""
+    yield from _stopped_later(list(_drugs(summary)))
+
+
+def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
         if mention.rule.extra["kind"] == "monitoring" and _OF_A_RISK.match(
@@ -418,9 +449,13 @@ def drugs(summary: Summary) -> Iterator[Statement]:
             polarity = _monitoring(summary, mention)
         else:
             polarity = _use(summary, mention, id(mention) in taken)
+            if polarity == "denied" and mention.rule.id == _ASPIRIN:
+                continue
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
 
 
+# "No aspirin and no steroids" is a risk denied, and says nothing of other anti-inflammatories.
+_ASPIRIN = "aspirin"
 # "NSAIDs are contraindicated", "opioids might be started later" tell of no use.
 _SPOKEN_OF = re.compile(
     r"^ (?:(?:is|are|was|were) (?:contraindicated|to be avoided|avoided)|(?:might|may|could|"
@@ -435,15 +470,40 @@ def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
         return "denied"
     if _SPOKEN_OF.match(after):
         return "planned"
-    if (_STOPPED.search(before) or _STOPPED_AFTER.match(after)) and mention.qualifier in (
-        "affirmed",
-        "historical",
-        "negated",
-    ):
+    if mention.qualifier in _TOLD and _is_stopped(before, after):
         return "stopped"
     if taken or (mention.qualifier == "negated" and _WITH.search(before)):
         return "affirmed"
     return "denied" if mention.qualifier == "negated" else "planned"
+
+
+_TOLD = frozenset({"affirmed", "historical", "negated"})
+
+
+def _is_stopped(before: str, after: str) -> bool:
+    over = (
+        _STOPPED.search(before)
+        or _STOPPED_AFTER.match(after)
+        or _FINISHED.search(before)
+        or (_TOOK.search(before) and _UNTIL.match(after))
+    )
+    return over is not None and not _TAKEN_AGAIN.search(after) and not _IF_AFTER.match(after)
+
+
+def _stopped_later(found: list[Statement]) -> Iterator[Statement]:
+    """What was taken, and is said further on to be stopped, is taken no longer."""
+    stopped: set[str] = set()
+    told: list[Statement] = []
+    for said in reversed(found):
+        name = said.mention.rule.extra["generic"] or said.concept
+        if said.source == "record" and said.polarity == "stopped":
+            stopped.add(name)
+        elif said.polarity == "affirmed" and name in stopped:
+            said = replace(said, polarity="stopped")
+        elif said.source == "record" and said.polarity == "planned":
+            stopped.discard(name)
+        told.append(said)
+    return reversed(told)
 
 
 _TEST_AGAINST = re.compile(
@@ -463,13 +523,21 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
     if mention.value == _DRUG_TEST and _LAST_BEFORE.search(summary.before(mention, 8)):
         return _test_result(summary, mention)
+    not_there = NOT_STATED_AFTER.match(summary.after(mention, 70))
+    if not not_there and _NOT_TOLD.search(summary.before(mention, 120)):
+        return "planned"
     if not medication.monitored(mention) and not told_done(summary, mention):
         return "denied" if mention.qualifier == "negated" else "planned"
-    if NOT_STATED_AFTER.match(summary.after(mention, 70)):
+    if not_there:
         return "denied"
     return _test_result(summary, mention) if mention.value == _DRUG_TEST else "affirmed"
 
 
+# "The notes do not discuss side effects, CURES or an agreement": a list of what is not told.
+_NOT_TOLD = re.compile(
+    r"\b(?:(?:do|does|did) not|never|fails? to|without) (?:discuss|mention|address|describ|"
+    r"document|record|comment|speak|includ)\w*\b(?:(?!\bbut\b)[^.;])*$"
+)
 _LAST_BEFORE = re.compile(r"\blast $")
 
 

@@ -74,6 +74,8 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return True
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
+    if _WHETHER.search(before):
+        return True
     if rule == "no_relief" and _NO_WORD_OF.search(mention.text.lower()):
         return True
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
@@ -81,6 +83,10 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     return _HELPED_BY_A_PERSON.match(after) is not None
 
 
+# "To see if it helps" tells of no help.
+_WHETHER = re.compile(
+    r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $"
+)
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
 _EASED_PART = re.compile(
@@ -117,6 +123,7 @@ _PERCENT = re.compile(
     r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
 )
 _EASED = re.compile(
+    r"cuts? (?:the |his |her )?(?:\w+ )?(?:pain|burning|tingling|numbness|symptoms|ache)|"
     r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
     r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
     r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
@@ -137,6 +144,44 @@ _FELL_FOR = re.compile(
     r"\b(?P<off>\d{1,2})(?:\s?/\s?10)? (?:to|->|→) (?P<on>\d{1,2})(?:\s?/\s?10)? (?:for|x|lasting) "
     r"(?=~?\d|two|three|four|five|six|eight|several)"
 )
+# What stands behind "with" where it is no treatment ("7/10 with walking").
+_NO_TASK = (
+    r"(?!\s?(?:motion|activ|move|exam|palp|rest\b|use\b|walk|lift|work|flex|ext|abd|rot|range|"
+    r"stand|sit|bend|stairs|any |all |driv|grip|no |spasm|radiat|numb|tingl))(?=\s?[a-z])"
+)
+_TREATED = rf"(?:with\b|w/(?!o\b)|w\b(?!/)|on\b|after\b) ?{_NO_TASK}"
+# "Pain 7 to 2/10 w Norco", "8/10, which comes down to 4/10".
+_TO_WITH = re.compile(
+    r"(?P<off>\d{1,2})(?:\s?/\s?10)? ?(?:to|-+>|→) ?(?P<on>\d{1,2})(?:\s?/\s?10| out of 10)? "
+    rf"(?:pain )?(?:{_TREATED}|(?:from|by) {_NO_TASK})|"
+    r"(?P<off2>\d{1,2})\s?/\s?10,? (?:\w+ ){0,2}?(?:goes|comes|drops|falls|decreases|improves|"
+    r"reduced|decreased|lowered|dropping|down)(?: down)? to (?:about |a )?"
+    r"(?P<on2>\d{1,2})\s?/\s?10"
+)
+# "7/10 at rest, 4/10 w Norco", "3/10 with tramadol, baseline 6/10".
+_BASE_WITH = re.compile(
+    r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10) (?:at rest|at baseline|baseline)[^.;]{0,20}? "
+    rf"(?P<on>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}|"
+    rf"(?P<on2>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}"
+    r"[^.;]{0,20}?, (?:at )?baseline(?: is| was| of)? (?P<off2>\d{1,2})\s?/\s?10"
+)
+# "Pain is 8/10 with and without it".
+_SAME_WITH = re.compile(
+    r"(?:pain (?:is |was |of |at )?)?\d{1,2}(?:\s?/\s?10| out of 10),? (?:both )?"
+    rf"(?:(?:with|w/|on) (?:and|or|&) (?:without|w/o|off)|regardless of) {_NO_TASK}"
+)
+_MONTHS = r"(?!mon|tues|jan|feb|mar|apr|may\b|jun|jul|aug|sep|oct|nov|dec)"
+_DRUG_OR_IT = r"(?: (?:it|them|the \w+|(?!pain|is)[a-z]+))?"
+# "9 before and 5 after the drugs": a score that is told as one need not say out of what.
+_BEFORE_AFTER = re.compile(
+    r"(?P<off>\d{1,2})(?:\s?/\s?10)? (?:before|without|w/o|off)\b(?: \w+){0,3}?,?"
+    r"(?: and| but| to| vs\.?| is)? "
+    rf"(?P<on>\d{{1,2}})(?:\s?/\s?10)? {_TREATED}{_MONTHS}|"
+    rf"(?:without|w/o|off|before){_DRUG_OR_IT} (?:pain )?(?:(?:is|was|of|at) )?"
+    r"(?P<off2>\d{1,2})(?:\s?/\s?10)?[,;]?(?: and| but)? "
+    rf"(?:with|w/|w|on|after){_DRUG_OR_IT} (?:pain )?(?:(?:is|was|of|at) )?"
+    r"(?P<on2>\d{1,2})\b(?:\s?/\s?10)?(?! ?(?:mg|min|day|week|month|hour|block|pound|lb|tab|pill))"
+)
 _WITHOUT_WITH = re.compile(
     r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)[^.;]{0,50}?"
     r"(?P<on>\d{1,2})(?:\s?/\s?10| out of 10) (?:pain )?(?:with\b|w\b|w/|on\b|after)|"
@@ -149,6 +194,9 @@ _LITTLE_LEFT = re.compile(
     r"activ|"
     r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit)"
 )
+_SCORES = (_WITHOUT_WITH, _FALL, _FELL_FOR, _TO_WITH, _BASE_WITH, _BEFORE_AFTER)
+# Two scores that may be a range, or of two tasks, tell of relief only where the second is less.
+_MAY_BE_RANGES = frozenset({_FELL_FOR, _TO_WITH, _BASE_WITH})
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
 # Percent of relief that a share in words stands for ("three quarters of the pain").
@@ -293,19 +341,22 @@ def _falls(summary: Summary) -> Iterator[Statement]:
     """Pain scores with and without a treatment, as a percentage of relief."""
     for mention in summary.mentions("pain_score"):
         clause = clause_of(summary, mention)
-        for pattern in (_WITHOUT_WITH, _FALL, _FELL_FOR):
+        for pattern in _SCORES:
             match = pattern.search(summary.lower, clause.start, clause.end)
-            if match is None or not match.start() <= mention.start < match.end():
+            if match is None or not (match.start() < mention.end and mention.start < match.end()):
                 continue
             known = {k.rstrip("2"): float(v) for k, v in match.groupdict().items() if v}
             off, on = known["off"], known["on"]
-            if 0 < off <= 10 and on <= 10 and (on < off or pattern is not _FELL_FOR):
+            least = off - 1 if pattern in _MAY_BE_RANGES else off
+            if 0 < off <= 10 and on <= (10 if pattern is _FALL else least):
                 percent = round(100 * (off - on) / off, 1)
                 helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
                 weeks = _longest(summary, mention) if pattern is _FELL_FOR else None
                 yield from _response(summary, mention, helps, percent, weeks=weeks)
             break
         else:
+            if _SAME_WITH.match(summary.lower, mention.start, clause.end):
+                yield from _response(summary, mention, "failed", 0.0)
             if _LITTLE_LEFT.match(summary.lower, mention.start, clause.end):
                 yield from _response(summary, mention, "helped")
 
@@ -591,7 +642,10 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "medication reduced": "medication same",
 }
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
-_NOT_INSIDE = re.compile(r"\b(?:not|never|hardly|barely)\b")
+_NOT_INSIDE = re.compile(
+    r"\b(?:not|never|hardly|barely|no (?:better|more|further|longer|improve\w*|gains?|"
+    r"increase\w*))\b"
+)
 # What somebody else does, a dose that cannot be raised, and a bare length of time ("sits 20
 # minutes") are no gain and no loss.
 _SOMEBODY_ELSE = re.compile(
@@ -600,18 +654,24 @@ _SOMEBODY_ELSE = re.compile(
 )
 _A_DOSE = re.compile(r"^[^.;,]{0,30}\b(?:dos(?:e|es|age)|nsaids?|opioids?|medicat\w+|pills?)\b")
 _BARE_EXTENT = re.compile(
-    r"(?:\d|one|two|three|four|five|six|an?) (?:minutes|pounds|lbs|hours?|blocks?)$"
+    r"(?:\d|one|two|three|four|five|six|an?) (?:min(?:ute)?s?|pounds|lbs|hours?|hrs?|blocks?)$"
 )
 # "Walks one block", "sits ten minutes": what most people exceed without a thought.
 _SMALL_EXTENT = re.compile(
-    r"(?:half a|one|an?|1) block$|\b(?:five|ten|fifteen|[2-9]|1[0-5]) minutes$|"
+    r"(?:half a|one|an?|1) block$|\b(?:five|ten|fifteen|[2-9]|1[0-5]) min(?:ute)?s?$|"
     r"(?<!\d)(?:one|two|three|four|five|[1-5]) (?:pounds|lbs)$"
 )
 _COMPARED = re.compile(
-    r"\b(?:now|again|farther|further|longer|more|better|with|lets?|allow\w*|able|after|since|vs|"
+    r"\b(?:now|again|farther|further|longer|more|better|lets?|allow\w*|able|after|since|vs|"
+    r"w(?:/(?!o)|(?:ith)?\b(?!/| (?:an? |his |her |the |much |severe )?(?:pain|difficult|limp|cane|"
+    r"walker|rest|crutch|help|assist|discomfort)))|"
     r"versus|instead|rather|from (?:\d|an?\b|one|two|five|ten)|before|previously|formerly|up to|"
     r"increas\w+|resumed|twice|because)\b|->|→"
 )
+
+
+# "VAS 8 off meds, 4 on meds" compares two scores.
+_OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
 
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
@@ -621,6 +681,8 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
         return True
     if _SOMEBODY_ELSE.search(summary.before(mention, 50)):
         return True
+    if _OFF_AT.search(summary.before(mention, 12)) and mention.text.lower().startswith("off "):
+        return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
     return _bare(summary, mention) and not _SMALL_EXTENT.search(mention.text.lower())
@@ -628,7 +690,9 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
 
 def _bare(summary: Summary, mention: Mention) -> bool:
     """Whether an extent ("walks two blocks") is compared with none."""
-    bare = mention.rule.id in ("does", "reaches") and _BARE_EXTENT.search(mention.text.lower())
+    words = mention.text.lower()
+    bare = words.startswith("walking ") or _BARE_EXTENT.search(words) is not None
+    bare = bare and mention.rule.id in ("does", "reaches")
     return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
 
 

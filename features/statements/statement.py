@@ -184,7 +184,7 @@ _NOT_STATED = re.compile(
     r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
     r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|"
-    r"comment\w*|describe\w*|"
+    r"comment\w*|describe\w*|say|tell|"
     r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:nothing (?:is|was|has been) (?:written|said|"
     r"recorded|"
     r"documented|noted|reported)|nobody (?:wrote|said|recorded|asked))\b|"
