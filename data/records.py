@@ -25,7 +25,6 @@ from pathlib import PurePath
 from typing import IO, Any, get_args
 
 from imr.data.citations import parse_citation
-from imr.data.items import item_of_heading, split_outcome
 from imr.data.letter import (
     MAX_GUIDELINE_CHARS,
     MAX_HEADING_CHARS,
@@ -498,6 +497,9 @@ def asks(values: Mapping[str, Any]) -> bool:
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
+    # Who lists records, or says how `imr` is used, needs no patterns of requests.
+    from imr.data.request import item_of_heading, split_outcome
+
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
         raise _NotAllowedError.of(f"items[{index}]", row, "an object with title")

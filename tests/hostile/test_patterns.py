@@ -30,7 +30,7 @@ from tests.hostile.pumping import attacks
 from tests.timing import CHARACTERS, looks_up_to, thread_seconds
 
 PACKAGES = ("data", "features", "models", "training", "serve")
-SOURCE_LAYOUT = {"items", "read", "parse"}
+SOURCE_LAYOUT = {"read", "parse"}
 """These modules read text with its layout; all others read it with blanks collapsed."""
 
 WINDOWS = {"pain", "examination", "treatment"}
@@ -78,8 +78,9 @@ def modules(project: Path) -> list[tuple[str, ModuleType, ast.Module]]:
 def all_modules(project: Path) -> Iterator[tuple[str, ModuleType, ast.Module]]:
     for package in PACKAGES:
         for path in sorted((project / package).rglob("*.py")):
-            if path.stem not in ("__init__", "pyfunc"):
+            if path.stem != "pyfunc":
                 name = path.relative_to(project).with_suffix("").as_posix()
+                name = name.removesuffix("/__init__")
                 module = importlib.import_module("imr." + name.replace("/", "."))
                 yield name, module, ast.parse(path.read_text())
 
