@@ -1,7 +1,7 @@
 """A source -> the text of one letter, its paragraphs separated by one blank line.
 
 ``load`` reads one of the sources that :mod:`imr.data.sources` lists, ``read`` lists and reads: PDF
-through PDFium, Word (:mod:`imr.data.office`), and plain text in the layouts met.
+through PDFium, Word, and plain text in the layouts met.
 
 PDFium is not thread-safe: letters are read in parallel by processes, never by threads.
 
@@ -21,11 +21,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from imr.data.letter import LetterError, Text
-from imr.data.office import word_text
-from imr.data.sources import Source, content, is_pdf, sources
+from imr.data.sources import Source, content, is_pdf, not_office, office_archive, sources
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -204,6 +203,65 @@ def _filler(lines: list[Printed]) -> tuple[int, bool]:
     ):
         return 0, True
     return Counter(continued).most_common(1)[0][0]
+
+
+# --- Word --------------------------------------------------------------------------------------
+
+# Taken out or moved away by a tracked change; instructions of a field; a second form of a text box.
+_NOT_SHOWN = {"del", "moveFrom", "instrText", "Fallback"}
+_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_OFF = ("0", "false", "off")
+
+
+def word_text(name: str, content: IO[bytes]) -> str:
+    """The body of a Word letter, a paragraph or table row a line, as a reader sees it.
+
+    Where no paragraph is blank they are set apart by a blank line, as Word does by a distance.
+
+    Raises:
+        LetterError: ``not_docx``, ``encrypted``, ``too_large``.
+    """
+    archive = office_archive(name, "docx", content)
+    try:
+        with archive.open("word/document.xml") as body:
+            lines = [line for text in _word_lines(body) for line in text.split("\n")]
+    except KeyError:
+        raise not_office(name, "docx", "it holds no text of a Word letter") from None
+    except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile and XML raise anything
+        raise not_office(name, "docx", error) from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    apart = "\n" if any(not line.strip() for line in lines) else "\n\n"
+    return apart.join(lines)
+
+
+def _word_lines(body: IO[bytes]) -> Iterator[str]:
+    """The text of each paragraph and table row that stands in no other row, as it ends."""
+    from defusedxml.ElementTree import iterparse
+
+    skipped, hidden = 0, False
+    texts: list[list[str]] = []  # of the paragraphs that have begun
+    rows: list[list[str]] = []
+    for event, element in iterparse(body, ("start", "end"), forbid_dtd=True):
+        tag = element.tag.rpartition("}")[2]
+        if event == "start":
+            skipped += tag in _NOT_SHOWN
+            hidden = hidden and tag != "r"
+            if tag in ("p", "tr"):
+                (texts if tag == "p" else rows).append([])
+            continue
+        skipped -= tag in _NOT_SHOWN
+        if tag == "vanish":
+            hidden = not any(value in _OFF for value in element.attrib.values())
+        elif (tag == "t" or tag in _SIGNS) and texts and not skipped and not hidden:
+            texts[-1].append(_SIGNS.get(tag, element.text or ""))
+        elif tag in ("p", "tr"):
+            element.clear()
+            line = "".join(texts.pop()) if tag == "p" else " ".join(filter(None, rows.pop()))
+            if rows and not skipped:
+                rows[-1].append(line.strip())
+            elif not skipped:
+                yield line
 
 
 # --- PDF -----------------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
-"""Case records: letters as JSON Lines or rows of a table instead of documents.
+"""Case records: letters as JSON or rows of a table instead of documents.
 
-A record is what is known before a decision: an id, the case summary and the disputed items, each
-with its title and, where known, the guideline that the claims administrator cited.  JSON Lines
-hold one record a line; a Parquet file holds one record a row (with an ``items`` list) or, like
-CSV, one *item* a row, the rows of a letter standing together (:mod:`imr.data.tables`).  The
-objects that ``imr parse`` prints are records too; a decision that stands in one is carried along,
-never looked at.
+A record is what is known before a decision; :func:`record_schema` says what stands in one.  A
+Parquet file holds one record a row (with an ``items`` list) or, like CSV, one *item* a row, the
+rows of a letter standing together (:mod:`imr.data.tables`).  The objects that ``imr parse`` prints
+are records too; a decision that stands in one is carried along, never looked at.
 
 ``raw_records`` reads and groups, ``letter_from_record`` checks and builds: the first is cheap and
 streams, the second can run in another process.  Every error names row, column, what was received
@@ -76,9 +74,8 @@ def raw_records(
 ) -> Iterator[RawRecord | LetterError]:
     """The records of a file, one by one, not yet checked; a bad row does not end the file.
 
-    ``name`` is the file's name (its ending decides the format), ``content`` its bytes.  ``renames``
-    are columns that the user calls otherwise; ``notice`` is told in one line which columns of
-    the file were read under another name.
+    The ending of ``name`` decides the format.  ``renames``: how the user calls a column -> the
+    column; ``notice`` is told in one line which columns were read under another name.
     """
     ending = PurePath(name).suffix.lower()
     flat = Reading(name, FLAT, renames or {}, notice)
@@ -99,17 +96,14 @@ def raw_records(
 
 def _parquet_records(content: IO[bytes], flat: Reading) -> Iterator[RawRecord | LetterError]:
     rows = parquet_rows(content, flat, replace(flat, known=NESTED))
-    for first in rows:  # which says of what kind they all are
-        together = itertools.chain([first], rows)
-        if isinstance(first, LetterError) or not first[0]:
-            flat_rows = (r if isinstance(r, LetterError) else r[1:] for r in together)
-            yield from _grouped(flat.file, flat_rows)
-        else:
-            for row in together:
-                if isinstance(row, LetterError):
-                    yield row
-                else:
-                    yield RawRecord(f"{flat.file} row {row[1]}", row[2])
+    for row in rows:
+        if isinstance(row, LetterError):
+            yield row
+        elif row[0]:
+            yield RawRecord(f"{flat.file} row {row[1]}", row[2])
+        else:  # and so are all others: an item each
+            others = (one if isinstance(one, LetterError) else one[1:] for one in rows)
+            yield from _grouped(flat.file, itertools.chain([row[1:]], others))
 
 
 def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import BinaryIO, Literal
+from typing import IO, BinaryIO, Literal
 
 from imr.data.letter import LetterError
 from imr.data.paths import Entry, FilePath, StoreError, UnsupportedPathError, file_path
@@ -61,8 +61,17 @@ MAX_RECORD_BYTES = 16 * 2**20
 MAX_ZIP_MEMBERS = 1_000_000
 """Seven times the letters of the busiest year; the list itself stays under 1 GB of memory."""
 
-MAX_ZIP_RATIO = 100
-"""PDFs shrink to 0.9, texts to a quarter; an archive that grows a hundredfold is a bomb."""
+MAX_RATIO = 100
+"""PDFs shrink to 0.9, texts and tables to a quarter; what grows a hundredfold is a bomb."""
+
+MAX_UNPACKED_BYTES = 128 * 2**20
+"""Of Office: a letter has some 50 KB of XML, a table of 10,000 letters 40 MB."""
+
+MAX_PARTS, MAX_WHOLE_BYTES = 10_000, 16 * 2**20
+"""Of Office: parts, and bytes of one that is read as a whole (styles, names of sheets)."""
+
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # encrypted files, and those of Office before 2007
+_STREAMED = ("xl/worksheets/", "xl/sharedStrings.xml", "word/document.xml")
 
 MAX_BYTES: dict[Kind, int] = {
     "pdf": MAX_PDF_BYTES,
@@ -287,8 +296,8 @@ def _letter_members(entry: Entry) -> list[str]:
         raise LetterError(name, "too_large", problem, "split it")
     assert archive.fp is not None
     packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
-    if sum(member.file_size for member in members) > MAX_ZIP_RATIO * packed:
-        problem = f"the archive would grow more than {MAX_ZIP_RATIO} times when unpacked"
+    if sum(member.file_size for member in members) > MAX_RATIO * packed:
+        problem = f"the archive would grow more than {MAX_RATIO} times when unpacked"
         raise LetterError(name, "too_large", problem, "check where it comes from")
     names = {member.filename for member in members}
     return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
@@ -448,6 +457,50 @@ def _opened_archive(path: FilePath, _state: str, _process: int) -> zipfile.ZipFi
     except BaseException:
         file.close()
         raise
+
+
+# --- archives of Office ------------------------------------------------------------------------
+
+
+def office_archive(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
+    """A Word or Excel file (``kind`` docx or xlsx), which is a zip archive of XML.
+
+    Nothing in it is run or followed: macros, links, embedded objects and pictures are not opened,
+    no formula is computed, an entity of the XML is refused.  What is unpacked is bounded here.
+
+    Raises:
+        LetterError: ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
+    """
+    start = content.read(len(_OLD_OFFICE))
+    packed = content.seek(0, 2)
+    content.seek(0)
+    if start == _OLD_OFFICE:
+        problem = "encrypted, or a file of Office before 2007"
+        raise LetterError(name, "encrypted", problem, f"save it as .{kind} without a password")
+    try:
+        archive = zipfile.ZipFile(content)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise not_office(name, kind, error) from None
+    parts = archive.infolist()
+    whole = sum(part.file_size for part in parts)
+    read_whole = (
+        part.file_size
+        for part in parts
+        if part.filename.endswith((".xml", ".rels")) and not part.filename.startswith(_STREAMED)
+    )
+    most = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(packed, 2**20))
+    if len(parts) > MAX_PARTS or whole > most or max(read_whole, default=0) > MAX_WHOLE_BYTES:
+        problem = f"it would unpack to more than {most // 2**20} MiB or in too many or large parts"
+        remedy = "check where it comes from; split it, or save a table as CSV"
+        raise LetterError(name, "too_large", problem, remedy)
+    return archive
+
+
+def not_office(name: str, kind: str, fault: Exception | str) -> LetterError:
+    """The error of a Word or Excel file that cannot be read."""
+    if isinstance(fault, Exception):
+        fault = f"damaged or cut off ({type(fault).__name__})"
+    return LetterError(name, f"not_{kind}", f"cannot read it as .{kind}: {fault}", "save it again")
 
 
 # --- errors ----------------------------------------------------------------------------------
