@@ -73,12 +73,8 @@ MAX_PARTS, MAX_WHOLE_BYTES = 10_000, 16 * 2**20
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # encrypted files, and those of Office before 2007
 _STREAMED = ("xl/worksheets/", "xl/sharedStrings.xml", "word/document.xml")
 
-MAX_BYTES: dict[Kind, int] = {
-    "pdf": MAX_PDF_BYTES,
-    "text": MAX_TEXT_BYTES,
-    "word": MAX_PDF_BYTES,
-    "records": MAX_RECORDS_BYTES,
-}
+MAX_BYTES: dict[Kind, int] = {"pdf": MAX_PDF_BYTES, "text": MAX_TEXT_BYTES,
+                              "word": MAX_PDF_BYTES, "records": MAX_RECORDS_BYTES}  # fmt: skip
 
 MAX_FOLDER_DEPTH = 64
 """A web server can name a folder in a folder without end."""
@@ -87,29 +83,14 @@ _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
 TRUTH_NAME = "truth.jsonl.gz"
-_LEFT_BEHIND = frozenset({
-    "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "_SUCCESS", "_metadata",
-    "_common_metadata",
-})  # fmt: skip
-"""What systems leave in folders and archives, beside hidden files and locks of Office, and Spark
-beside the parts of a table.
-"""
-
-_PDF_MARK_WITHIN = 1024
-"""The PDF standard lets up to 1,024 bytes of other matter precede the mark."""
+_LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "_SUCCESS", "_metadata",
+                "_common_metadata"}  # fmt: skip
+"""What systems leave in folders and archives, and Spark beside the parts of a table."""
 
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1
-_ZIP_FAULTS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,  # a way of packing that Python does not know
-    RuntimeError,
-    ValueError,
-)
+_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+               ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +98,9 @@ class Source:
     """Where one letter (or one file of case records) lies; small and picklable.
 
     ``path`` is a path or URL as given; ``member`` names the entry of a zip archive at it;
-    ``content`` is set only for what came through standard input, ``size`` (bytes, of the object
-    at ``path``) and ``state`` (changes with it) only for what lies on a store, where asking again
-    would take a request.  ``ending`` is that of a file such as came through standard input.
+    ``content`` is set for what came through standard input or was fetched ahead, ``ending`` for the
+    former; ``size`` (bytes, of the object at ``path``) and ``state`` (changes with it) are set only
+    for what lies on a store.
     """
 
     path: str
@@ -132,10 +113,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name shown in results and errors: the path, or ``archive!member``.
-
-        Of a URL without user, password and signature.
-        """
+        """The name shown in results and errors: the path (see ``FilePath``), ``archive!member``."""
         path = str(file_path(self.path))
         return printable(path if self.member is None else f"{path}!{self.member}")
 
@@ -240,10 +218,8 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     Hidden ones are passed over and links to folders are not followed.
     """
     if not depth:
-        problem, remedy = (
-            f"more than {MAX_FOLDER_DEPTH} folders deep",
-            "name the folder with the letters",
-        )
+        problem = f"more than {MAX_FOLDER_DEPTH} folders deep"
+        remedy = "name the folder with the letters"
         yield LetterError(printable(str(folder)), "unreadable", problem, remedy)
         return
     try:
@@ -251,7 +227,6 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    # By letter, the parts of a table by number.
     visible = sorted((one for one in listed if not _hidden(one.path.name)), key=_by_part)
     yield from (one for one in visible if not one.folder)
     for one in visible:
@@ -260,16 +235,14 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
 
 
 def _by_part(entry: Entry) -> str:
+    """The name, by which parts of a table are in the order of their numbers."""
     return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", entry.path.name, count=1)
 
 
 def _hidden(name: str) -> bool:
-    """Names that systems leave behind (``.DS_Store``, ``~$letter.docx``, ``__MACOSX``), and the
-    truth of letters that ``imr synthesize`` wrote.
-    """
-    if name in (".", ".."):
-        return False
-    return name.startswith((".", "~$")) or name in _LEFT_BEHIND or name == TRUTH_NAME
+    """Names that systems leave behind, and the truth of letters that ``imr synthesize`` wrote."""
+    left = name.startswith((".", "~$")) or name in _LEFT_BEHIND or name == TRUTH_NAME
+    return left and name not in (".", "..")
 
 
 def _archived(entry: Entry) -> Iterator[Source | LetterError]:
@@ -304,7 +277,6 @@ def _letter_members(entry: Entry) -> list[str]:
 
 
 def _standard_input(ending: str) -> Source | LetterError:
-    """One source for what stands on standard input."""
     data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
     ending = ending or _ending(data)
     if ending not in KINDS:
@@ -331,10 +303,8 @@ def _json_ending(data: bytes) -> str | None:
     what begins as neither.  What is broken is told by its first line, so that its fault is named.
     """
     start = _JSON_START.match(data)
-    if not start:
-        return None
-    if not start[1]:
-        return ".json"
+    if not start or not start[1]:
+        return ".json" if start else None
     first, _, rest = data[start.start(1) : start.start(1) + MAX_RECORD_BYTES].partition(b"\n")
     if _is_json(first):
         return ".jsonl"
@@ -353,8 +323,8 @@ def _is_json(data: bytes) -> bool:
 
 
 def is_pdf(content: bytes) -> bool:
-    """True where the bytes carry the PDF mark in the place where readers look for it."""
-    return b"%PDF-" in content[:_PDF_MARK_WITHIN]
+    """True where the bytes carry the PDF mark, which other matter may precede by the standard."""
+    return b"%PDF-" in content[:1024]
 
 
 # --- bytes -----------------------------------------------------------------------------------
