@@ -15,7 +15,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from datetime import date
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 
 from imr.data.citations import parse_citation, unknown_chapters
 from imr.data.letter import (
@@ -432,10 +432,11 @@ def _blocks(issues: str, text: Text) -> list[Block]:
             raise _broken(text, 0, f"{collapse(label['label'])} comes before any item heading")
         if following and following["administrator"]:
             if "\n" not in body.strip():
-                problem = "the text has no line breaks: "
-                problem += "item headings cannot be told from rationales"
-                remedy = "extract the text with its lines (pdftotext -layout) or give the PDF"
-                raise text.error("no_line_breaks", problem, remedy)
+                raise text.error(
+                    "no_line_breaks",
+                    "the text has no line breaks: item headings cannot be told from rationales",
+                    "extract the text with its lines (pdftotext -layout) or give the PDF",
+                )
             cut = _heading_start(body)
             heading_at = label.end() + cut
             body = body[:cut]
@@ -593,11 +594,8 @@ def misread_label(text: str, labels: tuple[str, ...]) -> bool:
         before = text[max(0, mark.start() - longest) : mark.start()].lower()
         if _PIECES.search(before):
             before = " ".join(before.split())
-            for label in () if _IN_FULL.search(before) else labels:
-                alike = SequenceMatcher(None, before[-len(label) :], label, autojunk=False)
-                if (
-                    alike.real_quick_ratio() >= NEAR <= alike.quick_ratio()
-                    and alike.ratio() >= NEAR
-                ):
-                    return True
+            if not _IN_FULL.search(before) and any(
+                get_close_matches(label, [before[-len(label) :]], 1, NEAR) for label in labels
+            ):
+                return True
     return False

@@ -32,8 +32,7 @@ from imr.data.sources import MAX_RATIO, MAX_RECORD_BYTES, not_office, office_arc
 NEAR = 0.8
 """Share of a name that must agree for it to look misspelt."""
 
-LONGEST_NAME, SHOWN = 40, 20
-"""Characters of a column name, and names of columns, that a message shows."""
+LONGEST_NAME, SHOWN = 40, 20  # characters of a column's name, and names, that a message shows
 
 Numbered = tuple[int, dict[str, Any]]
 """A row of a table with its number, as a spreadsheet counts."""

@@ -90,43 +90,29 @@ Entry = dict[str, str]
 """A row of one of its tables."""
 
 
-def _fits(entry: Entry, region: str) -> bool:
-    names = entry["regions"].split(";")
-    return names == [""] or region in names or ("joint" in names and region not in _SPINE)
-
-
-def _weighted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries, each as often as its weight says."""
-    return tuple(entry for entry in entries for _ in range(int(entry["weight"])))
-
-
 @functools.cache
-def _regions() -> tuple[Entry, ...]:
-    return _weighted(table_rows("grammar/regions"))
-
-
-@functools.cache
-def _requests(region: str) -> tuple[Entry, ...]:
-    return _weighted(row for row in table_rows("grammar/items") if _fits(row, region))
+def _rows(table: str, region: str | None = None, **cells: str) -> tuple[Entry, ...]:
+    """The rows with these cells that fit the region, each as often as its weight says."""
+    rows = [row for row in table_rows(f"grammar/{table}") if cells.items() <= row.items()]
+    if region is not None:
+        fitting = {"", region} if region in _SPINE else {"", region, "joint"}
+        rows = [row for row in rows if fitting.intersection(row["regions"].split(";"))]
+    return tuple(row for row in rows for _ in range(int(row.get("weight", 1))))
 
 
 @functools.cache
 def _sentences(group: str, about: str, region: str) -> tuple[Entry, ...]:
     """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
-    return tuple(
-        row
-        for row in table_rows("grammar/sentences")
-        if row["group"] == group and row["sets"].partition(";")[0] == about and _fits(row, region)
-    )
+    rows = _rows("sentences", region, group=group)
+    return tuple(row for row in rows if row["sets"].partition(";")[0] == about)
 
 
 @functools.cache
 def _openings() -> tuple[tuple[str, list[Entry]], ...]:
     """The house styles with their opening sentences."""
     styles: dict[str, list[Entry]] = {}
-    for row in table_rows("grammar/sentences"):
-        if row["group"] == "opening":
-            styles.setdefault(row["style"], []).append(row)
+    for row in _rows("sentences", group="opening"):
+        styles.setdefault(row["style"], []).append(row)
     return tuple(styles.items())
 
 
@@ -137,17 +123,17 @@ def _chapters(guideline: str, last_edition: int) -> tuple[Entry, ...]:
     Before the edition of 2016, its chronic pain sections are those of 2009.
     """
     found = []
-    for row in table_rows("grammar/citations"):
+    for row in _rows("citations", guideline=guideline):
         new = int(row["edition"]) > last_edition
-        if row["guideline"] == guideline and not (new and row["chapter"] == "Opioid Treatment"):
+        if not (new and row["chapter"] == "Opioid Treatment"):
             found.append(row | {"edition": "2009"} if new else row)
-    return _weighted(found)
+    return tuple(found)
 
 
 @functools.cache
 def _words(kind: str) -> tuple[str, ...]:
     """The words of a kind (``who``, ``job``, ``drug``, ``state`` ...)."""
-    return tuple(row["text"] for row in table_rows("grammar/words") if row["kind"] == kind)
+    return tuple(row["text"] for row in _rows("words", kind=kind))
 
 
 class _Writer:
@@ -157,7 +143,7 @@ class _Writer:
         self.index, self.effects = index, effects
         self.random = Random((seed & (2**64 - 1)) << 64 | index).random
         self.header = self.chance(HEADER_SHARE)
-        self.region: Entry = self.pick(_regions())
+        self.region: Entry = self.pick(_rows("regions"))
         # What the sentences written so far have stated, and the latest day in them, an ordinal.
         self.stated: set[str] = set()
         self.relief: int | None = None
@@ -294,7 +280,7 @@ class _Writer:
 
     def letter(self, decided: bool = True) -> SyntheticLetter:
         """Case first, then signals, outcomes and, where decided, the reviewer's words."""
-        fitting = _requests(self.region["region"])
+        fitting = _rows("items", self.region["region"])
         requests = [self.pick(fitting) for _ in range(self.pick(_ITEM_COUNTS))]
         items = tuple(self._item(i, request) for i, request in enumerate(requests))
         kinds = list(dict.fromkeys(request["kind"] for request in requests))
@@ -380,8 +366,7 @@ class _Writer:
     # requests
 
     def _item(self, index: int, request: Entry) -> Item:
-        counts = _PILLS if request["category"] == "Pharmaceuticals" else _SESSIONS
-        n = self.pick(counts)
+        n = self.pick(_PILLS if request["category"] == "Pharmaceuticals" else _SESSIONS)
         part = request["body_part"].replace("(region)", self.region["body_part"])
         title, quantity = self._title(request, n)
         original = authorized = None
