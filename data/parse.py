@@ -516,19 +516,21 @@ def _heading_start(body: str) -> int:
     formula = _modified_start(body, start, body_end)
     if formula is not None:
         return formula
-    lines = list(re.finditer(r"^.*$", body[start:body_end], re.MULTILINE))
     prose = _PROSE.search(body, start, body_end)
-    for previous, line in reversed(list(itertools.pairwise(lines))):
-        at = start + line.start()
-        if not _SENTENCE_ENDS_LINE.search(previous.group()):
-            continue
-        if start == 0 or (prose is not None and prose.end() <= at):
-            return at
+    for after in reversed(_after_sentences(body[start:body_end])):
+        if start == 0 or (prose is not None and prose.end() <= start + after):
+            return start + after
     if start:
         return start
     # No line ends a sentence: the heading starts after the last full stop.
     stops = [m.end() for m in re.finditer(r"[.!?][\"'\u201d)]*\s+(?=[A-Z0-9])", body[:body_end])]
     return stops[-1] if stops else 0
+
+
+def _after_sentences(text: str) -> list[int]:
+    """Where the lines begin that follow one which ends a sentence."""
+    lines = re.finditer(r"^.*\n", text, re.MULTILINE)
+    return [line.end() for line in lines if _SENTENCE_ENDS_LINE.search(line.group())]
 
 
 def _last_paragraph_start(body: str) -> int:
@@ -551,12 +553,7 @@ def _modified_start(body: str, start: int, end: int) -> int | None:
     if start and start <= opening and not _PROSE.search(body, start, opening):
         return start
     before = body[:opening]
-    ends = [
-        line.end() + 1
-        for line in re.finditer(r"^.*$", before, re.MULTILINE)
-        if line.end() < opening and _SENTENCE_ENDS_LINE.search(line.group())
-    ]
-    return max(0, *ends, _last_paragraph_start(before)) or None
+    return max(0, *_after_sentences(before), _last_paragraph_start(before)) or None
 
 
 # --- misread labels ---------------------------------------------------------------------------

@@ -36,8 +36,8 @@ NUMBER_WORDS: dict[str, int] = {
 TIMES_WORDS = {"once": 1, "twice": 2, "thrice": 3}
 """How often something is done, in one word."""
 
-THERAPY = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health"))
-VISITS = frozenset(("Evaluation & Management", "Transportation"))
+_BY_SESSION = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health",
+                         "Evaluation & Management", "Transportation"))  # fmt: skip
 _NO_FREQUENCY = frozenset(("Pharmaceuticals", "DMEPOS", "Injection", "Other"))
 _NO_DURATION = frozenset(("Diagnostic Testing", "Injection", "Evaluation & Management"))
 _IN_UNITS = frozenset(("Injection", "Diagnostic Testing"))
@@ -258,10 +258,9 @@ def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quanti
 
 
 def unit_of(quantity: Quantity, category: str, therapy: bool = False) -> str:
-    """What ``quantity`` counts: therapy and visits are sessions, everything else units.
-
-    ``therapy`` says that a service of another category is given in sessions nevertheless.
+    """What ``quantity`` counts: therapy (``therapy``: in spite of the category) and visits are
+    sessions, everything else units.
     """
     if quantity.kind not in ("units", "counted"):
         return quantity.kind
-    return "sessions" if therapy or category in THERAPY or category in VISITS else "units"
+    return "sessions" if therapy or category in _BY_SESSION else "units"

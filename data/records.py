@@ -268,8 +268,7 @@ def _date(value: Any) -> date:
         return value.date()
     if isinstance(value, date):
         return value
-    american = _US_DATE.fullmatch(value)
-    if american:
+    if american := _US_DATE.fullmatch(value):
         month, day, year = map(int, american.groups())
         return date(year, month, day)
     return datetime.fromisoformat(value).date()
@@ -302,9 +301,8 @@ def _known_decision(value: Any) -> Decision:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a column may hold: its check, the words for it in a message, its JSON Schema.
-
-    ``check`` gives the value as letters have it, or raises ValueError, TypeError or KeyError.
+    """What a column may hold: its check, which gives the value as letters have it or raises
+    ValueError, TypeError or KeyError; the words for it in a message; its JSON Schema.
     """
 
     check: Callable[[Any], Any]
@@ -312,12 +310,11 @@ class Kind:
     schema: Mapping[str, Any]
 
 
-_NULLABLE = ["string", "null"]
 TEXT = Kind(_text, "text", {"type": ["string", "integer", "null"]})
 DATE = Kind(
     _date,
     "a date such as 2016-10-13 or 10/13/2016",
-    {"type": _NULLABLE, "format": "date", "examples": ["2016-10-13"]},
+    {"type": ["string", "null"], "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(
     _one_of(get_args(UrAction)), "'denied' or 'modified'", {"enum": [*get_args(UrAction), None]}
@@ -406,19 +403,13 @@ QUESTIONS = "questions"
 """What a record to fill in asks (`imr new`): for its writer, not read."""
 
 
-def _names(fields: Iterable[Field], *more: str) -> frozenset[str]:
-    return frozenset({field.name for field in fields} | set(more))
-
-
-_HEADER_NAMES = _names(HEADER_FIELDS, "decision_date")
-_ON_LETTERS = _names(LETTER_FIELDS + HEADER_FIELDS, "source", "decision_date", QUESTIONS)
-_ON_ITEMS = _names(ITEM_FIELDS, QUESTIONS, "index", "item_index", "category", "subcategory",
-                   "body_parts", "quantity", "quantity_unit")  # fmt: skip
+_HEADER_NAMES = frozenset({"decision_date"}.union(field.name for field in HEADER_FIELDS))
+_ON_LETTERS = _HEADER_NAMES | {"letter_id", "case_summary", "source", QUESTIONS}
+_ON_ITEMS = frozenset({QUESTIONS, "index", "item_index", "category", "subcategory", "body_parts",
+                       "quantity", "quantity_unit"}.union(f.name for f in ITEM_FIELDS))  # fmt: skip
+_IN_FULL = _ON_LETTERS | {"items", "header", "reviewer", "warnings"}
 FLAT = Known(_ON_LETTERS | _ON_ITEMS, ("letter_id", "case_summary", "title"))
-NESTED = Known(
-    _ON_LETTERS | {"items", "header", "reviewer", "warnings"},
-    ("letter_id", "case_summary", "items"),
-)
+NESTED = Known(_IN_FULL, ("letter_id", "case_summary", "items"))
 ITEM = Known(_ON_ITEMS, ("title",))
 """The columns of a flat table, of a letter with its items, and of one of these."""
 
@@ -537,10 +528,8 @@ def _described(value: Any) -> str:
 
 def record_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of one record, as `imr schema` prints it."""
-    letter = _object_schema(LETTER_FIELDS + HEADER_FIELDS)
-    items = {
-        "type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": _object_schema(ITEM_FIELDS)
-    }  # fmt: skip
+    letter, item = _object_schema(LETTER_FIELDS + HEADER_FIELDS), _object_schema(ITEM_FIELDS)
+    items = {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Undecided case record",

@@ -89,10 +89,8 @@ class RequestWords:
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """A body part of ``body_parts.csv``.
-
-    ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or a muscle);
-    ``covers`` names the parts that a study or treatment of this one speaks to as well.
+    """A body part; ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or
+    a muscle), ``covers`` names the parts that a study or treatment of this one speaks to as well.
     """
 
     region: str | None
@@ -165,23 +163,18 @@ def _gaps(word: str) -> list[str]:
     return [word, *(word[:i] + word[i + 1 :] for i in range(1, len(word)))]
 
 
-_SPINE = {
-    "c": ("cervical spine", 1, 8),
-    "t": ("thoracic spine", 1, 12),
-    "l": ("lumbar spine", 1, 6),
-    "s": ("lumbar spine", 1, 1),
-}
+_SPINE = {"c": ("cervical spine", 8), "t": ("thoracic spine", 12), "l": ("lumbar spine", 6),
+          "s": ("lumbar spine", 1)}  # fmt: skip
 _LEVEL_WORDS = frozenset(("vitamin", "free", "tsh", "thyroid", "no", "schedule", "hepatitis"))
 
 
 def _level(words: Sequence[str], at: int) -> str | None:
     """The region of a spinal level (``L4``, ``C 5``, ``T-2``) that starts at word ``at``."""
-    if words[at] not in _SPINE or at + 1 >= len(words) or not words[at + 1].isdigit():
+    number = words[at + 1] if at + 1 < len(words) else ""
+    if words[at] not in _SPINE or not number.isdigit() or (at and words[at - 1] in _LEVEL_WORDS):
         return None
-    if at and words[at - 1] in _LEVEL_WORDS:
-        return None
-    name, low, high = _SPINE[words[at]]
-    return name if low <= int(words[at + 1]) <= high else None
+    name, most = _SPINE[words[at]]
+    return name if 1 <= int(number) <= most else None
 
 
 def _by_phrase(table: str, column: str) -> dict[str, list[str]]:
@@ -311,12 +304,8 @@ _SHORTEST_NAME = 4
 
 @dataclass(frozen=True, slots=True)
 class ItemClass:
-    """What a request is for.
-
-    ``category`` and ``subcategory`` are a pair of ``data/reference/taxonomy.csv``;
-    ``body_parts`` are sorted and carry no side; ``quantity`` counts ``quantity_unit``
-    (``sessions``, ``units``, ``days``, ``weeks``, ``months``, ``hours``); ``terms`` are the
-    names of the table rows found, in the order of the text.
+    """What a request is for, as :class:`Item` has it; ``body_parts`` are sorted and carry no side,
+    ``quantity_unit`` is sessions, units, days, weeks, months or hours.
     """
 
     category: str

@@ -160,34 +160,29 @@ def sources(paths: Iterable[str], ending: str = "") -> Iterator[Source | LetterE
 def _named(text: str, ending: str) -> Iterator[Source | LetterError]:
     """What one path of the user names: a file, a folder, an archive, or what a pattern matches."""
     if text == STANDARD_INPUT:
-        yield _standard_input(ending)
+        data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
+        ending = ending or _ending(data)
+        if ending in KINDS:
+            yield Source(text, KINDS[ending], content=data, ending=ending)
+        else:
+            yield _unsupported("stdin", ending)
         return
     path = file_path(text)
-    try:
-        entry = path.look()
-    except FileNotFoundError:
-        yield from _matching(path)
-    except (OSError, UnsupportedPathError) as error:
-        yield _not_opened(path, error)
-    else:
-        yield from _at(entry)
-
-
-def _matching(pattern: FilePath) -> Iterator[Source | LetterError]:
-    try:
-        matches = [match for match in pattern.matches() if not _hidden(match.name)]
-    except OSError as error:
-        yield _not_opened(pattern, error)
-        return
-    for match in matches:
+    found, matches = _looked_at(path), []
+    if isinstance(found, LetterError) and found.reason == "missing":
         try:
-            entry = match.look()
+            matches = [match for match in path.matches() if not _hidden(match.name)]
         except OSError as error:
-            yield _not_opened(match, error)
-        else:
-            yield from _at(entry)
-    if not matches:
-        yield _missing(str(pattern))
+            found = _not_opened(path, error)
+    for one in map(_looked_at, matches) if matches else (found,):
+        yield from (one,) if isinstance(one, LetterError) else _at(one)
+
+
+def _looked_at(path: FilePath) -> Entry | LetterError:
+    try:
+        return path.look()
+    except (OSError, UnsupportedPathError) as error:
+        return _not_opened(path, error)
 
 
 def _at(entry: Entry) -> Iterator[Source | LetterError]:
@@ -206,7 +201,7 @@ def _at(entry: Entry) -> Iterator[Source | LetterError]:
 def _source(entry: Entry, member: str | None = None) -> Source | LetterError:
     """The file, or this member of the archive."""
     path = entry.path
-    ending = path.suffix.lower() if member is None else PurePosixPath(member).suffix.lower()
+    ending = (path if member is None else PurePosixPath(member)).suffix.lower()
     if ending in KINDS:
         return Source(path.address, KINDS[ending], member, size=entry.size, state=entry.state)
     return _unsupported(str(path) if member is None else f"{path}!{member}", ending)
@@ -274,14 +269,6 @@ def _letter_members(entry: Entry) -> list[str]:
         raise LetterError(name, "too_large", problem, "check where it comes from")
     names = {member.filename for member in members}
     return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
-
-
-def _standard_input(ending: str) -> Source | LetterError:
-    data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
-    ending = ending or _ending(data)
-    if ending not in KINDS:
-        return _unsupported("stdin", ending)
-    return Source(STANDARD_INPUT, KINDS[ending], content=data, ending=ending)
 
 
 def _ending(data: bytes) -> str:

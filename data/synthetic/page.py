@@ -51,10 +51,7 @@ _ISSUES_LEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """Small ways in which letters differ: between states, and before the outcome.
-
-    ``before_outcome`` is one space, two, or a line feed (the outcome alone on the next line).
-    """
+    """Small ways in which letters differ; ``before_outcome`` is one space, two, or a line feed."""
 
     between_states: str = ", "
     before_outcome: str = " "
@@ -65,10 +62,8 @@ USUAL = Printing()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the page: a header table, a centred heading, lines, or a paragraph.
-
-    ``bold`` opens the paragraph in bold; ``text`` goes on in regular weight.  Lines of a
-    ``lines`` block are separated by a line feed and stand without blank lines between them.
+    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight.  Those
+    of ``lines`` are separated by line feeds and stand without blank lines between them.
     """
 
     kind: Literal["header", "heading", "lines", "paragraph"]
@@ -83,10 +78,7 @@ class Block:
 
 
 def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
-    """The letter as a list of blocks, top to bottom.
-
-    Without ``header`` the table of dates is left out, as in the letters before 2016.
-    """
+    """The letter from top to bottom; letters before 2016 have no ``header``, the table of dates."""
     reviewer, credentials = letter.determination, []
     if reviewer.states or reviewer.specialties:
         lines = (
