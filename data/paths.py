@@ -443,10 +443,8 @@ def _gives_parts(file: Any) -> bool:
 
 def _spooled(whole: _StoreFile) -> BinaryIO:
     copy = TemporaryFile()  # noqa: SIM115 - the caller closes it
-    left = MAX_SPOOLED_BYTES
     while part := whole.read(READ_BYTES):
-        left -= len(part)
-        if left < 0:
+        if copy.tell() + len(part) > MAX_SPOOLED_BYTES:
             copy.close()
             message = f"larger than {MAX_SPOOLED_BYTES // 2**20} MiB, and the server gives no parts"
             raise StoreError(errno.EFBIG, message)

@@ -49,14 +49,12 @@ STANDARD_INPUT = "-"
 MAX_PDF_BYTES = 64 * 2**20
 """The real PDF letters have 20 to 100 KB; a scanned letter of 20 pages stays under 64 MiB."""
 
-MAX_TEXT_BYTES = 4 * 2**20
-"""The real letters hold 4 to 20 KB of text; what has 4 MiB is not one letter."""
+MAX_TEXT_BYTES, MAX_RECORD_BYTES = 4 * 2**20, 16 * 2**20
+"""The real letters hold 4 to 20 KB of text; what has 4 MiB, or a line or cell of a record with 16
+MiB, is not one letter."""
 
 MAX_RECORDS_BYTES = 2**30
 """Records inside an archive or on standard input are read into memory as a whole."""
-
-MAX_RECORD_BYTES = 16 * 2**20
-"""A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
 
 MAX_ZIP_MEMBERS = 1_000_000
 """Seven times the letters of the busiest year; the list itself stays under 1 GB of memory."""
@@ -365,9 +363,8 @@ def _member_bytes(source: Source, member: str, limit: int) -> bytes:
     try:
         entry = archive.getinfo(member)
         if entry.flag_bits & _ZIP_ENCRYPTED:
-            raise LetterError(
-                source.name, "encrypted", "encrypted in its archive", "unpack it with its password"
-            )
+            problem, remedy = "encrypted in its archive", "unpack it with its password"
+            raise LetterError(source.name, "encrypted", problem, remedy)
         if entry.file_size > limit:
             raise _too_large(source)
         with archive.open(entry) as file:
