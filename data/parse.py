@@ -318,30 +318,27 @@ def _fields(block: str) -> Iterator[tuple[str, str]]:
     """Label and value: a value belongs to the nearest label of its kind before it on its line, one
     on a line of bare values to the first label above that has no value yet.
     """
-    without_value: list[str] = []
+    above: list[str] = []
     line: list[str] = []
     line_start = 0
     for token in _TOKEN.finditer(block):
         if "\n" in block[line_start : token.start()]:
-            without_value, line = [*without_value, *line], []
+            above, line = [*above, *line], []
         line_start = token.end()
         name = str(token.lastgroup)
         if name in _LABELS:
             line.append(name)
-        elif label := _label_of(name, line, without_value):
-            yield label, token.group()
-
-
-def _label_of(kind: str, line: list[str], above: list[str]) -> str | None:
-    """The label a value belongs to, taken out of its list; an empty cell's label is dropped."""
-    on_line = [label for label in line if _KINDS.get(label, "date") == kind]
-    if on_line:
-        line[:] = [label for label in line if label not in on_line]
-        return on_line[-1]
-    label = next((label for label in above if _KINDS.get(label, "date") == kind), None)
-    if label:
-        above.remove(label)
-    return label
+            continue
+        on_line, over = (
+            [label for label in labels if _KINDS.get(label, "date") == name]
+            for labels in (line, above)
+        )
+        if on_line:  # other labels of the kind are those of empty cells
+            line = [label for label in line if label not in on_line]
+            yield on_line[-1], token.group()
+        elif over:
+            above.remove(over[0])
+            yield over[0], token.group()
 
 
 def _reviewer(head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

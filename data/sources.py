@@ -239,34 +239,30 @@ def _hidden(name: str) -> bool:
 
 
 def _archived(entry: Entry) -> Iterator[Source | LetterError]:
-    try:
-        names = _letter_members(entry)
-    except LetterError as error:
-        yield error
-        return
-    yield from (_source(entry, name) for name in names)
-    if not names:
-        yield _no_letters(str(entry.path), "archive")
-
-
-def _letter_members(entry: Entry) -> list[str]:
-    """Names of the visible files in an archive, sorted.
+    """The visible files in an archive, sorted by name.
 
     Members are read in memory and never unpacked, so a name with ``..`` leads nowhere.
     """
-    archive = _archive(entry.path, entry.state)
-    members = [member for member in archive.infolist() if not member.is_dir()]
     name = printable(str(entry.path))
-    if len(members) > MAX_ZIP_MEMBERS:
-        problem = f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read"
-        raise LetterError(name, "too_large", problem, "split it")
-    assert archive.fp is not None
-    packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
-    if sum(member.file_size for member in members) > MAX_RATIO * packed:
-        problem = f"the archive would grow more than {MAX_RATIO} times when unpacked"
-        raise LetterError(name, "too_large", problem, "check where it comes from")
+    try:
+        archive = _archive(entry.path, entry.state)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MAX_ZIP_MEMBERS:
+            problem = f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read"
+            raise LetterError(name, "too_large", problem, "split it")
+        assert archive.fp is not None
+        packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
+        if sum(member.file_size for member in members) > MAX_RATIO * packed:
+            problem = f"the archive would grow more than {MAX_RATIO} times when unpacked"
+            raise LetterError(name, "too_large", problem, "check where it comes from")
+    except LetterError as error:
+        yield error
+        return
     names = {member.filename for member in members}
-    return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
+    shown = sorted(one for one in names if not any(map(_hidden, PurePosixPath(one).parts)))
+    yield from (_source(entry, one) for one in shown)
+    if not shown:
+        yield _no_letters(name, "archive")
 
 
 def _ending(data: bytes) -> str:
