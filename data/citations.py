@@ -8,8 +8,7 @@ The formats are those of the determination letters of 2013-2017:
 * outside the schedule: ``Decision based on Non-MTUS Citation ...``
 * nothing: ``The Claims Administrator did not cite any medical evidence for its decision.``
 
-Chapters and sections are kept as printed; their labels use the short names of
-``data/reference/mtus_chapters.csv`` and ``mtus_sections.csv``, which the guideline model ranks.
+Chapters and sections are kept as printed; labels have the short names of ``data/reference/``.
 """
 
 from __future__ import annotations
@@ -71,24 +70,25 @@ def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
 def _sections() -> dict[str, dict[str, str]]:
     """Short chapter -> folded section name (and number, where it has one) -> section name."""
     found: dict[str, dict[str, str]] = {}
-    for row, printed in _printed_sections():
-        found.setdefault(row["chapter"], {})[_fold(printed)] = row["section"]
-        if number := _section_number(row["section"]):
-            found[row["chapter"]][number] = row["section"]
+    for row in table_rows("reference/mtus_sections"):
+        names = found.setdefault(row["chapter"], {})
+        for printed in _printed(row):
+            names[_fold(printed)] = row["section"]
+            if number := _section_number(row["section"]):
+                names[number] = row["section"]
     return found
 
 
 @functools.cache
 def _names_with_comma() -> frozenset[str]:
     """Folded section names that hold a comma, so that a list of sections is cut around them."""
-    return frozenset(_fold(printed) for _, printed in _printed_sections() if "," in printed)
+    rows = table_rows("reference/mtus_sections")
+    return frozenset(_fold(name) for row in rows for name in _printed(row) if "," in name)
 
 
-def _printed_sections() -> Iterator[tuple[dict[str, str], str]]:
-    """Rows of ``mtus_sections.csv``, with each way in which the section is printed."""
-    for row in table_rows("reference/mtus_sections"):
-        for printed in (row["section"], *filter(None, row["also_printed"].split("|"))):
-            yield row, printed
+def _printed(row: dict[str, str]) -> list[str]:
+    """Each way in which a section is printed."""
+    return [row["section"], *filter(None, row["also_printed"].split("|"))]
 
 
 def _chapter_at(text: str) -> tuple[int, str] | None:
@@ -115,8 +115,8 @@ def _section_number(section: str) -> str:
 def catalogue_section(chapter: str, printed: str) -> str | None:
     """The catalogue's name of a printed section, misspellings forgiven; None where unknown.
 
-    Numbered sections of the opioid guideline are recognised by their number, because letters
-    print them with the part's title in front ("3.3 Opioids for Chronic Pain ...: Initiating").
+    Sections of the opioid guideline are known by number: letters print them with the part's title
+    in front ("3.3 Opioids for Chronic Pain ...: Initiating").
     """
     names = _sections().get(chapter, {})
     number, key = _section_number(printed), _fold(printed)
@@ -128,24 +128,20 @@ def catalogue_section(chapter: str, printed: str) -> str | None:
 
 
 def _split_chapters(text: str) -> Iterator[str]:
-    """Cut a chain of chapters ("A 2004, Section(s): x, and B 2016") into its chapters.
-
-    A cut is made only where a known chapter name follows the separator, so the commas and the
-    "and" inside "Forearm, Wrist, and Hand Complaints" stay; an unknown chapter is cut off where
-    a year and a section label prove it to be one.
-    """
+    """Cut a chain of chapters ("A 2004, Section(s): x, and B 2016") into its chapters."""
     start = 0
     for sep in re.finditer(r"\s*(?:[,;.]\s+and|[,;.]|\s+and)\s+", text):
-        if sep.start() <= start:
-            continue
         rest, before = text[sep.end() :], text[start : sep.start()]
-        if _opens_chapter(rest, before, sep.group()):
+        if sep.start() > start and _opens_chapter(rest, before, sep.group()):
             yield before
             start = sep.end()
     yield text[start:]
 
 
 def _opens_chapter(rest: str, before: str, separator: str) -> bool:
+    """True where a known chapter name follows the separator and none spans it, so that "Forearm,
+    Wrist, and Hand Complaints" stays whole; an unknown chapter is proved by year and section label.
+    """
     if _ends_inside_chapter(before, separator, rest):
         return False
     if chapter := _chapter_at(rest):
@@ -163,9 +159,8 @@ def _ends_inside_chapter(before: str, separator: str, rest: str) -> bool:
     """True where a chapter name spans the separator ("Neck" | "Upper Back Complaints")."""
     words = before.rsplit(",", 2)
     for tail in (before, words[-1], ",".join(words[-2:])):
-        candidate = tail.strip()
-        chapter = _chapter_at(candidate + separator + rest)
-        if chapter and chapter[0] > len(candidate) + len(separator):
+        upto = tail.strip() + separator
+        if (chapter := _chapter_at(upto + rest)) and chapter[0] > len(upto):
             return True
     return False
 
@@ -177,18 +172,13 @@ def _split_sections(text: str) -> tuple[str, ...]:
         return ()
     if _NUMBERED_SECTION.search("x, " + text):
         return tuple(s.strip() for s in _NUMBERED_SECTION.split(text))
-    return tuple(_join_known(_comma_pieces(text)))
-
-
-def _comma_pieces(text: str) -> list[str]:
-    """Pieces between commas that stand outside parentheses."""
-    pieces, depth, start = [], 0, 0
+    pieces, depth, start = [], 0, 0  # between commas that stand outside parentheses
     for i, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
         if depth <= 0 and text.startswith(", ", i):
             pieces.append(text[start:i])
             start = i + 2
-    return [*pieces, text[start:]]
+    return tuple(_join_known([*pieces, text[start:]]))
 
 
 def _join_known(pieces: list[str]) -> Iterator[str]:
@@ -237,7 +227,7 @@ def _sources(text: str) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=8192)  # letters cite the same few paragraphs over and over
 def parse_citation(raw: str) -> Citation:
-    """Parse one guideline paragraph (without its "Claims Administrator guideline:" label).
+    """Parse one guideline paragraph, without its label.
 
     Never fails: what is not understood stays in ``raw`` with empty lists.
     """
@@ -257,13 +247,14 @@ def parse_citation(raw: str) -> Citation:
 
 def unknown_chapters(citation: Citation | None) -> tuple[str, ...]:
     """Printed chapters that the catalogue does not hold; each is worth a warning."""
-    if citation is None:
-        return ()
-    return tuple(m.chapter for m in citation.mtus if catalogue_chapter(m.chapter) is None)
+    cited = citation.mtus if citation else ()
+    return tuple(m.chapter for m in cited if catalogue_chapter(m.chapter) is None)
 
 
 def labels(citation: Citation | None) -> tuple[str, ...]:
-    """Every cited guideline as ``Chapter > Section`` or ``Chapter``, in printed order."""
+    """Every cited guideline as ``Chapter > Section`` or ``Chapter``, in printed order, ``Non-MTUS``
+    after them; ``None cited`` where there is none.
+    """
     if citation is None or citation.none_cited:
         return (NONE_CITED,)
     cited: dict[str, None] = {}  # in printed order
@@ -294,8 +285,5 @@ def _section_by_page(chapter: str, citation: MtusCitation) -> str | None:
 
 
 def primary_label(citation: Citation | None) -> str:
-    """The first citation as ``Chapter > Section``, ``Chapter``, ``Non-MTUS`` or ``None cited``.
-
-    This is the label of the guideline model (contract: "primary guideline").
-    """
+    """The first of the :func:`labels`, which the guideline model learns."""
     return labels(citation)[0]

@@ -1,8 +1,7 @@
 """The types a letter is read into, and the wall between case and determination.
 
-Everything known *before* the decision stands in :class:`Case`; everything the reviewer wrote
-stands in :class:`Determination`.  Feature builders and models take a ``Case``, which has no
-reference to a determination, so no feature can be computed from one.  Only
+Everything known *before* the decision stands in :class:`Case`, everything the reviewer wrote in
+:class:`Determination`.  Signals and models take a ``Case``, which has no way to the other.  Only
 ``training/decisions.py`` (labels) and ``serve/`` (carrying a decision along for a backtest) open
 a :class:`Letter`.
 """
@@ -164,10 +163,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A letter's text with its layout: paragraphs are separated by blank lines.
-
-    ``letter_id`` is the file name without its ending, ``source`` the path (``zip!member`` for
-    an archive member).
+    """A letter's text, its paragraphs separated by blank lines; ``letter_id`` is the file name
+    without its ending, ``source`` the path (``zip!member`` for an archive member).
     """
 
     letter_id: str
@@ -182,11 +179,7 @@ class Text:
         return LetterError(self.source, reason, message, remedy)
 
     def refuse_longer(self, what: str, part: str, most: int) -> None:
-        """Refuse a part (``what`` names it) that holds more than ``most`` characters.
-
-        Raises:
-            LetterError: reason ``too_large``.
-        """
+        """Raise ``too_large`` for a part (``what`` names it) of more than ``most`` characters."""
         if len(part) > most:
             problem = f"{what} has {len(part)} characters, at most {most} are read"
             raise self.error("too_large", problem, "check that it is one letter")
@@ -195,8 +188,7 @@ class Text:
 class LetterError(Exception):
     """A letter that cannot be used: ``source``, a ``reason`` code, what was found, the remedy.
 
-    The message is one line and never holds letter text.  It stands for the letter in what is passed
-    on to other processes, and is a line of ``FILE.errors.jsonl``.
+    The message is one line and never holds letter text; it is a line of ``FILE.errors.jsonl``.
     """
 
     def __init__(self, source: str, reason: str, message: str, remedy: str = "") -> None:

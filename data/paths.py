@@ -5,8 +5,8 @@ makes it from what a user typed.  Stores (``s3://``, ``gs://``, ``abfs://``, ``h
 reached through fsspec, which loads the package of a protocol when it is first used.
 
 Every failure is an :class:`OSError` as a disk would raise it, or :class:`UnsupportedPathError`; no
-message and no ``str()`` holds a URL's credentials.  A protocol is never taken from the name of an
-object: fsspec's chained URLs (``zip://…::s3://…``) are not followed.
+message and no ``str()`` holds a URL's credentials.  fsspec's chained URLs (``zip://…::s3://…``) are
+not followed.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class UnsupportedPathError(Exception):
 class Entry:
     """A file or a folder.
 
-    ``size`` in bytes and ``state``, which changes with an object (its size and the store's tag or
-    time), stand only where a store tells them; of a file on a disk they are asked for when needed.
+    ``size`` in bytes and ``state``, which changes with an object, stand only where a store tells
+    them; of a file on a disk they are asked for when needed.
     """
 
     path: FilePath
@@ -150,12 +150,14 @@ class LocalPath(_Named):
         return f"{status.st_size} {status.st_mtime_ns}"
 
     def entries(self) -> list[Entry]:
-        """What lies directly in this folder; links to folders are left out."""
+        """What lies directly in this folder, sorted by name; links to folders are left out."""
         with os.scandir(self.address or ".") as listed:
             shown = sorted(listed, key=lambda one: one.name)
-        kinds = [(one, _is_folder(one)) for one in shown]
-        return [Entry(self / one.name, folder) for one, folder in kinds
-                if not (folder and one.is_symlink())]  # fmt: skip
+        return [
+            Entry(self / one.name, one.is_dir(follow_symlinks=False))
+            for one in shown
+            if not (one.is_symlink() and os.path.isdir(one))
+        ]
 
     def is_folder(self) -> bool:
         """True where a folder lies there."""
@@ -207,13 +209,6 @@ class LocalPath(_Named):
             shutil.rmtree(self.address)
         elif os.path.lexists(self.address):
             os.unlink(self.address)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle: opening it says what is wrong
-        return False
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -272,12 +267,10 @@ class StorePath(_Named):
         """True where both name one object."""
         return self == other
 
-    # looking
-
     def look(self) -> Entry:
         """What lies there; on the web, a name without a dot is a folder."""
         if self.on_web and (self.address.endswith("/") or "." not in self.name):
-            self._store()  # which refuses a protocol that cannot be used
+            self._store()  # refuses a protocol that cannot be used
             return Entry(self, folder=True)
         return _entry(self, self._ask("info"))
 
@@ -325,8 +318,6 @@ class StorePath(_Named):
         found = sorted(one.removeprefix(above) for one in self._ask("glob"))
         return [base / one for one in found]
 
-    # reading
-
     def open(self) -> BinaryIO:
         """The object; what a server gives only as a whole is copied to a temporary file first.
 
@@ -356,8 +347,6 @@ class StorePath(_Named):
                 left -= len(part)
             return b"".join(parts)
 
-    # writing
-
     def create(self) -> BinaryIO:
         """A new object; it appears when the file is closed."""
         return cast("BinaryIO", _StoreFile(self._writable()._ask("open", "wb")))
@@ -381,8 +370,6 @@ class StorePath(_Named):
             store.invalidate_cache()
             if store.exists(key):
                 store.rm(key, recursive=True)
-
-    # the store
 
     def _writable(self) -> Self:
         if self.on_web:
@@ -456,10 +443,8 @@ def _gives_parts(file: Any) -> bool:
 
 def _spooled(whole: _StoreFile) -> BinaryIO:
     copy = TemporaryFile()  # noqa: SIM115 - the caller closes it
-    left = MAX_SPOOLED_BYTES
     while part := whole.read(READ_BYTES):
-        left -= len(part)
-        if left < 0:
+        if copy.tell() + len(part) > MAX_SPOOLED_BYTES:
             copy.close()
             message = f"larger than {MAX_SPOOLED_BYTES // 2**20} MiB, and the server gives no parts"
             raise StoreError(errno.EFBIG, message)
@@ -474,6 +459,10 @@ class _StoreFile(io.RawIOBase):
     def __init__(self, file: Any) -> None:
         self._file = file
 
+    def _do(self, what: str, *args: Any) -> Any:
+        with _as_disk_errors():
+            return getattr(self._file, what)(*args)
+
     def readable(self) -> bool:
         return bool(self._file.readable())
 
@@ -483,30 +472,25 @@ class _StoreFile(io.RawIOBase):
     seekable = readable  # where it can be read, it can be read here and there
 
     def readinto(self, buffer: Any) -> int:
-        with _as_disk_errors():
-            data = self._file.read(len(buffer))
+        data = self._do("read", len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def write(self, data: Any) -> int:
-        with _as_disk_errors():
-            self._file.write(bytes(data))
+        self._do("write", bytes(data))
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with _as_disk_errors():
-            return int(self._file.seek(offset, whence))
+        return int(self._do("seek", offset, whence))
 
     def tell(self) -> int:
-        with _as_disk_errors():
-            return int(self._file.tell())
+        return int(self._do("tell"))
 
     def close(self) -> None:
         """Of a file that is written, the last part is sent."""
         if not self.closed:
             try:
-                with _as_disk_errors():
-                    self._file.close()
+                self._do("close")
             finally:
                 super().close()
 

@@ -36,8 +36,8 @@ NUMBER_WORDS: dict[str, int] = {
 TIMES_WORDS = {"once": 1, "twice": 2, "thrice": 3}
 """How often something is done, in one word."""
 
-THERAPY = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health"))
-VISITS = frozenset(("Evaluation & Management", "Transportation"))
+_BY_SESSION = frozenset(("Rehabilitation", "Psych Services", "Programs", "Home Health",
+                         "Evaluation & Management", "Transportation"))  # fmt: skip
 _NO_FREQUENCY = frozenset(("Pharmaceuticals", "DMEPOS", "Injection", "Other"))
 _NO_DURATION = frozenset(("Diagnostic Testing", "Injection", "Evaluation & Management"))
 _IN_UNITS = frozenset(("Injection", "Diagnostic Testing"))
@@ -175,85 +175,57 @@ def spell_out(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int | float:
-    value = float(text)
-    return int(value) if value.is_integer() else value
-
-
-def _upper(low: str, high: str | None) -> int | float:
-    """The upper end of a printed range."""
-    return _number(high or low)
-
-
-def _weeks(count: int | float, unit: str | None) -> float:
-    """``count`` of ``unit`` in weeks; without a unit, weeks are meant."""
-    if unit and unit.startswith("m"):
-        return count * 4
-    if unit and unit.startswith("d"):
-        return count / 7
-    return count
-
-
 def _whole(value: float) -> int | float:
     return int(value) if float(value).is_integer() else round(value, 2)
 
 
-def _home_hours(text: str) -> Quantity | None:
-    match = _HOURS_DAYS_WEEKS.search(text)
-    if match is None:
-        return None
-    weeks = _weeks(_upper(match[5], match[6]), re.split(r"[\d\s]+", match.group())[-1])
-    hours = _upper(match[1], match[2]) * _upper(match[3], match[4]) * weeks
-    return Quantity(_whole(hours), "hours")
+def _upper(low: str, high: str | None = None) -> int | float:
+    """The upper end of a printed range."""
+    value = float(high or low)
+    return int(value) if value.is_integer() else value
+
+
+def _weeks(count: int | float, unit: str | None) -> float:
+    """``count`` of ``unit`` in weeks; without a unit, weeks are meant."""
+    in_weeks = {"m": count * 4, "d": count / 7}
+    return in_weeks.get((unit or "w")[0], count)
 
 
 def _periods(per: str, count: int | float, unit: str | None) -> float:
     """How often ``per`` (week, month, day) comes round in ``count`` of ``unit``."""
-    if per.startswith("m"):
-        return count if not unit or unit.startswith("m") else _weeks(count, unit) / 4
-    if per.startswith("d"):
-        return count if not unit or unit.startswith("d") else _weeks(count, unit) * 7
-    return _weeks(count, unit)
+    if per[0] == (unit or per)[0]:
+        return count
+    return _weeks(count, unit) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
 
 
-def _frequency(text: str) -> Quantity | None:
+def _sessions(text: str) -> Quantity | None:
+    """How many times something is done at a frequency and for a duration; hours of a home aide."""
+    if match := _HOURS_DAYS_WEEKS.search(text):
+        weeks = _weeks(_upper(match[5], match[6]), re.split(r"[\d\s]+", match.group())[-1])
+        hours = _upper(match[1], match[2]) * _upper(match[3], match[4]) * weeks
+        return Quantity(_whole(hours), "hours")
     if match := _FREQUENCY.search(text):
         low, high, per, least, most, unit = match.groups()
     elif match := _FREQUENCY_LAST.search(text):
         least, most, unit, low, high, per = match.groups()
+    elif match := _WEEKLY.search(text):
+        word, least, most, unit = match.groups()
+        if word.startswith("bi") or "other" in word:
+            return Quantity(_whole(_weeks(_upper(least, most), unit) / 2), "sessions")
+        low = high = "1"
+        per = "month" if word.startswith("month") else "day" if "da" in word else "week"
     else:
-        return _every(text)
+        return None
     periods = _periods(per, _upper(least, most), unit)
     return Quantity(_whole(_upper(low, high) * periods), "sessions")
 
 
-def _every(text: str) -> Quantity | None:
-    match = _WEEKLY.search(text)
-    if match is None:
-        return None
-    word, count, unit = match[1], _upper(match[2], match[3]), match[4]
-    if word.startswith("bi") or "other" in word:
-        return Quantity(_whole(_weeks(count, unit) / 2), "sessions")
-    per = "m" if word.startswith("month") else "d" if "da" in word else "w"
-    return Quantity(_whole(_periods(per, count, unit)), "sessions")
-
-
-def _product(text: str) -> Quantity | None:
-    match = _TIMES.search(text)
-    if match is None:
-        return None
-    times = _number(re.split(r"\s*(?:-|to)\s*", match[1])[-1])
-    return Quantity(_whole(times * _number(match[2])), "sessions")
-
-
 def _duration(text: str, hours: bool) -> Quantity | None:
-    text = _DAILY_SIG.sub(" ", text)
-    for match in _DURATION.finditer(text):
+    for match in _DURATION.finditer(_DAILY_SIG.sub(" ", text)):
         unit = _TIME_UNITS[match[3][0]]
-        if unit == "hours" and not hours:
-            continue
-        value = _upper(match[1], match[2])
-        return Quantity(value * 12 if match[3].startswith("y") else value, unit)
+        if unit != "hours" or hours:
+            value = _upper(match[1], match[2])
+            return Quantity(value * 12 if match[3].startswith("y") else value, unit)
     return None
 
 
@@ -272,23 +244,23 @@ def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quanti
     if in_sessions or category not in _NO_FREQUENCY:
         if match := _SESSIONS.search(text) or _SESSIONS_FIRST.search(text):
             return Quantity(_upper(match[1], match[2]), "sessions")
-        found = _home_hours(text) or _frequency(text)
-        if found is None and (in_sessions or category != "Diagnostic Testing"):
-            found = _product(text)
-        if found:
+        if found := _sessions(text):
             return found
+        match = _TIMES.search(text) if in_sessions or category != "Diagnostic Testing" else None
+        if match:
+            times = _upper(re.split(r"\s*(?:-|to)\s*", match[1])[-1])
+            return Quantity(_whole(times * _upper(match[2])), "sessions")
     in_units = ((_UNITS, "units"),) if category in _IN_UNITS else ()
     for pattern, kind in (*_COUNTS, *in_units):
         if match := pattern.search(text):
-            return Quantity(_number(match[1]), kind)
+            return Quantity(_upper(match[1]), kind)
     return None if category in _NO_DURATION else _duration(text, category in _CLOCK)
 
 
 def unit_of(quantity: Quantity, category: str, therapy: bool = False) -> str:
-    """What ``quantity`` counts: therapy and visits are sessions, everything else units.
-
-    ``therapy`` says that a service of another category is given in sessions nevertheless.
+    """What ``quantity`` counts: therapy (``therapy``: in spite of the category) and visits are
+    sessions, everything else units.
     """
     if quantity.kind not in ("units", "counted"):
         return quantity.kind
-    return "sessions" if therapy or category in THERAPY or category in VISITS else "units"
+    return "sessions" if therapy or category in _BY_SESSION else "units"

@@ -1,9 +1,7 @@
 """A source -> the text of one letter, its paragraphs separated by one blank line.
 
-``load`` reads one of the sources that :mod:`imr.data.sources` lists, ``read`` lists and reads: PDF
-through PDFium, Word (:mod:`imr.data.office`), and plain text in the layouts met.
-
-PDFium is not thread-safe: letters are read in parallel by processes, never by threads.
+``load`` reads one of the sources that :mod:`imr.data.sources` lists, ``read`` lists and reads: PDF,
+Word, and plain text in the layouts met.
 
 Every failure is a :class:`~imr.data.letter.LetterError` with a reason: those of listing and, of
 the content, ``empty``, ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``,
@@ -21,11 +19,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from imr.data.letter import LetterError, Text
-from imr.data.office import word_text
-from imr.data.sources import Source, content, is_pdf, sources
+from imr.data.sources import Source, content, is_pdf, not_office, office_archive, sources
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -83,9 +80,8 @@ def decoded(data: bytes, source: str) -> str:
     Raises:
         LetterError: reason ``not_text`` for NUL or many control bytes, or a broken encoding.
     """
-    not_text = LetterError(
-        source, "not_text", "binary content, not text", "save it as UTF-8 text or as PDF"
-    )
+    remedy = "save it as UTF-8 text or as PDF"
+    not_text = LetterError(source, "not_text", "binary content, not text", remedy)
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             try:
@@ -125,18 +121,15 @@ _SPACES = dict.fromkeys(
 )  # fmt: skip
 _PLAIN = _INVISIBLE | _SPACES
 
-# A hyphen at the end of a line belongs to the word or date it breaks ("x-/ray", "10-30-/2016");
-# a dash with a space before it does not.
-# It begins with the hyphen, so that the search skips from hyphen to hyphen.
+# A hyphen at the end of a line belongs to the word or date it breaks ("x-/ray", "10-30-/2016"); a
+# dash with a space before it does not.  The search skips from hyphen to hyphen.
 _BROKEN_WORD = re.compile(r"-(?<=\w-)[ \t]*\n\s*(?=\w)")
 
 _FULL_LINE_SHARE = 0.6
 """A line that fills this share of the usual width and ends in mid-sentence goes on below."""
 
-_DOUBLED_MAX_ADJACENT = 0.1
-"""Of the lines of a doubled text at most one in ten stands right under another."""
-_DOUBLED_MIN_CONTINUED = 0.2
-"""Where one line in five goes on in lower case after a blank one, the blank ends no paragraph."""
+_DOUBLED_MAX_ADJACENT = 0.1  # of the lines of a doubled text, those right under another
+_DOUBLED_MIN_CONTINUED = 0.2  # and those that go on in lower case after a blank one
 
 Printed = tuple[int, bool, str]
 """How many blank lines stand above a printed line, whether they hold a space, and the line."""
@@ -155,19 +148,18 @@ def collapse(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Text with its paragraphs separated by one blank line, and whether it showed any.
+    """Text with its paragraphs separated by one blank line.
 
     Lines keep their order and their words; white space at their ends is dropped.  Without a
     blank line in the text, the lines stand as they are.
     """
     lines = list(_printed(text))
-    filler = _filler(lines[1:])
+    filler_blanks, filler_spaced = _filler(lines[1:])
     widths = sorted(len(line) for *_, line in lines)
     full = _FULL_LINE_SHARE * widths[len(widths) * 9 // 10] if widths else 0.0
     result: list[str] = []
     for blanks, spaced, line in lines:
-        ends = blanks > filler[0] or (spaced and not filler[1])
-        if result and ends:
+        if result and (blanks > filler_blanks or (spaced and not filler_spaced)):
             last = result[-1]
             # Blank lines stand inside of a sentence at page ends.
             if not line[0].islower() or last[-1] in _SENTENCE_END or len(last) < full:
@@ -197,20 +189,78 @@ def _filler(lines: list[Printed]) -> tuple[int, bool]:
     """
     adjacent = sum(not blanks for blanks, *_ in lines)
     continued = [(blanks, spaced) for blanks, spaced, line in lines if blanks and line[0].islower()]
-    if (
-        not continued
-        or adjacent > _DOUBLED_MAX_ADJACENT * len(lines)
-        or len(continued) < _DOUBLED_MIN_CONTINUED * len(lines)
-    ):
+    few = len(continued) < _DOUBLED_MIN_CONTINUED * len(lines)
+    if not continued or few or adjacent > _DOUBLED_MAX_ADJACENT * len(lines):
         return 0, True
     return Counter(continued).most_common(1)[0][0]
 
 
+# --- Word --------------------------------------------------------------------------------------
+
+# Taken out or moved away by a tracked change; instructions of a field; a second form of a text box.
+_NOT_SHOWN = {"del", "moveFrom", "instrText", "Fallback"}
+_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_OFF = ("0", "false", "off")
+
+
+def word_text(name: str, content: IO[bytes]) -> str:
+    """The body of a Word letter, a paragraph or table row a line, as a reader sees it.
+
+    Where no paragraph is blank they are set apart by a blank line, as Word does by a distance.
+
+    Raises:
+        LetterError: ``not_docx``, ``encrypted``, ``too_large``.
+    """
+    archive = office_archive(name, "docx", content)
+    try:
+        with archive.open("word/document.xml") as body:
+            lines = [line for text in _word_lines(body) for line in text.split("\n")]
+    except KeyError:
+        raise not_office(name, "docx", "it holds no text of a Word letter") from None
+    except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile and XML raise anything
+        raise not_office(name, "docx", error) from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    apart = "\n" if any(not line.strip() for line in lines) else "\n\n"
+    return apart.join(lines)
+
+
+def _word_lines(body: IO[bytes]) -> Iterator[str]:
+    """The text of each paragraph and table row that stands in no other row, as it ends."""
+    from defusedxml.ElementTree import iterparse
+
+    skipped, hidden = 0, False
+    texts: list[list[str]] = []  # of the paragraphs that have begun
+    rows: list[list[str]] = []
+    for event, element in iterparse(body, ("start", "end"), forbid_dtd=True):
+        tag = element.tag.rpartition("}")[2]
+        if event == "start":
+            skipped += tag in _NOT_SHOWN
+            hidden = hidden and tag != "r"
+            if tag in ("p", "tr"):
+                (texts if tag == "p" else rows).append([])
+            continue
+        skipped -= tag in _NOT_SHOWN
+        if tag == "vanish":
+            hidden = not any(value in _OFF for value in element.attrib.values())
+        elif (tag == "t" or tag in _SIGNS) and texts and not skipped and not hidden:
+            texts[-1].append(_SIGNS.get(tag, element.text or ""))
+        elif tag in ("p", "tr"):
+            element.clear()
+            line = "".join(texts.pop()) if tag == "p" else " ".join(filter(None, rows.pop()))
+            if rows and not skipped:
+                rows[-1].append(line.strip())
+            elif not skipped:
+                yield line
+
+
 # --- PDF -----------------------------------------------------------------------------------------
 #
-# PDFium gives lines without the space between them.  The blank lines are rebuilt from the
-# baselines, and a bold line after a regular one opens a paragraph (headings and item titles are
-# bold), also across a page break, where no distance can be measured.
+# PDFium is not thread-safe: letters are read in parallel by processes, never by threads.
+#
+# It gives lines without the space between them.  Blank lines are rebuilt from the baselines, and
+# a bold line after a regular one opens a paragraph (headings and item titles are bold), also across
+# a page break, where no distance can be measured.
 
 MAX_PAGES = 300
 """Real letters have 2 to 6 pages; 21 items fill about 20.  A report of thousands is no letter."""
@@ -232,9 +282,8 @@ _SOFT_HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
 
 @dataclass(slots=True)
 class Row:
-    """A printed line: baseline in points (upwards), the gap to the line above, its text.
-
-    ``gap`` is None for the first line of a page.
+    """A printed line: baseline in points (upwards), its text, and the gap to the line above, which
+    is None for the first line of a page.
     """
 
     baseline: float
@@ -251,14 +300,6 @@ def pdf_text(content: bytes, source: str) -> str:
         LetterError: reasons ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``,
             ``too_large``.
     """
-    text = _joined(_rows(content, source))
-    if not text:
-        problem = "the PDF has pages but no text, as a scan has"
-        raise LetterError(source, "image_only", problem, "run text recognition (OCR) on it first")
-    return text
-
-
-def _rows(content: bytes, source: str) -> list[Row]:
     from pypdfium2 import raw as pdfium
 
     document = pdfium.FPDF_LoadMemDocument64(content, len(content), None)
@@ -274,10 +315,13 @@ def _rows(content: bytes, source: str) -> list[Row]:
         if count > MAX_PAGES:
             problem = f"the PDF has {count} pages, a letter at most {MAX_PAGES}"
             raise LetterError(source, "too_many_pages", problem, "split it into letters")
-        numbers = range(count)
-        return [row for n in numbers for row in _page_rows(pdfium, document, n, source)]
+        rows = [row for n in range(count) for row in _page_rows(pdfium, document, n, source)]
     finally:
         pdfium.FPDF_CloseDocument(document)
+    if not rows:
+        problem = "the PDF has pages but no text, as a scan has"
+        raise LetterError(source, "image_only", problem, "run text recognition (OCR) on it first")
+    return _joined(rows)
 
 
 def _corrupt(source: str, message: str) -> LetterError:
@@ -322,7 +366,7 @@ def _text_rotation(pdfium: Any, text_page: Any) -> int:
 
 
 def _characters(pdfium: Any, text_page: Any, source: str) -> tuple[str, bool]:
-    """The page's characters, and whether an index into them is PDFium's character index."""
+    """The page's characters, and whether they have the indices that PDFium gives them."""
     count = pdfium.FPDFText_CountChars(text_page)
     if count > MAX_PAGE_CHARS:
         problem = f"a page of the PDF holds {count} characters, at most {MAX_PAGE_CHARS} are read"
@@ -364,10 +408,10 @@ def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator
 
 
 def _is_bold(pdfium: Any, text_page: Any, index: int) -> bool:
-    """By the font's weight, or by its name: the standard fonts of PDF state no weight."""
     weight: int = pdfium.FPDFText_GetFontWeight(text_page, index)
     if weight > 0:
         return weight >= BOLD_WEIGHT
+    # The standard fonts of PDF state no weight.
     name, flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
     return b"bold" in name.value.lower()
@@ -375,9 +419,7 @@ def _is_bold(pdfium: Any, text_page: Any, index: int) -> bool:
 
 def _upright(x: float, y: float, rotation: int) -> tuple[float, float]:
     """Baseline (upwards) and left edge as the reader of a rotated page sees them."""
-    if rotation == 0:
-        return y, x
-    return ((-x, y), (-y, -x), (x, -y))[rotation - 1]
+    return ((y, x), (-x, y), (-y, -x), (x, -y))[rotation]
 
 
 def _merged(pieces: Iterator[Row]) -> list[Row]:
@@ -390,8 +432,10 @@ def _merged(pieces: Iterator[Row]) -> list[Row]:
     bottom: float | None = None
     for piece in pieces:
         if bottom is not None and piece.baseline > bottom - SAME_BASELINE_PT:
-            row = _row_of(rows, piece)
-            if row is not None:
+            # The recent row on whose baseline it stands, to the right of what that holds.
+            recent = reversed(rows[-_LOOK_BACK_ROWS:])
+            beside = (r for r in recent if abs(r.baseline - piece.baseline) <= SAME_BASELINE_PT)
+            if row := next((row for row in beside if piece.left > row.left), None):
                 row.text, row.left = f"{row.text} {piece.text}", piece.left
                 continue
         below = piece.gap or 0.0
@@ -399,13 +443,6 @@ def _merged(pieces: Iterator[Row]) -> list[Row]:
         bottom = piece.baseline - below
         rows.append(piece)
     return rows
-
-
-def _row_of(rows: list[Row], piece: Row) -> Row | None:
-    """The recent row on whose baseline a piece stands, to the right of what it holds."""
-    recent = reversed(rows[-_LOOK_BACK_ROWS:])
-    beside = (r for r in recent if abs(r.baseline - piece.baseline) <= SAME_BASELINE_PT)
-    return next((row for row in beside if piece.left > row.left), None)
 
 
 def _joined(rows: list[Row]) -> str:

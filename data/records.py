@@ -1,11 +1,9 @@
-"""Case records: letters as JSON Lines or rows of a table instead of documents.
+"""Case records: letters as JSON or rows of a table instead of documents.
 
-A record is what is known before a decision: an id, the case summary and the disputed items, each
-with its title and, where known, the guideline that the claims administrator cited.  JSON Lines
-hold one record a line; a Parquet file holds one record a row (with an ``items`` list) or, like
-CSV, one *item* a row, the rows of a letter standing together (:mod:`imr.data.tables`).  The
-objects that ``imr parse`` prints are records too; a decision that stands in one is carried along,
-never looked at.
+A record is what is known before a decision; :func:`record_schema` says what stands in one.  A
+Parquet file holds one record a row (with an ``items`` list) or, like CSV, one *item* a row, the
+rows of a letter standing together (:mod:`imr.data.tables`).  The objects that ``imr parse`` prints
+are records too; a decision that stands in one is carried along, never looked at.
 
 ``raw_records`` reads and groups, ``letter_from_record`` checks and builds: the first is cheap and
 streams, the second can run in another process.  Every error names row, column, what was received
@@ -25,7 +23,6 @@ from pathlib import PurePath
 from typing import IO, Any, get_args
 
 from imr.data.citations import parse_citation
-from imr.data.items import item_of_heading, split_outcome
 from imr.data.letter import (
     MAX_GUIDELINE_CHARS,
     MAX_HEADING_CHARS,
@@ -77,9 +74,8 @@ def raw_records(
 ) -> Iterator[RawRecord | LetterError]:
     """The records of a file, one by one, not yet checked; a bad row does not end the file.
 
-    ``name`` is the file's name (its ending decides the format), ``content`` its bytes.  ``renames``
-    are columns that the user calls otherwise; ``notice`` is told in one line which columns of
-    the file were read under another name.
+    The ending of ``name`` decides the format.  ``renames``: how the user calls a column -> the
+    column; ``notice`` is told in one line which columns were read under another name.
     """
     ending = PurePath(name).suffix.lower()
     flat = Reading(name, FLAT, renames or {}, notice)
@@ -100,17 +96,14 @@ def raw_records(
 
 def _parquet_records(content: IO[bytes], flat: Reading) -> Iterator[RawRecord | LetterError]:
     rows = parquet_rows(content, flat, replace(flat, known=NESTED))
-    for first in rows:  # which says of what kind they all are
-        together = itertools.chain([first], rows)
-        if isinstance(first, LetterError) or not first[0]:
-            flat_rows = (r if isinstance(r, LetterError) else r[1:] for r in together)
-            yield from _grouped(flat.file, flat_rows)
-        else:
-            for row in together:
-                if isinstance(row, LetterError):
-                    yield row
-                else:
-                    yield RawRecord(f"{flat.file} row {row[1]}", row[2])
+    for row in rows:
+        if isinstance(row, LetterError):
+            yield row
+        elif row[0]:
+            yield RawRecord(f"{flat.file} row {row[1]}", row[2])
+        else:  # and so are all others: an item each
+            others = (one if isinstance(one, LetterError) else one[1:] for one in rows)
+            yield from _grouped(flat.file, itertools.chain([row[1:]], others))
 
 
 def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterError]:
@@ -275,8 +268,7 @@ def _date(value: Any) -> date:
         return value.date()
     if isinstance(value, date):
         return value
-    american = _US_DATE.fullmatch(value)
-    if american:
+    if american := _US_DATE.fullmatch(value):
         month, day, year = map(int, american.groups())
         return date(year, month, day)
     return datetime.fromisoformat(value).date()
@@ -309,9 +301,8 @@ def _known_decision(value: Any) -> Decision:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a column may hold: its check, the words for it in a message, its JSON Schema.
-
-    ``check`` gives the value as letters have it, or raises ValueError, TypeError or KeyError.
+    """What a column may hold: its check, which gives the value as letters have it or raises
+    ValueError, TypeError or KeyError; the words for it in a message; its JSON Schema.
     """
 
     check: Callable[[Any], Any]
@@ -319,12 +310,11 @@ class Kind:
     schema: Mapping[str, Any]
 
 
-_NULLABLE = ["string", "null"]
 TEXT = Kind(_text, "text", {"type": ["string", "integer", "null"]})
 DATE = Kind(
     _date,
     "a date such as 2016-10-13 or 10/13/2016",
-    {"type": _NULLABLE, "format": "date", "examples": ["2016-10-13"]},
+    {"type": ["string", "null"], "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(
     _one_of(get_args(UrAction)), "'denied' or 'modified'", {"enum": [*get_args(UrAction), None]}
@@ -413,19 +403,13 @@ QUESTIONS = "questions"
 """What a record to fill in asks (`imr new`): for its writer, not read."""
 
 
-def _names(fields: Iterable[Field], *more: str) -> frozenset[str]:
-    return frozenset({field.name for field in fields} | set(more))
-
-
-_HEADER_NAMES = _names(HEADER_FIELDS, "decision_date")
-_ON_LETTERS = _names(LETTER_FIELDS + HEADER_FIELDS, "source", "decision_date", QUESTIONS)
-_ON_ITEMS = _names(ITEM_FIELDS, QUESTIONS, "index", "item_index", "category", "subcategory",
-                   "body_parts", "quantity", "quantity_unit")  # fmt: skip
+_HEADER_NAMES = frozenset({"decision_date"}.union(field.name for field in HEADER_FIELDS))
+_ON_LETTERS = _HEADER_NAMES | {"letter_id", "case_summary", "source", QUESTIONS}
+_ON_ITEMS = frozenset({QUESTIONS, "index", "item_index", "category", "subcategory", "body_parts",
+                       "quantity", "quantity_unit"}.union(f.name for f in ITEM_FIELDS))  # fmt: skip
+_IN_FULL = _ON_LETTERS | {"items", "header", "reviewer", "warnings"}
 FLAT = Known(_ON_LETTERS | _ON_ITEMS, ("letter_id", "case_summary", "title"))
-NESTED = Known(
-    _ON_LETTERS | {"items", "header", "reviewer", "warnings"},
-    ("letter_id", "case_summary", "items"),
-)
+NESTED = Known(_IN_FULL, ("letter_id", "case_summary", "items"))
 ITEM = Known(_ON_ITEMS, ("title",))
 """The columns of a flat table, of a letter with its items, and of one of these."""
 
@@ -498,6 +482,9 @@ def asks(values: Mapping[str, Any]) -> bool:
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
+    # Who lists records, or says how `imr` is used, needs no patterns of requests.
+    from imr.data.request import item_of_heading, split_outcome
+
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
         raise _NotAllowedError.of(f"items[{index}]", row, "an object with title")
@@ -541,10 +528,8 @@ def _described(value: Any) -> str:
 
 def record_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of one record, as `imr schema` prints it."""
-    letter = _object_schema(LETTER_FIELDS + HEADER_FIELDS)
-    items = {
-        "type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": _object_schema(ITEM_FIELDS)
-    }  # fmt: skip
+    letter, item = _object_schema(LETTER_FIELDS + HEADER_FIELDS), _object_schema(ITEM_FIELDS)
+    items = {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Undecided case record",

@@ -1,4 +1,4 @@
-"""Request heading -> treatment request category, body parts and quantity.
+"""Heading of an item -> :class:`Item`: what is requested, its category, body parts and quantity.
 
 The knowledge stands in the tables of ``data/reference/``; this module holds the priorities:
 
@@ -21,12 +21,13 @@ What no table knows is Other / Other, with a dispensed number (``#60``) an other
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Generic, TypeVar
 
 from imr.data import table_rows
+from imr.data.letter import Citation, Item, Outcome, UrAction
 from imr.data.quantity import (
     NUMBER_WORDS,
     TIMES_WORDS,
@@ -35,6 +36,7 @@ from imr.data.quantity import (
     spell_out,
     unit_of,
 )
+from imr.data.read import collapse
 
 Value = TypeVar("Value")
 
@@ -49,8 +51,8 @@ NAMED = 40  # rank from which a term names a service rather than a kind of word
 class Service:
     """One row of a service table: what a run of words stands for.
 
-    ``rank`` orders the rows; ``tags`` name what the row is for ``combinations.csv``; ``topical``
-    is the subcategory of a drug that is put on the skin (empty where that changes nothing).
+    ``tags`` are for ``combinations.csv``; ``topical`` is the subcategory of a drug that is put on
+    the skin (empty where that changes nothing).
     """
 
     name: str
@@ -87,10 +89,8 @@ class RequestWords:
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """A body part of ``body_parts.csv``.
-
-    ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or a muscle);
-    ``covers`` names the parts that a study or treatment of this one speaks to as well.
+    """A body part; ``region`` is spine, upper_limb, lower_limb, head or trunk (None for an organ or
+    a muscle), ``covers`` names the parts that a study or treatment of this one speaks to as well.
     """
 
     region: str | None
@@ -117,9 +117,8 @@ _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:\.\d+)?|%")
 
 def _singular(word: str) -> str:
     """``word`` without an English plural ending; words and terms are compared in this form."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word in _NO_PLURAL:
+    plural = len(word) >= 4 and word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    if not plural or word in _NO_PLURAL:
         return word
     if word.endswith("ies"):
         return word[:-3] + "y"
@@ -132,7 +131,7 @@ def _tokens(text: str) -> list[str]:
 
 
 class PhraseIndex(Generic[Value]):
-    """Runs of words -> values, the longest that starts at a word."""
+    """Runs of words -> values."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, ...], Value] = {}
@@ -159,60 +158,31 @@ class PhraseIndex(Generic[Value]):
         return None
 
 
-class Speller:
-    """Known words one slip (a letter more, less, changed, or two swapped) from an unknown one."""
-
-    def __init__(self, known: frozenset[str]) -> None:
-        self._known = known
-        self._by_gap: dict[str, set[str]] = {}
-        for word in known:
-            if len(word) >= MIN_CORRECTED and word.isalpha():
-                for gap in _gaps(word):
-                    self._by_gap.setdefault(gap, set()).add(word)
-
-    def correct(self, word: str) -> str:
-        """The one known word that ``word`` can be a slip of, else ``word`` itself."""
-        if len(word) < MIN_CORRECTED or word in self._known:
-            return word
-        near = {
-            other
-            for gap in _gaps(word)
-            for other in self._by_gap.get(gap, ())
-            if other[0] == word[0] and abs(len(other) - len(word)) <= 1
-        }
-        return near.pop() if len(near) == 1 else word
-
-
-def _gaps(word: str) -> Iterator[str]:
+def _gaps(word: str) -> list[str]:
     """The word, and the word without each of its letters but the first."""
-    yield word
-    yield from (word[:i] + word[i + 1 :] for i in range(1, len(word)))
+    return [word, *(word[:i] + word[i + 1 :] for i in range(1, len(word)))]
 
 
-_SPINE = {
-    "c": ("cervical spine", 1, 8),
-    "t": ("thoracic spine", 1, 12),
-    "l": ("lumbar spine", 1, 6),
-    "s": ("lumbar spine", 1, 1),
-}
+_SPINE = {"c": ("cervical spine", 8), "t": ("thoracic spine", 12), "l": ("lumbar spine", 6),
+          "s": ("lumbar spine", 1)}  # fmt: skip
 _LEVEL_WORDS = frozenset(("vitamin", "free", "tsh", "thyroid", "no", "schedule", "hepatitis"))
 
 
 def _level(words: Sequence[str], at: int) -> str | None:
     """The region of a spinal level (``L4``, ``C 5``, ``T-2``) that starts at word ``at``."""
-    if words[at] not in _SPINE or at + 1 >= len(words) or not words[at + 1].isdigit():
+    number = words[at + 1] if at + 1 < len(words) else ""
+    if words[at] not in _SPINE or not number.isdigit() or (at and words[at - 1] in _LEVEL_WORDS):
         return None
-    if at and words[at - 1] in _LEVEL_WORDS:
-        return None
-    name, low, high = _SPINE[words[at]]
-    return name if low <= int(words[at + 1]) <= high else None
+    name, most = _SPINE[words[at]]
+    return name if 1 <= int(number) <= most else None
 
 
 def _by_phrase(table: str, column: str) -> dict[str, list[str]]:
+    """Term -> what the rows that list it have in a column, where they have something."""
     values: dict[str, list[str]] = {}
     for row in table_rows(f"reference/{table}"):
         for phrase in _split(row["terms"]):
-            values.setdefault(phrase, []).append(row[column])
+            values.setdefault(phrase, []).extend(filter(None, [row[column]]))
     return values
 
 
@@ -221,23 +191,42 @@ class RequestLexicon:
 
     def __init__(self) -> None:
         self.services: PhraseIndex[Service] = PhraseIndex()
-        self.contexts: PhraseIndex[frozenset[str]] = PhraseIndex()
+        self.contexts: PhraseIndex[tuple[str, ...]] = PhraseIndex()
         self.body: PhraseIndex[tuple[str, ...]] = PhraseIndex()
         for table in SERVICE_TABLES:
             for row in table_rows(f"reference/{table}"):
-                tags, topical = frozenset(_split(row["tags"])), row.get("topical", "")
                 kind = row["name"], row["category"], row["subcategory"]
-                service = Service(*kind, tags, int(row["rank"]), topical)
+                of_row = frozenset(_split(row["tags"])), int(row["rank"]), row.get("topical", "")
+                service = Service(*kind, *of_row)
                 for phrase in _split(row["terms"]):
                     self.services.add(phrase, service)
-        for phrase, found in _by_phrase("contexts", "tag").items():
-            self.contexts.add(phrase, frozenset(found))
-        for phrase, names in _by_phrase("body_parts", "body_part").items():
-            self.body.add(phrase, tuple(filter(None, names)))
+        for phrase, tags in _by_phrase("contexts", "tag").items():
+            self.contexts.add(phrase, tuple(tags))
+        for phrase, parts in _by_phrase("body_parts", "body_part").items():
+            self.body.add(phrase, tuple(parts))
         words = self.services.words() | self.contexts.words() | self.body.words()
         self.known = frozenset({*words, *NUMBER_WORDS, *TIMES_WORDS})
-        correct = Speller(self.known).correct
-        self.word = lru_cache(maxsize=65536)(lambda word: _singular(correct(_singular(word))))
+        self._by_gap: dict[str, set[str]] = {}
+        for word in self.known:
+            if len(word) >= MIN_CORRECTED and word.isalpha():
+                for gap in _gaps(word):
+                    self._by_gap.setdefault(gap, set()).add(word)
+        self.word = lru_cache(maxsize=65536)(self._known_word)
+
+    def _known_word(self, printed: str) -> str:
+        """The word as terms have it: of one that no table knows, the only known word one slip away
+        (a letter more, less, changed, or two swapped).
+        """
+        word = _singular(printed)
+        if len(word) >= MIN_CORRECTED and word not in self.known:
+            near = {
+                other
+                for gap in _gaps(word)
+                for other in self._by_gap.get(gap, ())
+                if other[0] == word[0] and abs(len(other) - len(word)) <= 1
+            }
+            word = near.pop() if len(near) == 1 else word
+        return _singular(word)
 
     def find(self, text: str) -> RequestWords:
         """All terms of ``text``: services, contexts and body parts."""
@@ -251,7 +240,7 @@ class RequestLexicon:
                 body_busy = self._body_at(words, at, parts)
             context = self.contexts.longest(words, at)
             if context:
-                contexts.extend((tag, at) for tag in context[1] if tag)
+                contexts.extend((tag, at) for tag in context[1])
             if at < busy:
                 continue
             service = self.services.longest(words, at)
@@ -281,7 +270,7 @@ class RequestLexicon:
 
 @cache
 def request_lexicon() -> RequestLexicon:
-    """The lexicon, read at the first call and kept."""
+    """The lexicon, read at the first call."""
     return RequestLexicon()
 
 
@@ -315,12 +304,8 @@ _SHORTEST_NAME = 4
 
 @dataclass(frozen=True, slots=True)
 class ItemClass:
-    """What a request is for.
-
-    ``category`` and ``subcategory`` are a pair of ``data/reference/taxonomy.csv``;
-    ``body_parts`` are sorted and carry no side; ``quantity`` counts ``quantity_unit``
-    (``sessions``, ``units``, ``days``, ``weeks``, ``months``, ``hours``); ``terms`` are the
-    names of the table rows found, in the order of the text.
+    """What a request is for, as :class:`Item` has it; ``body_parts`` are sorted and carry no side,
+    ``quantity_unit`` is sessions, units, days, weeks, months or hours.
     """
 
     category: str
@@ -450,3 +435,88 @@ def _drug_subcategory(service: Service, request: RequestWords, tags: frozenset[s
     if len(drugs) > 2 or (len(drugs) == 2 and not rubs_only):
         return _COMPOUND
     return service.topical or service.subcategory
+
+
+# --- the heading of an item --------------------------------------------------------------------
+
+_OUTCOME = re.compile(
+    r"\s?[:;]?\s?\b(?P<outcome>Upheld|Overturned)\s?[.:]?\Z",
+    re.IGNORECASE,
+)
+# These read headings with their blanks collapsed.
+_MODIFIED = re.compile(
+    r"^(?P<original>.+?) (?:was|were|is) the original request\. ?(?P<rest>.+)$",
+    re.DOTALL | re.IGNORECASE,
+)
+_AUTHORIZED = (
+    re.compile(
+        r"^(?P<authorized>.+?) (?:was|were|has been|is) authorized by the "
+        r"Claims Administrator\b",
+        re.DOTALL | re.IGNORECASE,
+    ),
+    re.compile(
+        r"^The Claims Administrator (?:has )?authorized (?P<authorized>.+?)"
+        r"(?:, ?leaving the original request|\. The (?:remaining|original)|\Z)",
+        re.DOTALL | re.IGNORECASE,
+    ),
+)
+_UNDER_REVIEW = re.compile(
+    r"(?:The )?(?:remaining IMR[- ]eligible portion of the original request|"
+    r"original request) ?, ?(?P<requested>.+?)"
+    r"(?:,? (?:is|are|was))? ?[:;,.]?$",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def item_of_heading(
+    index: int,
+    title: str,
+    guideline: Citation | None,
+    *,
+    requested: str | None = None,
+    ur_action: UrAction | None = None,
+    original_request: str | None = None,
+    authorized: str | None = None,
+) -> Item:
+    """The item of a printed title (without its outcome), with its class from the taxonomy.
+
+    A title may be the heading of a modified request; what is given beside it goes before that.
+    """
+    original, allowed, under_review = _modified_parts(title)
+    original, allowed = original_request or original, authorized or allowed
+    requested = requested or under_review
+    return Item(
+        index=index,
+        title=title,
+        requested=requested,
+        ur_action=ur_action or ("modified" if original or allowed else "denied"),
+        original_request=original,
+        authorized=allowed,
+        claims_administrator_guideline=guideline,
+        ur_action_told=ur_action is not None,
+        **asdict(classify(requested, title)),
+    )
+
+
+def split_outcome(heading: str) -> tuple[str, Outcome | None]:
+    """A printed heading -> the title without the outcome, and the outcome (None: undecided)."""
+    heading = collapse(heading)
+    match = _OUTCOME.search(heading)
+    if match is None:
+        return heading.rstrip(" :;"), None
+    outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
+    return heading[: match.start()].rstrip(" :;"), outcome
+
+
+def _modified_parts(title: str) -> tuple[str | None, str | None, str]:
+    """``(original request, authorized, under review)`` of a heading; None, None where denied."""
+    match = _MODIFIED.match(title)
+    if match is None:
+        return None, None, title
+    rest = match["rest"]
+    authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
+    review = None
+    if found := list(re.finditer(r"remaining IMR|(?<=\.) ?The original request", rest)):
+        review = _UNDER_REVIEW.search(rest, found[-1].start())
+    requested = review["requested"] if review else match["original"]
+    return match["original"], authorized, requested.strip(" ,:;")

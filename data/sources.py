@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import BinaryIO, Literal
+from typing import IO, BinaryIO, Literal
 
 from imr.data.letter import LetterError
 from imr.data.paths import Entry, FilePath, StoreError, UnsupportedPathError, file_path
@@ -49,27 +49,30 @@ STANDARD_INPUT = "-"
 MAX_PDF_BYTES = 64 * 2**20
 """The real PDF letters have 20 to 100 KB; a scanned letter of 20 pages stays under 64 MiB."""
 
-MAX_TEXT_BYTES = 4 * 2**20
-"""The real letters hold 4 to 20 KB of text; what has 4 MiB is not one letter."""
+MAX_TEXT_BYTES, MAX_RECORD_BYTES = 4 * 2**20, 16 * 2**20
+"""The real letters hold 4 to 20 KB of text; what has 4 MiB, or a line or cell of a record with 16
+MiB, is not one letter."""
 
 MAX_RECORDS_BYTES = 2**30
 """Records inside an archive or on standard input are read into memory as a whole."""
 
-MAX_RECORD_BYTES = 16 * 2**20
-"""A letter's text has 4 to 20 KB; a line or cell of 16 MiB is not one letter."""
-
 MAX_ZIP_MEMBERS = 1_000_000
 """Seven times the letters of the busiest year; the list itself stays under 1 GB of memory."""
 
-MAX_ZIP_RATIO = 100
-"""PDFs shrink to 0.9, texts to a quarter; an archive that grows a hundredfold is a bomb."""
+MAX_RATIO = 100
+"""PDFs shrink to 0.9, texts and tables to a quarter; what grows a hundredfold is a bomb."""
 
-MAX_BYTES: dict[Kind, int] = {
-    "pdf": MAX_PDF_BYTES,
-    "text": MAX_TEXT_BYTES,
-    "word": MAX_PDF_BYTES,
-    "records": MAX_RECORDS_BYTES,
-}
+MAX_UNPACKED_BYTES = 128 * 2**20
+"""Of Office: a letter has some 50 KB of XML, a table of 10,000 letters 40 MB."""
+
+MAX_PARTS, MAX_WHOLE_BYTES = 10_000, 16 * 2**20
+"""Of Office: parts, and bytes of one that is read as a whole (styles, names of sheets)."""
+
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # encrypted files, and those of Office before 2007
+_STREAMED = ("xl/worksheets/", "xl/sharedStrings.xml", "word/document.xml")
+
+MAX_BYTES: dict[Kind, int] = {"pdf": MAX_PDF_BYTES, "text": MAX_TEXT_BYTES,
+                              "word": MAX_PDF_BYTES, "records": MAX_RECORDS_BYTES}  # fmt: skip
 
 MAX_FOLDER_DEPTH = 64
 """A web server can name a folder in a folder without end."""
@@ -78,29 +81,14 @@ _PART = re.compile(r"part([-.])(\d{1,18})(?!\d)")
 """``part.10.parquet`` comes after ``part.9.parquet``: Dask numbers without leading zeros."""
 
 TRUTH_NAME = "truth.jsonl.gz"
-_LEFT_BEHIND = frozenset({
-    "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "_SUCCESS", "_metadata",
-    "_common_metadata",
-})  # fmt: skip
-"""What systems leave in folders and archives, beside hidden files and locks of Office, and Spark
-beside the parts of a table.
-"""
-
-_PDF_MARK_WITHIN = 1024
-"""The PDF standard lets up to 1,024 bytes of other matter precede the mark."""
+_LEFT_BEHIND = {"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "_SUCCESS", "_metadata",
+                "_common_metadata"}  # fmt: skip
+"""What systems leave in folders and archives, and Spark beside the parts of a table."""
 
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_ENCRYPTED = 0x1
-_ZIP_FAULTS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    NotImplementedError,  # a way of packing that Python does not know
-    RuntimeError,
-    ValueError,
-)
+_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+               ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +96,9 @@ class Source:
     """Where one letter (or one file of case records) lies; small and picklable.
 
     ``path`` is a path or URL as given; ``member`` names the entry of a zip archive at it;
-    ``content`` is set only for what came through standard input, ``size`` (bytes, of the object
-    at ``path``) and ``state`` (changes with it) only for what lies on a store, where asking again
-    would take a request.  ``ending`` is that of a file such as came through standard input.
+    ``content`` is set for what came through standard input or was fetched ahead, ``ending`` for the
+    former; ``size`` (bytes, of the object at ``path``) and ``state`` (changes with it) are set only
+    for what lies on a store.
     """
 
     path: str
@@ -123,10 +111,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name shown in results and errors: the path, or ``archive!member``.
-
-        Of a URL without user, password and signature.
-        """
+        """The name shown in results and errors: the path (see ``FilePath``), ``archive!member``."""
         path = str(file_path(self.path))
         return printable(path if self.member is None else f"{path}!{self.member}")
 
@@ -173,34 +158,29 @@ def sources(paths: Iterable[str], ending: str = "") -> Iterator[Source | LetterE
 def _named(text: str, ending: str) -> Iterator[Source | LetterError]:
     """What one path of the user names: a file, a folder, an archive, or what a pattern matches."""
     if text == STANDARD_INPUT:
-        yield _standard_input(ending)
+        data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
+        ending = ending or _ending(data)
+        if ending in KINDS:
+            yield Source(text, KINDS[ending], content=data, ending=ending)
+        else:
+            yield _unsupported("stdin", ending)
         return
     path = file_path(text)
-    try:
-        entry = path.look()
-    except FileNotFoundError:
-        yield from _matching(path)
-    except (OSError, UnsupportedPathError) as error:
-        yield _not_opened(path, error)
-    else:
-        yield from _at(entry)
-
-
-def _matching(pattern: FilePath) -> Iterator[Source | LetterError]:
-    try:
-        matches = [match for match in pattern.matches() if not _hidden(match.name)]
-    except OSError as error:
-        yield _not_opened(pattern, error)
-        return
-    for match in matches:
+    found, matches = _looked_at(path), []
+    if isinstance(found, LetterError) and found.reason == "missing":
         try:
-            entry = match.look()
+            matches = [match for match in path.matches() if not _hidden(match.name)]
         except OSError as error:
-            yield _not_opened(match, error)
-        else:
-            yield from _at(entry)
-    if not matches:
-        yield _missing(str(pattern))
+            found = _not_opened(path, error)
+    for one in map(_looked_at, matches) if matches else (found,):
+        yield from (one,) if isinstance(one, LetterError) else _at(one)
+
+
+def _looked_at(path: FilePath) -> Entry | LetterError:
+    try:
+        return path.look()
+    except (OSError, UnsupportedPathError) as error:
+        return _not_opened(path, error)
 
 
 def _at(entry: Entry) -> Iterator[Source | LetterError]:
@@ -219,7 +199,7 @@ def _at(entry: Entry) -> Iterator[Source | LetterError]:
 def _source(entry: Entry, member: str | None = None) -> Source | LetterError:
     """The file, or this member of the archive."""
     path = entry.path
-    ending = path.suffix.lower() if member is None else PurePosixPath(member).suffix.lower()
+    ending = (path if member is None else PurePosixPath(member)).suffix.lower()
     if ending in KINDS:
         return Source(path.address, KINDS[ending], member, size=entry.size, state=entry.state)
     return _unsupported(str(path) if member is None else f"{path}!{member}", ending)
@@ -231,10 +211,8 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     Hidden ones are passed over and links to folders are not followed.
     """
     if not depth:
-        problem, remedy = (
-            f"more than {MAX_FOLDER_DEPTH} folders deep",
-            "name the folder with the letters",
-        )
+        problem = f"more than {MAX_FOLDER_DEPTH} folders deep"
+        remedy = "name the folder with the letters"
         yield LetterError(printable(str(folder)), "unreadable", problem, remedy)
         return
     try:
@@ -242,7 +220,6 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    # By letter, the parts of a table by number.
     visible = sorted((one for one in listed if not _hidden(one.path.name)), key=_by_part)
     yield from (one for one in visible if not one.folder)
     for one in visible:
@@ -251,56 +228,41 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
 
 
 def _by_part(entry: Entry) -> str:
+    """The name, by which parts of a table are in the order of their numbers."""
     return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", entry.path.name, count=1)
 
 
 def _hidden(name: str) -> bool:
-    """Names that systems leave behind (``.DS_Store``, ``~$letter.docx``, ``__MACOSX``), and the
-    truth of letters that ``imr synthesize`` wrote.
-    """
-    if name in (".", ".."):
-        return False
-    return name.startswith((".", "~$")) or name in _LEFT_BEHIND or name == TRUTH_NAME
+    """Names that systems leave behind, and the truth of letters that ``imr synthesize`` wrote."""
+    left = name.startswith((".", "~$")) or name in _LEFT_BEHIND or name == TRUTH_NAME
+    return left and name not in (".", "..")
 
 
 def _archived(entry: Entry) -> Iterator[Source | LetterError]:
-    try:
-        names = _letter_members(entry)
-    except LetterError as error:
-        yield error
-        return
-    yield from (_source(entry, name) for name in names)
-    if not names:
-        yield _no_letters(str(entry.path), "archive")
-
-
-def _letter_members(entry: Entry) -> list[str]:
-    """Names of the visible files in an archive, sorted.
+    """The visible files in an archive, sorted by name.
 
     Members are read in memory and never unpacked, so a name with ``..`` leads nowhere.
     """
-    archive = _archive(entry.path, entry.state)
-    members = [member for member in archive.infolist() if not member.is_dir()]
     name = printable(str(entry.path))
-    if len(members) > MAX_ZIP_MEMBERS:
-        problem = f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read"
-        raise LetterError(name, "too_large", problem, "split it")
-    assert archive.fp is not None
-    packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
-    if sum(member.file_size for member in members) > MAX_ZIP_RATIO * packed:
-        problem = f"the archive would grow more than {MAX_ZIP_RATIO} times when unpacked"
-        raise LetterError(name, "too_large", problem, "check where it comes from")
+    try:
+        archive = _archive(entry.path, entry.state)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MAX_ZIP_MEMBERS:
+            problem = f"the archive lists {len(members)} files, at most {MAX_ZIP_MEMBERS} are read"
+            raise LetterError(name, "too_large", problem, "split it")
+        assert archive.fp is not None
+        packed = max(archive.fp.seek(0, os.SEEK_END), 2**20)
+        if sum(member.file_size for member in members) > MAX_RATIO * packed:
+            problem = f"the archive would grow more than {MAX_RATIO} times when unpacked"
+            raise LetterError(name, "too_large", problem, "check where it comes from")
+    except LetterError as error:
+        yield error
+        return
     names = {member.filename for member in members}
-    return sorted(name for name in names if not any(map(_hidden, PurePosixPath(name).parts)))
-
-
-def _standard_input(ending: str) -> Source | LetterError:
-    """One source for what stands on standard input."""
-    data = sys.stdin.buffer.read(MAX_RECORDS_BYTES + 1)
-    ending = ending or _ending(data)
-    if ending not in KINDS:
-        return _unsupported("stdin", ending)
-    return Source(STANDARD_INPUT, KINDS[ending], content=data, ending=ending)
+    shown = sorted(one for one in names if not any(map(_hidden, PurePosixPath(one).parts)))
+    yield from (_source(entry, one) for one in shown)
+    if not shown:
+        yield _no_letters(name, "archive")
 
 
 def _ending(data: bytes) -> str:
@@ -322,10 +284,8 @@ def _json_ending(data: bytes) -> str | None:
     what begins as neither.  What is broken is told by its first line, so that its fault is named.
     """
     start = _JSON_START.match(data)
-    if not start:
-        return None
-    if not start[1]:
-        return ".json"
+    if not start or not start[1]:
+        return ".json" if start else None
     first, _, rest = data[start.start(1) : start.start(1) + MAX_RECORD_BYTES].partition(b"\n")
     if _is_json(first):
         return ".jsonl"
@@ -344,8 +304,8 @@ def _is_json(data: bytes) -> bool:
 
 
 def is_pdf(content: bytes) -> bool:
-    """True where the bytes carry the PDF mark in the place where readers look for it."""
-    return b"%PDF-" in content[:_PDF_MARK_WITHIN]
+    """True where the bytes carry the PDF mark, which other matter may precede by the standard."""
+    return b"%PDF-" in content[:1024]
 
 
 # --- bytes -----------------------------------------------------------------------------------
@@ -399,9 +359,8 @@ def _member_bytes(source: Source, member: str, limit: int) -> bytes:
     try:
         entry = archive.getinfo(member)
         if entry.flag_bits & _ZIP_ENCRYPTED:
-            raise LetterError(
-                source.name, "encrypted", "encrypted in its archive", "unpack it with its password"
-            )
+            problem, remedy = "encrypted in its archive", "unpack it with its password"
+            raise LetterError(source.name, "encrypted", problem, remedy)
         if entry.file_size > limit:
             raise _too_large(source)
         with archive.open(entry) as file:
@@ -448,6 +407,50 @@ def _opened_archive(path: FilePath, _state: str, _process: int) -> zipfile.ZipFi
     except BaseException:
         file.close()
         raise
+
+
+# --- archives of Office ------------------------------------------------------------------------
+
+
+def office_archive(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
+    """A Word or Excel file (``kind`` docx or xlsx), which is a zip archive of XML.
+
+    Nothing in it is run or followed: macros, links, embedded objects and pictures are not opened,
+    no formula is computed, an entity of the XML is refused.  What is unpacked is bounded here.
+
+    Raises:
+        LetterError: ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
+    """
+    start = content.read(len(_OLD_OFFICE))
+    packed = content.seek(0, 2)
+    content.seek(0)
+    if start == _OLD_OFFICE:
+        problem = "encrypted, or a file of Office before 2007"
+        raise LetterError(name, "encrypted", problem, f"save it as .{kind} without a password")
+    try:
+        archive = zipfile.ZipFile(content)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise not_office(name, kind, error) from None
+    parts = archive.infolist()
+    whole = sum(part.file_size for part in parts)
+    read_whole = (
+        part.file_size
+        for part in parts
+        if part.filename.endswith((".xml", ".rels")) and not part.filename.startswith(_STREAMED)
+    )
+    most = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(packed, 2**20))
+    if len(parts) > MAX_PARTS or whole > most or max(read_whole, default=0) > MAX_WHOLE_BYTES:
+        problem = f"it would unpack to more than {most // 2**20} MiB or in too many or large parts"
+        remedy = "check where it comes from; split it, or save a table as CSV"
+        raise LetterError(name, "too_large", problem, remedy)
+    return archive
+
+
+def not_office(name: str, kind: str, fault: Exception | str) -> LetterError:
+    """The error of a Word or Excel file that cannot be read."""
+    if isinstance(fault, Exception):
+        fault = f"damaged or cut off ({type(fault).__name__})"
+    return LetterError(name, f"not_{kind}", f"cannot read it as .{kind}: {fault}", "save it again")
 
 
 # --- errors ----------------------------------------------------------------------------------

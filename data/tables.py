@@ -1,7 +1,6 @@
 """Tables of case records as people have them -> rows with the names that records have.
 
-CSV with commas, semicolons, tabs or bars (the separator is told by the header), in UTF-8 or, with
-its mark, UTF-16; Excel workbooks (``.xlsx``); Parquet.
+CSV (the separator is told by the header) in UTF-8 or, with its mark, UTF-16; Excel; Parquet.
 
 A column's name is recognised where it differs only in case, blanks and signs (``Case Summary``),
 where ``reference/columns.csv`` lists it (``doi`` for ``date_of_injury``), or where the user says so
@@ -19,34 +18,21 @@ import csv
 import difflib
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import IO, Any
 
 from imr.data import table_rows
 from imr.data.letter import LetterError
-from imr.data.office import sheets
-
-MAX_CELL_CHARS = 16 * 2**20
-"""A cell of 16 MiB is no case summary."""
-
-MAX_RATIO = 100
-"""A table of letters shrinks to a third; one that grows a hundredfold is a bomb."""
-
-BATCH_ROWS = 64
-BATCH_BYTES = 64 * 2**20
-"""Of a Parquet table, decoded at a time: a value of its dictionary costs a few bits a row there
-and its full length here, so that large columns are taken in fewer rows."""
-
-LONGEST_NAME = 40
-"""Characters of a column name that a message may show."""
+from imr.data.sources import MAX_RATIO, MAX_RECORD_BYTES, not_office, office_archive
 
 NEAR = 0.8
 """Share of a name that must agree for it to look misspelt."""
 
-SHOWN = 20
-"""Names of columns that a message shows."""
+LONGEST_NAME, SHOWN = 40, 20  # characters of a column's name, and names, that a message shows
 
 Numbered = tuple[int, dict[str, Any]]
 """A row of a table with its number, as a spreadsheet counts."""
@@ -62,8 +48,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read: its name, what columns there may be, which the user calls otherwise
-    (``renames``: the user's name -> that of records), and who is told what was recognised.
+    """How a file is read: its name, its columns, how the user calls some of them (``renames``: the
+    user's name -> that of records), and who is told what was recognised.
     """
 
     file: str
@@ -71,36 +57,33 @@ class Reading:
     renames: Mapping[str, str]
     notice: Callable[[str], None]
 
-    def meaning(self, name: str) -> str | None:
-        """What records call a column; None where that is not known."""
+    def meaning(self, name: str) -> tuple[str, int] | None:
+        """What records call a column, and the rank of its name: 0 is theirs or what the user says,
+        others stand in ``reference/columns.csv``.  None where it is not known.
+        """
         if name in self.renames:
-            return self.renames[name]
+            return self.renames[name], 0
         plain = _plain(name)
-        meant = plain if plain in self.known.names else _aliases().get(plain, ("", 0))[0]
-        return meant if meant in self.known.names else None
+        meant = (plain, 0) if plain in self.known.names else _aliases().get(plain)
+        return meant if meant and meant[0] in self.known.names else None
 
     def names(self, found: Iterable[str]) -> list[str]:
         """What records call the columns of a table or the keys of an object, in their order.
 
-        Of several that could be one, its own name and what the user says go before what it is
-        also called, and of these the lower rank of ``reference/columns.csv``.
+        Of several that could be one, those of the lowest rank are.
         """
-        ranked = {}
-        for name in filter(None, found):
-            if meant := self.meaning(name):
-                own = name in self.renames or _plain(name) == meant
-                ranked[name] = meant, 0 if own else _aliases()[_plain(name)][1]
-        best = {to: min(r for t, r in ranked.values() if t == to) for to, _ in ranked.values()}
-        return [
-            ranked[name][0] if name in ranked and ranked[name][1] == best[ranked[name][0]] else name
-            for name in found
-        ]
+        meanings = {name: self.meaning(name) for name in found}
+        best: dict[str, int] = {}
+        for to, rank in filter(None, meanings.values()):
+            best[to] = min(rank, best.get(to, rank))
+        chosen = {name: m[0] for name, m in meanings.items() if m and best[m[0]] == m[1]}
+        return [chosen.get(name, name) for name in found]
 
     def tell(self, renamed: Mapping[str, str], word: str = "") -> None:
         """Tell in one line which names are read as others."""
-        said = [f"{name!r} is read as {meant!r}" for name, meant in renamed.items()]
+        said = ", ".join(f"{name!r} is read as {meant!r}" for name, meant in renamed.items())
         if said:
-            self.notice(f"{self.file}: {word}{', '.join(said)}")
+            self.notice(f"{self.file}: {word}{said}")
 
     def recognised(self, found: Iterable[str]) -> int:
         """How many of the names are known in one way or another."""
@@ -214,7 +197,7 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 def csv_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
     """The rows of a CSV table, by the names that records have."""
     name = how.file
-    csv.field_size_limit(MAX_CELL_CHARS)
+    csv.field_size_limit(MAX_RECORD_BYTES)
     text = io.TextIOWrapper(content, csv_encoding(content), newline="")
     reader = None
     try:
@@ -282,6 +265,9 @@ def _row(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Any]:
 
 # --- Excel -------------------------------------------------------------------------------------
 
+MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARS = 1_048_576, 256, 32_767
+"""Rows and characters of a cell are what Excel allows itself; no table of cases is so wide."""
+
 
 def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
     """The rows of the sheet whose first row names the most columns that are known."""
@@ -311,7 +297,92 @@ def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterEr
         yield error
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A visible sheet with cells in it; ``rows`` begins with the first row that has any.
+
+    ``formulas`` says that it has some: they are not computed, what was saved as their result is
+    read.  To read a row may raise :class:`~imr.data.letter.LetterError`.
+    """
+
+    head: list[Any]
+    first: int
+    rows: Iterator[list[Any]]
+    formulas: bool
+
+
+def sheets(name: str, content: IO[bytes]) -> list[Sheet]:
+    """The visible sheets of a workbook that have cells: text, numbers, truth values, dates, None.
+
+    Raises:
+        LetterError: ``not_xlsx``, ``encrypted``, ``too_large``.
+    """
+    archive = office_archive(name, "xlsx", content)
+    packed = max(content.seek(0, io.SEEK_END), 2**20)
+    content.seek(0)
+    try:
+        import openpyxl
+
+        warnings.filterwarnings("ignore", module="openpyxl")  # it leaves out pictures and styles
+        book = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes zipfile and XML raise anything
+        raise not_office(name, "xlsx", error) from None
+    found = []
+    for sheet in book.worksheets:
+        rows = _rows(name, sheet, MAX_RATIO * packed)
+        numbered = enumerate(rows, start=1) if sheet.sheet_state == "visible" else ()
+        for number, row in numbered:
+            if any(cell is not None for cell in row):
+                with archive.open(sheet._worksheet_path) as part:
+                    found.append(Sheet(row, number, rows, _has_formulas(part)))
+                break
+    return found
+
+
+def _has_formulas(sheet: IO[bytes]) -> bool:
+    before = b""
+    while piece := sheet.read(2**20):
+        if any(mark in before + piece for mark in (b"<f>", b"<f ")):
+            return True
+        before = piece[-2:]
+    return False
+
+
+def _rows(name: str, sheet: Any, most: int) -> Iterator[list[Any]]:
+    """The rows of a sheet; ``most`` characters at most, for one text may be named by every cell."""
+    told = 0
+    try:
+        for row in sheet.iter_rows(1, MAX_ROWS, 1, MAX_COLUMNS + 1, values_only=True):
+            cells = [_cell(value) for value in row]
+            lengths = [len(cell) for cell in cells if isinstance(cell, str)]
+            told += sum(lengths)
+            too_long = max(lengths, default=0) > MAX_CELL_CHARS
+            if too_long or told > most or cells[MAX_COLUMNS] is not None:
+                problem = (
+                    f"a cell of more than {MAX_CELL_CHARS:,} characters, more than {MAX_COLUMNS} "
+                    f"columns, or a text that is repeated without end"
+                )
+                raise LetterError(name, "too_large", problem, "save the table as CSV")
+            yield cells[:MAX_COLUMNS]
+    except LetterError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged file makes zipfile and XML raise anything
+        raise not_office(name, "xlsx", error) from None
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None or isinstance(value, (str, bool, int, float, date)):
+        return value
+    return str(value)
+
+
 # --- Parquet -----------------------------------------------------------------------------------
+
+BATCH_ROWS, BATCH_BYTES = 64, 64 * 2**20
+"""Decoded at a time: a value of a table's dictionary costs a few bits a row there and its full
+length here, so that large columns are taken in fewer rows."""
 
 
 def parquet_rows(

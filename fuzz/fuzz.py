@@ -118,7 +118,6 @@ def main() -> None:
     target = TARGETS[sys.argv[1]]
     with atheris.instrument_imports(include=["imr.data", "imr.features"]):
         import imr.data.citations
-        import imr.data.items
         import imr.data.parse
         import imr.data.read
         import imr.features.table  # noqa: F401

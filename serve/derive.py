@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from imr.data.items import item_of_heading
 from imr.data.letter import MAX_ITEMS, Case, CaseHeader, Item, Letter, LetterError
 from imr.data.records import HEADER_FIELDS, QUESTIONS
 from imr.serve.letter_json import letter_object
@@ -239,6 +238,8 @@ def new_record(titles: Sequence[str], letter_id: str) -> dict[str, Any]:
         raise Refused(
             f"--item: 1 to {MAX_ITEMS} titles that are not empty", "name what is asked for"
         )
+    from imr.data.request import item_of_heading
+
     items = tuple(item_of_heading(n, title, None) for n, title in enumerate(titles))
     return {
         "letter_id": letter_id,

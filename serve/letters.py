@@ -15,11 +15,10 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from imr.data.letter import LetterError
-from imr.data.office import sheets
 from imr.data.paths import UnsupportedPathError, file_path
 from imr.data.records import FLAT, NESTED, RawRecord, raw_records
 from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, opened, sources
-from imr.data.tables import csv_encoding
+from imr.data.tables import csv_encoding, sheets
 from imr.serve.messages import Refused, say
 
 Task = Source | RawRecord | LetterError

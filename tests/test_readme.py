@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from imr.data import letter, office, paths, records, sources, tables
+from imr.data import letter, paths, sources, tables
 from imr.data import read as reading
 from imr.serve import workers
 from imr.serve.cli import app
@@ -97,15 +97,15 @@ def test_the_bounds_of_security_are_those_of_the_code() -> None:
         f"{reading.MAX_PAGE_CHARS:,} characters a page",
         f"{sources.MAX_TEXT_BYTES // 2**20} MiB a text",
         f"{letter.MAX_SUMMARY_CHARS:,} characters a case summary, {letter.MAX_ITEMS:,} items",
-        f"{records.MAX_RECORD_BYTES // 2**20} MiB a record",
+        f"{sources.MAX_RECORD_BYTES // 2**20} MiB a record",
         f"{tables.BATCH_BYTES // 2**20} MiB of a Parquet table at a time",
         (
-            f"{office.MAX_UNPACKED_BYTES // 2**20} MiB unpacked, {office.MAX_COLUMNS} columns and "
-            f"{office.MAX_CELL_CHARS:,} characters a cell of an Office file"
+            f"{sources.MAX_UNPACKED_BYTES // 2**20} MiB unpacked, {tables.MAX_COLUMNS} columns and "
+            f"{tables.MAX_CELL_CHARS:,} characters a cell of an Office file"
         ),
         f"{paths.MAX_SPOOLED_BYTES // 2**30} GiB of what a web server gives only as a whole",
         f"{workers.LETTER_SECONDS:g} seconds and its worker {workers.WORKER_BYTES // 2**30} GiB",
     ):
         assert bound in text
-    assert tables.MAX_RATIO == office.MAX_RATIO == sources.MAX_ZIP_RATIO == 100
+    assert sources.MAX_RATIO == 100
     assert "a hundredfold growth of an archive or table" in text

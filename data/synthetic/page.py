@@ -1,9 +1,9 @@
 """A letter's truth -> the page: text in every layout met, and PDF.
 
-The inverse of reading and parsing, for letters that we wrote ourselves (``data/samples``,
-``data/synthetic/``).  The order of sections, the fixed headings, the split label
-"Application ... Received:", the bold headings and titles and the 13.8 pt line pitch are those
-of the determination letters of 2013-2017; the sentences between them are our own.
+The inverse of reading and parsing, for letters that we wrote ourselves.  The order of sections, the
+fixed headings, the split label "Application ... Received:", the bold headings and titles and the
+13.8 pt line pitch are those of the determination letters of 2013-2017; the sentences between them
+are our own.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from io import BytesIO
 from typing import Any, Literal, get_args
 
-from imr.data.letter import (
-    Decision,
-    Determination,
-    Item,
-    Letter,
-)
+from imr.data.letter import Decision, Item, Letter, MtusCitation
 
 Layout = Literal["printed", "formfeed", "crlf", "doubled", "tight"]
 """How a text letter is laid out.
@@ -34,10 +29,8 @@ every line followed by a blank one, as the older text letters stand; ``tight``: 
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-LINE_WIDTH = 94
-"""Characters in a line of a text letter."""
-PAGE_LINES = 45
-"""Lines on a page, blank ones included."""
+LINE_WIDTH = 94  # characters in a line of a text letter
+PAGE_LINES = 45  # lines on a page, blank ones included
 
 _INTRODUCTION = (
     "The whole case file went from MAXIMUS Federal Services to one expert reviewer, who is tied "
@@ -46,7 +39,6 @@ _INTRODUCTION = (
     "picked because training and daily work match the condition and the services in dispute. "
     "The reviewer knows the rules of independent review and how they rank medical evidence."
 )
-_CREDENTIALS = "The Expert Reviewer has the following credentials:"
 _SUMMARY_LEAD = (
     "The expert reviewer developed the following clinical case summary based on a review of the "
     "case file, including all medical records:"
@@ -59,10 +51,7 @@ _ISSUES_LEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """Small ways in which letters differ: between states, and before the outcome.
-
-    ``before_outcome`` is one space, two, or a line feed (the outcome alone on the next line).
-    """
+    """Small ways in which letters differ; ``before_outcome`` is one space, two, or a line feed."""
 
     between_states: str = ", "
     before_outcome: str = " "
@@ -73,10 +62,8 @@ USUAL = Printing()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the page: a header table, a centred heading, lines, or a paragraph.
-
-    ``bold`` opens the paragraph in bold; ``text`` goes on in regular weight.  Lines of a
-    ``lines`` block are separated by a line feed and stand without blank lines between them.
+    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight.  Those
+    of ``lines`` are separated by line feeds and stand without blank lines between them.
     """
 
     kind: Literal["header", "heading", "lines", "paragraph"]
@@ -91,38 +78,30 @@ class Block:
 
 
 def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
-    """The letter as a list of blocks, top to bottom.
-
-    Without ``header`` the table of dates is left out, as in the letters before 2016.
-    """
+    """The letter from top to bottom; letters before 2016 have no ``header``, the table of dates."""
+    reviewer, credentials = letter.determination, []
+    if reviewer.states or reviewer.specialties:
+        lines = (
+            "The Expert Reviewer has the following credentials:",
+            f"State(s) of Licensure: {printing.between_states.join(reviewer.states)}",
+            f"Certification(s)/Specialty: {', '.join(reviewer.specialties)}",
+        )
+        credentials = [Block("lines", text="\n".join(lines))]
     page = [Block("header")] if header else []
     page += [
         Block("heading", "HOW THE IMR FINAL DETERMINATION WAS MADE"),
         Block("paragraph", text=_INTRODUCTION),
-        *_credentials(letter.determination, printing),
+        *credentials,
         Block("heading", "CLINICAL CASE SUMMARY"),
         Block("paragraph", text=_SUMMARY_LEAD),
         Block("paragraph", text=letter.case.case_summary),
         Block("heading", "IMR ISSUES, DECISIONS AND RATIONALES"),
         Block("paragraph", text=_ISSUES_LEAD),
     ]
-    decisions = letter.determination.decisions or (None,) * len(letter.case.items)
+    decisions = reviewer.decisions or (None,) * len(letter.case.items)
     for item, decision in zip(letter.case.items, decisions, strict=True):
         page.extend(_item_blocks(item, decision, printing))
     return page
-
-
-def _credentials(determination: Determination, printing: Printing) -> list[Block]:
-    if not (determination.states or determination.specialties):
-        return []
-    states = printing.between_states.join(determination.states)
-    specialties = ", ".join(determination.specialties)
-    lines = (
-        _CREDENTIALS,
-        f"State(s) of Licensure: {states}",
-        f"Certification(s)/Specialty: {specialties}",
-    )
-    return [Block("lines", text="\n".join(lines))]
 
 
 def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> Iterator[Block]:
@@ -135,6 +114,16 @@ def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> I
         if decision.guideline is not None:
             yield Block("paragraph", "MAXIMUS guideline:", decision.guideline.raw)
         yield Block("paragraph", "Decision rationale:", decision.rationale)
+
+
+def printed_chapter(citation: MtusCitation, guidelines: str = "") -> str:
+    """A chapter as letters print it: with edition and section label, or with sections and pages."""
+    sections = ", ".join(citation.sections)
+    if citation.edition:
+        label = f"{citation.chapter} {citation.edition}{guidelines}"
+        return f"{label}, Section(s): {sections}" if sections else label
+    pages = f"Page(s): {citation.pages}" if citation.pages else ""
+    return " ".join(filter(None, (citation.chapter, sections, pages)))
 
 
 def _header_cells(letter: Letter) -> list[tuple[str, str, str, str]]:
@@ -164,16 +153,15 @@ def render_text(
     *,
     header: bool = True,
     printing: Printing = USUAL,
-    width: int = LINE_WIDTH,
 ) -> str:
-    """The letter as text in one of :data:`LAYOUTS`, lines of at most ``width`` characters.
+    """The letter as text in one of :data:`LAYOUTS`, lines of at most ``LINE_WIDTH`` characters.
 
     Lines break at spaces and after hyphens, so dates and words are broken at line and page ends.
     """
     paragraphs = [
         _header_lines(letter, layout)
         if block.kind == "header"
-        else [line for part in block.words.split("\n") for line in wrap(part, width)]
+        else [line for part in block.words.split("\n") for line in _wrapped(part)]
         for block in blocks(letter, header, printing)
     ]
     return _laid_out(paragraphs, layout)
@@ -188,11 +176,11 @@ def _header_lines(letter: Letter, layout: Layout) -> list[str]:
     return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Greedy lines of at most ``width`` characters, broken at spaces and after inner hyphens."""
+def _wrapped(text: str) -> list[str]:
+    """Greedy lines, broken at spaces and after inner hyphens."""
     lines: list[str] = []
-    start, length = 0, len(text)
-    while length - start > width:
+    start, width = 0, LINE_WIDTH
+    while len(text) - start > width:
         space = text.rfind(" ", start, start + width + 1)
         hyphen = text.rfind("-", start, start + width) + 1
         if hyphen > space and hyphen > start and text[hyphen].isalnum() and text[hyphen - 2] != " ":
@@ -233,7 +221,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 72.0, 542.0, 688.4, 90.0
 _PITCH, _BLANK, _AFTER_HEADING, _BEFORE_HEADING = 13.8, 27.6, 20.4, 32.0
 _REGULAR, _BOLD, _SIZE = "Times-Roman", "Times-Bold", 12
 _TABLE_X, _TABLE_SIZE = (72.6, 179.8, 329.7, 428.0, 546.0), 10.8
-_TABLE_Y = (688.5, 675.3, 662.2, 649.0, 636.5)
+_TABLE_Y, _BELOW_TABLE = (688.5, 675.3, 662.2, 649.0, 636.5), 608.6
 # A word, or the part of a word up to an inner hyphen; the group says whether a space follows.
 _PIECE = re.compile(r"((?:[^\s-]|-(?!\w)|(?<!\S)-)*[^\s-]-(?=\w)|\S+)(\s*)")
 
@@ -245,45 +233,31 @@ def render_pdf(letter: Letter, *, header: bool = True, printing: Printing = USUA
     buffer = BytesIO()
     canvas = Canvas(buffer, pagesize=(612.0, 792.0), pageCompression=1, invariant=1)
     canvas.setTitle(letter.case.letter_id)
-    page = _Page(canvas)
-    before = 0.0
+    y, before = _TOP, 0.0
+
+    def down(distance: float) -> float:
+        """The next baseline; under the bottom, the first one of a new page."""
+        if y - distance >= _BOTTOM:
+            return y - distance
+        canvas.showPage()
+        return _TOP
+
     for block in blocks(letter, header, printing):
-        before = _draw(page, block, before, letter)
+        if block.kind == "header":
+            _draw_header(canvas, letter)
+            y, before = _BELOW_TABLE, 0.0
+        elif block.kind == "heading":
+            y, before = down(_BEFORE_HEADING if before else 0.0), _AFTER_HEADING
+            canvas.setFont(_BOLD, _SIZE)
+            canvas.drawCentredString((_LEFT + _RIGHT) / 2, y, block.bold)
+        else:
+            for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
+                for line in _pdf_lines(block.bold, part, block.gap):
+                    y, before = down(before), _PITCH
+                    _draw_line(canvas, y, line)
+            before = _BLANK
     canvas.save()
     return buffer.getvalue()
-
-
-class _Page:
-    """A cursor that walks down the pages of a canvas."""
-
-    def __init__(self, canvas: Any) -> None:
-        self.canvas, self.y = canvas, _TOP
-
-    def down(self, distance: float) -> None:
-        """Move down to the next baseline; over the bottom, to the first one of a new page."""
-        self.y -= distance
-        if self.y < _BOTTOM:
-            self.canvas.showPage()
-            self.y = _TOP
-
-
-def _draw(page: _Page, block: Block, before: float, letter: Letter) -> float:
-    """Draw a block ``before`` points below the last one; returns the space it wants after it."""
-    if block.kind == "header":
-        _draw_header(page.canvas, letter)
-        page.y = 608.6
-        return 0.0
-    if block.kind == "heading":
-        page.down(_BEFORE_HEADING if before else 0.0)
-        page.canvas.setFont(_BOLD, _SIZE)
-        page.canvas.drawCentredString((_LEFT + _RIGHT) / 2, page.y, block.bold)
-        return _AFTER_HEADING
-    for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
-        for line in _pdf_lines(block.bold, part, block.gap):
-            page.down(before)
-            _draw_line(page, line)
-            before = _PITCH
-    return _BLANK
 
 
 def _draw_header(canvas: Any, letter: Letter) -> None:
@@ -329,16 +303,49 @@ def _pdf_lines(bold: str, text: str, gap: str = " ") -> Iterator[tuple[str, str]
         yield line[0], line[1].rstrip()
 
 
-def _draw_line(page: _Page, line: tuple[str, str]) -> None:
-    text = page.canvas.beginText(_LEFT, page.y)
+def _draw_line(canvas: Any, y: float, line: tuple[str, str]) -> None:
+    text = canvas.beginText(_LEFT, y)
     for font, words in ((_BOLD, line[0]), (_REGULAR, line[1])):
         if words:
             text.setFont(font, _SIZE)
             text.textOut(words)
-    page.canvas.drawText(text)
+    canvas.drawText(text)
 
 
-# --- a case record ---------------------------------------------------------------------------
+# --- a letter with its truth -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticLetter:
+    """A letter and all that is true of it.
+
+    ``letter`` is what parsing must give back; ``printed`` is what stands on the page, which
+    differs where the reviewer's determination slipped into the summary.  ``signals`` holds one
+    row an item; ``p_overturned`` the probability its outcome was drawn with.
+    """
+
+    letter: Letter
+    printed: Letter
+    signals: tuple[dict[str, Any], ...]
+    p_overturned: tuple[float, ...]
+    style: str
+    layout: Layout
+    header: bool
+    printing: Printing
+
+    def text(self, layout: Layout | None = None) -> str:
+        """The printed letter in its own layout, or in the one given."""
+        layout = layout or self.layout
+        return render_text(self.printed, layout, header=self.header, printing=self.printing)
+
+    def pdf(self) -> bytes:
+        """The printed letter as a PDF."""
+        return render_pdf(self.printed, header=self.header, printing=self.printing)
+
+    def truth(self) -> dict[str, Any]:
+        """Letter, signals and probabilities as plain dictionaries."""
+        letter = asdict(self.letter)
+        return {"letter": letter, "signals": self.signals, "p_overturned": self.p_overturned}
 
 
 def record(letter: Letter) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imr.data import office
+from imr.data import tables
 from imr.data.letter import LetterError, Text
-from imr.data.office import word_text
 from imr.data.parse import parse
-from imr.data.read import load
+from imr.data.read import load, word_text
 from imr.data.records import RawRecord, letter_from_record, raw_records
 from imr.data.sources import Source, sources
 from tests.data.office_files import (
@@ -176,7 +175,7 @@ def test_a_hostile_file_ends_in_one_named_error(name: str) -> None:
 
 
 def test_a_row_without_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "MAX_ROWS", 1_000)
+    monkeypatch.setattr(tables, "MAX_ROWS", 1_000)
     found, _ = read(raw_xlsx(HEAD + f"<row r='99999999999'>{text_cell('A')}</row>"))
     assert found == []
 
@@ -187,7 +186,7 @@ def test_deep_tables_are_no_recursion() -> None:
 
 
 def test_one_text_that_every_cell_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "MAX_RATIO", 1)
+    monkeypatch.setattr(tables, "MAX_RATIO", 1)
     text = "x" * 30_000
     rows = [["letter_id", "case_summary", "title"]] + [[str(n), text, "Brace"] for n in range(60)]
     found, _ = read(xlsx(rows))

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from imr.data.items import item_of_heading
 from imr.data.letter import Case, CaseHeader, Item
+from imr.data.request import item_of_heading
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
 from imr.features.context import read_summary

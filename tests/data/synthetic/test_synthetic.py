@@ -20,9 +20,17 @@ from imr.data import table_rows
 from imr.data.letter import Letter, Text
 from imr.data.parse import parse
 from imr.data.read import paragraphs, pdf_text, read
-from imr.data.synthetic import BASE_RATE, planted_effects, synthesize, write
+from imr.data.synthetic import (
+    _SLOTS,
+    BASE_RATE,
+    SHARES,
+    SLOT,
+    SyntheticLetter,
+    planted_effects,
+    synthesize,
+    write,
+)
 from imr.data.synthetic.page import LAYOUTS, Layout
-from imr.data.synthetic.writer import _SLOTS, SHARES, SLOT, SyntheticLetter
 
 MANY = 2_000
 SEED = 17
