@@ -8,29 +8,27 @@ and the kept folder stays.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
+import re
+import shutil
+import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from imr.training.champion import NOTE, described, register
+from imr.models.bundle import sha256
+from imr.training import one_line
+from imr.training.champion import DENIED, NOTE, described, register
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
-from imr.training.store import (
-    ADDRESS,
-    LOCAL_STORE,
-    opened,
-    patient_sqlite,
-    quiet,
-    told,
-    was_made_beside,
-)
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
 if TYPE_CHECKING:
@@ -49,6 +47,36 @@ STUDY_NOTE = (
     "trial, the usual settings first. The log loss is that of inner folds; the parameters are the "
     "chosen ones. The journal among the artifacts takes the study up again."
 )
+# A user's own settings win.  MLflow alone would try a dead server for several minutes.
+QUIET_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+LOUD = ("mlflow", "alembic", "urllib3")
+ADDRESS = "MLFLOW_TRACKING_URI"
+LOCAL_STORE = "sqlite:///mlflow.db"
+LOCKED_SECONDS = 60
+LOGIN = "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+_ROOM = "make room there, or name another store: --set tracking_uri=ADDRESS"
+REMEDIES = {
+    "the proxy of HTTP_PROXY and HTTPS_PROXY does not let it through: mend them, or name the "
+    "server in NO_PROXY": re.compile(r"ProxyError|error code 407|Tunnel connection"),
+    f"the tracking server asks who you are: {LOGIN}": re.compile(r"error code 401|UNAUTHENTICATED"),
+    "the tracking server does not allow it: ask whoever keeps it for the right to write, or log in "
+    f"as somebody who has it ({LOGIN})": DENIED,
+    f"the disk is full: {_ROOM}": re.compile(
+        r"disk is full|No space left|File too large|disk I/O error"
+    ),
+    "the store may not be written to: name another one, --set tracking_uri=ADDRESS": re.compile(
+        r"readonly database|Read-only file system|unable to open database|Permission denied"
+    ),
+}
+"""What is the matter, and the remedy -> what an error of a store or server then says."""
 
 
 class TrackingError(Exception):
@@ -110,11 +138,9 @@ class _Session:
         named = {"mlflow.user": self.user, **tags}
         run_id = str(self.client.create_run(self.experiment_id, times[0], named, name).info.run_id)
         self.runs.append(run_id)
-        self.client.log_batch(
-            run_id,
-            metrics=[Metric(metric, value, times[1], step) for metric, value, step in metrics],
-            params=[Param(k, str(v)) for k, v in params.items()],
-        )
+        figures = [Metric(metric, value, times[1], step) for metric, value, step in metrics]
+        given = [Param(k, str(v)) for k, v in params.items()]
+        self.client.log_batch(run_id, metrics=figures, params=given)
         return run_id
 
 
@@ -145,7 +171,10 @@ def log(
             return _logged(session, kept, experiment, registered_model, promote)
         except Exception as error:
             # Servers and stores fail in every way there is; the run must not be lost to any.
-            raise TrackingError(told(error)) from error
+            line = one_line(error)
+            known = (remedy for remedy, said in REMEDIES.items() if said.search(str(error)))
+            remedy = next(known, "")
+            raise TrackingError(f"{remedy} ({line})" if remedy else line) from error
         finally:
             if tracking_uri:
                 # MLflow keeps the address it was told in this variable; None takes it back.
@@ -172,7 +201,10 @@ def _logged(
             logged = _registered(session, logged, registered, kept, promote)
         else:
             _log_metrics(session.client, run_id, kept.run)
-        note = _note(kept, logged.alias or "evaluation", logged.reason or EVALUATED)
+        # What became of it and why, the table's remarks, and what the figures mean.
+        became = f"**{logged.alias or 'evaluation'}**: {logged.reason or EVALUATED}"
+        remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
+        note = f"{became}\n\n{remarks}\n{_page('run').rstrip()}"
         session.client.set_tag(run_id, NOTE, note)
         session.client.set_terminated(run_id, "FINISHED", times[1])
     except BaseException:
@@ -196,12 +228,6 @@ def _registered(
     client.set_tag(run_id, "alias", verdict.alias or "none")
     client.set_tag(run_id, "alias_reason", verdict.reason)
     return replace(logged, version=version, alias=verdict.alias, reason=verdict.reason, name=name)
-
-
-def _note(kept: RunFolder, title: str, reason: str) -> str:
-    """The description on the run's page: what became of it and why, and the table's remarks."""
-    remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-    return f"**{title}**: {reason}\n\n{remarks}\n{_page('run').rstrip()}"
 
 
 def _page(name: str) -> str:
@@ -242,11 +268,11 @@ def _experiment(client: MlflowClient, name: str) -> str:
 def _log_metrics(
     client: MlflowClient, run_id: str, run: Mapping[str, Any], model_id: str | None = None
 ) -> None:
-    """All figures of the run, the headline figures of the model, too, if there is one; each names
-    the data that it was measured on, by which MLflow links model and data.
+    """All figures of the run, and the headline ones of its model; each names the data that it was
+    measured on, by which MLflow links model and data.
 
-    To be called after the model is logged: MLflow gives the model every figure that the run has by
-    then, without the data.
+    To be called after the model is logged: MLflow gives it every figure that the run has by then,
+    without the data.
     """
     from mlflow.entities import Metric
 
@@ -267,21 +293,18 @@ def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
 
     name, digest = _data(kept.run["facts"])
     built_from = "data/decisions.csv" if name == "decisions" else name
+    source = CodeDatasetSource({"built_by": "imr.training.decisions", "from": built_from})
     table = pd.read_csv(kept.folder / "data" / "decisions.csv", low_memory=False)
     # Whole numbers as numbers that may be missing, as they may in other letters.
-    whole = table.select_dtypes("integer").columns
-    dataset = from_pandas(
-        table.astype(dict.fromkeys(whole, "float64")),
-        source=CodeDatasetSource({"built_by": "imr.training.decisions", "from": built_from}),
-        name=name,
-        digest=digest,
-    )
+    table = table.astype(dict.fromkeys(table.select_dtypes("integer").columns, "float64"))
+    dataset = from_pandas(table, source=source, name=name, digest=digest)
     tags = [InputTag("mlflow.data.context", "training and evaluation")]
     datasets = [DatasetInput(dataset._to_mlflow_entity(), tags)]
     try:
         session.client.log_inputs(run_id, datasets=datasets)
     except MlflowException as error:
-        if not was_made_beside(error):
+        # Two runs on the same data, at once, find no entry of the data, and both make one.
+        if not re.search(r"UniqueViolation|UNIQUE constraint|[Dd]uplicate", str(error)):
             raise
         session.client.log_inputs(run_id, datasets=datasets)
 
@@ -309,12 +332,8 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
     text = ["" if e[0] != e[0] else f"{e[0]:.3f} ({e[1]:.3f} to {e[2]:.3f})" for e in cells]
     table = figures.assign(text=text).pivot(index="contender", columns="metric", values="text")
     rows, columns = (figures[name].unique() for name in ("contender", "metric"))
-    return (
-        table.reindex(index=rows, columns=columns)
-        .fillna("")
-        .rename_axis(None, axis=1)
-        .reset_index()
-    )
+    table = table.reindex(index=rows, columns=columns).fillna("")
+    return table.rename_axis(None, axis=1).reset_index()
 
 
 def _folds(session: _Session, run_id: str, kept: RunFolder) -> None:
@@ -367,21 +386,82 @@ def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
     named = "".join("-" if c in "/:.%\"'" else c for c in f"{name}-{kept.run['name']}")
     with mlflow.start_run(run_id=run_id), TemporaryDirectory() as staging:
         arguments = logging_arguments(kept.model, Path(staging))
-        info = mlflow.pyfunc.log_model(
-            name=named,
-            tags={NOTE: described(kept.card())},
-            **arguments,
-        )
+        note = {NOTE: described(kept.card())}
+        info = mlflow.pyfunc.log_model(name=named, tags=note, **arguments)
     # Leaving the block marks the run finished; it is not, yet.
     mlflow.MlflowClient().update_run(run_id, status="RUNNING")
     return str(info.model_id), str(info.model_uri)
 
 
+def opened(uri: str, deadline: float) -> MlflowClient:
+    """A client of the store.  An SQLite file gets its tables here, in one process at a time: two
+    first runs side by side would each try to make them, and the slower one would fail.
+    """
+    import mlflow
+
+    if not uri.startswith("sqlite:"):
+        return mlflow.MlflowClient()
+    name = sha256(str(Path(uri.removeprefix("sqlite:///")).absolute()))
+    # SQLite's own lock: it goes with the process that holds it, on every system.
+    path = Path(gettempdir()) / f"imr-{name[:16]}.lock"
+    with closing(sqlite3.connect(path, timeout=deadline - time.monotonic())) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        # To make a client is to open the store, and to make its tables where it has none.
+        return mlflow.MlflowClient()
+
+
+@contextmanager
+def patient_sqlite() -> Iterator[None]:
+    """Connections to an SQLite store wait while another run writes, and do not fail at once."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def wait(connection: Any, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA busy_timeout = {LOCKED_SECONDS * 1000}")
+
+    event.listen(Engine, "connect", wait)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", wait)
+
+
+def old_runs_line() -> str:
+    """What to do about runs that an older MLflow kept in the folder ``mlruns``; empty where there
+    are none or another store is named.  MLflow alone would pick them as the store, and refuse it.
+    """
+    if os.environ.get(ADDRESS) or not any(Path("mlruns").glob("*/meta.yaml")):
+        return ""
+    return (
+        "The folder mlruns holds runs of an older MLflow, so mlflow ui needs to be told: "
+        f"mlflow ui --backend-store-uri {LOCAL_STORE} "
+        f"(mlflow migrate-filestore --source . --target sqlite:///old.db makes a store of them)"
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Short waits for a dead server, no migration chatter; both undone at the end."""
+    given = {k: v for k, v in QUIET_SETTINGS.items() if k not in os.environ}
+    os.environ.update(given)
+    import mlflow  # noqa: F401 - its import sets the levels of its loggers
+
+    loggers = [logging.getLogger(name) for name in LOUD]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for name in given:
+            os.environ.pop(name, None)
+
+
 def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> int:
     """``python -m imr.training.tracking FOLDER``: log a run that was kept; removes it when done."""
-    import argparse
-    import shutil
-
     parser = argparse.ArgumentParser(description="Log a training run that was kept on disk.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tracking-uri")

@@ -33,7 +33,6 @@ from imr.training.folds import Fold, Predictions, folds_of, run_folds
 from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
 from imr.training.report.tables import as_text, evaluation_tables
 from imr.training.run_folder import RunFolder, write_run_folder
-from imr.training.store import old_runs_line
 from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
@@ -48,7 +47,7 @@ from imr.training.studies.slices import (
     style_study,
     thresholds,
 )
-from imr.training.tracking import Logged, TrackingError, log
+from imr.training.tracking import Logged, TrackingError, log, old_runs_line
 from imr.training.tuning import Study, tuned
 from imr.training.unfinished import Unfinished, remove, unfinished, written_to
 
