@@ -30,7 +30,16 @@ from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Fold, Predictions, folds_of, run_folds
-from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
+from imr.training.metrics import (
+    Difference,
+    Draws,
+    Estimate,
+    Figure,
+    differences,
+    figures,
+    flat,
+    ratio,
+)
 from imr.training.report.tables import as_text, evaluation_tables
 from imr.training.run_folder import RunFolder, write_run_folder
 from imr.training.studies import importance
@@ -391,11 +400,9 @@ def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:
     counts = np.zeros(items)
     for result in predictions.results:
         if result.interval is not None:
-            sums[0, result.fold.test] += result.interval[0]
-            sums[1, result.fold.test] += result.interval[1]
+            sums[:, result.fold.test] += result.interval
             counts[result.fold.test] += 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = sums / counts
+    low, high = ratio(sums, counts)
     return low, high
 
 

@@ -11,9 +11,8 @@ import pytest
 from imr.models.outcome import OutcomeConfig
 from imr.models.outcome.start import JUDGED_APART
 from imr.training import metrics
-from imr.training.alternatives import tfidf
 from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, Settings, fit_outcome
+from imr.training.contenders import MODEL, Settings, fit_outcome, tfidf
 from imr.training.decisions import LABEL_PREFIX, Corpus, sample
 from imr.training.folds import NEEDS_LETTERS, folds_of
 from imr.training.studies.importance import undocumented

@@ -89,7 +89,7 @@ def _part_trained(
     settings = Settings.of(config)
     found = {
         "p": p_overturned(fit_outcome(train, settings), test),
-        "learned": letters_alone(settings)(train, test),
+        "learned": letters_alone(settings, train, test),
         **guideline_hits(cited(fit_guideline(train, settings), test), test),
     }
     count = int(train.frame["letter_id"].nunique())

@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.alternatives import (
+from imr.training.config import TrainConfig
+from imr.training.contenders import (
+    MODEL,
     OTHER,
+    STYLE,
     by_count,
     plain_booster,
     plain_matrix,
     stock_openings,
     style_of,
 )
-from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, STYLE
 from imr.training.folds import Fold
 from imr.training.metrics import UNDEFINED, Draws, Estimate
 
