@@ -32,8 +32,8 @@ from imr.training.decisions import Sample, groups
 from imr.training.workers import each
 
 if TYPE_CHECKING:
+    from imr.training.run_folder import Unfinished
     from imr.training.tuning import Study
-    from imr.training.unfinished import Unfinished
 
 # Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
 Examine = Callable[[Sample, Mapping[str, Any], int], Any]

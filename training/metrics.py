@@ -59,16 +59,17 @@ UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
 def flat(row: Any) -> dict[str, Any]:
     """A dataclass as columns of a table: an estimate ``x`` gives ``x``, ``x_low``, ``x_high``, and
-    a mapping of estimates the columns of each.
+    a mapping of estimates the columns of each; a list is a table of its own and left out.
     """
     found: dict[str, Any] = {}
     for field in fields(row):
         value = getattr(row, field.name)
         parts = value if isinstance(value, Mapping) else {field.name: value}
         for name, part in parts.items():
-            found[name] = part
             if isinstance(part, Estimate):
                 found |= {name: part.value, f"{name}_low": part.low, f"{name}_high": part.high}
+            elif not isinstance(part, list):
+                found[name] = part
     return found
 
 

@@ -41,7 +41,14 @@ from imr.training.metrics import (
     ratio,
 )
 from imr.training.report.tables import as_text, evaluation_tables
-from imr.training.run_folder import RunFolder, write_run_folder
+from imr.training.run_folder import (
+    RunFolder,
+    Unfinished,
+    remove,
+    unfinished,
+    write_run_folder,
+    written_to,
+)
 from imr.training.studies import importance
 from imr.training.studies.importance import Contribution, Loss
 from imr.training.studies.learning_curve import CurvePoint, learning_curve
@@ -58,7 +65,6 @@ from imr.training.studies.slices import (
 )
 from imr.training.tracking import Logged, TrackingError, log, old_runs_line
 from imr.training.tuning import Study, tuned
-from imr.training.unfinished import Unfinished, remove, unfinished, written_to
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,10 +108,7 @@ class Studies:
         }
         found["tuning"] = [{"fold": study.name, **study.settings} for study in self.tuning]
         if self.style is not None:
-            summary = replace(self.style, houses=[], checks=[])
-            found["style"] = [
-                {name: v for name, v in flat(summary).items() if not isinstance(v, list)}
-            ]
+            found["style"] = [flat(self.style)]
             found["style_houses"] = [flat(row) for row in self.style.houses]
             found["style_checks"] = [flat(row) for row in self.style.checks]
         if self.raters is not None:
@@ -258,7 +261,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """Evaluate, fit on all items, keep on disk, log to MLflow, register.
 
     Same seed and data give the same model and figures, also where an interrupted run is taken up
-    (:mod:`imr.training.unfinished`).  A tracking server that is down, slow or failing loses
+    (:mod:`imr.training.run_folder`).  A tracking server that is down, slow or failing loses
     nothing: see :attr:`TrainResult.kept`.  Raises
     :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
     :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
