@@ -316,7 +316,7 @@ def write_run_folder(
         for one in studies:
             (folder / JOURNALS).mkdir(exist_ok=True)
             shutil.copyfile(JOURNAL_FOLDER / one.journal, folder / JOURNALS / one.journal)
-        text = json.dumps(_plain(run), ensure_ascii=False, indent=1, allow_nan=False)
+        text = json.dumps(run, default=_packed, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / RUN).write_text(text + "\n", encoding="utf-8")
         return RunFolder.open(folder)
     except OSError:
@@ -492,14 +492,3 @@ def study_run(study: Study) -> dict[str, Any]:
         "value": study.value,
         "trials": [asdict(trial) for trial in study.trials],
     }
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: null there."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, (float, np.floating)):
-        return None if np.isnan(value) else float(value)
-    return value.item() if isinstance(value, np.generic) else value

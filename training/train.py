@@ -165,24 +165,25 @@ class Evaluation:
         """Predictions on unseen letters, an item a row, the mean over the repeats: keys, truth,
         probability with interval, hits.  Facts and figures only, no text of a letter.
         """
-        rows = np.flatnonzero(self.predictions.tested)
-        frame, hits = self.sample.frame, self.predictions.hits[MODEL]
-        low, high = _intervals(self.predictions, len(self.sample))
-        table = pd.DataFrame(
-            {
-                "letter_id": frame["letter_id"].to_numpy(dtype=object)[rows],
-                "item_index": frame["item_index"].to_numpy(dtype=np.int64)[rows],
-                "group": self.sample.groups[rows],
-                "category": frame["category"].astype(object).to_numpy()[rows],
-                "overturned": self.sample.y[rows],
-                "p_overturned": self.predictions.per_item(MODEL)[rows],
-                "p_overturned_low": low[rows],
-                "p_overturned_high": high[rows],
-            }
-        )
-        for name, values in hits.items():
-            table[name] = values.mean(axis=0)[rows]
-        return table
+        predictions, frame = self.predictions, self.sample.frame
+        sums, counts = np.zeros((2, len(frame))), np.zeros(len(frame))
+        for result in predictions.results:
+            if result.interval is not None:
+                sums[:, result.fold.test] += result.interval
+                counts[result.fold.test] += 1
+        low, high = ratio(sums, counts)
+        columns = {
+            "letter_id": frame["letter_id"].to_numpy(dtype=object),
+            "item_index": frame["item_index"].to_numpy(dtype=np.int64),
+            "group": self.sample.groups,
+            "category": frame["category"].astype(object).to_numpy(),
+            "overturned": self.sample.y,
+            "p_overturned": predictions.per_item(MODEL),
+            "p_overturned_low": low,
+            "p_overturned_high": high,
+        }
+        columns |= {name: hits.mean(axis=0) for name, hits in predictions.hits[MODEL].items()}
+        return pd.DataFrame({name: v[predictions.tested] for name, v in columns.items()})
 
     def figures_table(self) -> pd.DataFrame:
         """All figures, a row a contender and figure."""
@@ -266,11 +267,22 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
     :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
     """
+    return _run("train", config, corpus)
+
+
+def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
+    """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
+    return _run("evaluate", config, corpus)
+
+
+def _run(command: str, config: TrainConfig, corpus: Corpus | None) -> TrainResult:
     Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
     with unfinished(config, corpus) as kept:
         evaluation = evaluate(config, corpus, kept)
+        if command == "evaluate":
+            return _recorded(command, evaluation, started)
         study = None
         if config.tune:  # on all items: the folds' own studies chose for the folds
             with threadpool_limits(1):
@@ -278,17 +290,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
         predictor = fit(evaluation, study.chosen if study else None)
         if config.dry_run:
             return TrainResult(evaluation, predictor)
-        return _recorded("train", evaluation, started, predictor, study)
-
-
-def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
-    """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
-    Settings.of(config)  # refused before the letters are read
-    started = _now_ms()
-    corpus = ordered(corpus or read(config))
-    with unfinished(config, corpus) as kept:
-        evaluation = evaluate(config, corpus, kept)
-        return _recorded("evaluate", evaluation, started)
+        return _recorded(command, evaluation, started, predictor, study)
 
 
 def _recorded(
@@ -341,8 +343,7 @@ def evaluate(
     Folds are taken from ``kept``, and kept there, where it is given.
 
     Same seed and data give the same figures to the last digit, on any number of processes.
-    Raises :class:`imr.training.decisions.NoDecisionsError` and
-    :class:`imr.training.folds.SplitError`.
+    Raises as :func:`train`.
     """
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
@@ -366,47 +367,36 @@ def evaluate(
 
 
 def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
-    examined = [r.examined for r in draws.predictions.results if r.examined is not None]
+    results = draws.predictions.results
+    examined = [r.examined for r in results if r.examined is not None]
+    permuted = {
+        subject.name: importance.permutation(
+            draws, folds, [part[subject.name] for part in examined], subject
+        )
+        for subject in (importance.OUTCOME, importance.GUIDELINE)
+    }
     found = Studies(
         thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
         calibration=calibration_curve(draws),
         slices=slices(draws),
-        outcome_importance=importance.contributions(draws.predictions.results),
-        outcome_permutation=importance.permutation(
-            draws, folds, [part["outcome"] for part in examined], importance.OUTCOME
-        ),
-        guideline_permutation=importance.permutation(
-            draws, folds, [part["guideline"] for part in examined], importance.GUIDELINE
-        ),
+        outcome_importance=importance.contributions(results),
+        outcome_permutation=permuted["outcome"],
+        guideline_permutation=permuted["guideline"],
         style=style_study(draws, folds, config),
         raters=raters_study(draws),
-        tuning=[r.study for r in draws.predictions.results if r.study is not None],
+        tuning=[r.study for r in results if r.study is not None],
     )
     if not config.full:
         return found
     return replace(
         found,
         # These fit the models anew, a hundred times and more.
-        outcome_permutation_columns=importance.permutation_by_column(
-            draws, folds, config, importance.OUTCOME
-        ),
+        outcome_permutation_columns=importance.permutation_by_column(draws, folds, config),
         outcome_ablation=importance.ablation(draws, folds, config),
         guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
         learning_curve=learning_curve(draws, folds, config),
         sensitivity=twin_sensitivity(),
     )
-
-
-def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:
-    """The models' own intervals, the mean over the repeats; NaN where an item was not tested."""
-    sums = np.zeros((2, items))
-    counts = np.zeros(items)
-    for result in predictions.results:
-        if result.interval is not None:
-            sums[:, result.fold.test] += result.interval
-            counts[result.fold.test] += 1
-    low, high = ratio(sums, counts)
-    return low, high
 
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:

@@ -167,20 +167,16 @@ def permutation(
     )
 
 
-def permutation_by_column(
-    draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject
-) -> list[Loss]:
-    """As :func:`permutation`, signal by signal; the models are fitted anew."""
-    tasks = [(fold, config, subject) for fold in folds]
+def permutation_by_column(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[Loss]:
+    """As :func:`permutation`, of the outcome, signal by signal; the models are fitted anew."""
+    tasks = [(fold, config) for fold in folds]
     parts = each(_permuted_columns, draws.sample, tasks, config.jobs, "permutation by signal")
-    return permutation(draws, folds, parts, subject)
+    return permutation(draws, folds, parts, OUTCOME)
 
 
-def _permuted_columns(
-    sample: Sample, fold: Fold, config: TrainConfig, subject: Subject
-) -> Permuted:
-    model = subject.fit(sample.part(fold.train), Settings.of(config))
-    return _permuted(subject, model, sample.part(fold.test), config.seed, by_column=True)
+def _permuted_columns(sample: Sample, fold: Fold, config: TrainConfig) -> Permuted:
+    model = fit_outcome(sample.part(fold.train), Settings.of(config))
+    return _permuted(OUTCOME, model, sample.part(fold.test), config.seed, by_column=True)
 
 
 def _permuted(
