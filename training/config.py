@@ -22,12 +22,11 @@ class TrainConfig:
     """Settings of ``imr train`` and ``imr evaluate``.
 
     Source: ``letters`` (files, folders, zips), else the table ``decisions``, else the shipped
-    table.  Protocol: ``folds`` x ``repeats`` grouped folds, or with ``by="time"`` ``time_parts``
-    later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
-    ``full`` adds the learning curve, the ablation by family and permutation importance by signal.
-    ``tune`` is how many settings Optuna tries inside the training folds (0: none).
-    ``folds`` and ``repeats`` are the most: from 1,000 letters on one repeat of three folds is made.
-    ``budget_minutes`` leaves out
+    table.  Protocol: ``folds`` x ``repeats`` grouped folds (at most: from 1,000 letters on one
+    repeat of three folds is made), or with ``by="time"`` ``time_parts`` later spans, each
+    ``gap_days`` after its training letters; ``bootstrap`` draws an interval.  ``full`` adds the
+    learning curve, the ablation by family and permutation importance by signal.  ``tune`` is how
+    many settings Optuna tries inside the training folds (0: none).  ``budget_minutes`` leaves out
     repeats that would take longer.  ``keep`` is the folder that holds what a tracking server would
     not take.  ``outcome`` and ``guideline`` hold settings of the two models.  ``promote`` makes the
     new model champion whatever the figures; ``dry_run`` logs and registers nothing.
