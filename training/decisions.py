@@ -1,11 +1,8 @@
 """Decided letters -> one table of signals and labels: the only reader of determinations.
 
-A row is an item.  Its columns are the keys, the case's own dates, the signals
-(:func:`imr.features.table.all_columns`) and, with the prefix ``label_``, what was decided.  Nothing
-with that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse
-frames that carry it.
-
-``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
+A row is an item.  Its columns are the keys, the case's own dates, the signals and, with the prefix
+``label_``, what was decided: :func:`inputs` takes that away, and models refuse frames that carry
+it.  ``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
 sentence of a letter, and is built by one command, never edited::
 
     python -m imr.training.decisions LETTERS... -o data/decisions.csv
@@ -78,24 +75,22 @@ def build(letters: Iterable[Letter]) -> Corpus:
     """
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
-    items = (
-        (letter, item, decision)
-        for letter in letters
-        for item, decision in zip(letter.case.items, letter.determination.decisions, strict=True)
-    )
-    decided, label_rows, text_rows = [], [], []
-    for row, (letter, item, decision) in enumerate(items):
-        if decision is not None:
-            decided.append(row)
-            label_rows.append(_label_row(letter, decision))
-            text_rows.append(_text_row(letter.case, item, decision))
-    if not decided:
+    decided: list[bool] = []
+    label_rows, text_rows = [], []
+    for letter in letters:
+        for item, decision in zip(letter.case.items, letter.determination.decisions, strict=True):
+            decided.append(decision is not None)
+            if decision is not None:
+                label_rows.append(_label_row(letter, decision))
+                text_rows.append(_text_row(letter.case, item, decision))
+    if not any(decided):
         raise NoDecisionsError("no decided item in these letters (give published determinations)")
     found = pd.DataFrame(label_rows, columns=list(LABELS)).astype(LABELS)
-    return Corpus(pd.concat([_rows(table, decided), found], axis=1), pd.DataFrame(text_rows))
+    table = _rows(table, np.flatnonzero(decided))
+    return Corpus(pd.concat([table, found], axis=1), pd.DataFrame(text_rows))
 
 
-def _rows(table: pd.DataFrame, rows: list[int] | NDArray[np.intp]) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
     """The rows at these positions, numbered anew."""
     return table.iloc[rows].reset_index(drop=True)
 
@@ -132,10 +127,9 @@ def read_corpus(paths: Iterable[str]) -> Corpus:
     letters: list[Letter] = []
     errors: list[LetterError] = []
     for text in read(paths):
-        if isinstance(text, LetterError):
-            errors.append(text)
-            continue
         try:
+            if isinstance(text, LetterError):
+                raise text
             letters.append(parse(text))
         except LetterError as error:
             errors.append(error)
@@ -160,8 +154,7 @@ def shipped_path() -> Path:
 def load_decisions(path: str | Path | None = None) -> Corpus:
     """A table written by :func:`write_decisions`; the shipped one by default.
 
-    Raises :class:`NoDecisionsError` where the file is missing, empty or lacks columns (it names
-    them: the table was built by another version and has to be built anew).
+    Raises :class:`NoDecisionsError` where the file is missing, empty or of another version.
     """
     path = Path(path) if path else shipped_path()
     if not path.is_file():
@@ -200,9 +193,14 @@ def judged_apart(table: pd.DataFrame) -> NDArray[Any]:
     shipped one (log odds); 0 of letters that nobody rated.
     """
     apart = pd.read_csv(str(DATA / APART), dtype={"letter_id": str}).set_index([*KEY_COLUMNS])
-    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
-    found = apart[JUDGED_APART].reindex(pd.MultiIndex.from_arrays(keys)).fillna(0.0)
+    found = apart[JUDGED_APART].reindex(keys_of(table)).fillna(0.0)
     return found.to_numpy(dtype=np.float64)
+
+
+def keys_of(table: pd.DataFrame) -> pd.MultiIndex:
+    """The keys of the rows, for a look-up in tables that we ship."""
+    columns: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
+    return pd.MultiIndex.from_arrays(columns, names=KEY_COLUMNS)
 
 
 def outcomes(table: pd.DataFrame) -> pd.Series[int]:
@@ -270,13 +268,11 @@ def groups(table: pd.DataFrame) -> NDArray[np.intp]:
     number: dict[Any, int] = {}
     letter_group: dict[str, int] = {}
     for letter, who in zip(table["letter_id"], worker, strict=True):
-        known = letter_group.get(letter)
-        if known is None:
+        if letter not in letter_group:
             key = letter if pd.isna(who) else who
-            known = number.setdefault(key, len(number))
-        letter_group[letter] = known
+            letter_group[letter] = number.setdefault(key, len(number))
         if not pd.isna(who):
-            number.setdefault(who, known)
+            number.setdefault(who, letter_group[letter])
     return np.array([letter_group[letter] for letter in table["letter_id"]], dtype=np.intp)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from imr.features.families.facts import FACTS
 from imr.models.frame import KEY_COLUMNS, Array, numbers, texts
 from imr.models.whatif import case_with, statuses
 from imr.training import metrics
+from imr.training.decisions import DATA, keys_of
 from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
@@ -49,11 +49,9 @@ def ratings(table: pd.DataFrame) -> Array:
 
     Columns read: ``letter_id``, ``item_index``.
     """
-    given = pd.read_csv(str(resources.files("imr.data") / "ratings.csv"), dtype={"letter_id": str})
+    given = pd.read_csv(str(DATA / "ratings.csv"), dtype={"letter_id": str})
     p = given.set_index([*KEY_COLUMNS])[[*RATERS]] / 100
-    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
-    found = np.log(p / (1 - p)).mean(axis=1).reindex(pd.MultiIndex.from_arrays(keys))
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(np.log(p / (1 - p)).mean(axis=1).reindex(keys_of(table)), dtype=np.float64)
 
 
 def correlation(one: Array, other: Array) -> float:
