@@ -1,8 +1,8 @@
 """What blind raters gave, and how estimates stand beside it.
 
 *Real items.*  Three language models read each shipped case without its decision and gave a chance
-that the item was overturned (``data/ratings.csv``, in percent).  The judgement
-learns from them too, but what is compared here is said by judgements that lack the letter
+that the item was overturned (``data/ratings.csv``, in percent).  The judgement learns from them
+too, but what is compared here is said by judgements that lack the letter
 (:func:`imr.training.decisions.judged_apart`).
 
 *Twins of vignettes.*  A base case and its twin differ in a fact or two, and both were rated: the
@@ -78,25 +78,18 @@ def raters_study(draws: Draws) -> Raters | None:
     if np.isnan(rated).any():
         return None
     same = np.repeat(expit(rated)[None, :], len(draws.predictions.fold), axis=0)
+
+    def agreed(_y: Array, p: Array, weights: Array) -> Array:
+        return _weighted_correlation(metrics.log_odds(p), rated[draws.rows], weights)
+
     return Raters(
         figures={name: metrics.estimate(draws.outcome(name, same)) for name in RATED_FIGURES},
         agreement={
-            name: metrics.estimate(_agreement(draws, p, rated))
+            name: metrics.estimate(draws.averaged(agreed, p))
             for name, p in draws.predictions.outcome.items()
             if np.ptp(p[:, draws.rows]) > 0
         },
     )
-
-
-def _agreement(draws: Draws, p: Array, rated: Array) -> Array:
-    """Correlation with the ratings in every draw, the mean over the repeats."""
-    found = [
-        _weighted_correlation(
-            metrics.log_odds(values[draws.rows]), rated[draws.rows], draws.weights
-        )
-        for values in p
-    ]
-    return np.asarray(np.mean(found, axis=0))
 
 
 def _weighted_correlation(one: Array, other: Array, weights: Array) -> Array:
@@ -168,11 +161,9 @@ def documented(
     first: dict[str, int] = {}
     for place, vignette in enumerate(vignettes):
         base = first.setdefault(vignette.base, place)
+        pair, signals = (vignettes[base], vignette), (derived[base], derived[place])
         for item in range(len(vignette.p)) if base != place else ():
-            changed = _in_our_words(
-                (vignettes[base], vignette), (derived[base], derived[place]), item
-            )
-            if changed is not None:
+            if (changed := _in_our_words(pair, signals, item)) is not None:
                 yield Documented(base, place, item, changed)
 
 
