@@ -28,6 +28,7 @@ import pandas as pd
 from imr.models.bundle import sha256
 from imr.training import one_line
 from imr.training.champion import DENIED, NOTE, described, register
+from imr.training.config import TrainConfig
 from imr.training.run_folder import CARD, HEADLINE, JOURNALS, RunFolder
 from imr.training.tuning import BROKEN_OFF, COMPLETE, FAILED, LOSS
 
@@ -110,13 +111,18 @@ class Logged:
 
 @dataclass
 class _Session:
-    """What is under way, so that a failure can mark it."""
+    """A kept run on its way to the log, and the ``runs`` begun, so that a failure can mark them."""
 
     client: MlflowClient
+    kept: RunFolder
     deadline: float
-    user: str = ""
     experiment_id: str = ""
     runs: list[str] = field(default_factory=list)
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """When the run began and ended, in ms."""
+        return self.kept.run["started_ms"], self.kept.run["ended_ms"]
 
     def check(self) -> None:
         """Raise TimeoutError past the deadline."""
@@ -135,7 +141,7 @@ class _Session:
         from mlflow.entities import Metric, Param
 
         self.check()
-        named = {"mlflow.user": self.user, **tags}
+        named = {"mlflow.user": self.kept.run["tags"]["mlflow.user"], **tags}
         run_id = str(self.client.create_run(self.experiment_id, times[0], named, name).info.run_id)
         self.runs.append(run_id)
         figures = [Metric(metric, value, times[1], step) for metric, value, step in metrics]
@@ -144,16 +150,8 @@ class _Session:
         return run_id
 
 
-def log(
-    kept: RunFolder,
-    experiment: str = "imr",
-    registered_model: str = "imr",
-    tracking_uri: str | None = None,
-    timeout_seconds: int = 300,
-    *,
-    promote: bool = False,
-) -> Logged:
-    """Log and register a kept run; with ``promote`` it becomes champion whatever the figures.
+def log(kept: RunFolder, config: TrainConfig) -> Logged:
+    """Log and register a kept run where ``config`` says, which may also promote the model.
 
     Raises :class:`TrackingError`; the folder is left as it is.
     """
@@ -161,14 +159,13 @@ def log(
         import mlflow
 
         before = os.environ.get(ADDRESS)
-        tracking_uri = tracking_uri or (None if before else LOCAL_STORE)
+        tracking_uri = config.tracking_uri or (None if before else LOCAL_STORE)
         try:
             if tracking_uri:
                 mlflow.set_tracking_uri(tracking_uri)
-            deadline = time.monotonic() + timeout_seconds
+            deadline = time.monotonic() + config.tracking_timeout_seconds
             client = opened(mlflow.get_tracking_uri(), deadline)
-            session = _Session(client, deadline, kept.run["tags"]["mlflow.user"])
-            return _logged(session, kept, experiment, registered_model, promote)
+            return _logged(_Session(client, kept, deadline), config)
         except Exception as error:
             # Servers and stores fail in every way there is; the run must not be lost to any.
             line = one_line(error)
@@ -181,47 +178,43 @@ def log(
                 mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
-def _logged(
-    session: _Session, kept: RunFolder, experiment: str, registered: str, promote: bool
-) -> Logged:
+def _logged(session: _Session, config: TrainConfig) -> Logged:
     import mlflow
 
-    session.experiment_id = _experiment(session.client, experiment)
+    client, kept = session.client, session.kept
+    session.experiment_id = _experiment(client, config.experiment)
     command = "imr train" if kept.model.exists() else "imr evaluate"
     tags = kept.run["tags"] | {"mlflow.source.name": command}
-    times = kept.run["started_ms"], kept.run["ended_ms"]
     try:
-        run_id = session.start(kept.run["name"], times, kept.run["params"], tags)
+        run_id = session.start(kept.run["name"], session.times, kept.run["params"], tags)
         for step in (_dataset, _artifacts, _folds, _tuning):
             session.check()
-            step(session, run_id, kept)
+            step(session, run_id)
         session.check()
         logged = Logged(run_id, session.experiment_id, mlflow.get_tracking_uri())
         if kept.model.exists():
-            logged = _registered(session, logged, registered, kept, promote)
+            logged = _registered(session, logged, config)
         else:
-            _log_metrics(session.client, run_id, kept.run)
+            _log_metrics(session, run_id)
         # What became of it and why, the table's remarks, and what the figures mean.
         became = f"**{logged.alias or 'evaluation'}**: {logged.reason or EVALUATED}"
         remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-        note = f"{became}\n\n{remarks}\n{_page('run').rstrip()}"
-        session.client.set_tag(run_id, NOTE, note)
-        session.client.set_terminated(run_id, "FINISHED", times[1])
+        client.set_tag(run_id, NOTE, f"{became}\n\n{remarks}\n{_page('run').rstrip()}")
+        client.set_terminated(run_id, "FINISHED", session.times[1])
     except BaseException:
         _mark_failed(session)
         raise
     return logged
 
 
-def _registered(
-    session: _Session, logged: Logged, name: str, kept: RunFolder, promote: bool
-) -> Logged:
+def _registered(session: _Session, logged: Logged, config: TrainConfig) -> Logged:
     """Log the model, register it, and say on the run what became of it."""
-    client, run_id = session.client, logged.run_id
+    client, kept, run_id = session.client, session.kept, logged.run_id
+    name = config.registered_model
     model_id, model_uri = _model(run_id, name, kept)
-    _log_metrics(client, run_id, kept.run, model_id)
+    _log_metrics(session, run_id, model_id)
     session.check()
-    version, verdict = register(client, name, run_id, model_uri, kept, promote)
+    version, verdict = register(client, name, run_id, model_uri, kept, config.promote)
     if verdict.figures:
         table = pd.DataFrame(verdict.figures)
         client.log_table(run_id, table, artifact_file="evaluation/against_champion.json")
@@ -265,9 +258,7 @@ def _experiment(client: MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _log_metrics(
-    client: MlflowClient, run_id: str, run: Mapping[str, Any], model_id: str | None = None
-) -> None:
+def _log_metrics(session: _Session, run_id: str, model_id: str | None = None) -> None:
     """All figures of the run, and the headline ones of its model; each names the data that it was
     measured on, by which MLflow links model and data.
 
@@ -276,25 +267,25 @@ def _log_metrics(
     """
     from mlflow.entities import Metric
 
-    name, digest = _data(run["facts"])
+    name, digest = _data(session.kept.run["facts"])
     found = [
-        Metric(k, v, run["ended_ms"], 0, model_id if k in HEADLINE else None, name, digest)
-        for k, v in run["metrics"].items()
+        Metric(k, v, session.times[1], 0, model_id if k in HEADLINE else None, name, digest)
+        for k, v in session.kept.run["metrics"].items()
     ]
-    client.log_batch(run_id, metrics=found)
+    session.client.log_batch(run_id, metrics=found)
 
 
-def _dataset(session: _Session, run_id: str, kept: RunFolder) -> None:
+def _dataset(session: _Session, run_id: str) -> None:
     """The table, and how it is built: no path of this machine."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
 
-    name, digest = _data(kept.run["facts"])
+    name, digest = _data(session.kept.run["facts"])
     built_from = "data/decisions.csv" if name == "decisions" else name
     source = CodeDatasetSource({"built_by": "imr.training.decisions", "from": built_from})
-    table = pd.read_csv(kept.folder / "data" / "decisions.csv", low_memory=False)
+    table = pd.read_csv(session.kept.folder / "data" / "decisions.csv", low_memory=False)
     # Whole numbers as numbers that may be missing, as they may in other letters.
     table = table.astype(dict.fromkeys(table.select_dtypes("integer").columns, "float64"))
     dataset = from_pandas(table, source=source, name=name, digest=digest)
@@ -314,8 +305,8 @@ def _data(facts: Mapping[str, Any]) -> tuple[str, str]:
     return facts["source"], facts["data_digest"][:12]
 
 
-def _artifacts(session: _Session, run_id: str, kept: RunFolder) -> None:
-    client = session.client
+def _artifacts(session: _Session, run_id: str) -> None:
+    client, kept = session.client, session.kept
     for name in ("plots", "tables"):
         client.log_artifacts(run_id, str(kept.folder / name), name)
         session.check()
@@ -336,42 +327,39 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis(None, axis=1).reset_index()
 
 
-def _folds(session: _Session, run_id: str, kept: RunFolder) -> None:
-    times = kept.run["started_ms"], kept.run["ended_ms"]
-    for fold in kept.run["folds"]:
+def _folds(session: _Session, run_id: str) -> None:
+    for fold in session.kept.run["folds"]:
         figures = ((name, value, 0) for name, value in fold["metrics"].items())
         tags = {PARENT: run_id, "kind": "fold", NOTE: FOLD_NOTE}
-        child = session.start(fold["name"], times, fold["params"], tags, figures)
-        session.client.set_terminated(child, "FINISHED", times[1])
+        child = session.start(fold["name"], session.times, fold["params"], tags, figures)
+        session.client.set_terminated(child, "FINISHED", session.times[1])
 
 
-def _tuning(session: _Session, run_id: str, kept: RunFolder) -> None:
-    """A run a study under the training run, a run a trial under the study."""
+def _tuning(session: _Session, run_id: str) -> None:
+    """A run a study under the training run, a run a trial under the study: settings, loss and the
+    loss of each inner fold (a step a fold); a failed one its reason.
+    """
+    client, kept = session.client, session.kept
     for study in kept.run.get("tuning", ()):
         trials = study["trials"]
         times = min(t["started_ms"] for t in trials), max(t["ended_ms"] for t in trials)
         failed = sum(trial["state"] != COMPLETE for trial in trials)
         counts = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
-        figures = ((name, value, 0) for name, value in counts.items())
+        figures = [(name, value, 0) for name, value in counts.items()]
         tags = {PARENT: run_id, "kind": "tuning", NOTE: STUDY_NOTE}
-        child = session.start(study["name"], times, study["params"], tags, figures)
-        session.client.log_artifact(child, str(kept.folder / JOURNALS / study["journal"]))
+        parent = session.start(study["name"], times, study["params"], tags, figures)
+        client.log_artifact(parent, str(kept.folder / JOURNALS / study["journal"]))
         for trial in trials:
-            _trial(session, child, trial)
-        session.client.set_terminated(child, "FINISHED", times[1])
-
-
-def _trial(session: _Session, study: str, trial: Mapping[str, Any]) -> None:
-    """Settings, loss and the loss of each inner fold (a step a fold); a failed one its reason."""
-    figures = [("fold_log_loss", value, step) for step, value in enumerate(trial["fold_values"])]
-    if trial["value"] is not None:
-        figures.append((LOSS, trial["value"], 0))
-    tags = {PARENT: study, "kind": "trial", "state": trial["state"]}
-    if trial["error"]:
-        tags |= {"error": trial["error"], NOTE: trial["error"]}
-    name, times = f"trial {trial['number']}", (trial["started_ms"], trial["ended_ms"])
-    child = session.start(name, times, trial["params"], tags, figures)
-    session.client.set_terminated(child, TRIAL_STATUS[trial["state"]], times[1])
+            figures = [("fold_log_loss", v, step) for step, v in enumerate(trial["fold_values"])]
+            if trial["value"] is not None:
+                figures.append((LOSS, trial["value"], 0))
+            tags = {PARENT: parent, "kind": "trial", "state": trial["state"]}
+            if trial["error"]:
+                tags |= {"error": trial["error"], NOTE: trial["error"]}
+            name, own = f"trial {trial['number']}", (trial["started_ms"], trial["ended_ms"])
+            child = session.start(name, own, trial["params"], tags, figures)
+            client.set_terminated(child, TRIAL_STATUS[trial["state"]], own[1])
+        client.set_terminated(parent, "FINISHED", times[1])
 
 
 def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
@@ -468,7 +456,7 @@ def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> i
     arguments = parser.parse_args(argv)
     try:
         kept = RunFolder.open(arguments.folder)
-        logged = log(kept, tracking_uri=arguments.tracking_uri)
+        logged = log(kept, TrainConfig(tracking_uri=arguments.tracking_uri))
     except (ValueError, TrackingError) as error:
         say(f"imr: {error}")
         return 1

@@ -306,14 +306,7 @@ def _recorded(
     with written_to(Path(config.keep)):
         kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
-        logged = log(
-            kept,
-            config.experiment,
-            config.registered_model,
-            config.tracking_uri,
-            config.tracking_timeout_seconds,
-            promote=config.promote,
-        )
+        logged = log(kept, config)
     except TrackingError as error:
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
     if logged.version and not logged.alias:

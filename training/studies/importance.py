@@ -92,7 +92,7 @@ class Subject:
     figures: Mapping[str, str]
 
 
-def families(columns: Iterable[str]) -> dict[str, list[str]]:
+def signal_families(columns: Iterable[str]) -> dict[str, list[str]]:
     """Signal family -> those of its columns that a model reads; keys and dates have none."""
     family_of = {column.name: column.family for column in all_columns()}
     return _grouped(family_of.keys() & set(columns), family_of)
@@ -112,22 +112,19 @@ def _grouped(columns: Iterable[str], family_of: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _p_overturned(model: Any, test: Sample) -> Values:
+def predicted(model: Any, test: Sample) -> Values:
+    """p(overturned) as ``p``."""
     return {"p": p_overturned(model, test)}
 
 
-def _hits(model: Any, test: Sample) -> Values:
+def hit(model: Any, test: Sample) -> Values:
+    """The figures of :func:`imr.training.folds.guideline_hits`."""
     return guideline_hits(cited(model, test), test)
 
 
-OUTCOME = Subject("outcome", fit_outcome, _p_overturned, families, {"log_loss": "p", "auc": "p"})
-GUIDELINE = Subject(
-    "guideline",
-    fit_guideline,
-    _hits,
-    guideline_families,
-    {name: name for name in ("section_top1", "section_top3", "chapter_top1")},
-)
+OUTCOME = Subject("outcome", fit_outcome, predicted, signal_families, {"log_loss": "p", "auc": "p"})
+_FIGURES = {name: name for name in ("section_top1", "section_top3", "chapter_top1")}
+GUIDELINE = Subject("guideline", fit_guideline, hit, guideline_families, _FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +154,11 @@ def permutation(
     folds = [replace(fold, test=fold.test[part.rows]) for fold, part in pairs]
     draws = draws.part(np.isin(draws.rows, np.concatenate([fold.test for fold in folds])))
     plain = filled(draws, folds, [part.plain for part in parts])
-    return _sorted(
-        Loss(
-            name,
-            columns,
-            _worse(draws, subject, plain, filled(draws, folds, [p.shuffled[name] for p in parts])),
-        )
-        for name, columns in parts[0].columns.items()
-    )
+    rows = []
+    for name, columns in parts[0].columns.items():
+        shuffled = filled(draws, folds, [part.shuffled[name] for part in parts])
+        rows.append(Loss(name, columns, _worse(draws, subject, plain, shuffled)))
+    return _sorted(rows)
 
 
 def permutation_by_column(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[Loss]:

@@ -1,7 +1,5 @@
-"""The learning curve: what more letters of this kind would give.
-
-Measured on the letters at hand, and extended from them alone; letters made by program have a curve
-of their own (``benchmarks/bench_learning.py``) and never enter this one.
+"""The learning curve: what more letters of this kind would give, measured on the letters at hand
+and extended from them alone (letters made by program: ``benchmarks/bench_learning.py``).
 """
 
 from __future__ import annotations
@@ -15,18 +13,11 @@ from numpy.typing import NDArray
 from imr.models.frame import Array
 from imr.training import metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders import (
-    Settings,
-    cited,
-    fit_guideline,
-    fit_outcome,
-    letters_alone,
-    p_overturned,
-)
+from imr.training.contenders import Settings, fit_guideline, fit_outcome, letters_alone
 from imr.training.decisions import Sample
-from imr.training.folds import Fold, guideline_hits
+from imr.training.folds import Fold
 from imr.training.metrics import Draws, Estimate
-from imr.training.studies.importance import filled, first_repeat
+from imr.training.studies.importance import filled, first_repeat, hit, predicted
 from imr.training.workers import each
 
 POINTS = 5
@@ -56,9 +47,7 @@ class CurvePoint:
 
 def learning_curve(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[CurvePoint]:
     """Figures against the number of training letters, and what lines through them would give at
-    1,000 and 10,000 letters (``measured`` false: an extrapolation, not a promise).
-
-    Sizes are spaced by the logarithm; a smaller training set is part of the larger one.
+    1,000 and 10,000.  Sizes are spaced by the logarithm.
     """
     shares = np.geomspace(SMALLEST, 1.0, POINTS)
     tasks = [(fold, config, share) for share in shares for fold in folds]
@@ -88,9 +77,9 @@ def _part_trained(
     train, test = sample.part(rows), sample.part(fold.test)
     settings = Settings.of(config)
     found = {
-        "p": p_overturned(fit_outcome(train, settings), test),
+        **predicted(fit_outcome(train, settings), test),
         "learned": letters_alone(settings, train, test),
-        **guideline_hits(cited(fit_guideline(train, settings), test), test),
+        **hit(fit_guideline(train, settings), test),
     }
     count = int(train.frame["letter_id"].nunique())
     return {name: values[None, :] for name, values in found.items()}, count
