@@ -42,9 +42,8 @@ DESCRIPTION_LENGTH = 4900
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``better`` decides the alias; ``reason`` is one line for the log and the terminal;
-    ``figures`` a row a figure of both on the common items, for who wants to see why.  ``refused``
-    where the registry let no alias be set.
+    """``better`` decides the alias; ``figures``: a row a figure of both on the common items.
+    ``refused`` where the registry let no alias be set.
     """
 
     better: bool
@@ -136,9 +135,8 @@ FIGURES: Mapping[str, tuple[str, Metric]] = {
 def register(
     client: MlflowClient, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
 ) -> tuple[str, Verdict]:
-    """Register a logged model as champion or candidate; its version, and why.  With ``promote`` it
-    becomes champion whatever the figures.  A registry that allows versions and no aliases has the
-    version, and the verdict says so.
+    """Register a logged model as champion (with ``promote`` whatever the figures) or candidate; its
+    version, and why.  A registry may allow versions and no aliases: the verdict says so.
     """
     import mlflow
     from mlflow.exceptions import MlflowException

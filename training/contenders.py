@@ -119,10 +119,8 @@ class Settings:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Settings:
-        """What a run was told.
-
-        Raises :class:`imr.training.config.ConfigError` for a setting that a model lacks or that is
-        outside its range.
+        """What a run was told.  Raises :class:`ConfigError` for a setting that a model lacks or
+        that is outside its range.
         """
         seeded = {"seed": config.seed}
         return cls(
@@ -210,8 +208,7 @@ def cited(model: Any, test: Sample) -> Cited:
 def before_learning(settings: Settings, train: Sample, test: Sample) -> Array:
     """The starting odds, moved to the training letters' base rate: what the model knows without
     having learned anything.  No rater had seen a decision, and ratings of the letter itself are
-    kept out (:data:`imr.models.outcome.start.JUDGED_APART`), so that folds do not flatter this
-    figure.
+    kept out (``JUDGED_APART``), so that folds do not flatter this figure.
     """
     model = OutcomeModel(config=settings.outcome)
     known, asked = (model.starting_odds(part.frame) for part in (train, test))
@@ -235,9 +232,7 @@ def base_rate(train: Sample, test: Sample) -> Array:
 
 
 def category_base_rate(train: Sample, test: Sample) -> Array:
-    """The share of overturned items of the treatment category, drawn toward the overall one,
-    which a category never met has.
-    """
+    """The share overturned of the treatment category, drawn toward the overall one."""
     overall = float(train.y.mean())
     by_category = pd.Series(train.y).groupby(train.frame["category"].astype(str).to_numpy())
     rates = (by_category.sum() + SMOOTHING * overall) / (by_category.count() + SMOOTHING)
@@ -260,10 +255,8 @@ def plain_lightgbm(seed: int, train: Sample, test: Sample) -> Array:
 
 
 def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All signals as LightGBM reads them: numbers, and text as categories met in training.
-
-    Dates are left out: their codes would be one a letter; so is what sets a rated letter apart, for
-    it tells what its raters saw.
+    """All signals as LightGBM reads them: numbers, and text as categories met in training; no dates
+    (their codes would be one a letter), nor what tells what raters of a letter saw.
     """
     columns_a: dict[str, Any] = {}
     columns_b: dict[str, Any] = {}
@@ -485,9 +478,8 @@ def shipped_path() -> Path:
 def shipped_for(
     sample: Sample, fold: NDArray[np.intp]
 ) -> tuple[dict[str, Array], dict[str, dict[str, Array]]] | None:
-    """The shipped predictions of these items in these folds: p(overturned) by contender, and hits
-    by contender and figure, all (repeats, items); None where an item is not among them or was
-    tested in another fold.
+    """The shipped p(overturned) by contender, and hits by contender and figure, all (repeats,
+    items); None where an item is not among them or was tested in another fold.
     """
     keys = ["repeat", *KEY_COLUMNS]
     table = pd.read_csv(shipped_path(), dtype={"letter_id": "string"}).set_index(keys)
@@ -509,9 +501,7 @@ def shipped_for(
 
 
 def table_of(sample: Sample, predictions: Predictions, names: Collection[str]) -> pd.DataFrame:
-    """The predictions of contenders of these names as the shipped table: a row an item and repeat
-    with the fold that tested it.
-    """
+    """The predictions of these contenders as the shipped table: a row an item and repeat."""
     parts = []
     for repeat, fold in enumerate(predictions.fold):
         part = sample.frame[[*KEY_COLUMNS]].assign(repeat=repeat, fold=fold)

@@ -51,11 +51,9 @@ class NoDecisionsError(ValueError):
 
 @dataclass
 class Corpus:
-    """Letters read for training: the table, the texts beside it, and what could not be read.
-
-    ``table`` has a row a decided item; ``texts`` (same index) has the columns ``title``,
-    ``administrator``, ``case_summary``, ``rationale``, read by the text baselines and probes
-    only, and is None for a table without letters.
+    """Letters read for training: ``table`` has a row a decided item; ``texts`` (same index; None
+    without letters) the columns ``title``, ``administrator``, ``case_summary``, ``rationale``, for
+    baselines and probes only; ``errors`` what could not be read.
     """
 
     table: pd.DataFrame
@@ -69,9 +67,8 @@ class Corpus:
 
 
 def build(letters: Iterable[Letter]) -> Corpus:
-    """The training table of decided letters; undecided items are left out.
-
-    Raises :class:`NoDecisionsError` where no item is decided.
+    """The training table of decided letters; undecided items are left out.  Raises
+    :class:`NoDecisionsError` where no item is decided.
     """
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
@@ -119,9 +116,8 @@ def _text_row(case: Case, item: Item, decision: Decision) -> dict[str, str]:
 
 
 def read_corpus(paths: Iterable[str]) -> Corpus:
-    """Read, parse and tabulate letters; what cannot be read is listed in ``errors``.
-
-    Raises :class:`NoDecisionsError` where nothing decided remains.
+    """Read, parse and tabulate letters.  Raises :class:`NoDecisionsError` where nothing decided
+    remains.
     """
     paths = list(paths)
     letters: list[Letter] = []
@@ -152,9 +148,8 @@ def shipped_path() -> Path:
 
 
 def load_decisions(path: str | Path | None = None) -> Corpus:
-    """A table written by :func:`write_decisions`; the shipped one by default.
-
-    Raises :class:`NoDecisionsError` where the file is missing, empty or of another version.
+    """A table written by :func:`write_decisions`, by default the shipped one.  Raises
+    :class:`NoDecisionsError` where the file is missing, empty or of another version.
     """
     path = Path(path) if path else shipped_path()
     if not path.is_file():
@@ -256,12 +251,9 @@ def ordered(corpus: Corpus) -> Corpus:
 
 
 def groups(table: pd.DataFrame) -> NDArray[np.intp]:
-    """A group number a row: rows of one letter or one injured worker share it, for one letter's
-    items share their summary and one worker's letters the injury, which would carry the answer
-    from training to test.
-
-    Columns read: ``letter_id, injury_date, age, sex``.  A worker is recognised only where all
-    three facts are known.
+    """A group number a row, shared by one letter (its items share the summary) and one injured
+    worker (whose letters share the injury), which would carry the answer from training to test.
+    Columns read: ``letter_id, injury_date, age, sex``; a worker is known by all three facts.
     """
     facts: list[Any] = [table["age"].astype("string"), table["sex"]]
     worker: Any = table["injury_date"].str.cat(facts, sep="|")

@@ -109,9 +109,8 @@ class Predictions:
 def group_folds(
     table: pd.DataFrame, y: NDArray[np.int_], folds: int, repeats: int, seed: int
 ) -> Iterator[Fold]:
-    """Stratified grouped folds, repeated with other shuffles.
-
-    Raises :class:`SplitError` where fewer positives' groups than folds exist.
+    """Stratified grouped folds, repeated with other shuffles.  Raises :class:`SplitError` where
+    fewer positives' groups than folds exist.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -154,10 +153,7 @@ def time_folds(
 
 
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
-    """The folds of each repeat; fewer of both where letters are many.
-
-    Raises :class:`SplitError`.
-    """
+    """The folds of each repeat, fewer of both where letters are many; raises SplitError."""
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
     letters = sample.frame["letter_id"].nunique()
@@ -174,12 +170,11 @@ def run_folds(
     examine: Examine | None = None,
     kept: Unfinished | None = None,
 ) -> Predictions:
-    """Every contender in every fold; the number of processes changes no figure, and neither do
-    folds that an interrupted run has ``kept``.
+    """Every contender in every fold; neither the number of processes nor folds that an interrupted
+    run has ``kept`` change a figure.
 
-    ``examine`` looks at the fitted models of the folds of the first repeat, where they are.  With
-    a budget of time, repeats that would take more than :data:`BUDGET_SHARE` of it are left out,
-    never the first.
+    ``examine`` looks at the fitted models of the first repeat.  With a budget of time, repeats that
+    would take more than :data:`BUDGET_SHARE` of it are left out, never the first.
     """
     started = time.monotonic()
     rounds = [repeats] if config.budget_minutes is None else [[repeat] for repeat in repeats]

@@ -72,9 +72,8 @@ def flat(row: Any) -> dict[str, Any]:
 
 
 def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
-    """How often each item counts, shape (1 + draws, items): groups drawn with replacement.
-
-    Row 0 is the sample itself (ones).  Items of one group are always drawn together.
+    """How often each item counts, shape (1 + draws, items): groups drawn with replacement, their
+    items together.  Row 0 is the sample itself (ones).
     """
     _, codes = np.unique(groups, return_inverse=True)
     n = int(codes.max()) + 1 if len(codes) else 0
@@ -124,10 +123,8 @@ def mean(values: Array, weights: Array) -> Array:
 
 
 def concordant(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> tuple[Any, Any]:
-    """Pairs of an overturned and an upheld item ranked rightly (ties half), and all such pairs.
-
-    ``strata`` counts pairs inside one stratum only: predictions of two folds come from two
-    models, and comparing them would measure the folds.
+    """Pairs of an overturned and an upheld item ranked rightly (ties half), and all such pairs;
+    with ``strata`` inside one stratum only, for two folds have two models.
     """
     right, pairs = np.zeros(len(weights)), np.zeros(len(weights))
     codes = np.zeros(len(y), dtype=np.intp) if strata is None else strata
@@ -185,9 +182,8 @@ def quantile_bins(p: Array) -> Codes:
 
 
 def calibration_error(y: Array, p: Array, weights: Array) -> Array:
-    """Mean distance of predicted and observed share over bins of about equal count.
-
-    Not zero even for a perfect model: with few items a bin's observed share varies by chance.
+    """Mean distance of predicted and observed share over bins of about equal count; not zero even
+    for a perfect model, for in a bin of few items the observed share varies by chance.
     """
     codes = quantile_bins(p)
     distance = np.zeros(len(weights))
@@ -262,8 +258,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Draws:
-    """The bootstrap of one evaluation: the same drawn letters for every figure and difference.
-
+    """The bootstrap of one evaluation, the same drawn letters for every figure and difference:
     ``rows`` are the tested items; ``weights`` (1 + draws, rows).
     """
 

@@ -169,10 +169,9 @@ def _unpacked(stored: dict[str, Any]) -> Any:
 
 @contextmanager
 def unfinished(config: TrainConfig, corpus: Corpus) -> Iterator[Unfinished | None]:
-    """The folder of this run's folds, until the block is left without an error.
-
-    None where nothing is to be kept: of a dry run, and beside a run of the same settings that is
-    under way.  Raises :class:`ConfigError` where the folder cannot be written to.
+    """The folder of this run's folds, until the block is left without an error; None of a dry run,
+    and beside a run of the same settings.  Raises :class:`ConfigError` where it cannot be written
+    to.
     """
     if config.dry_run:
         yield None

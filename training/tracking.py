@@ -151,9 +151,8 @@ class _Session:
 
 
 def log(kept: RunFolder, config: TrainConfig) -> Logged:
-    """Log and register a kept run where ``config`` says, which may also promote the model.
-
-    Raises :class:`TrackingError`; the folder is left as it is.
+    """Log and register a kept run where ``config`` says.  Raises :class:`TrackingError`; the folder
+    is left as it is.
     """
     with quiet(), patient_sqlite():
         import mlflow
@@ -259,10 +258,8 @@ def _experiment(client: MlflowClient, name: str) -> str:
 
 
 def _log_metrics(session: _Session, run_id: str, model_id: str | None = None) -> None:
-    """All figures of the run, and the headline ones of its model; each names the data that it was
-    measured on, by which MLflow links model and data.
-
-    To be called after the model is logged: MLflow gives it every figure that the run has by then,
+    """All figures of the run, the headline ones of its model, too, each with the data that it was
+    measured on.  After the model is logged: MLflow gives it every figure that the run has by then,
     without the data.
     """
     from mlflow.entities import Metric

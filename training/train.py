@@ -2,10 +2,9 @@
 logged, registered.
 
 One protocol, one table: the models and everything a user would pick instead, in the same folds.
-Folds never part a letter or an injured worker; everything learned is learned inside the training
-rows of a fold; every figure carries a bootstrap interval over those groups.  The intervals say how
-much the figure would vary with other letters to test on; they leave out that training on other
-letters would give another model.
+Everything learned is learned inside the training rows of a fold; every figure carries a bootstrap
+interval over letters and injured workers, which leaves out that training on other letters would
+give another model.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ from imr.training.run_folder import (
     written_to,
 )
 from imr.training.studies import importance
-from imr.training.studies.importance import Contribution, Loss
-from imr.training.studies.learning_curve import CurvePoint, learning_curve
+from imr.training.studies.importance import Contribution, CurvePoint, Loss, learning_curve
 from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
 from imr.training.studies.slices import (
     CalibrationBin,
@@ -213,9 +211,7 @@ class TrainResult:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where the run could not be logged, the model got no alias, or letters could not
-        be read.
-        """
+        """0, or 1 where the run was not logged, the model got no alias, or a letter not read."""
         lost = self.logged is None and not self.evaluation.config.dry_run
         return int(lost or self.kept is not None or bool(self.evaluation.corpus.errors))
 
@@ -261,11 +257,10 @@ def _shown(found: Logged) -> str:
 def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """Evaluate, fit on all items, keep on disk, log to MLflow, register.
 
-    Same seed and data give the same model and figures, also where an interrupted run is taken up
-    (:mod:`imr.training.run_folder`).  A tracking server that is down, slow or failing loses
-    nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
-    :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
+    Same seed and data give the same model and figures, also where an interrupted run is taken up.
+    A tracking server that fails loses nothing: see :attr:`TrainResult.kept`.  Raises
+    :class:`NoDecisionsError`, :class:`SplitError`, and :class:`ConfigError` where ``config.keep``
+    cannot be written to.
     """
     return _run("train", config, corpus)
 
@@ -320,10 +315,7 @@ def _now_ms() -> int:
 
 
 def read(config: TrainConfig) -> Corpus:
-    """The decided items that the configuration names.
-
-    Raises :class:`imr.training.decisions.NoDecisionsError`.
-    """
+    """The decided items that the configuration names.  Raises :class:`NoDecisionsError`."""
     if config.letters:
         return read_corpus(config.letters)
     return load_decisions(config.decisions)
@@ -332,11 +324,9 @@ def read(config: TrainConfig) -> Corpus:
 def evaluate(
     config: TrainConfig, corpus: Corpus | None = None, kept: Unfinished | None = None
 ) -> Evaluation:
-    """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
-    Folds are taken from ``kept``, and kept there, where it is given.
-
-    Same seed and data give the same figures to the last digit, on any number of processes.
-    Raises as :func:`train`.
+    """The whole protocol on a corpus (default: what ``config`` names); folds are taken from
+    ``kept``, and kept there.  Same seed and data give the same figures to the last digit, on any
+    number of processes.  Raises as :func:`train`.
     """
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))

@@ -1,9 +1,8 @@
 """Settings of the outcome model chosen by Optuna, inside the training rows only.
 
 Trials are kept as journals in the folder ``tuning`` of the working directory, a file a study.  A
-study is named by its training rows, the seed and the code and tables of the models, so a run that
-was broken off goes on where it stopped, one that is repeated finds its trials done, and one of
-another model starts anew.  A trial that cannot be fitted is a failed trial with its reason.
+study is named by its training rows, the seed and the code and tables of the models: broken off, it
+goes on where it stopped; repeated, it finds its trials done; of another model, it starts anew.
 """
 
 from __future__ import annotations
@@ -73,10 +72,8 @@ class Study:
 
 
 def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
-    """The study of ``config.tune`` trials on these rows: taken up where its journal ends.
-
-    Raises :class:`TuningError`, and :class:`imr.training.folds.SplitError` where the rows are
-    too few for the inner folds.
+    """The study of ``config.tune`` trials on these rows: taken up where its journal ends.  Raises
+    :class:`TuningError`, and :class:`SplitError` where the rows are too few for the inner folds.
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -112,11 +109,10 @@ def _digest(train: Sample) -> str:
 
 
 def _run(study: optuna.Study, train: Sample, config: TrainConfig) -> None:
-    """The trials that are missing, one by one; the first tries the usual settings, so that no
-    study ends with a choice that its own folds find worse.
-
-    Each draws from a seed of its own, so that a study taken up again goes the way it would have
-    gone.  Failed trials count, else a setting that never fits would be tried for ever.
+    """The trials that are missing; the first tries the usual settings, so that no study ends with a
+    choice that its own folds find worse.  Each draws from a seed of its own, so that a study taken
+    up again goes the way it would have gone.  Failed trials count, else a setting that never fits
+    would be tried for ever.
     """
     import optuna
     from lightgbm.basic import LightGBMError

@@ -1,8 +1,5 @@
-"""Work of one run in processes that end with it, whatever ends it, and that say how far they are.
-
-A worker watches the process that started it and ends when that is gone, also after SIGKILL, which
-no handler sees.  Results come in the order of the tasks, so that the number of processes changes
-no figure.
+"""Work of one run in processes that end with it, whatever ends it (also SIGKILL, which no handler
+sees), and that say how far they are.  Results come in the order of the tasks.
 """
 
 from __future__ import annotations
@@ -120,9 +117,7 @@ def _run(work: Callable[..., Any], task: tuple[Any, ...]) -> Any:
 
 
 class Progress:
-    """How far the work is, on standard error: a bar with the time left on a terminal, else a line
-    a minute; short work says nothing.
-    """
+    """How far the work is, on standard error: a bar on a terminal, else a line a minute."""
 
     def __init__(self, title: str, total: int, keep: Callable[[Any], None] | None = None) -> None:
         self.title, self.total, self.done, self.keep = title, total, 0, keep

@@ -15,8 +15,12 @@ from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Settings, fit_outcome, tfidf
 from imr.training.decisions import LABEL_PREFIX, Corpus, sample
 from imr.training.folds import NEEDS_LETTERS, folds_of
-from imr.training.studies.importance import undocumented
-from imr.training.studies.learning_curve import EXPONENTS, extrapolated, nested_part
+from imr.training.studies.importance import (
+    EXPONENTS,
+    extrapolated,
+    nested_part,
+    undocumented,
+)
 from imr.training.train import evaluate
 
 OUTCOME = (

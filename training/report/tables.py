@@ -15,15 +15,14 @@ import numpy as np
 
 from imr.training.contenders import BEFORE, LETTERS_ALONE, MODEL, Kind, Settings
 from imr.training.metrics import Difference, Estimate
-from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
+from imr.training.studies.importance import EXTRAPOLATED_LETTERS
 from imr.training.studies.slices import LEVELS_OUT, SCORE_OUT
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from imr.training.studies.importance import Loss
-    from imr.training.studies.learning_curve import CurvePoint
+    from imr.training.studies.importance import CurvePoint, Loss
     from imr.training.studies.ratings import Raters, Sensitivity
     from imr.training.studies.slices import Check
     from imr.training.train import Evaluation

@@ -45,10 +45,7 @@ REQUEST = ("subcategory", "request_term")
 
 
 def ratings(table: pd.DataFrame) -> Array:
-    """The mean rated log odds of the items of a table; NaN where an item was not rated.
-
-    Columns read: ``letter_id``, ``item_index``.
-    """
+    """The mean rated log odds of the items of a table; NaN where an item was not rated."""
     given = pd.read_csv(str(DATA / "ratings.csv"), dtype={"letter_id": str})
     p = given.set_index([*KEY_COLUMNS])[[*RATERS]] / 100
     return np.asarray(np.log(p / (1 - p)).mean(axis=1).reindex(keys_of(table)), dtype=np.float64)
