@@ -71,17 +71,13 @@ class TrainConfig:
         """Settings of a TOML file (``[train]`` table or top level), then assignments (``folds=3``,
         ``outcome.missed_cost=2``), then options; the later ones take precedence.
 
-        Options that are None were not given.  Raises :class:`ConfigError`.
+        Options that are None were not given.  Raises :class:`ConfigError` naming an unknown key, a
+        wrong type or a value out of range.
         """
         values = _toml(Path(path)) if path else {}
         for assignment in assignments:
             _assign(values, assignment)
         values |= {name: value for name, value in options.items() if value is not None}
-        return cls.of(values)
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """From a mapping; raises :class:`ConfigError` naming an unknown key or a wrong type."""
         types = {f.name: type(f.default) for f in fields(cls)} | _TYPES
         values = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
         if "letters" in values:

@@ -47,10 +47,6 @@ class Estimate:
             return "–"
         return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
 
-    def covers(self, value: float) -> bool:
-        """Whether ``value`` lies in the interval."""
-        return self.low <= value <= self.high
-
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
