@@ -281,8 +281,8 @@ def plain_booster(seed: int, **settings: Any) -> Any:
     """LightGBM as it comes, made repeatable."""
     from lightgbm import LGBMClassifier
 
-    repeatable = {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
-    return LGBMClassifier(random_state=seed, **repeatable, **settings)
+    settings |= {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+    return LGBMClassifier(random_state=seed, **settings)
 
 
 def most_cited(train: Sample, test: Sample) -> Cited:

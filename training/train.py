@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,19 +48,8 @@ from imr.training.run_folder import (
     write_run_folder,
     written_to,
 )
-from imr.training.studies import importance
-from imr.training.studies.importance import Contribution, CurvePoint, Loss, learning_curve
-from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
-from imr.training.studies.slices import (
-    CalibrationBin,
-    Slice,
-    Style,
-    Threshold,
-    calibration_curve,
-    slices,
-    style_study,
-    thresholds,
-)
+from imr.training.studies import Studies, studied
+from imr.training.studies.importance import permuted_families
 from imr.training.tracking import Logged, TrackingError, log, old_runs_line
 from imr.training.tuning import Study, tuned
 
@@ -69,49 +58,6 @@ if TYPE_CHECKING:
 
 
 UI_ADDRESS = "http://127.0.0.1:5000"
-
-
-@dataclass(frozen=True)
-class Studies:
-    """What is asked of an evaluation beyond its table; empty or None where it was not asked for or
-    the letters do not hold it.
-    """
-
-    thresholds: list[Threshold]
-    calibration: list[CalibrationBin]
-    slices: list[Slice]
-    outcome_importance: list[Contribution]
-    outcome_permutation: list[Loss]
-    guideline_permutation: list[Loss]
-    style: Style | None = None
-    raters: Raters | None = None
-    tuning: list[Study] = field(default_factory=list)
-    outcome_permutation_columns: list[Loss] = field(default_factory=list)
-    outcome_ablation: list[Loss] = field(default_factory=list)
-    guideline_ablation: list[Loss] = field(default_factory=list)
-    learning_curve: list[CurvePoint] = field(default_factory=list)
-    sensitivity: list[Sensitivity] = field(default_factory=list)
-
-    @property
-    def default_threshold(self) -> Threshold:
-        """What the model's own threshold gives."""
-        return next(row for row in self.thresholds if row.default)
-
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every study that holds something as rows of a table, by name."""
-        found = {
-            f.name: [flat(row) for row in getattr(self, f.name)]
-            for f in fields(self)
-            if f.name not in ("style", "raters", "tuning")
-        }
-        found["tuning"] = [{"fold": study.name, **study.settings} for study in self.tuning]
-        if self.style is not None:
-            found["style"] = [flat(self.style)]
-            found["style_houses"] = [flat(row) for row in self.style.houses]
-            found["style_checks"] = [flat(row) for row in self.style.checks]
-        if self.raters is not None:
-            found["raters"] = [flat(self.raters)]
-        return {name: rows for name, rows in found.items() if rows}
 
 
 @dataclass(frozen=True)
@@ -334,7 +280,7 @@ def evaluate(
     # One thread a process: sums in another order would change the last digit.
     with threadpool_limits(1):
         folds = folds_of(data, config)
-        predictions = run_folds(data, folds, config, importance.permuted_families, kept)
+        predictions = run_folds(data, folds, config, permuted_families, kept)
         draws = Draws.of(data, predictions, config.bootstrap, config.seed)
         all_draws = draws.all()
         return Evaluation(
@@ -345,41 +291,8 @@ def evaluate(
             predictions=predictions,
             figures=figures(all_draws),
             differences=differences(all_draws),
-            studies=_studies(draws, folds[0], config),
+            studies=studied(draws, folds[0], config),
         )
-
-
-def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
-    results = draws.predictions.results
-    examined = [r.examined for r in results if r.examined is not None]
-    permuted = {
-        subject.name: importance.permutation(
-            draws, folds, [part[subject.name] for part in examined], subject
-        )
-        for subject in (importance.OUTCOME, importance.GUIDELINE)
-    }
-    found = Studies(
-        thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
-        calibration=calibration_curve(draws),
-        slices=slices(draws),
-        outcome_importance=importance.contributions(results),
-        outcome_permutation=permuted["outcome"],
-        guideline_permutation=permuted["guideline"],
-        style=style_study(draws, folds, config),
-        raters=raters_study(draws),
-        tuning=[r.study for r in results if r.study is not None],
-    )
-    if not config.full:
-        return found
-    return replace(
-        found,
-        # These fit the models anew, a hundred times and more.
-        outcome_permutation_columns=importance.permutation_by_column(draws, folds, config),
-        outcome_ablation=importance.ablation(draws, folds, config),
-        guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
-        learning_curve=learning_curve(draws, folds, config),
-        sensitivity=twin_sensitivity(),
-    )
 
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:

@@ -111,7 +111,7 @@ def calibration_curve(draws: Draws) -> list[CalibrationBin]:
     return rows
 
 
-def slices(draws: Draws) -> list[Slice]:
+def sliced(draws: Draws) -> list[Slice]:
     """Figures by category, UR action, number of items, and edition of the reviewer's guideline."""
     frame = draws.sample.frame
     by: dict[str, NDArray[Any]] = {"edition of the reviewer's guideline": draws.sample.edition}
