@@ -18,7 +18,6 @@ from imr.models.frame import KEY_COLUMNS, Array
 from imr.training import metrics, one_line, shortened
 from imr.training.metrics import COMPARED_HITS, Metric, better_by
 from imr.training.run_folder import PREDICTIONS, RunFolder
-from imr.training.store import is_denied
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,6 +29,8 @@ SURE = 0.9
 DRAWS = 1000
 # A worse guideline is not bought with a better probability: a hundredth is the noise of a fit.
 GUIDELINE_SLACK = 0.01
+# What a server says to who may not do this.
+DENIED = re.compile(r"error code 403|PERMISSION_DENIED")
 CHAMPION, CANDIDATE = "champion", "candidate"
 NOTE = "mlflow.note.content"
 """MLflow shows this tag as a run's description."""
@@ -41,9 +42,8 @@ DESCRIPTION_LENGTH = 4900
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``better`` decides the alias; ``reason`` is one line for the log and the terminal;
-    ``figures`` a row a figure of both on the common items, for who wants to see why.  ``refused``
-    where the registry let no alias be set.
+    """``better`` decides the alias; ``figures``: a row a figure of both on the common items.
+    ``refused`` where the registry let no alias be set.
     """
 
     better: bool
@@ -63,8 +63,8 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
     """Compare two tables of predictions on unseen letters (``Evaluation.predictions_table``).
 
     Better is: less log loss of the outcome on the common items, in at least :data:`SURE` of the
-    paired draws of letters, and no worse guideline.  Each
-    table was predicted by models that had not seen the item, whatever else they were trained on.
+    paired draws of letters, and no worse guideline.  Each table was predicted by models that had
+    not seen the item, whatever else they were trained on.
     """
     both = new.merge(champion, on=[*KEY_COLUMNS], suffixes=("", "_champion"), validate="one_to_one")
     both = both[both["overturned"] == both["overturned_champion"]]
@@ -76,31 +76,32 @@ def judge(new: pd.DataFrame, champion: pd.DataFrame, seed: int = 0) -> Verdict:
             f"models, at least {LEAST_ITEMS} with both outcomes are needed",
         )
     weights = metrics.bootstrap_weights(both["group"].to_numpy(), DRAWS, seed)
-    values = {
-        str(name): both[name].to_numpy(dtype=np.float64) for name in both.select_dtypes("number")
-    }
+    values = {str(n): both[n].to_numpy(dtype=np.float64) for n in both.select_dtypes("number")}
     ours, theirs = (
         metrics.log_loss(values["overturned"], values[name], weights)
         for name in ("p_overturned", "p_overturned_champion")
     )
     gain = theirs - ours
-    hits = values["section_top1"] - values["section_top1_champion"]
-    guideline = metrics.mean(hits, weights)
     sure = metrics.share_above_0(gain)
-    said = (
-        f"on {len(both)} common items log loss {ours[0]:.4f} against {theirs[0]:.4f} "
-        f"(better in {sure:.0%} of draws), guideline section top-1 {guideline[0]:+.3f}"
-    )
-    figures = tuple(_figures(values, weights))
+    hits = values["section_top1"] - values["section_top1_champion"]
+    guideline = float(metrics.mean(hits, weights)[0])
+    better = False
     if gain[0] == 0 and not hits.any():
-        return Verdict(False, f"the same: {said}", figures)
-    if not gain[0] > 0:
-        return Verdict(False, f"not better: {said}", figures)
-    if sure < SURE:
-        return Verdict(False, f"not surely better (in {SURE:.0%} of draws): {said}", figures)
-    if guideline[0] < -GUIDELINE_SLACK:
-        return Verdict(False, f"guideline worse: {said}", figures)
-    return Verdict(True, f"better: {said}", figures)
+        said = "the same"
+    elif not gain[0] > 0:
+        said = "not better"
+    elif sure < SURE:
+        said = f"not surely better (in {SURE:.0%} of draws)"
+    elif guideline < -GUIDELINE_SLACK:
+        said = "guideline worse"
+    else:
+        better, said = True, "better"
+    return Verdict(
+        better,
+        f"{said}: on {len(both)} common items log loss {ours[0]:.4f} against {theirs[0]:.4f} "
+        f"(better in {sure:.0%} of draws), guideline section top-1 {guideline:+.3f}",
+        tuple(_figures(values, weights)),
+    )
 
 
 def _figures(values: Mapping[str, Array], weights: Array) -> Iterator[dict[str, str]]:
@@ -108,8 +109,7 @@ def _figures(values: Mapping[str, Array], weights: Array) -> Iterator[dict[str, 
     y = values["overturned"]
     for name, (column, metric) in FIGURES.items():
         if f"{column}_champion" not in values:
-            # A champion of another version may not have kept this figure.
-            continue
+            continue  # a champion of another version may not have kept this figure
         ours, theirs = (metric(y, values[c], weights) for c in (column, f"{column}_champion"))
         gain = better_by(name, ours, theirs)
         e = metrics.estimate(gain)
@@ -122,25 +122,21 @@ def _figures(values: Mapping[str, Array], weights: Array) -> Iterator[dict[str, 
         }
 
 
-def _share(_y: Array, hits: Array, weights: Array) -> Array:
-    return metrics.mean(hits, weights)
-
-
 FIGURES: Mapping[str, tuple[str, Metric]] = {
     "log_loss": ("p_overturned", metrics.log_loss),
     "brier": ("p_overturned", metrics.brier),
     "auc": ("p_overturned", metrics.auc),
     "average_precision": ("p_overturned", metrics.average_precision),
-    **{name: (name, _share) for name in reversed(COMPARED_HITS)},
+    **{n: (n, lambda _y, hits, w: metrics.mean(hits, w)) for n in reversed(COMPARED_HITS)},
 }
+"""Figure -> the column of the predictions that it is of, and how it is made."""
 
 
 def register(
     client: MlflowClient, name: str, run_id: str, model_uri: str, kept: RunFolder, promote: bool
 ) -> tuple[str, Verdict]:
-    """Register a logged model as champion or candidate; its version, and why.  With ``promote`` it
-    becomes champion whatever the figures.  A registry that allows versions and no aliases has the
-    version, and the verdict says so.
+    """Register a logged model as champion (with ``promote`` whatever the figures) or candidate; its
+    version, and why.  A registry may allow versions and no aliases: the verdict says so.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -160,7 +156,7 @@ def register(
     try:
         client.set_registered_model_alias(name, verdict.alias, version)
     except MlflowException as error:
-        if not is_denied(error):
+        if not DENIED.search(str(error)):
             raise
         said = (
             f"the registry does not let you set the alias {verdict.alias}: ask whoever keeps it "

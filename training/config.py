@@ -22,12 +22,11 @@ class TrainConfig:
     """Settings of ``imr train`` and ``imr evaluate``.
 
     Source: ``letters`` (files, folders, zips), else the table ``decisions``, else the shipped
-    table.  Protocol: ``folds`` x ``repeats`` grouped folds, or with ``by="time"`` ``time_parts``
-    later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
-    ``full`` adds the learning curve, the ablation by family and permutation importance by signal.
-    ``tune`` is how many settings Optuna tries inside the training folds (0: none).
-    ``folds`` and ``repeats`` are the most: from 1,000 letters on one repeat of three folds is made.
-    ``budget_minutes`` leaves out
+    table.  Protocol: ``folds`` x ``repeats`` grouped folds (at most: from 1,000 letters on one
+    repeat of three folds is made), or with ``by="time"`` ``time_parts`` later spans, each
+    ``gap_days`` after its training letters; ``bootstrap`` draws an interval.  ``full`` adds the
+    learning curve, the ablation by family and permutation importance by signal.  ``tune`` is how
+    many settings Optuna tries inside the training folds (0: none).  ``budget_minutes`` leaves out
     repeats that would take longer.  ``keep`` is the folder that holds what a tracking server would
     not take.  ``outcome`` and ``guideline`` hold settings of the two models.  ``promote`` makes the
     new model champion whatever the figures; ``dry_run`` logs and registers nothing.
@@ -72,17 +71,13 @@ class TrainConfig:
         """Settings of a TOML file (``[train]`` table or top level), then assignments (``folds=3``,
         ``outcome.missed_cost=2``), then options; the later ones take precedence.
 
-        Options that are None were not given.  Raises :class:`ConfigError`.
+        Options that are None were not given.  Raises :class:`ConfigError` naming an unknown key, a
+        wrong type or a value out of range.
         """
         values = _toml(Path(path)) if path else {}
         for assignment in assignments:
             _assign(values, assignment)
         values |= {name: value for name, value in options.items() if value is not None}
-        return cls.of(values)
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """From a mapping; raises :class:`ConfigError` naming an unknown key or a wrong type."""
         types = {f.name: type(f.default) for f in fields(cls)} | _TYPES
         values = {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
         if "letters" in values:

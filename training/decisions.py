@@ -1,11 +1,8 @@
 """Decided letters -> one table of signals and labels: the only reader of determinations.
 
-A row is an item.  Its columns are the keys, the case's own dates, the signals
-(:func:`imr.features.table.all_columns`) and, with the prefix ``label_``, what was decided.  Nothing
-with that prefix is ever handed to a model: :func:`inputs` takes it away, and the models refuse
-frames that carry it.
-
-``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
+A row is an item.  Its columns are the keys, the case's own dates, the signals and, with the prefix
+``label_``, what was decided: :func:`inputs` takes that away, and models refuse frames that carry
+it.  ``data/decisions.csv`` is this table for real letters.  It holds facts and figures only, no
 sentence of a letter, and is built by one command, never edited::
 
     python -m imr.training.decisions LETTERS... -o data/decisions.csv
@@ -54,11 +51,9 @@ class NoDecisionsError(ValueError):
 
 @dataclass
 class Corpus:
-    """Letters read for training: the table, the texts beside it, and what could not be read.
-
-    ``table`` has a row a decided item; ``texts`` (same index) has the columns ``title``,
-    ``administrator``, ``case_summary``, ``rationale``, read by the text baselines and probes
-    only, and is None for a table without letters.
+    """Letters read for training: ``table`` has a row a decided item; ``texts`` (same index; None
+    without letters) the columns ``title``, ``administrator``, ``case_summary``, ``rationale``, for
+    baselines and probes only; ``errors`` what could not be read.
     """
 
     table: pd.DataFrame
@@ -72,30 +67,27 @@ class Corpus:
 
 
 def build(letters: Iterable[Letter]) -> Corpus:
-    """The training table of decided letters; undecided items are left out.
-
-    Raises :class:`NoDecisionsError` where no item is decided.
+    """The training table of decided letters; undecided items are left out.  Raises
+    :class:`NoDecisionsError` where no item is decided.
     """
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
-    items = (
-        (letter, item, decision)
-        for letter in letters
-        for item, decision in zip(letter.case.items, letter.determination.decisions, strict=True)
-    )
-    decided, label_rows, text_rows = [], [], []
-    for row, (letter, item, decision) in enumerate(items):
-        if decision is not None:
-            decided.append(row)
-            label_rows.append(_label_row(letter, decision))
-            text_rows.append(_text_row(letter.case, item, decision))
-    if not decided:
+    decided: list[bool] = []
+    label_rows, text_rows = [], []
+    for letter in letters:
+        for item, decision in zip(letter.case.items, letter.determination.decisions, strict=True):
+            decided.append(decision is not None)
+            if decision is not None:
+                label_rows.append(_label_row(letter, decision))
+                text_rows.append(_text_row(letter.case, item, decision))
+    if not any(decided):
         raise NoDecisionsError("no decided item in these letters (give published determinations)")
     found = pd.DataFrame(label_rows, columns=list(LABELS)).astype(LABELS)
-    return Corpus(pd.concat([_rows(table, decided), found], axis=1), pd.DataFrame(text_rows))
+    table = _rows(table, np.flatnonzero(decided))
+    return Corpus(pd.concat([table, found], axis=1), pd.DataFrame(text_rows))
 
 
-def _rows(table: pd.DataFrame, rows: list[int] | NDArray[np.intp]) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
     """The rows at these positions, numbered anew."""
     return table.iloc[rows].reset_index(drop=True)
 
@@ -124,18 +116,16 @@ def _text_row(case: Case, item: Item, decision: Decision) -> dict[str, str]:
 
 
 def read_corpus(paths: Iterable[str]) -> Corpus:
-    """Read, parse and tabulate letters; what cannot be read is listed in ``errors``.
-
-    Raises :class:`NoDecisionsError` where nothing decided remains.
+    """Read, parse and tabulate letters.  Raises :class:`NoDecisionsError` where nothing decided
+    remains.
     """
     paths = list(paths)
     letters: list[Letter] = []
     errors: list[LetterError] = []
     for text in read(paths):
-        if isinstance(text, LetterError):
-            errors.append(text)
-            continue
         try:
+            if isinstance(text, LetterError):
+                raise text
             letters.append(parse(text))
         except LetterError as error:
             errors.append(error)
@@ -158,10 +148,8 @@ def shipped_path() -> Path:
 
 
 def load_decisions(path: str | Path | None = None) -> Corpus:
-    """A table written by :func:`write_decisions`; the shipped one by default.
-
-    Raises :class:`NoDecisionsError` where the file is missing, empty or lacks columns (it names
-    them: the table was built by another version and has to be built anew).
+    """A table written by :func:`write_decisions`, by default the shipped one.  Raises
+    :class:`NoDecisionsError` where the file is missing, empty or of another version.
     """
     path = Path(path) if path else shipped_path()
     if not path.is_file():
@@ -200,9 +188,14 @@ def judged_apart(table: pd.DataFrame) -> NDArray[Any]:
     shipped one (log odds); 0 of letters that nobody rated.
     """
     apart = pd.read_csv(str(DATA / APART), dtype={"letter_id": str}).set_index([*KEY_COLUMNS])
-    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
-    found = apart[JUDGED_APART].reindex(pd.MultiIndex.from_arrays(keys)).fillna(0.0)
+    found = apart[JUDGED_APART].reindex(keys_of(table)).fillna(0.0)
     return found.to_numpy(dtype=np.float64)
+
+
+def keys_of(table: pd.DataFrame) -> pd.MultiIndex:
+    """The keys of the rows, for a look-up in tables that we ship."""
+    columns: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
+    return pd.MultiIndex.from_arrays(columns, names=KEY_COLUMNS)
 
 
 def outcomes(table: pd.DataFrame) -> pd.Series[int]:
@@ -258,25 +251,20 @@ def ordered(corpus: Corpus) -> Corpus:
 
 
 def groups(table: pd.DataFrame) -> NDArray[np.intp]:
-    """A group number a row: rows of one letter or one injured worker share it, for one letter's
-    items share their summary and one worker's letters the injury, which would carry the answer
-    from training to test.
-
-    Columns read: ``letter_id, injury_date, age, sex``.  A worker is recognised only where all
-    three facts are known.
+    """A group number a row, shared by one letter (its items share the summary) and one injured
+    worker (whose letters share the injury), which would carry the answer from training to test.
+    Columns read: ``letter_id, injury_date, age, sex``; a worker is known by all three facts.
     """
     facts: list[Any] = [table["age"].astype("string"), table["sex"]]
     worker: Any = table["injury_date"].str.cat(facts, sep="|")
     number: dict[Any, int] = {}
     letter_group: dict[str, int] = {}
     for letter, who in zip(table["letter_id"], worker, strict=True):
-        known = letter_group.get(letter)
-        if known is None:
+        if letter not in letter_group:
             key = letter if pd.isna(who) else who
-            known = number.setdefault(key, len(number))
-        letter_group[letter] = known
+            letter_group[letter] = number.setdefault(key, len(number))
         if not pd.isna(who):
-            number.setdefault(who, known)
+            number.setdefault(who, letter_group[letter])
     return np.array([letter_group[letter] for letter in table["letter_id"]], dtype=np.intp)
 
 

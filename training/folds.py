@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from imr.models.frame import Array
 from imr.models.guideline.catalogue import chapter_of
 from imr.training import shortened
-from imr.training.alternatives import Cited, shipped_for
 from imr.training.config import TrainConfig
 from imr.training.contenders import (
     MODEL,
+    Cited,
     Contender,
     Settings,
     cited,
@@ -26,13 +26,14 @@ from imr.training.contenders import (
     fit_outcome,
     guideline_contenders,
     outcome_contenders,
+    shipped_for,
 )
 from imr.training.decisions import Sample, groups
 from imr.training.workers import each
 
 if TYPE_CHECKING:
+    from imr.training.run_folder import Unfinished
     from imr.training.tuning import Study
-    from imr.training.unfinished import Unfinished
 
 # Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
 Examine = Callable[[Sample, Mapping[str, Any], int], Any]
@@ -67,12 +68,14 @@ class Fold:
 
 @dataclass(slots=True)
 class FoldResult:
-    """What one fold gave: predictions by contender on its test rows, failures by contender."""
+    """What one fold gave: predictions by contender on its test rows, failures by contender; of the
+    model also the ``interval``, shape (2, items), and what each effect contributes.
+    """
 
     fold: Fold
     outcome: dict[str, Array] = field(default_factory=dict)
     hits: dict[str, dict[str, Array]] = field(default_factory=dict)
-    interval: tuple[Array, Array] | None = None
+    interval: Array | None = None
     contributions: Any = None
     examined: Any = None
     study: Study | None = None
@@ -106,9 +109,8 @@ class Predictions:
 def group_folds(
     table: pd.DataFrame, y: NDArray[np.int_], folds: int, repeats: int, seed: int
 ) -> Iterator[Fold]:
-    """Stratified grouped folds, repeated with other shuffles.
-
-    Raises :class:`SplitError` where fewer positives' groups than folds exist.
+    """Stratified grouped folds, repeated with other shuffles.  Raises :class:`SplitError` where
+    fewer positives' groups than folds exist.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -151,10 +153,7 @@ def time_folds(
 
 
 def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
-    """The folds of each repeat; fewer of both where letters are many.
-
-    Raises :class:`SplitError`.
-    """
+    """The folds of each repeat, fewer of both where letters are many; raises SplitError."""
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
     letters = sample.frame["letter_id"].nunique()
@@ -171,34 +170,33 @@ def run_folds(
     examine: Examine | None = None,
     kept: Unfinished | None = None,
 ) -> Predictions:
-    """Every contender in every fold; the number of processes changes no figure, and neither do
-    folds that an interrupted run has ``kept``.
+    """Every contender in every fold; neither the number of processes nor folds that an interrupted
+    run has ``kept`` change a figure.
 
-    ``examine`` looks at the fitted models of the folds of the first repeat, where they are.  With
-    a budget of time, repeats that would take more than :data:`BUDGET_SHARE` of it are left out,
-    never the first.
+    ``examine`` looks at the fitted models of the first repeat.  With a budget of time, repeats that
+    would take more than :data:`BUDGET_SHARE` of it are left out, never the first.
     """
     started = time.monotonic()
     rounds = [repeats] if config.budget_minutes is None else [[repeat] for repeat in repeats]
-    results: list[FoldResult] = []
+    examined = {fold.name for fold in repeats[0]}
+    results: dict[str, FoldResult] = {}
     done: list[Sequence[Fold]] = []
     for several in rounds:
         spent = (time.monotonic() - started) / 60
         if done and spent / len(done) + spent > BUDGET_SHARE * (config.budget_minutes or 0):
             break
-        examined = {fold.name for fold in repeats[0]}
+        done += several
         folds = [fold for repeat in several for fold in repeat]
-        found = {fold.name: result for fold in folds if kept and (result := kept.result(fold))}
+        results |= {fold.name: found for fold in folds if kept and (found := kept.result(fold))}
         tasks = [
             (fold, config, examine if fold.name in examined else None)
             for fold in folds
-            if fold.name not in found
+            if fold.name not in results
         ]
         new = each(run_fold, sample, tasks, config.jobs, "folds", kept.keep if kept else None)
-        found |= {result.fold.name: result for result in new}
-        results += [found[fold.name] for fold in folds]
-        done += several
-    return _with_shipped_texts(sample, _assembled(sample, done, results))
+        results |= {result.fold.name: result for result in new}
+    in_order = [results[fold.name] for repeat in done for fold in repeat]
+    return _with_shipped_texts(sample, _assembled(sample, done, in_order))
 
 
 def _with_shipped_texts(sample: Sample, predictions: Predictions) -> Predictions:
@@ -210,8 +208,8 @@ def _with_shipped_texts(sample: Sample, predictions: Predictions) -> Predictions
     outcome, hits = found
     return replace(
         predictions,
-        outcome={**predictions.outcome, **outcome},
-        hits={**predictions.hits, **hits},
+        outcome=predictions.outcome | outcome,
+        hits=predictions.hits | hits,
         left_out={k: v for k, v in predictions.left_out.items() if k not in missing},
     )
 
@@ -228,27 +226,23 @@ def run_fold(
 
         result.study = tuned(train, config, fold.name)
         settings = result.study.chosen
-    models = {"outcome": fit_outcome(train, settings), "guideline": fit_guideline(train, settings)}
-    _predict(models, test, result)
-    for contender in outcome_contenders(settings)[1:]:
+    outcome, guideline = fit_outcome(train, settings), fit_guideline(train, settings)
+    found = outcome.predict(test.frame)
+    names = ("p_overturned", "p_overturned_low", "p_overturned_high")
+    p, low, high = (found[name].to_numpy(dtype=np.float64) for name in names)
+    result.outcome[MODEL], result.interval = p, np.stack([low, high])
+    result.contributions = outcome.contributions(test.frame)
+    result.hits[MODEL] = guideline_hits(cited(guideline, test), test)
+    for contender in outcome_contenders(settings):
         if (p := _attempt(contender, train, test, result)) is not None:
             result.outcome[contender.name] = p
-    for contender in guideline_contenders(settings)[1:]:
+    for contender in guideline_contenders(settings):
         if (places := _attempt(contender, train, test, result)) is not None:
             result.hits[contender.name] = guideline_hits(places, test)
     if examine is not None:
+        models = {"outcome": outcome, "guideline": guideline}
         result.examined = examine(test, models, config.seed)
     return result
-
-
-def _predict(models: Mapping[str, Any], test: Sample, result: FoldResult) -> None:
-    """The predictions of the two models under test."""
-    found = models["outcome"].predict(test.frame)
-    names = ("p_overturned", "p_overturned_low", "p_overturned_high")
-    p, low, high = (found[name].to_numpy(dtype=np.float64) for name in names)
-    result.outcome[MODEL], result.interval = p, (low, high)
-    result.contributions = models["outcome"].contributions(test.frame)
-    result.hits[MODEL] = guideline_hits(cited(models["guideline"], test), test)
 
 
 def _attempt(contender: Contender, train: Sample, test: Sample, result: FoldResult) -> Any:
@@ -293,14 +287,13 @@ def _assembled(
     shape = (len(repeats), len(sample))
     fold = np.full(shape, UNTESTED, dtype=np.intp)
     left_out = {name: why for result in results for name, why in result.failed.items()}
-    repeat_of = [r for r, repeat in enumerate(repeats) for _ in repeat]
-    fold_of = [k for repeat in repeats for k in range(len(repeat))]
-    for r, k, result in zip(repeat_of, fold_of, results, strict=True):
-        fold[r, result.fold.test] = k
+    places = [(r, k) for r, repeat in enumerate(repeats) for k in range(len(repeat))]
+    for place, result in zip(places, results, strict=True):
+        fold[place[0], result.fold.test] = place[1]
 
     def gathered(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         found = {name: np.full(shape, np.nan) for name in parts[0] if name not in left_out}
-        for r, result, part in zip(repeat_of, results, parts, strict=True):
+        for (r, _), result, part in zip(places, results, parts, strict=True):
             for name, values in found.items():
                 values[r, result.fold.test] = part[name]
         return found

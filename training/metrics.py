@@ -1,18 +1,16 @@
 """Figures of merit, each for many reweightings of the letters at once.
 
 Every figure takes the truth ``y`` (items,), the prediction (items,) and ``weights``
-(draws, items), and gives one value a draw.  A row of ones gives the figure itself; the rows of
-:func:`bootstrap_weights` (how often each letter was drawn) give its sampling distribution, and
-the same rows for two contenders give the distribution of their difference.
-
-A figure that a draw leaves undefined (no overturned item drawn) is NaN there.  :class:`Draws` holds
-the predictions of one evaluation and the draws that all its figures and differences share.
+(draws, items), and gives one value a draw, NaN where the draw leaves it undefined (no overturned
+item drawn).  A row of ones gives the figure itself; the rows of :func:`bootstrap_weights` (how
+often each letter was drawn) its sampling distribution, and the same rows for two contenders the
+distribution of their difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -49,33 +47,29 @@ class Estimate:
             return "–"
         return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
 
-    def covers(self, value: float) -> bool:
-        """Whether ``value`` lies in the interval."""
-        return self.low <= value <= self.high
-
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def flat(row: Any) -> dict[str, Any]:
     """A dataclass as columns of a table: an estimate ``x`` gives ``x``, ``x_low``, ``x_high``, and
-    a mapping of estimates the columns of each.
+    a mapping of estimates the columns of each; a list is a table of its own and left out.
     """
     found: dict[str, Any] = {}
     for field in fields(row):
         value = getattr(row, field.name)
         parts = value if isinstance(value, Mapping) else {field.name: value}
         for name, part in parts.items():
-            found[name] = part
             if isinstance(part, Estimate):
                 found |= {name: part.value, f"{name}_low": part.low, f"{name}_high": part.high}
+            elif not isinstance(part, list):
+                found[name] = part
     return found
 
 
 def bootstrap_weights(groups: Codes, draws: int, seed: int) -> Array:
-    """How often each item counts, shape (1 + draws, items): groups drawn with replacement.
-
-    Row 0 is the sample itself (ones).  Items of one group are always drawn together.
+    """How often each item counts, shape (1 + draws, items): groups drawn with replacement, their
+    items together.  Row 0 is the sample itself (ones).
     """
     _, codes = np.unique(groups, return_inverse=True)
     n = int(codes.max()) + 1 if len(codes) else 0
@@ -94,7 +88,7 @@ def estimate(draws: Array, *, biased: bool = False) -> Estimate:
     """
     value, others = float(draws[0]), draws[1:][~np.isnan(draws[1:])]
     if np.isnan(value) or not len(others):
-        return Estimate(value, float("nan"), float("nan"))
+        return replace(UNDEFINED, value=value)
     low, high = np.quantile(others, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     if biased:
         low, high = (max(0.0, end - float(others.mean()) + value) for end in (low, high))
@@ -125,10 +119,8 @@ def mean(values: Array, weights: Array) -> Array:
 
 
 def concordant(y: Array, p: Array, weights: Array, strata: Codes | None = None) -> tuple[Any, Any]:
-    """Pairs of an overturned and an upheld item ranked rightly (ties half), and all such pairs.
-
-    ``strata`` counts pairs inside one stratum only: predictions of two folds come from two
-    models, and comparing them would measure the folds.
+    """Pairs of an overturned and an upheld item ranked rightly (ties half), and all such pairs;
+    with ``strata`` inside one stratum only, for two folds have two models.
     """
     right, pairs = np.zeros(len(weights)), np.zeros(len(weights))
     codes = np.zeros(len(y), dtype=np.intp) if strata is None else strata
@@ -186,9 +178,8 @@ def quantile_bins(p: Array) -> Codes:
 
 
 def calibration_error(y: Array, p: Array, weights: Array) -> Array:
-    """Mean distance of predicted and observed share over bins of about equal count.
-
-    Not zero even for a perfect model: with few items a bin's observed share varies by chance.
+    """Mean distance of predicted and observed share over bins of about equal count; not zero even
+    for a perfect model, for in a bin of few items the observed share varies by chance.
     """
     codes = quantile_bins(p)
     distance = np.zeros(len(weights))
@@ -263,8 +254,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Draws:
-    """The bootstrap of one evaluation: the same drawn letters for every figure.
-
+    """The bootstrap of one evaluation, the same drawn letters for every figure and difference:
     ``rows`` are the tested items; ``weights`` (1 + draws, rows).
     """
 
@@ -296,11 +286,10 @@ class Draws:
         if within is not None:
             classes = np.unique(within[self.rows].astype(str), return_inverse=True)[1]
         strata = self.predictions.fold[:, self.rows] * (int(classes.max(initial=0)) + 1) + classes
-        found = [
-            concordant(self.y, values, self.weights, stratum)
-            for values, stratum in zip(p[:, self.rows], strata, strict=True)
-        ]
-        return np.array([right for right, _ in found]), np.array([pairs for _, pairs in found])
+        repeats = zip(p[:, self.rows], strata, strict=True)
+        found = [concordant(self.y, values, self.weights, stratum) for values, stratum in repeats]
+        right, pairs = zip(*found, strict=True)
+        return np.array(right), np.array(pairs)
 
     def averaged(self, metric: Metric, p: Array) -> Array:
         """Mean over the repeats of a metric on all tested items."""
@@ -317,14 +306,16 @@ class Draws:
 
     def all(self) -> dict[Key, Array]:
         """The draws of every figure of every contender."""
-        found: dict[Key, Array] = {}
-        for name, p in self.predictions.outcome.items():
-            for metric in OUTCOME_FIGURES:
-                found["outcome", name, metric] = self.outcome(metric, p)
-        for name, hits in self.predictions.hits.items():
-            for metric in HITS:
-                found["guideline", name, metric] = self.share(hits[metric])
-        return found
+        outcome, hits = self.predictions.outcome, self.predictions.hits
+        return {
+            ("outcome", name, metric): self.outcome(metric, p)
+            for name, p in outcome.items()
+            for metric in OUTCOME_FIGURES
+        } | {
+            ("guideline", name, metric): self.share(values[metric])
+            for name, values in hits.items()
+            for metric in HITS
+        }
 
     def part(self, chosen: NDArray[np.bool_]) -> Draws:
         """The tested items for which ``chosen`` (an entry a tested item) is true."""

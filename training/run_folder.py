@@ -1,44 +1,67 @@
-"""A training run as a folder: everything the experiment log is to hold, on disk first.
+"""What a run keeps on disk, under ``runs-kept``: its folds while it is under way, and at its end
+everything that the experiment log is to hold.  Figures and labels only, no text of a letter.
 
-The model and its figures are written here before a tracking server is asked for anything, so a
-server that is down, slow or fails half-way loses nothing; the folder can be logged later
-(``python -m imr.training.tracking FOLDER``).  Facts and figures only, no text of a letter.
+``unfinished-KEY/`` holds a file a fold until the run has ended well, and the same command takes
+them up.  KEY is a digest of all that a fold's figures depend on, so that a run on other data, with
+other settings or of another version begins anew, and says so.
+
+A whole run is written before a tracking server is asked for anything, so a server that is down,
+slow or fails half-way loses nothing; the folder can be logged later
+(``python -m imr.training.tracking FOLDER``).
 """
 
 from __future__ import annotations
 
+import base64
+import errno
 import getpass
+import hashlib
 import json
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from imr.models.bundle import sha256
+from imr.models.guideline import GuidelineConfig
+from imr.models.outcome import OutcomeConfig
 from imr.training import metrics
+from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import MODEL, Settings
-from imr.training.decisions import write_decisions
-from imr.training.folds import FoldResult
+from imr.training.decisions import Corpus, write_decisions
+from imr.training.folds import Fold, FoldResult
 from imr.training.metrics import COMPARED_HITS, flat
 from imr.training.report.tables import OUTCOME_COLUMNS, headline, model_card, remarks
+from imr.training.studies.importance import Permuted
 from imr.training.tuning import FOLDER as JOURNAL_FOLDER
+from imr.training.tuning import Study, Trial
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor
     from imr.training.train import Evaluation
-    from imr.training.tuning import Study
 
 RUN, CARD, MODEL_FOLDER, PREDICTIONS = "run.json", "MODEL_CARD.md", "model", "predictions.csv"
 JOURNALS = "tuning"
 PACKAGES = ("lightgbm", "mlflow", "numpy", "optuna", "pandas", "pypdfium2", "scikit-learn", "scipy")
+RULE_TABLES = (
+    "features/rules/lexicons/*.csv",
+    "features/rules/*.csv",
+    "data/reference/*.csv",
+    "data/vignettes/*.jsonl",
+    "models/outcome/*.csv",
+    "models/guideline/*.csv",
+    "models/outcome/judgement.[jt]*",
+)
 # Metrics stand in groups, as the pages of MLflow show them.
 HEADLINE = (
     *(f"outcome/{name}" for name in OUTCOME_COLUMNS),
@@ -46,6 +69,188 @@ HEADLINE = (
 )
 OF_ALTERNATIVES = ("auc", "section_top1")
 FOLD_FIGURES = ("average_precision", "brier", "log_loss")
+SETTINGS = ("by", "folds", "time_parts", "gap_days", "seed", "tune", "outcome", "guideline")
+"""The settings that a fold's figures depend on."""
+_KEPT = (FoldResult, Fold, Permuted, Study, Trial, Settings, OutcomeConfig, GuidelineConfig)
+_CLASSES: Mapping[str, Any] = {kept.__name__: kept for kept in _KEPT}
+_ROOM = "make room or name another folder, --set keep=FOLDER"
+_REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EFBIG: _ROOM}
+
+
+@contextmanager
+def written_to(folder: Path) -> Iterator[None]:
+    """What the file system says while a run is written to ``folder`` becomes a
+    :class:`ConfigError` with folder, reason and remedy.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "name another folder, --set keep=FOLDER")
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(f"keep: {folder}: cannot write: {reason} ({remedy})") from error
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, and the one that it stands in where nothing else does."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+
+
+# --- the folds of a run under way -----------------------------------------------------------------
+
+
+class Unfinished:
+    """The folds of one run that are done, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def done(self) -> int:
+        """The number of folds that are done."""
+        return len(list(self.folder.glob("*.fold")))
+
+    def result(self, fold: Fold) -> FoldResult | None:
+        """What the fold gave; None where it is not done, or its file is damaged."""
+        try:
+            text = (self.folder / f"{fold.name}.fold").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        digest, _, stored = text.partition("\n")
+        if digest != sha256(stored):
+            return None
+        found: FoldResult = json.loads(stored, object_hook=_unpacked)
+        return replace(found, fold=fold)
+
+    def keep(self, result: FoldResult) -> None:
+        """Write what a fold gave, whole or not at all.  Raises :class:`ConfigError`."""
+        # The rows of a fold follow from data and settings.
+        nobody = Fold(result.fold.name, *(np.empty(0, dtype=np.intp),) * 2)
+        text = json.dumps(replace(result, fold=nobody), default=_packed)
+        path = self.folder / f"{result.fold.name}.fold"
+        part = path.with_suffix(".part")
+        with written_to(self.folder):
+            try:
+                with part.open("w", encoding="utf-8") as file:
+                    file.write(f"{sha256(text)}\n{text}")
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(path)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+
+
+def _packed(value: Any) -> Any:
+    """What JSON has no form for, with every digit: numbers of arrays as their bytes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: getattr(value, f.name) for f in fields(value)}
+        return {"class": type(value).__name__, "fields": parts}
+    if isinstance(value, pd.DataFrame):
+        return {"columns": list(value.columns), "values": value.to_numpy(np.float64)}
+    if isinstance(value, np.ndarray):
+        raw = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"dtype": value.dtype.str, "shape": value.shape, "bytes": raw}
+    return value.item()  # a number of numpy
+
+
+def _unpacked(stored: dict[str, Any]) -> Any:
+    """The inverse of :func:`_packed`, from the innermost out."""
+    if stored.keys() == {"class", "fields"}:
+        return _CLASSES[stored["class"]](**stored["fields"])
+    if stored.keys() == {"columns", "values"}:
+        return pd.DataFrame(stored["values"], columns=stored["columns"])
+    if stored.keys() == {"dtype", "shape", "bytes"}:
+        raw = np.frombuffer(base64.b64decode(stored["bytes"]), dtype=stored["dtype"])
+        return raw.reshape(stored["shape"]).copy()
+    return stored
+
+
+@contextmanager
+def unfinished(config: TrainConfig, corpus: Corpus) -> Iterator[Unfinished | None]:
+    """The folder of this run's folds, until the block is left without an error; None of a dry run,
+    and beside a run of the same settings.  Raises :class:`ConfigError` where it cannot be written
+    to.
+    """
+    if config.dry_run:
+        yield None
+        return
+    parent, told = Path(config.keep), made_from(config, corpus)
+    kept = Unfinished(parent / f"unfinished-{sha256(json.dumps(told, sort_keys=True))[:12]}")
+    with written_to(parent):
+        kept.folder.mkdir(parents=True, exist_ok=True)
+        lock = (kept.folder / "lock").open("a", encoding="utf-8")
+    with lock:
+        if not _held(lock):
+            yield None
+            return
+        with written_to(kept.folder):
+            (kept.folder / "made_from.json").write_text(json.dumps(told), encoding="utf-8")
+        if kept.done:
+            _say(f"taking up the interrupted run in {kept.folder}: folds done: {kept.done}")
+        else:
+            _say_others(kept.folder, told)
+        ended_well = False
+        try:
+            yield kept
+            ended_well = True
+        finally:
+            if ended_well or not kept.done:
+                remove(kept.folder)
+
+
+def made_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
+    """All that the figures of a fold depend on, each as a line or a digest."""
+    texts = "" if corpus.texts is None else corpus.texts.to_csv(index=False)
+    settings = {name: json.dumps(getattr(config, name), sort_keys=True) for name in SETTINGS}
+    code = hashlib.sha256("".join(lexicon_digests().values()).encode())
+    for package in ("data", "features", "models", "training"):
+        for path in sorted(Path(str(resources.files(f"imr.{package}"))).rglob("*.py")):
+            code.update(path.read_bytes())
+    return {
+        "data": sha256(corpus.digest + sha256(texts)),
+        **settings,
+        "code": code.hexdigest(),
+        "libraries": json.dumps(package_versions()),
+    }
+
+
+def _held(lock: IO[str]) -> bool:
+    """Whether the lock is ours now; it goes with the process that holds it."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _say_others(folder: Path, told: Mapping[str, str]) -> None:
+    """A line for each interrupted run in the same place that this one cannot go on with."""
+    for path in sorted(folder.parent.glob("unfinished-*/made_from.json")):
+        if path.parent == folder or not Unfinished(path.parent).done:
+            continue
+        try:
+            with (path.parent / "lock").open("a", encoding="utf-8") as lock:
+                if not _held(lock):
+                    continue  # a run under way
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # somebody else's, or ended before it was written
+        other = ", ".join(name for name in told if theirs.get(name) != told[name])
+        _say(
+            f"this run starts anew: the interrupted one in {path.parent} differs in {other} "
+            "(remove that folder if it is not to be continued)"
+        )
+
+
+def _say(line: str) -> None:
+    print(f"imr: {line}", file=sys.stderr, flush=True)
+
+
+# --- a whole run ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +292,8 @@ def write_run_folder(
     """Write the run to a new folder under ``config.keep``, whole or not at all; ``study`` is that
     on all items, and an evaluation alone has no ``predictor``.  Raises OSError.
     """
-    folder = _new_folder(Path(evaluation.config.keep), name)
-    try:
-        return _written(folder, evaluation, predictor, name, times, study)
-    except OSError:
-        # Half a run is none, and a full disk needs the room.
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _written(
-    folder: Path,
-    evaluation: Evaluation,
-    predictor: Predictor | None,
-    name: str,
-    times: tuple[int, int],
-    study: Study | None,
-) -> RunFolder:
-    from imr.training.report.plots import draw_all
-
-    if predictor is not None:
-        predictor.save(folder / MODEL_FOLDER)
-    (folder / CARD).write_text(model_card(evaluation), encoding="utf-8")
-    draw_all(evaluation, folder / "plots")
-    _write_tables(evaluation, folder / "tables")
-    (folder / "data").mkdir()
-    write_decisions(evaluation.corpus, folder / "data" / "decisions.csv")
     studies = [r.study for r in evaluation.predictions.results if r.study is not None]
     studies += [study] if study else []
-    for one in studies:
-        (folder / JOURNALS).mkdir(exist_ok=True)
-        shutil.copyfile(JOURNAL_FOLDER / one.journal, folder / JOURNALS / one.journal)
     run = {
         "name": name,
         "started_ms": times[0],
@@ -129,22 +305,23 @@ def _written(
         "facts": evaluation.facts,
         "remarks": [headline(evaluation), *remarks(evaluation)],
         "folds": [fold_run(evaluation, result) for result in evaluation.predictions.results],
-        "tuning": [study_run(study) for study in studies],
+        "tuning": [study_run(one) for one in studies],
     }
-    text = json.dumps(_plain(run), ensure_ascii=False, indent=1, allow_nan=False)
-    (folder / RUN).write_text(text + "\n", encoding="utf-8")
-    return RunFolder.open(folder)
-
-
-def study_run(study: Study) -> dict[str, Any]:
-    """Name, choice and trials of one study."""
-    return {
-        "name": f"tuning {'on all letters' if study.name == 'all' else f'fold {study.name}'}",
-        "journal": study.journal,
-        "params": study.best,
-        "value": study.value,
-        "trials": [asdict(trial) for trial in study.trials],
-    }
+    folder = _new_folder(Path(evaluation.config.keep), name)
+    try:
+        if predictor is not None:
+            predictor.save(folder / MODEL_FOLDER)
+        _write_evaluation(evaluation, folder)
+        for one in studies:
+            (folder / JOURNALS).mkdir(exist_ok=True)
+            shutil.copyfile(JOURNAL_FOLDER / one.journal, folder / JOURNALS / one.journal)
+        text = json.dumps(run, default=_packed, ensure_ascii=False, indent=1, allow_nan=False)
+        (folder / RUN).write_text(text + "\n", encoding="utf-8")
+        return RunFolder.open(folder)
+    except OSError:
+        # Half a run is none, and a full disk needs the room.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _new_folder(parent: Path, name: str) -> Path:
@@ -156,6 +333,26 @@ def _new_folder(parent: Path, name: str) -> Path:
             continue
         return folder
     raise FileExistsError(f"{parent}: a thousand runs are called {name}")
+
+
+def _write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Card, plots, tables and the decisions."""
+    from imr.training.report.plots import draw_all
+
+    (folder / CARD).write_text(model_card(evaluation), encoding="utf-8")
+    draw_all(evaluation, folder / "plots")
+    (folder / "tables").mkdir()
+    (folder / "tables" / "table.txt").write_text(evaluation.text(), encoding="utf-8")
+    tables = {
+        PREDICTIONS: evaluation.predictions_table(),
+        "figures.csv": evaluation.figures_table(),
+        "differences.csv": pd.DataFrame(map(flat, evaluation.differences)),
+    }
+    tables |= {f"{n}.csv": pd.DataFrame(rows) for n, rows in evaluation.studies.tables().items()}
+    for name, table in tables.items():
+        table.to_csv(folder / "tables" / name, index=False)
+    (folder / "data").mkdir()
+    write_decisions(evaluation.corpus, folder / "data" / "decisions.csv")
 
 
 def params(evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
@@ -240,17 +437,6 @@ def package_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in PACKAGES}
 
 
-RULE_TABLES = (
-    "features/rules/lexicons/*.csv",
-    "features/rules/*.csv",
-    "data/reference/*.csv",
-    "data/vignettes/*.jsonl",
-    "models/outcome/*.csv",
-    "models/guideline/*.csv",
-    "models/outcome/judgement.[jt]*",
-)
-
-
 def lexicon_digests() -> dict[str, str]:
     """SHA-256 of every rule table: lexicons, criteria, reference data, effects, vignettes."""
     found = {}
@@ -296,22 +482,12 @@ def git_tags() -> dict[str, str]:
     return {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(changed)}
 
 
-def _write_tables(evaluation: Evaluation, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    evaluation.predictions_table().to_csv(folder / PREDICTIONS, index=False)
-    evaluation.figures_table().to_csv(folder / "figures.csv", index=False)
-    pd.DataFrame(map(flat, evaluation.differences)).to_csv(folder / "differences.csv", index=False)
-    for name, rows in evaluation.studies.tables().items():
-        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
-    (folder / "table.txt").write_text(evaluation.text(), encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: null there."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, (float, np.floating)):
-        return None if np.isnan(value) else float(value)
-    return value.item() if isinstance(value, np.generic) else value
+def study_run(study: Study) -> dict[str, Any]:
+    """Name, choice and trials of one study."""
+    return {
+        "name": f"tuning {'on all letters' if study.name == 'all' else f'fold {study.name}'}",
+        "journal": study.journal,
+        "params": study.best,
+        "value": study.value,
+        "trials": [asdict(trial) for trial in study.trials],
+    }

@@ -2,17 +2,16 @@
 logged, registered.
 
 One protocol, one table: the models and everything a user would pick instead, in the same folds.
-Folds never part a letter or an injured worker; everything learned is learned inside the training
-rows of a fold; every figure carries a bootstrap interval over those groups.  The intervals say how
-much the figure would vary with other letters to test on; they leave out that training on other
-letters would give another model.
+Everything learned is learned inside the training rows of a fold; every figure carries a bootstrap
+interval over letters and injured workers, which leaves out that training on other letters would
+give another model.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,79 +29,35 @@ from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Fold, Predictions, folds_of, run_folds
-from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
-from imr.training.report.tables import as_text, evaluation_tables
-from imr.training.run_folder import RunFolder, write_run_folder
-from imr.training.store import old_runs_line
-from imr.training.studies import importance
-from imr.training.studies.importance import Contribution, Loss
-from imr.training.studies.learning_curve import CurvePoint, learning_curve
-from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
-from imr.training.studies.slices import (
-    CalibrationBin,
-    Slice,
-    Style,
-    Threshold,
-    calibration_curve,
-    slices,
-    style_study,
-    thresholds,
+from imr.training.metrics import (
+    Difference,
+    Draws,
+    Estimate,
+    Figure,
+    differences,
+    figures,
+    flat,
+    ratio,
 )
-from imr.training.tracking import Logged, TrackingError, log
+from imr.training.report.tables import as_text, evaluation_tables
+from imr.training.run_folder import (
+    RunFolder,
+    Unfinished,
+    remove,
+    unfinished,
+    write_run_folder,
+    written_to,
+)
+from imr.training.studies import Studies, studied
+from imr.training.studies.importance import permuted_families
+from imr.training.tracking import Logged, TrackingError, log, old_runs_line
 from imr.training.tuning import Study, tuned
-from imr.training.unfinished import Unfinished, remove, unfinished, written_to
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
 UI_ADDRESS = "http://127.0.0.1:5000"
-
-
-@dataclass(frozen=True)
-class Studies:
-    """What is asked of an evaluation beyond its table; empty or None where it was not asked for or
-    the letters do not hold it.
-    """
-
-    thresholds: list[Threshold]
-    calibration: list[CalibrationBin]
-    slices: list[Slice]
-    outcome_importance: list[Contribution]
-    outcome_permutation: list[Loss]
-    guideline_permutation: list[Loss]
-    style: Style | None = None
-    raters: Raters | None = None
-    tuning: list[Study] = field(default_factory=list)
-    outcome_permutation_columns: list[Loss] = field(default_factory=list)
-    outcome_ablation: list[Loss] = field(default_factory=list)
-    guideline_ablation: list[Loss] = field(default_factory=list)
-    learning_curve: list[CurvePoint] = field(default_factory=list)
-    sensitivity: list[Sensitivity] = field(default_factory=list)
-
-    @property
-    def default_threshold(self) -> Threshold:
-        """What the model's own threshold gives."""
-        return next(row for row in self.thresholds if row.default)
-
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every study that holds something as rows of a table, by name."""
-        found = {
-            f.name: [flat(row) for row in getattr(self, f.name)]
-            for f in fields(self)
-            if f.name not in ("style", "raters", "tuning")
-        }
-        found["tuning"] = [{"fold": study.name, **study.settings} for study in self.tuning]
-        if self.style is not None:
-            summary = replace(self.style, houses=[], checks=[])
-            found["style"] = [
-                {name: v for name, v in flat(summary).items() if not isinstance(v, list)}
-            ]
-            found["style_houses"] = [flat(row) for row in self.style.houses]
-            found["style_checks"] = [flat(row) for row in self.style.checks]
-        if self.raters is not None:
-            found["raters"] = [flat(self.raters)]
-        return {name: rows for name, rows in found.items() if rows}
 
 
 @dataclass(frozen=True)
@@ -154,24 +109,25 @@ class Evaluation:
         """Predictions on unseen letters, an item a row, the mean over the repeats: keys, truth,
         probability with interval, hits.  Facts and figures only, no text of a letter.
         """
-        rows = np.flatnonzero(self.predictions.tested)
-        frame, hits = self.sample.frame, self.predictions.hits[MODEL]
-        low, high = _intervals(self.predictions, len(self.sample))
-        table = pd.DataFrame(
-            {
-                "letter_id": frame["letter_id"].to_numpy(dtype=object)[rows],
-                "item_index": frame["item_index"].to_numpy(dtype=np.int64)[rows],
-                "group": self.sample.groups[rows],
-                "category": frame["category"].astype(object).to_numpy()[rows],
-                "overturned": self.sample.y[rows],
-                "p_overturned": self.predictions.per_item(MODEL)[rows],
-                "p_overturned_low": low[rows],
-                "p_overturned_high": high[rows],
-            }
-        )
-        for name, values in hits.items():
-            table[name] = values.mean(axis=0)[rows]
-        return table
+        predictions, frame = self.predictions, self.sample.frame
+        sums, counts = np.zeros((2, len(frame))), np.zeros(len(frame))
+        for result in predictions.results:
+            if result.interval is not None:
+                sums[:, result.fold.test] += result.interval
+                counts[result.fold.test] += 1
+        low, high = ratio(sums, counts)
+        columns = {
+            "letter_id": frame["letter_id"].to_numpy(dtype=object),
+            "item_index": frame["item_index"].to_numpy(dtype=np.int64),
+            "group": self.sample.groups,
+            "category": frame["category"].astype(object).to_numpy(),
+            "overturned": self.sample.y,
+            "p_overturned": predictions.per_item(MODEL),
+            "p_overturned_low": low,
+            "p_overturned_high": high,
+        }
+        columns |= {name: hits.mean(axis=0) for name, hits in predictions.hits[MODEL].items()}
+        return pd.DataFrame({name: v[predictions.tested] for name, v in columns.items()})
 
     def figures_table(self) -> pd.DataFrame:
         """All figures, a row a contender and figure."""
@@ -201,9 +157,7 @@ class TrainResult:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where the run could not be logged, the model got no alias, or letters could not
-        be read.
-        """
+        """0, or 1 where the run was not logged, the model got no alias, or a letter not read."""
         lost = self.logged is None and not self.evaluation.config.dry_run
         return int(lost or self.kept is not None or bool(self.evaluation.corpus.errors))
 
@@ -249,17 +203,27 @@ def _shown(found: Logged) -> str:
 def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
     """Evaluate, fit on all items, keep on disk, log to MLflow, register.
 
-    Same seed and data give the same model and figures, also where an interrupted run is taken up
-    (:mod:`imr.training.unfinished`).  A tracking server that is down, slow or failing loses
-    nothing: see :attr:`TrainResult.kept`.  Raises
-    :class:`imr.training.decisions.NoDecisionsError`, :class:`imr.training.folds.SplitError`, and
-    :class:`imr.training.config.ConfigError` where ``config.keep`` cannot be written to.
+    Same seed and data give the same model and figures, also where an interrupted run is taken up.
+    A tracking server that fails loses nothing: see :attr:`TrainResult.kept`.  Raises
+    :class:`NoDecisionsError`, :class:`SplitError`, and :class:`ConfigError` where ``config.keep``
+    cannot be written to.
     """
+    return _run("train", config, corpus)
+
+
+def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
+    """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
+    return _run("evaluate", config, corpus)
+
+
+def _run(command: str, config: TrainConfig, corpus: Corpus | None) -> TrainResult:
     Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
     with unfinished(config, corpus) as kept:
         evaluation = evaluate(config, corpus, kept)
+        if command == "evaluate":
+            return _recorded(command, evaluation, started)
         study = None
         if config.tune:  # on all items: the folds' own studies chose for the folds
             with threadpool_limits(1):
@@ -267,17 +231,7 @@ def train(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
         predictor = fit(evaluation, study.chosen if study else None)
         if config.dry_run:
             return TrainResult(evaluation, predictor)
-        return _recorded("train", evaluation, started, predictor, study)
-
-
-def evaluate_and_log(config: TrainConfig, corpus: Corpus | None = None) -> TrainResult:
-    """The evaluation of :func:`train` as a run of its own, without a model; raises as that does."""
-    Settings.of(config)  # refused before the letters are read
-    started = _now_ms()
-    corpus = ordered(corpus or read(config))
-    with unfinished(config, corpus) as kept:
-        evaluation = evaluate(config, corpus, kept)
-        return _recorded("evaluate", evaluation, started)
+        return _recorded(command, evaluation, started, predictor, study)
 
 
 def _recorded(
@@ -293,14 +247,7 @@ def _recorded(
     with written_to(Path(config.keep)):
         kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
-        logged = log(
-            kept,
-            config.experiment,
-            config.registered_model,
-            config.tracking_uri,
-            config.tracking_timeout_seconds,
-            promote=config.promote,
-        )
+        logged = log(kept, config)
     except TrackingError as error:
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
     if logged.version and not logged.alias:
@@ -314,10 +261,7 @@ def _now_ms() -> int:
 
 
 def read(config: TrainConfig) -> Corpus:
-    """The decided items that the configuration names.
-
-    Raises :class:`imr.training.decisions.NoDecisionsError`.
-    """
+    """The decided items that the configuration names.  Raises :class:`NoDecisionsError`."""
     if config.letters:
         return read_corpus(config.letters)
     return load_decisions(config.decisions)
@@ -326,12 +270,9 @@ def read(config: TrainConfig) -> Corpus:
 def evaluate(
     config: TrainConfig, corpus: Corpus | None = None, kept: Unfinished | None = None
 ) -> Evaluation:
-    """The whole protocol on a corpus (default: what ``config`` names); nothing is registered.
-    Folds are taken from ``kept``, and kept there, where it is given.
-
-    Same seed and data give the same figures to the last digit, on any number of processes.
-    Raises :class:`imr.training.decisions.NoDecisionsError` and
-    :class:`imr.training.folds.SplitError`.
+    """The whole protocol on a corpus (default: what ``config`` names); folds are taken from
+    ``kept``, and kept there.  Same seed and data give the same figures to the last digit, on any
+    number of processes.  Raises as :func:`train`.
     """
     Settings.of(config)  # refuses what a model does not know before hours of work
     corpus = ordered(corpus or read(config))
@@ -339,7 +280,7 @@ def evaluate(
     # One thread a process: sums in another order would change the last digit.
     with threadpool_limits(1):
         folds = folds_of(data, config)
-        predictions = run_folds(data, folds, config, importance.permuted_families, kept)
+        predictions = run_folds(data, folds, config, permuted_families, kept)
         draws = Draws.of(data, predictions, config.bootstrap, config.seed)
         all_draws = draws.all()
         return Evaluation(
@@ -350,54 +291,8 @@ def evaluate(
             predictions=predictions,
             figures=figures(all_draws),
             differences=differences(all_draws),
-            studies=_studies(draws, folds[0], config),
+            studies=studied(draws, folds[0], config),
         )
-
-
-def _studies(draws: Draws, folds: list[Fold], config: TrainConfig) -> Studies:
-    examined = [r.examined for r in draws.predictions.results if r.examined is not None]
-    found = Studies(
-        thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
-        calibration=calibration_curve(draws),
-        slices=slices(draws),
-        outcome_importance=importance.contributions(draws.predictions.results),
-        outcome_permutation=importance.permutation(
-            draws, folds, [part["outcome"] for part in examined], importance.OUTCOME
-        ),
-        guideline_permutation=importance.permutation(
-            draws, folds, [part["guideline"] for part in examined], importance.GUIDELINE
-        ),
-        style=style_study(draws, folds, config),
-        raters=raters_study(draws),
-        tuning=[r.study for r in draws.predictions.results if r.study is not None],
-    )
-    if not config.full:
-        return found
-    return replace(
-        found,
-        # These fit the models anew, a hundred times and more.
-        outcome_permutation_columns=importance.permutation_by_column(
-            draws, folds, config, importance.OUTCOME
-        ),
-        outcome_ablation=importance.ablation(draws, folds, config),
-        guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
-        learning_curve=learning_curve(draws, folds, config),
-        sensitivity=twin_sensitivity(),
-    )
-
-
-def _intervals(predictions: Predictions, items: int) -> tuple[Any, Any]:
-    """The models' own intervals, the mean over the repeats; NaN where an item was not tested."""
-    sums = np.zeros((2, items))
-    counts = np.zeros(items)
-    for result in predictions.results:
-        if result.interval is not None:
-            sums[0, result.fold.test] += result.interval[0]
-            sums[1, result.fold.test] += result.interval[1]
-            counts[result.fold.test] += 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = sums / counts
-    return low, high
 
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:

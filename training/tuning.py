@@ -1,15 +1,14 @@
 """Settings of the outcome model chosen by Optuna, inside the training rows only.
 
 Trials are kept as journals in the folder ``tuning`` of the working directory, a file a study.  A
-study is named by its training rows, the seed and the code and tables of the models, so a run that
-was broken off goes on where it stopped, one that is repeated finds its trials done, and one of
-another model starts anew.  A trial that cannot be fitted is a failed trial with its reason.
+study is named by its training rows, the seed and the code and tables of the models: broken off, it
+goes on where it stopped; repeated, it finds its trials done; of another model, it starts anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imr.models.outcome import OutcomeConfig
 from imr.training import metrics, one_line
 from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import Settings, fit_outcome, p_overturned
@@ -31,8 +31,6 @@ INNER_FOLDS = 3
 TUNED = ("trees", "leaves", "learning_rate", "l2", "forest_trees", "forest_leaves")
 LOSS = "inner_log_loss"
 COMPLETE, FAILED, BROKEN_OFF = "complete", "failed", "broken off"
-# What a setting that does not suit the letters raises; LightGBM's own error comes on top.
-UNFITTABLE = (ValueError, ArithmeticError)
 _FOLDS, _ERROR = "fold_log_loss", "error"
 
 
@@ -74,23 +72,25 @@ class Study:
 
 
 def tuned(train: Sample, config: TrainConfig, name: str) -> Study:
-    """The study of ``config.tune`` trials on these rows: taken up where its journal ends.
-
-    Raises :class:`TuningError`, and :class:`imr.training.folds.SplitError` where the rows are
-    too few for the inner folds.
+    """The study of ``config.tune`` trials on these rows: taken up where its journal ends.  Raises
+    :class:`TuningError`, and :class:`SplitError` where the rows are too few for the inner folds.
     """
     import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     digest = _digest(train)
     journal = f"{name}-{digest}-{config.seed}.log"
+    # A file of its own a study: folds are tuned side by side.
+    FOLDER.mkdir(exist_ok=True)
+    path = str(FOLDER / journal)
     study = optuna.create_study(
         study_name=f"outcome {name} {digest} seed {config.seed}",
-        storage=_journal(journal),
+        storage=JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path))),
         load_if_exists=True,
     )
-    folds = list(group_folds(train.table, train.y, INNER_FOLDS, 1, config.seed + 1))
-    _run(study, _objective(train, folds, config), config)
+    _run(study, train, config)
     trials = [_trial(t) for t in _begun(study)]
     if not any(trial.state == COMPLETE for trial in trials):
         last = trials[-1].error if trials else "none was run"
@@ -108,69 +108,55 @@ def _digest(train: Sample) -> str:
     return found.hexdigest()[:12]
 
 
-def _journal(name: str) -> Any:
-    """A file of its own a study: folds are tuned side by side."""
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-    FOLDER.mkdir(exist_ok=True)
-    path = str(FOLDER / name)
-    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
-
-
-def _run(study: optuna.Study, objective: Callable[[Any], float], config: TrainConfig) -> None:
-    """The trials that are missing, one by one; the first tries the usual settings, so that no
-    study ends with a choice that its own folds find worse.
-
-    Each draws from a seed of its own, so that a study taken up again goes the way it would have
-    gone.  Failed trials count, else a setting that never fits would be tried for ever.
+def _run(study: optuna.Study, train: Sample, config: TrainConfig) -> None:
+    """The trials that are missing; the first tries the usual settings, so that no study ends with a
+    choice that its own folds find worse.  Each draws from a seed of its own, so that a study taken
+    up again goes the way it would have gone.  Failed trials count, else a setting that never fits
+    would be tried for ever.
     """
     import optuna
     from lightgbm.basic import LightGBMError
 
-    if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(usual())
-    done = sum(_state(trial) != BROKEN_OFF for trial in _begun(study))
-    for number in range(done, config.tune):
-        study.sampler = optuna.samplers.TPESampler(seed=config.seed + number)
-        study.optimize(objective, n_trials=1, catch=(*UNFITTABLE, LightGBMError))
-
-
-def _begun(study: optuna.Study) -> list[Any]:
-    return [t for t in study.get_trials(deepcopy=False) if t.datetime_start is not None]
-
-
-def _objective(
-    train: Sample, folds: Sequence[Fold], config: TrainConfig
-) -> Callable[[optuna.Trial], float]:
-    from lightgbm.basic import LightGBMError
+    # What a setting that does not suit the letters raises.
+    unfittable = (ValueError, ArithmeticError, LightGBMError)
+    folds = list(group_folds(train.table, train.y, INNER_FOLDS, 1, config.seed + 1))
 
     def loss(trial: optuna.Trial) -> float:
-        settings = _settings(trial, config)
         try:
-            value, by_fold = inner_loss(train, folds, settings)
+            value, by_fold = inner_loss(train, folds, _settings(trial, config))
             if np.isnan(value):
                 raise ValueError("the loss is no number")
-        except (*UNFITTABLE, LightGBMError) as error:
+        except unfittable as error:
             # The study marks the trial failed; the reason is kept with it.
             trial.set_user_attr(_ERROR, one_line(error))
             raise
         trial.set_user_attr(_FOLDS, by_fold)
         return value
 
-    return loss
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(usual())
+    done = sum(_trial(t).state != BROKEN_OFF for t in _begun(study))
+    for number in range(done, config.tune):
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + number)
+        study.optimize(loss, n_trials=1, catch=unfittable)
+
+
+def _begun(study: optuna.Study) -> list[Any]:
+    return [t for t in study.get_trials(deepcopy=False) if t.datetime_start is not None]
 
 
 def _trial(found: Any) -> Trial:
     from optuna.trial import TrialState
 
+    complete, ended = found.state == TrialState.COMPLETE, found.datetime_complete
     started = int(found.datetime_start.timestamp() * 1000)
-    ended = found.datetime_complete
+    # Without a value and without a reason it was broken off: the process was stopped.
+    failed = FAILED if _ERROR in found.user_attrs else BROKEN_OFF
     return Trial(
         number=found.number,
-        state=_state(found),
+        state=COMPLETE if complete else failed,
         params=dict(found.params),
-        value=found.value if found.state == TrialState.COMPLETE else None,
+        value=found.value if complete else None,
         fold_values=list(found.user_attrs.get(_FOLDS, [])),
         started_ms=started,
         ended_ms=started if ended is None else int(ended.timestamp() * 1000),
@@ -178,19 +164,8 @@ def _trial(found: Any) -> Trial:
     )
 
 
-def _state(found: Any) -> str:
-    """A trial without a value and without a reason was broken off: the process was stopped."""
-    from optuna.trial import TrialState
-
-    if found.state == TrialState.COMPLETE:
-        return COMPLETE
-    return FAILED if _ERROR in found.user_attrs else BROKEN_OFF
-
-
 def usual() -> dict[str, int | float]:
     """The settings that are tuned, as they stand in the code."""
-    from imr.models.outcome import OutcomeConfig
-
     return {name: getattr(OutcomeConfig(), name) for name in TUNED}
 
 
@@ -212,14 +187,12 @@ def inner_loss(
     train: Sample, folds: Sequence[Fold], settings: Settings
 ) -> tuple[float, list[float]]:
     """Log loss of the held-out rows of all inner folds together, and of each."""
-    p = np.full(len(train), np.nan)
+    y, p = train.y.astype(np.float64), np.full(len(train), np.nan)
     for fold in folds:
         model = fit_outcome(train.part(fold.train), settings)
         p[fold.test] = p_overturned(model, train.part(fold.test))
-    y = train.y.astype(np.float64)
-    parts = [_loss(y[fold.test], p[fold.test]) for fold in folds]
-    return _loss(y, p), parts
-
-
-def _loss(y: Any, p: Any) -> float:
-    return float(metrics.log_loss(y, p, np.ones((1, len(y))))[0])
+    parts = [np.arange(len(train)), *(fold.test for fold in folds)]
+    of_all, *by_fold = (
+        float(metrics.log_loss(y[rows], p[rows], np.ones((1, len(rows))))[0]) for rows in parts
+    )
+    return of_all, by_fold

@@ -1,8 +1,5 @@
-"""Work of one run in processes that end with it, whatever ends it, and that say how far they are.
-
-A worker watches the process that started it and ends when that is gone, also after SIGKILL, which
-no handler sees.  Results come in the order of the tasks, so that the number of processes changes
-no figure.
+"""Work of one run in processes that end with it, whatever ends it (also SIGKILL, which no handler
+sees), and that say how far they are.  Results come in the order of the tasks.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection
@@ -54,7 +51,12 @@ def each(
         try:
             with _signals_held():
                 running = [pool.submit(_run, work, task) for task in tasks]
-            _finish(running, progress)
+            waiting = set(running)
+            while waiting:
+                done, waiting = wait(waiting, progress.patience, "FIRST_COMPLETED")
+                for one in done:
+                    progress.counted(one.result())
+                progress.show()
             return [one.result() for one in running]
         except BrokenProcessPool:
             raise WorkerDiedError(
@@ -91,15 +93,6 @@ def _signals_held() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _finish(running: Sequence[Future[Any]], progress: Progress) -> None:
-    waiting = set(running)
-    while waiting:
-        done, waiting = wait(waiting, progress.patience(), "FIRST_COMPLETED")
-        for one in done:
-            progress.counted(one.result())
-        progress.show()
-
-
 def _start(shared: Any, parent: int) -> None:
     """Begin as a worker: keep what is shared, leave Ctrl-C to the parent, end with the parent."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -124,14 +117,14 @@ def _run(work: Callable[..., Any], task: tuple[Any, ...]) -> Any:
 
 
 class Progress:
-    """How far the work is, on standard error: a bar with the time left on a terminal, else a line
-    a minute; short work says nothing.
-    """
+    """How far the work is, on standard error: a bar on a terminal, else a line a minute."""
 
     def __init__(self, title: str, total: int, keep: Callable[[Any], None] | None = None) -> None:
         self.title, self.total, self.done, self.keep = title, total, 0, keep
         self.started = self.said = time.monotonic()
         self.is_terminal = bool(title) and sys.stderr.isatty()
+        # How long to wait before something is to be shown again, in seconds.
+        self.patience = 1.0 if self.is_terminal else LINE_SECONDS
 
     def __enter__(self) -> Progress:
         return self
@@ -139,10 +132,6 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.is_terminal:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-
-    def patience(self) -> float:
-        """How long to wait before something is to be shown again, in seconds."""
-        return 1.0 if self.is_terminal else LINE_SECONDS
 
     def counted(self, result: Any) -> Any:
         """Keep and count one result, and hand it on."""
@@ -168,11 +157,8 @@ class Progress:
 
     def line(self, now: float) -> str:
         """``folds: 7 of 15 done, 3 min left``."""
-        spent = now - self.started
-        left = spent / self.done * (self.total - self.done) if self.done else None
         said = f"{self.title}: {self.done} of {self.total} done"
-        return said if left is None else f"{said}, {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        if not self.done:
+            return said
+        left = (now - self.started) / self.done * (self.total - self.done)
+        return f"{said}, {f'{left:.0f} s' if left < 90 else f'{left / 60:.0f} min'} left"

@@ -16,7 +16,7 @@ from imr.training.train import train
 
 def test_an_unknown_key_is_named_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"unknown setting fold .*folds"):
-        TrainConfig.of({"fold": 5})
+        TrainConfig.read(fold=5)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_an_unknown_key_is_named_with_the_known_ones():
 )
 def test_what_cannot_hold_is_refused(values, said):
     with pytest.raises(ConfigError, match=said):
-        TrainConfig.of(values)
+        TrainConfig.read(**values)
 
 
 def test_options_beat_the_file(tmp_path):

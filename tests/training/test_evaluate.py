@@ -11,13 +11,16 @@ import pytest
 from imr.models.outcome import OutcomeConfig
 from imr.models.outcome.start import JUDGED_APART
 from imr.training import metrics
-from imr.training.alternatives import tfidf
 from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, Settings, fit_outcome
+from imr.training.contenders import MODEL, Settings, fit_outcome, tfidf
 from imr.training.decisions import LABEL_PREFIX, Corpus, sample
 from imr.training.folds import NEEDS_LETTERS, folds_of
-from imr.training.studies.importance import undocumented
-from imr.training.studies.learning_curve import EXPONENTS, extrapolated, nested_part
+from imr.training.studies.importance import (
+    EXPONENTS,
+    extrapolated,
+    nested_part,
+    undocumented,
+)
 from imr.training.train import evaluate
 
 OUTCOME = (
@@ -74,7 +77,7 @@ def test_intervals_hold_their_figure_and_differences_are_those_of_the_figures(ev
     for figure in evaluation.figures:
         e = figure.value
         if not np.isnan(e.value) and figure.metric != "calibration_error":
-            assert e.covers(e.value), figure
+            assert e.low <= e.value <= e.high, figure
             checked += 1
     assert checked > 100
     row = next(
@@ -126,7 +129,7 @@ def test_with_labels_dealt_out_anew_nothing_is_found(corpus):
         y = shuffled.y.astype(float)
         found.append(metrics.estimate(metrics.auc(y, p[0], weights, strata)))
     assert abs(np.mean([e.value for e in found]) - 0.5) < 0.1
-    assert sum(e.covers(0.5) for e in found) >= 3
+    assert sum(e.low <= 0.5 <= e.high for e in found) >= 3
 
 
 @pytest.mark.slow

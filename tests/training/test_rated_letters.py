@@ -11,7 +11,7 @@ import pytest
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome.learner import signal_columns
 from imr.models.outcome.start import JUDGED_APART, Start, shipped
-from imr.training.alternatives import CHAPTER_INPUTS, plain_matrix
+from imr.training.contenders import CHAPTER_INPUTS, plain_matrix
 from imr.training.decisions import inputs, judged_apart, load_decisions, sample
 from imr.training.rated_letters import RATERS, derive, rated_letters, requests, signals_path
 from imr.training.studies.ratings import correlation, ratings

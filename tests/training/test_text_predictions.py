@@ -9,9 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imr.training.alternatives import shipped_for, shipped_path
 from imr.training.config import TrainConfig
-from imr.training.contenders import Settings, guideline_contenders, outcome_contenders
+from imr.training.contenders import (
+    Settings,
+    guideline_contenders,
+    outcome_contenders,
+    shipped_for,
+    shipped_path,
+)
 from imr.training.decisions import Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import HITS, NEEDS_LETTERS, Predictions, _with_shipped_texts, folds_of
 

@@ -20,7 +20,7 @@ from imr.training import shortened, tracking
 from imr.training import train as training
 from imr.training.report.tables import model_card
 from imr.training.run_folder import HEADLINE, RunFolder
-from imr.training.store import LOCKED_SECONDS, patient_sqlite
+from imr.training.tracking import LOCKED_SECONDS, patient_sqlite
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # MLflow's own dependencies warn
@@ -435,7 +435,7 @@ OPENED = """
 import sys, time
 from pathlib import Path
 import mlflow
-from imr.training.store import opened, quiet
+from imr.training.tracking import opened, quiet
 
 with quiet():
     mlflow.set_tracking_uri("sqlite:///mlflow.db")

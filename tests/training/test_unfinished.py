@@ -26,8 +26,8 @@ from imr.training import train as training
 from imr.training.config import ConfigError
 from imr.training.decisions import sample
 from imr.training.folds import folds_of, run_folds
+from imr.training.run_folder import SETTINGS, unfinished
 from imr.training.studies.importance import permuted_families
-from imr.training.unfinished import SETTINGS, unfinished
 
 # An evaluation that is ended from outside and begun again; the letters are those of conftest.py.
 PROGRAM = """

@@ -7,6 +7,7 @@ those of the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,23 @@ if TYPE_CHECKING:
     from imr.training.train import Evaluation
 
 
+Draw = Callable[[Any], Any]
+
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, GREY, INK = "#56B4E9", "#E69F00", "#8A8A8A", "#222222"
 LOOK = "plots.mplstyle"
-# Text alternatives to show beside the model; the rest stands in the table.
-BESIDE = ("category base rate", "imr, before learning", "TF-IDF + LR, summary", "style probe")
-BESIDE_LOOK = ((ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (AMBER, (0, (5, 1, 1, 1, 1, 1))))
+# Contenders of the curves, the model last, on top; the rest stands in the table.
+CURVES: Mapping[str, dict[str, Any]] = {
+    "category base rate": {"color": ORANGE, "ls": "--", "lw": 1.6},
+    "imr, before learning": {"color": GREEN, "ls": "-.", "lw": 1.6},
+    "TF-IDF + LR, summary": {"color": PINK, "ls": ":", "lw": 1.6},
+    "style probe": {"color": AMBER, "ls": (0, (5, 1, 1, 1, 1, 1)), "lw": 1.6},
+    MODEL: {"color": BLUE, "ls": "-", "lw": 2.8},
+}
 MOST_BARS = 20
 DIAGONAL: Any = {"color": GREY, "lw": 1, "ls": (0, (1, 2))}
+SMALL: Any = {"fontsize": 8.5, "color": GREY}
+NEAR: Any = {"textcoords": "offset points", "fontsize": 8.5}
 KIND_LOOKS = {
     "model": (BLUE, "o"),
     "part": (SKY, "D"),
@@ -79,9 +89,6 @@ def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
     return written
 
 
-Draw = Callable[[Any], Any]
-
-
 def _figure(width: float, height: float, **grid: Any) -> Any:
     """A figure that needs no display, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -92,27 +99,26 @@ def _figure(width: float, height: float, **grid: Any) -> Any:
     return figure, figure.subplots(**grid)
 
 
-def _sample_line(evaluation: Evaluation) -> str:
-    facts = evaluation.facts
-    return f"{facts['tested_items']} unseen items, {facts['tested_overturned']} overturned"
-
-
 def _titled(axes: Axes, evaluation: Evaluation, title: str, extra: str = "") -> None:
     """The title, and the sample in small print below it."""
     axes.set_title(title, pad=20)
     text = _sample_line(evaluation) + (f"; {extra}" if extra else "")
-    place: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate(text, (0, 1), (0, 4), fontsize=8.5, color=GREY, va="bottom", **place)
+    place: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(text, (0, 1), (0, 4), **place, **SMALL)
 
 
 def _framed(figure: Figure, evaluation: Evaluation, title: str, extra: str) -> Figure:
     """A title over all panels, and the sample in small print below them."""
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
-    text = f"{_sample_line(evaluation)}; {extra}"
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=8.5, color=GREY)
+    figure.supxlabel(f"{_sample_line(evaluation)}; {extra}", x=0.01, ha="left", **SMALL)
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.12)
     return figure
+
+
+def _sample_line(evaluation: Evaluation) -> str:
+    facts = evaluation.facts
+    return f"{facts['tested_items']} unseen items, {facts['tested_overturned']} overturned"
 
 
 def _pooled(evaluation: Evaluation, name: str) -> tuple[Array, Array]:
@@ -165,22 +171,24 @@ def _say_in_row(axes: Axes, place: float, text: str) -> None:
     axes.text(0.02, place, text, fontsize=8, color=GREY, va="center", transform=across)
 
 
+def _legend_above(figure: Figure, axes: Axes) -> None:
+    place: Any = "outside upper right"
+    figure.legend(*axes.get_legend_handles_labels(), loc=place, ncols=2, fontsize=8.5)
+
+
 def _curves(evaluation: Evaluation, metric: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Contenders of the curves with their look and label, the model last, on top."""
-    looks = [*zip(BESIDE, BESIDE_LOOK, strict=True), (MODEL, (BLUE, "-"))]
-    for name, (colour, line) in looks:
+    """Contenders of the curves with their look and label."""
+    for name, look in CURVES.items():
         if name in evaluation.predictions.outcome:
             shown = labelled(name, evaluation.kinds["outcome", name])
-            label = f"{shown}: {evaluation.figure('outcome', metric, name)}"
-            width = 2.8 if name == MODEL else 1.6
-            yield name, {"color": colour, "ls": line, "lw": width, "label": label}
+            yield name, {**look, "label": f"{shown}: {evaluation.figure('outcome', metric, name)}"}
 
 
 def _legend(axes: Axes, title: str, place: str) -> None:
+    """The model first."""
     handles, labels = axes.get_legend_handles_labels()
-    small: Any = {"fontsize": 8.5, "title_fontsize": 8.5}
-    frame: Any = {"frameon": True, "framealpha": 0.92, "edgecolor": "none"}
-    look: Any = {"title": title, "loc": place, "alignment": "left", **small, **frame}
+    look: Any = {"title": title, "loc": place, "alignment": "left", "title_fontsize": 8.5}
+    look |= {"fontsize": 8.5, "frameon": True, "framealpha": 0.92, "edgecolor": "none"}
     legend: Any = axes.legend(handles[::-1], labels[::-1], **look)
     legend.get_title().set_color(GREY)
 
@@ -208,20 +216,14 @@ def precision_recall(evaluation: Evaluation) -> Any:
     figure, axes = _figure(6.6, 5.2)
     rate = _truth(evaluation).mean()
     axes.axhline(rate, **DIAGONAL)
-    text: Any = {"ha": "right", "va": "bottom", "fontsize": 8.5, "color": INK, "zorder": 5}
-    axes.annotate(
-        f"base rate {rate:.0%}", (0.995, rate), (0, 3), textcoords="offset points", **text
-    )
+    text: Any = {"ha": "right", "va": "bottom", "color": INK, "zorder": 5, **NEAR}
+    axes.annotate(f"base rate {rate:.0%}", (0.995, rate), (0, 3), **text)
     for name, look in _curves(evaluation, "average_precision"):
         precision, recall, _ = precision_recall_curve(*_pooled(evaluation, name))
         # The curve's artificial first point (recall 0, precision 1) is no measurement.
         axes.plot(recall[:-1], precision[:-1], drawstyle="steps-post", **look)
-    axes.set(
-        xlabel="recall: share of overturned items found",
-        ylabel="precision: share of flagged items overturned",
-        xlim=(0, 1.0),
-        ylim=(0, 1.02),
-    )
+    axes.set(xlabel="recall: share of overturned items found", xlim=(0, 1.0))
+    axes.set(ylabel="precision: share of flagged items overturned", ylim=(0, 1.02))
     _titled(axes, evaluation, "Precision and recall of Overturned")
     _legend(axes, "average precision (95% interval)", "upper right")
     return figure
@@ -229,9 +231,8 @@ def precision_recall(evaluation: Evaluation) -> Any:
 
 def calibration(evaluation: Evaluation) -> Any:
     """Observed against predicted shares, with the spread of predictions below."""
-    figure, (axes, below) = _figure(
-        6.2, 6.2, nrows=2, sharex=True, gridspec_kw={"height_ratios": [4, 1]}
-    )
+    heights = {"height_ratios": [4, 1]}
+    figure, (axes, below) = _figure(6.2, 6.2, nrows=2, sharex=True, gridspec_kw=heights)
     rows = evaluation.studies.calibration
     x = np.array([row.predicted for row in rows])
     y, low, high = _ends([row.observed for row in rows])
@@ -240,8 +241,8 @@ def calibration(evaluation: Evaluation) -> Any:
     right = min(1.0, 1.05 * max(p.max(), 0.1))
     top = min(1.0, 1.05 * max(high.max(), x.max(), 0.1))
     axes.plot([0, 1], [0, 1], **DIAGONAL)
-    text: Any = {"textcoords": "offset points", "ha": "right", "fontsize": 8.5, "color": GREY}
-    axes.annotate("perfect", (0.93 * min(top, right),) * 2, (-6, 4), **text)
+    where = (0.93 * min(top, right),) * 2
+    axes.annotate("perfect", where, (-6, 4), ha="right", color=GREY, **NEAR)
     bars: Any = {"ecolor": SKY, "elinewidth": 2, "capsize": 3}
     axes.errorbar(x, y, yerr=[y - low, high - y], fmt="o-", color=BLUE, ms=7, lw=1.8, **bars)
     axes.set(ylabel="observed share overturned", ylim=(-0.01, top), xlim=(0, right))
@@ -272,8 +273,7 @@ def scores(evaluation: Evaluation) -> Any:
         axes.axvline(float(np.median(values)), color=colour, lw=2, ls="-")
     own = evaluation.studies.default_threshold.threshold
     axes.axvline(own, color=INK, lw=1.2, ls="--")
-    text: Any = {"textcoords": "offset points", "fontsize": 8.5, "va": "top"}
-    axes.annotate(f"called Overturned from {own:.2f}", (own, top), (5, 0), **text)
+    axes.annotate(f"called Overturned from {own:.2f}", (own, top), (5, 0), va="top", **NEAR)
     axes.set(xlabel="predicted p(overturned)", ylabel="share of items of that outcome")
     axes.yaxis.set_major_formatter("{x:.0%}")
     extra = "bars add up to 100% an outcome; solid lines: medians"
@@ -282,32 +282,30 @@ def scores(evaluation: Evaluation) -> Any:
     return figure
 
 
-def _contenders(subject: str, panels: Mapping[str, str], title: str) -> Draw:
-    """The plot of all contenders, a row each, a panel a figure."""
-
-    def draw(evaluation: Evaluation) -> Any:
-        kinds = {
-            name: kind
-            for (of, name), kind in evaluation.kinds.items()
-            if of == subject and name not in evaluation.predictions.left_out
-        }
-        width, height = 2.4 + 2.5 * len(panels), 1.4 + 0.36 * len(kinds)
-        figure, axes = _figure(width, height, ncols=len(panels), sharey=True)
-        places = _rows_of(axes[0], [labelled(name, kind) for name, kind in kinds.items()])
-        for ax, (metric, label) in zip(axes, panels.items(), strict=True):
-            for place, (name, kind) in zip(places, kinds.items(), strict=True):
-                e = evaluation.figure(subject, metric, name)
-                if np.isnan(e.value):
-                    _say_in_row(ax, place, "chapters only")
-                    continue
-                colour, marker = KIND_LOOKS[kind]
-                ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.55)
-                ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
-            ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
-            _panel(ax, label)
-        return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
-
-    return draw
+def comparison(
+    evaluation: Evaluation, *, subject: str, panels: Mapping[str, str], title: str
+) -> Any:
+    """All contenders, a row each, a panel a figure."""
+    kinds = {
+        name: kind
+        for (of, name), kind in evaluation.kinds.items()
+        if of == subject and name not in evaluation.predictions.left_out
+    }
+    width, height = 2.4 + 2.5 * len(panels), 1.4 + 0.36 * len(kinds)
+    figure, axes = _figure(width, height, ncols=len(panels), sharey=True)
+    places = _rows_of(axes[0], [labelled(name, kind) for name, kind in kinds.items()])
+    for ax, (metric, label) in zip(axes, panels.items(), strict=True):
+        for place, (name, kind) in zip(places, kinds.items(), strict=True):
+            e = evaluation.figure(subject, metric, name)
+            if np.isnan(e.value):
+                _say_in_row(ax, place, "chapters only")
+                continue
+            colour, marker = KIND_LOOKS[kind]
+            ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.55)
+            ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
+        ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
+        _panel(ax, label)
+    return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
 
 
 def importance(evaluation: Evaluation) -> Any:
@@ -316,13 +314,14 @@ def importance(evaluation: Evaluation) -> Any:
     if not rows:
         return None
     figure, axes = _figure(7.4, 1.4 + 0.28 * len(rows))
-    names = [effect_words(row.effect) for row in rows]
-    places = _rows_of(axes, [name for name, _ in names])
+    effects = [row.effect.rpartition(":")[::2] for row in rows]
+    names = ["number of items" if s == "n_items" else s.replace("_", " ") for _, s in effects]
+    places = _rows_of(axes, names)
     for learned, colour, label in (
         (False, BLUE, "known before any letter"),
         (True, ORANGE, "learned from these letters"),
     ):
-        chosen = [n for n, (_, of_letters) in enumerate(names) if of_letters == learned]
+        chosen = [n for n, (part, _) in enumerate(effects) if (part == "learned") == learned]
         sizes = [rows[n].mean_size for n in chosen]
         axes.barh(places[chosen], sizes, color=colour, height=0.7, label=label)
     axes.set(xlabel="mean size of what it adds to the log odds")
@@ -332,36 +331,23 @@ def importance(evaluation: Evaluation) -> Any:
     return figure
 
 
-def effect_words(effect: str) -> tuple[str, bool]:
-    """An effect as people say it, and whether it was learned from the letters."""
-    part, _, signal = effect.rpartition(":")
-    words = "number of items" if signal == "n_items" else signal.replace("_", " ")
-    return words, part == "learned"
-
-
-def _losses(study: str, title: str) -> Draw:
-    """The plot of a study of what is lost, a row a family, a panel a figure."""
+def losses(evaluation: Evaluation, *, study: str, title: str) -> Any:
+    """A study of what is lost, a row a family, a panel a figure."""
+    rows: list[Loss] = getattr(evaluation.studies, study)[:MOST_BARS]
+    if not rows:
+        return None
     figures = LOSS_FIGURES[study.partition("_")[0]]
-
-    def draw(evaluation: Evaluation) -> Any:
-        rows: list[Loss] = getattr(evaluation.studies, study)[:MOST_BARS]
-        if not rows:
-            return None
-        height = 1.5 + 0.3 * len(rows)
-        figure, axes = _figure(9.6, height, ncols=len(figures), sharey=True)
-        places = _rows_of(axes[0], [row.family.replace("_", " ") for row in rows])
-        for ax, name in zip(axes, figures, strict=True):
-            ax.axvline(0, color=GREY, lw=1)
-            for place, row in zip(places, rows, strict=True):
-                e = row.worse[name]
-                colour = BLUE if e.low > 0 else GREY
-                ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.6)
-                fill = BLUE if e.low > 0 else "white"
-                ax.plot(e.value, place, "o", ms=6.5, color=colour, mfc=fill)
-            _panel(ax, WORSE[name])
-        return _framed(figure, evaluation, title, "filled: the 95% interval lies above 0")
-
-    return draw
+    figure, axes = _figure(9.6, 1.5 + 0.3 * len(rows), ncols=len(figures), sharey=True)
+    places = _rows_of(axes[0], [row.family.replace("_", " ") for row in rows])
+    for ax, name in zip(axes, figures, strict=True):
+        ax.axvline(0, color=GREY, lw=1)
+        for place, row in zip(places, rows, strict=True):
+            e = row.worse[name]
+            colour, fill = (BLUE, BLUE) if e.low > 0 else (GREY, "white")
+            ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.6)
+            ax.plot(e.value, place, "o", ms=6.5, color=colour, mfc=fill)
+        _panel(ax, WORSE[name])
+    return _framed(figure, evaluation, title, "filled: the 95% interval lies above 0")
 
 
 def learning_curve(evaluation: Evaluation) -> Any:
@@ -392,11 +378,6 @@ def learning_curve(evaluation: Evaluation) -> Any:
     _legend_above(figure, axes[0, 0])
     extra = "bands: 95% intervals over letters; grey: c = 1/2, the band over c = 1/4, 1/2 and 1"
     return _framed(figure, evaluation, "Is more data worth it?", extra)
-
-
-def _legend_above(figure: Figure, axes: Axes) -> None:
-    place: Any = "outside upper right"
-    figure.legend(*axes.get_legend_handles_labels(), loc=place, ncols=2, fontsize=8.5)
 
 
 def slices(evaluation: Evaluation) -> Any:
@@ -437,9 +418,8 @@ def style(evaluation: Evaluation) -> Any:
     _intervals(right, places, [row.value for row in checks])
     right.axvline(0.5, **DIAGONAL)
     right.set_title("how much of the ranking is style", fontsize=10)
-    return _framed(
-        figure, evaluation, "House style of the summary", "bars: 95% intervals over letters"
-    )
+    extra = "bars: 95% intervals over letters"
+    return _framed(figure, evaluation, "House style of the summary", extra)
 
 
 # Studies of what is lost, by name; the subject is the first word.
@@ -452,8 +432,11 @@ LOSSES = {
 }
 LOSS_FIGURES = {"outcome": ("auc", "log_loss"), "guideline": ("section_top1", "chapter_top1")}
 PLOTS: dict[str, Draw] = {
-    "outcome_comparison": _contenders(
-        "outcome", OUTCOME_PANELS, "p(overturned): the model and what one would use instead"
+    "outcome_comparison": partial(
+        comparison,
+        subject="outcome",
+        panels=OUTCOME_PANELS,
+        title="p(overturned): the model and what one would use instead",
     ),
     "outcome_roc": roc,
     "outcome_precision_recall": precision_recall,
@@ -461,10 +444,13 @@ PLOTS: dict[str, Draw] = {
     "outcome_scores": scores,
     "outcome_importance": importance,
     "outcome_style": style,
-    "guideline_comparison": _contenders(
-        "guideline", GUIDELINE_PANELS, "Cited guideline: the model and what one would use instead"
+    "guideline_comparison": partial(
+        comparison,
+        subject="guideline",
+        panels=GUIDELINE_PANELS,
+        title="Cited guideline: the model and what one would use instead",
     ),
     "learning_curve": learning_curve,
     "slices": slices,
-    **{name: _losses(name, title) for name, title in LOSSES.items()},
+    **{name: partial(losses, study=name, title=title) for name, title in LOSSES.items()},
 }

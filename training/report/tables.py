@@ -9,21 +9,20 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imr.training.contenders import BEFORE, LETTERS_ALONE, MODEL, Kind, Settings
 from imr.training.metrics import Difference, Estimate
-from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS
+from imr.training.studies.importance import EXTRAPOLATED_LETTERS
 from imr.training.studies.slices import LEVELS_OUT, SCORE_OUT
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from imr.training.studies.importance import Loss
-    from imr.training.studies.learning_curve import CurvePoint
+    from imr.training.studies.importance import CurvePoint, Loss
     from imr.training.studies.ratings import Raters, Sensitivity
     from imr.training.studies.slices import Check
     from imr.training.train import Evaluation
@@ -64,13 +63,15 @@ def evaluation_tables(evaluation: Evaluation) -> RenderableType:
     from rich.text import Text
 
     studies = evaluation.studies
-    parts: list[RenderableType] = [
-        Text(headline(evaluation)),
-        _contenders(evaluation, "outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
-        _contenders(
-            evaluation, "guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"
-        ),
-    ]
+    parts: list[RenderableType] = [Text(headline(evaluation))]
+    for subject, columns, title in (
+        ("outcome", OUTCOME_COLUMNS, "p(overturned) on unseen letters"),
+        ("guideline", GUIDELINE_COLUMNS, "cited guideline on unseen letters"),
+    ):
+        table = _table(title, ("", *columns.values()), pad_edge=False)
+        for name, kind, cells in contender_rows(evaluation, subject, columns, cell):
+            table.add_row(labelled(name, kind), *cells, style=HIGHLIGHT[kind])
+        parts.append(table)
     for study, (title, columns) in ABLATIONS.items():
         if losses := getattr(studies, study):
             parts.append(_ablation(losses, title, columns))
@@ -85,12 +86,10 @@ def evaluation_tables(evaluation: Evaluation) -> RenderableType:
 def headline(evaluation: Evaluation) -> str:
     """What was evaluated, in one line."""
     facts, config = evaluation.facts, evaluation.config
-    how = (
-        f"{len(evaluation.folds[0])} later spans, {config.gap_days} days apart"
-        if config.by == "time"
-        else f"{len(evaluation.folds[0])} folds x {len(evaluation.folds)} "
-        "by letter and injured worker"
-    )
+    repeats, folds = len(evaluation.folds), len(evaluation.folds[0])
+    how = f"{folds} folds x {repeats} by letter and injured worker"
+    if config.by == "time":
+        how = f"{folds} later spans, {config.gap_days} days apart"
     return (
         f"{facts['items']} items of {facts['letters']} letters, {facts['overturned']} overturned; "
         f"{how}; 95% intervals over letters"
@@ -112,21 +111,14 @@ def contender_rows(
             yield name, kind, [show(evaluation.figure(subject, m, name)) for m in columns]
 
 
-def _contenders(
-    evaluation: Evaluation, subject: str, columns: Mapping[str, str], title: str
-) -> Table:
-    table = _table(title, ("", *columns.values()), pad_edge=False, no_wrap=True)
-    for name, kind, cells in contender_rows(evaluation, subject, columns, cell):
-        table.add_row(labelled(name, kind), *cells, style=HIGHLIGHT[kind])
-    return table
-
-
 def labelled(contender: str, kind: Kind) -> str:
     """What a contender is called in tables and plots."""
     return f"{contender} (warning)" if kind == "probe" else contender
 
 
-def _table(title: str, head: Sequence[str], *, pad_edge: bool = True, no_wrap: bool) -> Table:
+def _table(
+    title: str, head: Sequence[str], *, pad_edge: bool = True, no_wrap: bool = True
+) -> Table:
     """A table without rows; ``no_wrap`` is of its first column, the others are figures."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -239,7 +231,7 @@ def _ablation(rows: Sequence[Loss], title: str, columns: Mapping[str, str]) -> T
 def _curve(rows: Sequence[CurvePoint]) -> Table:
     names = list(dict.fromkeys(row.metric for row in rows))
     head = ("letters", *(name.replace("_", " ") for name in names))
-    table = _table("more letters", head, no_wrap=True)
+    table = _table("more letters", head)
     cells = {(row.letters, row.measured, row.metric): str(row.value) for row in rows}
     for letters, measured in sorted({(row.letters, row.measured) for row in rows}):
         label = f"{letters:,}" + ("" if measured else " extrapolated")
@@ -294,10 +286,11 @@ def model_card(evaluation: Evaluation) -> str:
         facts=evaluation.facts,
         config=evaluation.config,
         headline=headline(evaluation),
-        outcome=list(_card_rows(evaluation, "outcome", OUTCOME_COLUMNS)),
+        outcome=contender_rows(evaluation, "outcome", OUTCOME_COLUMNS, interval),
         outcome_columns=list(OUTCOME_COLUMNS.values()),
-        guideline=list(_card_rows(evaluation, "guideline", GUIDELINE_COLUMNS)),
+        guideline=contender_rows(evaluation, "guideline", GUIDELINE_COLUMNS, interval),
         guideline_columns=list(GUIDELINE_COLUMNS.values()),
+        labelled=labelled,
         expectation=expectation_line(evaluation),
         raters=raters_line(studies.raters) if studies.raters else "",
         thresholds=studies.thresholds,
@@ -324,13 +317,6 @@ def rivals(evaluation: Evaluation, subject: str, metric: str) -> list[Difference
         if (row.subject, row.metric) == (subject, metric)
         and evaluation.kinds[subject, row.against] == "alternative"
     ]
-
-
-def _card_rows(
-    evaluation: Evaluation, subject: str, columns: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
-    for name, kind, cells in contender_rows(evaluation, subject, columns, interval):
-        yield {"name": f"**{name}**" if name == MODEL else labelled(name, kind), "cells": cells}
 
 
 def interval(e: Estimate) -> str:

@@ -1,7 +1,9 @@
-"""What the two models rest on: signals shuffled, families left out, and contributions.
+"""What the two models rest on: signals shuffled, families left out, contributions; and what more
+letters of this kind would give.
 
 Every loss or gain is the paired difference on the same unseen items (folds of the first repeat),
-with the interval of that difference over letters.
+with the interval of that difference over letters.  The learning curve is measured on the letters at
+hand and extended from them alone (letters made by program: ``benchmarks/bench_learning.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from imr.training.contenders import (
     cited,
     fit_guideline,
     fit_outcome,
+    letters_alone,
     p_overturned,
 )
 from imr.training.decisions import Sample
@@ -58,6 +61,19 @@ GUIDELINE_FAMILIES: Mapping[str, str] = {
 }
 # Known of every item; a model that is to do without it sees letters of one item.
 ALWAYS_KNOWN: Mapping[str, Any] = {"n_items": 1}
+# Sizes of the learning curve, and the smallest as a share of the letters.
+POINTS, SMALLEST = 5, 0.25
+# Figure of the learning curve -> what of the values an item it is made of.
+CURVE_FIGURES: Mapping[str, tuple[str, str]] = {
+    "auc": ("auc", "p"),
+    "log_loss": ("log_loss", "p"),
+    "auc_letters_alone": ("auc", "learned"),
+    "chapter_top1": ("chapter_top1", "chapter_top1"),
+    "section_top1": ("section_top1", "section_top1"),
+}
+EXTRAPOLATED_LETTERS = (1_000, 10_000)
+# How fast an error falls with the letters: the usual root first, then slower and faster.
+EXPONENTS = (0.5, 0.25, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +95,19 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """One of the two models: how it is fitted, what it gives an item, and the figures of that.
+class CurvePoint:
+    """A figure with so many training letters; not ``measured`` is extrapolated, no promise."""
 
-    ``figures``: name -> value an item that it is made of; the first one orders the tables.
+    metric: str
+    letters: int
+    measured: bool
+    value: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One of the two models: how it is fitted, what it gives an item, and the figures of that (name
+    -> value an item that it is made of; the first one orders the tables).
     """
 
     name: str
@@ -92,7 +117,7 @@ class Subject:
     figures: Mapping[str, str]
 
 
-def families(columns: Iterable[str]) -> dict[str, list[str]]:
+def signal_families(columns: Iterable[str]) -> dict[str, list[str]]:
     """Signal family -> those of its columns that a model reads; keys and dates have none."""
     family_of = {column.name: column.family for column in all_columns()}
     return _grouped(family_of.keys() & set(columns), family_of)
@@ -112,22 +137,19 @@ def _grouped(columns: Iterable[str], family_of: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _p_overturned(model: Any, test: Sample) -> Values:
+def predicted(model: Any, test: Sample) -> Values:
+    """p(overturned) as ``p``."""
     return {"p": p_overturned(model, test)}
 
 
-def _hits(model: Any, test: Sample) -> Values:
+def hit(model: Any, test: Sample) -> Values:
+    """The figures of :func:`imr.training.folds.guideline_hits`."""
     return guideline_hits(cited(model, test), test)
 
 
-OUTCOME = Subject("outcome", fit_outcome, _p_overturned, families, {"log_loss": "p", "auc": "p"})
-GUIDELINE = Subject(
-    "guideline",
-    fit_guideline,
-    _hits,
-    guideline_families,
-    {name: name for name in ("section_top1", "section_top3", "chapter_top1")},
-)
+OUTCOME = Subject("outcome", fit_outcome, predicted, signal_families, {"log_loss": "p", "auc": "p"})
+_FIGURES = {name: name for name in ("section_top1", "section_top3", "chapter_top1")}
+GUIDELINE = Subject("guideline", fit_guideline, hit, guideline_families, _FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,30 +179,23 @@ def permutation(
     folds = [replace(fold, test=fold.test[part.rows]) for fold, part in pairs]
     draws = draws.part(np.isin(draws.rows, np.concatenate([fold.test for fold in folds])))
     plain = filled(draws, folds, [part.plain for part in parts])
-    return _sorted(
-        Loss(
-            name,
-            columns,
-            _worse(draws, subject, plain, filled(draws, folds, [p.shuffled[name] for p in parts])),
-        )
-        for name, columns in parts[0].columns.items()
-    )
+    rows = []
+    for name, columns in parts[0].columns.items():
+        shuffled = filled(draws, folds, [part.shuffled[name] for part in parts])
+        rows.append(Loss(name, columns, _worse(draws, subject, plain, shuffled)))
+    return _sorted(rows)
 
 
-def permutation_by_column(
-    draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject
-) -> list[Loss]:
-    """As :func:`permutation`, signal by signal; the models are fitted anew."""
-    tasks = [(fold, config, subject) for fold in folds]
+def permutation_by_column(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[Loss]:
+    """As :func:`permutation`, of the outcome, signal by signal; the models are fitted anew."""
+    tasks = [(fold, config) for fold in folds]
     parts = each(_permuted_columns, draws.sample, tasks, config.jobs, "permutation by signal")
-    return permutation(draws, folds, parts, subject)
+    return permutation(draws, folds, parts, OUTCOME)
 
 
-def _permuted_columns(
-    sample: Sample, fold: Fold, config: TrainConfig, subject: Subject
-) -> Permuted:
-    model = subject.fit(sample.part(fold.train), Settings.of(config))
-    return _permuted(subject, model, sample.part(fold.test), config.seed, by_column=True)
+def _permuted_columns(sample: Sample, fold: Fold, config: TrainConfig) -> Permuted:
+    model = fit_outcome(sample.part(fold.train), Settings.of(config))
+    return _permuted(OUTCOME, model, sample.part(fold.test), config.seed, by_column=True)
 
 
 def _permuted(
@@ -255,9 +270,8 @@ def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
 def ablation(
     draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject = OUTCOME
 ) -> list[Loss]:
-    """What each figure loses when the model is fitted without a family.
-
-    A family is left out by making its columns undocumented, in training and in test.
+    """What each figure loses when the model is fitted without a family: its columns are made
+    undocumented, in training and in test.
     """
     model = subject.fit(draws.sample.part(folds[0].train), Settings.of(config))
     left_out = subject.families(model.columns)
@@ -303,3 +317,80 @@ def contributions(results: Sequence[FoldResult]) -> list[Contribution]:
         for name, value in size.items()
         if value > 0
     ]
+
+
+# --- more letters ---------------------------------------------------------------------------------
+
+
+def learning_curve(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[CurvePoint]:
+    """Figures against the number of training letters, and what lines through them would give at
+    1,000 and 10,000.  Sizes are spaced by the logarithm.
+    """
+    shares = np.geomspace(SMALLEST, 1.0, POINTS)
+    tasks = [(fold, config, share) for share in shares for fold in folds]
+    found = each(_part_trained, draws.sample, tasks, config.jobs, "learning curve")
+    n = len(folds)
+    rows: list[CurvePoint] = []
+    curves: dict[str, list[Array]] = {name: [] for name in CURVE_FIGURES}
+    letters: list[float] = []
+    for at in range(0, len(found), n):
+        part = filled(draws, folds, [one for one, _ in found[at : at + n]])
+        letters.append(float(np.mean([count for _, count in found[at : at + n]])))
+        for name, (figure, of) in CURVE_FIGURES.items():
+            curves[name].append(first_repeat(draws, figure, part[of][0]))
+            value = metrics.estimate(curves[name][-1])
+            rows.append(CurvePoint(name, round(letters[-1]), True, value))
+    for name, values in curves.items():
+        for count in EXTRAPOLATED_LETTERS:
+            beyond = extrapolated(np.array(letters), np.array(values), count, name)
+            rows.append(CurvePoint(name, count, False, metrics.estimate(beyond)))
+    return rows
+
+
+def _part_trained(
+    sample: Sample, fold: Fold, config: TrainConfig, share: float
+) -> tuple[dict[str, Array], int]:
+    rows = nested_part(sample, fold.train, share, config.seed)
+    train, test = sample.part(rows), sample.part(fold.test)
+    settings = Settings.of(config)
+    found = {
+        **predicted(fit_outcome(train, settings), test),
+        "learned": letters_alone(settings, train, test),
+        **hit(fit_guideline(train, settings), test),
+    }
+    count = int(train.frame["letter_id"].nunique())
+    return {name: values[None, :] for name, values in found.items()}, count
+
+
+def nested_part(
+    sample: Sample, rows: NDArray[np.intp], share: float, seed: int
+) -> NDArray[np.intp]:
+    """Rows of that share of the groups with and without an overturned item; a smaller share is
+    part of a larger one.
+    """
+    random = np.random.default_rng(seed)
+    group = sample.groups[rows]
+    positive = set(group[sample.y[rows] == 1])
+    chosen: set[int] = set()
+    for of_kind in (sorted(positive), sorted(set(group) - positive)):
+        order = random.permutation(np.array(of_kind, dtype=np.intp))
+        chosen.update(order[: max(2, round(share * len(order)))].tolist())
+    return np.asarray(rows[np.isin(group, sorted(chosen))])
+
+
+def extrapolated(letters: Array, values: Array, count: float, name: str) -> Array:
+    """Value at ``count`` letters of ``a + b / letters ** c`` through the curve, draw by draw.
+
+    ``values`` (sizes, draws).  The figure itself (the first draw) takes ``c`` = 1/2; the others
+    take the :data:`EXPONENTS` in turn, so that the interval holds the doubt about the form as well
+    as the letters'.  Shares and AUC are kept within 0 and 1.
+    """
+    known = ~np.isnan(values).any(axis=0)
+    beyond = np.full(values.shape[1], np.nan)
+    for place, exponent in enumerate(EXPONENTS):
+        own = known & (np.arange(values.shape[1]) % len(EXPONENTS) == place)
+        design = np.column_stack([np.ones_like(letters), letters**-exponent])
+        line, *_ = np.linalg.lstsq(design, values[:, own], rcond=None)
+        beyond[own] = line[0] + line[1] * count**-exponent
+    upper = np.inf if name == "log_loss" else 1.0
+    return np.asarray(np.clip(beyond, 0.0, upper))

@@ -1,8 +1,8 @@
 """What blind raters gave, and how estimates stand beside it.
 
 *Real items.*  Three language models read each shipped case without its decision and gave a chance
-that the item was overturned (``data/ratings.csv``, in percent).  The judgement
-learns from them too, but what is compared here is said by judgements that lack the letter
+that the item was overturned (``data/ratings.csv``, in percent).  The judgement learns from them
+too, but what is compared here is said by judgements that lack the letter
 (:func:`imr.training.decisions.judged_apart`).
 
 *Twins of vignettes.*  A base case and its twin differ in a fact or two, and both were rated: the
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from imr.features.families.facts import FACTS
 from imr.models.frame import KEY_COLUMNS, Array, numbers, texts
 from imr.models.whatif import case_with, statuses
 from imr.training import metrics
+from imr.training.decisions import DATA, keys_of
 from imr.training.metrics import Estimate
 
 if TYPE_CHECKING:
@@ -45,15 +45,10 @@ REQUEST = ("subcategory", "request_term")
 
 
 def ratings(table: pd.DataFrame) -> Array:
-    """The mean rated log odds of the items of a table; NaN where an item was not rated.
-
-    Columns read: ``letter_id``, ``item_index``.
-    """
-    given = pd.read_csv(str(resources.files("imr.data") / "ratings.csv"), dtype={"letter_id": str})
+    """The mean rated log odds of the items of a table; NaN where an item was not rated."""
+    given = pd.read_csv(str(DATA / "ratings.csv"), dtype={"letter_id": str})
     p = given.set_index([*KEY_COLUMNS])[[*RATERS]] / 100
-    keys: Any = [table["letter_id"].astype(str), table["item_index"].astype("int64")]
-    found = np.log(p / (1 - p)).mean(axis=1).reindex(pd.MultiIndex.from_arrays(keys))
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(np.log(p / (1 - p)).mean(axis=1).reindex(keys_of(table)), dtype=np.float64)
 
 
 def correlation(one: Array, other: Array) -> float:
@@ -80,25 +75,18 @@ def raters_study(draws: Draws) -> Raters | None:
     if np.isnan(rated).any():
         return None
     same = np.repeat(expit(rated)[None, :], len(draws.predictions.fold), axis=0)
+
+    def agreed(_y: Array, p: Array, weights: Array) -> Array:
+        return _weighted_correlation(metrics.log_odds(p), rated[draws.rows], weights)
+
     return Raters(
         figures={name: metrics.estimate(draws.outcome(name, same)) for name in RATED_FIGURES},
         agreement={
-            name: metrics.estimate(_agreement(draws, p, rated))
+            name: metrics.estimate(draws.averaged(agreed, p))
             for name, p in draws.predictions.outcome.items()
             if np.ptp(p[:, draws.rows]) > 0
         },
     )
-
-
-def _agreement(draws: Draws, p: Array, rated: Array) -> Array:
-    """Correlation with the ratings in every draw, the mean over the repeats."""
-    found = [
-        _weighted_correlation(
-            metrics.log_odds(values[draws.rows]), rated[draws.rows], draws.weights
-        )
-        for values in p
-    ]
-    return np.asarray(np.mean(found, axis=0))
 
 
 def _weighted_correlation(one: Array, other: Array, weights: Array) -> Array:
@@ -170,11 +158,9 @@ def documented(
     first: dict[str, int] = {}
     for place, vignette in enumerate(vignettes):
         base = first.setdefault(vignette.base, place)
+        pair, signals = (vignettes[base], vignette), (derived[base], derived[place])
         for item in range(len(vignette.p)) if base != place else ():
-            changed = _in_our_words(
-                (vignettes[base], vignette), (derived[base], derived[place]), item
-            )
-            if changed is not None:
+            if (changed := _in_our_words(pair, signals, item)) is not None:
                 yield Documented(base, place, item, changed)
 
 

@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from imr.models.frame import Array
 from imr.training import metrics
-from imr.training.alternatives import (
+from imr.training.config import TrainConfig
+from imr.training.contenders import (
+    MODEL,
     OTHER,
+    STYLE,
     by_count,
     plain_booster,
     plain_matrix,
     stock_openings,
     style_of,
 )
-from imr.training.config import TrainConfig
-from imr.training.contenders import MODEL, STYLE
 from imr.training.folds import Fold
 from imr.training.metrics import UNDEFINED, Draws, Estimate
 
@@ -85,17 +86,14 @@ def thresholds(draws: Draws, default: float) -> list[Threshold]:
     """Flagged share, precision and recall from each threshold on."""
     p = draws.predictions.outcome[MODEL]
     default = round(default, 6)
-    return [
-        Threshold(
-            threshold,
-            threshold == default,
-            *(
-                metrics.estimate(draws.averaged(partial(metric, threshold=threshold), p))
-                for metric in (metrics.flagged_at, metrics.precision_at, metrics.recall_at)
-            ),
+    rows = []
+    for threshold in sorted({*THRESHOLDS, default}):
+        flagged, precision, recall = (
+            metrics.estimate(draws.averaged(partial(metric, threshold=threshold), p))
+            for metric in (metrics.flagged_at, metrics.precision_at, metrics.recall_at)
         )
-        for threshold in sorted({*THRESHOLDS, default})
-    ]
+        rows.append(Threshold(threshold, threshold == default, flagged, precision, recall))
+    return rows
 
 
 def calibration_curve(draws: Draws) -> list[CalibrationBin]:
@@ -113,7 +111,7 @@ def calibration_curve(draws: Draws) -> list[CalibrationBin]:
     return rows
 
 
-def slices(draws: Draws) -> list[Slice]:
+def sliced(draws: Draws) -> list[Slice]:
     """Figures by category, UR action, number of items, and edition of the reviewer's guideline."""
     frame = draws.sample.frame
     by: dict[str, NDArray[Any]] = {"edition of the reviewer's guideline": draws.sample.edition}
@@ -122,26 +120,25 @@ def slices(draws: Draws) -> list[Slice]:
     sizes = frame.groupby("letter_id")["letter_id"].transform("size").astype(int)
     named_sizes = ["1" if n == 1 else "2-3" if n <= 3 else "4 and more" for n in sizes]
     by["items in the letter"] = np.array(named_sizes, dtype=object)
-    return [
-        _slice(title, value, draws.part(values[draws.rows] == value))
-        for title, values in by.items()
-        for value in by_count(values[draws.rows])
-    ]
-
-
-def _slice(title: str, value: str, part: Draws) -> Slice:
-    p, hits = part.predictions.outcome[MODEL], part.predictions.hits[MODEL]
-    return Slice(
-        slice=title,
-        value=value,
-        items=len(part.rows),
-        overturned=int(part.y.sum()),
-        observed=metrics.estimate(metrics.mean(part.y, part.weights)),
-        expected=float(p[:, part.rows].mean()),
-        auc=auc_where_enough(part),
-        chapter_top1=metrics.estimate(part.share(hits["chapter_top1"])),
-        section_top1=metrics.estimate(part.share(hits["section_top1"])),
-    )
+    p, hits = draws.predictions.outcome[MODEL], draws.predictions.hits[MODEL]
+    rows = []
+    for title, values in by.items():
+        for value in by_count(values[draws.rows]):
+            part = draws.part(values[draws.rows] == value)
+            rows.append(
+                Slice(
+                    slice=title,
+                    value=value,
+                    items=len(part.rows),
+                    overturned=int(part.y.sum()),
+                    observed=metrics.estimate(metrics.mean(part.y, part.weights)),
+                    expected=float(p[:, part.rows].mean()),
+                    auc=auc_where_enough(part),
+                    chapter_top1=metrics.estimate(part.share(hits["chapter_top1"])),
+                    section_top1=metrics.estimate(part.share(hits["section_top1"])),
+                )
+            )
+    return rows
 
 
 def auc_where_enough(part: Draws) -> Estimate:
@@ -205,9 +202,12 @@ def style_study(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Sty
     p = draws.predictions.outcome[MODEL]
     right, pairs = draws.concordant(p)
     right_in, pairs_in = draws.concordant(p, within=style)
-    across = metrics.ratio(right - right_in, pairs - pairs_in).mean(axis=0)
+    within, across = (
+        metrics.ratio(over, under).mean(axis=0)
+        for over, under in ((right_in, pairs_in), (right - right_in, pairs - pairs_in))
+    )
     return Style(
-        within=metrics.estimate(metrics.ratio(right_in, pairs_in).mean(axis=0)),
+        within=metrics.estimate(within),
         across=metrics.estimate(across),
         recognised=_recognised(draws, folds, style, config),
         houses=_houses(draws, style),

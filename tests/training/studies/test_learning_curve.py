@@ -9,8 +9,8 @@ import pytest
 from imr.training.contenders import LETTERS_ALONE
 from imr.training.metrics import Draws
 from imr.training.report.tables import curve_line, model_card
-from imr.training.studies import learning_curve as curve
-from imr.training.studies.learning_curve import EXTRAPOLATED_LETTERS, FIGURES, learning_curve
+from imr.training.studies import importance as curve
+from imr.training.studies.importance import CURVE_FIGURES, EXTRAPOLATED_LETTERS, learning_curve
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def rows(evaluation):
 
 def test_sizes_are_measured_and_only_beyond_them_extrapolated(rows, evaluation):
     letters = evaluation.facts["letters"]
-    for name in FIGURES:
+    for name in CURVE_FIGURES:
         own = [row for row in rows if row.metric == name]
         assert [row.measured for row in own] == [True, True, False, False]
         assert [row.letters for row in own[2:]] == list(EXTRAPOLATED_LETTERS)

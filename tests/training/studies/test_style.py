@@ -9,8 +9,14 @@ import pandas as pd
 import pytest
 
 from imr.training import metrics
-from imr.training.alternatives import opening, stock_openings, style_of, style_probability
-from imr.training.contenders import MODEL, STYLE
+from imr.training.contenders import (
+    MODEL,
+    STYLE,
+    opening,
+    stock_openings,
+    style_of,
+    style_probability,
+)
 from imr.training.decisions import sample
 from imr.training.folds import Predictions
 from imr.training.metrics import Draws
