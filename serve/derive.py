@@ -27,6 +27,9 @@ from imr.serve.letters import (
     ReadAs,
     chunked,
     count_letters,
+    fetched,
+    read_safely,
+    safely,
     something_to_do,
 )
 from imr.serve.messages import Refused, ended_well, progress
@@ -39,8 +42,7 @@ from imr.serve.outputs import (
     output_path,
     table_format,
 )
-from imr.serve.worker import fetched, read_safely, safely
-from imr.serve.workers import Answer, Pool, Work, default_jobs, failure_answer, in_order
+from imr.serve.workers import Answer, Pool, Work, failure_answer, in_order
 
 ReportFailure = Callable[[LetterError], None]
 
@@ -58,7 +60,7 @@ def each_letter(
     """What ``make`` made of each letter, in order; a letter not read is passed on instead."""
     chunks = chunked(something_to_do(letters, report, how), CHUNK_LETTERS)
     with progress("reading", lambda: count_letters(letters, how)) as advance:
-        for chunk, answer in in_order(Pool(jobs or default_jobs()).run(EachLetter(make), chunks)):
+        for chunk, answer in in_order(Pool(jobs).run(EachLetter(make), chunks)):
             advance(len(chunk.tasks))
             for one in answer:
                 if "error" in one:

@@ -22,11 +22,19 @@ from imr.serve.letter_json import (
     run_detail,
     similar_sentence,
 )
-from imr.serve.letters import AS_FOUND, Chunk, Notice, ReadAs, Task, task_letter_id, tasks
+from imr.serve.letters import (
+    AS_FOUND,
+    Chunk,
+    Notice,
+    ReadAs,
+    Task,
+    read_safely,
+    task_letter_id,
+    tasks,
+)
 from imr.serve.messages import Refused, say
-from imr.serve.model import ModelAddress, resolve
+from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import open_atomic, output_path
-from imr.serve.worker import ScoreSetup, import_models, load_in_worker, read_safely
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:

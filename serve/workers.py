@@ -52,17 +52,16 @@ LONGEST_TEMPORARY_PATH = 64
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
-PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.worker")
+PRELOAD = ("imr.features.table", "pandas", "imr.serve.model")
 """What a fork server imports once for all workers; only what every worker needs."""
 
 _READY = "ready"
-_START_REMEDY = "try --jobs 1; the lines above may say why"
+_CRASHED = ("crashed", "the process that read it crashed")
 
 Answer = list[dict[str, Any]]
 """One JSON-ready object a task, in the order of the tasks."""
 
 Work = Callable[[Chunk], Answer]
-
 
 Setup = Callable[[], Work]
 """A picklable recipe: called once in each worker, it loads what the work needs (the model)."""
@@ -83,9 +82,6 @@ def failure_answer(failure: LetterError) -> dict[str, Any]:
 def _lost(task: Task, reason: str, message: str) -> dict[str, Any]:
     """The answer for a task that took its process with it."""
     return failure_answer(LetterError(task_name(task), reason, message, "check the file by hand"))
-
-
-_CRASHED = ("crashed", "the process that read it crashed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +109,13 @@ class _Worker:
 
 
 class Pool:
-    """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order.
+    """Runs chunks on ``jobs`` processes (0: one a core); answers come as they are ready.
 
     With ``keep`` the processes wait for the next run of the same set-up, until ``stop``.
     """
 
     def __init__(self, jobs: int, letter_seconds: float | None = None, keep: bool = False) -> None:
-        self._jobs, self._keep = jobs, keep
+        self._jobs, self._keep = jobs or default_jobs(), keep
         self._seconds = letter_seconds or LETTER_SECONDS
         self._workers: list[_Worker] = []
         self._single: deque[_Job] = deque()
@@ -223,7 +219,8 @@ class Pool:
             answer = worker.connection.recv()
         except (EOFError, OSError):
             if not worker.ready:
-                raise Refused("a worker process ended at its start", _START_REMEDY) from None
+                remedy = "try --jobs 1; the lines above may say why"
+                raise Refused("a worker process ended at its start", remedy) from None
             yield from self._take_apart(worker, *_CRASHED)
             return
         if isinstance(answer, Refused):
@@ -391,11 +388,12 @@ RETRIES = 2
 class Cluster:
     """Chunks as Dask tasks: a lost worker's chunks run again on another one.
 
-    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers.
+    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers (0: one a
+    core).
     """
 
     def __init__(self, jobs: int, scheduler: str | None) -> None:
-        self._jobs, self._scheduler = jobs, scheduler
+        self._jobs, self._scheduler = jobs or default_jobs(), scheduler
         self._run, self._seconds = uuid.uuid4().hex, LETTER_SECONDS
 
     def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
