@@ -135,15 +135,12 @@ class Tally:
         """Decided items in five groups of equal size by p: mean p, share overturned, n."""
         pairs = sorted(zip(self.p_decided, self.overturned, strict=True))
         groups = min(5, len(pairs) // 10)
-        bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
-        return [
-            {
-                "p": sum(p for p, _ in pairs[a:b]) / (b - a),
-                "share": sum(y for _, y in pairs[a:b]) / (b - a),
-                "n": b - a,
-            }
-            for a, b in itertools.pairwise(bounds)
-        ]
+        found = []
+        for k in range(groups):
+            first, end = (len(pairs) * n // groups for n in (k, k + 1))
+            p, y = zip(*pairs[first:end], strict=True)
+            found.append({"p": sum(p) / len(p), "share": sum(y) / len(y), "n": len(p)})
+        return found
 
     def drift_lines(self) -> Iterator[str]:
         """A warning where signals or scores differ from those of the training data."""
@@ -174,7 +171,9 @@ class Tally:
                 f"{_many(self.doubled, 'letter_id')} {stand} for more than one letter: "
                 "see the column warnings"
             )
-        yield from _backtest_lines(self.backtest())
+        result = self.backtest()
+        if result is not None:
+            yield from _backtest_lines(result)
         yield from self.drift_lines()
 
 
@@ -182,9 +181,7 @@ def _many(n: int, name: str) -> str:
     return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
 
 
-def _backtest_lines(result: dict[str, Any] | None) -> Iterator[str]:
-    if result is None:
-        return
+def _backtest_lines(result: dict[str, Any]) -> Iterator[str]:
     auc = "not defined (one kind of decision only)"
     if result["auc"] is not None:
         auc = f"{result['auc']:.3f}"
@@ -255,11 +252,7 @@ class Report:
             "similar": similar_sentence(item["similar"]),
             "guidelines": [[g["guideline"], round(g["p"], 3)] for g in item["guidelines"]],
             "reasons": [
-                {
-                    "direction": r["direction"],
-                    "text": r["statement"],
-                    "quotes": _spans(r["quotes"]),
-                }
+                {"direction": r["direction"], "text": r["statement"], "quotes": _spans(r["quotes"])}
                 for r in item["reasons"]
             ],
             "checklist": [
@@ -281,14 +274,14 @@ def _spans(quotes: Sequence[dict[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
     """
-    return [
-        [quote["start"], quote["end"]]
-        if quote["field"] == "case_summary"
-        else {"computed": quote["quote"]}
-        if quote["field"] == "computation"
-        else quote["quote"]
-        for quote in distinct(quotes)
-    ]
+    spans: list[Any] = []
+    for quote in distinct(quotes):
+        if quote["field"] == "case_summary":
+            spans.append([quote["start"], quote["end"]])
+        else:
+            words = quote["quote"]
+            spans.append({"computed": words} if quote["field"] == "computation" else words)
+    return spans
 
 
 def script_json(value: Any) -> str:
@@ -301,10 +294,9 @@ def script_json(value: Any) -> str:
 
 @contextmanager
 def open_report(path: FilePath, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
-    """A report at ``path``, written when the block ends well.
+    """A report at ``path``, written when the block ends well; it opens on the only letter of a run.
 
-    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.  Of one
-    letter, beside which nothing failed, it opens on that.
+    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.
     """
     # Without a name anywhere: it is gone when this process is.
     beside = None if path.on_store else path.parent
@@ -323,7 +315,6 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
 
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    backtest = tally.backtest()
     scored = datetime.fromisoformat(run["scored_at"]).astimezone(UTC)
     return environment.from_string(_asset("report.html.j2")).render(
         policy=(
@@ -333,20 +324,18 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
         style=style,
         script=script,
         marker=_MARKER,
-        alone=tally.letters == 1 and not tally.failures,
         criteria=script_json(report.criteria),
         **NOTICES,
         model_uri=run["model_uri"],
         scored_on=run["scored_at"][:10],
         scored_at=f"{scored:%Y-%m-%d %H:%M} UTC",
-        figures=_figures(tally, backtest),
         shown=report.items,
         all_items=report.all_items,
-        drift=list(tally.drift_lines()),
-        histogram=_histogram(tally.bins),
-        backtest=backtest and _backtest(backtest),
+        tally=tally,
+        histogram=[(100 * b // BINS, tally.bins[b]) for b in range(BINS)],
+        backtest=tally.backtest(),
         calibration=tally.calibration(),
-        categories=_categories(tally),
+        categories=sorted(tally.categories.items(), key=lambda pair: (-pair[1][0], pair[0])),
     )
 
 
@@ -356,70 +345,3 @@ def _asset(name: str) -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _figures(tally: Tally, backtest: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:
-    """Names, values and notes of the overview."""
-    share = tally.expected / tally.items if tally.items else 0.0
-    called = f"{tally.predicted['Overturned']:,}"
-    yield "Letters", f"{tally.letters:,}", ""
-    yield "Items", f"{tally.items:,}", ""
-    yield "Expected overturned", f"{tally.expected:,.1f}", f"{share:.1%} of the items"
-    yield "Called overturned", called, "estimate above the model's threshold"
-    yield "Not read", f"{tally.failures:,}", "listed in the errors file"
-    if backtest:
-        yield "Known decisions", f"{backtest['items']:,}", ""
-
-
-def _histogram(bins: Counter[int]) -> list[dict[str, Any]]:
-    """A bar a bin, in the units of the drawing; the highest has 125."""
-    most = max([*bins.values(), 1])
-    heights = [round(125 * bins[b] / most, 1) for b in range(BINS)]
-    return [
-        {
-            "x": 12 + 40 * b,
-            "y": 150 - height,
-            "height": height,
-            "n": bins[b],
-            "said": f"{10 * b} to {10 * b + 10}%: {bins[b]}",
-        }
-        for b, height in enumerate(heights)
-    ]
-
-
-def _backtest(result: dict[str, Any]) -> dict[str, Any]:
-    figures = (
-        ("Area under the ROC curve", result["auc"], ".3f"),
-        ("Brier score (0 is best)", result["brier"], ".3f"),
-        ("Same outcome called", result["share_agreed"], ".1%"),
-        ("Reviewer's guideline first", result["guideline_first"], ".1%"),
-        ("Reviewer's guideline among three", result["guideline_top3"], ".1%"),
-    )
-    caution = "Letters that the model was trained on flatter these figures."
-    if result["few"]:
-        caution = "With so few decisions of one kind these figures are uncertain. " + caution
-    return {
-        "sentence": (
-            f"Of {result['items']:,} decided items {result['overturned']:,} were overturned; "
-            f"the estimates add up to {result['expected']:.1f}."
-        ),
-        "figures": [
-            (name, "not defined" if value is None else format(value, form))
-            for name, value, form in figures
-        ],
-        "caution": caution,
-    }
-
-
-def _categories(tally: Tally) -> list[dict[str, Any]]:
-    ranked = sorted(tally.categories.items(), key=lambda pair: (-pair[1][0], pair[0]))
-    return [
-        {
-            "name": name,
-            "n": f"{int(n):,}",
-            "width": round(100 * total / n, 1),
-            "mean": f"{total / n:.0%}",
-            "overturned": f"{int(overturned)} of {int(known)}" if known else "–",
-        }
-        for name, (n, total, known, overturned) in ranked
-    ]
