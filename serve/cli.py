@@ -383,7 +383,7 @@ def explain(
     how = ReadAs.told(maps, form)
     with ended_well():
         if statements:
-            found = shown = one.understood(one.one_letter(letter, letter_id, how))
+            found = shown = one.understood(letter, letter_id, how)
         else:
             found = one.explain(letter, model, letter_id, how=how)
             shown = {**found, "items": one.chosen_items(found, item)}

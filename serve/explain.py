@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from imr.data.letter import Letter
     from imr.features.statements import Statement
     from imr.models.predictor import Predictor
 
@@ -86,24 +85,6 @@ def explain(
     return run_detail(answer["detail"], address.uri)
 
 
-def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) -> Letter:
-    """The one letter at a path, read in this process.
-
-    Raises:
-        Refused: where there is not exactly one letter, or it cannot be read.
-    """
-    letter = read_safely(_one_task(path, letter_id, how))
-    if isinstance(letter, LetterError):
-        raise _refused(letter)
-    return letter
-
-
-def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
-    """True for the record that `imr new` made, as long as its questions stand in it."""
-    task = _one_task(path, letter_id, how, lambda _: None)  # told when it was explained
-    return isinstance(task, RawRecord) and asks(task.values)
-
-
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
     found = [t for t in tasks([path], notice, how) if letter_id in (None, task_letter_id(t))]
     if not found:
@@ -125,32 +106,26 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
     items: list[dict[str, Any]] = detail["items"]
     if item is None:
         return items
-    if not 0 <= item < len(items):
+    if item >= len(items):
         raise Refused(f"no item {item}: the letter has items 0 to {len(items) - 1}")
     return [items[item]]
 
 
 def show(detail: dict[str, Any], console: Console) -> None:
-    """Print a letter and its items."""
-    from rich.console import Group
-
+    """Print a letter and its items; in a pipe without the blanks that rich fills lines with."""
     parts: list[RenderableType] = [*_letter(detail)]
     for entry in detail["items"]:
         parts += [_text(""), *_item(detail, entry)]
-    meanings = [detail["interval_meaning"]]
+    parts += [_text(""), _text(detail["interval_meaning"], "dim")]
     if any(item["what_if"] for item in detail["items"]):
-        meanings.append(f"What would change it: {detail['what_if_meaning']}")
-    end = [*(_text(said, "dim") for said in meanings), _text(detail["notice"], "italic")]
-    _print(Group(*parts, _text(""), *end, _text(f"model {detail['model_uri']}", "dim")), console)
-
-
-def _print(content: RenderableType, console: Console) -> None:
-    """In a pipe without the blanks that rich fills lines with."""
+        parts.append(_text(f"What would change it: {detail['what_if_meaning']}", "dim"))
+    parts.append(_text(detail["notice"], "italic"))
+    parts.append(_text(f"model {detail['model_uri']}", "dim"))
     if console.is_terminal:
-        console.print(content)
+        console.print(*parts, sep="\n")
         return
     with console.capture() as held:
-        console.print(content)
+        console.print(*parts, sep="\n")
     for line in held.get().splitlines():
         print(line.rstrip())
 
@@ -208,10 +183,20 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _indented(2, f"{item['meaning']}.", "dim")
     if item["similar"]:
         yield _indented(2, similar_sentence(item["similar"]), "dim")
-    yield from _what_if(item)
+    if item["what_if"]:
+        yield _indented(2, "What would change it", "bold")
+    for change in item["what_if"]:
+        line = _text(f"> {change_action(change)}: ")
+        line.append(change_sentence(change, item["p_overturned"]), "bold")
+        yield _indented(4, line)
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
-    yield from _guidelines(item)
+    if item["guidelines"]:
+        yield _indented(2, "Guideline the reviewer may cite", "bold")
+    for candidate in item["guidelines"]:
+        yield _indented(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
+    if item["decision_guideline"]:
+        yield _indented(4, f"cited by the reviewer: {item['decision_guideline']}")
 
 
 def _bar(p: float, low: float, high: float) -> Text:
@@ -223,15 +208,6 @@ def _bar(p: float, low: float, high: float) -> Text:
         mark = "●" if cell == at else "─" if inside else "·"
         bar.append(mark, "bold cyan" if cell == at else "cyan" if inside else "dim")
     return bar
-
-
-def _what_if(item: dict[str, Any]) -> Iterator[RenderableType]:
-    if item["what_if"]:
-        yield _indented(2, "What would change it", "bold")
-    for change in item["what_if"]:
-        line = _text(f"> {change_action(change)}: ")
-        line.append(change_sentence(change, item["p_overturned"]), "bold")
-        yield _indented(4, line)
 
 
 def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
@@ -286,19 +262,16 @@ def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Rendera
         yield from _quotes(detail, criterion["quotes"])
 
 
-def _guidelines(item: dict[str, Any]) -> Iterator[RenderableType]:
-    if item["guidelines"]:
-        yield _indented(2, "Guideline the reviewer may cite", "bold")
-    for candidate in item["guidelines"]:
-        yield _indented(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
-    if item["decision_guideline"]:
-        yield _indented(4, f"cited by the reviewer: {item['decision_guideline']}")
-
-
 # --- what an edit moved --------------------------------------------------------------------------
 #
 # The last result of a record that asks its questions is kept beside it (``.case.json.last``): the
 # estimates and the verdicts by criterion, no word of the record.
+
+
+def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
+    """True for the record that `imr new` made, as long as its questions stand in it."""
+    task = _one_task(path, letter_id, how, lambda _: None)  # told when it was explained
+    return isinstance(task, RawRecord) and asks(task.values)
 
 
 def moved(path: str, detail: dict[str, Any]) -> list[str]:
@@ -306,19 +279,7 @@ def moved(path: str, detail: dict[str, Any]) -> list[str]:
     time.
     """
     kept = Path(path).with_name(f".{Path(path).name}.last")
-    now = _result(detail)
-    before = _earlier(kept)
-    try:
-        with open_atomic(output_path(str(kept))) as file:
-            file.write(json.dumps(now).encode())
-    except Refused as error:
-        say(f"{error.problem}: the next explanation will not say what moved")
-    return [] if before is None else list(_differences(before, now, detail))
-
-
-def _result(detail: dict[str, Any]) -> dict[str, Any]:
-    """The result without words of the record: an item goes by the digest of its request."""
-    return {
+    now = {
         "letter_id": _digest(detail["letter_id"]),
         "model_uri": detail["model_uri"],
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -330,6 +291,13 @@ def _result(detail: dict[str, Any]) -> dict[str, Any]:
             for item in detail["items"]
         },
     }
+    before = _earlier(kept)
+    try:
+        with open_atomic(output_path(str(kept))) as file:
+            file.write(json.dumps(now).encode())
+    except Refused as error:
+        say(f"{error.problem}: the next explanation will not say what moved")
+    return [] if before is None else list(_differences(before, now, detail))
 
 
 def _digest(text: str) -> str:
@@ -380,15 +348,21 @@ MEASURES = ("degree", "comparator", "percent", "weeks", "count", "days", "ago")
 _UNSTATED = (None, "", "=")
 
 
-def understood(letter: Letter) -> dict[str, Any]:
-    """The sentences of the summary in order, each with its statements.
+def understood(path: str, letter_id: str | None, how: ReadAs) -> dict[str, Any]:
+    """The sentences of the one letter's summary in order, each with its statements.
 
     ``start`` and ``end`` are characters of ``case_summary``: of a sentence its own, of a statement
     those of the clause that makes it.
+
+    Raises:
+        Refused: where there is not exactly one letter, or it cannot be read.
     """
     from imr.features.context import read_summary
     from imr.features.statements import statements
 
+    letter = read_safely(_one_task(path, letter_id, how))
+    if isinstance(letter, LetterError):
+        raise _refused(letter)
     summary = read_summary(letter.case.case_summary)
     sentences: list[dict[str, Any]] = []
     for number in range(len(summary.bounds)):
