@@ -32,7 +32,7 @@ from imr.serve.letters import (
     safely,
     something_to_do,
 )
-from imr.serve.messages import Refused, ended_well, progress
+from imr.serve.messages import Refused, ended_well, many, progress
 from imr.serve.outputs import (
     check_writable,
     formula_safe,
@@ -178,8 +178,7 @@ def _counts(of: Counter[str]) -> str:
     letters, items = of["letters"], of["items"]
     kinds = {"decided": "decided", "warned": "with a warning"}
     of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
-    said = f"{letters:,} letter{'s' * (letters != 1)}" + f" ({of_these})" * bool(of_these)
-    return f"{said}, {items:,} item{'s' * (items != 1)}"
+    return many(letters, "letter") + f" ({of_these})" * bool(of_these) + f", {many(items, 'item')}"
 
 
 def validate(

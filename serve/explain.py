@@ -266,9 +266,7 @@ def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
 
 
 def moved(path: str, detail: dict[str, Any]) -> list[str]:
-    """What moved since the record at ``path`` was last explained; the result is kept for next
-    time.
-    """
+    """What moved since the record at ``path`` was last explained; keeps the result."""
     kept = Path(path).with_name(f".{Path(path).name}.last")
     now = {
         "letter_id": _digest(detail["letter_id"]),

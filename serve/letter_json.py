@@ -69,7 +69,7 @@ def _header(letter: Letter) -> dict[str, str | None]:
 
 
 def _iso(day: date | None) -> str | None:
-    return day and day.isoformat()
+    return day.isoformat() if day else None
 
 
 def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:

@@ -390,6 +390,7 @@ def open_parts(
     fresh = work / "parts"
     ends = [letters * (number + 1) // parts for number in range(parts)]
     number = written = 0
+    append: Write
 
     def begin() -> Write:
         part.close()

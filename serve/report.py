@@ -31,6 +31,7 @@ from imr.serve.letter_json import (
     distinct,
     similar_sentence,
 )
+from imr.serve.messages import many
 from imr.serve.outputs import open_atomic
 
 FEW_OF_A_KIND = 30
@@ -47,8 +48,7 @@ BINS = 10
 class Tally:
     """Counts over the rows of a run; memory does not grow but for the decided items' pairs.
 
-    ``bins`` holds the items by estimate, ``categories`` for each its items, the sum of their
-    estimates, how many are decided and how many of those overturned.
+    ``bins``: items by estimate; ``categories``: items, sum of estimates, decided, overturned.
     """
 
     letters: int = 0
@@ -158,8 +158,8 @@ class Tally:
     def lines(self) -> Iterator[str]:
         """The summary of the run for a person."""
         yield (
-            f"{_many(self.letters, 'letter')}, {_many(self.items, 'item')} scored; "
-            f"{_many(self.failures, 'letter')} not read"
+            f"{many(self.letters, 'letter')}, {many(self.items, 'item')} scored; "
+            f"{many(self.failures, 'letter')} not read"
         )
         if self.items:
             called = ", ".join(f"{n} {name}" for name, n in sorted(self.predicted.items()))
@@ -168,7 +168,7 @@ class Tally:
         if self.doubled:
             stand = "stands" if self.doubled == 1 else "stand"
             yield (
-                f"{_many(self.doubled, 'letter_id')} {stand} for more than one letter: "
+                f"{many(self.doubled, 'letter_id')} {stand} for more than one letter: "
                 "see the column warnings"
             )
         result = self.backtest()
@@ -177,16 +177,12 @@ class Tally:
         yield from self.drift_lines()
 
 
-def _many(n: int, name: str) -> str:
-    return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
-
-
 def _backtest_lines(result: dict[str, Any]) -> Iterator[str]:
     auc = "not defined (one kind of decision only)"
     if result["auc"] is not None:
         auc = f"{result['auc']:.3f}"
     yield (
-        f"backtest on {_many(result['items'], 'decided item')} ({result['overturned']} overturned, "
+        f"backtest on {many(result['items'], 'decided item')} ({result['overturned']} overturned, "
         f"{result['expected']:.1f} expected): AUC {auc}, Brier {result['brier']:.3f}, "
         f"same outcome {result['share_agreed']:.1%}"
     )
@@ -261,9 +257,7 @@ class Report:
         }
 
     def _criterion(self, criterion: Mapping[str, Any]) -> str:
-        """The key of a criterion's text on the page: its id, numbered where region or edition
-        give the same one another source.
-        """
+        """The key of its text: its id, numbered where region or edition give another source."""
         shown = {k: criterion[k] for k in ("guideline", "source", "text")}
         name = str(criterion["id"])
         keys = (name + (f"#{n}" if n > 1 else "") for n in itertools.count(1))

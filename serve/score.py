@@ -135,7 +135,12 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
-    with _workers(run, few) as workers:
+    workers = Cluster(run.jobs, run.scheduler) if run.engine == "dask" else Pool(run.jobs)
+    with contextlib.ExitStack() as held:
+        if isinstance(workers, Pool):
+            held.callback(workers.stop)
+            if few:  # for them one process, which begins to import at once
+                workers.start(import_models)
         model = run.resolve(run.model)
         STEPS.info("model %s", model.uri)
         settings = RunSettings(
@@ -151,28 +156,13 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
             if few
             else progress("scoring", lambda: count_letters(run.letters, run.how))
         )
-        with open_journal(run.output, settings, run.resume) as journal:
-            letters = journal.settings.chunk_letters
-            with bar as advance:
-                chunks = chunked(itertools.chain(first, work), letters)
-                count = _score_chunks(workers, setup, chunks, journal, advance)
-            STEPS.info("scored: %d chunks of at most %d letters", count, letters)
-            return _write(run, journal, count, model.profile, report_failure)
-
-
-@contextlib.contextmanager
-def _workers(run: ScoreRun, few: bool) -> Iterator[Pool | Cluster]:
-    """Where the chunks run; for few letters one process, which begins to import at once."""
-    if run.engine == "dask":
-        yield Cluster(run.jobs, run.scheduler)
-        return
-    pool = Pool(run.jobs)
-    try:
-        if few:
-            pool.start(import_models)
-        yield pool
-    finally:
-        pool.stop()
+        journal = held.enter_context(open_journal(run.output, settings, run.resume))
+        letters = journal.settings.chunk_letters
+        with bar as advance:
+            chunks = chunked(itertools.chain(first, work), letters)
+            count = _score_chunks(workers, setup, chunks, journal, advance)
+        STEPS.info("scored: %d chunks of at most %d letters", count, letters)
+        return _write(run, journal, count, model.profile, report_failure)
 
 
 def _score_chunks(
