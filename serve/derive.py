@@ -35,7 +35,7 @@ from imr.serve.letters import (
 from imr.serve.messages import Refused, ended_well, many, progress
 from imr.serve.outputs import (
     check_writable,
-    formula_safe,
+    csv_cell,
     json_line,
     open_atomic,
     open_table,
@@ -289,5 +289,5 @@ def _csv(record: dict[str, Any]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(rows[0])
     for row in rows:
-        writer.writerow("" if v is None else formula_safe(v) for v in row.values())
+        writer.writerow(csv_cell("str", value) for value in row.values())
     return text.getvalue().encode("utf-8-sig")  # with its mark Excel reads it as UTF-8

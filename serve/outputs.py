@@ -236,7 +236,8 @@ def csv_cell(kind: Kind, value: Any) -> Any:
         return value
     if kind == "bool":
         return "true" if value else "false"
-    return formula_safe(_plain_text(kind, value))
+    text = _plain_text(kind, value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _plain_text(kind: Kind, value: Any) -> str:
@@ -251,11 +252,6 @@ def _reason_text(reason: Row) -> str:
     """``for: MRI documented ("MRI of the knee")``."""
     quoted = "; ".join(f'"{quote}"' for quote in reason["quotes"])
     return f"{reason['direction']}: {reason['statement']}" + (f" ({quoted})" if quoted else "")
-
-
-def formula_safe(text: str) -> str:
-    """The text with a leading apostrophe where a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 # --- JSON Lines --------------------------------------------------------------------------------
