@@ -128,9 +128,9 @@ def annotated(folders: list[Path]) -> dict[str, Truth]:
     return {entry["letter_id"]: entry["summary"] for entry in read_in}
 
 
-def cases(letters: Path) -> Iterator[Case]:
-    """The letters of a folder as they are known before the decision."""
-    for text in read([str(letters)]):
+def cases(letters: list[str]) -> Iterator[Case]:
+    """The letters that can be read, as they are known before the decision."""
+    for text in read(letters):
         if not isinstance(text, LetterError):
             yield parse(text).case
 
@@ -139,7 +139,7 @@ def tallies(letters: Path, annotations: list[Path]) -> dict[str, Tally]:
     """The tally of every compared signal, over the letters that are annotated."""
     truths = annotated(annotations)
     found: dict[str, Tally] = {}
-    for case in cases(letters):
+    for case in cases([str(letters)]):
         if case.letter_id in truths:
             row, summary = signals(case).rows[0], read_summary(case.case_summary)
             for name, truth, value in compared(truths[case.letter_id], row, summary):

@@ -17,8 +17,8 @@ from machine import cpu_seconds, describe, table
 from material import pdf_letters, trained, workplace
 
 from imr.serve.letters import Chunk, chunked, tasks
+from imr.serve.model import ScoreSetup
 from imr.serve.score import CHUNK_LETTERS
-from imr.serve.worker import ScoreSetup
 
 BAR = 0.75
 

@@ -34,8 +34,8 @@ from imr.models.prediction import GUIDELINES, Prediction
 from imr.models.predictor import Predictor
 from imr.serve.letter_json import letter_detail, score_rows
 from imr.serve.letters import Chunk, chunked, tasks
+from imr.serve.model import ScoreSetup
 from imr.serve.score import CHUNK_LETTERS
-from imr.serve.worker import ScoreSetup
 
 Result = TypeVar("Result")
 

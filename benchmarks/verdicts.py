@@ -16,9 +16,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from imr.data.letter import Case, LetterError
-from imr.data.parse import parse
-from imr.data.read import read
+from benchmarks.agreement import cases
+from imr.data.letter import Case
 from imr.features.checklist import Criterion, checklist
 from imr.features.table import signals
 
@@ -36,13 +35,6 @@ def read_verdicts() -> dict[Key, dict[str, list[str]]]:
     """What the readers said, by letter, item and criterion."""
     lines = map(json.loads, READERS.read_text().splitlines())
     return {(one["letter_id"], one["item_index"], one["criterion"]): one for one in lines}
-
-
-def cases(letters: list[str]) -> Iterator[Case]:
-    """The cases of the letters that can be read."""
-    for text in read(letters):
-        if not isinstance(text, LetterError):
-            yield parse(text).case
 
 
 def judged(case: Case) -> Iterator[tuple[Key, Criterion]]:

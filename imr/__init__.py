@@ -60,8 +60,7 @@ def read_letters(
     import os
 
     from imr.data.letter import LetterError
-    from imr.serve.letters import tasks
-    from imr.serve.worker import read_letter
+    from imr.serve.letters import read_letter, tasks
 
     letters = []
     for task in tasks([os.fspath(place) for place in places]):
@@ -138,7 +137,7 @@ def explain(letter: Letter, model: Predictor) -> dict[str, Any]:
     The object of ``imr explain --json``.
     """
     from imr.serve.letter_json import run_detail
-    from imr.serve.worker import scored
+    from imr.serve.model import scored
 
     [answer] = scored(model, [letter], detail=True)
     return run_detail(answer["detail"], model.uri)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from imr import CHAMPION
 from imr.serve.messages import Refused, ended_well, say, show_any_text
-from imr.serve.model import CHAMPION, remember_champion
 
 if TYPE_CHECKING:
     from imr.data.letter import LetterError
@@ -91,6 +92,27 @@ def options(
         keep_log(verbose, log)
 
 
+@contextmanager
+def _failures_named() -> Iterator[Callable[[LetterError], None]]:
+    """What names a letter that could not be read; the command ends with status 1 where one was."""
+    count = 0
+
+    def named(failure: LetterError) -> None:
+        nonlocal count
+        count += 1
+        say(str(failure))
+
+    yield named
+    if count:
+        raise typer.Exit(1)
+
+
+def _read_as(maps: list[str] | None, form: str | None) -> ReadAs:
+    from imr.serve.letters import ReadAs
+
+    return ReadAs.told(maps, form)
+
+
 @app.command()
 def parse(
     letters: Letters,
@@ -104,11 +126,9 @@ def parse(
 ) -> None:
     """Read letters into one JSON object each."""
     from imr.serve.derive import parse_letters
-    from imr.serve.letters import ReadAs
 
-    failures = _Failures()
-    parse_letters(tuple(letters), output, jobs, failures, ReadAs.told(maps, form))
-    failures.exit()
+    with _failures_named() as named:
+        parse_letters(tuple(letters), output, jobs, named, _read_as(maps, form))
 
 
 @app.command()
@@ -127,12 +147,9 @@ def features(
 ) -> None:
     """Derive the signals: one row an item."""
     from imr.serve.derive import write_features
-    from imr.serve.letters import ReadAs
 
-    failures = _Failures()
-    how = ReadAs.told(maps, form)
-    write_features(tuple(letters), output, evidence, jobs, failures, how)
-    failures.exit()
+    with _failures_named() as named:
+        write_features(tuple(letters), output, evidence, jobs, named, _read_as(maps, form))
 
 
 Decided = Annotated[
@@ -177,6 +194,7 @@ def train(
 
     Without a source: on the decisions that the project ships.
     """
+    from imr.serve.model import remember_champion
     from imr.training.train import train as evaluate_and_register
 
     def trained(settings: TrainConfig) -> TrainResult:
@@ -220,8 +238,6 @@ def _show_figures(
 ) -> None:
     """Evaluate with the settings of a file and those of the command line over them, print the
     table and where the run lies, and end with the run's exit status.
-
-    What a user can mend about decisions and settings is refused in one line.
     """
     from imr.data.letter import LetterError
     from imr.training.config import ConfigError, TrainConfig
@@ -287,19 +303,16 @@ DryRun = Annotated[
 @app.command()
 def validate(letters: Letters, jobs: Jobs = 0, maps: Maps = None, form: Form = None) -> None:
     """Read letters and score nothing: what would be read, what not and why."""
-    from imr.serve.letters import ReadAs
-
-    _validate(tuple(letters), jobs, ReadAs.told(maps, form), each_file=True)
+    _validate(tuple(letters), jobs, _read_as(maps, form), each_file=True)
 
 
 def _validate(letters: tuple[str, ...], jobs: int, how: ReadAs, each_file: bool) -> None:
     from imr.serve.derive import validate as checked
 
-    failures = _Failures()
-    with ended_well():
-        found = checked(letters, jobs, failures, how)
-    print(*found.lines(each_file), sep="\n")
-    failures.exit()
+    with _failures_named() as named:
+        with ended_well():
+            found = checked(letters, jobs, named, how)
+        print(*found.lines(each_file), sep="\n")
 
 
 @app.command()
@@ -331,7 +344,6 @@ def score(
 ) -> None:
     """Score letters: one row an item, and FILE.errors.jsonl for letters not read."""
     from imr.serve import score as scoring
-    from imr.serve.letters import ReadAs
     from imr.serve.outputs import output_path
 
     run = scoring.ScoreRun(
@@ -346,17 +358,16 @@ def score(
         scheduler=scheduler,
         resume=resume,
         reasons=reasons,
-        how=replace(ReadAs.told(maps, form), only=only),
+        how=replace(_read_as(maps, form), only=only),
     )
     if dry_run:
         scoring.check(run)
         _validate(run.letters, jobs, run.how, each_file=False)
         return
-    failures = _Failures()
-    with ended_well(f"{run.output} not written", "the same command with --resume continues"):
-        tally = scoring.score(run, failures)
-    print(*tally.lines(), f"written: {scoring.written(run, tally)}", sep="\n")
-    failures.exit()
+    with _failures_named() as named:
+        with ended_well(f"{run.output} not written", "the same command with --resume continues"):
+            tally = scoring.score(run, named)
+        print(*tally.lines(), f"written: {scoring.written(run, tally)}", sep="\n")
 
 
 @app.command()
@@ -378,12 +389,11 @@ def explain(
 ) -> None:
     """Explain one letter: predictions, reasons with quotes, what is not documented."""
     from imr.serve import explain as one
-    from imr.serve.letters import ReadAs
 
-    how = ReadAs.told(maps, form)
+    how = _read_as(maps, form)
     with ended_well():
         if statements:
-            found = shown = one.understood(one.one_letter(letter, letter_id, how))
+            found = shown = one.understood(letter, letter_id, how)
         else:
             found = one.explain(letter, model, letter_id, how=how)
             shown = {**found, "items": one.chosen_items(found, item)}
@@ -442,22 +452,6 @@ def synthesize(
     with explained(output):
         letters, truth = write(n, output, seed, cast("Format", form), default_jobs())
     print(f"written: {letters} and {truth}")
-
-
-class _Failures:
-    """Names each letter that could not be read on standard error, and counts them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, failure: LetterError) -> None:
-        self.count += 1
-        say(str(failure))
-
-    def exit(self) -> None:
-        """End with status 1 where a letter could not be read."""
-        if self.count:
-            raise typer.Exit(1)
 
 
 def spread(arguments: list[str]) -> list[str]:

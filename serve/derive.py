@@ -1,5 +1,5 @@
-"""What needs no model: `imr parse`, `imr features` and `imr validate` read letters, `imr new`
-writes a case record to fill in, with what the guideline asks for.
+"""What needs no model: `imr parse`, `imr features`, `imr validate`, and `imr new`, which writes a
+case record to fill in, with what the guideline asks for.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from imr.data.records import HEADER_FIELDS, QUESTIONS
 from imr.serve.letter_json import letter_object
 from imr.serve.letters import (
     AS_FOUND,
-    Chunk,
     ReadAs,
+    Task,
     chunked,
     count_letters,
+    fetched,
+    read_safely,
+    safely,
     something_to_do,
 )
-from imr.serve.messages import Refused, ended_well, progress
+from imr.serve.messages import Refused, ended_well, many, progress
 from imr.serve.outputs import (
     check_writable,
-    formula_safe,
+    csv_cell,
     json_line,
     open_atomic,
     open_table,
     output_path,
     table_format,
 )
-from imr.serve.worker import fetched, read_safely, safely
-from imr.serve.workers import Answer, Pool, Work, default_jobs, failure_answer, in_order
+from imr.serve.workers import Pool, Work, failure_answer, in_order
 
 ReportFailure = Callable[[LetterError], None]
 
@@ -56,8 +58,9 @@ def each_letter(
 ) -> Iterator[dict[str, Any]]:
     """What ``make`` made of each letter, in order; a letter not read is passed on instead."""
     chunks = chunked(something_to_do(letters, report, how), CHUNK_LETTERS)
+    setup = functools.partial(_each, make)
     with progress("reading", lambda: count_letters(letters, how)) as advance:
-        for chunk, answer in in_order(Pool(jobs or default_jobs()).run(EachLetter(make), chunks)):
+        for chunk, answer in in_order(Pool(jobs).run(setup, chunks)):
             advance(len(chunk.tasks))
             for one in answer:
                 if "error" in one:
@@ -66,24 +69,17 @@ def each_letter(
                     yield one
 
 
-@dataclass(frozen=True, slots=True)
-class EachLetter:
-    """A worker's set-up: read each letter and hand back what ``make`` makes of it."""
+def _each(make: Callable[[Letter], dict[str, Any]]) -> Work:
+    """A worker's set-up, which loads nothing."""
 
-    make: Callable[[Letter], dict[str, Any]]
+    def one(task: Task) -> dict[str, Any]:
+        letter = read_safely(task)
+        if isinstance(letter, LetterError):
+            return failure_answer(letter)
+        made = safely(letter.case.source, "deriving", lambda: make(letter))
+        return failure_answer(made) if isinstance(made, LetterError) else made
 
-    def __call__(self) -> Work:
-        """Nothing to load."""
-        return self._chunk
-
-    def _chunk(self, chunk: Chunk) -> Answer:
-        return [self._one(read_safely(task)) for task in fetched(chunk.tasks)]
-
-    def _one(self, letter: Letter | LetterError) -> dict[str, Any]:
-        if isinstance(letter, Letter):
-            made = safely(letter.case.source, "deriving", lambda: self.make(letter))
-            return failure_answer(made) if isinstance(made, LetterError) else made
-        return failure_answer(letter)
+    return lambda chunk: [one(task) for task in fetched(chunk.tasks)]
 
 
 # --- imr parse -----------------------------------------------------------------------------------
@@ -181,8 +177,7 @@ def _counts(of: Counter[str]) -> str:
     letters, items = of["letters"], of["items"]
     kinds = {"decided": "decided", "warned": "with a warning"}
     of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
-    said = f"{letters:,} letter{'s' * (letters != 1)}" + f" ({of_these})" * bool(of_these)
-    return f"{said}, {items:,} item{'s' * (items != 1)}"
+    return many(letters, "letter") + f" ({of_these})" * bool(of_these) + f", {many(items, 'item')}"
 
 
 def validate(
@@ -295,5 +290,5 @@ def _csv(record: dict[str, Any]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(rows[0])
     for row in rows:
-        writer.writerow("" if v is None else formula_safe(v) for v in row.values())
+        writer.writerow(csv_cell("str", value) for value in row.values())
     return text.getvalue().encode("utf-8-sig")  # with its mark Excel reads it as UTF-8

@@ -22,18 +22,25 @@ from imr.serve.letter_json import (
     run_detail,
     similar_sentence,
 )
-from imr.serve.letters import AS_FOUND, Chunk, Notice, ReadAs, Task, task_letter_id, tasks
+from imr.serve.letters import (
+    AS_FOUND,
+    Chunk,
+    Notice,
+    ReadAs,
+    Task,
+    read_safely,
+    task_letter_id,
+    tasks,
+)
 from imr.serve.messages import Refused, say
-from imr.serve.model import ModelAddress, resolve
+from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import open_atomic, output_path
-from imr.serve.worker import ScoreSetup, import_models, load_in_worker, read_safely
 from imr.serve.workers import Pool
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from imr.data.letter import Letter
     from imr.features.statements import Statement
     from imr.models.predictor import Predictor
 
@@ -78,24 +85,6 @@ def explain(
     return run_detail(answer["detail"], address.uri)
 
 
-def one_letter(path: str, letter_id: str | None = None, how: ReadAs = AS_FOUND) -> Letter:
-    """The one letter at a path, read in this process.
-
-    Raises:
-        Refused: where there is not exactly one letter, or it cannot be read.
-    """
-    letter = read_safely(_one_task(path, letter_id, how))
-    if isinstance(letter, LetterError):
-        raise _refused(letter)
-    return letter
-
-
-def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
-    """True for the record that `imr new` made, as long as its questions stand in it."""
-    task = _one_task(path, letter_id, how, lambda _: None)  # told when it was explained
-    return isinstance(task, RawRecord) and asks(task.values)
-
-
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
     found = [t for t in tasks([path], notice, how) if letter_id in (None, task_letter_id(t))]
     if not found:
@@ -117,34 +106,9 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
     items: list[dict[str, Any]] = detail["items"]
     if item is None:
         return items
-    if not 0 <= item < len(items):
+    if item >= len(items):
         raise Refused(f"no item {item}: the letter has items 0 to {len(items) - 1}")
     return [items[item]]
-
-
-def show(detail: dict[str, Any], console: Console) -> None:
-    """Print a letter and its items."""
-    from rich.console import Group
-
-    parts: list[RenderableType] = [*_letter(detail)]
-    for entry in detail["items"]:
-        parts += [_text(""), *_item(detail, entry)]
-    meanings = [detail["interval_meaning"]]
-    if any(item["what_if"] for item in detail["items"]):
-        meanings.append(f"What would change it: {detail['what_if_meaning']}")
-    end = [*(_text(said, "dim") for said in meanings), _text(detail["notice"], "italic")]
-    _print(Group(*parts, _text(""), *end, _text(f"model {detail['model_uri']}", "dim")), console)
-
-
-def _print(content: RenderableType, console: Console) -> None:
-    """In a pipe without the blanks that rich fills lines with."""
-    if console.is_terminal:
-        console.print(content)
-        return
-    with console.capture() as held:
-        console.print(content)
-    for line in held.get().splitlines():
-        print(line.rstrip())
 
 
 def make_console() -> Console:
@@ -157,73 +121,82 @@ def make_console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def _text(content: str, style: str = "") -> Text:
+def show(detail: dict[str, Any], console: Console) -> None:
+    """Print a letter and its items; in a pipe without the blanks that rich fills lines with."""
+    lines = [*_letter(detail)]
+    for item in detail["items"]:
+        lines += [_line(0, ""), *_item(detail, item)]
+    lines += [_line(0, ""), _line(0, detail["interval_meaning"], style="dim")]
+    if any(item["what_if"] for item in detail["items"]):
+        lines.append(_line(0, f"What would change it: {detail['what_if_meaning']}", style="dim"))
+    lines.append(_line(0, detail["notice"], style="italic"))
+    lines.append(_line(0, f"model {detail['model_uri']}", style="dim"))
+    if console.is_terminal:
+        console.print(*lines, sep="\n")
+        return
+    with console.capture() as held:
+        console.print(*lines, sep="\n")
+    for line in held.get().splitlines():
+        print(line.rstrip())
+
+
+def _line(indent: int, *parts: str | tuple[str, str] | Text, style: str = "") -> RenderableType:
+    from rich.padding import Padding
     from rich.text import Text
 
-    return Text(content, style=style)
-
-
-def _indented(cells: int, content: str | Text, style: str = "") -> RenderableType:
-    from rich.padding import Padding
-
-    text = _text(content, style) if isinstance(content, str) else content
-    return Padding(text, (0, 0, 0, cells), expand=False)
+    text = Text.assemble(*parts, style=style)
+    return Padding(text, (0, 0, 0, indent), expand=False) if indent else text
 
 
 def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
-    facts = [
-        f"{name} {detail['header'][key]}" for key, name in HEADER.items() if detail["header"][key]
-    ]
-    yield _text(f"Letter {detail['letter_id']}", "bold")
-    yield _text(" · ".join([*facts, detail["source"]]), "dim")
+    header = detail["header"]
+    facts = [f"{name} {header[key]}" for key, name in HEADER.items() if header[key]]
+    yield _line(0, f"Letter {detail['letter_id']}", style="bold")
+    yield _line(0, " · ".join([*facts, detail["source"]]), style="dim")
     for fact in detail["urgent"]:
-        yield _text(f"! {fact['text']}", "bold red")
+        yield _line(0, f"! {fact['text']}", style="bold red")
         yield from _quotes(detail, fact["quotes"])
     if detail["urgent"]:
-        yield _text(detail["urgent_notice"], "bold red")
+        yield _line(0, detail["urgent_notice"], style="bold red")
     for warning in detail["warnings"]:
-        yield _text(f"note: {warning}", "yellow")
+        yield _line(0, f"note: {warning}", style="yellow")
 
 
 def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
-    yield _text(f"Item {item['item_index']}: {item['requested']}", "bold")
+    yield _line(0, f"Item {item['item_index']}: {item['requested']}", style="bold")
     kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
     action = f"{item['ur_action']} by UR" if item["ur_action"] else "asked for"
-    yield _indented(2, f"{kind or 'not classified'} · {action}", "dim")
+    yield _line(2, f"{kind or 'not classified'} · {action}", style="dim")
     p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
-    line = _text(f"p(overturned) {p:6.1%}  ", "bold")
-    line.append_text(_bar(p, low, high))
-    line.append(f"  interval {low:.1%} to {high:.1%}")
-    yield _indented(2, line)
+    interval = f"  interval {low:.1%} to {high:.1%}"
+    yield _line(2, f"p(overturned) {p:6.1%}  ", *_bar(p, low, high), interval, style="bold")
     decided = f", decided {item['decision']}" if item["decision"] else ""
-    yield _indented(2, f"predicted {item['predicted_outcome']}{decided}", "bold")
-    yield _indented(2, f"{item['meaning']}.", "dim")
+    yield _line(2, f"predicted {item['predicted_outcome']}{decided}", style="bold")
+    yield _line(2, f"{item['meaning']}.", style="dim")
     if item["similar"]:
-        yield _indented(2, similar_sentence(item["similar"]), "dim")
-    yield from _what_if(item)
+        yield _line(2, similar_sentence(item["similar"]), style="dim")
+    if item["what_if"]:
+        yield _line(2, "What would change it", style="bold")
+    for change in item["what_if"]:
+        gives = change_sentence(change, item["p_overturned"])
+        yield _line(4, f"> {change_action(change)}: ", (gives, "bold"))
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
-    yield from _guidelines(item)
+    if item["guidelines"]:
+        yield _line(2, "Guideline the reviewer may cite", style="bold")
+    for candidate in item["guidelines"]:
+        yield _line(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
+    if item["decision_guideline"]:
+        yield _line(4, f"cited by the reviewer: {item['decision_guideline']}")
 
 
-def _bar(p: float, low: float, high: float) -> Text:
+def _bar(p: float, low: float, high: float) -> Iterator[tuple[str, str]]:
     """A scale from 0 to 100%: ``·`` track, ``─`` interval, ``●`` estimate."""
     at, first, last = (min(BAR_CELLS - 1, int(x * BAR_CELLS)) for x in (p, low, high))
-    bar = _text("")
     for cell in range(BAR_CELLS):
         inside = first <= cell <= last
         mark = "●" if cell == at else "─" if inside else "·"
-        bar.append(mark, "bold cyan" if cell == at else "cyan" if inside else "dim")
-    return bar
-
-
-def _what_if(item: dict[str, Any]) -> Iterator[RenderableType]:
-    if item["what_if"]:
-        yield _indented(2, "What would change it", "bold")
-    for change in item["what_if"]:
-        line = _text(f"> {change_action(change)}: ")
-        line.append(change_sentence(change, item["p_overturned"]), "bold")
-        yield _indented(4, line)
+        yield mark, "bold cyan" if cell == at else "cyan" if inside else "dim"
 
 
 def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
@@ -232,30 +205,44 @@ def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Renderabl
         ("against", "Speaks against", "−"),
     ):
         reasons = [r for r in item["reasons"] if r["direction"] == direction]
-        yield _indented(2, title if reasons else f"{title}: nothing found", "bold")
+        yield _line(2, title if reasons else f"{title}: nothing found", style="bold")
         for reason in reasons:
-            yield _indented(4, f"{sign} {reason['statement']}")
+            yield _line(4, f"{sign} {reason['statement']}")
             yield from _quotes(detail, reason["quotes"])
+
+
+def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
+    none = "" if item["checklist"] else ": no criteria for this kind of request"
+    yield _line(2, f"Documentation checklist{none}", style="bold")
+    for criterion in item["checklist"]:
+        status, source = criterion["status"], criterion["source"] or criterion["guideline"]
+        said = f"{SIGNS[status]} {status}: {criterion['text']}"
+        yield _line(4, said, (f"  [{source}]", "dim"), style=STYLES[status])
+        yield from _quotes(detail, criterion["quotes"])
 
 
 def _quotes(detail: dict[str, Any], quotes: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
     for quote in distinct(quotes):
-        yield _indented(6, in_context(detail["case_summary"], quote))
+        yield _line(6, in_context(detail["case_summary"], quote))
 
 
 def in_context(summary: str, quote: dict[str, Any]) -> Text:
     """The quoted words, highlighted, with what stands around them in the case summary."""
+    from rich.text import Text
+
     if quote["field"] == "computation":
-        return _text(f"computed: {quote['quote']}", "dim")
+        return Text(f"computed: {quote['quote']}", "dim")
     if quote["field"] != "case_summary":
-        return _text(f"“{quote['quote']}” (the request)", "dim")
+        return Text(f"“{quote['quote']}” (the request)", "dim")
     start, end = quote["start"], quote["end"]
     first, last = _word(summary, start - CONTEXT_CHARS, 1), _word(summary, end + CONTEXT_CHARS, -1)
-    line = _text("“" + ("…" if first else ""), "dim")
-    line.append(summary[first:start], "dim")
-    line.append(summary[start:end], "bold reverse")
-    line.append(summary[end:last] + ("…" if last < len(summary) else "") + "”", "dim")
-    return line
+    before, after = "“" + "…" * (first > 0), "…" * (last < len(summary)) + "”"
+    return Text.assemble(
+        before + summary[first:start],
+        (summary[start:end], "bold reverse"),
+        summary[end:last] + after,
+        style="dim",
+    )
 
 
 def _word(text: str, at: int, step: int) -> int:
@@ -266,51 +253,22 @@ def _word(text: str, at: int, step: int) -> int:
     return at if space < 0 else space + (1 if step > 0 else 0)
 
 
-def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
-    none = "" if item["checklist"] else ": no criteria for this kind of request"
-    yield _indented(2, f"Documentation checklist{none}", "bold")
-    for criterion in item["checklist"]:
-        status = criterion["status"]
-        line = _text(f"{SIGNS[status]} {status}: ", STYLES[status])
-        line.append(criterion["text"], "")
-        line.append(f"  [{criterion['source'] or criterion['guideline']}]", "dim")
-        yield _indented(4, line)
-        yield from _quotes(detail, criterion["quotes"])
-
-
-def _guidelines(item: dict[str, Any]) -> Iterator[RenderableType]:
-    if item["guidelines"]:
-        yield _indented(2, "Guideline the reviewer may cite", "bold")
-    for candidate in item["guidelines"]:
-        yield _indented(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
-    if item["decision_guideline"]:
-        yield _indented(4, f"cited by the reviewer: {item['decision_guideline']}")
-
-
 # --- what an edit moved --------------------------------------------------------------------------
 #
 # The last result of a record that asks its questions is kept beside it (``.case.json.last``): the
 # estimates and the verdicts by criterion, no word of the record.
 
 
+def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
+    """True for the record that `imr new` made, as long as its questions stand in it."""
+    task = _one_task(path, letter_id, how, lambda _: None)  # told when it was explained
+    return isinstance(task, RawRecord) and asks(task.values)
+
+
 def moved(path: str, detail: dict[str, Any]) -> list[str]:
-    """What moved since the record at ``path`` was last explained; the result is kept for next
-    time.
-    """
+    """What moved since the record at ``path`` was last explained; keeps the result."""
     kept = Path(path).with_name(f".{Path(path).name}.last")
-    now = _result(detail)
-    before = _earlier(kept)
-    try:
-        with open_atomic(output_path(str(kept))) as file:
-            file.write(json.dumps(now).encode())
-    except Refused as error:
-        say(f"{error.problem}: the next explanation will not say what moved")
-    return [] if before is None else list(_differences(before, now, detail))
-
-
-def _result(detail: dict[str, Any]) -> dict[str, Any]:
-    """The result without words of the record: an item goes by the digest of its request."""
-    return {
+    now = {
         "letter_id": _digest(detail["letter_id"]),
         "model_uri": detail["model_uri"],
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -322,6 +280,13 @@ def _result(detail: dict[str, Any]) -> dict[str, Any]:
             for item in detail["items"]
         },
     }
+    before = _earlier(kept)
+    try:
+        with open_atomic(output_path(str(kept))) as file:
+            file.write(json.dumps(now).encode())
+    except Refused as error:
+        say(f"{error.problem}: the next explanation will not say what moved")
+    return [] if before is None else list(_differences(before, now, detail))
 
 
 def _digest(text: str) -> str:
@@ -372,15 +337,21 @@ MEASURES = ("degree", "comparator", "percent", "weeks", "count", "days", "ago")
 _UNSTATED = (None, "", "=")
 
 
-def understood(letter: Letter) -> dict[str, Any]:
-    """The sentences of the summary in order, each with its statements.
+def understood(path: str, letter_id: str | None, how: ReadAs) -> dict[str, Any]:
+    """The sentences of the one letter's summary in order, each with its statements.
 
     ``start`` and ``end`` are characters of ``case_summary``: of a sentence its own, of a statement
     those of the clause that makes it.
+
+    Raises:
+        Refused: where there is not exactly one letter, or it cannot be read.
     """
     from imr.features.context import read_summary
     from imr.features.statements import statements
 
+    letter = read_safely(_one_task(path, letter_id, how))
+    if isinstance(letter, LetterError):
+        raise _refused(letter)
     summary = read_summary(letter.case.case_summary)
     sentences: list[dict[str, Any]] = []
     for number in range(len(summary.bounds)):

@@ -12,23 +12,15 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from imr.data.citations import primary_label
 from imr.data.letter import Case, Citation, Decision, Evidence, Item, Letter
-from imr.models.prediction import (
-    GUIDELINES,
-    INTERVAL_MEANING,
-    SCORE_COLUMNS,
-    WHAT_IF_MEANING,
-)
+from imr.models.prediction import GUIDELINES, INTERVAL_MEANING, SCORE_COLUMNS, WHAT_IF_MEANING
 
 if TYPE_CHECKING:
     from imr.features.checklist import Criterion
     from imr.features.table import Urgent
     from imr.models.prediction import Prediction, Reason
     from imr.models.whatif import Change
-
-RUN_COLUMNS = ("model_uri", "scored_at")
-"""Columns of the score table that are the same in all rows of a run."""
-
 
 DIGITS = 6
 """Of a probability: sums over a chunk of another size may differ in the sixteenth digit."""
@@ -37,12 +29,11 @@ NOTICE = (
     "An estimate from decided cases: it says how similar requests were decided before. "
     "It is no medical and no legal verdict."
 )
-URGENT_NOTICE = "This is a matter for a physician today, not for a forecast."
 NOTICES = {
     "notice": NOTICE,
     "interval_meaning": f"What an interval means: {INTERVAL_MEANING}.",
     "what_if_meaning": WHAT_IF_MEANING,
-    "urgent_notice": URGENT_NOTICE,
+    "urgent_notice": "This is a matter for a physician today, not for a forecast.",
 }
 """The sentences that go with every letter, by their keys."""
 
@@ -68,13 +59,17 @@ def _header(letter: Letter) -> dict[str, str | None]:
     header = letter.case.header
     return {
         "case_number": header.case_number,
-        "date_assigned": iso(header.date_assigned),
-        "date_of_injury": iso(header.date_of_injury),
-        "decision_date": iso(letter.determination.decision_date),
-        "ur_denial_date": iso(header.ur_denial_date),
-        "application_received": iso(header.application_received),
+        "date_assigned": _iso(header.date_assigned),
+        "date_of_injury": _iso(header.date_of_injury),
+        "decision_date": _iso(letter.determination.decision_date),
+        "ur_denial_date": _iso(header.ur_denial_date),
+        "application_received": _iso(header.application_received),
         "priority": header.priority,
     }
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:
@@ -85,7 +80,6 @@ def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:
 
 _REQUEST = ("title", "requested", "ur_action", "original_request", "authorized", "category",
             "subcategory")  # fmt: skip
-_QUOTE = ("field", "start", "end", "quote", "qualifier")
 
 
 def _fields(of: object, names: Iterable[str]) -> dict[str, Any]:
@@ -99,30 +93,24 @@ def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
         "body_parts": list(item.body_parts),
         "quantity": item.quantity,
         "quantity_unit": item.quantity_unit,
-        "claims_administrator_guideline": citation_object(item.claims_administrator_guideline),
+        "claims_administrator_guideline": _citation(item.claims_administrator_guideline),
         "decision": decision
         and {
             "outcome": decision.outcome,
-            "guideline": citation_object(decision.guideline),
+            "guideline": _citation(decision.guideline),
             "rationale": decision.rationale,
         },
     }
 
 
-def citation_object(citation: Citation | None) -> dict[str, Any] | None:
-    """``{raw, none_cited, mtus[{chapter, edition, sections[], pages}], non_mtus[]}`` or None."""
+def _citation(citation: Citation | None) -> dict[str, Any] | None:
     if citation is None:
         return None
     mtus = [{**asdict(m), "sections": list(m.sections)} for m in citation.mtus]
     return {**asdict(citation), "mtus": mtus, "non_mtus": list(citation.non_mtus)}
 
 
-def iso(day: date | None) -> str | None:
-    """The day as ``2016-10-13``."""
-    return None if day is None else day.isoformat()
-
-
-# --- predicted ---
+# --- predicted ------------------------------------------------------------------------------------
 
 CRITERION_QUOTES = 3
 """Quotes shown of a criterion."""
@@ -169,9 +157,8 @@ _DENIAL = re.compile(
 
 def _denied(case: Case, item: Item, decision: Decision | None) -> bool:
     """True where something tells that a utilization review has acted: not of a draft."""
-    header = case.header
     told = (item.ur_action_told, item.ur_action == "modified", item.claims_administrator_guideline,
-            decision, header.ur_denial_date, header.application_received)  # fmt: skip
+            decision, case.header.ur_denial_date, case.header.application_received)  # fmt: skip
     return any(told) or _DENIAL.search(case.case_summary) is not None
 
 
@@ -184,6 +171,7 @@ def _item(
     changes: Sequence[Change],
 ) -> dict[str, Any]:
     cited = item.claims_administrator_guideline
+    label = primary_label(decision.guideline) if decision and decision.guideline else None
     return {
         "item_index": item.index,
         **_fields(item, _REQUEST),
@@ -202,7 +190,7 @@ def _item(
         "checklist": [_criterion(criterion) for criterion in checklist],
         "similar": asdict(prediction.similar),
         "decision": decision and decision.outcome,
-        "decision_guideline": _cited(decision),
+        "decision_guideline": label,
     }
 
 
@@ -242,24 +230,13 @@ def change_action(change: Mapping[str, Any]) -> str:
 
 def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
     names = [f"guideline_{rank}" for rank in range(1, GUIDELINES + 1)]
-    return [
-        {"guideline": guideline, "p": round(getattr(prediction, f"{name}_p"), DIGITS)}
-        for name in names
-        if (guideline := getattr(prediction, name))
-    ]
+    found = ((getattr(prediction, name), getattr(prediction, f"{name}_p")) for name in names)
+    return [{"guideline": name, "p": round(p, DIGITS)} for name, p in found if name]
 
 
 def _criterion(criterion: Criterion) -> dict[str, Any]:
     shown = _fields(criterion, ("id", "guideline", "source", "text", "status"))
     return {**shown, "quotes": [quote_object(q) for q in criterion.quotes[:CRITERION_QUOTES]]}
-
-
-def _cited(decision: Decision | None) -> str | None:
-    if decision is None or decision.guideline is None:
-        return None
-    from imr.data.citations import primary_label
-
-    return primary_label(decision.guideline)
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
@@ -309,26 +286,22 @@ def _part(quote: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
 
 def quote_object(evidence: Evidence) -> dict[str, Any]:
     """The quoted words and where they stand."""
-    return _fields(evidence, _QUOTE)
+    return _fields(evidence, ("field", "start", "end", "quote", "qualifier"))
 
 
 def score_rows(detail: dict[str, Any]) -> list[dict[str, Any]]:
-    """The letter's rows of the score table, without ``RUN_COLUMNS``."""
-    return [_row(detail, item) for item in detail["items"]]
-
-
-def _row(detail: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    cells = {
-        **item,
-        "letter_id": detail["letter_id"],
-        "warnings": detail["warnings"],
-        "reasons": [
+    """The letter's rows of the score table, without the columns that a run's rows share."""
+    columns = [c.name for c in SCORE_COLUMNS if c.name not in ("model_uri", "scored_at")]
+    rows = []
+    for item in detail["items"]:
+        cells = {**item, "letter_id": detail["letter_id"], "warnings": detail["warnings"]}
+        cells["reasons"] = [
             {**reason, "quotes": [quote["quote"] for quote in reason["quotes"]]}
             for reason in item["reasons"]
-        ],
-    }
-    for rank in range(GUIDELINES):  # null where there are fewer candidates
-        found = item["guidelines"][rank] if rank < len(item["guidelines"]) else {}
-        cells[f"guideline_{rank + 1}"] = found.get("guideline")
-        cells[f"guideline_{rank + 1}_p"] = found.get("p")
-    return {c.name: cells[c.name] for c in SCORE_COLUMNS if c.name not in RUN_COLUMNS}
+        ]
+        for rank in range(GUIDELINES):  # null where there are fewer candidates
+            found = item["guidelines"][rank] if rank < len(item["guidelines"]) else {}
+            cells[f"guideline_{rank + 1}"] = found.get("guideline")
+            cells[f"guideline_{rank + 1}_p"] = found.get("p")
+        rows.append({name: cells[name] for name in columns})
+    return rows

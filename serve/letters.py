@@ -1,4 +1,4 @@
-"""What there is to do: letters and case records as small tasks that any process can take on."""
+"""LETTERS as small tasks that any process can take on, and the letter behind a task."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ import io
 import itertools
 import json
 import re
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
-from typing import IO, Any
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeGuard, TypeVar
 
-from imr.data.letter import LetterError
+from imr.data.letter import Letter, LetterError
+from imr.data.parse import parse
 from imr.data.paths import UnsupportedPathError, file_path
-from imr.data.records import FLAT, NESTED, RawRecord, raw_records
-from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, opened, sources
+from imr.data.read import load
+from imr.data.records import FLAT, NESTED, RawRecord, letter_from_record, raw_records
+from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, content, opened, sources
 from imr.data.tables import csv_encoding, sheets
 from imr.serve.messages import Refused, say
 
@@ -52,6 +57,27 @@ def _identity(task: Task) -> str:
     except OSError:
         return f"{task.name} missing"
 
+
+def task_name(task: Task) -> str:
+    """The name that results and errors give the task."""
+    return task.name if isinstance(task, Source) else task.source
+
+
+def task_letter_id(task: Task) -> str | None:
+    """The id that the task's letter will have; None where there will be none."""
+    if isinstance(task, LetterError):
+        return None
+    return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
+
+
+def chunked(tasks: Iterable[Task], size: int) -> Iterator[Chunk]:
+    """The tasks in chunks of ``size``, numbered from 0."""
+    stream = iter(tasks)
+    batches = iter(lambda: tuple(itertools.islice(stream, size)), ())
+    return itertools.starmap(Chunk, enumerate(batches))
+
+
+# --- from LETTERS to tasks ------------------------------------------------------------------------
 
 Notice = Callable[[str], None]
 
@@ -104,12 +130,14 @@ def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) ->
 
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
-        name = source.source if isinstance(source, LetterError) else source.name
+        name = task_name(source)
         if _in_work_folder(name):
             if name.endswith(_TOLD_OF):
                 _pass_over(name, "journal", notice)
         elif isinstance(source, LetterError):
-            if not _is_own(source, notice):
+            if _is_report(source):
+                _pass_over(name, "report", notice)
+            else:
                 yield source
         elif source.kind == "records":
             yield from _record_tasks(source, notice, how)
@@ -117,17 +145,14 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
             yield source
 
 
-def _is_own(error: LetterError, notice: Notice) -> bool:
-    name = error.source
-    if error.reason != "unsupported" or not name.endswith((".html", ".htm")):
+def _is_report(error: LetterError) -> bool:
+    """True for our own page among what is no letter; one not opened keeps its error."""
+    if error.reason != "unsupported" or not error.source.endswith((".html", ".htm")):
         return False
     try:
-        found = REPORT_MARK in file_path(name).read_bytes(REPORT_HEAD_BYTES)
-    except (OSError, UnsupportedPathError):  # the error says already that it is not read
+        return _REPORT_MARK in file_path(error.source).read_bytes(_REPORT_HEAD_BYTES)
+    except (OSError, UnsupportedPathError):
         return False
-    if found:
-        _pass_over(name, "report", notice)
-    return found
 
 
 def _pass_over(name: str, kind: str, notice: Notice) -> None:
@@ -195,52 +220,98 @@ def _file_of(record: RawRecord) -> str:
 
 
 def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
-    found = False
+    found, name = False, source.name if source.content is None else f"stdin{source.ending}"
     try:
         with opened(source) as file:
-            own = written_by_imr(_record_name(source), file)
+            own = written_by_imr(name, file)
             if own is not None:
                 _pass_over(source.name, own, notice)
                 return
-            for record in raw_records(_record_name(source), file, how.renames, notice):
+            for record in raw_records(name, file, how.renames, notice):
                 found = True
                 yield record
     except LetterError as error:
         yield error
     except OSError as error:
         said = (error.strerror or type(error).__name__).lower()
-        yield LetterError(
-            source.name, "unreadable", f"its end is not read: {said}", "read it again"
-        )
+        problem = f"its end is not read: {said}"
+        yield LetterError(source.name, "unreadable", problem, "read it again")
     else:
         if not found:
             yield LetterError(source.name, "empty", "no records in the file", "see imr schema")
 
 
-def _record_name(source: Source) -> str:
-    return source.name if source.content is None else f"stdin{source.ending}"
+# --- from a task to its letter --------------------------------------------------------------------
+
+FETCHED_AHEAD = 8
+"""Objects asked for at the same time: a store takes 20 to 100 ms to answer, a letter 5 to parse."""
+
+Made = TypeVar("Made")
 
 
-def task_name(task: Task) -> str:
-    """The name that results and errors give the task."""
-    return task.name if isinstance(task, Source) else task.source
+def fetched(given: Sequence[Task]) -> Iterator[Task]:
+    """The tasks in their order, those on a store with their bytes, some fetched ahead."""
+    if not any(map(_to_fetch, given)):
+        yield from given
+        return
+    with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+        waiting: deque[Future[Task]] = deque()
+        for task in given:
+            waiting.append(threads.submit(_fetch, task))
+            if len(waiting) >= FETCHED_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def task_letter_id(task: Task) -> str | None:
-    """The id that the task's letter will have; None where there will be none."""
+def _to_fetch(task: Task) -> TypeGuard[Source]:
+    """True for a letter that is an object of its own; members of an archive share one place."""
+    return (
+        isinstance(task, Source)
+        and task.member is None
+        and task.content is None
+        and file_path(task.path).on_store
+    )
+
+
+def _fetch(task: Task) -> Task:
+    if not _to_fetch(task):
+        return task
+    return safely(task.name, "reading", lambda: replace(task, content=content(task)))
+
+
+def read_letter(task: Task) -> Letter:
+    """The letter of a task.
+
+    Raises:
+        LetterError: where it cannot be read, with the reason.
+    """
     if isinstance(task, LetterError):
-        return None
-    return task.letter_id if isinstance(task, Source) else str(task.values.get("letter_id"))
+        raise task
+    return letter_from_record(task) if isinstance(task, RawRecord) else parse(load(task))
 
 
-def chunked(tasks: Iterable[Task], size: int) -> Iterator[Chunk]:
-    """The tasks in chunks of ``size``, numbered from 0."""
-    stream = iter(tasks)
-    for index in itertools.count():
-        batch = tuple(itertools.islice(stream, size))
-        if not batch:
-            return
-        yield Chunk(index, batch)
+def read_safely(task: Task) -> Letter | LetterError:
+    """The letter, or why there is none."""
+    return safely(task_name(task), "reading", lambda: read_letter(task))
+
+
+def safely(source: str, stage: str, make: Callable[[], Made]) -> Made | LetterError:
+    """What is made of a letter, or why nothing: whatever one letter does, the others go on.
+
+    Of a fault of ours only kind and place are told, for its message can hold letter text.
+    """
+    try:
+        return make()
+    except LetterError as error:
+        return error.with_traceback(None)
+    except Exception as error:  # noqa: BLE001 - whatever one letter does, the others go on
+        if isinstance(error, MemoryError) and stage == "reading":
+            return LetterError(source, "too_large", "needs too much memory", "check the file")
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        message = f"{stage} failed ({type(error).__name__} in {place})"
+        return LetterError(source, "internal", message, "please report it with the letter's source")
 
 
 # --- what `imr` wrote itself, lying among the letters ---------------------------------------------
@@ -250,21 +321,22 @@ def chunked(tasks: Iterable[Task], size: int) -> Iterator[Chunk]:
 
 _RECORD_NAMES = frozenset({"case_summary", "items", "title"})
 _DETAIL_NAMES = frozenset({"case_summary", "items", "model_uri", "notice"})
-_KINDS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"p_overturned", "predicted_outcome", "model_uri"}), "scores"),
-    (frozenset({"letter_id", "item_index", "chronicity_days"}), "signals"),
-    (frozenset({"letter_id", "signal", "quote", "rule"}), "evidence"),
-    (frozenset({"source", "reason", "message", "remedy"}), "list of letters not read"),
-    (frozenset({"chunk", "fingerprint", "answer"}), "journal"),
-)
-"""Names that stand together in our files and in no record, and what the file is called."""
+_KINDS = {
+    "details": _DETAIL_NAMES,
+    "scores": frozenset({"p_overturned", "predicted_outcome", "model_uri"}),
+    "signals": frozenset({"letter_id", "item_index", "chronicity_days"}),
+    "evidence": frozenset({"letter_id", "signal", "quote", "rule"}),
+    "list of letters not read": frozenset({"source", "reason", "message", "remedy"}),
+    "journal": frozenset({"chunk", "fingerprint", "answer"}),
+}
+"""What our files are called, and names that stand together in each and in no record."""
 
 _TOLD_OF = "settings.json"
 """Of the files in a work folder, the one that is named for all."""
 
 _WORK_FILE = re.compile(rf"chunk-\d{{8}}\.jsonl|{re.escape(_TOLD_OF)}|lock")
-REPORT_MARK = b'<meta name="generator" content="imr score">'
-REPORT_HEAD_BYTES = 2**16
+_REPORT_MARK = b'<meta name="generator" content="imr score">'
+_REPORT_HEAD_BYTES = 2**16
 
 
 def written_by_imr(name: str, file: IO[bytes]) -> str | None:
@@ -276,11 +348,9 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
         names = _names(name, file)
     finally:
         file.seek(0)
-    if names >= _DETAIL_NAMES:
-        return "details"
-    if names & _RECORD_NAMES:
+    if names & _RECORD_NAMES and not names >= _DETAIL_NAMES:
         return None
-    return next((kind for needed, kind in _KINDS if needed <= names), None)
+    return next((kind for kind, needed in _KINDS.items() if needed <= names), None)
 
 
 def _in_work_folder(name: str) -> bool:

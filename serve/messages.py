@@ -36,14 +36,12 @@ _BOX_DRAWING = range(0x2500, 0x2580)
 
 
 def show_any_text() -> None:
-    """Let both streams print any text: what they have no character for becomes a plain one.
-
-    With the locale C, Python writes UTF-8 to a terminal that may not know it: plain ones there.
-    """
+    """Let both streams print any text: what they have no character for becomes a plain one."""
     codecs.register_error("imr.plain", _plain)
     locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
+            # Python writes UTF-8 there to a terminal that may not know it.
             ascii_only = stream.isatty() and locale in ("C", "POSIX")
             encoding = "ascii" if ascii_only else stream.encoding
             stream.reconfigure(encoding=encoding, errors="imr.plain")
@@ -53,9 +51,8 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(
-        PLAIN.get(one) or ("+" if ord(one) in _BOX_DRAWING else "?") for one in text
-    ), error.end
+    plain = (PLAIN.get(one) or ("+" if ord(one) in _BOX_DRAWING else "?") for one in text)
+    return "".join(plain), error.end
 
 
 STEPS = logging.getLogger("imr.steps")
@@ -68,6 +65,11 @@ def say(line: str) -> None:
     """Tell the user something that is no failure."""
     print(f"imr: {line}", file=sys.stderr)
     _SAID.info("%s", line)
+
+
+def many(n: int, name: str) -> str:
+    """``1 letter``, ``1,000 letters``."""
+    return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
 
 
 def keep_log(verbose: bool, path: str | None) -> None:
@@ -125,8 +127,7 @@ Advance = Callable[[int], None]
 def progress(title: str, count: Callable[[], int | None]) -> Iterator[Advance]:
     """A function to call with the number of letters just done.
 
-    ``count`` gives the number of letters there are (None: unknown); it is asked only where
-    standard error is a terminal.
+    ``count``, how many there are (None: unknown), is asked only where standard error is a terminal.
     """
     done, begun = 0, time.monotonic()
     with _bar(title, count) as advance:

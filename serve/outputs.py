@@ -6,9 +6,8 @@ gets the permissions that the umask allows.  On an object store the same is done
 another name, which is moved when it is whole.
 
 A table is Parquet, CSV, Excel or JSON Lines by the ending of its name, or a folder of Parquet
-parts.  In CSV a text cell that a spreadsheet would take for a formula (first character ``=``,
-``+``, ``-``, ``@``, tab or line break) is written with a leading apostrophe; numbers are not
-touched.  Lists are lists in Parquet and JSON Lines and one readable text in CSV and Excel.
+parts.  In CSV a text cell that a spreadsheet would take for a formula is written with a leading
+apostrophe.  Lists are lists in Parquet and JSON Lines and one readable text in CSV and Excel.
 """
 
 from __future__ import annotations
@@ -97,15 +96,10 @@ def check_writable(path: FilePath) -> None:
     with explained(path):
         if path.is_folder():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        check_folder_of(path)
+        _try_beside(path)
 
 
-def check_folder_of(path: FilePath) -> None:
-    """Make and remove a file beside ``path``.
-
-    Raises:
-        OSError: where that cannot be done.
-    """
+def _try_beside(path: FilePath) -> None:
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
     probe.write_bytes(b"probe")
     probe.remove()
@@ -120,7 +114,6 @@ SUFFIXES = (".parquet", ".csv", ".xlsx", ".jsonl")
 ROW_GROUP = 10_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-
 Columns = Mapping[str, Kind]
 """Name and kind of each column of a table, in their order; any value may be null."""
 
@@ -129,7 +122,7 @@ Write = Callable[[Iterable[Row]], None]
 
 
 def table_format(path: FilePath) -> str:
-    """``.parquet``, ``.csv`` or ``.jsonl``; any other ending is refused."""
+    """The ending, one of ``SUFFIXES``; any other is refused."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return suffix
@@ -148,21 +141,13 @@ def open_table(path: FilePath, columns: Columns, folder: FilePath | None = None)
 # --- Parquet -----------------------------------------------------------------------------------
 
 
-def arrow_schema(columns: Columns) -> Any:
-    """The pyarrow schema of a table: types do not depend on the values."""
+def _arrow_schema(columns: Columns) -> Any:
+    """Types do not depend on the values."""
     import pyarrow as pa
 
-    text = pa.string()
-    reason = pa.struct(
-        {
-            "signal": text,
-            "value": text,
-            "contribution": pa.float64(),
-            "direction": text,
-            "statement": text,
-            "quotes": pa.list_(text),
-        }
-    )
+    text, texts = pa.string(), pa.list_(pa.string())
+    names = ("signal", "value", "contribution", "direction", "statement", "quotes")
+    parts = dict.fromkeys(names, text) | {"contribution": pa.float64(), "quotes": texts}
     types = {
         "str": text,
         "int": pa.int64(),
@@ -170,8 +155,8 @@ def arrow_schema(columns: Columns) -> Any:
         "bool": pa.bool_(),
         "date": pa.date32(),
         "timestamp": pa.timestamp("us", tz="UTC"),
-        "texts": pa.list_(text),
-        "reasons": pa.list_(reason),
+        "texts": texts,
+        "reasons": pa.list_(pa.struct(parts)),
     }
     return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
@@ -181,7 +166,7 @@ def _parquet_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = arrow_schema(columns)
+    schema = _arrow_schema(columns)
     held: list[Row] = []
 
     def write(rows: Iterable[Row]) -> None:
@@ -251,30 +236,22 @@ def csv_cell(kind: Kind, value: Any) -> Any:
         return value
     if kind == "bool":
         return "true" if value else "false"
-    return formula_safe(plain_text(kind, value))
+    text = _plain_text(kind, value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def plain_text(kind: Kind, value: Any) -> str:
-    """The value as one readable text."""
+def _plain_text(kind: Kind, value: Any) -> str:
     if kind == "texts":
         return "; ".join(value)
     if kind == "reasons":
-        return " | ".join(reason_text(reason) for reason in value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+        return " | ".join(map(_reason_text, value))
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def reason_text(reason: Row) -> str:
-    """A reason as one readable line: ``for: MRI documented ("MRI of the knee")``."""
+def _reason_text(reason: Row) -> str:
+    """``for: MRI documented ("MRI of the knee")``."""
     quoted = "; ".join(f'"{quote}"' for quote in reason["quotes"])
-    quotes = f" ({quoted})" if quoted else ""
-    return f"{reason['direction']}: {reason['statement']}{quotes}"
-
-
-def formula_safe(text: str) -> str:
-    """The text with a leading apostrophe where a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"{reason['direction']}: {reason['statement']}" + (f" ({quoted})" if quoted else "")
 
 
 # --- JSON Lines --------------------------------------------------------------------------------
@@ -347,7 +324,7 @@ def _excel_cell(kind: Kind, value: Any) -> str:
         return f'<c t="b"><v>{int(value)}</v></c>'
     if kind in ("int", "float"):
         return f"<c><v>{value!r}</v></c>" if value == value else "<c/>"
-    return _excel_text(plain_text(kind, value))
+    return _excel_text(_plain_text(kind, value))
 
 
 def _excel_text(text: str) -> str:
@@ -379,15 +356,14 @@ PART_LETTERS = 50_000
 _PART = re.compile(r"part-\d{5,}\.parquet")
 
 
-def part_name(number: int) -> str:
-    """``part-00000.parquet`` for 0."""
+def _part_name(number: int) -> str:
     return f"part-{number:05}.parquet"
 
 
 def check_parts(folder: FilePath) -> None:
     """Refuse now a folder of parts that could not be written, or would replace other files."""
     with explained(folder):
-        check_folder_of(folder)
+        _try_beside(folder)
         if not folder.is_folder():
             if not folder.on_store and os.path.exists(folder):
                 raise FileExistsError(errno.EEXIST, "a file has the name of the folder")
@@ -404,50 +380,36 @@ def open_parts(
 ) -> Iterator[Write]:
     """What writes ``parts`` files of so many letters, each given by one call.
 
-    They are in ``folder`` when the block ends well; ``work`` is the run's work folder.
+    They are in ``folder`` when the block ends well, those that hold nothing too; ``work`` is the
+    run's work folder.
     """
     fresh = work / "parts"
+    ends = [letters * (number + 1) // parts for number in range(parts)]
+    number = written = 0
+    append: Write
+
+    def begin() -> Write:
+        part.close()
+        return part.enter_context(open_table(fresh / _part_name(number), columns))
+
+    def write(rows: Iterable[Row]) -> None:
+        nonlocal number, written, append
+        while written >= ends[number]:
+            number += 1
+            append = begin()
+        append(rows)
+        written += 1
+
     with explained(folder):
         fresh.remove()
         fresh.make_folder()
-        with ExitStack() as part:
-            table = _Parts(part, fresh, columns, letters, parts)
-            yield table.write
-            table.finish()
+        with ExitStack() as part:  # the part whose turn it is
+            append = begin()
+            yield write
+            while number + 1 < parts:
+                number += 1
+                begin()
         _publish(fresh, folder, work, parts)
-
-
-class _Parts:
-    """Hands each letter's rows to the part whose turn it is; ``part`` holds the open one."""
-
-    def __init__(
-        self, part: ExitStack, folder: FilePath, columns: Columns, letters: int, parts: int
-    ) -> None:
-        self._open, self._folder, self._columns = part, folder, columns
-        self._ends = [letters * (number + 1) // parts for number in range(parts)]
-        self._written = 0
-        self._begun = 0
-        self._write = self._next()
-
-    def write(self, rows: Iterable[Row]) -> None:
-        """Append one letter's rows."""
-        while self._written >= self._ends[self._begun - 1]:
-            self._open.close()
-            self._write = self._next()
-        self._write(rows)
-        self._written += 1
-
-    def finish(self) -> None:
-        """Close the last part, and write those that hold nothing: there are as many as asked."""
-        self._open.close()
-        while self._begun < len(self._ends):
-            self._next()
-            self._open.close()
-
-    def _next(self) -> Write:
-        path = self._folder / part_name(self._begun)
-        self._begun += 1
-        return self._open.enter_context(open_table(path, self._columns))
 
 
 def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> None:
@@ -463,7 +425,7 @@ def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> N
                 earlier.move(folder)
             raise
         return
-    names = [part_name(number) for number in range(parts)]
+    names = [_part_name(number) for number in range(parts)]
     for name in names:
         (fresh / name).move(folder / name)
     for name in folder.names():

@@ -31,6 +31,7 @@ from imr.serve.letter_json import (
     distinct,
     similar_sentence,
 )
+from imr.serve.messages import many
 from imr.serve.outputs import open_atomic
 
 FEW_OF_A_KIND = 30
@@ -47,8 +48,7 @@ BINS = 10
 class Tally:
     """Counts over the rows of a run; memory does not grow but for the decided items' pairs.
 
-    ``bins`` holds the items by estimate, ``categories`` for each its items, the sum of their
-    estimates, how many are decided and how many of those overturned.
+    ``bins``: items by estimate; ``categories``: items, sum of estimates, decided, overturned.
     """
 
     letters: int = 0
@@ -135,15 +135,12 @@ class Tally:
         """Decided items in five groups of equal size by p: mean p, share overturned, n."""
         pairs = sorted(zip(self.p_decided, self.overturned, strict=True))
         groups = min(5, len(pairs) // 10)
-        bounds = [len(pairs) * k // groups for k in range(groups + 1)] if groups else []
-        return [
-            {
-                "p": sum(p for p, _ in pairs[a:b]) / (b - a),
-                "share": sum(y for _, y in pairs[a:b]) / (b - a),
-                "n": b - a,
-            }
-            for a, b in itertools.pairwise(bounds)
-        ]
+        found = []
+        for k in range(groups):
+            first, end = (len(pairs) * n // groups for n in (k, k + 1))
+            p, y = zip(*pairs[first:end], strict=True)
+            found.append({"p": sum(p) / len(p), "share": sum(y) / len(y), "n": len(p)})
+        return found
 
     def drift_lines(self) -> Iterator[str]:
         """A warning where signals or scores differ from those of the training data."""
@@ -161,8 +158,8 @@ class Tally:
     def lines(self) -> Iterator[str]:
         """The summary of the run for a person."""
         yield (
-            f"{_many(self.letters, 'letter')}, {_many(self.items, 'item')} scored; "
-            f"{_many(self.failures, 'letter')} not read"
+            f"{many(self.letters, 'letter')}, {many(self.items, 'item')} scored; "
+            f"{many(self.failures, 'letter')} not read"
         )
         if self.items:
             called = ", ".join(f"{n} {name}" for name, n in sorted(self.predicted.items()))
@@ -171,25 +168,21 @@ class Tally:
         if self.doubled:
             stand = "stands" if self.doubled == 1 else "stand"
             yield (
-                f"{_many(self.doubled, 'letter_id')} {stand} for more than one letter: "
+                f"{many(self.doubled, 'letter_id')} {stand} for more than one letter: "
                 "see the column warnings"
             )
-        yield from _backtest_lines(self.backtest())
+        result = self.backtest()
+        if result is not None:
+            yield from _backtest_lines(result)
         yield from self.drift_lines()
 
 
-def _many(n: int, name: str) -> str:
-    return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
-
-
-def _backtest_lines(result: dict[str, Any] | None) -> Iterator[str]:
-    if result is None:
-        return
+def _backtest_lines(result: dict[str, Any]) -> Iterator[str]:
     auc = "not defined (one kind of decision only)"
     if result["auc"] is not None:
         auc = f"{result['auc']:.3f}"
     yield (
-        f"backtest on {_many(result['items'], 'decided item')} ({result['overturned']} overturned, "
+        f"backtest on {many(result['items'], 'decided item')} ({result['overturned']} overturned, "
         f"{result['expected']:.1f} expected): AUC {auc}, Brier {result['brier']:.3f}, "
         f"same outcome {result['share_agreed']:.1%}"
     )
@@ -255,11 +248,7 @@ class Report:
             "similar": similar_sentence(item["similar"]),
             "guidelines": [[g["guideline"], round(g["p"], 3)] for g in item["guidelines"]],
             "reasons": [
-                {
-                    "direction": r["direction"],
-                    "text": r["statement"],
-                    "quotes": _spans(r["quotes"]),
-                }
+                {"direction": r["direction"], "text": r["statement"], "quotes": _spans(r["quotes"])}
                 for r in item["reasons"]
             ],
             "checklist": [
@@ -268,9 +257,7 @@ class Report:
         }
 
     def _criterion(self, criterion: Mapping[str, Any]) -> str:
-        """The key of a criterion's text on the page: its id, numbered where region or edition
-        give the same one another source.
-        """
+        """The key of its text: its id, numbered where region or edition give another source."""
         shown = {k: criterion[k] for k in ("guideline", "source", "text")}
         name = str(criterion["id"])
         keys = (name + (f"#{n}" if n > 1 else "") for n in itertools.count(1))
@@ -281,14 +268,14 @@ def _spans(quotes: Sequence[dict[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
     """
-    return [
-        [quote["start"], quote["end"]]
-        if quote["field"] == "case_summary"
-        else {"computed": quote["quote"]}
-        if quote["field"] == "computation"
-        else quote["quote"]
-        for quote in distinct(quotes)
-    ]
+    spans: list[Any] = []
+    for quote in distinct(quotes):
+        if quote["field"] == "case_summary":
+            spans.append([quote["start"], quote["end"]])
+        else:
+            words = quote["quote"]
+            spans.append({"computed": words} if quote["field"] == "computation" else words)
+    return spans
 
 
 def script_json(value: Any) -> str:
@@ -301,10 +288,9 @@ def script_json(value: Any) -> str:
 
 @contextmanager
 def open_report(path: FilePath, tally: Tally, run: Mapping[str, str]) -> Iterator[Report]:
-    """A report at ``path``, written when the block ends well.
+    """A report at ``path``, written when the block ends well; it opens on the only letter of a run.
 
-    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.  Of one
-    letter, beside which nothing failed, it opens on that.
+    ``tally`` is read at the end; ``run`` holds ``model_uri`` and ``scored_at``.
     """
     # Without a name anywhere: it is gone when this process is.
     beside = None if path.on_store else path.parent
@@ -323,7 +309,6 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
 
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    backtest = tally.backtest()
     scored = datetime.fromisoformat(run["scored_at"]).astimezone(UTC)
     return environment.from_string(_asset("report.html.j2")).render(
         policy=(
@@ -333,20 +318,18 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
         style=style,
         script=script,
         marker=_MARKER,
-        alone=tally.letters == 1 and not tally.failures,
         criteria=script_json(report.criteria),
         **NOTICES,
         model_uri=run["model_uri"],
         scored_on=run["scored_at"][:10],
         scored_at=f"{scored:%Y-%m-%d %H:%M} UTC",
-        figures=_figures(tally, backtest),
         shown=report.items,
         all_items=report.all_items,
-        drift=list(tally.drift_lines()),
-        histogram=_histogram(tally.bins),
-        backtest=backtest and _backtest(backtest),
+        tally=tally,
+        histogram=[(100 * b // BINS, tally.bins[b]) for b in range(BINS)],
+        backtest=tally.backtest(),
         calibration=tally.calibration(),
-        categories=_categories(tally),
+        categories=sorted(tally.categories.items(), key=lambda pair: (-pair[1][0], pair[0])),
     )
 
 
@@ -356,70 +339,3 @@ def _asset(name: str) -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _figures(tally: Tally, backtest: dict[str, Any] | None) -> Iterator[tuple[str, str, str]]:
-    """Names, values and notes of the overview."""
-    share = tally.expected / tally.items if tally.items else 0.0
-    called = f"{tally.predicted['Overturned']:,}"
-    yield "Letters", f"{tally.letters:,}", ""
-    yield "Items", f"{tally.items:,}", ""
-    yield "Expected overturned", f"{tally.expected:,.1f}", f"{share:.1%} of the items"
-    yield "Called overturned", called, "estimate above the model's threshold"
-    yield "Not read", f"{tally.failures:,}", "listed in the errors file"
-    if backtest:
-        yield "Known decisions", f"{backtest['items']:,}", ""
-
-
-def _histogram(bins: Counter[int]) -> list[dict[str, Any]]:
-    """A bar a bin, in the units of the drawing; the highest has 125."""
-    most = max([*bins.values(), 1])
-    heights = [round(125 * bins[b] / most, 1) for b in range(BINS)]
-    return [
-        {
-            "x": 12 + 40 * b,
-            "y": 150 - height,
-            "height": height,
-            "n": bins[b],
-            "said": f"{10 * b} to {10 * b + 10}%: {bins[b]}",
-        }
-        for b, height in enumerate(heights)
-    ]
-
-
-def _backtest(result: dict[str, Any]) -> dict[str, Any]:
-    figures = (
-        ("Area under the ROC curve", result["auc"], ".3f"),
-        ("Brier score (0 is best)", result["brier"], ".3f"),
-        ("Same outcome called", result["share_agreed"], ".1%"),
-        ("Reviewer's guideline first", result["guideline_first"], ".1%"),
-        ("Reviewer's guideline among three", result["guideline_top3"], ".1%"),
-    )
-    caution = "Letters that the model was trained on flatter these figures."
-    if result["few"]:
-        caution = "With so few decisions of one kind these figures are uncertain. " + caution
-    return {
-        "sentence": (
-            f"Of {result['items']:,} decided items {result['overturned']:,} were overturned; "
-            f"the estimates add up to {result['expected']:.1f}."
-        ),
-        "figures": [
-            (name, "not defined" if value is None else format(value, form))
-            for name, value, form in figures
-        ],
-        "caution": caution,
-    }
-
-
-def _categories(tally: Tally) -> list[dict[str, Any]]:
-    ranked = sorted(tally.categories.items(), key=lambda pair: (-pair[1][0], pair[0]))
-    return [
-        {
-            "name": name,
-            "n": f"{int(n):,}",
-            "width": round(100 * total / n, 1),
-            "mean": f"{total / n:.0%}",
-            "overturned": f"{int(overturned)} of {int(known)}" if known else "–",
-        }
-        for name, (n, total, known, overturned) in ranked
-    ]

@@ -1,36 +1,40 @@
 """Batch scoring: letters in, one row an item out, and every letter in exactly one place.
 
-Chunks of letters are scored by worker processes and appended to a journal as they finish; the
-table (one file, or a folder of parts), the error list and the report are then written from the
-journal in the order of the input and renamed into place.  Memory does not grow with the number of
-letters.
+Chunks of letters are scored by worker processes and kept in a journal as they finish; the table
+(one file, or a folder of parts), the error list and the report are then written from the journal
+in the order of the input and renamed into place.  Memory does not grow with the number of letters.
+
+The journal, ``FILE.partial/`` beside the output ``FILE``, holds each finished chunk as a file of
+its own, so that a killed run loses only what was in flight.  The chunks hold the quotes (and for a
+report the case summaries) of the letters: folder and files are readable by their owner only and
+are removed when the output is complete.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import json
+import os
+import re
+import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imr import CHAMPION
 from imr.data.letter import LetterError
-from imr.data.paths import FilePath
+from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.models.prediction import SCORE_COLUMNS
-from imr.serve.journal import Journal, RunSettings, open_journal
 from imr.serve.letter_json import run_detail
-from imr.serve.letters import (
-    AS_FOUND,
-    Chunk,
-    ReadAs,
-    chunked,
-    count_letters,
-    something_to_do,
-)
+from imr.serve.letters import AS_FOUND, Chunk, ReadAs, chunked, count_letters, something_to_do
 from imr.serve.messages import STEPS, Refused, progress
-from imr.serve.model import CHAMPION, ModelAddress, resolve
+from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import (
     PART_LETTERS,
     Columns,
@@ -45,8 +49,7 @@ from imr.serve.outputs import (
     table_format,
 )
 from imr.serve.report import Tally, open_report
-from imr.serve.worker import ScoreSetup, import_models, load_in_worker
-from imr.serve.workers import Cluster, Pool, default_jobs
+from imr.serve.workers import Answer, Cluster, Pool
 
 if TYPE_CHECKING:
     from imr.models.predictor import Predictor
@@ -58,7 +61,6 @@ own, however small), few to lose."""
 CHUNKS_AT_LEAST, FEW_LETTERS = 8, 8
 """Few letters are dealt out in smaller chunks, so that all processes have work; but no fewer at a
 time than a process reads while another one starts."""
-
 
 ROW_COLUMNS: Columns = {column.name: column.kind for column in SCORE_COLUMNS}
 ERROR_COLUMNS: Columns = dict.fromkeys(("source", "reason", "message", "remedy"), "str")
@@ -91,18 +93,36 @@ class ScoreRun:
         """True where more of a letter is asked for than its rows."""
         return self.report is not None or self.details is not None
 
+    @property
+    def errors(self) -> FilePath:
+        """``FILE.errors.jsonl`` beside the output."""
+        return self.output.with_name(f"{self.output.name}.errors.jsonl")
 
-def errors_file(output: FilePath) -> FilePath:
-    """``FILE.errors.jsonl`` beside the output."""
-    return output.with_name(f"{output.name}.errors.jsonl")
 
-
-def written(run: ScoreRun, tally: Tally) -> str:
-    """The files of a run, for a person."""
-    folder = "/" if run.partitions is not None else ""
-    errors = errors_file(run.output) if tally.failures else None
-    beside = (path for path in (run.report, run.details, errors) if path)
-    return f"{run.output}{folder}" + "".join(f" and {path}" for path in beside)
+def check(run: ScoreRun) -> None:
+    """Refuse now what does not go together, or could not be written at the end of a long run."""
+    if run.engine not in ("local", "dask"):
+        raise Refused(f"--engine {run.engine}: not known", "give local or dask")
+    if run.scheduler and run.engine != "dask":
+        raise Refused("--scheduler needs --engine dask")
+    if run.explains and not run.reasons:
+        raise Refused("--report and --details show the reasons", "leave out --no-reasons")
+    if run.partitions is None:
+        table_format(run.output)
+        check_writable(run.output)
+    else:
+        check_parts(run.output)
+    taken = [run.output, run.errors]
+    for name, path in (("report", run.report), ("details", run.details)):
+        if path is None:
+            continue
+        check_writable(path)
+        if any(path.is_same(other) for other in taken):
+            raise Refused(f"{path}: output and {name} are one file", "name two files")
+        if run.partitions is not None and path.parent.is_same(run.output):
+            problem = f"{path}: would stand among the parts of the table"
+            raise Refused(problem, f"write the {name} elsewhere")
+        taken.append(path)
 
 
 def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally:
@@ -115,7 +135,12 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
-    with _workers(run, few) as workers:
+    workers = Cluster(run.jobs, run.scheduler) if run.engine == "dask" else Pool(run.jobs)
+    with contextlib.ExitStack() as held:
+        if isinstance(workers, Pool):
+            held.callback(workers.stop)
+            if few:  # for them one process, which begins to import at once
+                workers.start(import_models)
         model = run.resolve(run.model)
         STEPS.info("model %s", model.uri)
         settings = RunSettings(
@@ -131,13 +156,13 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
             if few
             else progress("scoring", lambda: count_letters(run.letters, run.how))
         )
-        with open_journal(run.output, settings, run.resume) as journal:
-            letters = journal.settings.chunk_letters
-            with bar as advance:
-                chunks = chunked(itertools.chain(first, work), letters)
-                count = _score_chunks(workers, setup, chunks, journal, advance)
-            STEPS.info("scored: %d chunks of at most %d letters", count, letters)
-            return _write(run, journal, count, model.profile, report_failure)
+        journal = held.enter_context(open_journal(run.output, settings, run.resume))
+        letters = journal.settings.chunk_letters
+        with bar as advance:
+            chunks = chunked(itertools.chain(first, work), letters)
+            count = _score_chunks(workers, setup, chunks, journal, advance)
+        STEPS.info("scored: %d chunks of at most %d letters", count, letters)
+        return _write(run, journal, count, model.profile, report_failure)
 
 
 def _score_chunks(
@@ -154,7 +179,7 @@ def _score_chunks(
         nonlocal count
         for chunk in chunks:
             count = chunk.index + 1
-            if len(journal) and journal.has(chunk):
+            if journal.has(chunk):
                 advance(len(chunk.tasks))
             else:
                 yield chunk
@@ -165,52 +190,6 @@ def _score_chunks(
     return count
 
 
-@contextlib.contextmanager
-def _workers(run: ScoreRun, few: bool) -> Iterator[Pool | Cluster]:
-    """Where the chunks run; for few letters one process, which begins to import at once."""
-    if run.engine == "dask":
-        yield Cluster(run.jobs or default_jobs(), run.scheduler)
-        return
-    pool = Pool(run.jobs or default_jobs())
-    try:
-        if few:
-            pool.start(import_models)
-        yield pool
-    finally:
-        pool.stop()
-
-
-def check(run: ScoreRun) -> None:
-    """Refuse now what does not go together, or could not be written at the end of a long run."""
-    if run.engine not in ("local", "dask"):
-        raise Refused(f"--engine {run.engine}: not known", "give local or dask")
-    if run.scheduler and run.engine != "dask":
-        raise Refused("--scheduler needs --engine dask")
-    if run.explains and not run.reasons:
-        raise Refused("--report and --details show the reasons", "leave out --no-reasons")
-    if run.partitions is None:
-        table_format(run.output)
-        check_writable(run.output)
-    else:
-        check_parts(run.output)
-    taken = [run.output, errors_file(run.output)]
-    for name, path in (("report", run.report), ("details", run.details)):
-        if path is None:
-            continue
-        check_writable(path)
-        if any(path.is_same(other) for other in taken):
-            raise Refused(f"{path}: output and {name} are one file", "name two files")
-        if run.partitions is not None and path.parent.is_same(run.output):
-            problem = f"{path}: would stand among the parts of the table"
-            raise Refused(problem, f"write the {name} elsewhere")
-        taken.append(path)
-
-
-# --- from the journal to the files -------------------------------------------------------------
-
-_SAME_ID = "more than one letter has this letter_id; this one is "
-
-
 def _write(
     run: ScoreRun,
     journal: Journal,
@@ -218,15 +197,14 @@ def _write(
     profile: Mapping[str, Any] | None,
     report_failure: Callable[[LetterError], None],
 ) -> Tally:
+    """From the journal to the files."""
     ids = Counter(journal.letter_ids(chunks))
     doubled = {letter_id for letter_id, letters in ids.items() if letters > 1}
     tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
     with contextlib.ExitStack() as files:
-        write = files.enter_context(_open_output(run, journal, chunks))
-        write_errors = files.enter_context(
-            open_table(errors_file(run.output), ERROR_COLUMNS, journal.folder)
-        )
+        write = files.enter_context(_open_output(run, journal, ids.total()))
+        write_errors = files.enter_context(open_table(run.errors, ERROR_COLUMNS, journal.folder))
         report = run.report and files.enter_context(open_report(run.report, tally, started))
         details = run.details and files.enter_context(open_atomic(run.details))
         for answer in journal.answers(chunks):
@@ -235,7 +213,10 @@ def _write(
                 write_errors([answer["error"]])
                 report_failure(LetterError(**answer["error"]))
                 continue
-            note = [_SAME_ID + answer["source"]] if answer["letter_id"] in doubled else []
+            note = []
+            if answer["letter_id"] in doubled:
+                source = answer["source"]
+                note = [f"more than one letter has this letter_id; this one is {source}"]
             rows = [{**r, **started, "warnings": r["warnings"] + note} for r in answer["rows"]]
             tally.add_letter(rows, answer.get("counts", {}))
             write(rows)
@@ -247,15 +228,226 @@ def _write(
                     details.write(json_line(run_detail(detail, started["model_uri"])))
     if not tally.failures:
         with explained(run.output):
-            errors_file(run.output).remove()
+            run.errors.remove()
     return tally
 
 
-def _open_output(
-    run: ScoreRun, journal: Journal, chunks: int
-) -> contextlib.AbstractContextManager[Write]:
+def _open_output(run: ScoreRun, journal: Journal, letters: int) -> AbstractContextManager[Write]:
     if run.partitions is None:
         return open_table(run.output, ROW_COLUMNS, journal.folder)
-    letters = sum(1 for _ in journal.letter_ids(chunks))
     parts = run.partitions or max(1, -(-letters // PART_LETTERS))
     return open_parts(run.output, ROW_COLUMNS, journal.folder, letters, parts)
+
+
+def written(run: ScoreRun, tally: Tally) -> str:
+    """The files of a run, for a person."""
+    folder = "/" if run.partitions is not None else ""
+    beside = (run.report, run.details, run.errors if tally.failures else None)
+    return f"{run.output}{folder}" + "".join(f" and {path}" for path in beside if path)
+
+
+# --- the journal ----------------------------------------------------------------------------------
+
+FORMAT = 2
+"""Raised when the files of a journal change: an older one is not resumed."""
+
+_CHUNK = re.compile(r"chunk-\d{8}\.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What must be the same for a run to be continued; ``started`` is kept from the first."""
+
+    model: str
+    reasons: bool
+    detail: bool
+    chunk_letters: int
+    started: str
+    format: int = FORMAT
+
+
+class Journal:
+    """Finished chunks of one run, by number; ``check`` refuses where the lock is lost."""
+
+    def __init__(self, folder: FilePath, settings: RunSettings, check: Callable[[], None]) -> None:
+        self.folder, self.settings, self._check = folder, settings, check
+        # What each chunk was made from, and the letters whose rows it holds.
+        self._done: dict[int, tuple[str, tuple[str, ...]]] = {}
+        for name in folder.names():
+            # A chunk cut short by a kill lacks its line break.
+            if _CHUNK.fullmatch(name) and (raw := (folder / name).read_bytes()).endswith(b"\n"):
+                with contextlib.suppress(ValueError):
+                    line = json.loads(raw)
+                    if isinstance(line, dict):
+                        self._note(line)
+
+    def has(self, chunk: Chunk) -> bool:
+        """True where the same tasks on the same files were finished before."""
+        done = self._done.get(chunk.index)
+        return done is not None and done[0] == chunk.fingerprint()
+
+    def append(self, chunk: Chunk, answer: Answer) -> None:
+        """Keep a finished chunk; it survives the end of this process."""
+        line = {"chunk": chunk.index, "fingerprint": chunk.fingerprint(), "answer": answer}
+        self._check()
+        with explained(self.folder):
+            self._file(chunk.index).write_bytes(json_line(line))
+        self._note(line)
+
+    def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
+        """The answers of the first ``chunks`` chunks, in the order of the input."""
+        for index in range(chunks):
+            self._check()
+            with explained(self.folder):
+                raw = self._file(index).read_bytes()
+            yield from json.loads(raw)["answer"]
+
+    def letter_ids(self, chunks: int) -> Iterator[str]:
+        """The ids of the letters in the first ``chunks`` chunks, without reading them again."""
+        for index in range(chunks):
+            yield from self._done[index][1]
+
+    def _file(self, index: int) -> FilePath:
+        return self.folder / f"chunk-{index:08}.jsonl"
+
+    def _note(self, line: dict[str, Any]) -> None:
+        ids = tuple(one["letter_id"] for one in line["answer"] if "letter_id" in one)
+        self._done[line["chunk"]] = line["fingerprint"], ids
+
+
+@contextlib.contextmanager
+def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Iterator[Journal]:
+    """The journal of a run on ``output``; removed when the block ends well, kept otherwise.
+
+    Raises:
+        Refused: where another run holds the output, or the earlier run had other settings.
+    """
+    folder = output.with_name(f"{output.name}.partial")
+    lock: AbstractContextManager[Callable[[], None]] = (
+        _StoreLock(folder, output) if isinstance(folder, StorePath) else _disk_lock(folder, output)
+    )
+    with contextlib.ExitStack() as held:
+        with explained(folder):
+            check = held.enter_context(lock)
+            journal = Journal(folder, _begun(folder, settings, resume), check)
+        yield journal
+        with explained(folder):
+            folder.remove()
+
+
+def _begun(folder: FilePath, now: RunSettings, resume: bool) -> RunSettings:
+    """The settings to go on with: those of the run to resume, or a folder with nothing but ours."""
+    kept, earlier = folder / "settings.json", None
+    if resume:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            earlier = RunSettings(**json.loads(kept.read_bytes()))
+    if earlier is None:
+        for name in folder.names():
+            if name != "lock":
+                (folder / name).remove()
+        kept.write_bytes(json.dumps(asdict(now)).encode())
+        return now
+    for name in ("format", "model", "reasons", "detail"):
+        before, after = getattr(earlier, name), getattr(now, name)
+        if before != after:
+            raise Refused(
+                f"{folder}: cannot resume: {name} was {before}, now {after}",
+                "give the same options, or leave out --resume to begin anew",
+            )
+    return earlier
+
+
+# --- its lock: no second run on the same output ---------------------------------------------------
+
+
+def _busy(output: FilePath) -> Refused:
+    return Refused(f"{output}: another run is writing it", "wait for it, or name another output")
+
+
+@contextlib.contextmanager
+def _disk_lock(folder: LocalPath, output: FilePath) -> Iterator[Callable[[], None]]:
+    """A lock that cannot be lost; the system drops it when its holder dies."""
+    import fcntl
+
+    Path(folder).mkdir(mode=0o700, exist_ok=True)
+    with open(folder / "lock", "a", encoding="utf-8") as file:  # noqa: PTH123 - a path of ours
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy(output) from None
+        try:
+            held = os.path.samestat(os.fstat(file.fileno()), os.stat(folder / "lock"))
+        except OSError:
+            held = False
+        if not held:  # the other run ended just now, and took its folder along
+            raise _busy(output)
+        yield lambda: None
+
+
+BEAT_SECONDS = 5.0
+"""How often the holder of a lock object changes it; longer than a store takes to answer."""
+
+BEATS_WATCHED = 3
+
+
+class _StoreLock:
+    """An object that its holder changes again and again, for no store drops a dead run's lock.
+
+    Entering takes ``BEATS_WATCHED`` beats where an earlier run left its lock behind.  Of two runs
+    that begin in the same moment the one that wrote last keeps it; the other is refused with its
+    next chunk.
+    """
+
+    def __init__(self, folder: StorePath, output: FilePath) -> None:
+        self._lock, self._output = folder / "lock", output
+        self._mine = uuid.uuid4().hex
+        self._end, self._lost = threading.Event(), False
+        self._thread = threading.Thread(target=self._beat, name="lock", daemon=True)
+
+    def __enter__(self) -> Callable[[], None]:
+        seen = self._read()
+        if seen is not None:
+            self._end.wait(BEATS_WATCHED * BEAT_SECONDS)
+            if self._read() not in (seen, None):
+                raise _busy(self._output)
+        self._write(0)
+        if not self._is_mine():
+            raise _busy(self._output)
+        self._thread.start()
+        return self._check
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        # One that cannot be removed costs the next run a wait.
+        with contextlib.suppress(OSError):
+            if self._is_mine():
+                self._lock.remove()
+
+    def _check(self) -> None:
+        """Refuse to go on where another run has taken the lock."""
+        if self._lost:
+            raise _busy(self._output)
+
+    def _beat(self) -> None:
+        beats = 0
+        while not self._end.wait(BEAT_SECONDS):
+            beats += 1
+            # A store that does not answer now may answer at the next beat.
+            with contextlib.suppress(OSError):
+                if not self._is_mine():
+                    self._lost = True
+                    return
+                self._write(beats)
+
+    def _is_mine(self) -> bool:
+        return (self._read() or b"").startswith(self._mine.encode())
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._lock.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, beats: int) -> None:
+        self._lock.write_bytes(f"{self._mine} {beats}".encode())

@@ -6,15 +6,15 @@ again one by one, and the one that does it again is reported as a failure.  Chun
 only when a worker is free, so memory does not grow with the number of letters.
 
 Each worker of a Dask cluster must see the letters under the same paths or URLs, and the model's
-folder.  A thread of a Dask worker does not read letters itself: it has a process for it, with the
-same bounds on time and memory, so that a letter that crashes, hangs or wants all memory costs no
-Dask worker.
+folder.  Its threads keep a process each for the letters, with the same bounds on time and memory,
+so that a letter that crashes, hangs or wants all memory costs no Dask worker.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -52,17 +52,16 @@ LONGEST_TEMPORARY_PATH = 64
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
-PRELOAD = ("imr.data.parse", "imr.features.table", "pandas", "imr.serve.worker")
+PRELOAD = ("imr.features.table", "pandas", "imr.serve.model")
 """What a fork server imports once for all workers; only what every worker needs."""
 
 _READY = "ready"
-_START_REMEDY = "try --jobs 1; the lines above may say why"
+_CRASHED = ("crashed", "the process that read it crashed")
 
 Answer = list[dict[str, Any]]
 """One JSON-ready object a task, in the order of the tasks."""
 
 Work = Callable[[Chunk], Answer]
-
 
 Setup = Callable[[], Work]
 """A picklable recipe: called once in each worker, it loads what the work needs (the model)."""
@@ -85,21 +84,16 @@ def _lost(task: Task, reason: str, message: str) -> dict[str, Any]:
     return failure_answer(LetterError(task_name(task), reason, message, "check the file by hand"))
 
 
-_CRASHED = ("crashed", "the process that read it crashed")
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What a worker has been given: a chunk, or one task (``at``) of a chunk taken apart."""
+    """What a worker has been given: the tasks at ``places`` of a chunk, all or one of them."""
 
     chunk: Chunk
-    at: int | None = None
+    places: range
 
     @property
     def sent(self) -> Chunk:
-        if self.at is None:
-            return self.chunk
-        return Chunk(self.chunk.index, (self.chunk.tasks[self.at],))
+        return Chunk(self.chunk.index, tuple(self.chunk.tasks[at] for at in self.places))
 
 
 @dataclass(slots=True)
@@ -113,18 +107,18 @@ class _Worker:
 
 
 class Pool:
-    """Runs chunks on ``jobs`` processes; answers come as they are ready, not in order.
+    """Runs chunks on ``jobs`` processes (0: one a core); answers come as they are ready.
 
     With ``keep`` the processes wait for the next run of the same set-up, until ``stop``.
     """
 
     def __init__(self, jobs: int, letter_seconds: float | None = None, keep: bool = False) -> None:
-        self._jobs, self._keep = jobs, keep
+        self._jobs, self._keep = jobs or default_jobs(), keep
         self._seconds = letter_seconds or LETTER_SECONDS
         self._workers: list[_Worker] = []
         self._single: deque[_Job] = deque()
+        # Of each chunk begun and not finished, by its index, the answers by their places.
         self._answers: dict[int, dict[int, dict[str, Any]]] = {}
-        self._open: set[int] = set()
 
     def start(self, prepare: Callable[[], None]) -> None:
         """Begin one worker, which can ``prepare`` itself while the caller is busy otherwise.
@@ -183,17 +177,17 @@ class Pool:
     def _next(self, source: Iterator[Chunk]) -> _Job | None:
         if self._single:
             return self._single.popleft()
-        if self._open and max(self._open) - min(self._open) >= AHEAD:
+        if self._answers and max(self._answers) - min(self._answers) >= AHEAD:
             return None
         chunk = next(source, None)
         if chunk is None:
             return None
-        self._open.add(chunk.index)
-        return _Job(chunk)
+        self._answers[chunk.index] = {}
+        return _Job(chunk, range(len(chunk.tasks)))
 
     def _set_deadline(self, worker: _Worker) -> None:
         assert worker.job is not None
-        seconds = self._seconds + SECONDS_A_TASK * (len(worker.job.sent.tasks) - 1)
+        seconds = self._seconds + SECONDS_A_TASK * (len(worker.job.places) - 1)
         worker.deadline = time.monotonic() + seconds + (0 if worker.ready else START_SECONDS)
 
     def _begin(self, prepare: Callable[[], None] | None) -> _Worker:
@@ -223,7 +217,8 @@ class Pool:
             answer = worker.connection.recv()
         except (EOFError, OSError):
             if not worker.ready:
-                raise Refused("a worker process ended at its start", _START_REMEDY) from None
+                remedy = "try --jobs 1; the lines above may say why"
+                raise Refused("a worker process ended at its start", remedy) from None
             yield from self._take_apart(worker, *_CRASHED)
             return
         if isinstance(answer, Refused):
@@ -244,23 +239,18 @@ class Pool:
         assert job is not None
         self._workers.remove(worker)
         _end(worker)
-        if len(job.sent.tasks) > 1:
-            self._answers[job.chunk.index] = {}
-            self._single.extend(_Job(job.chunk, at) for at in range(len(job.chunk.tasks)))
-            return
-        yield from self._finished(job, [_lost(job.sent.tasks[0], reason, message)])
+        if len(job.places) > 1:
+            self._single.extend(_Job(job.chunk, range(at, at + 1)) for at in job.places)
+        else:
+            yield from self._finished(job, [_lost(job.sent.tasks[0], reason, message)])
 
     def _finished(self, job: _Job, answer: Answer) -> Iterator[tuple[Chunk, Answer]]:
-        index, count = job.chunk.index, len(job.chunk.tasks)
-        if job.at is not None:
-            singles = self._answers[index]
-            singles[job.at] = answer[0]
-            if len(singles) < count:
-                return
-            answer = [singles[at] for at in range(count)]
-            del self._answers[index]
-        self._open.discard(index)
-        yield job.chunk, answer
+        """The chunk's answer, where this was the last part of it."""
+        found = self._answers[job.chunk.index]
+        found.update(zip(job.places, answer, strict=True))
+        if len(found) == len(job.chunk.tasks):
+            del self._answers[job.chunk.index]
+            yield job.chunk, [found[at] for at in range(len(found))]
 
 
 def in_order(answers: Iterable[tuple[Chunk, Answer]]) -> Iterator[tuple[Chunk, Answer]]:
@@ -391,18 +381,19 @@ RETRIES = 2
 class Cluster:
     """Chunks as Dask tasks: a lost worker's chunks run again on another one.
 
-    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers.
+    Without a ``scheduler``'s address the cluster is started here, with ``jobs`` workers (0: one a
+    core).
     """
 
     def __init__(self, jobs: int, scheduler: str | None) -> None:
-        self._jobs, self._scheduler = jobs, scheduler
+        self._jobs, self._scheduler = jobs or default_jobs(), scheduler
         self._run, self._seconds = uuid.uuid4().hex, LETTER_SECONDS
 
     def run(self, setup: Setup, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Answer]]:
         """Each chunk once, with one answer a task, as they finish."""
         import distributed
 
-        self._setup = InFolder(os.getcwd(), setup)
+        self._setup = functools.partial(in_folder, os.getcwd(), setup)
         with self._client() as client:
             room = IN_FLIGHT_PER_THREAD * max(1, sum(client.nthreads().values()))
             source = iter(chunks)
@@ -468,18 +459,11 @@ _POOLS: dict[int, tuple[str, Pool]] = {}
 """By thread: the run it works for, and its process."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFolder:
-    """A set-up in the user's folder, where relative paths lead to the letters and the model."""
-
-    folder: str
-    setup: Setup
-
-    def __call__(self) -> Work:
-        """Go there, if this machine has it, and set up; the process is for nothing else."""
-        with contextlib.suppress(OSError):
-            os.chdir(self.folder)
-        return self.setup()
+def in_folder(folder: str, setup: Setup) -> Work:
+    """Set up in the user's folder, where relative paths lead to the letters and the model."""
+    with contextlib.suppress(OSError):  # this machine may not have it
+        os.chdir(folder)
+    return setup()
 
 
 def run_chunk(run: str, setup: Setup, letter_seconds: float, chunk: Chunk) -> Answer | Refused:

@@ -20,8 +20,8 @@ from imr.models.guideline import catalogue as cand
 from imr.models.guideline.catalogue import describe
 from imr.models.guideline.pairs import _overlaps
 from imr.models.outcome import OutcomeModel
+from imr.serve.model import collected_once
 from imr.serve.outputs import encodable
-from imr.serve.worker import collected_once
 from tests.models.conftest import inputs, made_table
 
 CELLS = {

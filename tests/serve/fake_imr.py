@@ -12,7 +12,6 @@ from tests.serve import fake
 def main() -> None:
     """Run `imr` with the fake predictor."""
     import imr.serve.explain
-    import imr.serve.journal
     import imr.serve.score
     import imr.serve.workers
     from imr.serve.cli import main as run_imr
@@ -21,7 +20,7 @@ def main() -> None:
     imr.serve.score.ScoreRun = functools.partial(imr.serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
     imr.serve.explain.explain = functools.partial(imr.serve.explain.explain, **parts)
     imr.serve.workers.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
-    imr.serve.journal.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
+    imr.serve.score.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
     run_imr()
 
 
