@@ -1,10 +1,12 @@
-"""Verdicts of the checklist against two readers who saw letter and criterion, not the program.
+"""Verdicts of the checklist against readers who saw case and criterion, not the program.
 
-    python -m benchmarks.verdicts LETTERS [--half tuned|held] [--list]
+    python -m benchmarks.verdicts [LETTERS ...] [--half tuned|held] [--list]
 
-``tests/annotations/criteria.jsonl`` holds what the readers said of 489 criterion lines of 75
-letters; a verdict is defensible where it is one of theirs (first or second reading).  Rules were
-tuned on the letters of one half; the other half tells how they do on letters not looked at.
+``tests/annotations/criteria.jsonl`` holds what readers said of criterion lines of real letters (two
+readers of 489 lines, one of the others), ``criteria_vignettes.jsonl`` what one reader said of lines
+of the shipped vignettes, which are judged where no letters are named.  A verdict is defensible
+where it is one of theirs (first or second reading).  Rules were tuned on the lines of one half; the
+other half tells how they do on lines not looked at.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.agreement import cases
 from imr.data.letter import Case
 from imr.features.checklist import Criterion, checklist
 from imr.features.table import signals
+from imr.training.vignettes import shipped_vignettes
 
-READERS = Path(__file__).parent.parent / "tests" / "annotations" / "criteria.jsonl"
+ANNOTATIONS = Path(__file__).parent.parent / "tests" / "annotations"
+OF_LETTERS, OF_VIGNETTES = "criteria.jsonl", "criteria_vignettes.jsonl"
 Key = tuple[str, int, str]
 
 
@@ -31,10 +36,16 @@ def half(letter_id: str) -> str:
     return "held" if int(digest, 16) % 2 else "tuned"
 
 
-def read_verdicts() -> dict[Key, dict[str, list[str]]]:
-    """What the readers said, by letter, item and criterion."""
-    lines = map(json.loads, READERS.read_text().splitlines())
-    return {(one["letter_id"], one["item_index"], one["criterion"]): one for one in lines}
+def read_verdicts(which: str | None = None, name: str = OF_LETTERS) -> dict[Key, dict[str, Any]]:
+    """What the readers said, by letter, item and criterion; of one half (``tuned``, ``held``) or
+    all.
+    """
+    lines = map(json.loads, (ANNOTATIONS / name).read_text().splitlines())
+    return {
+        (one["letter_id"], one["item_index"], one["criterion"]): one
+        for one in lines
+        if which in (None, one.get("half") or half(one["letter_id"]))
+    }
 
 
 def judged(case: Case) -> Iterator[tuple[Key, Criterion]]:
@@ -48,22 +59,24 @@ def judged(case: Case) -> Iterator[tuple[Key, Criterion]]:
 def main() -> None:
     """Print the shares, and with ``--list`` every verdict that no reader shares."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("letters", nargs="+")
+    parser.add_argument("letters", nargs="*")
     parser.add_argument("--half", choices=("tuned", "held"))
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     counts = counted(arguments.letters, arguments.half, arguments.list)
     for share, of in SHARES.items():
-        print(f"{share:28}{counts[share]:4} of {counts[of]:4}  {counts[share] / counts[of]:.3f}")
+        part = counts[share] / counts[of] if counts[of] else float("nan")
+        print(f"{share:28}{counts[share]:4} of {counts[of]:4}  {part:.3f}")
 
 
 def counted(letters: list[str], which: str | None = None, show: bool = False) -> Counter[str]:
-    """The counts over the letters of one half (``tuned``, ``held``) or all; with ``show`` every
-    verdict that no reader shares is printed.
+    """The counts over the lines of one half (``tuned``, ``held``) or all, of letters or (without
+    any) of vignettes; with ``show`` every verdict that no reader shares is printed.
     """
-    readers, counts = read_verdicts(), Counter[str]()
-    for case in cases(letters):
-        if which and half(case.letter_id) != which:
+    readers, counts = read_verdicts(which, OF_LETTERS if letters else OF_VIGNETTES), Counter[str]()
+    named = {letter for letter, *_ in readers}
+    for case in cases(letters) if letters else (one.case for one in shipped_vignettes()):
+        if case.letter_id not in named:
             continue
         for key, criterion in judged(case):
             if key in readers:
@@ -73,7 +86,7 @@ def counted(letters: list[str], which: str | None = None, show: bool = False) ->
     return counts
 
 
-def accepted(said: dict[str, list[str]]) -> set[str]:
+def accepted(said: dict[str, Any]) -> set[str]:
     """The verdicts that are defensible."""
     return {*said["readers"], *said.get("also", ())}
 
@@ -87,7 +100,7 @@ SHARES = {
 }
 
 
-def count(counts: Counter[str], criterion: Criterion, said: dict[str, list[str]]) -> None:
+def count(counts: Counter[str], criterion: Criterion, said: dict[str, Any]) -> None:
     """Add one verdict to the counts that :data:`SHARES` divides."""
     good, status = criterion.status in accepted(said), criterion.status
     counts.update({"judged": 1, "defensible": good, status: 1, f"{status} and defensible": good})
