@@ -45,7 +45,7 @@ _POSITIVE_AFTER = re.compile(
     r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
     r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
     r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|(?:was |"
+    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|stable|normal|unremarkable|(?:was |"
     r"is |were )?abnormal)"
 )
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
@@ -70,7 +70,7 @@ _POSITIVE_BEFORE = re.compile(
     r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
     r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
 )
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable)")
+_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
 # A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
 _NEW_STATEMENT = re.compile(

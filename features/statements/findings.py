@@ -583,10 +583,14 @@ def plans(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "plan", mention.value, "denied" if negated else polarity)
 
 
-# Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
+# Said in plans: a taper, a supply, the time of a rental, the extent of an operation, what goes on
+# beside the care that is asked for.
 _ASKED = frozenset(
-    {"baseline_test", "taper", "large_supply", "short_use", "large_operation", "operation_planned"}
-)
+    {
+        "baseline_test", "taper", "large_supply", "short_use", "large_operation",
+        "operation_planned", "care_beside",
+    }
+)  # fmt: skip
 
 
 def background(summary: Summary) -> Iterator[Statement]:
