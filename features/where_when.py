@@ -366,6 +366,41 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
+# "Quieted the knee until the next autumn", "lasted to early Sept".
+_UNTIL = re.compile(
+    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|(?<=lasted )into)"
+    r"(?: (?:about|the|following|next|early|mid|late|end of|start of|beginning of|middle of))"
+    r"{0,4}[ -](?P<mon>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|spring|summer|autumn|"
+    r"fall|winter|christmas|thanksgiving|easter)(?:\b|\.|uary|ruary|ch\b|il\b|ust\b|tember|ember|"
+    r"ober)(?:,? (?:of )?(?P<year>20\d\d))?(?! ?\d)"
+)
+_SEASONS = {
+    "spring": 4, "summer": 7, "autumn": 10, "fall": 10, "winter": 1, "christmas": 12,
+    "thanksgiving": 11, "easter": 4,
+}  # fmt: skip
+_UNTIL_REACH = 110
+
+
+def days_until(summary: Summary, mention: Mention) -> float | None:
+    """How long something lasted that a month or a season ended, from the last date told before."""
+    end = min(summary.sentence_span(mention.sentence)[1], mention.end + _UNTIL_REACH)
+    until = _UNTIL.search(summary.lower, mention.start, end)
+    if until is None:
+        return None
+    begun = [found.day for found in dates(summary) if found.mention.start < until.start()]
+    if not begun:
+        return None
+    start, name = begun[-1], until["mon"]
+    month = _SEASONS.get(name) or _MONTHS.index(name[:3]) + 1
+    year = int(until["year"]) if until["year"] else start.year + (month <= start.month)
+    day = 5 if "early" in until[0] else 25 if "late" in until[0] or "end" in until[0] else 15
+    lasted = (date(year, month, day) - start).days
+    return float(lasted) if 0 < lasted < _UNTIL_MOST else None
+
+
+_UNTIL_MOST = 550
+
+
 def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
     found: dict[str, Any] = {}

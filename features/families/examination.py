@@ -51,9 +51,10 @@ _POSITIVE_AFTER = re.compile(
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
 # tests that "and" or "all" joins.
 _JOINED_AFTER = re.compile(
-    r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,5}(?:,? and [\w\s']{1,40}?\b(?:were|are)(?: all| both|"
-    r" also)?|(?:,? and [\w\s']{1,40}?)?\b(?:all|both)) "
-    r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
+    r"^(?:[\w\s']{0,25}(?:,[\w\s']{1,30}){0,5}(?:,? and [\w\s']{1,40}?\b(?:were|are)(?: all| both|"
+    r" also)?|(?:,? and [\w\s']{1,40}?)?\b(?:all|both)) |"
+    r"(?:\s?/\s?[a-z']{2,14}){1,3}(?: (?:tests?|signs?|were|was|both|are|is)){0,3}:? )"
+    r"(?P<sign>positive|negative|neg\b|pos\b|\+|normal|abnormal|unremarkable)"
 )
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(

@@ -32,6 +32,7 @@ from imr.features.families.request import (
 )
 from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.statement import SPINE
 from imr.features.where_when import dates, is_or_explains, nearest_date, spans_of_time
 
 SAME = "$same"
@@ -583,13 +584,21 @@ _REFILLED = re.compile(
     r"chronic(?:ally)?|long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|"
     r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
-    r"since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|for (?:over |more than |at least |"
+    r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
+    r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
     r"years?))\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
     r"discontinu\w+|to continue working|continued (?:pain|complaints?|symptoms?))\b"
+)
+# A drug never had before, or not for long, is begun anew.
+_FRESH = re.compile(
+    r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|years?|"
+    r"months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
+    r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b(?:before|"
+    r"previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b)"
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
@@ -687,6 +696,7 @@ _WHERE_PUT = re.compile(
     r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
     r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
 )
+_SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
 )
@@ -722,6 +732,9 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
     ),
     "begun": _only_begun,
+    "fresh": lambda said: _FRESH.search(said.clause) is not None,
+    # A worn joint of a limb; a spine wears in everybody.
+    "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
     "mood_drug": lambda said: (
         (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
         or said.mention.text.lower().startswith("ssri")
@@ -779,4 +792,8 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "beside": _another_of_class,
     "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
     "other": _of_another,
+    # A worn joint of a limb; a spine wears in everybody.
+    "limb": lambda _said, item: (
+        bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
+    ),
 }
