@@ -314,7 +314,7 @@ def _valid(year: int, month: int, day: int) -> date | None:
 # --- spans of time --------------------------------------------------------------------------------
 
 _NUMBERS: dict[str, float] = {"a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5}
-_UNITS: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
+UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
     rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
@@ -361,7 +361,7 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
             summary.lower, max(match.start() - 16, clause.start), match.start()
         )
         if ago or not (_PLANNED_SPAN.search(before) or rate):
-            found.append((match.start(), value * _UNITS[match["unit"][0]], ago))
+            found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
     days_after = _POD.finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 

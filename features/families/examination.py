@@ -45,8 +45,8 @@ _POSITIVE_AFTER = re.compile(
     r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
     r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
     r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|stable|normal|unremarkable|(?:was |"
-    r"is |were )?abnormal)"
+    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|stable|normal|"
+    r"unremarkable|(?:was |is |were )?abnormal)"
 )
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
 # tests that "and" or "all" joins.

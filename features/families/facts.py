@@ -595,10 +595,10 @@ _FIRST_GIVEN = re.compile(
 )
 # A drug never had before, or not for long, is begun anew.
 _FRESH = re.compile(
-    r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|years?|"
-    r"months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
-    r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b(?:before|"
-    r"previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b)"
+    r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|"
+    r"years?|months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
+    r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b"
+    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b)"
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
@@ -614,7 +614,7 @@ _ON_A_FILM = re.compile(
     r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
 )
 _LONG_AGO_DAYS = 730
-_STALE_YEARS = 2
+_STALE_YEARS, _STALE_DAYS = 2, 365
 # Visits from which a course counts as a trial of care.
 _TRIAL_VISITS = 4
 
@@ -655,12 +655,24 @@ def _old(said: Statement) -> bool:
 
 
 def _stale(said: Statement) -> bool:
-    """Long before the injury or two years before the latest year that the summary prints."""
+    """Long before the injury, a year before the latest date that the summary prints, or two years
+    before the latest year.
+    """
     if _old(said) or _ON_A_FILM.search(said.clause):
         return True
+    if said.ago is not None and said.ago > _STALE_DAYS:
+        return True
     summary = said.mention.summary
+    day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
+    if day is not None and latest is not None and (latest - day).days > _STALE_DAYS:
+        return True
     years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
+
+
+@once
+def _latest_date(summary: Summary) -> date | None:
+    return max((found.day for found in dates(summary)), default=None)
 
 
 @once
