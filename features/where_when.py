@@ -323,11 +323,14 @@ _SPAN = re.compile(
     r"\b(?![- ]old)"
 )
 _AGO = re.compile(
-    r"^\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
+    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
     r"post-?op\w*|after (?:the |his |her |an? )?"
     r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
 )
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
+# "Last week" is a time ago; "for the last week" is none.
+_LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
+_LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 # "Five tablets a month" is a rate, and no time.
 _RATE = re.compile(
@@ -355,6 +358,7 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         value = _NUMBERS.get(number) or number_words(20).get(number)
         value = float(number) if value is None else float(value)
         after = summary.lower[match.end() : match.end() + 40]
+        value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
         ago = _AGO.match(after) is not None
         rate = number in ("a", "an") and _RATE.search(
@@ -362,13 +366,16 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         )
         if ago or not (_PLANNED_SPAN.search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
+    recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
+    found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
     days_after = _POD.finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
 # "Quieted the knee until the next autumn", "lasted to early Sept".
 _UNTIL = re.compile(
-    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|(?<=lasted )into)"
+    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|"
+    r"(?:(?<=lasted )|(?<=relief )|(?<=helped )|(?<=benefit ))(?:well )?into)"
     r"(?: (?:about|the|following|next|early|mid|late|end of|start of|beginning of|middle of))"
     r"{0,4}[ -](?P<mon>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|spring|summer|autumn|"
     r"fall|winter|christmas|thanksgiving|easter)(?:\b|\.|uary|ruary|ch\b|il\b|ust\b|tember|ember|"
@@ -392,8 +399,9 @@ def days_until(summary: Summary, mention: Mention) -> float | None:
         return None
     start, name = begun[-1], until["mon"]
     month = _SEASONS.get(name) or _MONTHS.index(name[:3]) + 1
-    year = int(until["year"]) if until["year"] else start.year + (month <= start.month)
     day = 5 if "early" in until[0] else 25 if "late" in until[0] or "end" in until[0] else 15
+    later = (month, day) <= (start.month, start.day)
+    year = int(until["year"]) if until["year"] else start.year + later
     lasted = (date(year, month, day) - start).days
     return float(lasted) if 0 < lasted < _UNTIL_MOST else None
 

@@ -587,7 +587,7 @@ _REFILLED = re.compile(
     r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
     r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
-    r"years?))\b"
+    r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit)\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
@@ -598,7 +598,7 @@ _FRESH = re.compile(
     r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|"
     r"years?|months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
     r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b"
-    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b)"
+    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|(?:none|never) before\b)"
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"

@@ -168,8 +168,8 @@ _TOLD_SPAN = (
 _TOLD_SPAN += r"weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
 _HURT = (
     r"(?:hurt|injur(?:ed|y)|fell|fall|accident|strain(?:ed)?|sprain(?:ed)?|twist(?:ed)?|"
-    r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|ach(?:es?|ing)|symptoms?|"
-    r"lbp|sore\w*|numb\w*)"
+    r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|"
+    r"ach(?:es?|ing)|symptoms?|lbp|sore\w*|numb\w*)"
 )
 _TOLD = (
     re.compile(
@@ -178,7 +178,7 @@ _TOLD = (
     ),
     re.compile(
         rf"\b{_HURT}\b[^.;\d]{{0,50}}?\b(?:for|x|of|over|lasting|(?:for |over )?the (?:last|past))"
-        rf" ?{_TOLD_SPAN}(?! (?:with|after|of (?:relief|therapy|pt)))"
+        rf" ?{_TOLD_SPAN}(?! (?:with|of (?:relief|therapy|pt)))"
     ),
     re.compile(
         rf"(?:^|[.;,(] ?|\bit has been |\bit is |\bthis is )(?<![\d/]){_TOLD_SPAN}"
