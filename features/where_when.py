@@ -330,6 +330,11 @@ _AGO = re.compile(
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
 # "Last week" is a time ago; "for the last week" is none.
 _LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
+# "For an afternoon", "for the rest of that day".
+_PART_OF_TIME = re.compile(
+    r"\b(?<=for )(?:the rest of )?(?:an?|one|that|the) "
+    r"(afternoon|evening|morning|night|weekend|day)\b"
+)
 _LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 # "Five tablets a month" is a rate, and no time.
@@ -338,7 +343,7 @@ _RATE = re.compile(
     r"sessions?|injections?|patches) $"
 )
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
-_UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|\d ?[hd]\b")
+_UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")
 
 
 @once
@@ -366,6 +371,8 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         )
         if ago or not (_PLANNED_SPAN.search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
+    parts = _PART_OF_TIME.finditer(summary.lower, clause.start, clause.end)
+    found += [(match.start(), 2.0 if match[1] == "weekend" else 0.5, False) for match in parts]
     recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
     days_after = _POD.finditer(summary.lower, clause.start, clause.end)

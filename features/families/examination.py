@@ -62,6 +62,8 @@ _NOT_RADICULAR = re.compile(
     r"(?:(?:for|with|causing|of) )?(?:(?:low(?:er)?|axial|local|the) )*"
     r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
 )
+# "McMurray causes nothing", "Tinel produces no tingling".
+_NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
 _TESTS_WERE = re.compile(
     r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
 )
@@ -147,7 +149,8 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
         return None
     after = _POSITIVE_AFTER.match(summary.after(mention, 90))
     if after is not None:
-        if _NOT_RADICULAR.match(summary.after(mention, 150)[after.end() :]):
+        told = summary.after(mention, 150)[after.end() :]
+        if _NOT_RADICULAR.match(told) or _NOTHING.match(told):
             return False
         return not _NEGATIVE.match(after["sign"].strip())
     joined = _JOINED_AFTER.match(summary.after(mention, 90))

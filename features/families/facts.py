@@ -598,7 +598,8 @@ _FRESH = re.compile(
     r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|"
     r"years?|months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
     r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b"
-    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|(?:none|never) before\b)"
+    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|"
+    r"(?:none|never) before\b)"
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"

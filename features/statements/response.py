@@ -321,7 +321,10 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
-_LASTING = re.compile(r"[,:]? ?(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*")
+_LASTING = re.compile(
+    r"(?: ?(?:the|his|her|my)(?: \w+)? (?:pain|aching|ache|symptoms?))?[,:]? ?"
+    r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
+)
 _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
