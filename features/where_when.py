@@ -323,8 +323,8 @@ _SPAN = re.compile(
     r"\b(?![- ]old)"
 )
 _AGO = re.compile(
-    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
-    r"post-?op\w*|after (?:the |his |her |an? )?"
+    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|"
+    r"status[- ]post|post-?op\w*|after (?:the |his |her |an? )?"
     r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
 )
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")

@@ -400,7 +400,8 @@ MONITORING = frozenset(
 _STOPPED = re.compile(
     r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
-    r"weaned off|came off|got off|gave up|dropped|ran out of|no longer (?:takes?|taking|uses?|using|on)|"
+    r"weaned off|(?:came|got) off|gave up|dropped|ran out of|"
+    r"no longer (?:takes?|taking|uses?|using|on)|"
     r"used to (?:take|use|be on)(?! the edge))\b"
     r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
     r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
