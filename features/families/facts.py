@@ -5,7 +5,8 @@ speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by th
 request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
-injury or two years ago), ``stale`` (or of years before the latest that is printed), ``now`` (care
+injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
+(a year before the denial), ``now`` (care
 under way or asked for) and ``other`` (due to another treatment than what is asked for). ``$same``
 stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
 highest ``priority`` decides, for before against; without a statement a fact is null.
@@ -145,7 +146,7 @@ def _rows(
 _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
 
-def _spoken(summary: Summary, item: Item) -> _Spoken:
+def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     same = same_concepts(item)
     spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
@@ -153,7 +154,7 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
         rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
         if rows:
             measures = _measures(summary, said)
-            measures.item = item
+            measures.item, measures.case = item, case
             for rule in rows:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
@@ -181,7 +182,7 @@ def _complains(said: Statement) -> bool:
 
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
-    spoken, numbers = _spoken(summary, item), _numbers(summary, case, item)
+    spoken, numbers = _spoken(summary, case, item), _numbers(summary, case, item)
     own = Findings(dict.fromkeys(FOR_CRITERIA))
     own.values.update((name, _decides(said)) for name, said in spoken.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
@@ -628,11 +629,14 @@ class Measures(dict[str, Value]):
     def __init__(self, said: Statement) -> None:
         self.said = said
         self.item: Item
+        self.case: Case
 
     def __missing__(self, name: str) -> Value:
         compare = _OF_THE_REQUEST.get(name)
         if compare is not None:
             return compare(self.said, self.item)
+        if name == "aged":
+            return _aged(self.said, self.case)
         value = self[name] = _OF_THE_STATEMENT[name](self.said)
         return value
 
@@ -669,6 +673,12 @@ def _stale(said: Statement) -> bool:
         return True
     years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
+
+
+def _aged(said: Statement, case: Case) -> bool:
+    """Whether something was done more than a year before the denial."""
+    days = _days_before(said.mention.summary, case, said)
+    return days is not None and days > _STALE_DAYS
 
 
 @once
