@@ -314,7 +314,7 @@ def _valid(year: int, month: int, day: int) -> date | None:
 # --- spans of time --------------------------------------------------------------------------------
 
 _NUMBERS: dict[str, float] = {"a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5}
-_UNITS: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
+UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
     rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
@@ -323,11 +323,19 @@ _SPAN = re.compile(
     r"\b(?![- ]old)"
 )
 _AGO = re.compile(
-    r"^\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|status[- ]post|"
-    r"post-?op\w*|after (?:the |his |her |an? )?"
+    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|"
+    r"status[- ]post|post-?op\w*|after (?:the |his |her |an? )?"
     r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
 )
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
+# "Last week" is a time ago; "for the last week" is none.
+_LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
+# "For an afternoon", "for the rest of that day".
+_PART_OF_TIME = re.compile(
+    r"\b(?<=for )(?:the rest of )?(?:an?|one|that|the) "
+    r"(afternoon|evening|morning|night|weekend|day)\b"
+)
+_LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 # "Five tablets a month" is a rate, and no time.
 _RATE = re.compile(
@@ -335,7 +343,7 @@ _RATE = re.compile(
     r"sessions?|injections?|patches) $"
 )
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
-_UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|\d ?[hd]\b")
+_UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")
 
 
 @once
@@ -355,15 +363,57 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         value = _NUMBERS.get(number) or number_words(20).get(number)
         value = float(number) if value is None else float(value)
         after = summary.lower[match.end() : match.end() + 40]
+        value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
         ago = _AGO.match(after) is not None
         rate = number in ("a", "an") and _RATE.search(
             summary.lower, max(match.start() - 16, clause.start), match.start()
         )
         if ago or not (_PLANNED_SPAN.search(before) or rate):
-            found.append((match.start(), value * _UNITS[match["unit"][0]], ago))
+            found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
+    parts = _PART_OF_TIME.finditer(summary.lower, clause.start, clause.end)
+    found += [(match.start(), 2.0 if match[1] == "weekend" else 0.5, False) for match in parts]
+    recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
+    found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
     days_after = _POD.finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
+
+
+# "Quieted the knee until the next autumn", "lasted to early Sept".
+_UNTIL = re.compile(
+    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|"
+    r"(?:(?<=lasted )|(?<=relief )|(?<=helped )|(?<=benefit ))(?:well )?into)"
+    r"(?: (?:about|the|following|next|early|mid|late|end of|start of|beginning of|middle of))"
+    r"{0,4}[ -](?P<mon>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|spring|summer|autumn|"
+    r"fall|winter|christmas|thanksgiving|easter)(?:\b|\.|uary|ruary|ch\b|il\b|ust\b|tember|ember|"
+    r"ober)(?:,? (?:of )?(?P<year>20\d\d))?(?! ?\d)"
+)
+_SEASONS = {
+    "spring": 4, "summer": 7, "autumn": 10, "fall": 10, "winter": 1, "christmas": 12,
+    "thanksgiving": 11, "easter": 4,
+}  # fmt: skip
+_UNTIL_REACH = 110
+
+
+def days_until(summary: Summary, mention: Mention) -> float | None:
+    """How long something lasted that a month or a season ended, from the last date told before."""
+    end = min(summary.sentence_span(mention.sentence)[1], mention.end + _UNTIL_REACH)
+    until = _UNTIL.search(summary.lower, mention.start, end)
+    if until is None:
+        return None
+    begun = [found.day for found in dates(summary) if found.mention.start < until.start()]
+    if not begun:
+        return None
+    start, name = begun[-1], until["mon"]
+    month = _SEASONS.get(name) or _MONTHS.index(name[:3]) + 1
+    day = 5 if "early" in until[0] else 25 if "late" in until[0] or "end" in until[0] else 15
+    later = (month, day) <= (start.month, start.day)
+    year = int(until["year"]) if until["year"] else start.year + later
+    lasted = (date(year, month, day) - start).days
+    return float(lasted) if 0 < lasted < _UNTIL_MOST else None
+
+
+_UNTIL_MOST = 550
 
 
 def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:

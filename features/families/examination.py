@@ -45,15 +45,16 @@ _POSITIVE_AFTER = re.compile(
     r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
     r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
     r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|(?:was |"
-    r"is |were )?abnormal)"
+    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|stable|normal|"
+    r"unremarkable|(?:was |is |were )?abnormal)"
 )
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
 # tests that "and" or "all" joins.
 _JOINED_AFTER = re.compile(
-    r"^[\w\s']{0,25}(?:,[\w\s']{1,30}){0,5}(?:,? and [\w\s']{1,40}?\b(?:were|are)(?: all| both|"
-    r" also)?|(?:,? and [\w\s']{1,40}?)?\b(?:all|both)) "
-    r"(?P<sign>positive|negative|normal|abnormal|unremarkable)"
+    r"^(?:[\w\s']{0,25}(?:,[\w\s']{1,30}){0,5}(?:,? and [\w\s']{1,40}?\b(?:were|are)(?: all| both|"
+    r" also)?|(?:,? and [\w\s']{1,40}?)?\b(?:all|both)) |"
+    r"(?:\s?/\s?[a-z']{2,14}){1,3}(?: (?:tests?|signs?|were|was|both|are|is)){0,3}:? )"
+    r"(?P<sign>positive|negative|neg\b|pos\b|\+|normal|abnormal|unremarkable)"
 )
 # "Produces back pain only" is a negative tension sign.
 _NOT_RADICULAR = re.compile(
@@ -61,6 +62,8 @@ _NOT_RADICULAR = re.compile(
     r"(?:(?:for|with|causing|of) )?(?:(?:low(?:er)?|axial|local|the) )*"
     r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
 )
+# "McMurray causes nothing", "Tinel produces no tingling".
+_NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
 _TESTS_WERE = re.compile(
     r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
 )
@@ -70,7 +73,7 @@ _POSITIVE_BEFORE = re.compile(
     r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
     r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
 )
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable)")
+_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
 # A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
 _NEW_STATEMENT = re.compile(
@@ -146,7 +149,8 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
         return None
     after = _POSITIVE_AFTER.match(summary.after(mention, 90))
     if after is not None:
-        if _NOT_RADICULAR.match(summary.after(mention, 150)[after.end() :]):
+        told = summary.after(mention, 150)[after.end() :]
+        if _NOT_RADICULAR.match(told) or _NOTHING.match(told):
             return False
         return not _NEGATIVE.match(after["sign"].strip())
     joined = _JOINED_AFTER.match(summary.after(mention, 90))

@@ -5,7 +5,8 @@ speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by th
 request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
-injury or two years ago), ``stale`` (or of years before the latest that is printed), ``now`` (care
+injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
+(a year before the denial), ``now`` (care
 under way or asked for) and ``other`` (due to another treatment than what is asked for). ``$same``
 stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
 highest ``priority`` decides, for before against; without a statement a fact is null.
@@ -32,6 +33,7 @@ from imr.features.families.request import (
 )
 from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.statement import SPINE
 from imr.features.where_when import dates, is_or_explains, nearest_date, spans_of_time
 
 SAME = "$same"
@@ -144,7 +146,7 @@ def _rows(
 _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
 
-def _spoken(summary: Summary, item: Item) -> _Spoken:
+def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     same = same_concepts(item)
     spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
@@ -152,7 +154,7 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
         rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
         if rows:
             measures = _measures(summary, said)
-            measures.item = item
+            measures.item, measures.case = item, case
             for rule in rows:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
@@ -180,7 +182,7 @@ def _complains(said: Statement) -> bool:
 
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
-    spoken, numbers = _spoken(summary, item), _numbers(summary, case, item)
+    spoken, numbers = _spoken(summary, case, item), _numbers(summary, case, item)
     own = Findings(dict.fromkeys(FOR_CRITERIA))
     own.values.update((name, _decides(said)) for name, said in spoken.items())
     own.values.update((name, value) for name, (value, _) in numbers.items())
@@ -583,13 +585,22 @@ _REFILLED = re.compile(
     r"chronic(?:ally)?|long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|"
     r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
-    r"since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|for (?:over |more than |at least |"
+    r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
+    r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
-    r"years?))\b"
+    r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit)\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
     r"discontinu\w+|to continue working|continued (?:pain|complaints?|symptoms?))\b"
+)
+# A drug never had before, or not for long, is begun anew.
+_FRESH = re.compile(
+    r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|"
+    r"years?|months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
+    r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b"
+    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|"
+    r"(?:none|never) before\b)"
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
@@ -605,7 +616,7 @@ _ON_A_FILM = re.compile(
     r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
 )
 _LONG_AGO_DAYS = 730
-_STALE_YEARS = 2
+_STALE_YEARS, _STALE_DAYS = 2, 365
 # Visits from which a course counts as a trial of care.
 _TRIAL_VISITS = 4
 
@@ -618,11 +629,14 @@ class Measures(dict[str, Value]):
     def __init__(self, said: Statement) -> None:
         self.said = said
         self.item: Item
+        self.case: Case
 
     def __missing__(self, name: str) -> Value:
         compare = _OF_THE_REQUEST.get(name)
         if compare is not None:
             return compare(self.said, self.item)
+        if name == "aged":
+            return _aged(self.said, self.case)
         value = self[name] = _OF_THE_STATEMENT[name](self.said)
         return value
 
@@ -646,12 +660,30 @@ def _old(said: Statement) -> bool:
 
 
 def _stale(said: Statement) -> bool:
-    """Long before the injury or two years before the latest year that the summary prints."""
+    """Long before the injury, a year before the latest date that the summary prints, or two years
+    before the latest year.
+    """
     if _old(said) or _ON_A_FILM.search(said.clause):
         return True
+    if said.ago is not None and said.ago > _STALE_DAYS:
+        return True
     summary = said.mention.summary
+    day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
+    if day is not None and latest is not None and (latest - day).days > _STALE_DAYS:
+        return True
     years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
+
+
+def _aged(said: Statement, case: Case) -> bool:
+    """Whether something was done more than a year before the denial."""
+    days = _days_before(said.mention.summary, case, said)
+    return days is not None and days > _STALE_DAYS
+
+
+@once
+def _latest_date(summary: Summary) -> date | None:
+    return max((found.day for found in dates(summary)), default=None)
 
 
 @once
@@ -687,6 +719,7 @@ _WHERE_PUT = re.compile(
     r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
     r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
 )
+_SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
 )
@@ -722,6 +755,9 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
     ),
     "begun": _only_begun,
+    "fresh": lambda said: _FRESH.search(said.clause) is not None,
+    # A worn joint of a limb; a spine wears in everybody.
+    "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
     "mood_drug": lambda said: (
         (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
         or said.mention.text.lower().startswith("ssri")
@@ -779,4 +815,8 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "beside": _another_of_class,
     "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
     "other": _of_another,
+    # A worn joint of a limb; a spine wears in everybody.
+    "limb": lambda _said, item: (
+        bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
+    ),
 }

@@ -15,9 +15,10 @@ import re
 from datetime import date
 
 from imr.data.letter import Case
+from imr.data.quantity import number_words
 from imr.features.context import Mention, Summary
 from imr.features.signal import Findings
-from imr.features.where_when import DateMention, dates
+from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
 _NOT_NOW = re.compile(
@@ -145,11 +146,59 @@ def _put_days(
     end = case.header.ur_denial_date
     if end is None and case.header.date_of_injury is None:
         end = max((d.day for d in dates(summary)), default=None)
-    if injury is None or end is None or end < injury:
+    if injury is None:
+        told = days_told(summary)
+        if told is not None:
+            found.put("chronicity_days", told)
+            found.put("chronicity_class", chronicity_class(told))
+        return
+    if end is None or end < injury:
         return
     days = (end - injury).days
     found.put("chronicity_days", days, *support)
     found.put("chronicity_class", chronicity_class(days), *support)
+
+
+# "Five weeks now", "hurt his back nine months ago", "pain for the past two years": where no date of
+# the injury is printed, the longest time that the summary tells of the complaint.
+_N = rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(20))}|an?|a few|several|a couple of|half a)"
+_TOLD_SPAN = (
+    rf"(?:about |almost |nearly |over |more than |some |at least |~)?{_N}[ -]?(?P<unit>days?|d|"
+)
+_TOLD_SPAN += r"weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
+_HURT = (
+    r"(?:hurt|injur(?:ed|y)|fell|fall|accident|strain(?:ed)?|sprain(?:ed)?|twist(?:ed)?|"
+    r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|"
+    r"ach(?:es?|ing)|symptoms?|lbp|sore\w*|numb\w*)"
+)
+_TOLD = (
+    re.compile(
+        rf"\b{_HURT}\b[^.;\d]{{0,50}}?(?<![\w/.-]){_TOLD_SPAN}"
+        rf" (?:ago|back|earlier|now)\b(?! pain)"
+    ),
+    re.compile(
+        rf"\b{_HURT}\b[^.;\d]{{0,50}}?\b(?:for|x|of|over|lasting|(?:for |over )?the (?:last|past))"
+        rf" ?{_TOLD_SPAN}(?! (?:with|of (?:relief|therapy|pt)))"
+    ),
+    re.compile(
+        rf"(?:^|[.;,(] ?|\bit has been |\bit is |\bthis is )(?<![\d/]){_TOLD_SPAN}"
+        rf"(?: now\b| (?:history|hx) of\b| out\b| (?:since|after|from|post) (?:the |his |her )?"
+        rf"(?:injury|accident|fall|incident|strain|doi))"
+    ),
+)
+_TOLD_WORDS = {"a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5}
+
+
+def days_told(summary: Summary) -> int | None:
+    """How long ago the injury was, where the summary tells a time and no date."""
+    known = number_words(20)
+    days = [
+        (_TOLD_WORDS.get(n) or known.get(n) or float(n)) * UNITS_OF_TIME[found["unit"][0]]
+        for pattern in _TOLD
+        for found in pattern.finditer(summary.lower)
+        for n in [found["n"]]
+    ]
+    return round(max(days)) if days else None
 
 
 # --- work --------------------------------------------------------------------------------

@@ -195,6 +195,12 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "denied"
     if _never_had(summary, mention) or _ZERO_AFTER.match(summary.after(mention, _ZERO_REACH)):
         return "denied"
+    if (
+        mention.value == "surgery"
+        and _NONE_BEFORE.search(summary.before(mention, 30))
+        and (_NONE_PLANNED.match(summary.after(mention, 40)))
+    ):
+        return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
         return "planned"
     if mention.value == "tens" and (
@@ -220,6 +226,12 @@ _NOT_DONE_AT_HOME = re.compile(
     r"keeping up)(?: with)? (?:them|it|any of (?:it|them)|those|these)\b"
 )
 _MORE = re.compile(r"(?<!had )\b(?:more|further|additional) (?:\w+ )?$")
+# "No surgery is planned" plans none.
+_NONE_BEFORE = re.compile(r"\b(?:no|without(?: any)?) (?:\w+ ){0,2}$")
+_NONE_PLANNED = re.compile(
+    r"^ (?:(?:is|was|has been|being) )?(?:planned|scheduled|proposed|contemplated|considered|"
+    r"recommended|intended|on the horizon)\b"
+)
 _HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
 # "A support and a TENS unit were added"; "PT 2x4; knee brace; TENS" is a list of what is wanted.
 _ADDED_AFTER = re.compile(
@@ -388,7 +400,8 @@ MONITORING = frozenset(
 _STOPPED = re.compile(
     r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
-    r"weaned off|came off|ran out of|no longer (?:takes?|taking|uses?|using|on)|"
+    r"weaned off|(?:came|got) off|gave up|dropped|ran out of|"
+    r"no longer (?:takes?|taking|uses?|using|on)|"
     r"used to (?:take|use|be on)(?! the edge))\b"
     r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
     r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"

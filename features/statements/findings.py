@@ -208,6 +208,10 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             continue
         if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
             concept = "normal neurology"
+        if concept == "normal neurology" and _AT_EARLIER_VISITS.match(summary.after(mention, 60)):
+            continue
+        if concept in _OF_MUSCLES:
+            own = _muscles(summary, mention) or own
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
         if kind in ("degrees", "share"):
@@ -216,6 +220,28 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
             yield state(summary, mention, "sign", concept, polarity, own)
+
+
+# "Full strength at every earlier visit" is no finding of today.
+_AT_EARLIER_VISITS = re.compile(
+    r"^ (?:at|on|in|during) (?:(?:all|every|each|the|his|her|both) ){0,2}(?:earlier|prior|previous|"
+    r"past|preceding) (?:visits?|exam\w*|notes?|reports?|evaluations?)\b"
+)
+_OF_MUSCLES = frozenset({"trigger points", "twitch response"})
+_NECK_MUSCLES = re.compile(
+    r"\b(?:trapez\w+|traps?|levators?|rhomboids?|scalenes?|splenius|suboccipitals?|"
+    r"sternocleidomastoids?)\b"
+)
+_BACK_MUSCLES = re.compile(
+    r"\b(?:quadratus|ql|glute\w*|piriformis|multifid\w+|erector\w*|lumbar paraspinals?)\b"
+)
+
+
+def _muscles(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """The spine whose muscles the clause of a trigger point names."""
+    clause = clause_text(summary, mention)
+    neck, back = _NECK_MUSCLES.search(clause), _BACK_MUSCLES.search(clause)
+    return ("cervical spine",) * bool(neck) + ("lumbar spine",) * bool(back)
 
 
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
@@ -583,10 +609,14 @@ def plans(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "plan", mention.value, "denied" if negated else polarity)
 
 
-# Said in plans: a taper, a supply, the time of a rental, the extent of an operation.
+# Said in plans: a taper, a supply, the time of a rental, the extent of an operation, what goes on
+# beside the care that is asked for.
 _ASKED = frozenset(
-    {"baseline_test", "taper", "large_supply", "short_use", "large_operation", "operation_planned"}
-)
+    {
+        "baseline_test", "taper", "large_supply", "short_use", "large_operation",
+        "operation_planned", "care_beside",
+    }
+)  # fmt: skip
 
 
 def background(summary: Summary) -> Iterator[Statement]:

@@ -31,7 +31,7 @@ from imr.features.statements.statement import (
     state,
     unstated,
 )
-from imr.features.where_when import parts_of, place_of, spans_of_time
+from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
 
 # "Did not fail", "no side effects were seen": a denied response of these kinds says nothing.
 _DENIED_CLOSE = re.compile(r"\b(?:no|not|without|never|denie[sd]|denying|w/o)\b[^.;,]{0,40}$")
@@ -108,7 +108,10 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
 
 
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
-_DOSE_CHANGED = re.compile(r"^(?: use)? (?:from )?\d{1,3}(?: ?mg)?(?: a day)? ?(?:to|-+>|→) ?\d")
+_DOSE_CHANGED = re.compile(
+    r"^(?: (?:use|intake|went|cut|came|dropped|reduced|down|from)){0,4} \d{1,3}(?: ?mg)?"
+    r"(?: a day| ?/ ?d(?:ay)?)? ?(?:(?:cut |down |reduced )?to|-+>|→) ?\d"
+)
 _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
     r"(?: \w+){0,2} $"
@@ -232,8 +235,10 @@ def responses(summary: Summary) -> Iterator[Statement]:
 
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
-    spans = spans_of_time(summary, clause_of(summary, mention))
-    return max((round(days / 7, 1) for _, days, ago in spans if not ago), default=None)
+    clause = clause_of(summary, mention)
+    spans = (days for _, days, ago in spans_of_time(summary, clause) if not ago)
+    longest = max(spans, default=None) or days_until(summary, mention)
+    return None if longest is None else round(longest / 7, 1)
 
 
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
@@ -311,11 +316,15 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
         known = _LASTING.fullmatch(between) if after else noun
         if not ago and known:
             return round(days / 7, 1)
-    return None
+    until = days_until(summary, mention)
+    return None if until is None else round(until / 7, 1)
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
-_LASTING = re.compile(r"[,:]? ?(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*")
+_LASTING = re.compile(
+    r"(?: ?(?:the|his|her|my)(?: \w+)? (?:pain|aching|ache|symptoms?))?[,:]? ?"
+    r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
+)
 _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
@@ -477,6 +486,7 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
         m
         for m in (*known.get(sentence - 1, ()), *known.get(sentence, ()))
         if not _CHANGED.match(summary.lower[mention.end : m.start])
+        and not _DOSE_CHANGED.match(summary.after(m, 40))
     ]
     cause = _cause(summary, mention, care)
     if cause is None:
@@ -705,7 +715,8 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if mention.qualifier == "negated":
             if polarity == "limited":
                 continue
-            polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
+            if polarity != "worked" or _DENIED_CLOSE.search(summary.before(mention, 60)):
+                polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
         if polarity == "improved" and _bare(summary, mention):
             polarity = "limited"
         if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):

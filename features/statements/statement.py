@@ -79,6 +79,8 @@ SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
 _SUPPLIED = {
     "cervical spine": LIMB["upper extremity"] | {"upper extremity"},
     "lumbar spine": LIMB["lower extremity"] | {"lower extremity"},
+    # A numb thumb says that an aching trapezius may be the neck's.
+    "trapezius": LIMB["upper extremity"] | {"upper extremity"},
 }
 _OF_NERVES = frozenset(
     {
