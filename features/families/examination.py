@@ -43,10 +43,10 @@ _POSITIVE_AFTER = re.compile(
     r"seated|on|to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|"
     r"extremity|extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|"
     r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
-    r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
-    r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|stable|normal|unremarkable|(?:was |"
-    r"is |were )?abnormal)"
+    r"being|bilat|found|continued|elicited|tibial|neck|[lrb]|maneuvers?|all|x\d|\d+(?:-\d+)?)\b\)?°?"
+    r")*?[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|(?:re)?produc(?:es|ed|ing)|elicit(?:s|ed)|"
+    r"caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|comfortable|hurts?\b|stable|normal|"
+    r"unremarkable|(?:was |is |were )?abnormal|-(?=\)?[\s]*(?:[,.;/)]|$)))"
 )
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
 # tests that "and" or "all" joins.
@@ -70,7 +70,11 @@ _POSITIVE_BEFORE = re.compile(
     r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
     r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
 )
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable)")
+_NEGATIVE = re.compile(
+    r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)"
+)
+# "Produced no symptoms" is the result of a negative test.
+_NOTHING = re.compile(r"^ (?:no\b|nothing\b|neither\b|none\b)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
 # A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
 _NEW_STATEMENT = re.compile(
@@ -147,6 +151,8 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     after = _POSITIVE_AFTER.match(summary.after(mention, 90))
     if after is not None:
         if _NOT_RADICULAR.match(summary.after(mention, 150)[after.end() :]):
+            return False
+        if _NOTHING.match(summary.after(mention, 150)[after.end() :]):
             return False
         return not _NEGATIVE.match(after["sign"].strip())
     joined = _JOINED_AFTER.match(summary.after(mention, 90))
