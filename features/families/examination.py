@@ -70,9 +70,7 @@ _POSITIVE_BEFORE = re.compile(
     r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
     r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
 )
-_NEGATIVE = re.compile(
-    r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)"
-)
+_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)")
 # "Produced no symptoms" is the result of a negative test.
 _NOTHING = re.compile(r"^ (?:no\b|nothing\b|neither\b|none\b)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")

@@ -24,6 +24,7 @@ from imr.features.statements.statement import (
     equivocal,
     listed_regions,
     long_ago,
+    marked_absent,
     of_a_thing,
     of_pain,
     of_the_mechanism,
@@ -158,6 +159,8 @@ def _of_cuff(summary: Summary, mention: Mention) -> bool:
 
 def _is_there(summary: Summary, mention: Mention) -> bool:
     """Whether a sign is not negated; a printed grade not by what stood before it in a list."""
+    if marked_absent(summary, mention):
+        return False
     if mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40)):
         return True
     graded = mention.rule.id == "motor_grade"  # "no laxity, quadriceps 4/5"
@@ -174,6 +177,7 @@ _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
+    r"(?<!test )(?<!tests )"
     r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor ['\"“‘]?(?:(?!possible|suspected|any|presumed|further|pain|relief)"
@@ -218,12 +222,15 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             continue
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
-            yield state(summary, mention, "sign", concept, polarity, own)
+            said = state(summary, mention, "sign", concept, polarity, own)
+            # "Equals the other side" is about the injured one.
+            yield replace(said, side=None) if concept == "no deficit shown" else said
 
 
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
     """What words for a sign say of it, by the kind of their row."""
     kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
+    negated = negated or (kind == "finding" and marked_absent(summary, mention))
     if kind == "test":
         return _result(summary, mention)
     if kind == "normal":
@@ -273,7 +280,7 @@ _OF_FILMS = re.compile(
 # "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
 _GIVEN_FOR = re.compile(
     r"\b(?:(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
-    r"(?: \w+){0,3}? for|prn(?: for)?) (?:\w+ ){0,2}$"
+    r"(?: \w+){0,3}? for|prn(?: for)?|as needed(?: for)?) (?:\w+ ){0,2}$"
 )
 _FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
@@ -369,6 +376,7 @@ def complaints(summary: Summary) -> Iterator[Statement]:
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
         gone = mention.qualifier == "negated" or _IS_DENIED.match(summary.after(mention, 24))
+        gone = gone or marked_absent(summary, mention)
         gone = gone or without or _RESOLVED.match(summary.after(mention, 40))
         polarity: Polarity = "denied" if gone else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
