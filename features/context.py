@@ -29,7 +29,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, TypeVarTuple, cast
 from imr.features.signal import RULES, table_rows
 
 FOLDER = RULES / "lexicons"
-TOKEN = re.compile(r"[a-z]+|[0-9]+")
+TOKEN = re.compile(r"[a-zø]+|[0-9]+")  # "Ø" is a word of charts: none
 ANY_NUMBER = "#"
 _FIXED = frozenset({"id", "trigger", "pattern", "value", "source", "example", "counterexample"})
 

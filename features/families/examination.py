@@ -43,10 +43,10 @@ _POSITIVE_AFTER = re.compile(
     r"seated|on|to|at|the|left|right|in|of|both|bilateral(?:ly)?|side|sides|leg|legs|lower|upper|"
     r"extremity|extremities|is|are|was|were|noted|be|also|remains?|degrees|tested|produced|and|"
     r"with|for|slightly|mildly|markedly|strongly|significantly|again|knee|shoulder|reported|as|"
-    r"being|bilat|found|continued|elicited|tibial|neck|\d+(?:-\d+)?)\b\)?°?)*?[\s:;,(-]"
-    r"*(?P<sign>positive|negative|neg\b|pos\b|\+|produc(?:es|ed|ing)|reproduc(?:es|ed|ing)|"
-    r"elicit(?:s|ed)|caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|stable|normal|"
-    r"unremarkable|(?:was |is |were )?abnormal)"
+    r"being|bilat|found|continued|elicited|tibial|neck|[lrb]|maneuvers?|all|x\d|\d+(?:-\d+)?)\b\)?°?"
+    r")*?[\s:;,(-]*(?P<sign>positive|negative|neg\b|pos\b|\+|(?:re)?produc(?:es|ed|ing)|elicit(?:s|ed)|"
+    r"caus(?:es|ed|ing)|provok(?:es|ed)|painful|painless|comfortable|hurts?\b|stable|normal|"
+    r"unremarkable|(?:was |is |were )?abnormal|-(?=\)?[\s]*(?:[,.;/)]|$)))"
 )
 # "Spurling and axial compression were positive", "FABER, Gaenslen all negative": one result for
 # tests that "and" or "all" joins.
@@ -73,7 +73,7 @@ _POSITIVE_BEFORE = re.compile(
     r"radiat\w+ [^.;]{0,50}?(?:on|with|upon|during)|questionable|equivocal|possible)"
     r"(?P<gap>(?:(?!\b(?:positive|negative)\b)[^.;:])*)$"
 )
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless)")
+_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
 # A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
 _NEW_STATEMENT = re.compile(

@@ -23,6 +23,8 @@ from imr.features.statements.statement import (
     diagnosis_polarity,
     equivocal,
     listed_regions,
+    long_ago,
+    marked_absent,
     of_a_thing,
     of_pain,
     of_the_mechanism,
@@ -41,7 +43,9 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is not None and polarity is not None and not _diagnosed(summary, mention):
             subject, concept, own = known
-            if _complained_of(summary, mention):
+            if _complained_of(summary, mention) or long_ago(summary, mention):
+                continue
+            if concept == "spasm" and _GIVEN_FOR.search(summary.before(mention, 120)):
                 continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
@@ -155,6 +159,8 @@ def _of_cuff(summary: Summary, mention: Mention) -> bool:
 
 def _is_there(summary: Summary, mention: Mention) -> bool:
     """Whether a sign is not negated; a printed grade not by what stood before it in a list."""
+    if marked_absent(summary, mention):
+        return False
     if mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40)):
         return True
     graded = mention.rule.id == "motor_grade"  # "no laxity, quadriceps 4/5"
@@ -171,6 +177,7 @@ _NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
+    r"(?<!test )(?<!tests )"
     r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
     r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor ['\"“‘]?(?:(?!possible|suspected|any|presumed|further|pain|relief)"
@@ -219,7 +226,9 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             continue
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
-            yield state(summary, mention, "sign", concept, polarity, own)
+            said = state(summary, mention, "sign", concept, polarity, own)
+            # "Equals the other side" is about the injured one.
+            yield replace(said, side=None) if concept == "no deficit shown" else said
 
 
 # "Full strength at every earlier visit" is no finding of today.
@@ -247,13 +256,21 @@ def _muscles(summary: Summary, mention: Mention) -> tuple[str, ...]:
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
     """What words for a sign say of it, by the kind of their row."""
     kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
+    negated = negated or (kind == "finding" and marked_absent(summary, mention))
     if kind == "test":
         return _result(summary, mention)
     if kind == "normal":
+        negated = negated and not _OWN_NO.match(mention.text.lower())
+        if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
+            return None
         return None if negated else "affirmed" if concept in _NORMAL else "denied"
     return "denied" if negated and kind == "finding" else "affirmed"
 
 
+# "No swelling, no laxity": a row of what is normal may begin with its own negation.
+# "Touch is normal in the hand except the little finger" is no normal examination.
+_EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
+_OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 
@@ -276,7 +293,9 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     }.get(concept)
     if concept == "positive tests" and equivocal(summary, mention):
         return True
-    return silent(summary, mention) or (nowhere is not None and bool(nowhere.search(before)))
+    if silent(summary, mention) or long_ago(summary, mention):
+        return True
+    return nowhere is not None and bool(nowhere.search(before))
 
 
 # "X-rays of the elbow were normal" is no examination; "the neurologic examination is normal" is one
@@ -286,8 +305,8 @@ _OF_FILMS = re.compile(
 )
 # "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
 _GIVEN_FOR = re.compile(
-    r"\b(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
-    r"(?: \w+){0,3}? for (?:\w+ ){0,2}$"
+    r"\b(?:(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
+    r"(?: \w+){0,3}? for|prn(?: for)?|as needed(?: for)?) (?:\w+ ){0,2}$"
 )
 _FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
@@ -376,11 +395,14 @@ def complaints(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("complaint"):
         without = mention.value.startswith("no_")
         known = concepts().get(("complaint", mention.value.removeprefix("no_")))
-        if known is None or mention.qualifier in ("requested", "hypothetical"):
+        if known is None or mention.qualifier in ("requested", "hypothetical", "other_person"):
+            continue
+        if long_ago(summary, mention) or silent(summary, mention):
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
         gone = mention.qualifier == "negated" or _IS_DENIED.match(summary.after(mention, 24))
+        gone = gone or marked_absent(summary, mention)
         gone = gone or without or _RESOLVED.match(summary.after(mention, 40))
         polarity: Polarity = "denied" if gone else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])

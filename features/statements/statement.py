@@ -234,6 +234,43 @@ def silent(summary: Summary, mention: Mention) -> bool:
     return told is not None or unstated(summary, mention)
 
 
+# "In high school", "as a young man", "eighteen years before the work injury": a former trouble.
+_LONG_AGO = re.compile(
+    r"\b(?:as an? (?:kid|child|boy|girl|teen\w*|youth|young (?:man|woman))|when (?:he|she|i) was "
+    r"(?:a (?:kid|child|boy|girl|teen\w*)|young|in (?:school|college|high school))|"
+    r"(?:in|back in|during|since) (?:high school|college|childhood|the (?:navy|army|military|"
+    r"marines|service))|(?:during|after) (?:a |her |the )?(?:\w+ )?(?:pregnancy|childbirth)|"
+    r"(?:years|decades|long|well) before (?:the|this|his|her|he|she|i|that) (?:\w+ )?(?:\w+ )?"
+    r"(?:injury|accident|claim|job|employ\w+|hired|was hired|started|present|fell)|decades "
+    r"(?:ago|before)|(?:that|the old|the earlier) claim (?:was )?(?:settled|closed))\b"
+)
+_OF_TODAY = re.compile(
+    r"\b(?:but now|now|currently|today|still|again|since the (?:injury|accident)|on exam\w*)\b"
+)
+
+
+def long_ago(summary: Summary, mention: Mention) -> bool:
+    """Whether the sentence tells of a trouble long before the injury, and of nothing since."""
+    sentence = summary.sentence_lower(mention.sentence)
+    return _LONG_AGO.search(sentence) is not None and _OF_TODAY.search(sentence) is None
+
+
+# "(-) spasm", "neg spasm", "spasm absent", "spasm (-)".
+_MINUS_BEFORE = re.compile(r"(?:\(-\)|\bneg(?:ative)?\.?)\s?$")
+_ABSENT_AFTER = re.compile(
+    r"^:?\s?(?:(?:is|was|are|were) )?(?:absent\b|none\b|\(-\)|ø|"
+    r"not (?:present|found|seen|noted|palpable|palpated|felt|elicited|reproduced)\b)"
+)
+
+
+def marked_absent(summary: Summary, mention: Mention) -> bool:
+    """Whether a mark or a word right beside a sign says that there is none."""
+    return bool(
+        _MINUS_BEFORE.search(summary.before(mention, 12))
+        or _ABSENT_AFTER.match(summary.after(mention, 24))
+    )
+
+
 def clause_text(summary: Summary, mention: Mention) -> str:
     """The clause of a mention, in lower case."""
     clause = clause_of(summary, mention)
