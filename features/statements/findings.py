@@ -228,6 +228,7 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
     return "denied" if negated and kind == "finding" else "affirmed"
 
 
+_FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 
@@ -236,6 +237,8 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     """Whether words for a sign tell of none: asked for, supposed, complained of, not on paper."""
     before, concept = summary.before(mention, 120), mention.value
     if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+        return True
+    if concept in _FILMED and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
     told = concept in _NEEDS or _reason(summary, mention) or _SCORE.match(mention.text.lower())
     if mention.qualifier in ("requested", "hypothetical") and not told:

@@ -84,7 +84,8 @@ _OF_NERVES = frozenset(
     {
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
         "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality", "clumsy hands",
+        "neuropathic quality", "no neuropathic quality", "clumsy hands", "nerve study root",
+        "no nerve study root", "nerve study abnormal", "nerve study normal",
     }
 )  # fmt: skip
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
@@ -104,10 +105,10 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
     """
     if not parts:
         return "requested"
+    if statement.side == "other" or {side, statement.side} == {"left", "right"}:
+        return "elsewhere" if statement.regions or statement.subject == "sign" else "unplaced"
     if not statement.regions:
         return "unplaced"
-    if statement.side == "other" or {side, statement.side} == {"left", "right"}:
-        return "elsewhere"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
     reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
     return "requested" if reaches else "elsewhere"
