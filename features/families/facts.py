@@ -597,8 +597,9 @@ _JUST_BEGUN = re.compile(
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*|boy|girl|kid|youth)|in (?:childhood|high school|his youth|"
-    r"her youth)|(?:at|when) (?:the )?age (?:of )?(?:\d|1\d|nine|ten|twelve)|in 19\d\d)\b"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*|boy|girl|kid|youth)|"
+    r"in (?:childhood|high school|(?:his|her) youth)|at (?:the )?age (?:of )?(?:1?\d|nine|ten)|"
+    r"in 19\d\d)\b"
 )
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
