@@ -228,6 +228,10 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
     return "denied" if negated and kind == "finding" else "affirmed"
 
 
+# "Heartburn with burning of the throat" is of no nerve.
+_OF_STOMACH = re.compile(
+    r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
+)
 _FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
@@ -250,6 +254,7 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         "spasm": _GIVEN_FOR,
         "normal examination": _OF_FILMS,
         "dermatomal sensory loss": _COMPLAINS,
+        "neuropathic quality": _OF_STOMACH,
     }.get(concept)
     if concept == "positive tests" and equivocal(summary, mention):
         return True

@@ -106,7 +106,8 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
     if not parts:
         return "requested"
     if statement.side == "other" or {side, statement.side} == {"left", "right"}:
-        return "elsewhere" if statement.regions or statement.subject == "sign" else "unplaced"
+        placed = statement.regions or statement.subject in ("sign", "treatment")
+        return "elsewhere" if placed else "unplaced"
     if not statement.regions:
         return "unplaced"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
