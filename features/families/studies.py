@@ -246,7 +246,7 @@ def nerve_result_of(summary: Summary, mention: Mention) -> NerveResult | None:
     end = summary.sentence_span(mention.sentence)[1]
     found = set()
     for finding in summary.mentions("electrodiagnostic_result"):
-        if mention.end <= finding.start < end and not _sought(summary, finding):
+        if mention.end <= finding.start < end and not sought(summary, finding):
             found.add("normal" if finding.qualifier == "negated" else finding.value)
     if "radiculopathy" in found:
         return "radiculopathy"
@@ -259,7 +259,7 @@ _SOUGHT = re.compile(
 )
 
 
-def _sought(summary: Summary, finding: Mention) -> bool:
+def sought(summary: Summary, finding: Mention) -> bool:
     """Whether a finding is only what a study is to look for."""
     return _SOUGHT.search(summary.before(finding, 40)) is not None
 

@@ -534,7 +534,9 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         )
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
-        if report is None and mention.qualifier == "hypothetical":
+        if report is None and (
+            mention.qualifier == "hypothetical" or studies.sought(summary, mention)
+        ):
             continue
         sound = mention.value == "none"
         yield state(

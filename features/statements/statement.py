@@ -337,7 +337,7 @@ def of_a_thing(summary: Summary, mention: Mention) -> bool:
     """Whether it was a thing that gave way, or the mechanism that is told."""
     if of_the_mechanism(summary, mention):
         return True
-    return mention.value == "mechanical symptoms" and (
+    return mention.value in ("mechanical symptoms", "instability") and (
         _A_THING.search(summary.before(mention, 40)) is not None
     )
 
