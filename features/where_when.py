@@ -227,6 +227,7 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
         (match.start(), _named_side(match[1]))
         for match in found
         if not _COMPARED.search(summary.lower, max(match.start() - 24, 0), match.start())
+        and not _left_over(summary, match)
     )
     return _Setting(
         tuple(inside),
@@ -258,6 +259,28 @@ _COMPARED = re.compile(
     r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
     r" ?(?:(?:on|in) )?(?:the )?$|\b(?:than|versus|vs\.?|against) (?:the |on the |his |her )?$"
 )
+
+# "Left the hospital", "what padding is left": a verb, and no side.
+_LEFT_BEHIND = re.compile(
+    r"left (?:the (?:hospital|office|clinic|room|job|building|emergency)|him|her|me|it|them|work|"
+    r"with|over|untreated|alone|early|ama)\b"
+)
+_REMAINS = re.compile(
+    r"\b(?:padding|cartilage|cushion|space|line|height|nothing|anything|none|whatsoever|refills?|"
+    r"visits|sessions|pills|tablets|is|was|are) $"
+)
+_REMAINS_AFTER = re.compile(r"left(?=[.,;]|$| (?:of|on|in|to|between|at|and|but|for)\b)")
+
+
+def _left_over(summary: Summary, match: re.Match[str]) -> bool:
+    """Whether the word "left" is a verb."""
+    if match[1] != "left":
+        return False
+    start = match.start()
+    return _LEFT_BEHIND.match(summary.lower, start) is not None or (
+        _REMAINS_AFTER.match(summary.lower, start) is not None
+        and _REMAINS.search(summary.lower, max(start - 12, 0), start) is not None
+    )
 
 
 def _named_side(word: str) -> str:

@@ -608,7 +608,9 @@ _JUST_BEGUN = re.compile(
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*|boy|girl|kid|youth)|"
+    r"in (?:childhood|high school|(?:his|her) youth)|at (?:the )?age (?:of )?(?:1?\d|nine|ten)|"
+    r"in 19\d\d)\b"
 )
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
@@ -785,12 +787,17 @@ def _another_of_class(said: Statement, item: Item) -> bool:
     return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
+# "Hand surgery referral" asks for no operation.
+_REFERRAL = re.compile(r"\b(?:referrals?|consult\w*|evaluation|second opinion)\b")
+
+
 def _of_field(said: Statement, item: Item) -> bool:
     """Whether a consultation is asked of the field that a specialist seen already is of."""
     field = specialist_field(item.requested)
-    known = said.mention.groups.get("field")
-    consulted = item.subcategory in _CONSULTATIONS and field is not None
-    return consulted and known is not None and specialist_field(known) == field
+    groups = said.mention.groups.items()
+    known = next((words for name, words in groups if name.startswith("field") and words), None)
+    consulted = item.subcategory in _CONSULTATIONS or _REFERRAL.search(item.requested.lower())
+    return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
 def _of_another(said: Statement, item: Item) -> bool:

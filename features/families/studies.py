@@ -246,11 +246,22 @@ def nerve_result_of(summary: Summary, mention: Mention) -> NerveResult | None:
     end = summary.sentence_span(mention.sentence)[1]
     found = set()
     for finding in summary.mentions("electrodiagnostic_result"):
-        if mention.end <= finding.start < end:
+        if mention.end <= finding.start < end and not sought(summary, finding):
             found.add("normal" if finding.qualifier == "negated" else finding.value)
     if "radiculopathy" in found:
         return "radiculopathy"
     return "abnormal" if "abnormal" in found else "normal" if "normal" in found else None
+
+
+# "EMG r/o radiculopathy" tells what is looked for.
+_SOUGHT = re.compile(
+    r"\b(?:r/o|rule out|eval(?:uate)?|assess|look|check)(?: for)?(?: [\w-]+){0,2} $"
+)
+
+
+def sought(summary: Summary, finding: Mention) -> bool:
+    """Whether a finding is only what a study is to look for."""
+    return _SOUGHT.search(summary.before(finding, 40)) is not None
 
 
 def _on_imaging(summary: Summary) -> list[Mention]:

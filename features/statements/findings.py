@@ -271,6 +271,11 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
 # "Touch is normal in the hand except the little finger" is no normal examination.
 _EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
 _OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
+# "Heartburn with burning of the throat" is of no nerve.
+_OF_STOMACH = re.compile(
+    r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
+)
+_FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 
@@ -279,6 +284,8 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     """Whether words for a sign tell of none: asked for, supposed, complained of, not on paper."""
     before, concept = summary.before(mention, 120), mention.value
     if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+        return True
+    if concept in _FILMED and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
     told = concept in _NEEDS or _reason(summary, mention) or _SCORE.match(mention.text.lower())
     if mention.qualifier in ("requested", "hypothetical") and not told:
@@ -290,6 +297,7 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         "spasm": _GIVEN_FOR,
         "normal examination": _OF_FILMS,
         "dermatomal sensory loss": _COMPLAINS,
+        "neuropathic quality": _OF_STOMACH,
     }.get(concept)
     if concept == "positive tests" and equivocal(summary, mention):
         return True
@@ -574,7 +582,9 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         )
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
-        if report is None and mention.qualifier == "hypothetical":
+        if report is None and (
+            mention.qualifier == "hypothetical" or studies.sought(summary, mention)
+        ):
             continue
         sound = mention.value == "none"
         yield state(

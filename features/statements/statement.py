@@ -86,7 +86,8 @@ _OF_NERVES = frozenset(
     {
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
         "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality", "clumsy hands",
+        "neuropathic quality", "no neuropathic quality", "clumsy hands", "nerve study root",
+        "no nerve study root", "nerve study abnormal", "nerve study normal",
     }
 )  # fmt: skip
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
@@ -106,10 +107,11 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
     """
     if not parts:
         return "requested"
+    if statement.side == "other" or {side, statement.side} == {"left", "right"}:
+        placed = statement.regions or statement.subject in ("sign", "treatment")
+        return "elsewhere" if placed else "unplaced"
     if not statement.regions:
         return "unplaced"
-    if statement.side == "other" or {side, statement.side} == {"left", "right"}:
-        return "elsewhere"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
     reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
     return "requested" if reaches else "elsewhere"
@@ -374,7 +376,7 @@ def of_a_thing(summary: Summary, mention: Mention) -> bool:
     """Whether it was a thing that gave way, or the mechanism that is told."""
     if of_the_mechanism(summary, mention):
         return True
-    return mention.value == "mechanical symptoms" and (
+    return mention.value in ("mechanical symptoms", "instability") and (
         _A_THING.search(summary.before(mention, 40)) is not None
     )
 
