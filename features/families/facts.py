@@ -6,7 +6,8 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
 injury or two years ago), ``stale`` (or of years before the latest that is printed), ``now`` (care
-under way or asked for) and ``other`` (due to another treatment than what is asked for). ``$same``
+under way or asked for), ``other`` (due to another treatment than what is asked for) and
+``by_same`` (due to the treatment that is asked for). ``$same``
 stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
 highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -597,7 +598,10 @@ _JUST_BEGUN = re.compile(
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*))\b"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|kid|boy|girl|teen\w*|"
+    r"(?:high school|college|young) \w+)|in (?:high school|college|the (?:army|navy|marines|"
+    r"service|military|(?:seventies|eighties|nineties)))|years before (?:he|she|i|this|the)|"
+    r"before (?:this|the) (?:claim|job)|before (?:he|she|i) (?:was|were) hired)\b"
 )
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
@@ -779,4 +783,6 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "beside": _another_of_class,
     "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
     "other": _of_another,
+    "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
+    "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
 }

@@ -167,7 +167,7 @@ _NOT_CHANGED = re.compile(
     r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
 )
 # "Needs a dressing change each day" is a need, whatever the request.
-_NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
+_NEEDS = frozenset({"skilled need", "homemaker", "homebound", "few visits", "full course"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"

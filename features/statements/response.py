@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from imr.data.quantity import count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
@@ -245,16 +246,21 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         polarity = "failed"
     if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
         polarity = "some"
-    percent = 50.0 if "half" in mention.rule.id else None
+    rule = mention.rule.id
+    percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
     weeks = _lasted(summary, mention) if polarity in ("helped", "some", "temporary") else None
-    if weeks is not None and weeks < _SHORT_RELIEF:
+    if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
 
 
+_NEARLY_ALL = 80.0
+"""Percent of relief that words for nearly all of it stand for ("all but gone")."""
+
+
 def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A score before and after ("pain 9 -> 4"); "from 5 to 7" may be a range."""
-    known = {name: float(value) for name, value in mention.groups.items() if value}
+    known = {name: _number(value) for name, value in mention.groups.items() if value}
     before = known.get("before", known.get("then", 0.0))
     after = known.get("after", known.get("now", 0.0))
     percent = round(100 * (before - after) / before, 1) if before else 0.0
@@ -296,13 +302,15 @@ _HAD_APPROVED = re.compile(
 
 _USE_REACH = 80
 _SHORT_RELIEF = 2.0
-"""Weeks under which relief is temporary, whatever gave it."""
+"""Weeks up to which relief is temporary, whatever gave it."""
 _LASTED_AFTER = 24
 
 
 def _lasted(summary: Summary, mention: Mention) -> float | None:
     """The weeks that stand right beside a relief ("relief for two days", "0-1 wk relief")."""
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+        if mention.start < start < mention.end and not ago:
+            return round(days / 7, 1)
         after = mention.end <= start <= mention.end + _LASTED_AFTER
         between = (
             summary.lower[mention.end : start] if after else summary.lower[start : mention.start]
@@ -327,7 +335,7 @@ def _percents(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.qualifier in ("requested", "hypothetical"):
             continue
-        eased = _EASED.search(clause_text(summary, mention))
+        eased = _EASED.search(clause_text(summary, mention)) or _rated_care(summary, mention)
         if not eased or _NOT_EASED.search(summary.after(mention, 30)):
             continue
         less = _LESS.search(summary.before(mention, 24)) is not None
@@ -335,6 +343,23 @@ def _percents(summary: Summary) -> Iterator[Statement]:
         helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
         polarity: Polarity = "helped" if helps else "failed"
         yield from _response(summary, mention, polarity, percent, "<" if less else "=", weeks)
+
+
+# "ESI #1: 20-30% only", "TFESI 6/2 -> 80%", "which she graded at 85 percent": a bare percentage
+# behind an injection is the relief it gave.
+_RATED_AS = re.compile(
+    r"(?:[:=→>]\s?|\b(?:graded|rated|estimated|put|scored|got|gave) (?:it |this |that )?"
+    r"(?:at |as )?)(?:~|≈|only |about |just |maybe )?$"
+)
+
+
+def _rated_care(summary: Summary, mention: Mention) -> bool:
+    if not _RATED_AS.search(summary.before(mention, 30)):
+        return False
+    return any(cause.value in _INVASIVE for cause in _causes(summary, mention))
+
+
+_INVASIVE = frozenset({"injection", "radiofrequency"})
 
 
 def _falls(summary: Summary) -> Iterator[Statement]:
@@ -550,6 +575,8 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
     if other.start <= one.end:
         return True
     between = summary.lower[one.end : other.start]
+    if between == " ":
+        return True  # "topical diclofenac"
     return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
 
 
@@ -605,8 +632,13 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     scales = [units.get(before, 1.0), units.get(after, 1.0)]
     if not (before in units and after in units):
         scales = [1.0, 1.0]  # "20 to 45 minutes"
-    more = float(after) * scales[1] > float(before) * scales[0]
+    more = _number(after) * scales[1] > _number(before) * scales[0]
     return "improved" if more else "not improved"
+
+
+def _number(text: str) -> float:
+    """A number in digits or in words."""
+    return float(count_of(text) or 0)
 
 
 _WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
@@ -641,6 +673,7 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "worked": "not improved",
     "medication reduced": "medication same",
 }
+_OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 _NOT_INSIDE = re.compile(
     r"\b(?:not|never|hardly|barely|no (?:better|more|further|longer|improve\w*|gains?|"
@@ -674,9 +707,16 @@ _COMPARED = re.compile(
 _OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
 
 
+# "Since the last authorization he had to add oxycodone": no plan in spite of the word before it.
+_TOLD_OF_DRUGS = frozenset({"had_to_add"})
+
+
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    planned = mention.qualifier == "requested" and not _of_use(summary, mention)
+    told = mention.rule.id in _TOLD_OF_DRUGS
+    planned = mention.qualifier == "requested" and not (told or _of_use(summary, mention))
+    if mention.qualifier == "other_person":
+        return True
     if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
         return True
     if _SOMEBODY_ELSE.search(summary.before(mention, 50)):
@@ -714,7 +754,9 @@ def functions(summary: Summary) -> Iterator[Statement]:
             polarity = _CHANGES[mention.value](summary, mention)
         if polarity is None:
             continue
-        causes = _care_in_clause(summary, mention) if polarity == "improved" else []
+        causes = _care_in_clause(summary, mention) if polarity in _OF_CARE else []
+        if polarity in ("medication reduced", "medication same"):
+            causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
         of = cause and (_drug_name(cause) if cause.rule.family == "medication" else _concept(cause))
         said = state(summary, mention, "function", "function", polarity, of=of)
