@@ -742,7 +742,7 @@ _ONE_AT_A_TIME = frozenset(
     }
 )  # fmt: skip
 _CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
-_WHOLE_CLASS = frozenset({"medication", "care"})
+_WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
 def _another_of_class(said: Statement, item: Item) -> bool:

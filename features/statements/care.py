@@ -241,7 +241,7 @@ _CERTIFIED_AFTER = re.compile(
     r"then) (?:done|performed))"
 )
 _BY_A_PERSON = re.compile(
-    r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went)"
+    r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went|been|gone)"
     r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
 )
 

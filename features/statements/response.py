@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +108,15 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     ]
 
 
+def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
+    """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
+    causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
+    if causes or not summary.lower.startswith(":", clause.start):
+        return causes
+    known = _causes_named(summary).get(mention.sentence, ())
+    return [m for m in known if m.end <= clause.start][-1:]
+
+
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
 _DOSE_CHANGED = re.compile(r"^(?: use)? (?:from )?\d{1,3}(?: ?mg)?(?: a day)? ?(?:to|-+>|→) ?\d")
 _LESS_OF = re.compile(
@@ -125,7 +134,7 @@ _PERCENT = re.compile(
 )
 _EASED = re.compile(
     r"cuts? (?:the |his |her )?(?:\w+ )?(?:pain|burning|tingling|numbness|symptoms|ache)|"
-    r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
+    r"edge off|relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
     r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
     r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
     r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
@@ -248,6 +257,11 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         polarity = "some"
     rule = mention.rule.id
     percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
+    # "Much better" after an injection is no measure of its relief.
+    if rule == "much_better" and not any(
+        cause.value in _INVASIVE for cause in _causes(summary, mention)
+    ):
+        percent = _NEARLY_ALL
     weeks = _lasted(summary, mention) if polarity in ("helped", "some", "temporary") else None
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
@@ -308,8 +322,11 @@ _LASTED_AFTER = 24
 
 def _lasted(summary: Summary, mention: Mention) -> float | None:
     """The weeks that stand right beside a relief ("relief for two days", "0-1 wk relief")."""
+    told = _told_span(mention.groups)
+    if told is not None:
+        return told
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
-        if mention.start < start < mention.end and not ago:
+        if mention.start <= start < mention.end and not ago:
             return round(days / 7, 1)
         after = mention.end <= start <= mention.end + _LASTED_AFTER
         between = (
@@ -320,6 +337,24 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
         if not ago and known:
             return round(days / 7, 1)
     return None
+
+
+_MONTHS_IN_ORDER = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_FEW = {"a": 1, "an": 1, "couple": 2, "few": 3, "several": 3}
+_WEEKS = {"h": 1 / 168, "d": 1 / 7, "w": 1.0, "m": 4.3, "y": 52.0}
+
+
+def _told_span(groups: Mapping[str, str | None]) -> float | None:
+    """The weeks that the words themselves tell: "wore off after three weeks", "March until June"."""
+    first = groups.get("from") or groups.get("since")
+    last = groups.get("to") or groups.get("till")
+    if first and last:
+        months = _MONTHS_IN_ORDER.index(last) - _MONTHS_IN_ORDER.index(first)
+        return round(_WEEKS["m"] * (months % 12), 1)
+    number, unit = groups.get("n") or groups.get("m"), groups.get("unit") or groups.get("of")
+    if not number or not unit:
+        return None
+    return round((_FEW.get(number) or count_of(number) or 0) * _WEEKS[unit[0]], 1)
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
@@ -584,7 +619,7 @@ _MEASURED = "measured"
 _DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
-    r"decreas|down|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
+    r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
 )
 
 
@@ -673,6 +708,18 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "worked": "not improved",
     "medication reduced": "medication same",
 }
+_TASKS = frozenset({"can_again", "can_now_do", "let_me"})
+_LOSS = 0.85
+"""The share of a measure below which it got worse: less is within the error of measurement."""
+
+
+def _lost(mention: Mention) -> bool:
+    """Whether a motion, strength or load fell."""
+    known = {name: _number(value) for name, value in mention.groups.items() if value}
+    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _BEFORE_AFTER)
+    return after < _LOSS * before
+
+
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 _NOT_INSIDE = re.compile(
@@ -754,7 +801,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
             polarity = _CHANGES[mention.value](summary, mention)
         if polarity is None:
             continue
-        causes = _care_in_clause(summary, mention) if polarity in _OF_CARE else []
+        causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
         if polarity in ("medication reduced", "medication same"):
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
@@ -762,4 +809,9 @@ def functions(summary: Summary) -> Iterator[Statement]:
         said = state(summary, mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
+        # Nor does a task place itself ("can turn my head again", "steps foot over foot").
+        parts = parts_of(summary, mention.sentence) if mention.rule.id in _TASKS else ()
+        whole = whole or any(mention.start <= part.start < mention.end for part in parts)
         yield replace(said, regions=(), side=None) if whole else said
+        if mention.value == _MEASURED and polarity == "not improved" and _lost(mention):
+            yield state(summary, mention, "sign", "worsening", "affirmed")

@@ -84,7 +84,7 @@ _OF_NERVES = frozenset(
     {
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
         "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality", "clumsy hands",
+        "neuropathic quality", "clumsy hands", "worsening nerves",
     }
 )  # fmt: skip
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
