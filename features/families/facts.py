@@ -646,7 +646,16 @@ def _percent(said: Statement) -> float | None:
 def _old(said: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
     long_ago = said.ago is not None and said.ago >= _LONG_AGO_DAYS
-    return long_ago or _LONG_AGO.search(said.clause) is not None
+    if long_ago or _LONG_AGO.search(said.clause):
+        return True
+    # "Years before he was hired, a shot had not helped": the head of the sentence dates it.
+    summary = said.mention.summary
+    first = summary.sentence_span(said.mention.sentence)[0]
+    head = said.start - first
+    return 0 < head <= _HEAD_MOST and bool(_LONG_AGO.search(summary.lower, first, said.start))
+
+
+_HEAD_MOST = 60
 
 
 def _stale(said: Statement) -> bool:

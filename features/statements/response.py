@@ -134,8 +134,8 @@ _PERCENT = re.compile(
 )
 _EASED = re.compile(
     r"cuts? (?:the |his |her )?(?:\w+ )?(?:pain|burning|tingling|numbness|symptoms|ache)|"
-    r"edge off|relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
-    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
+    r"edge off|relie|better|improve|benefit|took away|taken away|eased|gone|less pain|"
+    r"of (?:the |his |her )?(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
     r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
     r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
 )
@@ -339,13 +339,13 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     return None
 
 
-_MONTHS_IN_ORDER = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS_IN_ORDER = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())  # noqa: SIM905
 _FEW = {"a": 1, "an": 1, "couple": 2, "few": 3, "several": 3}
 _WEEKS = {"h": 1 / 168, "d": 1 / 7, "w": 1.0, "m": 4.3, "y": 52.0}
 
 
 def _told_span(groups: Mapping[str, str | None]) -> float | None:
-    """The weeks that the words themselves tell: "wore off after three weeks", "March until June"."""
+    """The weeks that the words tell: "wore off after three weeks", "March until June"."""
     first = groups.get("from") or groups.get("since")
     last = groups.get("to") or groups.get("till")
     if first and last:
@@ -619,7 +619,8 @@ _MEASURED = "measured"
 _DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
-    r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
+    r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|"
+    r"previous|\bwas\b"
 )
 
 
@@ -783,22 +784,28 @@ def _bare(summary: Summary, mention: Mention) -> bool:
     return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
 
 
+def _function_polarity(summary: Summary, mention: Mention) -> Polarity | None:
+    """Whether words for a task tell of a gain; None where they tell of neither."""
+    if mention.value in _CHANGES:
+        return _CHANGES[mention.value](summary, mention)
+    polarity: Polarity = mention.value  # type: ignore[assignment]
+    if mention.qualifier == "negated":
+        if polarity == "limited":
+            return None
+        polarity = _NEGATED_FUNCTION.get(polarity, polarity)
+    if polarity == "improved" and _bare(summary, mention):
+        polarity = "limited"
+    if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
+        polarity = "not improved"
+    return polarity
+
+
 def functions(summary: Summary) -> Iterator[Statement]:
     """Function, work and use of medication: better, the same or limited."""
     for mention in summary.mentions("function"):
         if _no_function(summary, mention):
             continue
-        polarity: Polarity | None = mention.value  # type: ignore[assignment]
-        if mention.qualifier == "negated":
-            if polarity == "limited":
-                continue
-            polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
-        if polarity == "improved" and _bare(summary, mention):
-            polarity = "limited"
-        if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
-            polarity = "not improved"
-        if mention.value in _CHANGES:
-            polarity = _CHANGES[mention.value](summary, mention)
+        polarity = _function_polarity(summary, mention)
         if polarity is None:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
