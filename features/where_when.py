@@ -336,13 +336,19 @@ def _valid(year: int, month: int, day: int) -> date | None:
 
 # --- spans of time --------------------------------------------------------------------------------
 
-_NUMBERS: dict[str, float] = {"a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5}
+_NUMBERS: dict[str, float] = {
+    "a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5, "twenty-four": 24,
+    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72, "one": 1,
+}  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
-    rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half)(?: of| a)?"
+    rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half|"
+    r"(?:twenty-four|thirty-six|forty-eight|seventy-two)(?= h))(?: and a half)?(?: of| a)?"
     rf"(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
-    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|weeks?|wks?|months?|mos?|years?|yrs?)"
+    r"(?:(?:good|full|solid|whole|straight|pain-free|comfortable) )?"
+    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|week(?:end)?s?|wks?|months?|"
+    r"mos?|years?|yrs?)"
     r"\b(?![- ]old)"
 )
 _AGO = re.compile(

@@ -6,9 +6,9 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
 injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
-(a year before the denial), ``now`` (care
-under way or asked for) and ``other`` (due to another treatment than what is asked for). ``$same``
-stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
+(a year before the denial), ``now`` (care under way or asked for), ``other`` (due to another
+treatment than what is asked for) and ``by_same`` (due to the treatment that is asked for).
+``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
 highest ``priority`` decides, for before against; without a statement a fact is null.
 """
 
@@ -608,9 +608,11 @@ _JUST_BEGUN = re.compile(
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|teen\w*|boy|girl|kid|youth)|"
-    r"in (?:childhood|high school|(?:his|her) youth)|at (?:the )?age (?:of )?(?:1?\d|nine|ten)|"
-    r"in 19\d\d)\b"
+    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|kid|boy|girl|youth|teen\w*|"
+    r"(?:high school|college|young) \w+)|in (?:childhood|high school|college|(?:his|her) youth|the "
+    r"(?:army|navy|marines|service|military|(?:seventies|eighties|nineties)))|at (?:the )?age "
+    r"(?:of )?(?:1?\d|nine|ten)|in 19\d\d|years before (?:he|she|i|this|the)|"
+    r"before (?:this|the) (?:claim|job)|before (?:he|she|i) (?:was|were) hired)\b"
 )
 _ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
@@ -658,7 +660,16 @@ def _percent(said: Statement) -> float | None:
 def _old(said: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
     long_ago = said.ago is not None and said.ago >= _LONG_AGO_DAYS
-    return long_ago or _LONG_AGO.search(said.clause) is not None
+    if long_ago or _LONG_AGO.search(said.clause):
+        return True
+    # "Years before he was hired, a shot had not helped": the head of the sentence dates it.
+    summary = said.mention.summary
+    first = summary.sentence_span(said.mention.sentence)[0]
+    head = said.start - first
+    return 0 < head <= _HEAD_MOST and bool(_LONG_AGO.search(summary.lower, first, said.start))
+
+
+_HEAD_MOST = 60
 
 
 def _stale(said: Statement) -> bool:
@@ -776,7 +787,7 @@ _ONE_AT_A_TIME = frozenset(
     }
 )  # fmt: skip
 _CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
-_WHOLE_CLASS = frozenset({"medication", "care"})
+_WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
 def _another_of_class(said: Statement, item: Item) -> bool:
@@ -826,4 +837,6 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "limb": lambda _said, item: (
         bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
     ),
+    "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
+    "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
 }

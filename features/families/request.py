@@ -366,7 +366,9 @@ def same_concepts(item: Item) -> frozenset[str]:
     if name:
         found |= {name, name.removesuffix("_injection")}
     if name == "injection":
-        found |= {"joint", "trigger_point", "visco", "prp", "unspecified", "nerve_block"}
+        gel = _GEL.search(item.requested)
+        found |= {"viscosupplement"} if gel else {"joint", "trigger_point", "nerve_block"}
+        found |= {"unspecified", "prp"}
     if name in ("epidural_injection", "facet_injection"):
         found |= {"unspecified"}
     if name in _COURSES:
@@ -413,7 +415,12 @@ _PROGRAMS = (
     (re.compile(r"restoration|\bfrp\b|(?:multi|inter)-?disciplinary", re.IGNORECASE),
      "restoration_program"),
     (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
+    (re.compile(r"\bmassage", re.IGNORECASE), "massage"),
 )  # fmt: skip
+_GEL = re.compile(
+    r"hyaluron|visco-?suppl|synvisc|hyalgan|supartz|orthovisc|euflexxa|monovisc|durolane|gel-?one",
+    re.IGNORECASE,
+)
 _LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
 

@@ -51,6 +51,7 @@ def treatments(summary: Summary) -> Iterator[Statement]:
             _a_person(summary, mention)
             or _no_denial(summary, mention)
             or _NOTHING_SAID.search(summary.before(mention, 60))
+            or _NOT_KNOWN.search(summary.before(mention, 100))
             or _NOT_LISTED.match(summary.after(mention, 50))
             or (mention.value == "medication" and _NOT_TOLD.search(summary.before(mention, 120)))
         ):
@@ -163,6 +164,8 @@ def told_before(summary: Summary, mention: Mention) -> bool:
 
 # "Nothing is written about her medicine", "medications have included: list not provided".
 _NOTHING_SAID = re.compile(r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$")
+# "Whether he had therapy before cannot be told", "goal: independent with HEP".
+_NOT_KNOWN = re.compile(r"\bwhether\b[^.;]{0,90}$|\bgoals?(?: is| are)?:? (?!\d)[^.;]{0,60}$")
 _NOT_LISTED = re.compile(
     r"^(?: (?:have|has|had|include[ds]?|regimen|list))*[:,]? (?:(?:list|names?|details?)\b )?"
     r"(?:(?:is|was|were|are) )?not (?:provided|given|listed|included|stated|documented|specified)\b"
@@ -250,7 +253,7 @@ _CERTIFIED_AFTER = re.compile(
     r"then) (?:done|performed))"
 )
 _BY_A_PERSON = re.compile(
-    r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went)"
+    r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went|been|gone)"
     r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
 )
 
@@ -258,6 +261,8 @@ _BY_A_PERSON = re.compile(
 def _a_person(summary: Summary, mention: Mention) -> bool:
     """Whether "chiropractor" names somebody, and no treatment."""
     person = mention.text.lower().endswith(("practor", "turist", "apist", "practors", "apists"))
+    if summary.after(mention, 8).startswith(("'s care", "’s care")):
+        return False
     return person and _BY_A_PERSON.search(summary.before(mention, 50)) is None
 
 
@@ -277,7 +282,8 @@ _NOT_BEGUN_AFTER = re.compile(
     r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
 _NEVER_AFTER = re.compile(
-    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started))?[.;,]"
+    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started|given))?"
+    r"(?:[.;,]| \(|$)"
 )
 
 
@@ -287,7 +293,17 @@ def _never_had(summary: Summary, mention: Mention) -> bool:
     not_had = (
         _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after) or _NEVER_AFTER.match(after)
     )
-    return bool(_NEVER_HAD_BEFORE.search(before) or not_had)
+    return bool(_NEVER_HAD_BEFORE.search(before) or _NONE_BEFORE.search(before) or not_had)
+
+
+# "0 prior injections", "never been injected", "never got a single shot", "not compliant w/ HEP".
+_NONE_BEFORE = re.compile(
+    r"(?:(?<![\d.,/])\b0|\bzero|ø) (?:(?:prior|previous|prev|past|formal) )?$|"
+    r"\bnever (?:\w+ly )?(?:(?:been|got|gotten|get|gets|put|was) (?:in )?)?(?:(?:a|an|the|any|one|"
+    r"single) ){0,3}$|\b(?:non-?\s?compl\w*|not compl\w+) (?:with|w/?) ?(?:the |his |her )?$|"
+    r"\b(?:treatment|tx)[- ]naive (?:\w+ ){0,2}$|"
+    r"\b(?:would|will) be (?:the|his|her|a) (?:very )?first $"
+)
 
 
 COURSE = "course"

@@ -173,7 +173,7 @@ _NOT_CHANGED = re.compile(
     r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
 )
 # "Needs a dressing change each day" is a need, whatever the request.
-_NEEDS = frozenset({"skilled need", "homemaker", "homebound"})
+_NEEDS = frozenset({"skilled need", "homemaker", "homebound", "few visits", "full course"})
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
@@ -418,7 +418,8 @@ def complaints(summary: Summary) -> Iterator[Statement]:
         before = summary.before(mention, 60)
         at_onset = _AT_ONSET.search(before) and not _LASTING.search(before)
         if mention.qualifier in ("affirmed", "negated") and not at_onset:
-            polarity = "denied" if mention.qualifier == "negated" else "affirmed"
+            denied = mention.qualifier == "negated" and not _WITHOUT_IT.search(before)
+            polarity = "denied" if denied else "affirmed"
             degree = pain_degree(summary, mention)
             yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
@@ -426,8 +427,12 @@ def complaints(summary: Summary) -> Iterator[Statement]:
 _LASTING = re.compile(
     r"\b(?:chronic|persistent|ongoing|continued|continuous|constant)(?: [\w-]+){0,3} $"
 )
+# "Cannot lift a cup without it stabbing".
+_WITHOUT_IT = re.compile(r"\bwithout (?:it|(?:my|his|her|the) \w+) $")
 # Pain of the day of injury is no complaint that goes on.
 _AT_ONSET = re.compile(
+    r"\b(?:at the (?:er|ed|emergency\b)|on the (?:doi|date of injury|day of (?:the )?injury))\b"
+    r"[^.;]{0,40}$|"
     r"\b(?:felt|feeling|immediate\w*|sudden\w*|developed|onset|injur(?:y|ed|ies)(?! (?:worker|"
     r"employee))|initially|while|when) [^.;]{0,60}$"
 )

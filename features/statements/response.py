@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from imr.data.quantity import count_of
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
@@ -107,6 +108,15 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     ]
 
 
+def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
+    """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
+    causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
+    if causes or not summary.lower.startswith(":", clause.start):
+        return causes
+    known = _causes_named(summary).get(mention.sentence, ())
+    return [m for m in known if m.end <= clause.start][-1:]
+
+
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
 _DOSE_CHANGED = re.compile(
     r"^(?: (?:use|intake|went|cut|came|dropped|reduced|down|from)){0,4} \d{1,3}(?: ?mg)?"
@@ -127,8 +137,8 @@ _PERCENT = re.compile(
 )
 _EASED = re.compile(
     r"cuts? (?:the |his |her )?(?:\w+ )?(?:pain|burning|tingling|numbness|symptoms|ache)|"
-    r"relie|better|improve|benefit|took away|taken away|eased|gone|less pain|of (?:the |his |her )?"
-    r"(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
+    r"edge off|relie|better|improve|benefit|took away|taken away|eased|gone|less pain|"
+    r"of (?:the |his |her )?(?:\w+ )?(?:pain|symptoms|numbness)|reduc|decreas|lower|help|"
     r"(?:%|percent),?(?: (?:x|for|lasting))? ?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
     r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
 )
@@ -250,16 +260,26 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         polarity = "failed"
     if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
         polarity = "some"
-    percent = 50.0 if "half" in mention.rule.id else None
+    rule = mention.rule.id
+    percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
+    # "Much better" after an injection is no measure of its relief.
+    if rule == "much_better" and not any(
+        cause.value in _INVASIVE for cause in _causes(summary, mention)
+    ):
+        percent = _NEARLY_ALL
     weeks = _lasted(summary, mention) if polarity in ("helped", "some", "temporary") else None
-    if weeks is not None and weeks < _SHORT_RELIEF:
+    if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
 
 
+_NEARLY_ALL = 80.0
+"""Percent of relief that words for nearly all of it stand for ("all but gone")."""
+
+
 def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A score before and after ("pain 9 -> 4"); "from 5 to 7" may be a range."""
-    known = {name: float(value) for name, value in mention.groups.items() if value}
+    known = {name: _number(value) for name, value in mention.groups.items() if value}
     before = known.get("before", known.get("then", 0.0))
     after = known.get("after", known.get("now", 0.0))
     percent = round(100 * (before - after) / before, 1) if before else 0.0
@@ -301,13 +321,18 @@ _HAD_APPROVED = re.compile(
 
 _USE_REACH = 80
 _SHORT_RELIEF = 2.0
-"""Weeks under which relief is temporary, whatever gave it."""
+"""Weeks up to which relief is temporary, whatever gave it."""
 _LASTED_AFTER = 24
 
 
 def _lasted(summary: Summary, mention: Mention) -> float | None:
     """The weeks that stand right beside a relief ("relief for two days", "0-1 wk relief")."""
+    told = _told_span(mention.groups)
+    if told is not None:
+        return told
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+        if mention.start <= start < mention.end and not ago:
+            return round(days / 7, 1)
         after = mention.end <= start <= mention.end + _LASTED_AFTER
         between = (
             summary.lower[mention.end : start] if after else summary.lower[start : mention.start]
@@ -318,6 +343,24 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
             return round(days / 7, 1)
     until = days_until(summary, mention)
     return None if until is None else round(until / 7, 1)
+
+
+_MONTHS_IN_ORDER = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())  # noqa: SIM905
+_FEW = {"a": 1, "an": 1, "couple": 2, "few": 3, "several": 3}
+_WEEKS = {"h": 1 / 168, "d": 1 / 7, "w": 1.0, "m": 4.3, "y": 52.0}
+
+
+def _told_span(groups: Mapping[str, str | None]) -> float | None:
+    """The weeks that the words tell: "wore off after three weeks", "March until June"."""
+    first = groups.get("from") or groups.get("since")
+    last = groups.get("to") or groups.get("till")
+    if first and last:
+        months = _MONTHS_IN_ORDER.index(last) - _MONTHS_IN_ORDER.index(first)
+        return round(_WEEKS["m"] * (months % 12), 1)
+    number, unit = groups.get("n") or groups.get("m"), groups.get("unit") or groups.get("of")
+    if not number or not unit:
+        return None
+    return round((_FEW.get(number) or count_of(number) or 0) * _WEEKS[unit[0]], 1)
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
@@ -336,7 +379,7 @@ def _percents(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.qualifier in ("requested", "hypothetical"):
             continue
-        eased = _EASED.search(clause_text(summary, mention))
+        eased = _EASED.search(clause_text(summary, mention)) or _rated_care(summary, mention)
         if not eased or _NOT_EASED.search(summary.after(mention, 30)):
             continue
         less = _LESS.search(summary.before(mention, 24)) is not None
@@ -344,6 +387,23 @@ def _percents(summary: Summary) -> Iterator[Statement]:
         helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
         polarity: Polarity = "helped" if helps else "failed"
         yield from _response(summary, mention, polarity, percent, "<" if less else "=", weeks)
+
+
+# "ESI #1: 20-30% only", "TFESI 6/2 -> 80%", "which she graded at 85 percent": a bare percentage
+# behind an injection is the relief it gave.
+_RATED_AS = re.compile(
+    r"(?:[:=→>]\s?|\b(?:graded|rated|estimated|put|scored|got|gave) (?:it |this |that )?"
+    r"(?:at |as )?)(?:~|≈|only |about |just |maybe )?$"
+)
+
+
+def _rated_care(summary: Summary, mention: Mention) -> bool:
+    if not _RATED_AS.search(summary.before(mention, 30)):
+        return False
+    return any(cause.value in _INVASIVE for cause in _causes(summary, mention))
+
+
+_INVASIVE = frozenset({"injection", "radiofrequency"})
 
 
 def _falls(summary: Summary) -> Iterator[Statement]:
@@ -560,6 +620,8 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
     if other.start <= one.end:
         return True
     between = summary.lower[one.end : other.start]
+    if between == " ":
+        return True  # "topical diclofenac"
     return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
 
 
@@ -567,7 +629,8 @@ _MEASURED = "measured"
 _DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
-    r"decreas|down|instead|formerly|rather|\bvs|versus|before|start|first|previous|\bwas\b"
+    r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|"
+    r"previous|\bwas\b"
 )
 
 
@@ -615,8 +678,13 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     scales = [units.get(before, 1.0), units.get(after, 1.0)]
     if not (before in units and after in units):
         scales = [1.0, 1.0]  # "20 to 45 minutes"
-    more = float(after) * scales[1] > float(before) * scales[0]
+    more = _number(after) * scales[1] > _number(before) * scales[0]
     return "improved" if more else "not improved"
+
+
+def _number(text: str) -> float:
+    """A number in digits or in words."""
+    return float(count_of(text) or 0)
 
 
 _WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
@@ -651,6 +719,19 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "worked": "not improved",
     "medication reduced": "medication same",
 }
+_TASKS = frozenset({"can_again", "can_now_do", "let_me"})
+_LOSS = 0.85
+"""The share of a measure below which it got worse: less is within the error of measurement."""
+
+
+def _lost(mention: Mention) -> bool:
+    """Whether a motion, strength or load fell."""
+    known = {name: _number(value) for name, value in mention.groups.items() if value}
+    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _BEFORE_AFTER)
+    return after < _LOSS * before
+
+
+_OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 _NOT_INSIDE = re.compile(
     r"\b(?:not|never|hardly|barely|no (?:better|more|further|longer|improve\w*|gains?|"
@@ -684,9 +765,16 @@ _COMPARED = re.compile(
 _OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
 
 
+# "Since the last authorization he had to add oxycodone": no plan in spite of the word before it.
+_TOLD_OF_DRUGS = frozenset({"had_to_add"})
+
+
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    planned = mention.qualifier == "requested" and not _of_use(summary, mention)
+    told = mention.rule.id in _TOLD_OF_DRUGS
+    planned = mention.qualifier == "requested" and not (told or _of_use(summary, mention))
+    if mention.qualifier == "other_person":
+        return True
     if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
         return True
     if _SOMEBODY_ELSE.search(summary.before(mention, 50)):
@@ -706,29 +794,42 @@ def _bare(summary: Summary, mention: Mention) -> bool:
     return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
 
 
+def _function_polarity(summary: Summary, mention: Mention) -> Polarity | None:
+    """Whether words for a task tell of a gain; None where they tell of neither."""
+    if mention.value in _CHANGES:
+        return _CHANGES[mention.value](summary, mention)
+    polarity: Polarity = mention.value  # type: ignore[assignment]
+    if mention.qualifier == "negated":
+        if polarity == "limited":
+            return None
+        if polarity != "worked" or _DENIED_CLOSE.search(summary.before(mention, 60)):
+            polarity = _NEGATED_FUNCTION.get(polarity, polarity)
+    if polarity == "improved" and _bare(summary, mention):
+        polarity = "limited"
+    if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
+        polarity = "not improved"
+    return polarity
+
+
 def functions(summary: Summary) -> Iterator[Statement]:
     """Function, work and use of medication: better, the same or limited."""
     for mention in summary.mentions("function"):
         if _no_function(summary, mention):
             continue
-        polarity: Polarity | None = mention.value  # type: ignore[assignment]
-        if mention.qualifier == "negated":
-            if polarity == "limited":
-                continue
-            if polarity != "worked" or _DENIED_CLOSE.search(summary.before(mention, 60)):
-                polarity = _NEGATED_FUNCTION.get(polarity, polarity)  # type: ignore[arg-type]
-        if polarity == "improved" and _bare(summary, mention):
-            polarity = "limited"
-        if polarity == "improved" and _NOT_INSIDE.search(mention.text.lower()):
-            polarity = "not improved"
-        if mention.value in _CHANGES:
-            polarity = _CHANGES[mention.value](summary, mention)
+        polarity = _function_polarity(summary, mention)
         if polarity is None:
             continue
-        causes = _care_in_clause(summary, mention) if polarity == "improved" else []
+        causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
+        if polarity in ("medication reduced", "medication same"):
+            causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
         of = cause and (_drug_name(cause) if cause.rule.family == "medication" else _concept(cause))
         said = state(summary, mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
+        # Nor does a task place itself ("can turn my head again", "steps foot over foot").
+        parts = parts_of(summary, mention.sentence) if mention.rule.id in _TASKS else ()
+        whole = whole or any(mention.start <= part.start < mention.end for part in parts)
         yield replace(said, regions=(), side=None) if whole else said
+        if mention.value == _MEASURED and polarity == "not improved" and _lost(mention):
+            yield state(summary, mention, "sign", "worsening", "affirmed")

@@ -87,7 +87,7 @@ _OF_NERVES = frozenset(
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
         "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
         "neuropathic quality", "no neuropathic quality", "clumsy hands", "nerve study root",
-        "no nerve study root", "nerve study abnormal", "nerve study normal",
+        "no nerve study root", "nerve study abnormal", "nerve study normal", "worsening nerves",
     }
 )  # fmt: skip
 # What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
