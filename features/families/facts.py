@@ -145,11 +145,12 @@ _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
 
 def _spoken(summary: Summary, item: Item) -> _Spoken:
-    same = same_concepts(item)
+    same, named = same_concepts(item), {term.lower() for term in item.terms}
     spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
         concept = said.concept
-        rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
+        asked = concept in same or _drug_of(said) in named
+        rows = _rows(said.subject, concept, said.polarity, bears, asked)
         if rows:
             measures = _measures(summary, said)
             measures.item = item
@@ -157,6 +158,11 @@ def _spoken(summary: Summary, item: Item) -> _Spoken:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
     return spoken
+
+
+def _drug_of(said: Statement) -> str | None:
+    """The drug that a statement is about, whatever class its tables put it in."""
+    return said.of or said.mention.rule.extra.get("generic")
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
@@ -585,7 +591,12 @@ _REFILLED = re.compile(
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
     r"since (?:at least|before|(?:19|20)\d\d|\d{1,2}/)|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
-    r"years?))\b"
+    r"years?)|(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
+    r"(?:\d+|a|two|three|four|five|six|eight|ten|twelve|fourteen|eighteen|many|several)\+? ?"
+    r"(?:mos?|months?|yrs?|years?)(?= (?:on|of|nightly|daily|use|now|w/)|[.,;]|$)|ever since|"
+    r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|uninterrupted|"
+    r"for (?:a |over a )?(?:long|years|decades?)|all these (?:months|years)|nightly since|"
+    r"first (?:applied|given|prescribed|started|dispensed) in|month after month)\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
@@ -593,6 +604,15 @@ _FIRST_GIVEN = re.compile(
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
+)
+# "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
+_LONG_ENTRY = re.compile(
+    r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
+    r"x ?>?\d+ ?(?:mo|yr))"
+)
+_LONG_ANYHOW = re.compile(
+    r"\b(?:chronic(?:ally)?|ever since|without interruption|long[- ]term|"
+    r"all these (?:months|years))\b"
 )
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
@@ -637,6 +657,15 @@ def _measures(_summary: Summary, said: Statement) -> Measures:
 def _percent(said: Statement) -> float | None:
     below = said.percent is not None and said.comparator == "<"
     return said.percent - 0.5 if below and said.percent is not None else said.percent
+
+
+def _used_long(said: Statement) -> bool:
+    """Whether the words around a drug say that its use goes on from before."""
+    clause, mention = said.clause, said.mention
+    if _LONG_ENTRY.match(mention.summary.after(mention, 50)):
+        return True
+    begun = _FIRST_GIVEN.search(clause) and not _LONG_ANYHOW.search(clause)
+    return _REFILLED.search(clause) is not None and not begun
 
 
 def _old(said: Statement) -> bool:
@@ -718,9 +747,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "stale": _stale,
     "now": _under_way,
     # Whether the clause of a drug says that its use goes on from before.
-    "long": lambda said: bool(
-        _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
-    ),
+    "long": lambda said: _used_long(said),
+    "due": lambda said: said.of is not None,
     "begun": _only_begun,
     "mood_drug": lambda said: (
         (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
@@ -762,7 +790,9 @@ def _of_another(said: Statement, item: Item) -> bool:
     if said.of is None or said.of in _WHOLE_CLASS or said.of in same_concepts(item):
         return False
     if item.category == "Pharmaceuticals":
-        return said.of not in {term.lower() for term in item.terms}
+        # "The patch" and the brands of a mixture are the one topical that is asked for.
+        topical = said.concept == item.subcategory == "Topical Analgesics"
+        return not topical and said.of not in {term.lower() for term in item.terms}
     return True
 
 
