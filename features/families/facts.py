@@ -594,7 +594,7 @@ _REFILLED = re.compile(
     r"years?)|(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
     r"(?:\d+|a|two|three|four|five|six|eight|ten|twelve|fourteen|eighteen|many|several)\+? ?"
     r"(?:mos?|months?|yrs?|years?)(?= (?:on|of|nightly|daily|use|now|w/)|[.,;]|$)|ever since|"
-    r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|uninterrupted|"
+    r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|"
     r"for (?:a |over a )?(?:long|years|decades?)|all these (?:months|years)|nightly since|"
     r"first (?:applied|given|prescribed|started|dispensed) in|month after month)\b"
 )
