@@ -8,8 +8,8 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
 (a year before the denial), ``now`` (care under way or asked for), ``other`` (due to another
 treatment than what is asked for) and ``by_same`` (due to the treatment that is asked for).
-``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The row of the
-highest ``priority`` decides, for before against; without a statement a fact is null.
+``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
+row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
 
 from __future__ import annotations
@@ -147,11 +147,12 @@ _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
 
 def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
-    same = same_concepts(item)
+    same, named = same_concepts(item), {term.lower() for term in item.terms}
     spoken: _Spoken = {}
     for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
         concept = said.concept
-        rows = _rows(said.subject, concept, said.polarity, bears, concept in same)
+        asked = concept in same or _drug_of(said) in named
+        rows = _rows(said.subject, concept, said.polarity, bears, asked)
         if rows:
             measures = _measures(summary, said)
             measures.item, measures.case = item, case
@@ -159,6 +160,11 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
     return spoken
+
+
+def _drug_of(said: Statement) -> str | None:
+    """The drug that a statement is about, whatever class its tables put it in."""
+    return said.of or said.mention.rule.extra.get("generic")
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
@@ -588,7 +594,13 @@ _REFILLED = re.compile(
     r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
     r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
-    r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit)\b"
+    r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit|"
+    r"(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
+    r"(?:\d+|a|two|three|four|five|six|eight|ten|twelve|fourteen|eighteen|many|several)\+? ?"
+    r"(?:mos?|months?|yrs?|years?)(?= (?:on|of|nightly|daily|use|now|w/)|[.,;]|$)|ever since|"
+    r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|"
+    r"for (?:a |over a )?(?:long|years|decades?)|all these (?:months|years)|nightly since|"
+    r"first (?:applied|given|prescribed|started|dispensed) in|month after month)\b"
 )
 _FIRST_GIVEN = re.compile(
     r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
@@ -604,6 +616,15 @@ _FRESH = re.compile(
 )
 _JUST_BEGUN = re.compile(
     r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
+)
+# "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
+_LONG_ENTRY = re.compile(
+    r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
+    r"x ?>?\d+ ?(?:mo|yr))"
+)
+_LONG_ANYHOW = re.compile(
+    r"\b(?:chronic(?:ally)?|ever since|without interruption|long[- ]term|"
+    r"all these (?:months|years))\b"
 )
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
@@ -655,6 +676,15 @@ def _measures(_summary: Summary, said: Statement) -> Measures:
 def _percent(said: Statement) -> float | None:
     below = said.percent is not None and said.comparator == "<"
     return said.percent - 0.5 if below and said.percent is not None else said.percent
+
+
+def _used_long(said: Statement) -> bool:
+    """Whether the words around a drug say that its use goes on from before."""
+    clause, mention = said.clause, said.mention
+    if _LONG_ENTRY.match(mention.summary.after(mention, 50)):
+        return True
+    begun = _FIRST_GIVEN.search(clause) and not _LONG_ANYHOW.search(clause)
+    return _REFILLED.search(clause) is not None and not begun
 
 
 def _old(said: Statement) -> bool:
@@ -764,9 +794,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "stale": _stale,
     "now": _under_way,
     # Whether the clause of a drug says that its use goes on from before.
-    "long": lambda said: bool(
-        _REFILLED.search(said.clause) and not _FIRST_GIVEN.search(said.clause)
-    ),
+    "long": lambda said: _used_long(said),
+    "due": lambda said: said.of is not None,
     "begun": _only_begun,
     "fresh": lambda said: _FRESH.search(said.clause) is not None,
     # A worn joint of a limb; a spine wears in everybody.
@@ -816,7 +845,9 @@ def _of_another(said: Statement, item: Item) -> bool:
     if said.of is None or said.of in _WHOLE_CLASS or said.of in same_concepts(item):
         return False
     if item.category == "Pharmaceuticals":
-        return said.of not in {term.lower() for term in item.terms}
+        # "The patch" and the brands of a mixture are the one topical that is asked for.
+        topical = said.concept == item.subcategory == "Topical Analgesics"
+        return not topical and said.of not in {term.lower() for term in item.terms}
     return True
 
 

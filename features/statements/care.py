@@ -417,7 +417,7 @@ _STOPPED = re.compile(
     r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
     r"weaned off|(?:came|got) off|gave up|dropped|ran out of|"
-    r"no longer (?:takes?|taking|uses?|using|on)|"
+    r"no longer (?:takes?|taking|uses?|using|on)|flushed|threw (?:out|away)|tossed|"
     r"used to (?:take|use|be on)(?! the edge))\b"
     r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
     r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
@@ -425,11 +425,13 @@ _STOPPED = re.compile(
 _STOPPED_AFTER = re.compile(
     r"^(?:[^.;,]{0,30}\b|(?: (?!replaced|and|or|with|for)[\w/.]+){0,3}, "
     r"(?:which|that|but (?:it|this|that)) )(?:was|were|is|has|"
-    r"have|had)(?: been| since| later| then)? (?:stopped|discontinued|weaned|d/?c['’]?e?d)\b|"
+    r"have|had)(?: been| since| later| then)? (?:stopped|discontinued|weaned|withdrawn|halted|"
+    r"d/?c['’]?e?d)\b|"
     r"^[^.;,]{0,40}? (?:and|but)(?: then| was| were| later)* (?:stopped|discontinued|d/?c['’]?d)\b"
     r"(?! \w+ing\b| work)|"
     r"^(?: \d[\d/.]*(?: ?mg)?)?(?:,| -| –)? ?\(?(?:now |since |later )?"
-    r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|\d|\w+ (?:\w+ )?ago)|"
+    r"(?:stopped|discontinued|d/?c['’]?d)(?: (?:in|on|by|after|last|since|due|d/t|"
+    r"2/2|because|secondary|\d|\w+ (?:\w+ )?ago)|"
     r"[.,;)])|"
     r"^[^.;]{0,40}?,? (?:but |and |then )?(?:has |had )?(?:finished|stopped|completed|quit) "
     r"(?:it|them)\b"
@@ -497,15 +499,22 @@ def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
     before, after = summary.before(mention, 60), summary.after(mention, 50)
     if _NOT_USED.search(before) or _NOT_USED_AFTER.match(after):
         return "denied"
-    if _SPOKEN_OF.match(after):
+    if _SPOKEN_OF.match(after) or _NOT_TOLD.search(summary.before(mention, 120)):
         return "planned"
     if mention.qualifier in _TOLD and _is_stopped(before, after):
         return "stopped"
+    if mention.qualifier == "requested" and _TAKEN_NOW.match(after):
+        return "affirmed"
     if taken or (mention.qualifier == "negated" and _WITH.search(before)):
         return "affirmed"
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
+# "Wants to come off the methadone he takes each morning": the wish is about a drug in use.
+_TAKEN_NOW = re.compile(
+    r"^(?: \d+(?: ?mg)?)? (?:that |which )?(?:he|she|i) (?:now |still |currently )?"
+    r"(?:takes?|swallows?|uses?|is taking|is on|has been (?:on|taking))\b"
+)
 _TOLD = frozenset({"affirmed", "historical", "negated"})
 
 

@@ -173,7 +173,13 @@ _NOT_CHANGED = re.compile(
     r"\bnot (?:changed|helped|relieved|eased|reduced|stopped|improved) (?:the |his |her |any )?$"
 )
 # "Needs a dressing change each day" is a need, whatever the request.
-_NEEDS = frozenset({"skilled need", "homemaker", "homebound", "few visits", "full course"})
+_NEEDS = frozenset(
+    {
+        "skilled need", "homemaker", "homebound", "no skilled need", "language barrier",
+        "english spoken", "few visits", "full course", "work tried in vain",
+        "device never supplied",
+    }
+)  # fmt: skip
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
@@ -651,9 +657,22 @@ def plans(summary: Summary) -> Iterator[Statement]:
 _ASKED = frozenset(
     {
         "baseline_test", "taper", "large_supply", "short_use", "large_operation",
-        "operation_planned", "care_beside",
+        "operation_planned", "care_beside", "motivated", "taper_refused",
     }
 )  # fmt: skip
+# "Prednisone taper", "PT tapering to once a week", "the risks of misuse were discussed" are about
+# another drug, about visits, and about nobody's use.
+_OF_NO_DRUG = {
+    "taper": re.compile(
+        r"\b(?:prednisone|medrol|steroids?|methylprednisolone|dexamethasone|dose-?\s?pac?k|pt|ot|"
+        r"therapy|visits|sessions|treatments?|recommend(?:ed|s)?) (?:\w+ )?$"
+    ),
+    "misuse": re.compile(
+        r"\b(?:risks?|dangers?|potential|possibility|signs|monitor\w*|screen\w*|assess\w*|warned|"
+        r"counsel\w*|educat\w*|question\w*) (?:(?:of|for|about|on|against|re) )"
+        r"(?:[\w/+]+,? ){0,5}$"
+    ),
+}
 
 
 def background(summary: Summary) -> Iterator[Statement]:
@@ -669,7 +688,10 @@ def background(summary: Summary) -> Iterator[Statement]:
         value = mention.value.removeprefix("no_")
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
             continue
-        if silent(summary, mention):
+        of_no_drug = _OF_NO_DRUG.get(mention.value)
+        if silent(summary, mention) or (
+            of_no_drug is not None and of_no_drug.search(summary.before(mention, 60))
+        ):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.
