@@ -200,7 +200,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "denied"
     if (
         mention.value == "surgery"
-        and _NONE_BEFORE.search(summary.before(mention, 30))
+        and _NO_PLAN_BEFORE.search(summary.before(mention, 30))
         and (_NONE_PLANNED.match(summary.after(mention, 40)))
     ):
         return "denied"
@@ -230,7 +230,7 @@ _NOT_DONE_AT_HOME = re.compile(
 )
 _MORE = re.compile(r"(?<!had )\b(?:more|further|additional) (?:\w+ )?$")
 # "No surgery is planned" plans none.
-_NONE_BEFORE = re.compile(r"\b(?:no|without(?: any)?) (?:\w+ ){0,2}$")
+_NO_PLAN_BEFORE = re.compile(r"\b(?:no|without(?: any)?) (?:\w+ ){0,2}$")
 _NONE_PLANNED = re.compile(
     r"^ (?:(?:is|was|has been|being) )?(?:planned|scheduled|proposed|contemplated|considered|"
     r"recommended|intended|on the horizon)\b"

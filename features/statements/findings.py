@@ -564,6 +564,11 @@ def _with_finding(summary: Summary, report: _Report, said: Statement) -> Stateme
     )
 
 
+# A "possible nonunion" is none yet.
+_PERHAPS = re.compile(
+    r"\b(?:possible|possibly|questionable|suspected|equivocal for|cannot exclude|may be)"
+    r"(?: (?:an?|the|early|small|subtle)){0,2} $"
+)
 _HEALED = re.compile(
     r"\b(?:(?<!not )(?<!un)(?<!non)heal(?:ed|ing well)|(?<!not )united|solid union|consolidated)\b"
 )
@@ -580,6 +585,8 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             mention.qualifier == "negated"
         )
         degree = _degree(summary, report.mention.end, mention)
+        if not denied and _PERHAPS.search(summary.before(mention, 30)):
+            continue
         if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
             kind = "healed fracture"
         yield state(

@@ -77,7 +77,9 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return True
     if _WHETHER.search(before):
         return True
-    if rule == "no_relief" and _NO_WORD_OF.search(mention.text.lower()):
+    if rule == "no_relief" and (
+        _NO_WORD_OF.search(mention.text.lower()) or _NOT_ON_PAPER.match(after)
+    ):
         return True
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
@@ -90,6 +92,10 @@ _WHETHER = re.compile(
 )
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
+# "No response to any was described".
+_NOT_ON_PAPER = re.compile(
+    r"^[^.;,]{0,24} (?:is|are|was|were) (?:described|documented|recorded|mentioned|stated)\b"
+)
 _EASED_PART = re.compile(
     r"\b(?:pain|symptoms?|numb\w*|burning|ach\w*|headaches?|spasms?|flares?)\b"
 )
@@ -658,11 +664,11 @@ def _after_course(summary: Summary, mention: Mention) -> bool:
 def _closer(_summary: Summary, mention: Mention) -> Polarity:
     """Fingertips that come nearer to the palm or the floor are a gain."""
     known = {name: float(n) for name, n in mention.groups.items() if n}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _BEFORE_AFTER)
+    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
     return "improved" if after < before else "not improved"
 
 
-_BEFORE_AFTER = (("before", "then"), ("after", "now"))
+_FROM_AND_TO = (("before", "then"), ("after", "now"))
 
 
 def _measured(summary: Summary, mention: Mention) -> Polarity | None:
@@ -674,7 +680,7 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
         return None
     known = {name: n for name, n in mention.groups.items() if n}
     units = _units(mention.text.lower() + summary.after(mention, 12))
-    before, after = (known.get(a, known.get(b, "0")) for a, b in _BEFORE_AFTER)
+    before, after = (known.get(a, known.get(b, "0")) for a, b in _FROM_AND_TO)
     scales = [units.get(before, 1.0), units.get(after, 1.0)]
     if not (before in units and after in units):
         scales = [1.0, 1.0]  # "20 to 45 minutes"
@@ -727,7 +733,7 @@ _LOSS = 0.85
 def _lost(mention: Mention) -> bool:
     """Whether a motion, strength or load fell."""
     known = {name: _number(value) for name, value in mention.groups.items() if value}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _BEFORE_AFTER)
+    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
     return after < _LOSS * before
 
 
