@@ -267,7 +267,7 @@ def _planned(summary: Summary, item: Item) -> Iterator[tuple[float, str]]:
         if not kind or said.polarity != "planned" or bears == "elsewhere":
             continue
         entry = _entry_after(summary, said)
-        asked = find_quantity(entry, item.category)
+        asked = find_quantity(entry, item.category or "")
         if asked is not None and asked.kind in ("sessions", "counted"):
             yield float(asked.value), entry
 

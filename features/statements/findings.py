@@ -415,9 +415,9 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
-        gone = mention.qualifier == "negated" or _IS_DENIED.match(summary.after(mention, 24))
-        gone = gone or marked_absent(summary, mention)
-        gone = gone or without or _RESOLVED.match(summary.after(mention, 40))
+        gone = without or mention.qualifier == "negated" or marked_absent(summary, mention)
+        gone = gone or _IS_DENIED.match(summary.after(mention, 24)) is not None
+        gone = gone or _RESOLVED.match(summary.after(mention, 40)) is not None
         polarity: Polarity = "denied" if gone else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
