@@ -31,7 +31,7 @@ from scipy.special import expit
 
 from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, numbers, request_years
 from imr.models.guideline import GuidelineConfig, GuidelineModel
-from imr.models.guideline.catalogue import chapter_of
+from imr.models.guideline.candidates import chapter_of
 from imr.models.outcome import OutcomeConfig, OutcomeModel
 from imr.models.outcome.start import JUDGED_APART, published_odds
 from imr.models.ranges import out_of_range
