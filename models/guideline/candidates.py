@@ -49,7 +49,9 @@ _IN_LIMB = {
     "lower extremity": frozenset({"knee", "ankle", "foot"}),
 }
 _WORD = re.compile(r"[a-z]{3,}")
-_STOP = frozenset("and for the with chronic pain treatment medical therapy".split())
+_STOP = frozenset(
+    ["and", "for", "the", "with", "chronic", "pain", "treatment", "medical", "therapy"]
+)
 
 Codes = npt.NDArray[np.intp]
 Kind = tuple[str, str | None, str | None, str | None]

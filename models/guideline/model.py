@@ -1,9 +1,9 @@
 """The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
 
 Every item is paired with every label of the catalogue, with what the claims administrator cites,
-and with labels met in training (:mod:`imr.models.guideline.candidates`).  The ranker's trees start from
-a conditional logit, which is what a few hundred decided items can carry; a softmax, its temperature
-fitted on left-out letters, makes probabilities.
+and with labels met in training (:mod:`imr.models.guideline.candidates`).  The ranker's trees start
+from a conditional logit, which is what a few hundred decided items can carry; a softmax, its
+temperature fitted on left-out letters, makes probabilities.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from imr.models.config import GuidelineConfig
 from imr.models.frame import (
     KEY_COLUMNS,
     Array,
@@ -40,7 +41,6 @@ from imr.models.guideline.candidates import (
     relative_truth,
     request_keys,
 )
-from imr.models.ranges import MOST_LEAVES, setting
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -79,32 +79,6 @@ EXPECTED = {
     "share_class_cited": 0.3,
     "share_readers": 1.0,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class GuidelineConfig:
-    """Settings of the ranker; the defaults suit a few hundred decided items.
-
-    ``smoothing`` is how many letters of its own a context needs to outweigh the coarser one;
-    ``pruned`` how many candidates an item keeps before ranking.  The shares are counted over all
-    letters, the ranker's few weights are learned from ``most_letters`` of them at most.
-    """
-
-    seed: int = setting(20161013)
-    choice_l2: float = setting(16.0, open_=True)
-    objective: str = "lambdarank"
-    rounds: int = setting(30, 1)
-    leaves: int = setting(6, 2, MOST_LEAVES)
-    learning_rate: float = setting(0.05, open_=True)
-    min_pairs_leaf: int = setting(20, 1)
-    l2: float = setting(10.0)
-    feature_share: float = setting(0.6, 0.01, 1)
-    members: int = setting(3, 1)
-    smoothing: float = setting(2.0, open_=True)
-    pruned: int = setting(32, 2)
-    most_letters: int = setting(3_000, 2)
-    inner_folds: int = setting(4, 2)
-    threads: int = setting(1, 1)
 
 
 @dataclass

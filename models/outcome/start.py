@@ -23,12 +23,12 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from imr.data import table_rows
 from imr.models.bundle import sha256
 from imr.models.frame import DATE_COLUMNS, Array, SignalInputs, request_years
-from imr.models.outcome.learner import TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -55,6 +55,91 @@ PUBLISHED_NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
 SHRINKAGE_FIGURES = 2.0
 # Items whose contributions are averaged into the "average decided item": more change nothing.
 CENTRE_ITEMS = 2_000
+# Items whose leaves are held at one time.
+ITEMS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class TreeContributions:
+    """What each input added on an item's way through the trees of a booster.
+
+    A tree's answer is the value of its root plus the steps from node to node; each step is booked
+    to the input that the node asked for (Saabas, "Interpreting random forests", 2014), so that the
+    parts add up to the raw score exactly.  LightGBM's own ``pred_contrib`` shares a step out among
+    the inputs that interact, at many times the cost (``benchmarks/bench_scoring.py``).
+    ``table`` (leaves of all trees, inputs), sparse; ``starts`` is the first row of each tree.
+    """
+
+    booster: lgb.Booster
+    table: Any
+    starts: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, booster: lgb.Booster) -> TreeContributions:
+        """Walk every tree once, in the text that LightGBM stores: its JSON takes six times as
+        long.
+        """
+        from scipy.sparse import csr_array
+
+        cells, starts, leaves = [np.empty((3, 0))], [], 0
+        for tree in booster.model_to_string().split("\nTree=")[1:]:
+            steps, more = _steps_to_root(tree, leaves)
+            cells += steps
+            starts.append(leaves)
+            leaves += more
+        rows, features, added = np.concatenate(cells, axis=1)
+        # Steps of one input on one way add up: the sparse array sums what stands twice.
+        places = rows.astype(np.intp), features.astype(np.intp)
+        table = csr_array((added, places), shape=(leaves, booster.num_feature()))
+        return cls(booster, table, np.array(starts, dtype=np.intp))
+
+    def contributions(self, matrix: Array) -> Array:
+        """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
+        added = np.empty((len(matrix), self.table.shape[1]))
+        # The leaves of all items in all trees would take gigabytes.
+        for start in range(0, len(matrix), ITEMS_AT_ONCE):
+            rows = slice(start, start + ITEMS_AT_ONCE)
+            added[rows] = self._added(matrix[rows])
+        return added
+
+    def _added(self, matrix: Array) -> Array:
+        from scipy.sparse import csr_array
+
+        items, trees = len(matrix), len(self.starts)
+        leaves = np.asarray(self.booster.predict(matrix, pred_leaf=True, num_threads=1))
+        places = leaves.reshape(items, trees).astype(np.intp) + self.starts
+        reached = csr_array(
+            (np.ones(items * trees), places.ravel(), np.arange(items + 1) * trees),
+            shape=(items, self.table.shape[0]),
+        )
+        return np.asarray((reached @ self.table).toarray(), dtype=np.float64)
+
+
+def _steps_to_root(tree: str, start: int) -> tuple[list[Array], int]:
+    """Of a tree as LightGBM writes it leaves (numbered from ``start``), inputs and steps on the
+    ways from leaves to root, shape (3, leaves still on their way), one storey after another; and
+    how many leaves it has.
+    """
+    lines = dict(line.split("=", 1) for line in tree.split("\n\n", 1)[0].split("\n")[1:])
+
+    def read(name: str, dtype: Any) -> npt.NDArray[Any]:
+        return np.array(lines.get(name, "").split(), dtype=dtype)
+
+    features, leaf_values = read("split_feature", np.intp), read("leaf_value", np.float64)
+    children = np.array([read(f"{side}_child", np.intp) for side in ("left", "right")])
+    nodes, leaves = len(features), np.arange(len(leaf_values))
+    # Nodes by their number, then leaves by theirs: the node above each, -1 above the root.  A child
+    # below 0 is the complement of a leaf's number.
+    above = np.full(nodes + len(leaves), -1, dtype=np.intp)
+    above[np.where(children < 0, nodes + ~children, children)] = np.arange(nodes)
+    values = np.concatenate([read("internal_value", np.float64), leaf_values])
+    at, steps = nodes + leaves, []
+    while (going_on := above[at] >= 0).any():
+        at, leaves = at[going_on], leaves[going_on]
+        over = above[at]
+        steps.append(np.array([start + leaves, features[over], values[at] - values[over]]))
+        at = over
+    return steps, len(leaf_values)
 
 
 @dataclass

@@ -17,8 +17,7 @@ from imr.features.table import all_columns, frame
 from imr.models import drift
 from imr.models.frame import conditions_hold, numbers
 from imr.models.guideline import candidates as cand
-from imr.models.guideline.candidates import describe
-from imr.models.guideline.candidates import _overlaps
+from imr.models.guideline.candidates import _overlaps, describe
 from imr.models.outcome import OutcomeModel
 from imr.serve.model import collected_once
 from imr.serve.outputs import encodable
