@@ -79,18 +79,12 @@ class Words:
 @cache
 def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
-    return {
-        row["signal"]: Words(
-            row["signal"],
-            row["topic"],
-            int(row["sign"]),
-            row["said"],
-            row["contrary"],
-            condition(row["where"]),
-            condition(row["either"]),
-        )
-        for row in table_rows("plain_words")
-    }
+    found = {}
+    for row in table_rows("plain_words"):
+        signal, topic, sign, said, contrary, where, either, _ = row.values()
+        conditions = condition(where), condition(either)
+        found[signal] = Words(signal, topic, int(sign), said, contrary, *conditions)
+    return found
 
 
 def reasons_of(
@@ -116,14 +110,14 @@ def reasons_of(
         for name in outcome.columns
     }
     quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
-    places = [(c, item.index) for c, case in enumerate(cases) for item in case.items]
+    of_items = [own[i.index] for case, own in zip(cases, quotes, strict=True) for i in case.items]
     return [
         _chosen(
             _strongest(by_topic[row], by_signal[row], codes, names.tolist()),
             {name: column[row] for name, column in cells.items()},
-            quotes[c][index],
+            own,
         )
-        for row, (c, index) in enumerate(places)
+        for row, own in enumerate(of_items)
     ]
 
 
@@ -138,9 +132,7 @@ def _summed(values: Array, codes: npt.NDArray[np.intp], n: int) -> Array:
 def _strongest(
     by_topic: Array, by_signal: Array, topic_of: npt.NDArray[np.intp], signals: Sequence[str]
 ) -> Iterator[tuple[float, list[str]]]:
-    """What the topics of an item add, strongest first, each with its signals that push that way,
-    strongest first.
-    """
+    """What the topics of an item add, each with its signals that push that way; strongest first."""
     for topic in np.argsort(-np.abs(by_topic), kind="stable").tolist():
         added = float(by_topic[topic])
         if abs(added) < LEAST_CONTRIBUTION:
@@ -165,9 +157,7 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
 def _chosen(
     topics: Iterator[tuple[float, list[str]]], row: Row, quotes: Quotes
 ) -> tuple[Reason, ...]:
-    """The strongest topics that can be told, a few each way, what is no fact of the case last; the
-    same words never both ways.
-    """
+    """The strongest topics that can be told, a few each way; the same words never both ways."""
     chosen: list[Reason] = []
     shown: dict[tuple[int, int], Direction] = {}
     room = {"for": REASONS_EACH_WAY, "against": REASONS_EACH_WAY}
@@ -213,13 +203,13 @@ def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
     if signal != INDICATED or not isinstance(row[INDICATION], str):
         return quotes.get(signal, [])
     shown = row[INDICATED]
-    columns = (
-        name
+    return [
+        quote
         for name in signals_of(row[INDICATION])
         if name in _THREEFOLD or (shown and row.get(name) is True)
-    )
-    found = (quote for column in columns for quote in quotes.get(column, ()))
-    return [quote for quote in found if (quote.qualifier in _DENIALS) != shown]
+        for quote in quotes.get(name, ())
+        if (quote.qualifier in _DENIALS) != shown
+    ]
 
 
 def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str | None:
@@ -245,7 +235,10 @@ def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str 
         return None  # "all criteria of the guideline are met" is told, and would be contradicted
     if lacking:
         return NOT_DOCUMENTED + words.said[0].lower() + words.said[1:]
-    return _filled(words.contrary if denied else words.said, value, direction, row)
+    text = words.contrary if denied else words.said
+    named = [name for _, name, _, _ in Formatter().parse(text) if name]
+    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
+    return text.format(**filled) if all(filled.values()) else None
 
 
 @cache
@@ -259,15 +252,6 @@ def _diagnoses(row: Row) -> list[str]:
 
 
 # --- what stands in braces ---
-
-
-def _filled(text: str, value: Any, direction: Direction, row: Row) -> str | None:
-    """The text with its placeholders filled; None where one cannot be."""
-    named = [name for _, name, _, _ in Formatter().parse(text) if name]
-    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
-    if not all(filled.values()):
-        return None
-    return text.format(**filled)
 
 
 def _span(days: Any) -> str | None:
@@ -290,9 +274,9 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     if direction == "for" and share <= 0.5:
         return None
     asked = round(open_ / (1 - share))
+    if asked == open_ == 1:
+        return "The one criterion of the guideline is not met or not documented"
     if asked == open_:
-        if asked == 1:
-            return "The one criterion of the guideline is not met or not documented"
         return f"None of the {asked} criteria of the guideline is met"
     lacking = direction == "against" and share >= 0.5
     number = open_ if lacking else asked - open_

@@ -202,25 +202,6 @@ def shipped() -> Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedRate:
-    """One usable row of the table: the middle of the stated range, as a share (0-1).
-
-    ``series`` is the publisher and what it counts.
-    """
-
-    series: str
-    year: float
-    category: str
-    subcategory: str
-    rate: float
-
-    @property
-    def log_odds(self) -> float:
-        """The share as log odds."""
-        return math.log(self.rate / (1 - self.rate))
-
-
-@dataclass(frozen=True, slots=True)
 class PublishedOdds:
     """Log odds of *overturned* by year and treatment category.
 
@@ -245,8 +226,8 @@ class PublishedOdds:
 
     def ratio(self, category: str | None, subcategory: str | None) -> float:
         """Log odds ratio of the subcategory, else of its category, else 0."""
-        fine = self.ratios.get((category or "", subcategory or ""))
-        return fine if fine is not None else self.ratios.get((category or "", ""), 0.0)
+        whole = self.ratios.get((category or "", ""), 0.0)
+        return self.ratios.get((category or "", subcategory or ""), whole)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, for the bundle."""
@@ -262,43 +243,37 @@ class PublishedOdds:
 
 def published_odds() -> PublishedOdds:
     """The odds from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
-    return odds_from_rates(usable_rates(table_rows("reference/overturn_rates")))
+    return odds_from_rates(table_rows("reference/overturn_rates"))
 
 
-def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
-    """Rows that speak of all requests or of one treatment category (not of some providers)."""
-    rates = []
+def odds_from_rates(rows: Iterable[Mapping[str, str]]) -> PublishedOdds:
+    """Level by year from treatment requests, odds ratios inside each series (publisher, and what it
+    counts), shrunken; a rate is the middle of the stated range.
+
+    Raises ValueError where treatment requests have no figure over all of them.
+    """
+    overall: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    by_kind = []
     for row in rows:
-        if row["category"] == "ALL" and row["subcategory"]:
-            continue
-        series = f"{row['publisher']}, {row['counted']}"
-        name = (row["category"], row["subcategory"])
-        category, subcategory = PUBLISHED_NAMES.get(name, name)
         year = (float(row["year_from"]) + float(row["year_to"])) / 2
         rate = (float(row["overturn_rate_low"]) + float(row["overturn_rate_high"])) / 2
-        rates.append(PublishedRate(series, year, category, subcategory, rate))
-    return rates
-
-
-def odds_from_rates(rates: Sequence[PublishedRate]) -> PublishedOdds:
-    """Level by year from treatment requests, odds ratios inside each series, shrunken.
-
-    Raises ValueError where that series has no figure over all requests.
-    """
-    overall = [r for r in rates if r.category == "ALL"]
-    by_year: dict[float, list[float]] = defaultdict(list)
-    for rate in overall:
-        if rate.series == LEVEL_SERIES:
-            by_year[rate.year].append(rate.log_odds)
-    if not by_year:
+        series, log_odds = f"{row['publisher']}, {row['counted']}", math.log(rate / (1 - rate))
+        kind = row["category"], row["subcategory"]
+        if kind == ("ALL", ""):
+            overall[series].append((year, log_odds))
+        elif kind[0] != "ALL":  # and not of some providers
+            by_kind.append((series, PUBLISHED_NAMES.get(kind, kind), year, log_odds))
+    if not overall[LEVEL_SERIES]:
         raise ValueError("overturn rates: no figure over all treatment requests (DWC)")
+    by_year: dict[float, list[float]] = defaultdict(list)
+    for year, log_odds in overall[LEVEL_SERIES]:
+        by_year[year].append(log_odds)
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for rate in rates:
-        same = [one for one in overall if one.series == rate.series]
-        if rate.category != "ALL" and same:
-            base = min(same, key=lambda one: abs(one.year - rate.year))
-            ratios[rate.category, rate.subcategory].append(rate.log_odds - base.log_odds)
-    shrunken = {name: sum(v) / (len(v) + SHRINKAGE_FIGURES) for name, v in ratios.items()}
+    for series, kind, year, log_odds in by_kind:
+        if same := overall[series]:
+            _, base = min(same, key=lambda one: abs(one[0] - year))
+            ratios[kind].append(log_odds - base)
+    shrunken = {kind: sum(v) / (len(v) + SHRINKAGE_FIGURES) for kind, v in ratios.items()}
     level = ((year, sum(values) / len(values)) for year, values in sorted(by_year.items()))
     return PublishedOdds(tuple(level), shrunken)
 
@@ -339,7 +314,7 @@ class Start:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that must be there."""
-        return tuple({*DATE_COLUMNS, *self.judged_columns})
+        return (*DATE_COLUMNS, *self.judged_columns)
 
     @property
     def names(self) -> list[str]:
