@@ -12,10 +12,12 @@ alike, smoothed, by context.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,11 +35,7 @@ ARROW, RELATIVE = " > ", "*"
 FLAGS = ("associated_with_surgery", "primary_surgery_in_letter", "request_postoperative")
 CITED = "administrator_labels"
 TEXT_COLUMNS = (
-    "category",
-    "subcategory",
-    "request_terms",
-    "request_body_parts",
-    "case_body_part",
+    *("category", "subcategory", "request_terms", "request_body_parts", "case_body_part"),
     CITED,
 )
 REQUEST_COLUMNS = (*TEXT_COLUMNS, "n_items", *FLAGS, *DATE_COLUMNS)
@@ -72,21 +70,10 @@ CONTEXTS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
 PAIR_FEATURES = (
     *(f"share_{name}" for name in CONTEXTS),
     *(f"chapter_share_{name}" for name in CONTEXTS if name != "all"),
-    "share_readers",
-    "cited_label",
-    "cited_first",
-    "cited_chapter",
-    "cited_count",
-    "link",
-    "link_chapter",
-    "body_part",
-    "wording",
-    "has_section",
-    "is_none_cited",
-    "is_non_mtus",
-    "none_cited_at_all",
-    "n_items",
-    "surgical",
+    *("share_readers", "cited_label", "cited_first", "cited_chapter", "cited_count"),
+    *("link", "link_chapter", "body_part", "wording"),
+    *("has_section", "is_none_cited", "is_non_mtus"),
+    *("none_cited_at_all", "n_items", "surgical"),
 )
 _KEPT_FOR_SURE = 10.0
 _FINER = ("part", "term", "cited", "role_cited", "class_cited")
@@ -101,9 +88,9 @@ def chapter_of(label: str) -> str:
     return label.split(ARROW, 1)[0]
 
 
-def section_of(label: str) -> str | None:
-    """``"Knee > Special Studies"`` -> ``"Special Studies"``; None for a whole chapter."""
-    return label.split(ARROW, 1)[1] if ARROW in label else None
+def section_of(label: str) -> str:
+    """``"Knee > Special Studies"`` -> ``"Special Studies"``; nothing for a whole chapter."""
+    return label.partition(ARROW)[2]
 
 
 def relative(label: str, body_chapter: str | None) -> str:
@@ -178,19 +165,17 @@ def cited_by_readers(
 
 @cache
 def _cited_by_readers() -> Mapping[Kind, Mapping[str, float]]:
-    found: dict[Kind, dict[str, dict[str, float]]] = {}
+    asked: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in _rows("readers"):
-        names = [row[name] for name in KIND_COLUMNS]
         label = relative(row["label"], row["body_chapter"])
+        asked[tuple(row[name] for name in KIND_COLUMNS)][label] += float(row["percent"]) / 100
+    within: dict[Kind, list[Mapping[str, float]]] = defaultdict(list)
+    for names, shares in asked.items():
         for kind in _coarser(*names):
-            shares = found.setdefault(kind, {}).setdefault("\t".join(names), {})
-            shares[label] = shares.get(label, 0.0) + float(row["percent"]) / 100
+            within[kind].append(shares)
     return {
-        kind: {
-            label: sum(one.get(label, 0.0) for one in kinds.values()) / len(kinds)
-            for label in {label for one in kinds.values() for label in one}
-        }
-        for kind, kinds in found.items()
+        kind: {label: sum(s.get(label, 0.0) for s in own) / len(own) for label in chain(*own)}
+        for kind, own in within.items()
     }
 
 
@@ -247,9 +232,7 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     facts["body_chapter"] = _mapped(facts["body_chapters"], _first_named)
     facts["first_cited"] = _mapped(facts[CITED], _first_named)
     chapters = zip(_mapped(facts["first_cited"], chapter_of), facts["body_chapter"], strict=True)
-    facts["cited_chapter"] = [
-        RELATIVE if body and body == cited else cited for cited, body in chapters
-    ]
+    facts["cited_chapter"] = [relative(cited, body) for cited, body in chapters]
     roles = zip(facts["associated_with_surgery"], facts["primary_surgery_in_letter"], strict=True)
     facts["surgical_role"] = [
         ("disputed" if disputed else "not disputed") if associated else ""
@@ -279,13 +262,12 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
     # A request that names no body part is about the region of the case; drugs are decided under
     # their own sections, whatever hurts.
     of_case = facts.pop("case_body_part")
+    requests = zip(facts["request_body_parts"], of_case, facts["category"], strict=True)
     facts["request_body_parts"] = [
         part
         if part in _IN_LIMB.get(requested, ())
         else requested or ("" if category == _DRUGS else part)
-        for requested, part, category in zip(
-            facts["request_body_parts"], of_case, facts["category"], strict=True
-        )
+        for requested, part, category in requests
     ]
     return facts
 
@@ -368,8 +350,7 @@ class Shares:
             codes, _, keys = _context_keys(items, name)
             table: dict[str, dict[str, float]] = {key: {} for key in keys}
             met = codes * len(names) + label_of
-            weights = _letter_weights(items, codes)[1]
-            totals = np.bincount(met, weights, minlength=len(keys) * len(names))
+            totals = np.bincount(met, _letter_weights(items, codes)[1])
             for place in np.unique(met):
                 table[keys[place // len(names)]][names[place % len(names)]] = float(totals[place])
             shares.counts[name] = {key: dict(sorted(row.items())) for key, row in table.items()}
@@ -510,14 +491,13 @@ def _shares(
     bodies, body_of = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
     # The labels as an item with some body chapter sees them: their places in the vocabulary,
     # their chapters, and which words of the vocabulary belong to each chapter.
-    never, chapter_of_known = len(shares.vocabulary), [chapter_of(n) for n in shares.vocabulary]
+    never, vocabulary = len(shares.vocabulary), np.array([*map(chapter_of, shares.vocabulary)], dtype=str)
     views = []
     for body in bodies.tolist():
         names = [relative(label, body) for label in labels]
-        places = np.array([shares.position.get(name, never) for name in names], dtype=np.intp)
-        chapters, codes = np.unique([chapter_of(name) for name in names], return_inverse=True)
-        belongs = np.array(chapter_of_known, dtype=object)[:, None] == chapters.astype(object)
-        views.append((places, codes, belongs.astype(np.float64)))
+        places = [shares.position.get(name, never) for name in names]
+        chapters, codes = np.unique([*map(chapter_of, names)], return_inverse=True)
+        views.append((places, codes, (vocabulary[:, None] == chapters).astype(np.float64)))
     result: dict[str, LabelTable] = {}
     for name, table in shares.by_context(items, decided).items():
         first, codes = alike([table.codes, body_of], len(items))
@@ -594,25 +574,24 @@ def _item_facts(
     about = [np.isin(chapters, listed(cell)) for cell in named]
     kinds, asked = _distinct(items, ("request_terms", "subcategory"))
     requests = [f"{terms.replace(UNSPECIFIED, '')} {kind}" for terms, kind in kinds]
+
+    def of_labels(values: Any) -> LabelTable:
+        return LabelTable(np.zeros(len(items), dtype=np.intp), np.array([values], dtype=np.float64))
+
+    def of_items(values: pd.Series[Any]) -> LabelTable:
+        codes, distinct = pd.factorize(values, use_na_sentinel=False)
+        rows = np.array(distinct, dtype=np.float64)[:, None]
+        return LabelTable(codes, np.broadcast_to(rows, (len(distinct), len(labels))))
+
     return {
         "body_part": LabelTable(bodies, np.array(about, dtype=np.float64)),
         "wording": LabelTable(asked, _overlaps(requests, tuple(labels))),
-        "has_section": _of_labels(items, [ARROW in label for label in labels]),
-        "is_none_cited": _of_labels(items, chapters == NONE_CITED),
-        "is_non_mtus": _of_labels(items, chapters == NON_MTUS),
-        "n_items": _of_items(items["n_items"], len(labels)),
-        "surgical": _of_items(items["surgical_role"] != "", len(labels)),
+        "has_section": of_labels([ARROW in label for label in labels]),
+        "is_none_cited": of_labels(chapters == NONE_CITED),
+        "is_non_mtus": of_labels(chapters == NON_MTUS),
+        "n_items": of_items(items["n_items"]),
+        "surgical": of_items(items["surgical_role"] != ""),
     }
-
-
-def _of_labels(items: pd.DataFrame, values: Any) -> LabelTable:
-    return LabelTable(np.zeros(len(items), dtype=np.intp), np.array([values], dtype=np.float64))
-
-
-def _of_items(values: pd.Series[Any], labels: int) -> LabelTable:
-    codes, distinct = pd.factorize(values, use_na_sentinel=False)
-    rows = np.array(distinct, dtype=np.float64)[:, None]
-    return LabelTable(codes, np.broadcast_to(rows, (len(distinct), labels)))
 
 
 def _overlaps(requests: Sequence[str], labels: tuple[str, ...]) -> Array:
@@ -628,9 +607,9 @@ def _overlaps(requests: Sequence[str], labels: tuple[str, ...]) -> Array:
 @lru_cache(maxsize=64)
 def _section_words(labels: tuple[str, ...]) -> tuple[dict[str, list[int]], Array]:
     """The labels whose section holds a word, by word, and how many words each section has."""
-    sections = [words(section_of(label) or "") for label in labels]
-    holding: dict[str, list[int]] = {}
+    sections = [words(section_of(label)) for label in labels]
+    holding: dict[str, list[int]] = defaultdict(list)
     for place, section in enumerate(sections):
         for word in section:
-            holding.setdefault(word, []).append(place)
+            holding[word].append(place)
     return holding, np.array([max(len(section), 1) for section in sections], dtype=np.float64)
