@@ -406,7 +406,8 @@ class Shares:
     def _of_own_letter(self, items: pd.DataFrame, codes: Codes, decided: Sequence[str]) -> Array:
         pairs, weights = _letter_weights(items, codes)
         matrix = np.zeros((pairs.max() + 1, len(self.vocabulary) + 1))
-        np.add.at(matrix, (pairs, [self.position[label] for label in decided]), weights)
+        places = np.array([self.position[label] for label in decided], dtype=np.intp)
+        np.add.at(matrix, (pairs, places), weights)
         return matrix[pairs]
 
 
@@ -491,7 +492,8 @@ def _shares(
     bodies, body_of = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
     # The labels as an item with some body chapter sees them: their places in the vocabulary,
     # their chapters, and which words of the vocabulary belong to each chapter.
-    never, vocabulary = len(shares.vocabulary), np.array([*map(chapter_of, shares.vocabulary)], dtype=str)
+    never = len(shares.vocabulary)
+    vocabulary = np.array([*map(chapter_of, shares.vocabulary)], dtype=str)
     views = []
     for body in bodies.tolist():
         names = [relative(label, body) for label in labels]

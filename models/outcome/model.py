@@ -110,7 +110,8 @@ class Member:
 
     @cached_property
     def _steps(self) -> list[TreeContributions | None]:
-        return [trees and TreeContributions.of(trees) for trees in (self.correction, self.forest)]
+        parts = (self.correction, self.forest)
+        return [TreeContributions.of(trees) if trees else None for trees in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +215,13 @@ class OutcomeModel:
         labels = np.asarray(overturned, dtype=np.float64)
         letters = frame["letter_id"].astype(str).to_numpy()
         _check_labels(labels, letters)
-        by_class = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
         most = self.config.members * self.config.most_letters
         order = order[drawn_letters(letters[order], most, self.config.seed)]
         with threadpool_limits(limits=1, user_api="blas"):
             fitted = self._fitted(frame.iloc[order].reset_index(drop=True), labels[order])
         left_out = np.full(len(frame), np.nan)
         left_out[order] = fitted.left_out
+        by_class = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
         counts = {str(name): int(count) for name, count in by_class.items()}
         self.fitted = replace(fitted, letters_by_class=counts, left_out=left_out)
         return self
@@ -329,14 +330,12 @@ class OutcomeModel:
         signals = inputs.matrix(frame)
         letters = frame["letter_id"].astype(str).to_numpy()
         _, codes, siblings = np.unique(letters, return_inverse=True, return_counts=True)
-        weight = 1.0 / (1.0 + self.config.sibling_correlation * (siblings[codes] - 1))
+        weight: Array = 1.0 / (1.0 + self.config.sibling_correlation * (siblings[codes] - 1.0))
         members, parts = [], np.full((len(y), 3), np.nan)
         for inside, outside in _shares(letters, y, self.config):
-            member = self._member(
-                inputs, signals[inside], known.log_odds[inside], y[inside], weight[inside]
-            )
-            parts[outside] = member.scores(known.log_odds[outside], signals[outside])
-            members.append(member)
+            rows = signals[inside], known.log_odds[inside], y[inside], weight[inside]
+            members.append(self._member(inputs, *rows))
+            parts[outside] = members[-1].scores(known.log_odds[outside], signals[outside])
         # Where all overturned items are in one share, nobody can learn without it.
         everywhere = np.isnan(parts).any(axis=1)
         if everywhere.any():
@@ -405,9 +404,7 @@ def fit_trees(
         return getattr(config, part + name)
 
     labelled = [place for place, name in enumerate(inputs.columns) if name in inputs.labels]
-    data = lgb.Dataset(
-        signals, label=y, weight=weight, init_score=start, categorical_feature=labelled
-    )
+    data = lgb.Dataset(signals, y, weight=weight, init_score=start, categorical_feature=labelled)
     settings = {
         "seed": config.seed,
         "num_threads": config.threads,
@@ -511,9 +508,8 @@ def sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
     codes, together, alone = _extremes(letters, p)
     overturned = np.bincount(codes, y) > 0
     shares = np.linspace(0.0, 1.0, 21)
-    chances = np.clip(
-        shares[:, None] * together + (1 - shares)[:, None] * alone, _LEAST, 1 - _LEAST
-    )
+    chances = shares[:, None] * together + (1 - shares)[:, None] * alone
+    chances = np.clip(chances, _LEAST, 1 - _LEAST)
     likelihood = np.where(overturned, np.log(chances), np.log1p(-chances)).sum(axis=1)
     return float(shares[int(np.argmax(likelihood))])
 
