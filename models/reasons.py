@@ -11,6 +11,7 @@ can be one either way.  Signals that are not in the table are never told.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -254,12 +255,11 @@ def _diagnoses(row: Row) -> list[str]:
 # --- what stands in braces ---
 
 
-def _span(days: Any) -> str | None:
+def _span(days: Any) -> str:
     """A number of days as a person would say it."""
-    for unit, long, most in (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730)):
-        if days < most:
-            return _counted(round(days / long), unit)
-    return _counted(round(days / 365.25), "year")
+    units = (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730), ("year", 365.25, math.inf))
+    unit, long = next((unit, long) for unit, long, most in units if days < most)
+    return _counted(round(days / long), unit)
 
 
 def _counted(number: int, unit: str) -> str:
@@ -284,16 +284,11 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     return f"{number} of {asked} criteria of the guideline {'is' if number == 1 else 'are'} {how}"
 
 
-def _size(unit: str, few: int, many: int) -> Filling:
+def _size(value: Any, direction: Direction, unit: str, few: int, many: int) -> str | None:
     """The size of a request: for it where it is small, against it where it is large."""
-
-    def said(value: Any, direction: Direction, _row: Row) -> str | None:
-        number = int(value)
-        if direction == "for":
-            return f"only {_counted(number, unit)}" if number <= few else None
-        return _counted(number, unit) if number >= many else None
-
-    return said
+    if direction == "for":
+        return f"only {_counted(int(value), unit)}" if int(value) <= few else None
+    return _counted(int(value), unit) if int(value) >= many else None
 
 
 def _strength(value: Any, direction: Direction, _row: Row) -> str | None:
@@ -323,10 +318,6 @@ def _indication(_value: Any, _direction: Direction, row: Row) -> str | None:
     return found and found[0].lower() + found[1:]
 
 
-def _either(for_: str, against: str) -> Filling:
-    return lambda _value, direction, _row: for_ if direction == "for" else against
-
-
 _PLACEHOLDERS: Mapping[str, Filling] = {
     "value": lambda value, _direction, _row: (
         f"{value:g}" if isinstance(value, int | float) else str(value)
@@ -343,13 +334,15 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
         ("full_duty", "against"): "works full duty",
     }.get((value, direction)),
     "kind": _kind,
-    "visits": _size("visit", FEW_VISITS, MANY_VISITS),
-    "weeks": _size("week", FEW_WEEKS, MANY_WEEKS),
+    "visits": lambda value, direction, _row: _size(
+        value, direction, "visit", FEW_VISITS, MANY_VISITS
+    ),
+    "weeks": lambda value, direction, _row: _size(value, direction, "week", FEW_WEEKS, MANY_WEEKS),
     "strength": _strength,
     "diagnosis": _diagnosis,
     "indication": _indication,
     "criteria": _criteria,
     "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
-    "more": _either("more", "less"),
-    "well": _either("well", "weakly"),
+    "more": lambda _value, direction, _row: "more" if direction == "for" else "less",
+    "well": lambda _value, direction, _row: "well" if direction == "for" else "weakly",
 }

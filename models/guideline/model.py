@@ -155,12 +155,15 @@ class GuidelineModel:
         if frame.empty:
             names = np.empty((0, self.config.pruned), dtype=object)
             return names, names.astype(np.float64)
-        items = describe(frame.reset_index(drop=True))
-        parts = [
-            self._rank(items.iloc[start : start + CHUNK_ITEMS].reset_index(drop=True))
-            for start in range(0, len(items), CHUNK_ITEMS)
-        ]
-        names, p = (np.concatenate(side) for side in zip(*parts, strict=True))
+        items, ranked = describe(frame.reset_index(drop=True)), []
+        for first in range(0, len(items), CHUNK_ITEMS):
+            some = items.iloc[first : first + CHUNK_ITEMS].reset_index(drop=True)
+            names, start, added = self._scores(some)
+            scores = start + self.tree_share * added
+            order = np.argsort(-scores, axis=1, kind="stable")
+            p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature, axis=1)
+            ranked.append((np.take_along_axis(names, order, axis=1), p))
+        names, p = (np.concatenate(side) for side in zip(*ranked, strict=True))
         return names, p
 
     def to_json(self) -> dict[str, Any]:
@@ -249,13 +252,6 @@ class GuidelineModel:
         flat, threads = features.reshape(-1, len(PAIR_FEATURES)), self.config.threads
         added = np.mean([trees.predict(flat, num_threads=threads) for trees in self.trees], axis=0)
         return names, _choice_inputs(features) @ self._fitted, added.reshape(names.shape)
-
-    def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
-        names, start, added = self._scores(items)
-        scores = start + self.tree_share * added
-        order = np.argsort(-scores, axis=1, kind="stable")
-        p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature, axis=1)
-        return np.take_along_axis(names, order, axis=1), p
 
     def _left_out_scores(
         self, items: pd.DataFrame, truth: npt.NDArray[Any]

@@ -330,7 +330,8 @@ class OutcomeModel:
         signals = inputs.matrix(frame)
         letters = frame["letter_id"].astype(str).to_numpy()
         _, codes, siblings = np.unique(letters, return_inverse=True, return_counts=True)
-        weight: Array = 1.0 / (1.0 + self.config.sibling_correlation * (siblings[codes] - 1.0))
+        extra = np.asarray(siblings[codes] - 1, dtype=np.float64)
+        weight = 1.0 / (1.0 + self.config.sibling_correlation * extra)
         members, parts = [], np.full((len(y), 3), np.nan)
         for inside, outside in _shares(letters, y, self.config):
             rows = signals[inside], known.log_odds[inside], y[inside], weight[inside]
