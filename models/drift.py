@@ -22,19 +22,15 @@ if TYPE_CHECKING:
 # numpy and pandas are imported where items are counted: the process that adds the counts up
 # (`imr score`) does without them, which is a good part of its start.
 
+# From this index on a column has shifted.
 SHIFTED = 0.25
-"""From this index on a column has shifted."""
-
+# With fewer new items the index mostly measures chance: about (bins - 1) / items.
 LEAST_ITEMS = 100
-"""With fewer new items the index mostly measures chance: about (bins - 1) / items."""
-
 SCORE = "p_overturned"
 BINS = 5
+# Values of a text with a bin of their own; the others share one.
 MOST_VALUES = 12
-"""Values of a text with a bin of their own; the others share one."""
-
 MOST_TEXTS = 50
-
 Counts = dict[str, list[int]]
 
 

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from string import Formatter
 from typing import Any
 
@@ -82,9 +83,9 @@ def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
     found = {}
     for row in table_rows("plain_words"):
-        signal, topic, sign, said, contrary, where, either, _ = row.values()
-        conditions = condition(where), condition(either)
-        found[signal] = Words(signal, topic, int(sign), said, contrary, *conditions)
+        texts = {name: row[name] for name in ("signal", "topic", "said", "contrary")}
+        conditions = {name: condition(row[name]) for name in ("where", "either")}
+        found[row["signal"]] = Words(sign=int(row["sign"]), **texts, **conditions)
     return found
 
 
@@ -110,15 +111,14 @@ def reasons_of(
         name: [None if cell is pd.NA else cell for cell in table[name].tolist()]
         for name in outcome.columns
     }
-    quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
-    of_items = [own[i.index] for case, own in zip(cases, quotes, strict=True) for i in case.items]
+    quotes = chain(*map(_by_item, cases, evidence))
     return [
         _chosen(
             _strongest(by_topic[row], by_signal[row], codes, names.tolist()),
             {name: column[row] for name, column in cells.items()},
             own,
         )
-        for row, own in enumerate(of_items)
+        for row, own in enumerate(quotes)
     ]
 
 
@@ -145,14 +145,13 @@ def _strongest(
             yield added, [signals[m] for part, m in sorted(own, reverse=True) if part > 0]
 
 
-def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
-    """Evidence by item and signal; what holds for the case holds for each of its items."""
+def _by_item(case: Case, evidence: Iterable[Evidence]) -> Iterable[Quotes]:
+    """Of each item evidence by signal; what holds for the case holds for each of its items."""
     result: dict[int, dict[str, list[Evidence]]] = {i.index: defaultdict(list) for i in case.items}
     for quote in evidence:
-        indices = result if quote.item_index is None else (quote.item_index,)
-        for index in indices:
+        for index in result if quote.item_index is None else (quote.item_index,):
             result[index][quote.signal].append(quote)
-    return result
+    return (result[item.index] for item in case.items)
 
 
 def _chosen(
