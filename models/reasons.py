@@ -83,9 +83,9 @@ def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
     found = {}
     for row in table_rows("plain_words"):
-        texts = {name: row[name] for name in ("signal", "topic", "said", "contrary")}
-        conditions = {name: condition(row[name]) for name in ("where", "either")}
-        found[row["signal"]] = Words(sign=int(row["sign"]), **texts, **conditions)
+        told: dict[str, Any] = {name: row[name] for name in ("signal", "topic", "said", "contrary")}
+        told |= {name: condition(row[name]) for name in ("where", "either")}
+        found[row["signal"]] = Words(sign=int(row["sign"]), **told)
     return found
 
 
