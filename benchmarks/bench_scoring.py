@@ -72,7 +72,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     describe("Scoring of ready frames")
     from imr.models.frame import signals_frame
-    from imr.models.guideline.catalogue import request_keys
+    from imr.models.guideline.candidates import request_keys
     from imr.models.predictor import Predictor
 
     with workplace() as folder:

@@ -77,12 +77,20 @@ def save(bundle: Bundle, folder: str | Path) -> str:
 
 def load(folder: str | Path) -> Bundle:
     """Read and check a model folder; raises :class:`BundleError`."""
+    import lightgbm as lgb
+
     root = Path(folder)
     manifest = _manifest(root)
-    _check_versions(root, manifest)
     contents = {name: _checked(root, name, sha) for name, sha in manifest["files"].items()}
-    documents, boosters = _parse(contents)
-    return Bundle(documents, boosters, manifest["about"], manifest["digest"])
+    bundle = Bundle({}, {}, manifest["about"], manifest["digest"])
+    for name, content in sorted(contents.items()):
+        stem, _, ending = name.rpartition(".")
+        if ending == "json":
+            bundle.documents[stem] = json.loads(content)
+        else:
+            trees = bundle.boosters.setdefault(stem.rpartition("_")[0], [])
+            trees.append(lgb.Booster(model_str=content.decode()))
+    return bundle
 
 
 def model_address(name: str, digest: str) -> str:
@@ -133,10 +141,6 @@ def _manifest(root: Path) -> dict[str, Any]:
         raise BundleError(root, "foreign", "made by something else", "train one with imr train")
     if manifest.get("digest") != digest_of(manifest):
         raise BundleError(root, "tampered", f"{MANIFEST} was changed", "copy or train it again")
-    return manifest
-
-
-def _check_versions(root: Path, manifest: Mapping[str, Any]) -> None:
     if manifest["format_version"] != FORMAT_VERSION:
         message = f"format {manifest['format_version']}, this program reads {FORMAT_VERSION}"
         raise BundleError(root, "incompatible", message, "train it again")
@@ -144,6 +148,7 @@ def _check_versions(root: Path, manifest: Mapping[str, Any]) -> None:
     if made.split(".")[0] != here.split(".")[0]:
         message = f"made with lightgbm {made}, installed is {here}"
         raise BundleError(root, "incompatible", message, f"install lightgbm {made} or train again")
+    return manifest
 
 
 def _checked(root: Path, name: str, expected: str) -> bytes:
@@ -154,23 +159,6 @@ def _checked(root: Path, name: str, expected: str) -> bytes:
     if sha256(content) != expected:
         raise BundleError(root, "tampered", f"{name} was changed", "copy or train it again")
     return content
-
-
-def _parse(
-    contents: Mapping[str, bytes],
-) -> tuple[dict[str, Any], dict[str, list[lgb.Booster]]]:
-    import lightgbm as lgb
-
-    documents: dict[str, Any] = {}
-    boosters: dict[str, list[lgb.Booster]] = {}
-    for name, content in sorted(contents.items()):
-        stem, _, ending = name.rpartition(".")
-        if ending == "json":
-            documents[stem] = json.loads(content)
-        else:
-            member = lgb.Booster(model_str=content.decode())
-            boosters.setdefault(stem.rpartition("_")[0], []).append(member)
-    return documents, boosters
 
 
 def _json(data: Any) -> bytes:

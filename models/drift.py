@@ -22,19 +22,15 @@ if TYPE_CHECKING:
 # numpy and pandas are imported where items are counted: the process that adds the counts up
 # (`imr score`) does without them, which is a good part of its start.
 
+# From this index on a column has shifted.
 SHIFTED = 0.25
-"""From this index on a column has shifted."""
-
+# With fewer new items the index mostly measures chance: about (bins - 1) / items.
 LEAST_ITEMS = 100
-"""With fewer new items the index mostly measures chance: about (bins - 1) / items."""
-
 SCORE = "p_overturned"
 BINS = 5
+# Values of a text with a bin of their own; the others share one.
 MOST_VALUES = 12
-"""Values of a text with a bin of their own; the others share one."""
-
 MOST_TEXTS = 50
-
 Counts = dict[str, list[int]]
 
 
@@ -44,12 +40,12 @@ def profile(frame: pd.DataFrame, columns: Iterable[str], p: Sequence[float]) -> 
     ``p`` are the items' probabilities, best those of folds that left them out.
     """
     table = frame[[c for c in columns if c in frame]].assign(**{SCORE: list(p)})
-    names = [str(name) for name in table if _comparable(table[name])]
-    bins = {name: _bins(table[name]) for name in names}
-    return {
-        "items": len(table),
-        "columns": {n: {**bins[n], "counts": _count(bins[n], table[n])} for n in names},
-    }
+    told = {}
+    for name in table:
+        if _comparable(table[name]):
+            bins = _bins(table[name])
+            told[str(name)] = {**bins, "counts": _count(bins, table[name])}
+    return {"items": len(table), "columns": told}
 
 
 def count(profile: Mapping[str, Any], frame: pd.DataFrame, p: Sequence[float]) -> Counts:
@@ -83,13 +79,10 @@ def shifts(profile: Mapping[str, Any], counted: Counts) -> dict[str, float]:
 
 def psi(old: Sequence[int], new: Sequence[int]) -> float:
     """Population stability index of two counts over the same bins."""
-    before, after = _shares(old), _shares(new)
+    before, after = (
+        [(n + 0.5) / (sum(counts) + 0.5 * len(counts)) for n in counts] for counts in (old, new)
+    )
     return sum((b - a) * math.log(b / a) for a, b in zip(before, after, strict=True))
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = sum(counts) + 0.5 * len(counts)
-    return [(n + 0.5) / total for n in counts]
 
 
 def _comparable(column: pd.Series[Any]) -> bool:

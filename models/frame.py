@@ -1,8 +1,6 @@
-"""What models read: the frame of cases (signals, and facts of the case that are no signals).
-
-A row is an item.  Here are the names of the columns that are no signals, how cells are read as
-numbers, lists and years, and signals as a matrix for trees; what must not be in a frame, and the
-order of its rows.
+"""What models read: the frame of cases (signals, and facts of the case that are no signals), a row
+an item; what must not be in it, the order of its rows, how its cells are read, and signals as a
+matrix for trees.
 """
 
 from __future__ import annotations
@@ -45,24 +43,11 @@ CASE_FACTS: dict[str, str] = {
 
 
 class MissingColumnsError(ValueError):
-    """A frame that lacks signals the model reads; ``columns`` names them."""
-
-    def __init__(self, columns: Sequence[str], reader: str) -> None:
-        self.columns = tuple(columns)
-        super().__init__(
-            f"{reader}: the frame lacks {len(self.columns)} column(s): "
-            f"{', '.join(self.columns)} (build it with features.table.frame)"
-        )
+    """A frame that lacks signals the model reads."""
 
 
 class DecisionColumnError(ValueError):
     """A frame that carries labels where only what is known before the decision may stand."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self.columns = tuple(columns)
-        super().__init__(
-            f"the frame carries what was decided: {', '.join(self.columns)} (drop these columns)"
-        )
 
 
 class TrainingDataError(ValueError):
@@ -72,8 +57,7 @@ class TrainingDataError(ValueError):
 def case_frame(cases: Iterable[Case]) -> pd.DataFrame:
     """Signals and facts of all items, one row an item, in the order of cases and items."""
     # What a summary was read into is let go a few cases on: of an archive it would take gigabytes.
-    frames = []
-    cases = iter(cases)
+    frames, cases = [], iter(cases)
     while few := list(islice(cases, CASES_AT_ONCE)):
         frames.append(signals_frame(few, [signals(case) for case in few]))
     return pd.concat(frames, ignore_index=True) if frames else signals_frame([], [])
@@ -112,16 +96,19 @@ def check_frame(frame: pd.DataFrame, columns: Iterable[str], reader: str) -> Non
     """
     decided = [str(c) for c in frame.columns if str(c).startswith(("label_", "decision"))]
     if decided:
-        raise DecisionColumnError(decided)
-    missing = sorted(set(columns) - set(frame.columns))
-    if missing:
-        raise MissingColumnsError(missing, reader)
+        raise DecisionColumnError(
+            f"the frame carries what was decided: {', '.join(decided)} (drop these columns)"
+        )
+    if missing := sorted(set(columns) - set(frame.columns)):
+        raise MissingColumnsError(
+            f"{reader}: the frame lacks {len(missing)} column(s): {', '.join(missing)} "
+            "(build it with features.table.frame)"
+        )
 
 
 def row_order(frame: pd.DataFrame) -> npt.NDArray[np.intp]:
     """Rows by letter and item, so that the order of a table never changes a model."""
-    keys = frame.reset_index(drop=True)[[*KEY_COLUMNS]]
-    keys = keys.assign(letter_id=keys["letter_id"].astype(str))
+    keys = frame[[*KEY_COLUMNS]].reset_index(drop=True).astype({"letter_id": str})
     return np.asarray(keys.sort_values([*KEY_COLUMNS], kind="stable").index)
 
 
@@ -157,14 +144,13 @@ def texts(column: pd.Series[Any]) -> list[str]:
 
 def listed(cell: object) -> tuple[str, ...]:
     """The entries of a list in one cell, in their order: ``"knee | hip"`` -> knee, hip."""
-    if not isinstance(cell, str) or not cell:
-        return ()
-    return tuple(part for part in map(str.strip, cell.split(LIST_SEPARATOR.strip())) if part)
+    parts = cell.split(LIST_SEPARATOR.strip()) if isinstance(cell, str) else ()
+    return tuple(filter(None, map(str.strip, parts)))
 
 
 def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
     """``function`` of every cell, null as None, called once a distinct value: columns repeat."""
-    codes, values = pd.factorize(column, use_na_sentinel=True)
+    codes, values = pd.factorize(column)
     # The code of null is -1: the last.
     return np.array([function(v) for v in [*values.tolist(), None]], dtype=np.float64)[codes]
 
@@ -174,14 +160,14 @@ def conditions_hold(
 ) -> list[npt.NDArray[np.bool_]]:
     """For each condition, whether it holds of each item; each term is asked once a value."""
     terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
-    holds = {t: by_value(frame[t.name], partial(_holds_of, t)).astype(bool) for t in terms}
+    holds = {t: by_value(frame[t.name], partial(_holds, t)).astype(bool) for t in terms}
     return [
         np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
         for alternatives in conditions
     ]
 
 
-def _holds_of(term: Term, value: Value) -> bool:
+def _holds(term: Term, value: Value) -> bool:
     return term.holds({term.name: value})
 
 
@@ -230,10 +216,10 @@ class SignalInputs:
             if name in self.labels:
                 codes = {label: float(code) for code, label in enumerate(self.labels[name])}
                 matrix[:, place] = by_value(frame[name], partial(_code, codes))
-                continue
-            matrix[:, place] = numbers(frame[name])
-            if name in self.facts:
-                matrix[:, place] = np.nan_to_num(2.0 * matrix[:, place] - 1.0)
+            elif name in self.facts:
+                matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
+            else:
+                matrix[:, place] = numbers(frame[name])
         return matrix
 
     @classmethod

@@ -26,20 +26,15 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
 from imr.data.letter import Letter, LetterError
 from imr.models.prediction import SCORE_COLUMNS
-from imr.models.predictor import (
-    RECORD_COLUMNS,
-    Predictor,
-    cases_from_frame,
-    predictions_frame,
-)
+from imr.models.predictor import RECORD_COLUMNS, Predictor, cases_from_frame, predictions_frame
 
 PACKAGES = ("data", "features", "models", "serve", "training")
+# What the packages inside the model import.
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy", "mlflow")
 BY_LETTER = "predictions"
 PARAMS = {"explain": True, "by_letter": False}
-MLFLOW_TYPES = {"int": "long", "float": "double"} | dict.fromkeys(
-    ("str", "reasons", "texts", "timestamp"), "string"
-)
+MLFLOW_TYPES = {"int": "long", "float": "double"}
+"""Types of output columns by their kind; all others are texts."""
 
 
 class Refused(MlflowException):
@@ -87,10 +82,9 @@ class ImrModel(PythonModel):
 def stage_code(folder: Path) -> Path:
     """Copy the packages that the model needs to ``folder/imr``, as they are installed."""
     left_out = ignore_patterns("__pycache__", "vignettes", "samples")
-    copytree(str(resources.files("imr")), folder / "imr", ignore=left_out, dirs_exist_ok=True)
-    for package in PACKAGES:
-        source = str(resources.files(f"imr.{package}"))
-        copytree(source, folder / "imr" / package, ignore=left_out, dirs_exist_ok=True)
+    for package in ("imr", *(f"imr.{name}" for name in PACKAGES)):
+        to = folder.joinpath(*package.split("."))
+        copytree(str(resources.files(package)), to, ignore=left_out, dirs_exist_ok=True)
     return folder / "imr"
 
 
@@ -109,7 +103,7 @@ def logging_arguments(
         "code_paths": [str(code)],
         "signature": signature(),
         "input_example": (example_input() if example is None else example, dict(PARAMS)),
-        "pip_requirements": requirements(),
+        "pip_requirements": [f"{name}=={version(name)}" for name in REQUIREMENTS],
     }
 
 
@@ -123,15 +117,11 @@ def signature() -> Any:
         ColSpec("string", name, required=False) for name in RECORD_COLUMNS
     ]
     made: list[ColSpec | TensorSpec] = [
-        ColSpec(MLFLOW_TYPES[column.kind], column.name, required=False) for column in SCORE_COLUMNS
+        ColSpec(MLFLOW_TYPES.get(column.kind, "string"), column.name, required=False)
+        for column in SCORE_COLUMNS
     ]
     params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
     return ModelSignature(Schema(given), Schema(made), params)
-
-
-def requirements() -> list[str]:
-    """Exact versions of the libraries that the packages inside the model import."""
-    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
 
 
 def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:
@@ -140,22 +130,17 @@ def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFram
     Spark's functions return a row for every row they are given, whatever its items.
     """
     rows = iter(found.astype(object).where(found.notna(), None).to_dict("records"))
-    texts = [
-        json.dumps([next(rows) for _ in letter.case.items], ensure_ascii=False)
-        for letter in letters
-    ]
+    by_letter = ([next(rows) for _ in letter.case.items] for letter in letters)
+    texts = [json.dumps(own, ensure_ascii=False) for own in by_letter]
     return pd.DataFrame({BY_LETTER: pd.Series(texts, dtype=object)})
 
 
 def example_input() -> pd.DataFrame:
     """One undecided case record, written for this purpose."""
+    cited = "Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies."
+    title = "MRI of the right knee without contrast"
     items = [
-        {
-            "title": "MRI of the right knee without contrast",
-            "claims_administrator_guideline": (
-                "Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies."
-            ),
-        },
+        {"title": title, "claims_administrator_guideline": cited},
         {"title": "Physical therapy, 12 sessions for the right knee"},
     ]
     summary = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,6 +135,7 @@ _TIMES = (
     (1.75, "about one and a half times the average"),
     (2.5, "about twice the average"),
     (3.5, "about three times the average"),
+    (math.inf, "more than three times the average"),
 )
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -145,9 +147,7 @@ def meaning_of(p: float, average: float, missed_cost: float) -> str:
     *overturned* costs in units of one false alarm.
     """
     ratio = p / average if average else 1.0
-    times = next(
-        (said for most, said in _TIMES if ratio < most), "more than three times the average"
-    )
+    times = next(said for most, said in _TIMES if ratio < most)
     whole = missed_cost in range(1, len(_NUMBERS))
     cost = _NUMBERS[int(missed_cost)] if whole else f"{missed_cost:g}"
     return (
@@ -165,27 +165,24 @@ def prediction_row(
     decision: str | None = None,
     decision_guideline: str | None = None,
 ) -> dict[str, Any]:
-    """One row with the contract's columns; ``reasons`` and ``warnings`` as JSON texts."""
+    """One row with the contract's columns; ``reasons`` (signal, value, contribution, direction,
+    statement, quotes) and ``warnings`` as JSON texts.
+    """
     copied = (c.name for c in SCORE_COLUMNS if c.name in Prediction.__slots__)
     row: dict[str, Any] = {name: getattr(prediction, name) for name in copied}
+    reasons = [
+        {
+            **{name: getattr(reason, name) for name in Reason.__slots__},
+            "contribution": round(reason.contribution, 4),
+            "quotes": [quote.quote for quote in reason.quotes],
+        }
+        for reason in prediction.reasons
+    ]
     return row | {
-        "reasons": reasons_json(prediction.reasons),
+        "reasons": json.dumps(reasons, ensure_ascii=False, default=str),
         "decision": decision,
         "decision_guideline": decision_guideline,
         "warnings": json.dumps(list(warnings), ensure_ascii=False),
         "model_uri": model_uri,
         "scored_at": scored_at.isoformat(timespec="seconds"),
     }
-
-
-def reasons_json(reasons: Sequence[Reason]) -> str:
-    """Reasons as a JSON list: signal, value, contribution, direction, statement, quotes."""
-    plain = [
-        {
-            **{name: getattr(reason, name) for name in Reason.__slots__},
-            "contribution": round(reason.contribution, 4),
-            "quotes": [quote.quote for quote in reason.quotes],
-        }
-        for reason in reasons
-    ]
-    return json.dumps(plain, ensure_ascii=False, default=str)

@@ -1,5 +1,4 @@
 """Cases in, predictions with reasons out: what scoring, explaining and the MLflow model share.
-
 Both ends are also data frames: of case records or letters, one a row, and of the output rows.
 """
 
@@ -19,7 +18,7 @@ from scipy.special import logit
 from imr.data.letter import Case, Evidence, Letter, LetterError, Text
 from imr.data.parse import parse
 from imr.data.read import paragraphs, visible
-from imr.data.records import RawRecord, letter_from_record
+from imr.data.records import HEADER_FIELDS, RawRecord, letter_from_record
 from imr.data.sources import MAX_TEXT_BYTES
 from imr.features.table import CaseSignals, all_columns, signals
 from imr.models import bundle as bundles
@@ -32,6 +31,7 @@ from imr.models.prediction import (
     GUIDELINES,
     SCORE_COLUMNS,
     Prediction,
+    Reason,
     Similar,
     meaning_of,
     prediction_row,
@@ -43,22 +43,13 @@ ALL = "all requests"
 # With fewer decided items a share says nothing; the wider class is shown instead.
 MIN_ITEMS = 5
 RECORD_COLUMNS = (
-    "letter_id",
-    "case_summary",
-    "items",
-    "text",
-    "case_number",
-    "date_assigned",
-    "date_of_injury",
-    "ur_denial_date",
-    "application_received",
-    "priority",
+    *("letter_id", "case_summary", "items", "text"),
+    *(field.name for field in HEADER_FIELDS),
 )
 NAME = "imr"
 """The model's name in its rows: inside a logged model nobody knows the address it was loaded by."""
-FRAME_TYPES = {"int": "Int64", "float": "Float64"} | dict.fromkeys(
-    ("str", "reasons", "texts", "timestamp"), "string"
-)
+FRAME_TYPES = {"int": "Int64", "float": "Float64"}
+"""Types of output columns by their kind; all others are texts."""
 
 
 @dataclass
@@ -154,17 +145,16 @@ class Predictor:
             return []
         inputs = self.outcome.inputs(table)
         scores = self.predict_frame(table, inputs)
-        reasons = None
+        items = [(case, item) for case in cases for item in case.items]
+        reasons: list[tuple[Reason, ...]] = [()] * len(items)
         if evidence is not None:
             reasons = reasons_of(self.outcome, cases, table, inputs, evidence)
         # Letters by their place: two may bear one name.
         letters = [place for place, case in enumerate(cases) for _ in case.items]
         p = scores["p_overturned"].to_numpy(dtype=np.float64)
         chances = any_overturned(np.array(letters), p, self.outcome.learned.sibling_share)
-        scores = scores.assign(p_any_overturned=chances)
         average = self.similar[ALL].overturned / self.similar[ALL].items
-        items = ((case, item) for case in cases for item in case.items)
-        rows: Any = scores.to_dict("records")
+        rows: Any = scores.assign(p_any_overturned=chances).to_dict("records")
         return [
             Prediction(
                 letter_id=case.letter_id,
@@ -173,11 +163,11 @@ class Predictor:
                 category=item.category,
                 subcategory=item.subcategory,
                 similar=self.similar_to(item.category, item.subcategory),
-                reasons=reasons[place] if reasons else (),
+                reasons=told,
                 meaning=meaning_of(row["p_overturned"], average, self.outcome.config.missed_cost),
                 **row,
             )
-            for place, ((case, item), row) in enumerate(zip(items, rows, strict=True))
+            for (case, item), told, row in zip(items, reasons, rows, strict=True)
         ]
 
     def what_if(
@@ -203,19 +193,16 @@ class Predictor:
 
     def similar_to(self, category: str | None, subcategory: str | None) -> Similar:
         """The finest class of decided items, of subcategory, category or all, that has enough."""
-        for name in (_class_name(category or "", subcategory or ""), category or ""):
-            found = self.similar.get(name)
-            if found is not None and found.items >= MIN_ITEMS:
-                return found
-        return self.similar[ALL]
+        finest = _class_name(category or "", subcategory or "")
+        known = [self.similar[n] for n in (finest, category or "") if n in self.similar]
+        return next((one for one in known if one.items >= MIN_ITEMS), self.similar[ALL])
 
 
 def decided_items(frame: pd.DataFrame, overturned: Sequence[bool]) -> dict[str, Similar]:
     """Decided items over all, by category and by subcategory; ``overturned`` parallels the rows."""
     table = frame[["letter_id", "category", "subcategory"]].astype("string").fillna("")
     table = table.assign(year=request_years(frame), overturned=list(overturned))
-    names = zip(table["category"], table["subcategory"], strict=True)
-    by_class = table.groupby([_class_name(*both) for both in names])
+    by_class = table.groupby([*map(_class_name, table["category"], table["subcategory"])])
     counted = {}
     for name, rows in [(ALL, table), *table.groupby("category"), *by_class]:
         years = rows["year"].dropna()
@@ -248,10 +235,7 @@ def cases_from_frame(frame: pd.DataFrame) -> list[Letter]:
             f"received the columns {', '.join(map(str, frame.columns))[:200] or 'none'}",
             "give text, or letter_id, case_summary and items",
         )
-    return [
-        _letter(place, {str(k): v for k, v in row.items()})
-        for place, row in enumerate(frame.to_dict("records"))
-    ]
+    return [_letter(f"row {place}", row) for place, row in enumerate(frame.to_dict("records"))]
 
 
 def predictions_frame(
@@ -269,20 +253,19 @@ def predictions_frame(
         for letter, found in zip(letters, derived, strict=True)
         for _ in letter.case.items
     ]
-    dtypes = {column.name: FRAME_TYPES[column.kind] for column in SCORE_COLUMNS}
+    dtypes = {column.name: FRAME_TYPES.get(column.kind, "string") for column in SCORE_COLUMNS}
     return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
 
 
-def _letter(place: int, row: Mapping[str, Any]) -> Letter:
-    values = {k: _plain(v) for k, v in row.items()}
-    source = f"row {place}"
+def _letter(source: str, row: Mapping[Any, Any]) -> Letter:
+    values = {str(k): _plain(v) for k, v in row.items()}
     if (whole := values.pop("text", None)) is not None:
         text = str(whole)
         if len(text) > MAX_TEXT_BYTES:
             told = f"the text has {len(text)} characters"
             raise LetterError(source, "too_large", told, "one letter")
         # Its layout is brought in order as that of a file is.
-        name = visible(str(values.get("letter_id") or f"row-{place}"))
+        name = visible(str(values.get("letter_id") or source.replace(" ", "-")))
         return parse(Text(name, source, paragraphs(text)))
     if isinstance(values.get("items"), str):
         try:

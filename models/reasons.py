@@ -11,10 +11,12 @@ can be one either way.  Signals that are not in the table are never told.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from string import Formatter
 from typing import Any
 
@@ -79,18 +81,12 @@ class Words:
 @cache
 def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
-    return {
-        row["signal"]: Words(
-            row["signal"],
-            row["topic"],
-            int(row["sign"]),
-            row["said"],
-            row["contrary"],
-            condition(row["where"]),
-            condition(row["either"]),
-        )
-        for row in table_rows("plain_words")
-    }
+    found = {}
+    for row in table_rows("plain_words"):
+        told: dict[str, Any] = {name: row[name] for name in ("signal", "topic", "said", "contrary")}
+        told |= {name: condition(row[name]) for name in ("where", "either")}
+        found[row["signal"]] = Words(sign=int(row["sign"]), **told)
+    return found
 
 
 def reasons_of(
@@ -115,15 +111,14 @@ def reasons_of(
         name: [None if cell is pd.NA else cell for cell in table[name].tolist()]
         for name in outcome.columns
     }
-    quotes = [_by_item(case, found) for case, found in zip(cases, evidence, strict=True)]
-    places = [(c, item.index) for c, case in enumerate(cases) for item in case.items]
+    quotes = chain(*map(_by_item, cases, evidence))
     return [
         _chosen(
             _strongest(by_topic[row], by_signal[row], codes, names.tolist()),
             {name: column[row] for name, column in cells.items()},
-            quotes[c][index],
+            own,
         )
-        for row, (c, index) in enumerate(places)
+        for row, own in enumerate(quotes)
     ]
 
 
@@ -138,9 +133,7 @@ def _summed(values: Array, codes: npt.NDArray[np.intp], n: int) -> Array:
 def _strongest(
     by_topic: Array, by_signal: Array, topic_of: npt.NDArray[np.intp], signals: Sequence[str]
 ) -> Iterator[tuple[float, list[str]]]:
-    """What the topics of an item add, strongest first, each with its signals that push that way,
-    strongest first.
-    """
+    """What the topics of an item add, each with its signals that push that way; strongest first."""
     for topic in np.argsort(-np.abs(by_topic), kind="stable").tolist():
         added = float(by_topic[topic])
         if abs(added) < LEAST_CONTRIBUTION:
@@ -152,22 +145,19 @@ def _strongest(
             yield added, [signals[m] for part, m in sorted(own, reverse=True) if part > 0]
 
 
-def _by_item(case: Case, evidence: Iterable[Evidence]) -> Mapping[int, Quotes]:
-    """Evidence by item and signal; what holds for the case holds for each of its items."""
+def _by_item(case: Case, evidence: Iterable[Evidence]) -> Iterable[Quotes]:
+    """Of each item evidence by signal; what holds for the case holds for each of its items."""
     result: dict[int, dict[str, list[Evidence]]] = {i.index: defaultdict(list) for i in case.items}
     for quote in evidence:
-        indices = result if quote.item_index is None else (quote.item_index,)
-        for index in indices:
+        for index in result if quote.item_index is None else (quote.item_index,):
             result[index][quote.signal].append(quote)
-    return result
+    return (result[item.index] for item in case.items)
 
 
 def _chosen(
     topics: Iterator[tuple[float, list[str]]], row: Row, quotes: Quotes
 ) -> tuple[Reason, ...]:
-    """The strongest topics that can be told, a few each way, what is no fact of the case last; the
-    same words never both ways.
-    """
+    """The strongest topics that can be told, a few each way; the same words never both ways."""
     chosen: list[Reason] = []
     shown: dict[tuple[int, int], Direction] = {}
     room = {"for": REASONS_EACH_WAY, "against": REASONS_EACH_WAY}
@@ -213,13 +203,13 @@ def _quotes_of(signal: str, row: Row, quotes: Quotes) -> list[Evidence]:
     if signal != INDICATED or not isinstance(row[INDICATION], str):
         return quotes.get(signal, [])
     shown = row[INDICATED]
-    columns = (
-        name
+    return [
+        quote
         for name in signals_of(row[INDICATION])
         if name in _THREEFOLD or (shown and row.get(name) is True)
-    )
-    found = (quote for column in columns for quote in quotes.get(column, ()))
-    return [quote for quote in found if (quote.qualifier in _DENIALS) != shown]
+        for quote in quotes.get(name, ())
+        if (quote.qualifier in _DENIALS) != shown
+    ]
 
 
 def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str | None:
@@ -245,7 +235,10 @@ def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str 
         return None  # "all criteria of the guideline are met" is told, and would be contradicted
     if lacking:
         return NOT_DOCUMENTED + words.said[0].lower() + words.said[1:]
-    return _filled(words.contrary if denied else words.said, value, direction, row)
+    text = words.contrary if denied else words.said
+    named = [name for _, name, _, _ in Formatter().parse(text) if name]
+    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
+    return text.format(**filled) if all(filled.values()) else None
 
 
 @cache
@@ -261,21 +254,11 @@ def _diagnoses(row: Row) -> list[str]:
 # --- what stands in braces ---
 
 
-def _filled(text: str, value: Any, direction: Direction, row: Row) -> str | None:
-    """The text with its placeholders filled; None where one cannot be."""
-    named = [name for _, name, _, _ in Formatter().parse(text) if name]
-    filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
-    if not all(filled.values()):
-        return None
-    return text.format(**filled)
-
-
-def _span(days: Any) -> str | None:
+def _span(days: Any) -> str:
     """A number of days as a person would say it."""
-    for unit, long, most in (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730)):
-        if days < most:
-            return _counted(round(days / long), unit)
-    return _counted(round(days / 365.25), "year")
+    units = (("day", 1, 14), ("week", 7, 90), ("month", 30.44, 730), ("year", 365.25, math.inf))
+    unit, long = next((unit, long) for unit, long, most in units if days < most)
+    return _counted(round(days / long), unit)
 
 
 def _counted(number: int, unit: str) -> str:
@@ -290,9 +273,9 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     if direction == "for" and share <= 0.5:
         return None
     asked = round(open_ / (1 - share))
+    if asked == open_ == 1:
+        return "The one criterion of the guideline is not met or not documented"
     if asked == open_:
-        if asked == 1:
-            return "The one criterion of the guideline is not met or not documented"
         return f"None of the {asked} criteria of the guideline is met"
     lacking = direction == "against" and share >= 0.5
     number = open_ if lacking else asked - open_
@@ -300,16 +283,11 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     return f"{number} of {asked} criteria of the guideline {'is' if number == 1 else 'are'} {how}"
 
 
-def _size(unit: str, few: int, many: int) -> Filling:
+def _size(value: Any, direction: Direction, unit: str, few: int, many: int) -> str | None:
     """The size of a request: for it where it is small, against it where it is large."""
-
-    def said(value: Any, direction: Direction, _row: Row) -> str | None:
-        number = int(value)
-        if direction == "for":
-            return f"only {_counted(number, unit)}" if number <= few else None
-        return _counted(number, unit) if number >= many else None
-
-    return said
+    if direction == "for":
+        return f"only {_counted(int(value), unit)}" if int(value) <= few else None
+    return _counted(int(value), unit) if int(value) >= many else None
 
 
 def _strength(value: Any, direction: Direction, _row: Row) -> str | None:
@@ -339,10 +317,6 @@ def _indication(_value: Any, _direction: Direction, row: Row) -> str | None:
     return found and found[0].lower() + found[1:]
 
 
-def _either(for_: str, against: str) -> Filling:
-    return lambda _value, direction, _row: for_ if direction == "for" else against
-
-
 _PLACEHOLDERS: Mapping[str, Filling] = {
     "value": lambda value, _direction, _row: (
         f"{value:g}" if isinstance(value, int | float) else str(value)
@@ -359,13 +333,15 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
         ("full_duty", "against"): "works full duty",
     }.get((value, direction)),
     "kind": _kind,
-    "visits": _size("visit", FEW_VISITS, MANY_VISITS),
-    "weeks": _size("week", FEW_WEEKS, MANY_WEEKS),
+    "visits": lambda value, direction, _row: _size(
+        value, direction, "visit", FEW_VISITS, MANY_VISITS
+    ),
+    "weeks": lambda value, direction, _row: _size(value, direction, "week", FEW_WEEKS, MANY_WEEKS),
     "strength": _strength,
     "diagnosis": _diagnosis,
     "indication": _indication,
     "criteria": _criteria,
     "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
-    "more": _either("more", "less"),
-    "well": _either("well", "weakly"),
+    "more": lambda _value, direction, _row: "more" if direction == "for" else "less",
+    "well": lambda _value, direction, _row: "well" if direction == "for" else "weakly",
 }

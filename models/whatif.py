@@ -11,9 +11,11 @@ that all that follows from the sentence counts; the difference of the estimates 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from statistics import NormalDist
 
 import numpy as np
@@ -43,7 +45,9 @@ LEVEL = 0.9
 MOST_ITEMS, LONGEST_SUMMARY = 30, 12_000
 """Of items of a letter, and of characters: half as much again, and three times as much, as the most
 of real letters.  What is larger would take a worker minutes, and nobody sends it to be read."""
-_NOWHERE = "affected area"
+# What a limit counts with earlier care, and what it counts of the request alone.
+_COUNTED = ("course_total", "injections_total")
+_ASKED = ("request_sessions", "injections_asked", "quantity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,47 +129,44 @@ def what_if(
         for position in range(len(case.items))
     ]
     steps = [
-        _steps(*place)
-        if place[1] < MOST_ITEMS and len(place[0].case_summary) <= LONGEST_SUMMARY
+        _steps(case, position, found)
+        if position < MOST_ITEMS and len(case.case_summary) <= LONGEST_SUMMARY
         else []
-        for place in places
+        for case, position, found in places
     ]
     before = logit(np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6))
     single = _read_anew(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
     gains = _gains(single, before, estimate)
-    pairs = _read_anew(places, list(_pairs(single, gains, len(places))))
-    more = _gains(pairs, before, estimate)
+    pairs = _read_anew(places, _pairs(single, gains, len(places)))
+    gains += _gains(pairs, before, estimate)
     found: list[list[Change]] = [[] for _ in places]
-    for variant, gain in zip([*single, *pairs], [*gains, *more], strict=True):
+    for variant, gain in zip([*single, *pairs], gains, strict=True):
         found[variant.place].append(_change(variant.steps, float(before[variant.place]), gain))
-    advised = [[Change((s,)) for s in own if s.kind == ADVISE] for own in steps]
+    advised = ([Change((s,)) for s in own if s.kind == ADVISE] for own in steps)
     return [(*_ranked(known), *told) for known, told in zip(found, advised, strict=True)]
 
 
 @cache
 def remedies() -> dict[str, tuple[Remedy, ...]]:
     """The rows of ``documentation.csv`` by criterion, those for a body part first."""
-    found: dict[str, list[Remedy]] = {}
+    found: dict[str, list[Remedy]] = defaultdict(list)
     for row in table_rows("documentation"):
         parts = frozenset(filter(None, row["body_parts"].split("|")))
         texts = row["kind"], row["action"], row["sentence"]
         remedy = Remedy(row["criterion"], parts, *texts, condition(row["not_met"]))
-        found.setdefault(remedy.criterion, []).append(remedy)
+        found[remedy.criterion].append(remedy)
     return {name: tuple(sorted(own, key=lambda r: not r.body_parts)) for name, own in found.items()}
-
-
-def _named(part: str, side: str | None) -> str:
-    """The part with its side: of an injection at a left root, the spine has none."""
-    sided = part in _PAIRED or region([part]) in ("upper_limb", "lower_limb")
-    return f"{side} {part}" if side and sided else part
 
 
 def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     """What can be done about the open criteria of an item."""
     item = case.items[position]
     row, asked = asked_of(case, item, found.rows[position])
-    parts = requested_parts(item)
-    part = _named(parts[0], side_of(item.requested)) if parts else _NOWHERE
+    part = next(iter(requested_parts(item)), "affected area")
+    side = side_of(item.requested)
+    # Of an injection at a left root, the spine has no side.
+    if side and (part in _PAIRED or region([part]) in ("upper_limb", "lower_limb")):
+        part = f"{side} {part}"
     steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)
@@ -197,14 +198,10 @@ def remedy_of(criterion: str, item: Item) -> Remedy | None:
     return next((r for r in known if not r.body_parts or r.body_parts & parts), None)
 
 
-_COUNTED = ("course_total", "injections_total")
-_ASKED = ("request_sessions", "injections_asked", "quantity")
-
-
 def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[Step]:
     """A smaller request, where the limit of the criterion leaves one."""
-    for term in (term for terms in rule.met_if for term in terms):
-        asked = row.get("quantity")
+    asked = row.get("quantity")
+    for term in chain(*rule.met_if):
         if term.op != "<=" or term.name not in (*_COUNTED, *_ASKED):
             continue
         counted = row.get(term.name) if term.name in _COUNTED else asked
@@ -229,9 +226,9 @@ def _read_anew(
         for place, ((case, position, _), chosen) in enumerate(zip(places, steps, strict=True))
         for some in chosen
     ]
-    wanted: dict[Case, set[int]] = {}
+    wanted: dict[Case, set[int]] = defaultdict(set)
     for _, position, _, changed in asked:
-        wanted.setdefault(changed, set()).add(position)
+        wanted[changed].add(position)
     read = {changed: item_rows(changed, positions) for changed, positions in wanted.items()}
     found = []
     for place, position, some, changed in asked:
@@ -252,25 +249,23 @@ def statuses(case: Case, position: int, row: Row) -> dict[str, Status]:
 def case_with(case: Case, position: int, found: CaseSignals, criterion: str) -> Case | None:
     """The case with one criterion of an item documented; None where that cannot be."""
     steps = [s for s in _steps(case, position, found) if s.criterion == criterion]
-    place, chosen = (case, position, found), [(s,) for s in steps if s.kind == DOCUMENT]
-    read = _read_anew([place], [chosen])
+    chosen = [(s,) for s in steps if s.kind == DOCUMENT]
+    read = _read_anew([(case, position, found)], [chosen])
     return changed_case(case, position, read[0].steps) if read else None
 
 
 def changed_case(case: Case, position: int, steps: Sequence[Step]) -> Case:
     """The case with the sentences added, the contrary taken out and the request amended."""
-    text, kept = case.case_summary, 0
-    parts = []
+    text, parts, kept = case.case_summary, [], 0
     for start, end in sorted(span for step in steps for span in step.struck):
         parts.append(text[kept : max(start, kept)])
         kept = max(end, kept)
-    parts.append(text[kept:])
-    added = dict.fromkeys(step.sentence for step in steps if step.sentence)
+    kept_text = "".join([*parts, text[kept:]]).strip()
+    added = dict.fromkeys(step.sentence for step in steps)
+    summary = " ".join(filter(None, (kept_text, *added)))
     items = list(case.items)
-    asked = [step.quantity for step in steps if step.quantity is not None]
-    if asked:
+    if asked := [step.quantity for step in steps if step.quantity is not None]:
         items[position] = replace(items[position], quantity=min(asked))
-    summary = " ".join(filter(None, ("".join(parts).strip(), *added)))
     return replace(case, case_summary=summary, items=tuple(items))
 
 
@@ -285,15 +280,16 @@ def _gains(variants: Sequence[Variant], before: Array, estimate: Estimate) -> li
 
 def _pairs(
     single: Sequence[Variant], gains: Sequence[float], places: int
-) -> Iterator[list[tuple[Step, ...]]]:
-    """For every item the step that gains most, and the next that does something else."""
-    known: list[list[tuple[float, Step]]] = [[] for _ in range(places)]
-    for variant, gain in zip(single, gains, strict=True):
-        known[variant.place].append((gain, variant.steps[0]))
-    for own in known:
-        ranked = [step for _, step in sorted(own, key=lambda pair: -pair[0])]
-        others = [s for s in ranked if (s.sentence, s.kind) != (ranked[0].sentence, ranked[0].kind)]
-        yield [(ranked[0], others[0])] if others else []
+) -> list[list[tuple[Step, ...]]]:
+    """For every item the step that gains most, with the next that does something else."""
+    pairs: list[list[tuple[Step, ...]]] = [[] for _ in range(places)]
+    best: dict[int, Step] = {}
+    for variant, _ in sorted(zip(single, gains, strict=True), key=lambda pair: -pair[1]):
+        [step], place = variant.steps, variant.place
+        first = best.setdefault(place, step)
+        if not pairs[place] and (step.sentence, step.kind) != (first.sentence, first.kind):
+            pairs[place] = [(first, step)]
+    return pairs
 
 
 def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:
@@ -312,7 +308,6 @@ def _ranked(changes: Iterable[Change]) -> list[Change]:
     """The best pair, where it gives more than either of its steps, and the single steps."""
     ranked = sorted(changes, key=lambda change: -(change.gain or 0.0))
     single = [change for change in ranked if len(change.steps) == 1]
-    pair = next((change for change in ranked if len(change.steps) > 1), None)
-    if pair is None or (pair.gain or 0.0) < (single[0].gain or 0.0) + LEAST_MORE:
-        return single
-    return [pair, *single]
+    pairs = [change for change in ranked if len(change.steps) > 1]
+    more = [p for p in pairs if (p.gain or 0.0) >= (single[0].gain or 0.0) + LEAST_MORE]
+    return [*more, *single]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from imr.models.ranges import out_of_range, setting
+from imr.models.config import out_of_range, setting
 
 By = Literal["group", "time"]
 

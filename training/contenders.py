@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from imr.models.config import out_of_range
 from imr.models.frame import CLASS_COLUMNS, KEY_COLUMNS, Array, listed, numbers, request_years
 from imr.models.guideline import GuidelineConfig, GuidelineModel
-from imr.models.guideline.catalogue import chapter_of
+from imr.models.guideline.candidates import chapter_of
 from imr.models.outcome import OutcomeConfig, OutcomeModel
 from imr.models.outcome.start import JUDGED_APART, published_odds
-from imr.models.ranges import out_of_range
 from imr.training.config import ConfigError, TrainConfig, checked
 from imr.training.decisions import Sample
 

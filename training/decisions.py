@@ -29,7 +29,7 @@ from imr.data.read import read
 from imr.features.table import all_columns, frame
 from imr.models.bundle import sha256
 from imr.models.frame import CASE_FACTS, KEY_COLUMNS, LIST_SEPARATOR, case_frame, row_order
-from imr.models.guideline.catalogue import chapter_of
+from imr.models.guideline.candidates import chapter_of
 from imr.models.outcome.start import JUDGED_APART
 
 DATA = resources.files("imr.data")

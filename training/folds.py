@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from imr.models.frame import Array
-from imr.models.guideline.catalogue import chapter_of
+from imr.models.guideline.candidates import chapter_of
 from imr.training import shortened
 from imr.training.config import TrainConfig
 from imr.training.contenders import (

@@ -1,9 +1,9 @@
 """The guideline a reviewer will cite first: LightGBM LambdaRank over a catalogue.
 
 Every item is paired with every label of the catalogue, with what the claims administrator cites,
-and with labels met in training (:mod:`imr.models.guideline.pairs`).  The ranker's trees start from
-a conditional logit, which is what a few hundred decided items can carry; a softmax, its temperature
-fitted on left-out letters, makes probabilities.
+and with labels met in training (:mod:`imr.models.guideline.candidates`).  The ranker's trees start
+from a conditional logit, which is what a few hundred decided items can carry; a softmax, its
+temperature fitted on left-out letters, makes probabilities.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from imr.models.config import GuidelineConfig
 from imr.models.frame import (
     KEY_COLUMNS,
     Array,
@@ -29,19 +30,20 @@ from imr.models.frame import (
     drawn_letters,
     row_order,
 )
-from imr.models.guideline.catalogue import (
+from imr.models.guideline.candidates import (
+    PAIR_FEATURES,
     REQUEST_COLUMNS,
+    Shares,
     catalogue_labels,
     chapter_of,
     describe,
+    make_pairs,
+    relative_truth,
     request_keys,
 )
-from imr.models.guideline.pairs import PAIR_FEATURES, Shares, make_pairs, relative_truth
-from imr.models.ranges import MOST_LEAVES, setting
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
 
 # Sizes of a batch of items beside all labels: bounds the memory of pairs to about 100 MB.
 CHUNK_ITEMS = 1024
@@ -77,32 +79,6 @@ EXPECTED = {
     "share_class_cited": 0.3,
     "share_readers": 1.0,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class GuidelineConfig:
-    """Settings of the ranker; the defaults suit a few hundred decided items.
-
-    ``smoothing`` is how many letters of its own a context needs to outweigh the coarser one;
-    ``pruned`` how many candidates an item keeps before ranking.  The shares are counted over all
-    letters, the ranker's few weights are learned from ``most_letters`` of them at most.
-    """
-
-    seed: int = setting(20161013)
-    choice_l2: float = setting(16.0, open_=True)
-    objective: str = "lambdarank"
-    rounds: int = setting(30, 1)
-    leaves: int = setting(6, 2, MOST_LEAVES)
-    learning_rate: float = setting(0.05, open_=True)
-    min_pairs_leaf: int = setting(20, 1)
-    l2: float = setting(10.0)
-    feature_share: float = setting(0.6, 0.01, 1)
-    members: int = setting(3, 1)
-    smoothing: float = setting(2.0, open_=True)
-    pruned: int = setting(32, 2)
-    most_letters: int = setting(3_000, 2)
-    inner_folds: int = setting(4, 2)
-    threads: int = setting(1, 1)
 
 
 @dataclass
@@ -156,10 +132,8 @@ class GuidelineModel:
         if new := {key: row for row, key in enumerate(keys) if key not in self._known}:
             # Only the columns that are read: picking rows of all takes longer than ranking.
             names, p = self.ranked(frame[[*self.columns]].iloc[[*new.values()]])
-            for key, *ranking in zip(
-                new, names[:, :top].tolist(), p[:, :top].tolist(), strict=True
-            ):
-                self._known[key] = tuple(chain(*zip(*ranking, strict=True)))
+            for key, *ranking in zip(new, names.tolist(), p.tolist(), strict=True):
+                self._known[key] = tuple(chain(*zip(*ranking, strict=True)))[: 2 * top]
         columns = [f"guideline_{i + 1}{end}" for i in range(top) for end in ("", "_p")]
         return pd.DataFrame([self._known[key] for key in keys], columns=columns, index=frame.index)
 
@@ -174,20 +148,22 @@ class GuidelineModel:
         return rows
 
     def ranked(self, frame: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
-        """Kept candidates of each item, likeliest first: labels and probabilities.
-
-        Both have the shape (items, kept).
+        """Kept candidates of each item, likeliest first: labels and probabilities, both of shape
+        (items, kept).
         """
         check_frame(frame, self.columns, "guideline model")
         if frame.empty:
-            kept = self.config.pruned
-            return np.empty((0, kept), dtype=object), np.empty((0, kept))
-        items = describe(frame.reset_index(drop=True))
-        parts = [
-            self._rank(items.iloc[start : start + CHUNK_ITEMS].reset_index(drop=True))
-            for start in range(0, len(items), CHUNK_ITEMS)
-        ]
-        names, p = (np.concatenate(side) for side in zip(*parts, strict=True))
+            names = np.empty((0, self.config.pruned), dtype=object)
+            return names, names.astype(np.float64)
+        items, ranked = describe(frame.reset_index(drop=True)), []
+        for first in range(0, len(items), CHUNK_ITEMS):
+            some = items.iloc[first : first + CHUNK_ITEMS].reset_index(drop=True)
+            names, start, added = self._scores(some)
+            scores = start + self.tree_share * added
+            order = np.argsort(-scores, axis=1, kind="stable")
+            p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature, axis=1)
+            ranked.append((np.take_along_axis(names, order, axis=1), p))
+        names, p = (np.concatenate(side) for side in zip(*ranked, strict=True))
         return names, p
 
     def to_json(self) -> dict[str, Any]:
@@ -277,46 +253,35 @@ class GuidelineModel:
         added = np.mean([trees.predict(flat, num_threads=threads) for trees in self.trees], axis=0)
         return names, _choice_inputs(features) @ self._fitted, added.reshape(names.shape)
 
-    def _rank(self, items: pd.DataFrame) -> tuple[npt.NDArray[Any], Array]:
-        names, start, added = self._scores(items)
-        scores = start + self.tree_share * added
-        order = np.argsort(-scores, axis=1, kind="stable")
-        p = softmax(np.take_along_axis(scores, order, axis=1) / self.temperature, axis=1)
-        return np.take_along_axis(names, order, axis=1), p
-
     def _left_out_scores(
         self, items: pd.DataFrame, truth: npt.NDArray[Any]
     ) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
         """Both scores of all items by rankers fitted without their letters, and what was right."""
         letters = items["letter_id"].to_numpy(dtype=str)
         sampled = drawn_letters(letters, self.config.most_letters, self.config.seed)
-        folds = _letter_folds(letters, self.config)
+        names, codes = np.unique(letters, return_inverse=True)
+        folds = np.arange(len(names)) % self.config.inner_folds
+        np.random.default_rng(self.config.seed).shuffle(folds)
+        folds = folds[codes]
         start = np.zeros((len(items), self.config.pruned))
         added, hits = np.zeros(start.shape), np.zeros(start.shape, dtype=bool)
         for fold in range(self.config.inner_folds):
             inside, outside = folds != fold, folds == fold
             self._fit_ranker(items[inside].reset_index(drop=True), truth[inside])
             outside &= sampled
-            if not outside.any():
-                continue
-            scored = self._scores(items[outside].reset_index(drop=True))
-            names, start[outside], added[outside] = scored
-            hits[outside] = names == truth[outside][:, None]
+            if outside.any():
+                scored = self._scores(items[outside].reset_index(drop=True))
+                names, start[outside], added[outside] = scored
+                hits[outside] = names == truth[outside][:, None]
         return start, added, hits
 
 
 def _choice_inputs(features: Array) -> Array:
     """Pair features as the logit reads them, shape (items, kept, inputs)."""
-    place = {name: column for column, name in enumerate(PAIR_FEATURES)}
-    wide = features.astype(np.float64)
-    columns = []
-    for name in PLAIN:
-        column = wide[:, :, place[name]]
-        columns.append(np.log(column + SHARE_FLOOR) if "share" in name else column)
-    columns.extend(
-        np.prod([wide[:, :, place[name]] for name in product], axis=0) for product in PRODUCTS
-    )
-    return np.stack(columns, axis=2)
+    of = {name: features[:, :, place] for place, name in enumerate(PAIR_FEATURES)}
+    plain = (np.log(of[name] + SHARE_FLOOR) if "share" in name else of[name] for name in PLAIN)
+    products = (np.prod([of[name] for name in product], axis=0) for product in PRODUCTS)
+    return np.stack([*plain, *products], axis=2)
 
 
 def _fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: float) -> Array:
@@ -340,17 +305,9 @@ def _fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2:
     return np.asarray(found.x / scale, dtype=np.float64)
 
 
-def _letter_folds(letters: npt.NDArray[Any], config: GuidelineConfig) -> npt.NDArray[np.intp]:
-    names, codes = np.unique(letters, return_inverse=True)
-    folds = np.arange(len(names)) % config.inner_folds
-    np.random.default_rng(config.seed).shuffle(folds)
-    return np.asarray(folds[codes])
-
-
 def _blend(start: Array, added: Array, hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """How much of the trees to add, and the temperature, under which what was cited was likeliest.
-
-    With few letters the trees add nothing and get no share; with many they earn theirs.
+    """How much of the trees to add, and the temperature, under which what was cited was
+    likeliest: trees of few letters add nothing and get no share.
     """
     known = hits.any(axis=1)
     if not known.any():

@@ -1,6 +1,6 @@
 """p(overturned) of an item, with an interval and what it rests on."""
 
-from imr.models.outcome.learner import OutcomeConfig
+from imr.models.config import OutcomeConfig
 from imr.models.outcome.model import OutcomeModel
 
 __all__ = ["OutcomeConfig", "OutcomeModel"]

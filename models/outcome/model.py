@@ -1,26 +1,38 @@
 """p(overturned): starting odds that decided letters move, as far as they have shown to know more.
 
 The starting odds of an item are known before any decided letter is read
-(:mod:`imr.models.outcome.start`).  Members learn from the letters what the start does not know
-(:mod:`imr.models.outcome.learner`), each without a share of the letters; on those, start and
-members are weighed against each other.  The interval widens
-where members disagree, where the weights are unsure, where few decided letters ask for the same
-kind of treatment, and with what a reader sees in a case beyond the judgement.
+(:mod:`imr.models.outcome.start`).  Members learn from the letters what the start does not know,
+each without a share of the letters.  A member has two parts, both LightGBM on every signal: the
+*correction* goes on from the starting odds with shallow trees; the *forest* has more capacity and
+does not know the start.
+
+How much start and parts count is decided on the letters that a member left out, by a super
+learner (van der Laan, Polley & Hubbard, Stat Appl Genet Mol Biol 2007; 6(1)): a logistic regression
+weighs their log odds.  Its normal prior says that the start is right as it stands and that letters
+add a little, so that few letters change little.
+
+The interval widens where members disagree, where the weights are unsure, where few decided letters
+ask for the same kind of treatment, and with what a reader sees in a case beyond the judgement.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from imr.features.families.facts import FACTS
+from imr.features.table import all_columns
+from imr.models.config import OutcomeConfig
 from imr.models.frame import (
     KEY_COLUMNS,
     Array,
@@ -31,16 +43,14 @@ from imr.models.frame import (
     drawn_letters,
     row_order,
 )
-from imr.models.outcome.learner import (
-    Member,
-    Mixture,
-    OutcomeConfig,
-    fit_logistic,
-    fit_trees,
-    inputs_met,
-    signal_columns,
+from imr.models.outcome.start import (
+    Judgement,
+    Known,
+    Start,
+    TreeContributions,
+    shipped,
+    some_rows,
 )
-from imr.models.outcome.start import Judgement, Known, Start, shipped, some_rows
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -49,6 +59,15 @@ OVERTURNED, UPHELD = "Overturned", "Upheld"
 LEARNED = "learned:"
 """Before the name of a signal: what the signal adds through what the letters taught."""
 _LEAST = 1e-9
+# A label of fewer training items than this is null: it would tell single letters apart.
+LEAST_LABELLED = 5
+# Prior of the weights: the level, the start, the correction of the start, the forest.
+# The start counts as it stands until letters say otherwise; its slope may go either way.  The
+# forest of few letters is flat by itself: it counts fully and still moves next to nothing.
+PRIOR_MEAN = np.array([0.0, 1.0, 0.25, 1.0])
+PRIOR_SD = np.array([1.0, 0.4, 0.5, 0.7])
+# A part that counts less than this is left out, and costs nothing when scoring.
+LEAST_WEIGHT = 0.005
 # What of Fitted is stored as it is.
 _FIGURES = ("letters_by_class", "sibling_share", "judged_share", "signal_centre")
 
@@ -61,6 +80,81 @@ class Inputs:
 
     known: Known
     signals: Array
+
+
+@dataclass(frozen=True)
+class Member:
+    """The trees of correction and forest; a part that does not count has none."""
+
+    correction: lgb.Booster | None
+    forest: lgb.Booster | None
+
+    def scores(self, start: Array, signals: Array) -> Array:
+        """Log odds of start, correction (added to the start) and forest (counted from the base
+        rate), shape (items, 3).  None holds the level of the member's own letters, which would tell
+        its left-out letters apart from those of the other members.
+        """
+        scores = np.zeros((len(start), 3))
+        scores[:, 0] = start
+        for place, trees in enumerate((self.correction, self.forest), start=1):
+            if trees is not None and len(start):
+                scores[:, place] = trees.predict(signals, raw_score=True, num_threads=1)
+        return scores
+
+    def contributions(self, signals: Array, weights: Sequence[float]) -> Array:
+        """What each signal adds through both parts by their weights, shape (items, signals)."""
+        total = np.zeros(signals.shape)
+        for weight, steps in zip(weights, self._steps, strict=True):
+            total += weight * steps.contributions(signals) if steps else 0.0
+        return total
+
+    @cached_property
+    def _steps(self) -> list[TreeContributions | None]:
+        parts = (self.correction, self.forest)
+        return [TreeContributions.of(trees) if trees else None for trees in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Weights of level, start, correction and forest, and their covariance."""
+
+    weights: Array
+    covariance: Array
+
+    @classmethod
+    def fitted(cls, parts: Array, y: Array, weight: Array) -> Mixture:
+        """From log odds of left-out letters, shape (items, 3), and what was decided (0/1)."""
+        x = _with_level(parts)
+        weights = fit_logistic(x, y, np.zeros(len(y)), weight, PRIOR_MEAN, PRIOR_SD, (1, 2, 3))
+        p = expit(x @ weights)
+        # Items of one letter count as fewer than they are, and so in the variance.
+        information = (x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(PRIOR_SD**-2.0)
+        covariance = np.linalg.inv(information)
+        left_out = np.append(False, weights[1:] < LEAST_WEIGHT)
+        covariance[left_out, :] = 0.0
+        covariance[:, left_out] = 0.0
+        return cls(np.where(left_out, 0.0, weights), covariance)
+
+    def log_odds(self, parts: Array) -> Array:
+        """Calibrated log odds, shape (items,), from those of the parts, shape (items, 3)."""
+        return np.asarray(_with_level(parts) @ self.weights)
+
+    def variance(self, parts: Array) -> Array:
+        """Variance of the calibrated log odds from not knowing the weights."""
+        x = _with_level(parts)
+        return np.asarray(np.einsum("ij,jk,ik->i", x, self.covariance, x))
+
+    def start_share(self, parts: Array) -> float:
+        """The share (0-1) of the estimates' variance that the start gives, of the two together that
+        start and learned parts give each by itself.
+        """
+        start = float(np.var(self.weights[1] * parts[:, 0]))
+        learned = float(np.var(parts[:, 1:] @ self.weights[2:]))
+        return start / (start + learned) if start > 0 else 0.0
+
+
+def _with_level(parts: Array) -> Array:
+    return np.column_stack([np.ones(len(parts)), parts])
 
 
 @dataclass(frozen=True)
@@ -95,9 +189,7 @@ class OutcomeModel:
     @property
     def start(self) -> Start:
         """The starting odds, fitted or not."""
-        if self.fitted is not None:
-            return self.fitted.start
-        return Start(judgement=self.judgement)
+        return self.fitted.start if self.fitted else Start(judgement=self.judgement)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -123,13 +215,13 @@ class OutcomeModel:
         labels = np.asarray(overturned, dtype=np.float64)
         letters = frame["letter_id"].astype(str).to_numpy()
         _check_labels(labels, letters)
-        by_class = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
         most = self.config.members * self.config.most_letters
         order = order[drawn_letters(letters[order], most, self.config.seed)]
         with threadpool_limits(limits=1, user_api="blas"):
             fitted = self._fitted(frame.iloc[order].reset_index(drop=True), labels[order])
         left_out = np.full(len(frame), np.nan)
         left_out[order] = fitted.left_out
+        by_class = frame.groupby(frame["subcategory"].astype(str))["letter_id"].nunique()
         counts = {str(name): int(count) for name, count in by_class.items()}
         self.fitted = replace(fitted, letters_by_class=counts, left_out=left_out)
         return self
@@ -190,12 +282,11 @@ class OutcomeModel:
 
     def boosters(self) -> dict[str, list[lgb.Booster]]:
         """All trees by name, for the bundle."""
-        fitted = self.learned
-        judgement = fitted.start.judgement
+        members, judgement = self.learned.members, self.learned.start.judgement
         return {
-            "correction": [m.correction for m in fitted.members if m.correction is not None],
-            "forest": [m.forest for m in fitted.members if m.forest is not None],
-            "judgement": [] if judgement is None else [judgement.booster],
+            "correction": [m.correction for m in members if m.correction],
+            "forest": [m.forest for m in members if m.forest],
+            "judgement": [judgement.booster] if judgement else [],
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -238,14 +329,14 @@ class OutcomeModel:
         known, inputs = start.known(frame), inputs_met(frame)
         signals = inputs.matrix(frame)
         letters = frame["letter_id"].astype(str).to_numpy()
-        weight = _weights(letters, self.config.sibling_correlation)
+        _, codes, siblings = np.unique(letters, return_inverse=True, return_counts=True)
+        extra = np.asarray(siblings[codes] - 1, dtype=np.float64)
+        weight = 1.0 / (1.0 + self.config.sibling_correlation * extra)
         members, parts = [], np.full((len(y), 3), np.nan)
         for inside, outside in _shares(letters, y, self.config):
-            member = self._member(
-                inputs, signals[inside], known.log_odds[inside], y[inside], weight[inside]
-            )
-            parts[outside] = member.scores(known.log_odds[outside], signals[outside])
-            members.append(member)
+            rows = signals[inside], known.log_odds[inside], y[inside], weight[inside]
+            members.append(self._member(inputs, *rows))
+            parts[outside] = members[-1].scores(known.log_odds[outside], signals[outside])
         # Where all overturned items are in one share, nobody can learn without it.
         everywhere = np.isnan(parts).any(axis=1)
         if everywhere.any():
@@ -283,17 +374,89 @@ class OutcomeModel:
         )
 
 
+def signal_columns() -> tuple[str, ...]:
+    """The signals that members read; dates are left out, for they would be one a letter."""
+    return tuple(c.name for c in all_columns() if c.dtype != "date" and c.name not in KEY_COLUMNS)
+
+
+def inputs_met(frame: pd.DataFrame) -> SignalInputs:
+    """Every signal as a number, with the labels that a training frame holds often enough."""
+    columns, labels = signal_columns(), {}
+    for column in all_columns():
+        if column.dtype == "str" and column.name in columns:
+            counts = frame[column.name].value_counts()
+            labels[column.name] = tuple(sorted(counts.index[counts >= LEAST_LABELLED]))
+    return SignalInputs(columns, labels, frozenset(FACTS).intersection(columns))
+
+
+def fit_trees(
+    config: OutcomeConfig,
+    part: Literal["", "forest_"],
+    inputs: SignalInputs,
+    signals: Array,
+    start: Array,
+    y: Array,
+    weight: Array,
+) -> lgb.Booster:
+    """Trees that go on from ``start`` (log odds); ``part`` is before the names of its settings."""
+    import lightgbm as lgb
+
+    def own(name: str) -> Any:
+        return getattr(config, part + name)
+
+    labelled = [place for place, name in enumerate(inputs.columns) if name in inputs.labels]
+    data = lgb.Dataset(signals, y, weight=weight, init_score=start, categorical_feature=labelled)
+    settings = {
+        "seed": config.seed,
+        "num_threads": config.threads,
+        "objective": "binary",
+        "boost_from_average": False,
+        "learning_rate": own("learning_rate"),
+        "num_leaves": own("leaves"),
+        "min_data_in_leaf": own("min_items_leaf"),
+        "min_data_per_group": own("min_items_leaf"),
+        "lambda_l2": own("l2"),
+        "feature_fraction": own("signal_share"),
+        "monotone_constraints": inputs.signs,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
+    rounds = min(max(int(y.sum() / config.positives_a_tree), own("trees")), own("most_trees"))
+    return lgb.train(settings, data, num_boost_round=rounds)
+
+
+def fit_logistic(
+    x: Array,
+    y: Array,
+    offset: Array,
+    weight: Array,
+    mean: Array,
+    sd: Array,
+    positive: Sequence[int],
+) -> Array:
+    """The most probable coefficients of a logistic regression given ``y`` (0/1), starting odds and
+    weights; ``mean`` and ``sd`` of their normal prior, and ``positive``: which are not below 0.
+    """
+
+    def loss(beta: Array) -> tuple[float, Array]:
+        score = offset + x @ beta
+        gap = (beta - mean) / sd
+        nll = float(np.sum(weight * (np.logaddexp(0.0, score) - y * score)))
+        gradient = x.T @ (weight * (expit(score) - y)) + gap / sd
+        return nll + 0.5 * float(gap @ gap), gradient
+
+    bounds = [(0.0 if place in positive else None, None) for place in range(len(mean))]
+    fitted = minimize(loss, mean.copy(), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(fitted.x, dtype=np.float64)
+
+
 def _learned(members: Sequence[Member], mixture: Mixture, signals: Array) -> Array:
     """What each signal adds through the members, weighed, shape (items, signals)."""
     total = np.zeros(signals.shape)
     for member in members:
         total += member.contributions(signals, mixture.weights[2:].tolist())
     return total / len(members)
-
-
-def _weights(letters: npt.NDArray[Any], correlation: float) -> Array:
-    _, codes, counts = np.unique(letters, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / (1.0 + correlation * (counts[codes] - 1)))
 
 
 def _shares(
@@ -322,20 +485,17 @@ def _shares(
 def _check_labels(y: Array, letters: npt.NDArray[Any]) -> None:
     if len(set(letters)) < 3:
         raise TrainingDataError(f"{len(set(letters))} letter(s): at least 3 are needed to train")
-    positives = int(y.sum())
-    if positives in {0, len(y)}:
-        alike = OVERTURNED if positives else UPHELD
+    if len(set(y)) < 2:
+        alike = OVERTURNED if y[0] else UPHELD
         raise TrainingDataError(
             f"all {len(y)} items are {alike}: both outcomes are needed to train"
         )
 
 
 def any_overturned(letters: npt.NDArray[Any], p: Array, share: float) -> Array:
-    """For each item, the chance that any item of its letter is overturned, shape (items,).
-
-    It lies between the largest single chance (all stand or fall together) and that of independent
-    items; ``share`` (0-1) weighs the first.  So it is at least every item's own chance, and at
-    most their sum.
+    """For each item, the chance that any item of its letter is overturned, shape (items,): between
+    the largest single chance (all stand or fall together), which ``share`` (0-1) weighs, and that
+    of independent items.  So it is at least every item's own chance, and at most their sum.
     """
     codes, together, alone = _extremes(letters, np.asarray(p, dtype=np.float64))
     chance = share * together + (1.0 - share) * alone
@@ -349,9 +509,8 @@ def sibling_share(p: Array, y: Array, letters: npt.NDArray[Any]) -> float:
     codes, together, alone = _extremes(letters, p)
     overturned = np.bincount(codes, y) > 0
     shares = np.linspace(0.0, 1.0, 21)
-    chances = np.clip(
-        shares[:, None] * together + (1 - shares)[:, None] * alone, _LEAST, 1 - _LEAST
-    )
+    chances = shares[:, None] * together + (1 - shares)[:, None] * alone
+    chances = np.clip(chances, _LEAST, 1 - _LEAST)
     likelihood = np.where(overturned, np.log(chances), np.log1p(-chances)).sum(axis=1)
     return float(shares[int(np.argmax(likelihood))])
 

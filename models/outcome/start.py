@@ -16,19 +16,19 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from imr.data import table_rows
 from imr.models.bundle import sha256
 from imr.models.frame import DATE_COLUMNS, Array, SignalInputs, request_years
-from imr.models.outcome.learner import TreeContributions
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -55,6 +55,91 @@ PUBLISHED_NAMES: Mapping[tuple[str, str], tuple[str, str]] = {
 SHRINKAGE_FIGURES = 2.0
 # Items whose contributions are averaged into the "average decided item": more change nothing.
 CENTRE_ITEMS = 2_000
+# Items whose leaves are held at one time.
+ITEMS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class TreeContributions:
+    """What each input added on an item's way through the trees of a booster.
+
+    A tree's answer is the value of its root plus the steps from node to node; each step is booked
+    to the input that the node asked for (Saabas, "Interpreting random forests", 2014), so that the
+    parts add up to the raw score exactly.  LightGBM's own ``pred_contrib`` shares a step out among
+    the inputs that interact, at many times the cost (``benchmarks/bench_scoring.py``).
+    ``table`` (leaves of all trees, inputs), sparse; ``starts`` is the first row of each tree.
+    """
+
+    booster: lgb.Booster
+    table: Any
+    starts: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, booster: lgb.Booster) -> TreeContributions:
+        """Walk every tree once, in the text that LightGBM stores: its JSON takes six times as
+        long.
+        """
+        from scipy.sparse import csr_array
+
+        cells, starts, leaves = [np.empty((3, 0))], [], 0
+        for tree in booster.model_to_string().split("\nTree=")[1:]:
+            steps, more = _steps_to_root(tree, leaves)
+            cells += steps
+            starts.append(leaves)
+            leaves += more
+        rows, features, added = np.concatenate(cells, axis=1)
+        # Steps of one input on one way add up: the sparse array sums what stands twice.
+        places = rows.astype(np.intp), features.astype(np.intp)
+        table = csr_array((added, places), shape=(leaves, booster.num_feature()))
+        return cls(booster, table, np.array(starts, dtype=np.intp))
+
+    def contributions(self, matrix: Array) -> Array:
+        """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
+        added = np.empty((len(matrix), self.table.shape[1]))
+        # The leaves of all items in all trees would take gigabytes.
+        for start in range(0, len(matrix), ITEMS_AT_ONCE):
+            rows = slice(start, start + ITEMS_AT_ONCE)
+            added[rows] = self._added(matrix[rows])
+        return added
+
+    def _added(self, matrix: Array) -> Array:
+        from scipy.sparse import csr_array
+
+        items, trees = len(matrix), len(self.starts)
+        leaves = np.asarray(self.booster.predict(matrix, pred_leaf=True, num_threads=1))
+        places = leaves.reshape(items, trees).astype(np.intp) + self.starts
+        reached = csr_array(
+            (np.ones(items * trees), places.ravel(), np.arange(items + 1) * trees),
+            shape=(items, self.table.shape[0]),
+        )
+        return np.asarray((reached @ self.table).toarray(), dtype=np.float64)
+
+
+def _steps_to_root(tree: str, start: int) -> tuple[list[Array], int]:
+    """Of a tree as LightGBM writes it leaves (numbered from ``start``), inputs and steps on the
+    ways from leaves to root, shape (3, leaves still on their way), one storey after another; and
+    how many leaves it has.
+    """
+    lines = dict(line.split("=", 1) for line in tree.split("\n\n", 1)[0].split("\n")[1:])
+
+    def read(name: str, dtype: Any) -> npt.NDArray[Any]:
+        return np.array(lines.get(name, "").split(), dtype=dtype)
+
+    features, leaf_values = read("split_feature", np.intp), read("leaf_value", np.float64)
+    children = np.array([read(f"{side}_child", np.intp) for side in ("left", "right")])
+    nodes, leaves = len(features), np.arange(len(leaf_values))
+    # Nodes by their number, then leaves by theirs: the node above each, -1 above the root.  A child
+    # below 0 is the complement of a leaf's number.
+    above = np.full(nodes + len(leaves), -1, dtype=np.intp)
+    above[np.where(children < 0, nodes + ~children, children)] = np.arange(nodes)
+    values = np.concatenate([read("internal_value", np.float64), leaf_values])
+    at, steps = nodes + leaves, []
+    while (going_on := above[at] >= 0).any():
+        at, leaves = at[going_on], leaves[going_on]
+        over = above[at]
+        steps.append(np.array([start + leaves, features[over], values[at] - values[over]]))
+        at = over
+    return steps, len(leaf_values)
 
 
 @dataclass
@@ -117,25 +202,6 @@ def shipped() -> Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedRate:
-    """One usable row of the table: the middle of the stated range, as a share (0-1).
-
-    ``series`` is the publisher and what it counts.
-    """
-
-    series: str
-    year: float
-    category: str
-    subcategory: str
-    rate: float
-
-    @property
-    def log_odds(self) -> float:
-        """The share as log odds."""
-        return math.log(self.rate / (1 - self.rate))
-
-
-@dataclass(frozen=True, slots=True)
 class PublishedOdds:
     """Log odds of *overturned* by year and treatment category.
 
@@ -160,8 +226,8 @@ class PublishedOdds:
 
     def ratio(self, category: str | None, subcategory: str | None) -> float:
         """Log odds ratio of the subcategory, else of its category, else 0."""
-        fine = self.ratios.get((category or "", subcategory or ""))
-        return fine if fine is not None else self.ratios.get((category or "", ""), 0.0)
+        whole = self.ratios.get((category or "", ""), 0.0)
+        return self.ratios.get((category or "", subcategory or ""), whole)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, for the bundle."""
@@ -177,43 +243,37 @@ class PublishedOdds:
 
 def published_odds() -> PublishedOdds:
     """The odds from the rates that the project ships (``data/reference/overturn_rates.csv``)."""
-    return odds_from_rates(usable_rates(table_rows("reference/overturn_rates")))
+    return odds_from_rates(table_rows("reference/overturn_rates"))
 
 
-def usable_rates(rows: Iterable[Mapping[str, str]]) -> list[PublishedRate]:
-    """Rows that speak of all requests or of one treatment category (not of some providers)."""
-    rates = []
+def odds_from_rates(rows: Iterable[Mapping[str, str]]) -> PublishedOdds:
+    """Level by year from treatment requests, odds ratios inside each series (publisher, and what it
+    counts), shrunken; a rate is the middle of the stated range.
+
+    Raises ValueError where treatment requests have no figure over all of them.
+    """
+    overall: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    by_kind = []
     for row in rows:
-        if row["category"] == "ALL" and row["subcategory"]:
-            continue
-        series = f"{row['publisher']}, {row['counted']}"
-        name = (row["category"], row["subcategory"])
-        category, subcategory = PUBLISHED_NAMES.get(name, name)
         year = (float(row["year_from"]) + float(row["year_to"])) / 2
         rate = (float(row["overturn_rate_low"]) + float(row["overturn_rate_high"])) / 2
-        rates.append(PublishedRate(series, year, category, subcategory, rate))
-    return rates
-
-
-def odds_from_rates(rates: Sequence[PublishedRate]) -> PublishedOdds:
-    """Level by year from treatment requests, odds ratios inside each series, shrunken.
-
-    Raises ValueError where that series has no figure over all requests.
-    """
-    overall = [r for r in rates if r.category == "ALL"]
-    by_year: dict[float, list[float]] = defaultdict(list)
-    for rate in overall:
-        if rate.series == LEVEL_SERIES:
-            by_year[rate.year].append(rate.log_odds)
-    if not by_year:
+        series, log_odds = f"{row['publisher']}, {row['counted']}", math.log(rate / (1 - rate))
+        kind = row["category"], row["subcategory"]
+        if kind == ("ALL", ""):
+            overall[series].append((year, log_odds))
+        elif kind[0] != "ALL":  # and not of some providers
+            by_kind.append((series, PUBLISHED_NAMES.get(kind, kind), year, log_odds))
+    if not overall[LEVEL_SERIES]:
         raise ValueError("overturn rates: no figure over all treatment requests (DWC)")
+    by_year: dict[float, list[float]] = defaultdict(list)
+    for year, log_odds in overall[LEVEL_SERIES]:
+        by_year[year].append(log_odds)
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for rate in rates:
-        same = [one for one in overall if one.series == rate.series]
-        if rate.category != "ALL" and same:
-            base = min(same, key=lambda one: abs(one.year - rate.year))
-            ratios[rate.category, rate.subcategory].append(rate.log_odds - base.log_odds)
-    shrunken = {name: sum(v) / (len(v) + SHRINKAGE_FIGURES) for name, v in ratios.items()}
+    for series, kind, year, log_odds in by_kind:
+        if same := overall[series]:
+            _, base = min(same, key=lambda one: abs(one[0] - year))
+            ratios[kind].append(log_odds - base)
+    shrunken = {kind: sum(v) / (len(v) + SHRINKAGE_FIGURES) for kind, v in ratios.items()}
     level = ((year, sum(values) / len(values)) for year, values in sorted(by_year.items()))
     return PublishedOdds(tuple(level), shrunken)
 
@@ -254,7 +314,7 @@ class Start:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that must be there."""
-        return tuple({*DATE_COLUMNS, *self.judged_columns})
+        return (*DATE_COLUMNS, *self.judged_columns)
 
     @property
     def names(self) -> list[str]:

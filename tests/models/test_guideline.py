@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from imr.data import table_rows
 from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.guideline import GuidelineConfig, GuidelineModel
-from imr.models.guideline import catalogue as cand
+from imr.models.guideline import candidates as cand
 from tests.models.conftest import inputs, made_table
 
 QUICK = GuidelineConfig(members=1, rounds=5, inner_folds=3)

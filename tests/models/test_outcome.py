@@ -18,8 +18,7 @@ from imr.models.frame import (
     fixed_signs,
 )
 from imr.models.outcome import OutcomeConfig, OutcomeModel
-from imr.models.outcome.learner import Mixture
-from imr.models.outcome.model import any_overturned, sibling_share
+from imr.models.outcome.model import Mixture, any_overturned, sibling_share
 from tests.models.conftest import inputs, made_table
 
 QUICK = OutcomeConfig(members=3)

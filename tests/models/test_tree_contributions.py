@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from imr.models.outcome.learner import TreeContributions
+from imr.models.outcome.start import TreeContributions
 
 
 @pytest.fixture(scope="module", params=[1, 7, 40])

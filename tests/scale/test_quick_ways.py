@@ -16,9 +16,8 @@ from imr.features.condition import condition, holds
 from imr.features.table import all_columns, frame
 from imr.models import drift
 from imr.models.frame import conditions_hold, numbers
-from imr.models.guideline import catalogue as cand
-from imr.models.guideline.catalogue import describe
-from imr.models.guideline.pairs import _overlaps
+from imr.models.guideline import candidates as cand
+from imr.models.guideline.candidates import _overlaps, describe
 from imr.models.outcome import OutcomeModel
 from imr.serve.model import collected_once
 from imr.serve.outputs import encodable
@@ -89,7 +88,7 @@ WORDS = sorted({w for label in cand.catalogue_labels() for w in cand.words(label
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join), max_size=4))
 def test_common_words_are_those_of_both_sets(requests: list[str]) -> None:
     labels = cand.catalogue_labels()
-    sections = [cand.words(cand.section_of(label) or "") for label in labels]
+    sections = [cand.words(cand.section_of(label)) for label in labels]
     plain = [[len(s & cand.words(r)) / max(len(s), 1) for s in sections] for r in requests]
     assert _overlaps(requests, labels).tolist() == plain
 

@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import pytest
 
+from imr.models.config import ranges
 from imr.models.guideline import GuidelineConfig
 from imr.models.outcome import OutcomeConfig
-from imr.models.ranges import ranges
 from imr.training.config import ConfigError, TrainConfig
 from imr.training.contenders import Settings
 from imr.training.train import train

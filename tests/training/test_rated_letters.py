@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from imr.models.guideline import GuidelineModel
-from imr.models.outcome.learner import signal_columns
+from imr.models.outcome.model import signal_columns
 from imr.models.outcome.start import JUDGED_APART, Start, shipped
 from imr.training.contenders import CHAPTER_INPUTS, plain_matrix
 from imr.training.decisions import inputs, judged_apart, load_decisions, sample
