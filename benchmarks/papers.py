@@ -156,9 +156,9 @@ def excerpt(said: str) -> list[str]:
     """The lines of an explanation that the README shows, at most 18."""
     lines, taken = said.splitlines(), list[str]()
     for heading, mark, most in EXCERPT:
-        top = next(at for at, line in enumerate(lines) if line.startswith(heading))
+        top = next((at for at, line in enumerate(lines) if line.startswith(heading)), len(lines))
         found = [n for n in range(top, len(lines)) if lines[n].startswith(mark)]
-        if not found:
+        if not found:  # nor is there a heading where nothing would change it
             continue
         quoted = (n for n in found if mark == "    + " and "“" in lines[n + 1])
         first = next(quoted, found[0])
