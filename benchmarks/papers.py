@@ -124,7 +124,7 @@ def evaluated(evaluation: Evaluation) -> Measured:
 
 def figure(e: Estimate) -> Figure:
     """Value, lower and upper end; None where there is nothing to say."""
-    return [None if x != x else round(x, 4) for x in (e.value, e.low, e.high)]
+    return [None if x != x else round(x, 6) for x in (e.value, e.low, e.high)]
 
 
 def explained(predictor: Predictor) -> str:
