@@ -3,10 +3,12 @@
     python -m benchmarks.verdicts [LETTERS ...] [--half tuned|held] [--list]
 
 ``tests/annotations/criteria.jsonl`` holds what readers said of criterion lines of real letters (two
-readers of 489 lines, one of the others), ``criteria_vignettes.jsonl`` what one reader said of lines
-of the shipped vignettes, which are judged where no letters are named.  A verdict is defensible
-where it is one of theirs (first or second reading).  Rules were tuned on the lines of one half; the
-other half tells how they do on lines not looked at.
+readers of 489 lines, one of the others) and of requests that raters set against their summaries
+(:mod:`imr.training.rated_letters`), ``criteria_vignettes.jsonl`` what one reader said of lines of
+the shipped vignettes, which are judged where no letters are named.  A verdict is defensible where
+it is one of theirs (first or second reading).  Rules were tuned on the lines of one part; the
+other, ``held``, tells how they do on lines not looked at: of letters a quarter, whose summaries
+nobody looked at for a rule.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import argparse
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from benchmarks.agreement import cases
 from imr.data.letter import Case
 from imr.features.checklist import Criterion, checklist
 from imr.features.table import signals
+from imr.training.rated_letters import request_cases
 from imr.training.vignettes import shipped_vignettes
 
 ANNOTATIONS = Path(__file__).parent.parent / "tests" / "annotations"
@@ -31,9 +34,9 @@ Key = tuple[str, int, str]
 
 
 def half(letter_id: str) -> str:
-    """``tuned`` or ``held``, by the digest of the letter's name."""
-    digest = hashlib.sha256(f"half{letter_id}".encode()).hexdigest()
-    return "held" if int(digest, 16) % 2 else "tuned"
+    """``tuned``, or ``held`` for a quarter of the letters, by digests of the letter's name."""
+    digests = (hashlib.sha256(f"{salt}{letter_id}".encode()) for salt in ("half", "quarter"))
+    return "held" if [int(one.hexdigest(), 16) % 2 for one in digests] == [1, 0] else "tuned"
 
 
 def read_verdicts(which: str | None = None, name: str = OF_LETTERS) -> dict[Key, dict[str, Any]]:
@@ -75,7 +78,7 @@ def counted(letters: list[str], which: str | None = None, show: bool = False) ->
     """
     readers, counts = read_verdicts(which, OF_LETTERS if letters else OF_VIGNETTES), Counter[str]()
     named = {letter for letter, *_ in readers}
-    for case in cases(letters) if letters else (one.case for one in shipped_vignettes()):
+    for case in _cases(letters):
         if case.letter_id not in named:
             continue
         for key, criterion in judged(case):
@@ -84,6 +87,13 @@ def counted(letters: list[str], which: str | None = None, show: bool = False) ->
                 if show and criterion.status not in accepted(readers[key]):
                     print(*key, criterion.status, readers[key]["readers"], sep="  ")
     return counts
+
+
+def _cases(letters: list[str]) -> Iterable[Case]:
+    """The cases of letters and of the requests set against them; without letters vignettes."""
+    if letters:
+        return [*cases(letters), *request_cases(letters)]
+    return [one.case for one in shipped_vignettes()]
 
 
 def accepted(said: dict[str, Any]) -> set[str]:

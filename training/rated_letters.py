@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imr.data.letter import LetterError
+from imr.data.letter import Case, LetterError
 from imr.data.parse import parse
 from imr.data.read import read
 from imr.data.records import RawRecord, letter_from_record
@@ -77,11 +77,19 @@ def derive(letters: Iterable[str], out: Path) -> int:
     """Write the signals of the rated requests, a row a request, from the letters; the number of
     rows.  Raises ValueError where a rated letter is not among them.
     """
+    table = case_frame(request_cases(letters)).drop(columns=[*KEY_COLUMNS])
+    table.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
+    return len(table)
+
+
+def request_cases(letters: Iterable[str]) -> list[Case]:
+    """The rated requests, each a case of one item with the summary of its letter, called
+    ``request 0`` and so on.  Raises ValueError where a rated letter is not among ``letters``.
+    """
     read_ones = [parse(text) for text in read(letters) if not isinstance(text, LetterError)]
     case_of = {letter.case.letter_id: letter.case for letter in read_ones}
     given = requests()
-    named = {*given["letter_id"], *given["of_letter"].dropna()}
-    missing = sorted(named - set(case_of))
+    missing = sorted({*given["letter_id"], *given["of_letter"].dropna()} - set(case_of))
     if missing:
         raise ValueError(f"{len(missing)} rated letter(s) are not there, e.g. {missing[0]}")
     cases = []
@@ -90,10 +98,9 @@ def derive(letters: Iterable[str], out: Path) -> int:
         title = row["request"] if ours else case_of[row["of_letter"]].items[row["of_item"]].title
         record = {"letter_id": "asked", "case_summary": title, "items": [{"title": title}]}
         asked = letter_from_record(RawRecord(str(number), record)).case.items
-        cases.append(replace(case_of[row["letter_id"]], letter_id=str(number), items=asked))
-    table = case_frame(cases).drop(columns=[*KEY_COLUMNS])
-    table.to_csv(out, index=False, compression={"method": "gzip", "mtime": 0})
-    return len(table)
+        name = f"request {number}"
+        cases.append(replace(case_of[row["letter_id"]], letter_id=name, items=asked))
+    return cases
 
 
 def out_of_letter(invented: Rated, real: Rated) -> Array:
