@@ -240,7 +240,7 @@ _PER_DAY = {
     "sedative": (1.0, 1.0),
     "acute_opioid": (2.0, 6.0),
 }
-_LONG_ACTING_A_DAY, _PATCHES_A_DAY = (1.0, 2.0), (1 / 7, 1.0)
+_LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0, 1.0)
 
 
 def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
@@ -359,6 +359,8 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
 _LONG_ACTING = re.compile(
     r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin)\b|extended|long[- ]acting|\bamrix"
 )
+# By their labels taken once a day.
+_DAILY = re.compile(r"\b(?:tramadol|ultram|hydromorphone|hysingla|cyclobenzaprine|amrix)\b")
 _PATCH = re.compile(r"\bpatch")
 
 
@@ -382,7 +384,7 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
     elif pace and _PATCH.search(words):
         pace = _PATCHES_A_DAY
     elif pace and _LONG_ACTING.search(words):
-        pace = _LONG_ACTING_A_DAY
+        pace = _ONCE_A_DAY if _DAILY.search(words) else _LONG_ACTING_A_DAY
     if pace is None:
         return {}
     units = quantity * (1 + _float(row, "request_refills"))

@@ -70,7 +70,7 @@ FACTS: tuple[str, ...] = (
 FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
-    "strong_pain", "insertion_tender", "bone_displaced", "sessions_told",
+    "strong_pain", "insertion_tender", "facet_tender", "bone_displaced", "sessions_told",
     "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
     "nausea_named",
@@ -718,6 +718,21 @@ def _stale(said: Statement) -> bool:
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
 
 
+_BESIDE_SPINE = re.compile(r"\bpara-?\s?(?:spinal|spinous|vertebral|lumbar|cervical|thoracic)")
+# "The tingling has subsided" leaves the pain.
+_OF_NUMBNESS = re.compile(
+    r"(?<!pain and )(?<!pain or )(?<!pain, )\b(?:numb\w*|tingling|para?esthesias?|dysesthesias?|"
+    r"pins and needles|swelling|bruis\w+|ecchymosis|dizziness|nausea)\b"
+    r"(?:(?!\b(?:pain|symptoms?|complaints?|ache)\b)[^.;])*$"
+)
+
+
+def _of_numbness(said: Statement) -> bool:
+    """Whether a response is told of numbness, swelling or the like, and of no pain."""
+    before = said.mention.summary.lower[said.start : said.mention.start]
+    return _OF_NUMBNESS.search(before) is not None
+
+
 def _aged(said: Statement, case: Case) -> bool:
     """Whether something was done more than a year before the denial."""
     days = _days_before(said.mention.summary, case, said)
@@ -797,7 +812,10 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "long": lambda said: _used_long(said),
     "due": lambda said: said.of is not None,
     "begun": _only_begun,
+    # Over the facets, as muscles beside a spine lie.
+    "beside_spine": lambda said: _BESIDE_SPINE.search(said.clause) is not None,
     "fresh": lambda said: _FRESH.search(said.clause) is not None,
+    "of_numbness": _of_numbness,
     # A worn joint of a limb; a spine wears in everybody.
     "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
     "mood_drug": lambda said: (

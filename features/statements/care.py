@@ -177,6 +177,7 @@ _ONLY_NOW = re.compile(
 _ONLY_NOW_AFTER = re.compile(
     r"^ (?:now|at present|currently|recently|other than|for this|beyond)\b"
 )
+_MANAGED = re.compile(r"^ management\b")
 _AND_THEN = re.compile(r"\b(?:no|not|without|never)\b[^.;]{0,60}\band $")
 
 
@@ -216,8 +217,12 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "planned"  # "twelve more visits" are none that were had
     if treatment.is_received(summary, mention):
         return "affirmed"
-    if mention.text.lower().startswith("exercis") and _AND_THEN.search(summary.before(mention, 60)):
-        return "affirmed"  # "takes no medication and exercises at home"
+    # "Takes no medication and exercises at home", "no acupuncture and medication management"
+    another = mention.text.lower().startswith("exercis") or _MANAGED.match(
+        summary.after(mention, 14)
+    )
+    if another and _AND_THEN.search(summary.before(mention, 60)):
+        return "affirmed"
     return "denied" if mention.qualifier == "negated" else "planned"
 
 

@@ -45,7 +45,7 @@ def signs(summary: Summary) -> Iterator[Statement]:
             subject, concept, own = known
             if _complained_of(summary, mention) or long_ago(summary, mention):
                 continue
-            if concept == "spasm" and _GIVEN_FOR.search(summary.before(mention, 120)):
+            if concept == "spasm" and _no_spasm(summary, mention):
                 continue
             if mention.value == "knee_instability_signs" and another_joint(summary, mention):
                 own = ()
@@ -59,6 +59,19 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 concept = "twitch response"
             degree = "mild" if slight(summary, mention) else None
             yield state(summary, mention, subject, concept, polarity, own, degree=degree)
+
+
+# "Soft abdomen without guarding" tells of no muscle of the back or a limb.
+_GUARDED = re.compile(r"guarding|rigidity")
+_BELLY = re.compile(r"\b(?:abd(?:omen|ominal)?|rebound|belly|bowel)\b")
+
+
+def _no_spasm(summary: Summary, mention: Mention) -> bool:
+    """Whether a spasm is what a drug is given for, or a belly is what is guarded."""
+    if _GIVEN_FOR.search(summary.before(mention, 120)):
+        return True
+    guarded = _GUARDED.match(mention.text.lower())
+    return guarded is not None and _BELLY.search(clause_text(summary, mention)) is not None
 
 
 def _of_hip(summary: Summary, mention: Mention) -> bool:

@@ -73,6 +73,9 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return not _care_in_clause(summary, mention)  # who is not working is off work
     if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
         return True
+    if rule == "not_tolerated" and _A_SYMPTOM.match(mention.text.lower()):
+        # "Headaches with nausea" are no side effect where no drug stands before them.
+        return not any(m.start < mention.start for m in _care_in_clause(summary, mention))
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
     if _WHETHER.search(before):
@@ -86,6 +89,9 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     return _HELPED_BY_A_PERSON.match(after) is not None
 
 
+_A_SYMPTOM = re.compile(
+    r"(?:dyspepsia|gastr\w+|heartburn|stomach upset|nausea|drowsiness|sedation)$"
+)
 # "To see if it helps" tells of no help.
 _WHETHER = re.compile(
     r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $"
@@ -233,7 +239,8 @@ def responses(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "response", "conservative", "failed", of="care")
         if mention.value == _NEUTRAL or mention.qualifier in ("hypothetical", "other_person"):
             continue
-        if mention.qualifier == "requested" and not _of_use(summary, mention):
+        of_use = _of_use(summary, mention) or _no_gain_is_why(summary, mention)
+        if mention.qualifier == "requested" and not of_use:
             continue
         if _no_response(summary, mention):
             continue
@@ -247,6 +254,18 @@ def responses(summary: Summary) -> Iterator[Statement]:
             yield from _in_words(summary, mention)
     yield from _percents(summary)
     yield from _falls(summary)
+
+
+# "Recommends a scan for lack of improvement": the reason of a plan tells what care did not do.
+_REASON = re.compile(
+    r"\b(?:for|due to|because of|given|owing to|secondary to|in (?:view|light) of|based on|after)"
+    r"(?: (?:the|his|her|an?))? $"
+)
+
+
+def _no_gain_is_why(summary: Summary, mention: Mention) -> bool:
+    failed = mention.rule.id == "no_relief"
+    return failed and _REASON.search(summary.before(mention, 30)) is not None
 
 
 def _longest(summary: Summary, mention: Mention) -> float | None:
@@ -737,6 +756,7 @@ def _lost(mention: Mention) -> bool:
     return after < _LOSS * before
 
 
+_OFF_WORK = re.compile(r"\b(?:work|duty|ttd|tpd|disability|disabled|working)$")
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 _NOT_INSIDE = re.compile(
@@ -761,9 +781,10 @@ _SMALL_EXTENT = re.compile(
 _COMPARED = re.compile(
     r"\b(?:now|again|farther|further|longer|more|better|lets?|allow\w*|able|after|since|vs|"
     r"w(?:/(?!o)|(?:ith)?\b(?!/| (?:an? |his |her |the |much |severe )?(?:pain|difficult|limp|cane|"
-    r"walker|rest|crutch|help|assist|discomfort)))|"
-    r"versus|instead|rather|from (?:\d|an?\b|one|two|five|ten)|before|previously|formerly|up to|"
-    r"increas\w+|resumed|twice|because)\b|->|→"
+    r"walker|rest|crutch|help|assist|discomfort)| (?:the |an )?ability| \d+ (?:\w+ )?(?:sessions|"
+    r"visits)))|"
+    r"versus|instead|rather|(?<!ranging )(?<!ranges )from (?:\d|an?\b|one|two|five|ten)|before|"
+    r"previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
 )
 
 
@@ -826,6 +847,11 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if polarity is None:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
+        off = polarity == "not improved" and _OFF_WORK.search(mention.text.lower())
+        if off and not any(
+            m.start < mention.start for m in _causes_named(summary).get(mention.sentence, ())
+        ):
+            continue  # who is not back at work may have gained all the same
         if polarity in ("medication reduced", "medication same"):
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)

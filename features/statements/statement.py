@@ -114,7 +114,22 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "unplaced"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
     reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
+    if not reaches and _CORD in parts and _sound(statement):
+        reaches = not _LEGS.isdisjoint(statement.regions)
     return "requested" if reaches else "elsewhere"
+
+
+_CORD, _LEGS = "thoracic spine", _SUPPLIED["lumbar spine"] - {*SPINE}
+
+
+def _sound(statement: Statement) -> bool:
+    """Whether nerves are found sound: so they are from the cord down, which legs that are weak do
+    not tell of it.
+    """
+    if statement.subject != "sign" or statement.concept not in _OF_NERVES:
+        return False
+    normal = statement.concept in ("normal neurology", "nerve study normal")
+    return statement.polarity == ("affirmed" if normal else "denied")
 
 
 @lru_cache(maxsize=8192)
@@ -336,10 +351,19 @@ _BY_PAIN_BEFORE = re.compile(
 )
 
 
+# "Resisted wrist extension 4/5, painful" tells of a tendon.
+_RESISTED_BEFORE = re.compile(r"\bresist(?:ed|ive|ance to) (?:[\w-]+ ){0,4}$")
+_PAINFUL_AFTER = re.compile(
+    r"^,? ?\(?(?:(?:with|and|but|minimally|mildly|slightly|also|is|was|some) )*pain(?:ful)?\b"
+)
+
+
 def of_pain(summary: Summary, mention: Mention) -> bool:
     """Whether weakness is put down to pain or effort."""
+    resisted = _RESISTED_BEFORE.search(summary.before(mention, 60))
     return bool(
-        _BY_PAIN_AFTER.match(summary.after(mention, 60))
+        (resisted and _PAINFUL_AFTER.match(summary.after(mention, 40)))
+        or _BY_PAIN_AFTER.match(summary.after(mention, 60))
         or _BY_PAIN_BEFORE.search(summary.before(mention, 40))
     )
 
@@ -391,7 +415,7 @@ _LITTLE_AFTER = re.compile(
 
 
 _STRONG_BEFORE = re.compile(
-    r"\b(?:(?P<severe>severe|intense|excruciating|intolerable|unbearable|debilitating)|moderate)"
+    r"\b(?:(?P<severe>severe?|intense|excruciating|intolerable|unbearable|debilitating)|moderate)"
     r"(?:(?: to|-to-) (?:moderate|severe))?(?: [\w-]+){0,2}? $"
 )
 
