@@ -190,13 +190,23 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     if setting.other:
         return regions, "other"
     if setting.sides:
-        nearest = min(setting.sides, key=lambda word: abs(word[0] - mention.start))
+        # "Left Lachman 3+, pivot shift positive, right stable": past a comma begins the other side.
+        before = [word for word in setting.sides if word[0] < mention.end]
+        ahead = [word for word in setting.sides if word[0] >= mention.end]
+        if before and ahead and "," in summary.lower[mention.end : ahead[0][0]]:
+            ahead = []
+        nearest = min((*before, *ahead), key=lambda word: abs(word[0] - mention.start))
         return regions, nearest[1]
     # "Right knee: ...", for a finding of the same region.
     side = setting.side_of_heading
     if side and heading and any(is_or_explains(region, heading.value) for region in regions):
         return regions, side
     return regions, None
+
+
+def side_told(summary: Summary, mention: Mention) -> bool:
+    """Whether the clause of a mention names a side."""
+    return bool(_setting(summary, clause_of(summary, mention)).sides)
 
 
 class _Setting(NamedTuple):

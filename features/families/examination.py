@@ -64,6 +64,11 @@ _NOT_RADICULAR = re.compile(
 )
 # "McMurray causes nothing", "Tinel produces no tingling".
 _NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
+# "Facet loading positive bilaterally, SLR to 75 degrees": that was the result of the last test.
+_OF_THE_LAST = re.compile(
+    r"^(?: (?:bilat\w*|on|the|both|sides|left|right|l|r))*, (?:and )?(?:the )?$"
+)
+_OWN_DEGREES = re.compile(r"^(?: (?:tests?|is|was|to|at|of|limited|only))* ?\d{2}(?: ?deg|°)")
 _TESTS_WERE = re.compile(
     r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
 )
@@ -158,6 +163,8 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
         return not _NEGATIVE.match(joined["sign"])
     before = _POSITIVE_BEFORE.search(summary.before(mention, 170))
     if before is None or _UNSURE.match(before["sign"]):
+        return None
+    if _OF_THE_LAST.match(before["gap"]) and _OWN_DEGREES.match(summary.after(mention, 30)):
         return None
     gap = _TESTS_WERE.sub(" ", before["gap"])
     listed = _TEST_LIST.fullmatch(gap) and not _NO_LIST.search(gap)

@@ -7,7 +7,8 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
 injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
 (a year before the denial), ``now`` (care under way or asked for), ``other`` (due to another
-treatment than what is asked for) and ``by_same`` (due to the treatment that is asked for).
+treatment than what is asked for), ``by_same`` (due to the treatment that is asked for) and
+``by_therapy`` (due to therapy or exercise).
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -73,7 +74,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "strong_pain", "insertion_tender", "facet_tender", "bone_displaced", "sessions_told",
     "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
-    "nausea_named",
+    "nausea_named", "recent_onset", "eased_by_care",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -876,6 +877,12 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
+_THERAPIES = frozenset(
+    {
+        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
+        "exercise", "conservative",
+    }
+)  # fmt: skip
 _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "field": lambda _said, item: specialist_field(item.requested),
     "same_field": _of_field,
@@ -888,4 +895,5 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     ),
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
     "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
+    "by_therapy": lambda said, _item: said.of in _THERAPIES,
 }

@@ -18,7 +18,7 @@ from imr.features.statements.statement import (
     silent,
     state,
 )
-from imr.features.where_when import parts_of, times_of
+from imr.features.where_when import parts_of, side_told, times_of
 
 # Plain words: "no care so far" denies conservative care whatever its scope.
 NO_CARE = "no_care"
@@ -81,7 +81,11 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     # An ankle jerk told before an epidural does not place it at the ankle.
     placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
     placed = placed and not told_before(summary, mention)
-    yield said if placed else replace(said, regions=(), side=None)
+    if not placed:
+        said = replace(said, regions=(), side=None)
+    elif not parts_of(summary, mention.sentence) and not side_told(summary, mention):
+        said = replace(said, side=None)  # "Left arm normal. Care: sling" does not put it there
+    yield said
 
 
 IN_USE = "in_use"

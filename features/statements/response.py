@@ -84,6 +84,8 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         _NO_WORD_OF.search(mention.text.lower()) or _NOT_ON_PAPER.match(after)
     ):
         return True
+    if rule == "no_relief" and _HELP_OF_A_PERSON.search(mention.text.lower()):
+        return not _care_in_clause(summary, mention)
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
     return _HELPED_BY_A_PERSON.match(after) is not None
@@ -92,6 +94,8 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
 _A_SYMPTOM = re.compile(
     r"(?:dyspepsia|gastr\w+|heartburn|stomach upset|nausea|drowsiness|sedation)$"
 )
+# "Cannot dress without help" is no therapy that did not help.
+_HELP_OF_A_PERSON = re.compile(r"^(?:no|without|w/o) (?:any )?help$")
 # "To see if it helps" tells of no help.
 _WHETHER = re.compile(
     r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $"

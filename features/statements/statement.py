@@ -95,7 +95,7 @@ _ALONG_NERVES = _OF_NERVES | {
     "tension sign of the arm", "tension sign of the leg", "foot drop", "upper motor neuron",
     "abnormal gait", "cervical compression", "red flag", "no weight bearing", "stenosis",
     "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "crps", "cord_or_cauda_equina",
-    "spondylolisthesis", "failed_back_surgery",
+    "spondylolisthesis", "failed_back_surgery", "recent onset",
 }  # fmt: skip
 
 
@@ -322,7 +322,7 @@ def slight(summary: Summary, mention: Mention) -> bool:
 # A test that is equivocal or "only slightly positive" shows nothing, nor does what is told.
 _EQUIVOCAL = re.compile(
     r"\b(?:equivocal(?:ly)?|questionabl[ey]|borderline|indeterminate|inconclusive|doubtful|"
-    r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+)|\+/-|\+ ?/ ?-)"
+    r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+))|\+ ?/ ?-"
 )
 _EQUIVOCAL_REACH = 40
 BY_HISTORY = re.compile(
