@@ -117,6 +117,11 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
     return "requested" if reaches else "elsewhere"
 
 
+def reaches(regions: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Whether one of some regions is one of the requested parts."""
+    return _reach(regions, False, True, parts)
+
+
 @lru_cache(maxsize=8192)
 def _reach(regions: tuple[str, ...], nerves: bool, stays: bool, parts: tuple[str, ...]) -> bool:
     """Whether one of some regions is, or (by its nerves) explains, one of the requested parts.
