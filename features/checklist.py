@@ -81,6 +81,7 @@ _CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
 _OF_THE_REQUEST = (
     "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
     "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
+    "one_visit_asked", "entrapment_asked", "rental_days",
 )  # fmt: skip
 
 
@@ -130,8 +131,9 @@ class _Quotes:
             dated = self.case.header.ur_denial_date is not None
             until = "the denial" if dated else "the last day that the summary tells"
             said = f"{_number(value)} days from the injury to {until}"
-        elif term.name == "case_body_parts":
-            said = f"the case is about: {str(value).replace(LIST_SEPARATOR, ', ')}"
+        elif term.name in ("case_body_parts", "parts_reached"):
+            named = self.row.get("case_body_parts")
+            said = f"the case is about: {str(named).replace(LIST_SEPARATOR, ', ')}"
         elif term.name == "invasive_in_letter":
             said = _beside(o for o in self.case.items if invasive_beside(self.item, o))
         elif term.name == "primary_surgery_in_letter":

@@ -231,6 +231,10 @@ COMPUTED = (
     "ablation_asked",
     "nursing_asked",
     "meniscectomy_alone",
+    "one_visit_asked",
+    "entrapment_asked",
+    "rental_days",
+    "parts_reached",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -256,8 +260,11 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
     it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
     therapy at home is, ``routine_panel`` where blood counts or chemistry are;
-    ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
-    a larger operation of the knee; ``consult_field`` is the field of the specialist.
+    ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
+    pinched nerve is; ``rental_days`` is how long equipment is to be rented, ``parts_reached``
+    whether a case is about joints alone that a topical drug reaches, where the request names no
+    part; ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy
+    and none a larger operation of the knee; ``consult_field`` is the field of the specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -298,8 +305,38 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
         "meniscectomy_alone": any(o["meniscectomy"] for o in knee)
         and not any(o["larger_of_knee"] or o["replacement_asked"] for o in knee),
         "consult_field": specialist_field(item.requested),
+        "rental_days": _rental_days(item, row),
+        "parts_reached": _parts_reached(row),
         "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),
     }
+
+
+_DAYS_OF = {"days": 1.0, "weeks": 7.0, "months": 30.0}
+
+
+def _rental_days(item: Item, row: Row) -> float | None:
+    """How many days equipment is to be rented for; None where the request does not tell."""
+    unit = _DAYS_OF.get(item.quantity_unit or "")
+    rented = row.get("request_rental") and unit is not None and item.quantity is not None
+    return float(item.quantity or 0) * (unit or 0) if rented else None
+
+
+_REACHED = frozenset(
+    ("knee", "ankle", "foot", "heel", "toe", "elbow", "wrist", "hand", "finger", "thumb")
+)
+# "Arm pain" names no joint.
+_NO_JOINT = frozenset(("upper extremity", "lower extremity", "forearm", "lower leg"))
+
+
+def _parts_reached(row: Row) -> bool:
+    """Whether the case is about joints under thin skin alone, where neither the request nor the
+    summary says where a drug is put.
+    """
+    if row.get("request_body_part") is not None or row.get("topical_place") is not None:
+        return False
+    named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
+    joints = named - _NO_JOINT - {""}
+    return bool(joints) and joints <= _REACHED
 
 
 @lru_cache(maxsize=4096)
@@ -309,7 +346,10 @@ def _said_of(words: str) -> dict[str, bool]:
 
 _ACUTE_DAYS = 90
 # The words of a request that conditions ask for; the others tell whether an operation is acute.
-_NAMED = ("replacement_asked", "ablation_asked", "nursing_asked", "routine_panel")
+_NAMED = (
+    "replacement_asked", "ablation_asked", "nursing_asked", "routine_panel", "one_visit_asked",
+    "entrapment_asked",
+)  # fmt: skip
 _REQUESTS = {
     "replacement_asked": re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b"),
     "ablation_asked": re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b"),
@@ -320,6 +360,15 @@ _REQUESTS = {
         r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|"
         r"blood count|\blabs?\b"
     ),
+    # "Follow-up in six weeks": one visit, unless it is to be made again and again.
+    "one_visit_asked": re.compile(
+        r"^(?!.*\b(?:visits|follow-?\s?ups|appointments|consult\w*s|evaluations|exams|examinations|"
+        r"every|each|per|monthly|weekly|bi-?\s?weekly|bi-?\s?monthly|quarterly|series|ongoing|"
+        r"continu\w+|as needed|prn|x ?\d+|\d+ ?x|until|regular|periodic|once|twice|times)\b).*"
+        r"\b(?:visit|follow-?\s?up|appointment|consult(?:ation)?|re-?\s?evaluation|evaluation|"
+        r"re-?check|exam(?:ination)?)\b"
+    ),
+    "entrapment_asked": re.compile(r"\b(?:carpal|cubital|tarsal|radial) tunnel|\bcts\b"),
     "acute": re.compile(
         r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|"
         r"\bcrpp\b|kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|"

@@ -6,7 +6,7 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
 injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
-(a year before the denial), ``now`` (care under way or asked for), ``other`` (due to another
+(a year before the denial), ``now`` (care under way), ``other`` (due to another
 treatment than what is asked for), ``by_same`` (due to the treatment that is asked for) and
 ``by_therapy`` (due to therapy or exercise).
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
@@ -25,6 +25,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
+from imr.features.families.letter import denials_under_review
 from imr.features.families.request import (
     per_day,
     requested_parts,
@@ -74,7 +75,8 @@ FOR_CRITERIA: tuple[str, ...] = (
     "strong_pain", "insertion_tender", "facet_tender", "bone_displaced", "sessions_told",
     "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
-    "nausea_named", "recent_onset", "eased_by_care",
+    "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
+    "operation_disputed",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -195,6 +197,9 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     own.values.update((name, value) for name, (value, _) in numbers.items())
     if spoken or numbers:
         own.more_quoted = partial(_quotes, item, spoken, numbers)
+    disputed = denials_under_review(summary, case)
+    if disputed:
+        own.put("operation_disputed", True, *disputed)
     own.values["course_sessions"] = course_sessions(summary, item)
     own.values["sessions_told"] = course_asked(summary, case, item)
     own.values["per_week_told"] = _per_week_told(summary, item)
@@ -751,9 +756,8 @@ def _latest_year(summary: Summary) -> int:
 
 
 def _under_way(said: Statement) -> bool:
-    """Care that is asked for, or goes on."""
-    goes_on = _GOES_ON.search(said.clause) and not _GONE_BY.search(said.clause)
-    return said.polarity == "planned" or bool(goes_on)
+    """Care that goes on."""
+    return bool(_GOES_ON.search(said.clause)) and not _GONE_BY.search(said.clause)
 
 
 def _only_begun(said: Statement) -> bool:
@@ -890,6 +894,10 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
     "other": _of_another,
     # A worn joint of a limb; a spine wears in everybody.
+    # What strikes the head jars the neck.
+    "head_for_neck": lambda said, item: (
+        "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
+    ),
     "limb": lambda _said, item: (
         bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
     ),

@@ -122,21 +122,39 @@ _WORD_FOR_OPERATION = re.compile(
 )
 
 
-def build_authorization(summary: Summary, _case: Case) -> Findings:
-    """Authorization and refusal of an operation, with the words that say so."""
-    found = Findings()
+@once
+def _said_of_operations(summary: Summary) -> list[Mention]:
+    """The words for authorization and refusal in sentences that name an operation."""
     said = summary.mentions("authorization")
     operations = {
         number
         for number in {m.sentence for m in said}
         if _WORD_FOR_OPERATION.search(summary.lower, *summary.sentence_span(number))
     }
-    words = [m for m in said if m.sentence in operations]
+    return [m for m in said if m.sentence in operations]
+
+
+def build_authorization(summary: Summary, _case: Case) -> Findings:
+    """Authorization and refusal of an operation, with the words that say so."""
+    found = Findings()
+    words = _said_of_operations(summary)
     granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
     refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
+
+
+def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
+    """Refusals of an operation by the very review that is disputed, by its printed day."""
+    day = case.header.ur_denial_date
+    return [
+        m
+        for m in _said_of_operations(summary)
+        if m.value == "not_authorized"
+        and day is not None
+        and any(d.day == day and d.mention.sentence == m.sentence for d in dates(summary))
+    ]
 
 
 # --- the review so far ----------------------------------------------------------------------------

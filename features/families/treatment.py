@@ -83,7 +83,8 @@ _CONTINUED_BEFORE = re.compile(
     r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
 )
 _RESPONSE_BEFORE = re.compile(
-    r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )to|"
+    r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )"
+    r"(?<!seem )(?<!seems )(?<!seemed )(?<!appear )(?<!appears )(?<!appeared )to|"
     r"evidence of|documentation of)\s+(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
     r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|progress|better|worse|gains?)\s+(?:with|from|after|"
     r"following|to|by)"

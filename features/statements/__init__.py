@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from imr.features.context import Summary, once
 from imr.features.statements import care, findings, response
-from imr.features.statements.statement import Bearing, Statement, bearing
+from imr.features.statements.statement import Bearing, Statement, bearing, reaches
 
 __all__ = ["Bearing", "Statement", "about", "bearing", "statements"]
 
@@ -47,5 +47,25 @@ def statements(summary: Summary) -> list[Statement]:
 def about(
     summary: Summary, parts: tuple[str, ...], side: str | None
 ) -> list[tuple[Statement, Bearing]]:
-    """The statements of the record with their bearing on a request."""
-    return [(s, bearing(s, parts, side)) for s in statements(summary) if s.source == "record"]
+    """The statements of the record with their bearing on a request.
+
+    Where all that has a side is about the other one, what has none is about that one too.
+    """
+    told = [s for s in statements(summary) if s.source == "record"]
+    opposite = {"left": "right", "right": "left"}.get(side or "")
+    sided = [s.side for s in told if s.side and s.regions and reaches(s.regions, parts)]
+    if opposite and sided.count(opposite) == len(sided) >= _SIDED_LEAST:
+        return [
+            (
+                s,
+                "elsewhere"
+                if not s.side and reaches(s.regions, parts)
+                else bearing(s, parts, side),
+            )
+            for s in told
+        ]
+    return [(s, bearing(s, parts, side)) for s in told]
+
+
+_SIDED_LEAST = 3
+"""Statements with a side that tell which side a summary is about."""

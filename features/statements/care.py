@@ -257,8 +257,10 @@ _AMONG_COURSES = re.compile(
 _INVASIVE = frozenset({"surgery", "injection"})
 # "Cuff repair certified for May", "ESI auth'd" are still to come.
 _CERTIFIED_AFTER = re.compile(
-    r"^(?: (?:\w+ )?(?:is|was|were|has been|have been))?,? (?:also )?(?:certified|authorized|"
-    r"approved|auth(?:'?d)?\b|cert(?:'?d)?\b|ok'?d|scheduled|set for|planned)\b(?! (?:and|"
+    r"^(?: (?:\w+ )?(?:is|are|was|were|has been|have been))?,? (?:also )?(?:certified|authorized|"
+    r"approved|auth(?:'?d)?\b|cert(?:'?d)?\b|ok'?d|scheduled|set for|planned|"
+    r"(?:now |still |also )?(?:being )?(?:considered|contemplated|discussed)|"
+    r"(?:now |still )?under consideration)\b(?! (?:and|"
     r"then) (?:done|performed))"
 )
 _BY_A_PERSON = re.compile(

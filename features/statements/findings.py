@@ -33,7 +33,7 @@ from imr.features.statements.statement import (
     slight,
     state,
 )
-from imr.features.where_when import place_of, times_of
+from imr.features.where_when import parts_of, place_of, times_of
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -236,8 +236,7 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             concept = "normal neurology"
         if concept == "normal neurology" and _AT_EARLIER_VISITS.match(summary.after(mention, 60)):
             continue
-        if concept in _OF_MUSCLES:
-            own = _muscles(summary, mention) or own
+        own = _own_place(summary, mention, concept) or own
         if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
             own = SPINE
         if kind in ("degrees", "share"):
@@ -248,6 +247,16 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             said = state(summary, mention, "sign", concept, polarity, own)
             # "Equals the other side" is about the injured one.
             yield replace(said, side=None) if concept == "no deficit shown" else said
+
+
+def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:
+    """The muscles of trigger points; of a list of tender places the part that it ends with."""
+    if concept in _OF_MUSCLES:
+        return _muscles(summary, mention)
+    if concept != "insertional tenderness":
+        return ()
+    ends = range(mention.end - len(" bursa"), mention.end + 1)
+    return tuple(p.value for p in parts_of(summary, mention.sentence) if p.end in ends)[-1:]
 
 
 # "Full strength at every earlier visit" is no finding of today.

@@ -78,8 +78,6 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return not any(m.start < mention.start for m in _care_in_clause(summary, mention))
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
-    if _WHETHER.search(before):
-        return True
     if rule == "no_relief" and (
         _NO_WORD_OF.search(mention.text.lower()) or _NOT_ON_PAPER.match(after)
     ):
@@ -88,7 +86,7 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return not _care_in_clause(summary, mention)
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
-    return _HELPED_BY_A_PERSON.match(after) is not None
+    return bool(_WHETHER.search(before) or _HELPED_BY_A_PERSON.match(after))
 
 
 _A_SYMPTOM = re.compile(
@@ -289,6 +287,8 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         polarity = "failed"
     if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
         polarity = "some"
+    if polarity == "resolved" and _one_of_several(summary, mention):
+        return
     rule = mention.rule.id
     percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
     # "Much better" after an injection is no measure of its relief.
@@ -300,6 +300,24 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
+
+
+_OTHER_SYMPTOM = re.compile(
+    r"\b(?:numb\w*|tingl\w*|par[ae]?esthesi\w*|dysesthesi\w*|swelling|bruising|nausea|dizziness)\b"
+)
+_WHOLE = re.compile(r"\b(?:pain\w*|symptoms?|sx|complaints?|condition|injury|sprain|strain)\b")
+_PAIN_PERSISTS = re.compile(
+    r"\b(?:persist\w*|continu\w*|ongoing|still)\b[^.;]{0,60}\bpain\b|"
+    r"\bpain\b[^.;]{0,40}\b(?:persists?|persisted|continues?|remains?)\b"
+)
+
+
+def _one_of_several(summary: Summary, mention: Mention) -> bool:
+    """Whether what is gone is numbness or the like, while the pain goes on."""
+    clause = clause_of(summary, mention)
+    words = summary.lower[clause.start : clause.end]
+    other = _OTHER_SYMPTOM.search(words) is not None and _WHOLE.search(words) is None
+    return other and _PAIN_PERSISTS.search(summary.lower) is not None
 
 
 _NEARLY_ALL = 80.0
@@ -320,8 +338,11 @@ def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
 
 def _of_use(summary: Summary, mention: Mention) -> bool:
     """Whether a plan tells of use so far ("continue it, on it 14 months, no relief"; "six visits
-    were approved and used, disability from 60 to 40").
+    were approved and used, disability from 60 to 40"), or of what is past ("therapy has failed and
+    surgery is considered").
     """
+    if _FAILED_SO_FAR.search(summary.before(mention, 24)):
+        return True
     before = (
         m
         for m in _causes_named(summary).get(mention.sentence, ())
@@ -336,6 +357,7 @@ def _of_use(summary: Summary, mention: Mention) -> bool:
     )
 
 
+_FAILED_SO_FAR = re.compile(r"\b(?:has|have) (?:now |all |also |not |since |clearly )?$")
 # "PT 2 of 6 approved; chiro x 6 done, no change".
 _DONE_NEXT = re.compile(
     r"^(?: ?(?:x|#) ?\d{1,2})?(?: (?:visits|sessions))?(?: (?:was|were))? (?:done|completed|"

@@ -132,6 +132,11 @@ def _sound(statement: Statement) -> bool:
     return statement.polarity == ("affirmed" if normal else "denied")
 
 
+def reaches(regions: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Whether one of some regions is one of the requested parts."""
+    return _reach(regions, False, True, parts)
+
+
 @lru_cache(maxsize=8192)
 def _reach(regions: tuple[str, ...], nerves: bool, stays: bool, parts: tuple[str, ...]) -> bool:
     """Whether one of some regions is, or (by its nerves) explains, one of the requested parts.
