@@ -76,7 +76,8 @@ FOR_CRITERIA: tuple[str, ...] = (
     "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
-    "operation_disputed",
+    "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
+    "purchase_told", "anxiety_found", "care_gained",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -782,6 +783,29 @@ _WHERE_PUT = re.compile(
     r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
     r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
 )
+# Fear of moving or of a new injury is no anxiety that a drug treats.
+_ANXIOUS = re.compile(
+    r"panic|nightmare|flashback|anxi|\bgad|hypervigil|"
+    r"\bfear(?:s|ful)?\b(?! of (?:re-?injury|movement|moving|falling|work)|-avoid)"
+)
+# "Modified duty with a limit of 20 pounds": who works so is not unable to.
+_WORK_LIMIT = "lifting_limit"
+_AT_WORK = re.compile(r"\b(?:(?:mod(?:ified)?|light|restricted) (?:work|duty)|work(?:s|ing))\b")
+# "Asks to buy a cold pump": a device to keep.
+_BOUGHT = re.compile(r"\b(?:buy(?:s|ing)?|purchas(?:e|es|ed|ing)|for sale|to own|outright)\b")
+# "Twelve visits of traction, ultrasound and e-stim": what a clinic does at its visits.
+_CURRENT_ALONE = re.compile(r"(?:electrical|e-?stim\w*|interferential)")
+_A_UNIT = re.compile(r"^ (?:\w+ ){0,2}?(?:unit|device|machine|trial|stimulator|at home|home)\b")
+_AT_VISITS = re.compile(
+    r"\b(?:visits?|sessions?|treatments?|therapy|pt|chiro\w*|modalities|ultrasound|massage|"
+    r"manual|traction)\b"
+)
+# "Twelve visits of therapy with strengthening": exercises of the course that is asked for.
+_COURSE_WITH = re.compile(
+    r"\b(?:visits?|sessions?|therapy|pt|ot)\b[^.;]{0,60}\b(?:with|of|including|includes?|starting|"
+    r"beginning|consisting|for|to include|emphasi\w+)\b[^.;]{0,50}$"
+)
+_OWN_EXERCISE = re.compile(r"\b(?:home|hep|independent|self|own|taught|instruct\w*|shown)\b")
 _SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
@@ -796,6 +820,25 @@ def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
     after = said.mention.summary.after(said.mention, 80)
     put = _WHERE_PUT.match(after)
     return put is not None and where.fullmatch(put["where"]) is not None
+
+
+def _in_clinic(said: Statement) -> bool:
+    """Whether electrical stimulation was a part of visits, which is no trial of a unit at home."""
+    summary, mention = said.mention.summary, said.mention
+    alone = _CURRENT_ALONE.match(mention.text.lower()) is not None
+    at_visits = alone and _AT_VISITS.search(said.clause) is not None
+    return at_visits and _A_UNIT.match(summary.after(mention, 40)) is None
+
+
+def _in_course(said: Statement) -> bool:
+    """Whether exercises are those of a course of therapy that is only asked for."""
+    if said.polarity != "planned" or said.mention.rule.id != _EXERCISE:
+        return False
+    before = said.mention.summary.before(said.mention, 120)
+    return _COURSE_WITH.search(before) is not None and _OWN_EXERCISE.search(said.clause) is None
+
+
+_EXERCISE = "exercise"
 
 
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
@@ -828,6 +871,15 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         or said.mention.text.lower().startswith("ssri")
     ),
     "nonanatomic": lambda said: _NONANATOMIC.search(said.clause) is not None,
+    "anxious": lambda said: _ANXIOUS.search(said.mention.text.lower()) is not None,
+    "limit_at_work": lambda said: (
+        said.mention.rule.id == _WORK_LIMIT and _AT_WORK.search(said.clause) is not None
+    ),
+    "bought": lambda said: (
+        _BOUGHT.search(said.clause) is not None and "heat" not in said.mention.text.lower()
+    ),
+    "in_clinic": _in_clinic,
+    "in_course": _in_course,
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
     "put_on_trunk": lambda said: _put_on(said, _TRUNK),
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,

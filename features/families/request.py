@@ -85,7 +85,14 @@ _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
         ),
     )
 )
+_MIXTURES = "Topical Compounds"
 _HOURS_A_DAY = 24
+# "Three per day", "up to 4 tablets a day".
+_UNITS_A_DAY = re.compile(
+    rf"(?<![\d/.-])\b{_N}(?:-\d)? (?:(?:tab(?:let)?s?|cap(?:sule)?s?|pills?) )?"
+    r"(?:a|per|each) day\b",
+    re.IGNORECASE,
+)
 _DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
 _DAYS_SUPPLY = re.compile(
     rf"\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?", re.IGNORECASE
@@ -186,7 +193,7 @@ def per_day(text: str) -> float | None:
         if match is not None:
             often = times or _HOURS_A_DAY / max(float(match[1]), 1)
             return often * (_last_number(_TABLETS, text) or 1)
-    return None
+    return _last_number(_UNITS_A_DAY, text)
 
 
 def _supply_days(item: Item) -> float | None:
@@ -229,6 +236,8 @@ def _flags(item: Item, findings: Findings) -> None:
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
     mixed = _percents(item.requested) > 1 or _mixed(item)
+    # "UltraFlex-G": the brand of a mixture that names none of its drugs.
+    mixed = mixed or item.subcategory == _MIXTURES
     findings.values["request_compound"] = "compound" in values or mixed
     contrast = (kind for kind in ("without", "with") if f"contrast_{kind}" in values)
     findings.values["request_contrast"] = next(contrast, None)

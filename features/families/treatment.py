@@ -123,9 +123,10 @@ _FAILED = re.compile(
 _NOT_DONE_AFTER = re.compile(
     r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?(?:the |at |in )(?:issue|"
     r"question|dispute)|(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
-    r"previously |again |then |still |now )*(?:request|recommend|order|propos|sought|denied|"
-    r"pending|schedul|discuss|consider|non-?certif|authoriz|approv|advised|planned|suggest|"
-    r"modified|prescri)\w*)|^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
+    r"previously |again |then |still |now |likewise |similarly |both )*(?:request|recommend|"
+    r"order|propos|sought|denied|pending|schedul|discuss|consider|non-?certif|authoriz|approv|"
+    r"advised|planned|suggest|modified|prescri)\w*)|"
+    r"^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"
 )
@@ -133,7 +134,7 @@ _NOT_DONE_BEFORE = re.compile(
     r"(?:\b(?:given to|avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|"
     r"risks? of|pre|eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|"
     r"possible|potential|another|waiting for|in line for|"
-    r"consider(?:ed|ing|ation (?:of|for))?|prescri(?:bed|ption (?:for|"
+    r"consider(?:ed|ing|ation (?:of|for))?|prescri(?:be[ds]|bing|ption (?:for|"
     r"of))|refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
     r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
 )

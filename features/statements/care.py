@@ -219,7 +219,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
         return "planned"  # what is asked for or was handed out, and no trial was had
     if mention.value == COURSE and _MORE.search(summary.before(mention, 24)):
         return "planned"  # "twelve more visits" are none that were had
-    if treatment.is_received(summary, mention):
+    if treatment.is_received(summary, mention) or _ALL_HAD.match(summary.after(mention, 80)):
         return "affirmed"
     # "Takes no medication and exercises at home", "no acupuncture and medication management"
     another = mention.text.lower().startswith("exercis") or _MANAGED.match(
@@ -247,7 +247,8 @@ _NONE_PLANNED = re.compile(
 _HANDED_OUT = re.compile(r"\b(?:dispens\w+|issued|supplied)(?: \w+)? $")
 # "A support and a TENS unit were added"; "PT 2x4; knee brace; TENS" is a list of what is wanted.
 _ADDED_AFTER = re.compile(
-    r"^(?: (?:unit|device|machine|supplies))*,? (?:is|was|were|are)(?: also| then| both)? "
+    r"^(?: (?:unit|device|machine|supplies))*,? (?:is|was|were|are)"
+    r"(?: also| then| both| likewise| similarly| all)? "
     r"(?:added|asked|sought|requested|wanted|listed|ordered|prescribed|recommended|denied)\b"
 )
 _AMONG_COURSES = re.compile(
@@ -361,11 +362,23 @@ _NTH_VISIT = re.compile(
 )
 
 
+# "Therapy: 6 authorized, all attended".
+_ALL_HAD = re.compile(
+    r"^(?::| -|,)? ?(?:(?:initial(?:ly)?|first|an|a|authoriz\w+|approv\w+|certifi\w+|allowed|for|"
+    rf"of|was|were) ){{0,4}}(?P<n>{COUNT})(?: (?:visits|sessions|treatments))?(?: (?:were |was )?"
+    r"(?:authorized|approved|certified|allowed))?,? (?:and |of which )?(?:all|every one|each)"
+    r"(?: (?:of (?:them|these|which)|\d{1,2}|six|eight|ten|twelve))?"
+    r"(?: (?:has|have|had|was|were|been|now)){0,2} "
+    r"(?:attended|used|completed|done|had|finished|taken)\b"
+)
+
+
 def sessions_had(summary: Summary, mention: Mention) -> float | None:
     """The visits or injections had: in the mention, right after it, before it or in its clause."""
     printed = mention.groups.get("n")
     if printed is None:
-        short = _COUNT_SHORT.match(summary.after(mention, 60))
+        short = _ALL_HAD.match(summary.after(mention, 80))
+        short = short or _COUNT_SHORT.match(summary.after(mention, 60))
         short = short or _NTH_VISIT.match(summary.after(mention, 40))
         printed = short["n"] if short is not None else None
     counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)

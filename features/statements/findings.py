@@ -58,7 +58,8 @@ def signs(summary: Summary) -> Iterator[Statement]:
             if mention.text.lower().startswith("twitch"):
                 concept = "twitch response"
             degree = "mild" if slight(summary, mention) else None
-            yield state(summary, mention, subject, concept, polarity, own, degree=degree)
+            said = state(summary, mention, subject, concept, polarity, own, degree=degree)
+            yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
 
 
 # "Soft abdomen without guarding" tells of no muscle of the back or a limb.
@@ -193,6 +194,8 @@ _NEEDS = frozenset(
         "device never supplied",
     }
 )  # fmt: skip
+# Who will watch over exercises that are asked for can only be told as a plan.
+_SUPERVISED = "supervised exercise"
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
@@ -214,6 +217,26 @@ def _reason(summary: Summary, mention: Mention) -> bool:
     """Whether a finding is what something is asked for, and so is stated."""
     before = summary.before(mention, 90)
     return mention.qualifier == "requested" and bool(_FOR.search(before) or _NOTING.search(before))
+
+
+# "Pain with radiation to the leg, motion half of normal": the limb where pain goes moves freely.
+_WHERE_PAIN_GOES = re.compile(
+    r"\b(?:radiat\w+|shoot\w*|refer\w+|spread\w*|travel\w*|goes|going)(?: (?:pain|down|in|into|to|"
+    r"the|his|her|both|left|right|l|r|le|lle|rle|leg|legs|arm|arms|thigh|calf|buttock|hand)){1,6}\b|"
+    r"\b(?:leg|legs|arm|arms|thigh|calf)(?: pain)? radiat\w+"
+)
+_WHOLE_LIMBS = frozenset(
+    {"lower extremity", "upper extremity", "thigh", "lower leg", "upper arm", "buttock"}
+)
+
+
+def _of_radiation(summary: Summary, said: Statement) -> bool:
+    """Whether a motion is placed only by the limb that pain goes to in its clause."""
+    if said.concept != "limited motion" or not said.regions:
+        return False
+    at = said.mention.start
+    before = summary.lower[max(at - 90, 0) : at]
+    return _WHOLE_LIMBS.issuperset(said.regions) and bool(_WHERE_PAIN_GOES.search(before))
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -315,7 +338,12 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     if concept in _FILMED and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
-    told = concept in _NEEDS or _reason(summary, mention) or _SCORE.match(mention.text.lower())
+    told = bool(
+        concept in _NEEDS
+        or (concept == _SUPERVISED and mention.qualifier == "requested")
+        or _reason(summary, mention)
+        or _SCORE.match(mention.text.lower())
+    )
     if mention.qualifier in ("requested", "hypothetical") and not told:
         return True
     if concept in _WEAK and of_pain(summary, mention):

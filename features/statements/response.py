@@ -61,6 +61,15 @@ _SOME_AFTER = re.compile(
 )
 
 
+# "Helpful, without numbers": a gain that the record itself calls unmeasured is no named one.
+_UNMEASURED = re.compile(
+    r"^[^.;]{0,30}?[,(-] ?(?:but |though |and )?(?:(?:without|with no|no) (?:(?:any|a|further|"
+    r"specific) )*(?:numbers?|figures?|details?|specifics|quantif\w+|measur\w+|scores?|"
+    r"percentages?|amounts?)\b|(?:not |never |is not |was not )(?:further )?(?:quantified|"
+    r"measured|specified|detailed)\b|unquantified\b)"
+)
+
+
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
     before, after = summary.before(mention, 60), summary.after(mention, 60)
@@ -94,9 +103,10 @@ _A_SYMPTOM = re.compile(
 )
 # "Cannot dress without help" is no therapy that did not help.
 _HELP_OF_A_PERSON = re.compile(r"^(?:no|without|w/o) (?:any )?help$")
-# "To see if it helps" tells of no help.
+# "To see if it helps", "would do better in a gym" tell of no help.
 _WHETHER = re.compile(
-    r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $"
+    r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $|"
+    r"\b(?:would|could|might|should) (?:(?:do|be|feel|get|perhaps|probably|also|even) )*$"
 )
 # "No documented improvement" tells of the paper.
 _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|mentioned|reported)\b")
@@ -119,16 +129,24 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
         if clause.start <= m.start < clause.end
         and not _LESS_OF.search(summary.before(m, 40))
         and not _DOSE_CHANGED.match(summary.after(m, 30))
+        and not (m.start >= mention.start and _THE_TASK.search(summary.before(m, 40)))
     ]
 
 
 def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
     causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
-    if causes or not summary.lower.startswith(":", clause.start):
-        return causes
     known = _causes_named(summary).get(mention.sentence, ())
-    return [m for m in known if m.end <= clause.start][-1:]
+    before = [m for m in known if m.end <= clause.start]
+    if not causes and summary.lower.startswith(":", clause.start):
+        return before[-1:]
+    if not causes and _AFTER_IT.search(summary.lower, clause.start, clause.end):
+        return [*_causes_named(summary).get(mention.sentence - 1, ()), *before][-1:]
+    return causes
+
+
+# "An injection was given. Flexion rose from 70 to 95 degrees afterwards."
+_AFTER_IT = re.compile(r"\b(?:afterwards?|thereafter|(?:after|following|with) (?:that|this|it))\b")
 
 
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
@@ -139,6 +157,14 @@ _DOSE_CHANGED = re.compile(
 _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
     r"(?: \w+){0,2} $"
+)
+
+
+# "The drug lets him do his exercises", "permitting therapy": the task, and not its cause.
+_THE_TASK = re.compile(
+    r"\b(?:lets?|letting|allow\w*|enabl\w+|permit\w*|able to)(?: (?:him|her|them|me|to|do|"
+    r"perform|attend|tolerate|participate|continue|in|with|his|her|the|a|some|more|home|self))*"
+    r"[- ]$"
 )
 
 
@@ -190,7 +216,9 @@ _BASE_WITH = re.compile(
     r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10) (?:at rest|at baseline|baseline)[^.;]{0,20}? "
     rf"(?P<on>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}|"
     rf"(?P<on2>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}"
-    r"[^.;]{0,20}?, (?:at )?baseline(?: is| was| of)? (?P<off2>\d{1,2})\s?/\s?10"
+    r"[^.;]{0,20}?, (?:at )?baseline(?: is| was| of)? (?P<off2>\d{1,2})\s?/\s?10|"
+    r"(?P<off3>\d{1,2})(?:\s?/\s?10| out of 10)[,;] (?:and |but |now )?"
+    rf"(?P<on3>\d{{1,2}})(?:\s?/\s?10| out of 10)? (?:with\b|w/(?!o\b)) ?{_NO_TASK}"
 )
 # "Pain is 8/10 with and without it".
 _SAME_WITH = re.compile(
@@ -242,7 +270,7 @@ def responses(summary: Summary) -> Iterator[Statement]:
         if mention.value == _NEUTRAL or mention.qualifier in ("hypothetical", "other_person"):
             continue
         of_use = _of_use(summary, mention) or _no_gain_is_why(summary, mention)
-        if mention.qualifier == "requested" and not of_use:
+        if mention.qualifier == "requested" and mention.rule.id != _DESPITE and not of_use:
             continue
         if _no_response(summary, mention):
             continue
@@ -285,7 +313,8 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     denied = mention.qualifier == "negated" and _DENIED_CLOSE.search(summary.before(mention, 60))
     if polarity in ("helped", "resolved", "some") and denied:
         polarity = "failed"
-    if polarity == "helped" and _SOME_AFTER.match(summary.after(mention, 40)):
+    after = summary.after(mention, 60)
+    if polarity == "helped" and (_SOME_AFTER.match(after) or _UNMEASURED.match(after)):
         polarity = "some"
     if polarity == "resolved" and _one_of_several(summary, mention):
         return
@@ -416,6 +445,7 @@ def _told_span(groups: Mapping[str, str | None]) -> float | None:
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
 _LASTING = re.compile(
+    r"(?: (?:him|her|me|them)\b)?"
     r"(?: ?(?:the|his|her|my)(?: \w+)? (?:pain|aching|ache|symptoms?))?[,:]? ?"
     r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
 )
@@ -465,7 +495,7 @@ def _falls(summary: Summary) -> Iterator[Statement]:
             match = pattern.search(summary.lower, clause.start, clause.end)
             if match is None or not (match.start() < mention.end and mention.start < match.end()):
                 continue
-            known = {k.rstrip("2"): float(v) for k, v in match.groupdict().items() if v}
+            known = {k.rstrip("23"): float(v) for k, v in match.groupdict().items() if v}
             off, on = known["off"], known["on"]
             least = off - 1 if pattern in _MAY_BE_RANGES else off
             if 0 < off <= 10 and on <= (10 if pattern is _FALL else least):
@@ -536,6 +566,8 @@ def _nearest_injection(causes: list[Mention], mention: Mention) -> list[Mention]
     return [cause for cause in causes if cause.value == "injection"]
 
 
+# "Asks for a patch for burning despite gabapentin": the reason of a request tells of what failed.
+_DESPITE = "despite"
 _PERSISTS = "persists"
 _FAILED = "failed"
 _NAMED_BESIDE = frozenset({_PERSISTS, _FAILED})
@@ -609,6 +641,9 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     while first and _listed(summary, care[first - 1], care[first], mention):
         first -= 1
     while last + 1 < len(care) and _listed(summary, care[last], care[last + 1], mention):
+        between = summary.lower[care[last].end : care[last + 1].start]
+        if mention.qualifier == "requested" and "," in between:
+            break  # "despite gabapentin, tramadol #60": the next entry of a plan
         last += 1
     return care[first : last + 1]
 
@@ -641,6 +676,8 @@ _NOT_INTRODUCED = 500
 
 def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
     """How far a cause is from a response, in characters; "70% relief and let her stop Fioricet"."""
+    if mention.rule.id == _DESPITE:  # "a patch for burning despite gabapentin"
+        return abs(cause.start - mention.end) + _NOT_INTRODUCED * (cause.start < mention.start)
     if cause.start < mention.end:
         return mention.start - cause.end
     between = summary.lower[mention.end : cause.start]

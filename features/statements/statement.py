@@ -243,7 +243,7 @@ def unstated(summary: Summary, mention: Mention) -> bool:
 _TOLD_NOWHERE = re.compile(
     r"^(?:[^.;]{0,60}\b(?:is|are|was|were|has been|have been)(?: also)? (?:documented|listed|"
     r"described|recorded|mentioned|included|provided|stated|specified|submitted|available)\b|"
-    r" (?:\w+ )?(?:notes?|records?|reports?|logs?)\b)"
+    r" (?:(?!and\b|will\b|to\b)\w+ )?(?:notes?|records?|reports?|logs?)\b)"
 )
 _PAPER = re.compile(r"\b(?:mention|documentation|descriptions?|records?|evidence|account) of\b")
 
