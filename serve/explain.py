@@ -86,7 +86,8 @@ def explain(
 
 
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
-    found = [t for t in tasks([path], notice, how) if letter_id in (None, task_letter_id(t))]
+    every = tasks([path], notice, how, apart=True)
+    found = [task for task in every if letter_id in (None, task_letter_id(task))]
     if not found:
         raise Refused(f"{path}: no letter of that id", "leave out --letter-id or correct it")
     if len(found) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import functools
 import hashlib
 import io
 import itertools
@@ -25,6 +26,7 @@ from imr.data.records import FLAT, NESTED, RawRecord, letter_from_record, raw_re
 from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, content, opened, sources
 from imr.data.tables import csv_encoding, sheets
 from imr.serve.messages import Refused, say
+from imr.serve.processes import made_apart
 
 Task = Source | RawRecord | LetterError
 """A letter to read, a record to check, or what could not even be listed."""
@@ -118,17 +120,21 @@ class ReadAs:
 AS_FOUND = ReadAs()
 
 
-def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) -> Iterator[Task]:
+def tasks(
+    paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND, apart: bool = False
+) -> Iterator[Task]:
     """Everything under ``paths`` in their order; a file of records gives one task a record.
 
-    What `imr` wrote itself is passed over, and ``notice`` told so.
+    What `imr` wrote itself is passed over, and ``notice`` told so.  ``apart``: tables that only a
+    library can read are read in a process of their own, with the bounds of a worker.  That of a
+    script has to be guarded (``if __name__ == "__main__"``), so that commands alone ask for it.
     """
-    for task in _joined(_tasks(paths, notice, how)):
+    for task in _joined(_tasks(paths, notice, how, apart)):
         if how.only is None or task_letter_id(task) == how.only:
             yield task
 
 
-def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
+def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs, apart: bool) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
         name = task_name(source)
         if _in_work_folder(name):
@@ -140,7 +146,8 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
             else:
                 yield source
         elif source.kind == "records":
-            yield from _record_tasks(source, notice, how)
+            read = _tasks_apart if apart and _by_library(source) else _record_tasks
+            yield from read(source, notice, how)
         else:
             yield source
 
@@ -167,7 +174,7 @@ def something_to_do(
     Raises:
         Refused: where none is; what was found instead is passed on first.
     """
-    work = tasks(paths, how=how)
+    work = tasks(paths, how=how, apart=True)
     failures: list[LetterError] = []
     for task in work:
         if not isinstance(task, LetterError):
@@ -182,7 +189,11 @@ def something_to_do(
 
 def count_letters(paths: Sequence[str], how: ReadAs = AS_FOUND) -> int | None:
     """How many tasks there are; None where standard input, which is read once, is among them."""
-    return None if "-" in paths else sum(1 for _ in tasks(paths, lambda _: None, how))
+    return None if "-" in paths else sum(1 for _ in tasks(paths, _silent, how, apart=True))
+
+
+def _silent(_: str) -> None:
+    """A notice that nobody is told, for it was told before."""
 
 
 _PART = re.compile(r"part[-.]?\d[^/]*$")
@@ -219,8 +230,42 @@ def _file_of(record: RawRecord) -> str:
     return record.source.rpartition(" row ")[0]
 
 
+BY_LIBRARY = (".xlsx", ".parquet")
+"""Tables in which a hostile file meets a library, which it may end or have take all memory."""
+
+
+def _by_library(source: Source) -> bool:
+    return _table_name(source).lower().endswith(BY_LIBRARY)
+
+
+def _table_name(source: Source) -> str:
+    """The name by whose ending a table is read."""
+    return source.name if source.content is None else f"stdin{source.ending}"
+
+
+def _tasks_apart(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
+    """:func:`_record_tasks` in a process of its own, with the bounds of a worker."""
+    make = functools.partial(_tasks_and_notices, source, how)
+    for one in made_apart(make, source.name):
+        if isinstance(one, str):
+            notice(one)
+        else:
+            yield one
+
+
+def _tasks_and_notices(source: Source, how: ReadAs) -> Iterator[Task | str]:
+    """The tasks, and what the user is told, in their order; a fault of ours is an error, too."""
+    told: list[str] = []
+    work = _record_tasks(source, told.append, how)
+    while (task := safely(source.name, "reading", lambda: next(work, None))) is not None:
+        yield from told
+        told.clear()
+        yield task
+    yield from told
+
+
 def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
-    found, name = False, source.name if source.content is None else f"stdin{source.ending}"
+    found, name = False, _table_name(source)
     try:
         with opened(source) as file:
             own = written_by_imr(name, file)

@@ -12,11 +12,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from imr.data.letter import LetterError
 
 LETTER_SECONDS = 60.0
 """A letter takes about 10 ms; one that takes a minute would hold up the others."""
@@ -190,3 +193,50 @@ def limit_memory() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         wanted = used + WORKER_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+# --- what one process makes, bit by bit ----------------------------------------------------------
+
+AT_ONCE = 64
+"""Rows that are sent together; how many wait unread is bounded by the pipe."""
+
+CRASHED = "crashed", "the process that read it crashed", BY_HAND
+
+Row = TypeVar("Row")
+
+
+def made_apart(
+    make: Callable[[], Iterable[Row]], name: str, seconds: float = LETTER_SECONDS
+) -> Iterator[Row | LetterError]:
+    """What ``make`` (picklable) gives, made in a process of its own, with the bounds of a worker.
+
+    Each few rows have the time of a letter.  What ends the process ends in one error, named after
+    ``name``, after the rows that came before.
+    """
+    process, ours = begin(_make, True, make)
+    try:
+        while True:
+            watch = Watch(process.pid, seconds, START_SECONDS)
+            while not ours.poll(max(0.0, watch.next_look - time.monotonic())):
+                if fault := watch.over():
+                    yield LetterError(name, "too_slow", *fault)
+                    return
+            rows: list[Row] = ours.recv()
+            if not rows:
+                return
+            yield from rows
+    except (EOFError, OSError):
+        yield LetterError(name, *CRASHED)
+    finally:
+        end(process, ours, now=True)
+
+
+def _make(theirs: Connection, ours: Connection, make: Callable[[], Iterable[Any]]) -> None:
+    """The life of that process; an empty list is the end."""
+    settle(ours)
+    limit_memory()
+    rows = iter(make())
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody wants the rest
+        while some := list(islice(rows, AT_ONCE)):
+            theirs.send(some)
+        theirs.send([])

@@ -34,7 +34,7 @@ from imr.serve.letters import Chunk, Task, task_name
 from imr.serve.messages import Refused
 from imr.serve.processes import (
     ALONE_SECONDS,
-    BY_HAND,
+    CRASHED,
     LETTER_SECONDS,
     START_SECONDS,
     Watch,
@@ -50,7 +50,6 @@ AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
 _READY = "ready"
-_CRASHED = ("crashed", "the process that read it crashed", BY_HAND)
 
 Answer = list[dict[str, Any]]
 """One JSON-ready object a task, in the order of the tasks."""
@@ -208,7 +207,7 @@ class Pool:
             if not worker.ready:
                 remedy = "try --jobs 1; the lines above may say why"
                 raise Refused("a worker process ended at its start", remedy) from None
-            yield from self._take_apart(worker, *_CRASHED)
+            yield from self._take_apart(worker, *CRASHED)
             return
         if isinstance(answer, Refused):
             raise answer
@@ -357,7 +356,7 @@ class Cluster:
             result: Answer | Refused = future.result()
         except KilledWorker:
             if alone:
-                return [_lost(chunk.tasks[0], *_CRASHED)]
+                return [_lost(chunk.tasks[0], *CRASHED)]
             singles = [Chunk(chunk.index, (task,)) for task in chunk.tasks]
             return [
                 self._answer(client, self._submit(client, s), s, alone=True)[0] for s in singles
