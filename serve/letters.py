@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import functools
@@ -20,10 +21,18 @@ from typing import IO, Any, TypeGuard, TypeVar
 
 from imr.data.letter import Letter, LetterError
 from imr.data.parse import parse
-from imr.data.paths import UnsupportedPathError, file_path
+from imr.data.paths import FilePath, UnsupportedPathError, file_path
 from imr.data.read import load
 from imr.data.records import FLAT, NESTED, RawRecord, letter_from_record, raw_records
-from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, content, opened, sources
+from imr.data.sources import (
+    KINDS,
+    MAX_RECORD_BYTES,
+    STANDARD_INPUT,
+    Source,
+    content,
+    opened,
+    sources,
+)
 from imr.data.tables import csv_encoding, sheets
 from imr.serve.messages import Refused, say
 from imr.serve.processes import made_apart
@@ -185,6 +194,40 @@ def something_to_do(
     if how.only is not None:
         raise Refused(f"no letter {how.only}", "leave out --letter or correct it")
     raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
+
+
+def check_apart(paths: Iterable[str], outputs: Iterable[FilePath | None], how: ReadAs) -> None:
+    """Refuse an output that is one of the letters: it would be read, and then be lost.
+
+    An earlier output of `imr` is no letter, and is replaced.
+    """
+    there = [path for path in outputs if path is not None and _is_there(path)]
+    endings = {path.suffix.lower() for path in there}
+    named = (path for path in paths if there and path != STANDARD_INPUT)
+    for source in sources(named, how.ending):
+        if isinstance(source, LetterError) or source.member is not None:
+            continue
+        path = file_path(source.path)
+        is_output = path.suffix.lower() in endings and any(path.is_same(out) for out in there)
+        if is_output and next(made_apart(functools.partial(_own, source), source.name)) is not True:
+            problem = f"{source.name}: is one of the letters, and the output would replace it"
+            raise Refused(problem, "name another file")
+
+
+def _is_there(path: FilePath) -> bool:
+    with contextlib.suppress(OSError, UnsupportedPathError):  # what cannot be written is told later
+        return not path.look().folder
+    return False
+
+
+def _own(source: Source) -> Iterator[bool]:
+    """Whether a file is an earlier output; one that cannot be read is not."""
+    with contextlib.suppress(OSError, LetterError):
+        if source.kind == "records":
+            with opened(source) as file:
+                yield written_by_imr(source.name, file) is not None
+                return
+    yield False
 
 
 def count_letters(paths: Sequence[str], how: ReadAs = AS_FOUND) -> int | None:
