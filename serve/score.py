@@ -218,7 +218,7 @@ def _write(
         details = run.details and files.enter_context(open_atomic(run.details))
         for answer in journal.answers(chunks):
             if "error" in answer:
-                tally.failures += 1
+                tally.add_failure(answer["error"])
                 write_errors([answer["error"]])
                 report_failure(LetterError(**answer["error"]))
                 continue
