@@ -108,7 +108,8 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
     if item is None:
         return items
     if item >= len(items):
-        raise Refused(f"no item {item}: the letter has items 0 to {len(items) - 1}")
+        has = f"items 0 to {len(items) - 1}" if len(items) > 1 else "one item, which is item 0"
+        raise Refused(f"no item {item}: the letter has {has}", "items are counted from 0")
     return [items[item]]
 
 

@@ -193,7 +193,8 @@ def something_to_do(
         report_failure(failure)
     if how.only is not None:
         raise Refused(f"no letter {how.only}", "leave out --letter or correct it")
-    raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
+    told = "mend what is named above" if failures else "name PDF or text letters, or case records"
+    raise Refused("nothing to do: no letters found", told)
 
 
 def check_apart(paths: Iterable[str], outputs: Iterable[FilePath | None], how: ReadAs) -> None:
@@ -273,6 +274,8 @@ def _file_of(record: RawRecord) -> str:
     return record.source.rpartition(" row ")[0]
 
 
+_NO_RECORDS = "write a row below the header, or an object (imr schema)"
+
 BY_LIBRARY = (".xlsx", ".parquet")
 """Tables in which a hostile file meets a library, which it may end or have take all memory."""
 
@@ -326,7 +329,7 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
         yield LetterError(source.name, "unreadable", problem, "read it again")
     else:
         if not found:
-            yield LetterError(source.name, "empty", "no records in the file", "see imr schema")
+            yield LetterError(source.name, "empty", "no records in the file", _NO_RECORDS)
 
 
 # --- from a task to its letter --------------------------------------------------------------------
@@ -376,7 +379,15 @@ def read_letter(task: Task) -> Letter:
     """
     if isinstance(task, LetterError):
         raise task
-    return letter_from_record(task) if isinstance(task, RawRecord) else parse(load(task))
+    if isinstance(task, RawRecord):
+        return letter_from_record(task)
+    try:
+        return parse(load(task))
+    except LetterError as error:
+        if task.path == STANDARD_INPUT and error.reason == "unknown_format":
+            remedy = f"{error.remedy}; of a table say --format csv"
+            raise LetterError(error.source, error.reason, error.message, remedy) from None
+        raise
 
 
 def read_safely(task: Task) -> Letter | LetterError:
