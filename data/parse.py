@@ -162,7 +162,7 @@ def _headings(text: Text) -> tuple[re.Match[str], re.Match[str]]:
         raise text.error(
             "unknown_format",
             "not an IMR determination letter: the heading CLINICAL CASE SUMMARY is missing",
-            "give the letter as published, or an undecided case as a record (imr schema)",
+            "give the letter as published, or write an open case into a record: imr new",
         )
     after = summary_at.end()
     issues_at = next((m for m in issues if m.start() >= after), None)

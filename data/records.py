@@ -313,7 +313,7 @@ class Kind:
 TEXT = Kind(_text, "text", {"type": ["string", "integer", "null"]})
 DATE = Kind(
     _date,
-    "a date such as 2016-10-13 or 10/13/2016",
+    "a date such as 2016-10-13 or 10/13/2016, its year in four digits",
     {"type": ["string", "null"], "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(

@@ -448,6 +448,9 @@ def office_archive(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
 
 def not_office(name: str, kind: str, fault: Exception | str) -> LetterError:
     """The error of a Word or Excel file that cannot be read."""
+    if isinstance(fault, MemoryError):
+        problem = "reading it needs too much memory"
+        return LetterError(name, "too_large", problem, "check where it comes from; split it")
     if isinstance(fault, Exception):
         fault = f"damaged or cut off ({type(fault).__name__})"
     return LetterError(name, f"not_{kind}", f"cannot read it as .{kind}: {fault}", "save it again")

@@ -20,9 +20,10 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from itertools import chain, islice
 from typing import IO, Any
 
 from imr.data import table_rows
@@ -172,7 +173,8 @@ def _incomplete(
 def _listed(found: Sequence[str], header: bool) -> str:
     """The names for a message; a row of which none is known may be the text of a letter."""
     if not header:
-        return f"{len(found)} names, none of them known"
+        one = len(found) == 1
+        return "one name, which is not known" if one else f"{len(found)} names, none of them known"
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(shown(name, header, "") for name in found[:SHOWN]) + more
 
@@ -269,19 +271,25 @@ MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARS = 1_048_576, 256, 32_767
 """Rows and characters of a cell are what Excel allows itself; no table of cases is so wide."""
 
 
+TITLE_ROWS, NAMES_OF_A_HEADER = 10, 2
+"""Rows below the first among which the header is looked for, and names that make one."""
+
+
 def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterError]:
     """The rows of the sheet whose first row names the most columns that are known."""
     try:
-        found = sheets(how.file, content)
+        found = [_headed(sheet, how) for sheet in sheets(how.file, content)]
         if not found:
             raise how.empty("workbook")
-        heads = [["" if cell is None else str(cell) for cell in sheet.head] for sheet in found]
+        heads = [_texts(sheet.head) for sheet in found]
         counts = [how.recognised(head) for head in heads]
         chosen = counts.index(max(counts))
         sheet, head = found[chosen], heads[chosen]
         while head and not head[-1]:
             head.pop()
         names, width = columns(head, how), len(head)
+        if sheet.above:
+            how.notice(f"{how.file}: the columns are named in row {sheet.first}")
         if len(found) > 1:
             how.notice(f"{how.file}: only the sheet {chosen + 1} of {len(found)} is read")
         if sheet.formulas:
@@ -301,6 +309,7 @@ def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterEr
 class Sheet:
     """A visible sheet with cells in it; ``rows`` begins with the first row that has any.
 
+    ``above`` says that other rows stand above the header, which is ``head`` and the row ``first``.
     ``formulas`` says that it has some: they are not computed, what was saved as their result is
     read.  To read a row may raise :class:`~imr.data.letter.LetterError`.
     """
@@ -309,6 +318,25 @@ class Sheet:
     first: int
     rows: Iterator[list[Any]]
     formulas: bool
+    above: bool = False
+
+
+def _texts(row: Iterable[Any]) -> list[str]:
+    return ["" if cell is None else str(cell) for cell in row]
+
+
+def _headed(sheet: Sheet, how: Reading) -> Sheet:
+    """The sheet from its header on, where a title stands above it: the first row of several names
+    that are known, if the first row of all has none.
+    """
+    if how.recognised(_texts(sheet.head)):
+        return sheet
+    above: list[list[Any]] = []
+    for row in islice(sheet.rows, TITLE_ROWS):
+        above.append(row)
+        if how.recognised(_texts(row)) >= NAMES_OF_A_HEADER:
+            return replace(sheet, head=row, first=sheet.first + len(above), above=True)
+    return replace(sheet, rows=chain(above, sheet.rows))
 
 
 def sheets(name: str, content: IO[bytes]) -> list[Sheet]:

@@ -8,7 +8,10 @@ Input: a data frame with one letter a row, either as a case record (``letter_id`
 
 from __future__ import annotations
 
+import difflib
+import functools
 import json
+import logging
 from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
@@ -17,7 +20,9 @@ from shutil import copytree, ignore_patterns
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
+from mlflow import pyfunc
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
@@ -51,6 +56,7 @@ class ImrModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read and check the folder; raises BundleError."""
+        see_params()
         self.predictor = Predictor.load(context.artifacts["bundle"])
 
     def predict(
@@ -63,6 +69,7 @@ class ImrModel(PythonModel):
 
         ``params``: ``explain`` (default true) fills ``reasons``; ``by_letter`` (default false)
         makes it one row a letter, as Spark needs it: ``predictions``, the rows as JSON text.
+        A parameter that there is none of is refused (:func:`see_params`).
         Raises :class:`Refused`, which MLflow's server answers with status 400 and the row at
         fault.
         """
@@ -77,6 +84,57 @@ class ImrModel(PythonModel):
             # MLflow's server would answer with the traceback, whose last line may quote a letter.
             reason = f"the prediction failed with {type(error).__name__}; see the server's log"
             raise Refused(reason, INTERNAL_ERROR) from error
+
+
+# --- parameters that MLflow drops ----------------------------------------------------------------
+
+_HOOK = "_enforce_params_schema"
+_log = logging.getLogger(__name__)
+
+
+def see_params() -> None:
+    """Have a request's parameters checked before MLflow drops those that the signature lacks.
+
+    It does so with no more than a line in the server's log, before a model is asked: a misspelt
+    one would count as not given.  Other models have other parameters and are left alone.
+    """
+    enforced = getattr(pyfunc, _HOOK, None)
+    if enforced is None:  # the model names the version of MLflow it was tried with
+        _log.warning("this version of MLflow ignores misspelt parameters")
+    elif not hasattr(enforced, "by_imr"):
+
+        @functools.wraps(enforced)
+        def checked(params: Any, schema: Any) -> Any:
+            if schema is not None and {one.name for one in schema.params} == set(PARAMS):
+                check_params(params)
+            return enforced(params, schema)
+
+        checked.by_imr = True  # type: ignore[attr-defined]
+        setattr(pyfunc, _HOOK, checked)
+
+
+def check_params(params: Any) -> None:
+    """Raise :class:`Refused` for a parameter that there is none of, or that is no truth value."""
+    for name, value in params.items() if isinstance(params, dict) else ():
+        if name not in PARAMS:
+            meant = difflib.get_close_matches(str(name), PARAMS, n=1)
+            near = f"; did you mean {meant[0]!r}?" if meant else ""
+            said = f"{_named(name)} is not known{near}"
+        elif not isinstance(value, (bool, np.bool_)):
+            said = f"{_named(name)} is neither true nor false"
+        else:
+            continue
+        allowed = " and ".join(PARAMS)
+        raise Refused(f"params: {said} (allowed are {allowed}, each true or false)",
+                      INVALID_PARAMETER_VALUE)  # fmt: skip
+
+
+def _named(name: Any) -> str:
+    """A name of the request for a message, on one line and no longer than names are."""
+    return repr(str(name)[:40])
+
+
+# --- what is logged ------------------------------------------------------------------------------
 
 
 def stage_code(folder: Path) -> Path:

@@ -378,7 +378,8 @@ def explain(
         int | None, typer.Option(metavar="N", min=0, help="Only this item, from 0.")
     ] = None,
     letter_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which letter of several.")
+        str | None,
+        typer.Option("--letter-id", "--letter", metavar="ID", help="Which letter of several."),
     ] = None,
     statements: Annotated[
         bool, typer.Option("--statements", help="Show what was understood of each sentence.")

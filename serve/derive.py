@@ -24,6 +24,7 @@ from imr.serve.letters import (
     AS_FOUND,
     ReadAs,
     Task,
+    check_apart,
     chunked,
     count_letters,
     fetched,
@@ -100,6 +101,7 @@ def parse_letters(
         return
     target = output_path(output)
     check_writable(target)
+    check_apart(letters, [target], how)
     with ended_well(f"{target} not written"), open_atomic(target) as file:
         _write_lines(file, found)
 
@@ -130,6 +132,7 @@ def write_features(
     check_writable(target)
     if words:
         check_writable(words)
+    check_apart(letters, [target, words], how)
     columns = {column.name: column.dtype for column in all_columns()}
     make = functools.partial(signal_rows, evidence=bool(evidence))
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:

@@ -86,7 +86,8 @@ def explain(
 
 
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
-    found = [t for t in tasks([path], notice, how) if letter_id in (None, task_letter_id(t))]
+    every = tasks([path], notice, how, apart=True)
+    found = [task for task in every if letter_id in (None, task_letter_id(task))]
     if not found:
         raise Refused(f"{path}: no letter of that id", "leave out --letter-id or correct it")
     if len(found) > 1:
@@ -107,7 +108,8 @@ def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any
     if item is None:
         return items
     if item >= len(items):
-        raise Refused(f"no item {item}: the letter has items 0 to {len(items) - 1}")
+        has = f"items 0 to {len(items) - 1}" if len(items) > 1 else "one item, which is item 0"
+        raise Refused(f"no item {item}: the letter has {has}", "items are counted from 0")
     return [items[item]]
 
 

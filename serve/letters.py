@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
+import functools
 import hashlib
 import io
 import itertools
@@ -19,12 +21,21 @@ from typing import IO, Any, TypeGuard, TypeVar
 
 from imr.data.letter import Letter, LetterError
 from imr.data.parse import parse
-from imr.data.paths import UnsupportedPathError, file_path
+from imr.data.paths import FilePath, UnsupportedPathError, file_path
 from imr.data.read import load
 from imr.data.records import FLAT, NESTED, RawRecord, letter_from_record, raw_records
-from imr.data.sources import KINDS, MAX_RECORD_BYTES, Source, content, opened, sources
+from imr.data.sources import (
+    KINDS,
+    MAX_RECORD_BYTES,
+    STANDARD_INPUT,
+    Source,
+    content,
+    opened,
+    sources,
+)
 from imr.data.tables import csv_encoding, sheets
 from imr.serve.messages import Refused, say
+from imr.serve.processes import made_apart
 
 Task = Source | RawRecord | LetterError
 """A letter to read, a record to check, or what could not even be listed."""
@@ -118,17 +129,21 @@ class ReadAs:
 AS_FOUND = ReadAs()
 
 
-def tasks(paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND) -> Iterator[Task]:
+def tasks(
+    paths: Iterable[str], notice: Notice = say, how: ReadAs = AS_FOUND, apart: bool = False
+) -> Iterator[Task]:
     """Everything under ``paths`` in their order; a file of records gives one task a record.
 
-    What `imr` wrote itself is passed over, and ``notice`` told so.
+    What `imr` wrote itself is passed over, and ``notice`` told so.  ``apart``: tables that only a
+    library can read are read in a process of their own, with the bounds of a worker.  That of a
+    script has to be guarded (``if __name__ == "__main__"``), so that commands alone ask for it.
     """
-    for task in _joined(_tasks(paths, notice, how)):
+    for task in _joined(_tasks(paths, notice, how, apart)):
         if how.only is None or task_letter_id(task) == how.only:
             yield task
 
 
-def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
+def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs, apart: bool) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
         name = task_name(source)
         if _in_work_folder(name):
@@ -140,7 +155,8 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs) -> Iterator[Task]:
             else:
                 yield source
         elif source.kind == "records":
-            yield from _record_tasks(source, notice, how)
+            read = _tasks_apart if apart and _by_library(source) else _record_tasks
+            yield from read(source, notice, how)
         else:
             yield source
 
@@ -167,7 +183,7 @@ def something_to_do(
     Raises:
         Refused: where none is; what was found instead is passed on first.
     """
-    work = tasks(paths, how=how)
+    work = tasks(paths, how=how, apart=True)
     failures: list[LetterError] = []
     for task in work:
         if not isinstance(task, LetterError):
@@ -177,12 +193,51 @@ def something_to_do(
         report_failure(failure)
     if how.only is not None:
         raise Refused(f"no letter {how.only}", "leave out --letter or correct it")
-    raise Refused("nothing to do: no letters found", "name PDF or text letters, or case records")
+    told = "mend what is named above" if failures else "name PDF or text letters, or case records"
+    raise Refused("nothing to do: no letters found", told)
+
+
+def check_apart(paths: Iterable[str], outputs: Iterable[FilePath | None], how: ReadAs) -> None:
+    """Refuse an output that is one of the letters: it would be read, and then be lost.
+
+    An earlier output of `imr` is no letter, and is replaced.
+    """
+    there = [path for path in outputs if path is not None and _is_there(path)]
+    endings = {path.suffix.lower() for path in there}
+    named = (path for path in paths if there and path != STANDARD_INPUT)
+    for source in sources(named, how.ending):
+        if isinstance(source, LetterError) or source.member is not None:
+            continue
+        path = file_path(source.path)
+        is_output = path.suffix.lower() in endings and any(path.is_same(out) for out in there)
+        if is_output and next(made_apart(functools.partial(_own, source), source.name)) is not True:
+            problem = f"{source.name}: is one of the letters, and the output would replace it"
+            raise Refused(problem, "name another file")
+
+
+def _is_there(path: FilePath) -> bool:
+    with contextlib.suppress(OSError, UnsupportedPathError):  # what cannot be written is told later
+        return not path.look().folder
+    return False
+
+
+def _own(source: Source) -> Iterator[bool]:
+    """Whether a file is an earlier output; one that cannot be read is not."""
+    with contextlib.suppress(OSError, LetterError):
+        if source.kind == "records":
+            with opened(source) as file:
+                yield written_by_imr(source.name, file) is not None
+                return
+    yield False
 
 
 def count_letters(paths: Sequence[str], how: ReadAs = AS_FOUND) -> int | None:
     """How many tasks there are; None where standard input, which is read once, is among them."""
-    return None if "-" in paths else sum(1 for _ in tasks(paths, lambda _: None, how))
+    return None if "-" in paths else sum(1 for _ in tasks(paths, _silent, how, apart=True))
+
+
+def _silent(_: str) -> None:
+    """A notice that nobody is told, for it was told before."""
 
 
 _PART = re.compile(r"part[-.]?\d[^/]*$")
@@ -219,8 +274,44 @@ def _file_of(record: RawRecord) -> str:
     return record.source.rpartition(" row ")[0]
 
 
+_NO_RECORDS = "write a row below the header, or an object (imr schema)"
+
+BY_LIBRARY = (".xlsx", ".parquet")
+"""Tables in which a hostile file meets a library, which it may end or have take all memory."""
+
+
+def _by_library(source: Source) -> bool:
+    return _table_name(source).lower().endswith(BY_LIBRARY)
+
+
+def _table_name(source: Source) -> str:
+    """The name by whose ending a table is read."""
+    return source.name if source.content is None else f"stdin{source.ending}"
+
+
+def _tasks_apart(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
+    """:func:`_record_tasks` in a process of its own, with the bounds of a worker."""
+    make = functools.partial(_tasks_and_notices, source, how)
+    for one in made_apart(make, source.name):
+        if isinstance(one, str):
+            notice(one)
+        else:
+            yield one
+
+
+def _tasks_and_notices(source: Source, how: ReadAs) -> Iterator[Task | str]:
+    """The tasks, and what the user is told, in their order; a fault of ours is an error, too."""
+    told: list[str] = []
+    work = _record_tasks(source, told.append, how)
+    while (task := safely(source.name, "reading", lambda: next(work, None))) is not None:
+        yield from told
+        told.clear()
+        yield task
+    yield from told
+
+
 def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
-    found, name = False, source.name if source.content is None else f"stdin{source.ending}"
+    found, name = False, _table_name(source)
     try:
         with opened(source) as file:
             own = written_by_imr(name, file)
@@ -238,7 +329,7 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
         yield LetterError(source.name, "unreadable", problem, "read it again")
     else:
         if not found:
-            yield LetterError(source.name, "empty", "no records in the file", "see imr schema")
+            yield LetterError(source.name, "empty", "no records in the file", _NO_RECORDS)
 
 
 # --- from a task to its letter --------------------------------------------------------------------
@@ -288,7 +379,15 @@ def read_letter(task: Task) -> Letter:
     """
     if isinstance(task, LetterError):
         raise task
-    return letter_from_record(task) if isinstance(task, RawRecord) else parse(load(task))
+    if isinstance(task, RawRecord):
+        return letter_from_record(task)
+    try:
+        return parse(load(task))
+    except LetterError as error:
+        if task.path == STANDARD_INPUT and error.reason == "unknown_format":
+            remedy = f"{error.remedy}; of a table say --format csv"
+            raise LetterError(error.source, error.reason, error.message, remedy) from None
+        raise
 
 
 def read_safely(task: Task) -> Letter | LetterError:

@@ -109,7 +109,7 @@
       el("td", { "data-label": "Category" }, kind),
       el("td", { class: "estimate" }, gauge(item, false)),
       el("td", { "data-label": "Likely guideline" }, entry.guideline || "–"),
-      el("td", { "data-label": "Decision", hidden: !decided }, item.decision || "–"));
+      el("td", { "data-label": "Decision", class: item.decision ? null : "undecided", hidden: !decided }, item.decision || "–"));
   }
 
   function sortBy(key) {
@@ -128,7 +128,7 @@
 
   function openLetter(at, n) {
     if (!letters[at]) return show("items");
-    byId("view-letter").replaceChildren(bar(at), sheet(at));
+    byId("view-letter").replaceChildren(bar(at), sheet(at, jump(at)));
     show("letter");
     const target = n > 0 ? byId(`item-${n}`) : null;
     if (target) target.scrollIntoView(); else window.scrollTo(0, 0);
@@ -136,20 +136,30 @@
   }
 
   // What is printed of a letter; on paper its first line stands on every page.
-  function sheet(at) {
+  function sheet(at, contents) {
     const letter = letters[at];
     const marks = spansOf(letter);
     const ranks = items.filter((entry) => entry.at === at).map((entry) => entry.rank);
     const named = [letter.header.case_number ? `Case ${letter.header.case_number}` : null, `Letter ${letter.letter_id}`];
     return el("div", { class: "sheet" }, el("p", { class: "running", "aria-hidden": "true" }, named.filter(Boolean).join(" · ")),
-      el("div", { class: "body" }, heading(letter), el("div", { class: "spread" },
+      el("div", { class: "body" }, heading(letter), contents, el("div", { class: "spread" },
         el("div", {}, ...letter.items.map((item, index) => card(item, index, letter, ranks[index])),
           el("p", { class: "small" }, meanings.interval)), summary(letter, marks))));
   }
 
+  // A letter of many items is long: each is one click away, and so is the summary below them.
+  function jump(at) {
+    const list = letters[at].items;
+    if (list.length < 2) return null;
+    const line = (item, n) => el("li", {}, el("a", { href: `#letter/${at}/${n}` }, item.requested), ` ${percent(item.p)}`);
+    const down = button("To the case summary", () => byId("summary").scrollIntoView(), false);
+    down.className = "action";
+    return el("nav", { class: "jump screen", "aria-label": "Items of this letter" }, `${list.length} items`, el("ol", {}, ...list.map(line)), down);
+  }
+
   // Every letter on pages of its own; names within a letter would be those of all.
   function openAll() {
-    const sheets = letters.map((_, at) => sheet(at));
+    const sheets = letters.map((_, at) => sheet(at, null));
     for (const one of sheets) {
       one.querySelectorAll("[id], [aria-labelledby]").forEach((node) => { node.removeAttribute("id"); node.removeAttribute("aria-labelledby"); });
     }

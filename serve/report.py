@@ -40,6 +40,9 @@ FEW_OF_A_KIND = 30
 SHOWN = 6
 """Columns that a warning names."""
 
+NAMED = 50
+"""Letters not read that the page names; the errors file has them all."""
+
 BINS = 10
 """Of the estimates from 0 to 1, for the histogram of the page."""
 
@@ -54,6 +57,7 @@ class Tally:
     letters: int = 0
     items: int = 0
     failures: int = 0
+    not_read: list[Mapping[str, Any]] = field(default_factory=list)
     doubled: int = 0
     predicted: Counter[str] = field(default_factory=Counter)
     bins: Counter[int] = field(default_factory=Counter)
@@ -78,6 +82,12 @@ class Tally:
         add(self.counts, counts)
         for row in rows:
             self.add(row)
+
+    def add_failure(self, error: Mapping[str, Any]) -> None:
+        """Count a letter that was not read; the page names the first of them."""
+        self.failures += 1
+        if len(self.not_read) < NAMED:
+            self.not_read.append(error)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one row of the score table."""

@@ -32,7 +32,15 @@ from imr.data.letter import LetterError
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.models.prediction import SCORE_COLUMNS
 from imr.serve.letter_json import run_detail
-from imr.serve.letters import AS_FOUND, Chunk, ReadAs, chunked, count_letters, something_to_do
+from imr.serve.letters import (
+    AS_FOUND,
+    Chunk,
+    ReadAs,
+    check_apart,
+    chunked,
+    count_letters,
+    something_to_do,
+)
 from imr.serve.messages import STEPS, Refused, progress
 from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import (
@@ -123,6 +131,7 @@ def check(run: ScoreRun) -> None:
             problem = f"{path}: would stand among the parts of the table"
             raise Refused(problem, f"write the {name} elsewhere")
         taken.append(path)
+    check_apart(run.letters, taken, run.how)
 
 
 def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally:
@@ -209,7 +218,7 @@ def _write(
         details = run.details and files.enter_context(open_atomic(run.details))
         for answer in journal.answers(chunks):
             if "error" in answer:
-                tally.failures += 1
+                tally.add_failure(answer["error"])
                 write_errors([answer["error"]])
                 report_failure(LetterError(**answer["error"]))
                 continue

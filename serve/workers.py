@@ -2,8 +2,10 @@
 
 PDFium is not thread-safe and a hostile PDF can end the process that reads it, so letters are
 read in processes.  A chunk whose worker dies or runs over its time is taken apart: its tasks run
-again one by one, and the one that does it again is reported as a failure.  Chunks are handed out
-only when a worker is free, so memory does not grow with the number of letters.
+again one by one, and the one that does it again is reported as a failure.  Time is that of the
+processor (:mod:`imr.serve.processes`): what is slow because the machine is busy is waited for.
+Chunks are handed out only when a worker is free, so memory does not grow with the number of
+letters.
 
 Each worker of a Dask cluster must see the letters under the same paths or URLs, and the model's
 folder.  Its threads keep a process each for the letters, with the same bounds on time and memory,
@@ -15,7 +17,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import multiprocessing
 import os
 import signal
 import threading
@@ -26,37 +27,29 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from pathlib import Path
 from typing import Any
 
 from imr.data.letter import LetterError
 from imr.serve.letters import Chunk, Task, task_name
 from imr.serve.messages import Refused
-
-LETTER_SECONDS = 60.0
-"""A letter takes about 10 ms; one that takes a minute would hold up the others."""
-
-WORKER_BYTES = 3 * 2**30
-"""What a worker may take beside its start-up state; a letter needs about 20 MB."""
-
-ALONE_SECONDS = 600
-"""A worker ends itself after this, where the system does not end it with its parent."""
+from imr.serve.processes import (
+    ALONE_SECONDS,
+    CRASHED,
+    LETTER_SECONDS,
+    START_SECONDS,
+    Watch,
+    begin,
+    end,
+    limit_memory,
+    settle,
+)
 
 SECONDS_A_TASK = 0.5
-START_SECONDS = 60.0
-
-LONGEST_TEMPORARY_PATH = 64
-"""Bytes: a fork server listens on a socket below TMPDIR, whose whole path may have 107."""
 
 AHEAD = 64
 """Chunks begun after the oldest unfinished one: bounds what waits for its turn in memory."""
 
-PRELOAD = ("imr.features.table", "pandas", "imr.serve.model")
-"""What a fork server imports once for all workers; only what every worker needs."""
-
 _READY = "ready"
-_CRASHED = ("crashed", "the process that read it crashed")
 
 Answer = list[dict[str, Any]]
 """One JSON-ready object a task, in the order of the tasks."""
@@ -79,9 +72,9 @@ def failure_answer(failure: LetterError) -> dict[str, Any]:
     return {"error": dict(vars(failure))}
 
 
-def _lost(task: Task, reason: str, message: str) -> dict[str, Any]:
+def _lost(task: Task, reason: str, message: str, remedy: str) -> dict[str, Any]:
     """The answer for a task that took its process with it."""
-    return failure_answer(LetterError(task_name(task), reason, message, "check the file by hand"))
+    return failure_answer(LetterError(task_name(task), reason, message, remedy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +94,7 @@ class _Worker:
     process: Any
     connection: Connection
     job: _Job | None = None
-    deadline: float = 0.0
+    watch: Watch | None = None
     ready: bool = False
     has_setup: bool = False
 
@@ -167,7 +160,7 @@ class Pool:
                 return
             worker = next((w for w in self._workers if w.job is None), None) or self._begin(None)
             worker.job = job
-            self._set_deadline(worker)
+            self._set_time(worker)
             with contextlib.suppress(OSError):  # it died while idle: seen at once by _collect
                 if not worker.has_setup:
                     worker.connection.send(setup)
@@ -185,32 +178,27 @@ class Pool:
         self._answers[chunk.index] = {}
         return _Job(chunk, range(len(chunk.tasks)))
 
-    def _set_deadline(self, worker: _Worker) -> None:
+    def _set_time(self, worker: _Worker) -> None:
         assert worker.job is not None
-        seconds = self._seconds + SECONDS_A_TASK * (len(worker.job.places) - 1)
-        worker.deadline = time.monotonic() + seconds + (0 if worker.ready else START_SECONDS)
+        more = SECONDS_A_TASK * (len(worker.job.places) - 1)
+        more += 0 if worker.ready else START_SECONDS
+        worker.watch = Watch(worker.process.pid, self._seconds, more)
 
     def _begin(self, prepare: Callable[[], None] | None) -> _Worker:
-        context = _context(alone=self._jobs == 1)
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, ours, prepare), daemon=True)  # type: ignore[attr-defined]
-        with _children_allowed():
-            process.start()
-        theirs.close()
+        process, ours = begin(_serve, self._jobs == 1, prepare)
         worker = _Worker(process, ours)
         self._workers.append(worker)
         return worker
 
     def _collect(self) -> Iterator[tuple[Chunk, Answer]]:
         busy = self._busy()
-        nearest = min(worker.deadline for worker in busy)
+        nearest = min(worker.watch.next_look for worker in busy if worker.watch)
         wait([w.connection for w in busy], max(0.0, nearest - time.monotonic()))
         for worker in busy:
             if worker.connection.poll():
                 yield from self._receive(worker)
-            elif time.monotonic() >= worker.deadline:
-                message = f"took more than {self._seconds:g} seconds"
-                yield from self._take_apart(worker, "too_slow", message)
+            elif worker.watch and (fault := worker.watch.over()):
+                yield from self._take_apart(worker, "too_slow", *fault)
 
     def _receive(self, worker: _Worker) -> Iterator[tuple[Chunk, Answer]]:
         try:
@@ -219,20 +207,20 @@ class Pool:
             if not worker.ready:
                 remedy = "try --jobs 1; the lines above may say why"
                 raise Refused("a worker process ended at its start", remedy) from None
-            yield from self._take_apart(worker, *_CRASHED)
+            yield from self._take_apart(worker, *CRASHED)
             return
         if isinstance(answer, Refused):
             raise answer
         if answer == _READY:
             worker.ready = True
-            self._set_deadline(worker)
+            self._set_time(worker)
             return
         job, worker.job = worker.job, None
         assert job is not None
         yield from self._finished(job, answer)
 
     def _take_apart(
-        self, worker: _Worker, reason: str, message: str
+        self, worker: _Worker, reason: str, message: str, remedy: str
     ) -> Iterator[tuple[Chunk, Answer]]:
         """Run the tasks of a lost worker one by one; one that ran alone is answered."""
         job = worker.job
@@ -242,7 +230,7 @@ class Pool:
         if len(job.places) > 1:
             self._single.extend(_Job(job.chunk, range(at, at + 1)) for at in job.places)
         else:
-            yield from self._finished(job, [_lost(job.sent.tasks[0], reason, message)])
+            yield from self._finished(job, [_lost(job.sent.tasks[0], reason, message, remedy)])
 
     def _finished(self, job: _Job, answer: Answer) -> Iterator[tuple[Chunk, Answer]]:
         """The chunk's answer, where this was the last part of it."""
@@ -264,66 +252,18 @@ def in_order(answers: Iterable[tuple[Chunk, Answer]]) -> Iterator[tuple[Chunk, A
             following += 1
 
 
-# --- processes -----------------------------------------------------------------------------------
-
-
 def _end(worker: _Worker) -> None:
-    worker.connection.close()
-    if worker.job is not None or not worker.ready:
-        worker.process.kill()
-    worker.process.join(5)
-    if worker.process.is_alive():
-        worker.process.kill()
-        worker.process.join()
+    end(worker.process, worker.connection, worker.job is not None or not worker.ready)
 
 
-_STARTING = threading.Lock()
-
-
-@contextlib.contextmanager
-def _children_allowed() -> Iterator[None]:
-    """Let a daemon of multiprocessing, as Dask's workers are, start a process.
-
-    It may not because its parent's end would leave the child behind; ours ends with its parent.
-    """
-    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    with _STARTING:
-        daemon = settings.pop("daemon", None)
-        try:
-            yield
-        finally:
-            if daemon is not None:
-                settings["daemon"] = daemon
-
-
-def _context(alone: bool) -> BaseContext:
-    """How processes are started: clean ones, for a fork of one that has threads can hang.
-
-    Workers are forked from a server that has imported what they need and has run none of it; one
-    worker alone from this process, where that has no second thread (of OpenMP, Arrow, a display).
-    """
-    threads = Path("/proc/self/task")  # Python does not know the threads of libraries
-    if alone and threads.is_dir() and len(list(threads.iterdir())) == 1:
-        return multiprocessing.get_context("fork")
-    import tempfile
-
-    short = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY_PATH
-    if not short or "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
-    return context
+# --- the life of a worker -------------------------------------------------------------------------
 
 
 def _serve(
     connection: Connection, parents_end: Connection, prepare: Callable[[], None] | None
 ) -> None:
     """The life of a worker: set up, then a chunk in, an answer out, until the other end goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_DFL)
-    _end_with_parent()
-    parents_end.close()  # a copy, and with it open the end of the parent would go unseen
+    settle(parents_end)
     with contextlib.suppress(EOFError, OSError):
         if prepare is not None:
             prepare()
@@ -334,42 +274,13 @@ def _serve(
             # Without what led to it, which other libraries may pickle with it.
             connection.send(Refused(refusal.problem, refusal.remedy))
             return
-        _limit_memory()
+        limit_memory()
         connection.send(_READY)
         while True:
             chunk = connection.recv()
             signal.alarm(ALONE_SECONDS + len(chunk.tasks))
             connection.send(work(chunk))
             signal.alarm(0)
-
-
-def _end_with_parent() -> None:
-    """Have the system (Linux) end this process with its parent, however busy it is.
-
-    The parent holds the other end of a pipe, whose closing is made the signal.  A signal at the
-    parent's death would come from the fork server, which lives as long as one of its workers.
-    """
-    import fcntl
-
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    pipe = parent.sentinel
-    with contextlib.suppress(OSError, AttributeError):
-        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-
-
-def _limit_memory() -> None:
-    """Let a letter that wants all memory fail alone instead of taking the machine with it."""
-    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        used = pages * os.sysconf("SC_PAGE_SIZE")
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = used + WORKER_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 # --- a Dask cluster ------------------------------------------------------------------------------
@@ -445,7 +356,7 @@ class Cluster:
             result: Answer | Refused = future.result()
         except KilledWorker:
             if alone:
-                return [_lost(chunk.tasks[0], *_CRASHED)]
+                return [_lost(chunk.tasks[0], *CRASHED)]
             singles = [Chunk(chunk.index, (task,)) for task in chunk.tasks]
             return [
                 self._answer(client, self._submit(client, s), s, alone=True)[0] for s in singles

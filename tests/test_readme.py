@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from imr.data import letter, paths, sources, tables
 from imr.data import read as reading
-from imr.serve import workers
+from imr.serve import processes
 from imr.serve.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -104,7 +104,8 @@ def test_the_bounds_of_security_are_those_of_the_code() -> None:
             f"{tables.MAX_CELL_CHARS:,} characters a cell of an Office file"
         ),
         f"{paths.MAX_SPOOLED_BYTES // 2**30} GiB of what a web server gives only as a whole",
-        f"{workers.LETTER_SECONDS:g} seconds and its worker {workers.WORKER_BYTES // 2**30} GiB",
+        f"{processes.LETTER_SECONDS:g} seconds of the processor",
+        f"its worker {processes.WORKER_BYTES // 2**30} GiB",
     ):
         assert bound in text
     assert sources.MAX_RATIO == 100

@@ -101,6 +101,24 @@ def test_of_several_sheets_the_table_of_cases_is_read_and_that_is_told() -> None
     assert told[-1] == "a.xlsx: only the sheet 2 of 2 is read"
 
 
+def test_a_title_may_stand_above_the_header() -> None:
+    found, told = read(xlsx([["December denials"], [], ["Printed by", "Ann"], HEADER, ROW]))
+    [record] = found
+    assert isinstance(record, RawRecord)
+    assert record.source == "a.xlsx row 5"
+    assert letter_from_record(record).case.letter_id == "A-1"
+    assert told[-1] == "a.xlsx: the columns are named in row 4"
+
+
+def test_a_table_without_a_header_is_refused_as_before() -> None:
+    [error], _ = read(xlsx([["December denials"], *[ROW] * 20]))
+    assert isinstance(error, LetterError)
+    assert error.reason == "columns"
+    assert "found are one name, which is not known" in error.message
+    found, _ = read(xlsx([HEADER, ROW, HEADER, ROW]))  # only the first row is a header
+    assert [isinstance(one, RawRecord) for one in found] == [True, True, False]
+
+
 def test_numbers_are_ids_and_a_row_with_more_cells_is_named() -> None:
     found, _ = read(xlsx([HEADER, [7.0, *ROW[1:]], ["B", "x", "y", None, None, "extra"]]))
     assert isinstance(found[0], LetterError | RawRecord)

@@ -136,7 +136,7 @@ def test_a_known_decision_is_carried_beside_the_case() -> None:
 
 DECISION = "'Upheld', 'Overturned' or an object with outcome"
 GUIDELINE = "'claims_administrator_guideline'"
-DATE = "a date such as 2016-10-13 or 10/13/2016"
+DATE = "a date such as 2016-10-13 or 10/13/2016, its year in four digits"
 CITED = "text or an object with raw"
 
 

@@ -333,6 +333,18 @@ def test_one_row_a_letter(server, expected):
     agree([row for rows in found for row in rows], expected())
 
 
+def test_a_loaded_model_refuses_them_too(model):
+    """Also where it is loaded twice, and where what a request says is right."""
+    import mlflow
+    import pandas as pd
+
+    for _ in range(2):
+        loaded = mlflow.pyfunc.load_model(str(model))
+    with pytest.raises(mlflow.exceptions.MlflowException, match="did you mean 'by_letter'"):
+        loaded.predict(pd.DataFrame(as_table()), params={"by_leter": True})
+    assert len(loaded.predict(pd.DataFrame(as_table()), params={"by_letter": True})) == 2
+
+
 def test_reasons_can_be_left_out(server):
     body = {"dataframe_records": RECORDS, "params": {"explain": False}}
     assert {row["reasons"] for row in predictions(server, body)} == {"[]"}
@@ -340,6 +352,10 @@ def test_reasons_can_be_left_out(server):
 
 def changed(**values):
     return {"dataframe_records": [RECORDS[1], {**RECORDS[0], **values}]}
+
+
+def asked(**params):
+    return {"dataframe_records": RECORDS, "params": params}
 
 
 def without(*names):
@@ -365,6 +381,10 @@ def without(*names):
         (changed(text=f"Dear madam, his {PATIENT}."), "row 1: not an IMR determination letter"),
         (changed(text="x" * (MAX_TEXT_BYTES + 1)), "row 1: the text has"),
         (changed(case_summary=f"{PATIENT}. " * 9000), "row 1: column 'case_summary'"),
+        (asked(explian=False), "params: 'explian' is not known; did you mean 'explain'?"),
+        (asked(byletter=True), "'byletter' is not known; did you mean 'by_letter'?"),
+        (asked(temperature=1), "params: 'temperature' is not known (allowed are explain and by_"),
+        (asked(explain="no"), "params: 'explain' is neither true nor false"),
     ],
 )
 def test_what_is_not_allowed_is_named_in_one_line(server, body, reason):

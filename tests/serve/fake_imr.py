@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from typing import Any
 
+from imr.data import tables
 from tests.serve import fake
+
+
+def crash(*_: object) -> Any:
+    """What a hostile workbook may do to the library that reads it."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+if (
+    os.environ.get("FAKE_TABLE") == "crash"
+):  # here, for a process that is forked and one that is not
+    tables.sheets = crash
 
 
 def main() -> None:

@@ -130,8 +130,15 @@ def test_one_item(letter: Path, tmp_path: Path) -> None:
     assert "Item 0:" not in text
     done = run(FAKE, "explain", letter, "--item", 2, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
-        2, "imr: no item 2: the letter has items 0 to 1\n",
+        2, "imr: no item 2: the letter has items 0 to 1 (items are counted from 0)\n",
     )  # fmt: skip
+
+
+def test_the_only_item_is_named_as_such(tmp_path: Path) -> None:
+    cases = write_records(tmp_path / "cases.jsonl", ["A"], items=[{"title": "Knee brace"}])
+    done = run(FAKE, "explain", cases, "--item", 1, cwd=tmp_path)
+    said = "no item 1: the letter has one item, which is item 0 (items are counted from 0)"
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
 def test_json_for_machines(letter: Path, tmp_path: Path) -> None:
@@ -149,6 +156,7 @@ def test_json_for_machines(letter: Path, tmp_path: Path) -> None:
 def test_one_letter_of_several_is_picked_by_its_id(tmp_path: Path) -> None:
     cases = write_records(tmp_path / "cases.jsonl", ["A", "B"])
     assert "Letter B" in explained(tmp_path, cases, "--letter-id", "B")
+    assert "Letter B" in explained(tmp_path, cases, "--letter", "B")  # as imr score calls it
     done = run(FAKE, "explain", cases, "--letter-id", "C", cwd=tmp_path)
     assert (done.returncode, "no letter of that id" in done.stderr) == (2, True)
 

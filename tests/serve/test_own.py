@@ -107,3 +107,35 @@ def test_records_are_not_taken_for_results(values: dict[str, object], tmp_path: 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[" * 5000, b"PAR1", b"{}\n"])
 def test_what_cannot_be_told_is_left_to_its_reader(ending: str, content: bytes) -> None:
     assert written_by_imr(f"a{ending}", io.BytesIO(content)) is None
+
+
+# --- an output that is one of the letters ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["score", "cases.jsonl", "-o", "cases.jsonl"],
+        ["score", ".", "-o", "./cases.jsonl"],
+        ["score", "*.jsonl", "-o", "s.csv", "--details", "cases.jsonl"],
+        ["score", "cases.jsonl", "-o", "s.csv", "--report", "link.jsonl"],
+        ["parse", "cases.jsonl", "-o", "cases.jsonl"],
+        ["features", "cases.jsonl", "-o", "f.csv", "--evidence", "cases.jsonl"],
+    ],
+)
+def test_no_output_replaces_the_letters(words: list[str], tmp_path: Path) -> None:
+    cases = write_records(tmp_path / "cases.jsonl", ["A-1", "A-2"])
+    (tmp_path / "link.jsonl").symlink_to(cases)
+    before = cases.read_bytes()
+    done = run(FAKE, *words, cwd=tmp_path)
+    assert (done.returncode, cases.read_bytes()) == (2, before)
+    problem = "cases.jsonl: is one of the letters, and the output would replace it"
+    assert done.stderr.endswith(f"{problem} (name another file)\n")
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_an_earlier_output_among_the_letters_is_replaced(tmp_path: Path) -> None:
+    write_records(tmp_path / "cases.jsonl", ["A-1"])
+    for _ in range(2):
+        done = run(FAKE, "score", ".", "-o", "s.csv", "--details", "d.jsonl", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

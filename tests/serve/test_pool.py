@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from imr.data.letter import LetterError
+from imr.serve import processes
 from imr.serve.letters import Chunk
 from imr.serve.messages import Refused
 from imr.serve.workers import Answer, Pool, Work, in_order
@@ -37,9 +41,21 @@ def obey(task: object) -> str:
         os.kill(os.getpid(), signal.SIGSEGV)
     if task.source == "hang":
         time.sleep(60)
+    if task.source == "spin":
+        busy(60)
     if task.source.startswith("wait"):
         time.sleep(0.3)
+    if task.source == "starved":  # as on a machine that gives it a tenth of a processor
+        for _ in range(20):
+            busy(0.02)
+            time.sleep(0.18)
     return task.source
+
+
+def busy(seconds: float) -> None:
+    begun = time.process_time()
+    while time.process_time() - begun < seconds:
+        pass
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,42 @@ def test_a_letter_over_its_time_is_ended() -> None:
     done = [a for _, a in in_order(Pool(2, letter_seconds=5).run(Obey(), chunks("a hang b", "c")))]
     assert [outcomes(answer) for answer in done] == [["a", "too_slow", "b"], ["c"]]
     assert "5 seconds" in done[0][1]["error"]["message"]
+
+
+def test_a_letter_that_the_machine_keeps_waiting_is_not_lost() -> None:
+    """It takes 4 seconds by the clock and 0.4 of the processor; its time is 1 second."""
+    [(_, answer)] = Pool(1, letter_seconds=1).run(Obey(), chunks("starved"))
+    assert outcomes(answer) == ["starved"]
+
+
+def test_a_letter_that_uses_its_time_is_ended() -> None:
+    [(_, answer)] = Pool(1, letter_seconds=2).run(Obey(), chunks("spin"))
+    assert outcomes(answer) == ["too_slow"]
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, used: list[float | None]) -> Iterator[Any]:
+    """What is said of a process at each look, where it has had so much of the processor."""
+    clock, had = [1000.0], iter(used)
+    monkeypatch.setattr(processes.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(processes, "processor_seconds", lambda _: next(had))
+    watch = processes.Watch(1, letter=60)
+    while True:
+        clock[0] = watch.next_look
+        yield watch.over()
+
+
+def test_time_is_the_processors_and_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = watched(monkeypatch, [0, 50, 58, 61])
+    assert [next(looks), next(looks)] == [None, None]
+    assert next(looks) == ("took more than 60 seconds", "check the file by hand")
+    looks = watched(monkeypatch, [0, 50, 50])
+    assert next(looks) is None
+    assert next(looks)  # it sleeps
+    looks = watched(monkeypatch, [0.1 * n for n in range(100)])
+    said = list(itertools.islice(looks, 29))
+    assert not any(said[:-1])
+    assert said[-1][0].startswith("the machine was busy: it had 2.9 of its 60 seconds")
+    assert next(watched(monkeypatch, [None, None]))  # a system that does not tell: the clock's time
 
 
 def test_the_order_can_be_kept() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from imr.data.paths import file_path
 from imr.serve import report
-from imr.serve.report import Tally, open_report, script_json
+from imr.serve.report import NAMED, Tally, open_report, script_json
 
 RUN = {"model_uri": "models:/imr/7#sha256=01", "scored_at": "2026-01-02T03:04:05+00:00"}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% raw %}<!--"
@@ -81,6 +81,27 @@ def test_a_report_of_one_letter_opens_on_it(tmp_path: Path) -> None:
         page.add(letter(1))
         tally.letters += 1
     assert opens not in (tmp_path / "failed.html").read_text()
+
+
+def test_what_was_not_read_is_named_with_its_remedy(tmp_path: Path) -> None:
+    tally = Tally()
+    error = {"reason": "x", "message": "<b>no</b> letter", "remedy": "give one"}
+    for n in range(NAMED + 1):
+        tally.add_failure({"source": f"in/{n}.pdf", **error})
+    with open_report(file_path(tmp_path / "r.html"), tally, RUN):
+        pass
+    shown = (tmp_path / "r.html").read_text()
+    assert "<b>in/0.pdf</b>: &lt;b&gt;no&lt;/b&gt; letter" in shown
+    assert "(give one)" in shown
+    assert "The first 50 of 51 that were not scored" in shown
+    assert "in/50.pdf" not in shown
+    assert "Not read</h2>" not in written(tmp_path / "all.html", [letter(1)])
+
+
+def test_one_group_of_decisions_is_no_calibration(tmp_path: Path) -> None:
+    one = letter(1)
+    one["items"][0]["decision"] = "Upheld"
+    assert "Calibration" not in written(tmp_path / "r.html", [one])
 
 
 class Page(HTMLParser):

@@ -395,6 +395,7 @@ def test_a_letter_is_printed_with_its_case_number_on_every_page(
 def test_all_letters_are_printed_each_on_pages_of_its_own(browser: Browser, paper: Path) -> None:
     browser.open(paper, "#items")
     browser.named("All letters, to print or save as PDF").click()
+    browser.one(".sheet + .sheet")  # the click is answered a moment later
     pages = on_paper(browser)
     of_page = [{n for n in range(3) if f"Case CM16-900000{n}" in text} for text in pages]
     assert all(len(found) == 1 for found in of_page)
@@ -414,3 +415,37 @@ def test_a_report_of_one_letter_opens_on_it(browser: Browser, tmp_path: Path) ->
     assert browser.one("#letter-title").text == "Letter L7"
     browser.named("Overview").click()
     assert browser.one("#h-overview").is_displayed()
+
+
+def test_a_letter_of_several_items_leads_to_each_and_to_its_summary(
+    sized: Browser, page: Path
+) -> None:
+    sized.open(page, "#letter/7/0")
+    links = sized.all(".jump a")
+    assert len(links) == 2
+    links[1].click()
+    assert sized.in_sight(sized.one("#item-1 h2"))
+    sized.driver.execute_script("window.scrollTo(0, 0)")
+    for down in sized.all(".jump button"):  # on a phone: at a desk it stands beside the items
+        down.click()
+    assert sized.in_sight(sized.one("#h-summary"))
+    assert sized.fits()
+    assert not sized.problems()
+
+
+def test_a_letter_of_one_item_has_no_list_of_them(browser: Browser, tmp_path: Path) -> None:
+    written(tmp_path / "r.html", [letter(1), letter(2)])
+    browser.open(tmp_path / "r.html", "#letter/0/0")
+    browser.one("#item-0")
+    assert not browser.all(".jump")
+
+
+def test_on_a_phone_the_request_stands_first(browser: Browser, page: Path) -> None:
+    browser.size(*WIDTHS["phone"])
+    browser.open(page, "#items")
+    first = browser.all("#rows tr")[0]
+    request, letter_id = (
+        first.find_element(By.CSS_SELECTOR, f"td.{n}") for n in ("request", "letter")
+    )
+    assert request.location["y"] < letter_id.location["y"]
+    assert browser.fits()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from imr.serve.derive import validate
 from imr.serve.letters import ReadAs
 from imr.serve.messages import Refused
 from imr.serve.model import info
+from tests.serve.programs import REAL, command, environment
 
 SECRET = "A cook with wrist pain and a story of her own."
 
@@ -99,3 +101,22 @@ def test_info_shows_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert found["mlflow store"] == "https://example.org/mlflow (MLFLOW_TRACKING_URI)"
     assert "no imr model there" in found["model"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("note.txt", "Low back pain.", "write an open case into a record: imr new)"),
+        ("-", "a;b\n1;2\n", "imr new; of a table say --format csv)"),
+        ("head.csv", "letter_id,case_summary,title\n", "(write a row below the header, or an"),
+        ("head.csv", "letter_id,case_summary,title\n", "no letters found (mend what is named ab"),
+    ],
+)
+def test_what_is_said_leads_on(name: str, text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        command(REAL, "validate", name), cwd=tmp_path, env=environment(), input=text,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert said in done.stderr
+    assert done.returncode in (1, 2)
