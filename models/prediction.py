@@ -131,7 +131,8 @@ class Prediction:
 _TIMES = (
     (0.4, "well below the average"),
     (0.65, "about half the average"),
-    (1.35, "about the average"),
+    (0.85, "somewhat below the average"),
+    (1.2, "about the average"),
     (1.75, "about one and a half times the average"),
     (2.5, "about twice the average"),
     (3.5, "about three times the average"),
