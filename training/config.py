@@ -23,13 +23,14 @@ class TrainConfig:
 
     Source: ``letters`` (files, folders, zips), else the table ``decisions``, else the shipped
     table.  Protocol: ``folds`` x ``repeats`` grouped folds (at most: from 1,000 letters on one
-    repeat of three folds is made), or with ``by="time"`` ``time_parts`` later spans, each
-    ``gap_days`` after its training letters; ``bootstrap`` draws an interval.  ``full`` adds the
-    learning curve, the ablation by family and permutation importance by signal.  ``tune`` is how
-    many settings Optuna tries inside the training folds (0: none).  ``budget_minutes`` leaves out
-    repeats that would take longer.  ``keep`` is the folder that holds what a tracking server would
-    not take.  ``outcome`` and ``guideline`` hold settings of the two models.  ``promote`` makes the
-    new model champion whatever the figures; ``dry_run`` logs and registers nothing.
+    repeat of three folds is made, from 10,000 on of two), or with ``by="time"`` ``time_parts``
+    later spans, each ``gap_days`` after its training letters; ``bootstrap`` draws an interval.
+    ``full`` adds the learning curve, the ablation by family and permutation importance by signal.
+    ``tune`` is how many settings Optuna tries inside the training folds (0: none).
+    ``budget_minutes`` leaves out repeats that would take longer.  ``keep`` is the folder that holds
+    what a tracking server would not take.  ``outcome`` and ``guideline`` hold settings of the two
+    models.  ``promote`` makes the new model champion whatever the figures; ``dry_run`` logs and
+    registers nothing.
     """
 
     letters: tuple[str, ...] = ()

@@ -38,10 +38,9 @@ if TYPE_CHECKING:
 # Of the test rows, the fitted models by name and the seed: what a study wants to know of them.
 Examine = Callable[[Sample, Mapping[str, Any], int], Any]
 
-# Repeats test the same letters with other folds, and more folds leave more letters to learn from;
-# from so many letters on, one repeat of few folds is enough.
-TESTED_LETTERS = 1_000
-FOLDS_OF_MANY = 3
+# Repeats test the same letters with other folds, and more folds leave more letters to learn from:
+# from so many letters on, one repeat of so few folds is enough.
+FOLDS_OF_MANY = {1_000: 3, 10_000: 2}
 BUDGET_SHARE = 0.6
 NEEDS_LETTERS = "needs --letters"
 UNTESTED = -1
@@ -157,8 +156,9 @@ def folds_of(sample: Sample, config: TrainConfig) -> list[list[Fold]]:
     if config.by == "time":
         return [list(time_folds(sample.table, sample.y, config.time_parts, config.gap_days))]
     letters = sample.frame["letter_id"].nunique()
-    repeats = min(config.repeats, math.ceil(TESTED_LETTERS / letters))
-    folds = min(config.folds, FOLDS_OF_MANY) if letters >= TESTED_LETTERS else config.folds
+    repeats = min(config.repeats, math.ceil(min(FOLDS_OF_MANY) / letters))
+    enough = [folds for least, folds in FOLDS_OF_MANY.items() if letters >= least]
+    folds = min([config.folds, *enough])
     found = list(group_folds(sample.table, sample.y, folds, repeats, config.seed))
     return [found[at : at + folds] for at in range(0, len(found), folds)]
 

@@ -76,8 +76,11 @@ def test_later_is_later_by_more_than_the_gap(case, gap):
 
 @pytest.mark.parametrize(
     ("letters", "folds", "made"),
-    [(300, 5, [5, 5, 5]), (999, 5, [5, 5]), (1_000, 5, [3]), (1_000, 2, [2]), (3_000, 5, [3])],
-)
+    [
+        (300, 5, [5, 5, 5]), (999, 5, [5, 5]), (1_000, 5, [3]), (1_000, 2, [2]), (3_000, 5, [3]),
+        (10_000, 5, [2]),
+    ],
+)  # fmt: skip
 def test_many_letters_need_one_repeat_of_few_folds(letters, folds, made):
     table = pd.DataFrame({"letter_id": [f"L{n}" for n in range(letters)]}, dtype="string")
     table = table.assign(injury_date=table["letter_id"], sex=table["letter_id"], age=40)
