@@ -291,11 +291,15 @@ def _per_week_told(summary: Summary, item: Item) -> float | None:
 _CERTIFIED_OF = re.compile(
     r"(?<![\d/.-])(?P<part>\d{1,2}) (?:of|out of) (?:the )?(?P<whole>\d{1,2})\b[^.;]{0,50}\b"
     r"(?:certified|approved|authorized|allowed)|\b(?:certified|approved|authorized|allowed) "
-    r"(?P<part2>\d{1,2}) (?:of|out of) (?:the )?(?P<whole2>\d{1,2})\b"
+    r"(?:(?:for|only|just|physical|occupational|therapy|chiropractic|acupuncture|pt|ot) )*"
+    r"(?P<part2>\d{1,2}) (?:(?:visits|sessions|treatments) )?"
+    r"(?:of|out of|instead of|rather than|in place of|against) (?:the )?(?P<whole2>\d{1,2})\b"
 )
 _CERTIFIED = re.compile(
     r"\b(?:certified|approved|authorized|allowed|(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
-    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))"
+    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))|"
+    r"\b(?:certified|approved|authorized|allowed) [^.;\d]{0,50}?(?P<some>\d{1,2}) of the "
+    r"(?:\w+ ){0,2}(?:visits|sessions|treatments)\b"
 )
 
 
@@ -310,7 +314,7 @@ def _certified(summary: Summary, item: Item) -> float | None:
         for found in _CERTIFIED_OF.finditer(text)
     ]
     wholes = {whole for whole, _ in _planned(summary, item)}
-    certified = [float(found["part"]) for found in _CERTIFIED.finditer(text)]
+    certified = [float(found["part"] or found["some"]) for found in _CERTIFIED.finditer(text)]
     parts += [(part, whole) for whole in wholes for part in certified]
     return next((part for part, whole in parts if part + rest == whole), None)
 
