@@ -845,6 +845,7 @@ def _in_course(said: Statement) -> bool:
 _EXERCISE = "exercise"
 
 
+_POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
     "rated": lambda said: said.percent is not None,
@@ -868,6 +869,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "beside_spine": lambda said: _BESIDE_SPINE.search(said.clause) is not None,
     "fresh": lambda said: _FRESH.search(said.clause) is not None,
     "of_numbness": _of_numbness,
+    # Intact sensation alone shows nothing of strength.
+    "of_power": lambda said: _POWER.search(said.clause) is not None,
     # A worn joint of a limb; a spine wears in everybody.
     "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
     "mood_drug": lambda said: (
