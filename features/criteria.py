@@ -23,6 +23,7 @@ from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import requested_parts, specialist_field
+from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
 from imr.features.where_when import any_same_region
 
@@ -248,7 +249,7 @@ _LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0
 
 
 def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
-    """The row with what follows from adding up.
+    """The row with what follows from adding up, and no earlier care where the summary denies it.
 
     ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
     counted, and ``course_least`` what it comes to at least; what the summary says is asked for
@@ -273,6 +274,9 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
         had = 0.0  # the rest of a course of which a part was certified is no second course
     if row.get("authorized_sessions") is None:
         known["authorized_sessions"] = certified
+    same = same_treatment(item)
+    if same and row.get("same_care_had") is False:
+        known[f"{same}_prior"] = False  # "further visits" are asked for, but "he has had none"
     counted = had is not None
     if isinstance(had, int | float) or not counted:
         known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)

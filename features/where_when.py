@@ -354,8 +354,8 @@ UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "
 _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
 _SPAN = re.compile(
     rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half|"
-    r"(?:twenty-four|thirty-six|forty-eight|seventy-two)(?= h))(?: and a half)?(?: of| a)?"
-    rf"(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
+    r"(?:twenty-four|thirty-six|forty-eight|seventy-two)(?= h))(?: and a half)?"
+    rf"(?: of|(?<=half) an?)?(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
     r"(?:(?:good|full|solid|whole|straight|pain-free|comfortable) )?"
     r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|week(?:end)?s?|wks?|months?|"
     r"mos?|years?|yrs?)"
@@ -379,7 +379,7 @@ _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)
 # "Five tablets a month" is a rate, and no time.
 _RATE = re.compile(
     r"\b(?:tablets?|tabs?|pills?|capsules?|times?|once|twice|doses?|visits?|hours?|days?|units?|"
-    r"sessions?|injections?|patches) $"
+    r"sessions?|injections?|patches|one|two|three|four|five|six|eight|\d{1,2}|mg) $"
 )
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
 _UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")

@@ -291,11 +291,15 @@ def _per_week_told(summary: Summary, item: Item) -> float | None:
 _CERTIFIED_OF = re.compile(
     r"(?<![\d/.-])(?P<part>\d{1,2}) (?:of|out of) (?:the )?(?P<whole>\d{1,2})\b[^.;]{0,50}\b"
     r"(?:certified|approved|authorized|allowed)|\b(?:certified|approved|authorized|allowed) "
-    r"(?P<part2>\d{1,2}) (?:of|out of) (?:the )?(?P<whole2>\d{1,2})\b"
+    r"(?:(?:for|only|just|physical|occupational|therapy|chiropractic|acupuncture|pt|ot) )*"
+    r"(?P<part2>\d{1,2}) (?:(?:visits|sessions|treatments) )?"
+    r"(?:of|out of|instead of|rather than|in place of|against) (?:the )?(?P<whole2>\d{1,2})\b"
 )
 _CERTIFIED = re.compile(
     r"\b(?:certified|approved|authorized|allowed|(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
-    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))"
+    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))|"
+    r"\b(?:certified|approved|authorized|allowed) [^.;\d]{0,50}?(?P<some>\d{1,2}) of the "
+    r"(?:\w+ ){0,2}(?:visits|sessions|treatments)\b"
 )
 
 
@@ -310,7 +314,7 @@ def _certified(summary: Summary, item: Item) -> float | None:
         for found in _CERTIFIED_OF.finditer(text)
     ]
     wholes = {whole for whole, _ in _planned(summary, item)}
-    certified = [float(found["part"]) for found in _CERTIFIED.finditer(text)]
+    certified = [float(found["part"] or found["some"]) for found in _CERTIFIED.finditer(text)]
     parts += [(part, whole) for whole in wholes for part in certified]
     return next((part for part, whole in parts if part + rest == whole), None)
 
@@ -841,6 +845,7 @@ def _in_course(said: Statement) -> bool:
 _EXERCISE = "exercise"
 
 
+_POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
     "rated": lambda said: said.percent is not None,
@@ -864,6 +869,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "beside_spine": lambda said: _BESIDE_SPINE.search(said.clause) is not None,
     "fresh": lambda said: _FRESH.search(said.clause) is not None,
     "of_numbness": _of_numbness,
+    # Intact sensation alone shows nothing of strength.
+    "of_power": lambda said: _POWER.search(said.clause) is not None,
     # A worn joint of a limb; a spine wears in everybody.
     "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
     "mood_drug": lambda said: (

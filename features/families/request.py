@@ -281,8 +281,10 @@ _MIXED_BRANDS = re.compile(
     r"\b(?:(?:new )?terocin|lidopro|medrox|dendracin|exoten|methoderm plus|lenza|terodolorcin)\b"
 )
 _MIXED_CREAM = re.compile(
-    r"\b[a-z]{5,40}(?: [\d.]{1,6}%)?\s?/\s?[a-z]{5}[^;]{0,200}"
-    r"\b(?:cream|gel|ointment|lotion|topical|transdermal)"
+    # A brand with the name of its one drug ("Lidoderm/lidocaine patch") mixes nothing.
+    r"\b(?!lidoderm|flector|butrans|[a-z]{5,14}\s?/\s?(?:lidoderm|flector|butrans))"
+    r"[a-z]{5,40}(?: [\d.]{1,6}%)?\s?/\s?[a-z]{5}[^;]{0,200}"
+    r"\b(?:cream|gel|ointment|lotion|topical|transdermal|patch)"
 )
 
 

@@ -110,8 +110,10 @@ _RECEIVED_AFTER = re.compile(
 )
 # "Were approved and used": approval is no plan where use follows.
 _USED_AFTER = re.compile(
-    r"^(?: \w+){0,6} (?:approved|authorized|certified),? and (?:all )?(?:used|attended|completed|"
-    r"done|had|finished)\b"
+    r"^(?: \w+){0,6} (?:approved|authorized|certified)(?: (?:on|in) [a-z0-9/-]{3,10}"
+    r"(?: \d{1,2})?(?:,? (?:19|20)\d\d)?)?,? (?:and|of which|but only) "
+    rf"(?:(?:all|both|(?P<n>{_N}))(?: of (?:them|these|which))? )?(?:(?:has|have|had|"
+    r"was|were|been|now|already|so far) ){0,3}(?:used|attended|completed|done|had|finished)\b"
 )
 _FAILED = re.compile(
     r"\b(?:fail(?:ed|ing|ure)|(?:did|does|has|have|had) not (?:\w+ )?(?:help|improve|work|respond|"
@@ -322,6 +324,9 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
 def sessions_done(summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
     after = summary.after(mention, 40)
+    used = _USED_AFTER.match(summary.after(mention, 90))
+    if used is not None and used["n"]:
+        return _value(used["n"])  # "six visits were certified and four attended"
     match = _TIMES_AFTER.match(after) or _COUNT_BEFORE.search(summary.before(mention, 70))
     match = match or _COUNT_AFTER.match(after)
     match = match or _BARE_AFTER.match(after)

@@ -269,11 +269,19 @@ _BY_A_PERSON = re.compile(
     r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
 )
 
+# "The chiropractor saw her for twelve visits": care had, where they are not merely asked for.
+_VISITS_TO = re.compile(
+    r"^(?:(?!request|ask|recommend|order|plan|seek|want|propos|prescri|author|certif|further|more)"
+    rf"[^.;]){{0,60}}?\b{COUNT} (?:visits|sessions|treatments|adjustments)\b(?! (?:are|were|is) "
+    r"(?:request|recommend|sought|asked|proposed|planned))"
+)
+
 
 def _a_person(summary: Summary, mention: Mention) -> bool:
     """Whether "chiropractor" names somebody, and no treatment."""
     person = mention.text.lower().endswith(("practor", "turist", "apist", "practors", "apists"))
-    if summary.after(mention, 8).startswith(("'s care", "’s care")):
+    after = summary.after(mention, 90)
+    if after.startswith(("'s care", "’s care")) or _VISITS_TO.match(after):
         return False
     return person and _BY_A_PERSON.search(summary.before(mention, 50)) is None
 
@@ -478,7 +486,7 @@ _NOT_USED = re.compile(
 # "4/10 with Norco" after "8/10 without": the nearest word decides.
 _WITH = re.compile(r"\bwith (?:the |his |her |use of )?$")
 _NOT_USED_AFTER = re.compile(
-    r"^[^.;,]{0,30}\b(?:was|were|is|has|have|had)(?: been)? (?:not (?:been )?"
+    r"^[^.;,]{0,30}\b(?<!and )(?:was|were|is|has|have|had)(?: been)? (?:not (?:been )?"
     r"(?:used|tried|taken|prescribed|started)|never (?:used|tried|taken|started))"
 )
 # "DNA testing for opioid risk" names no drug.

@@ -758,6 +758,13 @@ def background(summary: Summary) -> Iterator[Statement]:
         yield state(summary, mention, known[0], known[1], polarity, count=count)
 
 
+# "Has tried no drug for neuropathic pain" denies the drug, and not the pain.
+_DRUG_FOR = re.compile(
+    r"\b(?:drugs?|medic\w+|agents?|pills?|treatments?|therapy|care|anything|nothing)(?: \w+)? for "
+    r"(?:(?:the|his|her|any) )?$"
+)
+
+
 def diagnoses(summary: Summary) -> Iterator[Statement]:
     """Diagnoses, comorbidity and words of severity."""
     for family in ("diagnosis", "comorbidity", "severity"):
@@ -767,6 +774,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
             if mention.qualifier == "requested" and not _reason(summary, mention):
                 continue
             polarity = diagnosis_polarity(summary, mention)
+            if polarity == "denied" and _DRUG_FOR.search(summary.before(mention, 40)):
+                continue
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
             own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]

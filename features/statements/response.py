@@ -95,7 +95,11 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
         return not _care_in_clause(summary, mention)
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
-    return bool(_WHETHER.search(before) or _HELPED_BY_A_PERSON.match(after))
+    return bool(
+        _complaint_lasts(rule, mention, before)
+        or _WHETHER.search(before)
+        or _HELPED_BY_A_PERSON.match(after)
+    )
 
 
 _A_SYMPTOM = re.compile(
@@ -113,6 +117,20 @@ _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|menti
 # "No response to any was described".
 _NOT_ON_PAPER = re.compile(
     r"^[^.;,]{0,24} (?:is|are|was|were) (?:described|documented|recorded|mentioned|stated)\b"
+)
+
+
+def _complaint_lasts(rule: str, mention: Mention, before: str) -> bool:
+    lasts = rule == "held_for" and mention.text.lower().startswith(_LASTED_WORDS)
+    return lasts and _COMPLAINT_LASTED.search(before) is not None
+
+
+# "Pain has lasted four months" tells how long it hurts, "relief has lasted" what care did.
+_LASTED_WORDS = ("lasted", "lasting", "persisted", "worked", "held")
+_COMPLAINT_LASTED = re.compile(
+    r"\b(?:pain|aching|ache|symptoms?|complaints?|numbness|tingling|spasms?|headaches?|stiffness)"
+    r"(?: (?:of|at|rated))?(?: \d{1,2}(?:\s?/\s?10)?)?,?(?: (?:that|which))?"
+    r"(?: (?:has|have|had|is|now))* $"
 )
 _EASED_PART = re.compile(
     r"\b(?:pain|symptoms?|numb\w*|burning|ach\w*|headaches?|spasms?|flares?)\b"
@@ -247,7 +265,8 @@ _WITHOUT_WITH = re.compile(
 _LITTLE_LEFT = re.compile(
     r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|"
     r"activ|"
-    r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit)"
+    r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
+    rf"\d|the (?:left|right)|left|right|average|presentation){_MONTHS}"
 )
 _SCORES = (_WITHOUT_WITH, _FALL, _FELL_FOR, _TO_WITH, _BASE_WITH, _BEFORE_AFTER)
 # Two scores that may be a range, or of two tasks, tell of relief only where the second is less.
@@ -325,7 +344,8 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         cause.value in _INVASIVE for cause in _causes(summary, mention)
     ):
         percent = _NEARLY_ALL
-    weeks = _lasted(summary, mention) if polarity in ("helped", "some", "temporary") else None
+    lasts = polarity in ("helped", "some", "temporary") and rule != "works_well"
+    weeks = _lasted(summary, mention) if lasts else None
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
@@ -729,6 +749,8 @@ _AFTER_COURSE = re.compile(
     r"\b(?:visits?|sessions?|therapy|pt|ot|chiro\w*|acup\w*|treatments?|x ?\d{1,2}|progress\w*|"
     r"summary|discharge|final|quantif\w*|gains?|outcomes?|changes?)\b[^.;]{0,90}$"
 )
+# "The therapist reports pain 6/10 to 3/10; flexion 20 to 45": after one change stands another.
+_AFTER_SCORES = re.compile(r"\d/10 (?:to|-+>|→) \d{1,2}(?:/10)?[,;] [^.;,\d]{0,30}$")
 _FIRST_SEEN = re.compile(r"\b(?:eval\w*|exam\w*|initial|intake|baseline|goals?|normal|range)\b")
 _AN_ARC = re.compile(r"\b(?:flex\w*|ext\w*|motion|rom|elevation)\b")
 _ARC_FROM = 15
@@ -737,7 +759,8 @@ _ARC_FROM = 15
 def _after_course(summary: Summary, mention: Mention) -> bool:
     """Whether two bare numbers ("flexion 30 to 60") are those before and after a course."""
     before, text = summary.before(mention, 120), mention.text.lower()
-    if not _AFTER_COURSE.search(before) or _FIRST_SEEN.search(before):
+    course = _AFTER_COURSE.search(before) or _AFTER_SCORES.search(before)
+    if not course or _FIRST_SEEN.search(before):
         return False
     arc = _AN_ARC.search(text) and float(mention.groups.get("before") or 0) <= _ARC_FROM
     return not arc
@@ -819,7 +842,8 @@ def _lost(mention: Mention) -> bool:
     return after < _LOSS * before
 
 
-_OFF_WORK = re.compile(r"\b(?:work|duty|ttd|tpd|disability|disabled|working)$")
+# Who is not back at work or at a sport may have gained all the same.
+_OFF_WORK = re.compile(r"\b(?:work|duty|ttd|tpd|disability|disabled|working)$|^resumed\b")
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 _NOT_INSIDE = re.compile(
@@ -914,7 +938,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if off and not any(
             m.start < mention.start for m in _causes_named(summary).get(mention.sentence, ())
         ):
-            continue  # who is not back at work may have gained all the same
+            continue
         if polarity in ("medication reduced", "medication same"):
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)

@@ -215,10 +215,10 @@ _NOT_STATED = re.compile(
     r"\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
 NOT_STATED_AFTER = re.compile(
-    r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:documented|"
-    r"discussed|mentioned|recorded|stated|specified|listed|named|described|addressed|found|"
-    r"on file|signed|checked|reviewed|available|done|in (?:the )?(?:notes?|records?|charts?|"
-    r"reports?|file))|undocumented|missing)\b"
+    r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:been )?"
+    r"(?:documented|discussed|mentioned|recorded|stated|specified|listed|named|described|addressed|found|"
+    r"on file|signed|checked|reviewed|available|done|measured|quantified|"
+    r"in (?:the )?(?:notes?|records?|charts?|reports?|file))|undocumented|missing)\b"
 )
 
 
