@@ -726,7 +726,7 @@ _DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
     r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|"
-    r"previous|\bwas\b"
+    r"previous|\bwas\b|had been|\bwere\b"
 )
 
 
