@@ -124,6 +124,10 @@ _DURATION = re.compile(
 )
 _DAILY_SIG = re.compile(r"\b(?:every|q)\s*\d+\s*(?:-\s*\d+\s*)?(?:hours?|hrs?|h)\b")
 _DATE = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
+_DATE_IN_WORDS = re.compile(
+    r"\b(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)[a-z]{0,6}\.? \d{1,2}(?:st|nd|rd|th)?\b"
+    r"(?:,? (?:19|20)\d\d\b)?|\bmay \d{1,2},? (?:19|20)\d\d\b"
+)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _DOUBLED = re.compile(r"\b(\d+)\s*\(\s*#?\1\s*\)")
 _TIME_UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "months", "h": "hours"}
@@ -167,6 +171,7 @@ def spell_out(text: str) -> str:
         text = _THOUSANDS.sub("", text)
     if "/" in text or "-" in text:
         text = _DATE.sub(" ", text)
+    text = _DATE_IN_WORDS.sub(" ", text)
     text = _NUMBER_WORD.sub(lambda match: _DIGITS[match.group()], text)
     if "(" in text:
         text = _DOUBLED.sub(r"\1", text)

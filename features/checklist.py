@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from imr.data.letter import Case, Evidence, Item
-from imr.features.condition import Row, Term
+from imr.features.condition import Row, Term, condition
 from imr.features.criteria import (
     ACTIVE_THERAPY,
     Rule,
@@ -22,6 +22,7 @@ from imr.features.criteria import (
     asked_of,
     care_had,
     invasive_beside,
+    operation_beside,
     verdict,
 )
 from imr.features.families.diagnosis import LIST_SEPARATOR
@@ -59,6 +60,9 @@ def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
     chapter = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
     if rule.guideline in REGIONAL:
         chapter = chapter_of(rule.applies, rule.id, requested_parts(quotes.item)) or chapter
+    # Care in vain takes two: the care, and that the complaint goes on.
+    if status == "met" and rule.id.endswith(_CARE_IN_VAIN):
+        terms += next((told for told in _GOES_ON if told[0].holds(row)), ())
     # Not the same words twice, where two signals rest on them.
     shown: dict[tuple[str, int, int, str], Evidence] = {}
     for quote in (quote for term in terms for quote in quotes.of(term)):
@@ -81,8 +85,12 @@ _CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
 _OF_THE_REQUEST = (
     "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
     "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
-    "one_visit_asked", "entrapment_asked", "rental_days",
+    "one_visit_asked", "entrapment_asked", "rental_days", "baseline_asked",
 )  # fmt: skip
+# Computed terms that another item of the letter shows.
+_OF_SAME_PART = {"invasive_in_letter": invasive_beside, "operation_beside": operation_beside}
+_CARE_IN_VAIN = "_conservative"
+_GOES_ON = condition("pain_goes_on | neurological_complaint")
 
 
 class _Quotes:
@@ -134,8 +142,9 @@ class _Quotes:
         elif term.name in ("case_body_parts", "parts_reached"):
             named = self.row.get("case_body_parts")
             said = f"the case is about: {str(named).replace(LIST_SEPARATOR, ', ')}"
-        elif term.name == "invasive_in_letter":
-            said = _beside(o for o in self.case.items if invasive_beside(self.item, o))
+        elif term.name in _OF_SAME_PART:
+            is_beside = _OF_SAME_PART[term.name]
+            said = _beside(o for o in self.case.items if is_beside(self.item, o))
         elif term.name == "primary_surgery_in_letter":
             others = (o for o in self.case.items if o.index != self.item.index)
             said = _beside(filter(is_primary_surgery, others))

@@ -236,6 +236,8 @@ COMPUTED = (
     "entrapment_asked",
     "rental_days",
     "parts_reached",
+    "operation_beside",
+    "baseline_asked",
 )
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -256,11 +258,12 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     counts where the request prints no number; ``injections_asked`` one where the
     request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
     ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
-    where another item is an operation or injection of the same region, ``replacement_asked`` where
-    a joint is to be replaced, ``acute_operation`` where the operation treats a recent fracture,
-    rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked for beside
-    it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
-    therapy at home is, ``routine_panel`` where blood counts or chemistry are;
+    where another item is an operation or injection of the same region, ``operation_beside`` where
+    it is an operation, ``baseline_asked`` where a first test is asked for, ``replacement_asked``
+    where a joint is to be replaced, ``acute_operation`` where the operation treats a recent
+    fracture, rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked
+    for beside it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where
+    nursing or therapy at home is, ``routine_panel`` where blood counts or chemistry are;
     ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
     pinched nerve is; ``rental_days`` is how long equipment is to be rented, ``parts_reached``
     whether a case is about joints alone that a topical drug reaches, where the request names no
@@ -291,6 +294,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     known.update(_supply(item, row))
     known.update(_kind_of_request(case, item, row))
     known["invasive_in_letter"] = any(invasive_beside(item, other) for other in case.items)
+    known["operation_beside"] = any(operation_beside(item, other) for other in case.items)
     return known
 
 
@@ -352,7 +356,7 @@ _ACUTE_DAYS = 90
 # The words of a request that conditions ask for; the others tell whether an operation is acute.
 _NAMED = (
     "replacement_asked", "ablation_asked", "nursing_asked", "routine_panel", "one_visit_asked",
-    "entrapment_asked",
+    "entrapment_asked", "baseline_asked",
 )  # fmt: skip
 _REQUESTS = {
     "replacement_asked": re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b"),
@@ -373,6 +377,7 @@ _REQUESTS = {
         r"re-?check|exam(?:ination)?)\b"
     ),
     "entrapment_asked": re.compile(r"\b(?:carpal|cubital|tarsal|radial) tunnel|\bcts\b"),
+    "baseline_asked": re.compile(r"\bbaseline\b|\binitial\b|\bfirst (?:urine|drug|screen|test)"),
     "acute": re.compile(
         r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|"
         r"\bcrpp\b|kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|"
@@ -454,10 +459,19 @@ def invasive_beside(item: Item, other: Item) -> bool:
     invasive = (
         other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
     ) or is_primary_surgery(other)
-    if other.index == item.index or not invasive:
-        return False
+    return invasive and _of_same_part(item, other)
+
+
+def operation_beside(item: Item, other: Item) -> bool:
+    """Whether another item is an operation of a region of this one."""
+    return is_primary_surgery(other) and _of_same_part(item, other)
+
+
+def _of_same_part(item: Item, other: Item) -> bool:
+    """Whether another item is about a region of this one, or one of them names none."""
     mine, others = requested_parts(item), requested_parts(other)
-    return not others or not mine or any_same_region(mine, others)
+    same = not others or not mine or any_same_region(mine, others)
+    return other.index != item.index and same
 
 
 def build_item(_summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:

@@ -77,7 +77,8 @@ FOR_CRITERIA: tuple[str, ...] = (
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
     "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
-    "purchase_told", "anxiety_found", "care_gained",
+    "purchase_told", "anxiety_found", "care_gained", "works_as_usual", "recovery_at_risk",
+    "field_denied",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -183,6 +184,9 @@ _COMPLAINT = re.compile(
 )
 
 
+_GOING_ON = "pain_goes_on"
+
+
 def _complains(said: Statement) -> bool:
     """Whether somebody complains, or the words need not say so."""
     if said.subject != "complaint":
@@ -218,6 +222,9 @@ def _quotes(
         deciding = [(rule, said) for rule, said in pairs if rule.speaks_for == value]
         # A motion "with pain" proves no complaint where somebody complains.
         told = [pair for pair in deciding if _complains(pair[1])] or deciding
+        # What a complaint is like now is told last.
+        if name == _GOING_ON and value:
+            told.reverse()
         # The statements of the row that decides come first, those that name a region before others.
         for _, said in sorted(told, key=lambda pair: (-pair[0].priority, not pair[1].regions)):
             yield _evidence(name, said, item)
@@ -671,8 +678,8 @@ class Measures(dict[str, Value]):
         compare = _OF_THE_REQUEST.get(name)
         if compare is not None:
             return compare(self.said, self.item)
-        if name == "aged":
-            return _aged(self.said, self.case)
+        if name in _OF_THE_CASE:
+            return _OF_THE_CASE[name](self.said, self.case)
         value = self[name] = _OF_THE_STATEMENT[name](self.said)
         return value
 
@@ -750,6 +757,20 @@ def _aged(said: Statement, case: Case) -> bool:
     return days is not None and days > _STALE_DAYS
 
 
+def _ahead(said: Statement, case: Case) -> bool:
+    """Whether an operation is set for a day after the denial, which is none that was done."""
+    denial, mention = case.header.ur_denial_date, said.mention
+    if denial is None:
+        return False
+    end = min(mention.end + _SET_FOR_REACH, mention.summary.sentence_span(mention.sentence)[1])
+    near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
+    return bool(near) and min(near) > denial
+
+
+_SET_FOR_REACH = 16
+_OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
+
+
 @once
 def _latest_date(summary: Summary) -> date | None:
     return max((found.day for found in dates(summary)), default=None)
@@ -795,6 +816,12 @@ _ANXIOUS = re.compile(
 # "Modified duty with a limit of 20 pounds": who works so is not unable to.
 _WORK_LIMIT = "lifting_limit"
 _AT_WORK = re.compile(r"\b(?:(?:mod(?:ified)?|light|restricted) (?:work|duty)|work(?:s|ing))\b")
+# Who does the usual job again has not failed to return to it.
+_FULL_WORK = re.compile(
+    r"\b(?:(?:full|usual|regular|normal|unrestricted|customary|same)(?:[- ](?:and|work|time))* "
+    r"?(?:duty|duties|work|job|occupation|shifts?|hours)|full[- ]time|without restrictions?)\b"
+)
+_PART_WORK = re.compile(r"\b(?:modified|light|part[- ]time|restricted|limited|unable|fail\w*)\b")
 # "Asks to buy a cold pump": a device to keep.
 _BOUGHT = re.compile(r"\b(?:buy(?:s|ing)?|purchas(?:e|es|ed|ing)|for sale|to own|outright)\b")
 # "Twelve visits of traction, ultrasound and e-stim": what a clinic does at its visits.
@@ -884,6 +911,9 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     ),
     "bought": lambda said: (
         _BOUGHT.search(said.clause) is not None and "heat" not in said.mention.text.lower()
+    ),
+    "full_work": lambda said: (
+        _FULL_WORK.search(said.clause) is not None and _PART_WORK.search(said.clause) is None
     ),
     "in_clinic": _in_clinic,
     "in_course": _in_course,

@@ -77,10 +77,11 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     if _ZERO_AFTER.match(summary.after(mention, _ZERO_REACH)):
         count = 0.0  # "Chiro 0", though the plan goes on to "continue chiro"
     times = times_of(summary, mention)
-    said = state(summary, mention, "treatment", concept, polarity, count=count, **times)
+    own = _place_by_nature(summary, mention)
+    said = state(summary, mention, "treatment", concept, polarity, own, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
     placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
-    placed = placed and not told_before(summary, mention)
+    placed = placed and (bool(own) or not told_before(summary, mention))
     if not placed:
         said = replace(said, regions=(), side=None)
     elif not parts_of(summary, mention.sentence) and not side_told(summary, mention):
@@ -88,6 +89,40 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     yield said
 
 
+# Where operations on organs, and devices that fit one part alone, are whatever stands beside them.
+_ORGANS = (
+    r"append\w+|hysterectom\w+|cholecystectom\w+|splenectom\w+|tonsillectom\w+|"
+    r"prostatectom\w+|nephrectom\w+|thyroidectom\w+|mastectom\w+|(?:hemi)?colectom\w+|"
+    r"vasectom\w+|lumpectom\w+|thoracotom\w+|lapar(?:oscop|otom)\w+|oophorectom\w+|"
+    r"tracheostom\w+|c(?:a)?esarean|c-section|(?:gastric|coronary)[a-z ]*|"
+    r"(?:gallbladder|appendix|spleen|uterus|tonsils)[a-z ]*"
+)
+_OF_ORGANS = re.compile(_ORGANS)
+_BY_NATURE = (
+    (_OF_ORGANS, ("abdomen",)),
+    (re.compile(r"bunionectomy"), ("foot",)),
+    (re.compile(r"craniotom\w+"), ("head",)),
+    (re.compile(r"boot"), ("ankle", "foot")),
+    (re.compile(r"lso|corset"), ("lumbar spine",)),
+)
+_HISTORY_OF_ORGANS = re.compile(
+    rf"[ :]*(?:(?:a|an|two|three|his|her|prior|breast|\d)\s)*(?:{_ORGANS}|reduction|augmentation)\b"
+)
+
+
+def _place_by_nature(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """The region of care that its very name tells, where its sentence names none near it."""
+    if mention.value not in ("surgery", "bracing"):
+        return ()
+    if mention.rule.id in _HISTORY and _HISTORY_OF_ORGANS.match(summary.after(mention, 60)):
+        return ("abdomen",)
+    if mention.value == "bracing" and parts_of(summary, mention.sentence):
+        return ()
+    words = mention.text.lower()
+    return next((parts for known, parts in _BY_NATURE if known.fullmatch(words)), ())
+
+
+_HISTORY = frozenset({"surgical_history", "surgery"})
 IN_USE = "in_use"
 _SENTENCES_BACK = 2
 

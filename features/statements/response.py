@@ -472,6 +472,13 @@ _LASTING = re.compile(
 _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
+# "20% back and 80% leg" says where the pain is.
+_SHARE_OF_PAIN = re.compile(
+    r" ?(?:in (?:the |his |her )?)?(?:low |axial )?(?:back|neck|axial|legs?|arms?|radicular|"
+    r"buttocks?)(?: pain)?(?=,| and\b| ?/|;|\.| vs\b| versus\b)"
+)
+
+
 def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
@@ -481,7 +488,8 @@ def _percents(summary: Summary) -> Iterator[Statement]:
         if mention.qualifier in ("requested", "hypothetical"):
             continue
         eased = _EASED.search(clause_text(summary, mention)) or _rated_care(summary, mention)
-        if not eased or _NOT_EASED.search(summary.after(mention, 30)):
+        after = summary.after(mention, 30)
+        if not eased or _NOT_EASED.search(after) or _SHARE_OF_PAIN.match(after):
             continue
         less = _LESS.search(summary.before(mention, 24)) is not None
         percent, weeks = float(printed["high"] or printed["low"]), _longest(summary, mention)
@@ -738,7 +746,7 @@ _DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
     r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|"
-    r"previous|\bwas\b"
+    r"previous|\bwas\b|had been|\bwere\b"
 )
 
 

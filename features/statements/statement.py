@@ -113,6 +113,8 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
     if not statement.regions:
         return "unplaced"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
+    # A bunion that was removed is no operation of the back.
+    stays = stays or (statement.subject, statement.concept) == ("treatment", "surgery")
     reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
     if not reaches and _CORD in parts and _sound(statement):
         reaches = not _LEGS.isdisjoint(statement.regions)
