@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -110,7 +111,9 @@ def checked(values: Mapping[str, Any], types: Mapping[str, type], of: str = "") 
     """
     if unknown := sorted(set(values) - set(types)):
         named = ", ".join(f"{of}{name}" for name in unknown)
-        raise ConfigError(f"unknown setting {named} (known: {', '.join(sorted(types))})")
+        near = get_close_matches(unknown[0], types, n=1)
+        meant = f"; did you mean {of}{near[0]}?" if near else ""
+        raise ConfigError(f"unknown setting {named}{meant} (known: {', '.join(sorted(types))})")
     for name, value in values.items():
         wanted = types[name]
         if type(value) not in ((int, float) if wanted is float else (wanted,)):

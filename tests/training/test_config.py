@@ -15,7 +15,7 @@ from imr.training.train import train
 
 
 def test_an_unknown_key_is_named_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"unknown setting fold .*folds"):
+    with pytest.raises(ConfigError, match=r"unknown setting fold.*folds"):
         TrainConfig.read(fold=5)
 
 
@@ -60,8 +60,9 @@ def test_assignments_set_the_run_and_both_models(tmp_path):
     [
         ("folds", "key=value is expected"),
         ("=3", "key=value is expected"),
-        ("fold=3", r"unknown setting fold .*folds"),
-        ("outcome.cost=3", r"unknown setting outcome\.cost .*missed_cost"),
+        ("fold=3", r"unknown setting fold; did you mean folds\?"),
+        ("outcome.missed_costs=3", r"missed_costs; did you mean outcome\.missed_cost\?"),
+        ("outcome.x=3", r"unknown setting outcome\.x .*missed_cost"),
         ("outcome.members=many", "outcome.members: 'many' is not of type int"),
         ("folds.x=3", r"folds: \{'x': 3\} is not of type int"),
         ("outcome=3", "outcome: 3 is not of type dict"),
