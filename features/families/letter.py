@@ -136,7 +136,7 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
 
 # "Non-certified: a repeat repair (not requested)": nothing was refused that anybody asked for.
 _NEVER_ASKED = re.compile(
-    r"^[^.;]*\b(?:not|never|was ?n['’]?t|nobody|no one)(?: (?:been|even|ever|had|actually|in fact))* "
+    r"^[^.;]*\b(?:not|never|was ?n['’]?t|nobody|no one)(?: (?:been|even|ever|had|actually))* "
     r"(?:req(?:uested|['’]?d)\b|asked(?: for)?\b|sought\b)"
 )
 
