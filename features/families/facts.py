@@ -847,10 +847,22 @@ _TRUNK = re.compile(
 )
 
 
+# "Voltaren gel was given. She rubs it across her low back."
+_RUBBED_ON = re.compile(
+    r"\b(?:rub|appl(?:y|ie)|put|spread|smear|massage|work)(?:s|ed|ing)? "
+    r"(?:it|the (?:gel|cream|patch|ointment|lotion|tube)|some|this|one) "
+    r"(?:(?:down|in|all|right|mostly|only) )?(?:across|(?:in|on)to|on|over|to|around|along)"
+    r"(?: (?:the|his|her|my|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
+    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
+)
+_RUBBED_REACH = 200
+
+
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
-    after = said.mention.summary.after(said.mention, 80)
-    put = _WHERE_PUT.match(after)
-    return put is not None and where.fullmatch(put["where"]) is not None
+    summary, mention = said.mention.summary, said.mention
+    put = _WHERE_PUT.match(summary.after(mention, 80))
+    rubbed = _RUBBED_ON.search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
+    return any(found and where.fullmatch(found["where"]) for found in (put, rubbed))
 
 
 def _in_clinic(said: Statement) -> bool:

@@ -134,12 +134,20 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
     return [m for m in said if m.sentence in operations]
 
 
+# "Non-certified: a repeat repair (not requested)": nothing was refused that anybody asked for.
+_NEVER_ASKED = re.compile(
+    r"^[^.;]*\b(?:not|never|was ?n['’]?t|nobody|no one)(?: (?:been|even|ever|had|actually))* "
+    r"(?:req(?:uested|['’]?d)\b|asked(?: for)?\b|sought\b)"
+)
+
+
 def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
     words = _said_of_operations(summary)
     granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
     refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
+    refused = [m for m in refused if not _NEVER_ASKED.search(summary.after(m, 120))]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found

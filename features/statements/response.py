@@ -154,6 +154,9 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
 def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
     causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
+    if _WEARING_IT.search(summary.lower, clause.start, mention.start):
+        worn = antecedent(summary, mention)
+        return causes if worn is None else [worn]
     known = _causes_named(summary).get(mention.sentence, ())
     before = [m for m in known if m.end <= clause.start]
     if not causes and summary.lower.startswith(":", clause.start):
@@ -165,6 +168,13 @@ def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
 
 # "An injection was given. Flexion rose from 70 to 95 degrees afterwards."
 _AFTER_IT = re.compile(r"\b(?:afterwards?|thereafter|(?:after|following|with) (?:that|this|it))\b")
+
+
+# "On the days she wore it she worked her whole shift": the device named last.
+_WEARING_IT = re.compile(
+    r"\b(?:days|when(?:ever)?|while|evenings|nights|times)(?: (?:that|on|which|he|she|i|they))* "
+    r"(?:wears?|wore|wearing|uses?|used|using) (?:it|them|the (?:unit|machine|device))\b"
+)
 
 
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
@@ -317,6 +327,9 @@ def _no_gain_is_why(summary: Summary, mention: Mention) -> bool:
     return failed and _REASON.search(summary.before(mention, 30)) is not None
 
 
+_LESS_THAN_BEFORE = "less_than_before"
+
+
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
     clause = clause_of(summary, mention)
@@ -344,7 +357,9 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
         cause.value in _INVASIVE for cause in _causes(summary, mention)
     ):
         percent = _NEARLY_ALL
-    lasts = polarity in ("helped", "some", "temporary") and rule != "works_well"
+    # "Down to about one a week" is how often, not how long.
+    unlasting = rule in ("works_well", _LESS_THAN_BEFORE)
+    lasts = polarity in ("helped", "some", "temporary") and not unlasting
     weeks = _lasted(summary, mention) if lasts else None
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
@@ -838,7 +853,7 @@ _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "worked": "not improved",
     "medication reduced": "medication same",
 }
-_TASKS = frozenset({"can_again", "can_now_do", "let_me"})
+_TASKS = frozenset({"can_again", "can_now_do", "let_me", "task_done"})
 _LOSS = 0.85
 """The share of a measure below which it got worse: less is within the error of measurement."""
 
@@ -891,6 +906,14 @@ _OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
 _TOLD_OF_DRUGS = frozenset({"had_to_add"})
 
 
+# "Panic attacks are down from daily to weekly": no pills.
+_DOSE_FREQUENCY = "dose_frequency"
+_OF_ATTACKS = re.compile(
+    r"\b(?:panics?|attacks?|nightmares?|headaches?|migraines?|flashbacks?|seizures?|episodes?|"
+    r"spells?)\b[^.;,]*$"
+)
+
+
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
     told = mention.rule.id in _TOLD_OF_DRUGS
@@ -899,7 +922,10 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
         return True
     if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
         return True
-    if _SOMEBODY_ELSE.search(summary.before(mention, 50)):
+    before = summary.before(mention, 50)
+    if _SOMEBODY_ELSE.search(before):
+        return True
+    if mention.rule.id == _DOSE_FREQUENCY and _OF_ATTACKS.search(before):
         return True
     if _OFF_AT.search(summary.before(mention, 12)) and mention.text.lower().startswith("off "):
         return True

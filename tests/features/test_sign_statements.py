@@ -239,3 +239,46 @@ def test_a_bone_names_its_joint_and_no_head_or_neck() -> None:
         read_summary("A fracture of the radial head. A fracture of the surgical neck.")
     )
     assert [s.regions for s in said if s.concept == "fracture"] == [("elbow",), ("shoulder",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "polarity"),
+    [
+        ("T12 wedged on the film.", "broken bone", "affirmed"),
+        ("L2 vertebral body crushed in front.", "broken bone", "affirmed"),
+        ("The L4-5 disc lost half of its height.", "broken bone", None),
+        ("Two weeks before, a crate stirred up his low back.", "acute flare", "affirmed"),
+        ("He set the alarm off with his knee.", "acute flare", None),
+        ("The fingertips stay 3 cm from the palm.", "limited motion", "affirmed"),
+        ("The fingers come all the way to the palm.", "limited motion", None),
+        ("She cannot look over her shoulder.", "limited motion", "affirmed"),
+        ("Jamar reads 40% of the other hand.", "weakness", "affirmed"),
+        ("Grip is half an hour of practice.", "weakness", None),
+        ("X-ray: a chalky deposit in the cuff.", "finding: calcification", "affirmed"),
+        ("After therapy he mows the lawn again.", "function", "improved"),
+        ("She now lifts the arm over her head.", "function", "improved"),
+        ("He hopes to drive again.", "function", None),
+        ("He could not kneel in May and still cannot.", "function", "not improved"),
+        ("He scored the same as at intake.", "function", "not improved"),
+        ("The notes of the visit are the same size.", "function", None),
+        ("Panic attacks are down from daily to weekly.", "care", "helped"),
+        ("Panic attacks are down from daily to weekly.", "function", None),
+        ("Headaches went from weekly to daily.", "care", None),
+        ("Her score fell by half.", "trauma", None),
+        ("She had therapy this fall.", "trauma", None),
+        ("He takes it without fail, pain day and night.", "pain", "affirmed"),
+        ("It aches in cold weather.", "heat_cold", None),
+    ],
+)
+def test_plain_words_of_findings_and_gains(text: str, concept: str, polarity: str | None) -> None:
+    said = _said(text)
+    if polarity is None:
+        assert concept not in {found for found, _ in said}
+    else:
+        assert (concept, polarity) in said
+
+
+def test_what_is_gained_on_the_days_of_a_device_is_due_to_it() -> None:
+    text = "A TENS was lent. On the days she wore it she took one gabapentin instead of three."
+    gained = [s.of for s in statements(read_summary(text)) if s.subject == "function"]
+    assert gained == ["tens"]
