@@ -672,6 +672,7 @@ _INTRODUCED = re.compile(
     r"\b(?:with|from|by|to|on|after|of|following|due to|using|for|in|during)\b[^,;]*$"
 )
 _NOT_INTRODUCED = 500
+_IT_DID = re.compile(r"\s*(?:it|they|that|this|these) (?!is\b|are\b|was\b|were\b)")
 
 
 def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
@@ -694,7 +695,13 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
     if headed and inside and "," in summary.lower[mention.end : inside[0].start]:
         return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
     if inside:
-        return min(inside, key=lambda m: _distance(summary, mention, m))
+        nearest = min(inside, key=lambda m: _distance(summary, mention, m))
+        earlier = [m for m in before if m.sentence < mention.sentence]
+        # "She had an epidural. It eased the leg, and she took half the pills": what "it" was.
+        if earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED:
+            if _IT_DID.match(summary.lower, summary.bounds[mention.sentence]):
+                return earlier[-1]
+        return nearest
     if before:
         return before[-1]
     after = [m for m in care if m.sentence == mention.sentence]
