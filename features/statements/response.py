@@ -152,7 +152,10 @@ _AFTER_IT = re.compile(r"\b(?:afterwards?|thereafter|(?:after|following|with) (?
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
 _DOSE_CHANGED = re.compile(
     r"^(?: (?:use|intake|went|cut|came|dropped|reduced|down|from)){0,4} \d{1,3}(?: ?mg)?"
-    r"(?: a day| ?/ ?d(?:ay)?)? ?(?:(?:cut |down |reduced )?to|-+>|→) ?\d"
+    r"(?: a day| ?/ ?d(?:ay)?)? ?(?:(?:cut |down |reduced )?to|-+>|→) ?\d|"
+    # "Needed one pill where she had needed four".
+    r"^s?(?: a day| daily)? (?:where|instead of|in place of|rather than) (?:(?:he|she|it|they|i) )?"
+    r"(?:(?:had|used to|once) )?(?:need\w*|t[ao]k\w*|us\w*)? ?(?:two|three|four|five|six|\d)\b"
 )
 _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
