@@ -201,11 +201,15 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     # "Right knee: ...", for a finding of the same region; "right leg normal. L5-S1 extrusion" gives
     # the disc no side.
     side = setting.side_of_heading
-    if side and heading and any(
-        same_region(region, heading.value)
-        if region in _DISCS
-        else is_or_explains(region, heading.value)
-        for region in regions
+    if (
+        side
+        and heading
+        and any(
+            same_region(region, heading.value)
+            if region in _DISCS
+            else is_or_explains(region, heading.value)
+            for region in regions
+        )
     ):
         return regions, side
     return regions, None

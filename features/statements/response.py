@@ -701,10 +701,9 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
         nearest = min(inside, key=lambda m: _distance(summary, mention, m))
         earlier = [m for m in before if m.sentence < mention.sentence]
         # "She had an epidural. It eased the leg, and she took half the pills": what "it" was.
-        if earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED:
-            if _IT_DID.match(summary.lower, summary.bounds[mention.sentence]):
-                return earlier[-1]
-        return nearest
+        aside = earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED
+        it_did = aside and _IT_DID.match(summary.lower, summary.bounds[mention.sentence])
+        return earlier[-1] if it_did else nearest
     if before:
         return before[-1]
     after = [m for m in care if m.sentence == mention.sentence]
