@@ -172,9 +172,10 @@ def is_or_explains(region: str, part: str) -> bool:
 
 # The first letter before the look behind, as below: that is tried at every character.
 _SIDES = re.compile(
-    r"([lrb](?<!\w.)(?:(?<=l)(?:eft|(?=\s)|t\b(?!\s[lr]\b))|(?<=r)(?:ight|(?=[\s.,;)])|t\b)|"
+    r"([lrb](?<!\w.)(?:(?<=l)(?:eft|(?=[\s.,;)])|t\b(?!\s[lr]\b))|(?<=r)(?:ight|(?=[\s.,;)])|t\b)|"
     r"(?<=b)(?:ilat(?:eral(?:ly)?)?\b|oth|/l\b)|(?=[ul]es?\b)))"
 )
+_DISCS = frozenset({"cervical spine", "thoracic spine", "lumbar spine"})
 _SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
 
 
@@ -197,9 +198,19 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
             ahead = []
         nearest = min((*before, *ahead), key=lambda word: abs(word[0] - mention.start))
         return regions, nearest[1]
-    # "Right knee: ...", for a finding of the same region.
+    # "Right knee: ...", for a finding of the same region; "right leg normal. L5-S1 extrusion" gives
+    # the disc no side.
     side = setting.side_of_heading
-    if side and heading and any(is_or_explains(region, heading.value) for region in regions):
+    if (
+        side
+        and heading
+        and any(
+            same_region(region, heading.value)
+            if region in _DISCS
+            else is_or_explains(region, heading.value)
+            for region in regions
+        )
+    ):
         return regions, side
     return regions, None
 

@@ -714,7 +714,7 @@ def plans(summary: Summary) -> Iterator[Statement]:
 _ASKED = frozenset(
     {
         "baseline_test", "taper", "large_supply", "short_use", "large_operation",
-        "operation_planned", "care_beside", "motivated", "taper_refused",
+        "operation_planned", "care_beside", "motivated", "taper_refused", "fluoroscopy",
     }
 )  # fmt: skip
 # "Prednisone taper", "PT tapering to once a week", "the risks of misuse were discussed" are about
@@ -779,7 +779,13 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
             own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]
-            yield state(summary, mention, "diagnosis", concept, polarity, own)
+            said = state(summary, mention, "diagnosis", concept, polarity, own)
+            # Screws are where the operation was, and not where the sentence before looked.
+            inherited = concept in _IMPLANTED and not parts_of(summary, mention.sentence)
+            yield replace(said, regions=(), side=None) if inherited else said
+
+
+_IMPLANTED = frozenset({"hardware_problem", "nonunion"})
 
 
 # --- tests and measures ---------------------------------------------------------------------------

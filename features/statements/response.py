@@ -180,7 +180,10 @@ _WEARING_IT = re.compile(
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
 _DOSE_CHANGED = re.compile(
     r"^(?: (?:use|intake|went|cut|came|dropped|reduced|down|from)){0,4} \d{1,3}(?: ?mg)?"
-    r"(?: a day| ?/ ?d(?:ay)?)? ?(?:(?:cut |down |reduced )?to|-+>|→) ?\d"
+    r"(?: a day| ?/ ?d(?:ay)?)? ?(?:(?:cut |down |reduced )?to|-+>|→) ?\d|"
+    # "Needed one pill where she had needed four".
+    r"^s?(?: a day| daily)? (?:where|instead of|in place of|rather than) (?:(?:he|she|it|they|i) )?"
+    r"(?:(?:had|used to|once) )?(?:need\w*|t[ao]k\w*|us\w*)? ?(?:two|three|four|five|six|\d)\b"
 )
 _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
@@ -715,6 +718,7 @@ _INTRODUCED = re.compile(
     r"\b(?:with|from|by|to|on|after|of|following|due to|using|for|in|during)\b[^,;]*$"
 )
 _NOT_INTRODUCED = 500
+_IT_DID = re.compile(r"\s*(?:it|they|that|this|these) (?!is\b|are\b|was\b|were\b)")
 
 
 def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
@@ -737,7 +741,12 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
     if headed and inside and "," in summary.lower[mention.end : inside[0].start]:
         return before[-1]  # "ESI in May: 60% relief, Norco 4->2"
     if inside:
-        return min(inside, key=lambda m: _distance(summary, mention, m))
+        nearest = min(inside, key=lambda m: _distance(summary, mention, m))
+        earlier = [m for m in before if m.sentence < mention.sentence]
+        # "She had an epidural. It eased the leg, and she took half the pills": what "it" was.
+        aside = earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED
+        it_did = aside and _IT_DID.match(summary.lower, summary.bounds[mention.sentence])
+        return earlier[-1] if it_did else nearest
     if before:
         return before[-1]
     after = [m for m in care if m.sentence == mention.sentence]
