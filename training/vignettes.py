@@ -43,10 +43,10 @@ FURTHER_RATERS = ("second", "third")
 ROUNDS = 600
 SETTINGS: Mapping[str, Any] = {
     "objective": "regression",
-    "learning_rate": 0.05,
+    "learning_rate": 0.08,
     "num_leaves": 63,
     "min_data_in_leaf": 20,
-    "feature_fraction": 0.15,
+    "feature_fraction": 0.2,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
