@@ -15,32 +15,31 @@ from imr.features.statements.statement import (
     SPINE,
     Polarity,
     Statement,
+    Subject,
     silent,
     state,
 )
 from imr.features.where_when import parts_of, side_told, times_of
 
-# Plain words: "no care so far" denies conservative care whatever its scope.
-NO_CARE = "no_care"
-# "The surgeon advised non-operative care".
-NO_OPERATION = "no_operation"
-# "Naproxen is the only medication", where the sentence names no opioid.
-NO_OPIOID = "no_opioid"
+# Plain words that deny, whatever their scope.
+DENIALS: dict[str, tuple[Subject, str]] = {
+    "no_care": ("treatment", "conservative"),  # "no care so far"
+    "no_operation": ("treatment", "surgery"),  # "the surgeon advised non-operative care"
+    "no_opioid": ("drug", "Opioids"),  # "naproxen is the only medication"
+}
 
 
 def treatments(summary: Summary) -> Iterator[Statement]:
     """Care by its name, in plain words or by a pronoun, with what was had of it and when."""
     for mention in care_named(summary):
-        if mention.value == NO_CARE:
-            yield state(summary, mention, "treatment", "conservative", "denied")
-        elif mention.value == NO_OPERATION:
-            yield state(summary, mention, "treatment", "surgery", "denied")
-        elif mention.value == NO_OPIOID:
-            if not any(
-                d.value == "Opioids" and d.sentence == mention.sentence
+        if mention.value in DENIALS:
+            subject, concept = DENIALS[mention.value]
+            # A drug is denied where the sentence names none of its class.
+            if subject == "treatment" or not any(
+                d.value == concept and d.sentence == mention.sentence
                 for d in summary.mentions("medication")
             ):
-                yield state(summary, mention, "drug", "Opioids", "denied")
+                yield state(summary, mention, subject, concept, "denied")
         elif mention.value == IN_USE:
             yield from _used(summary, mention)
         elif mention.value == COURSE and (
@@ -65,8 +64,13 @@ _NO_COURSE = re.compile(
 )
 
 
+def care_concept(mention: Mention) -> str:
+    """What care or a drug is called in a statement: an injection by its kind."""
+    return mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+
+
 def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
-    concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+    concept = care_concept(mention)
     polarity = _whether_had(summary, mention)
     before = _had_before(summary, mention) if polarity == "planned" else None
     if before is not None:

@@ -12,13 +12,12 @@ from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
     COURSE,
+    DENIALS,
     IN_USE,
     MONITORING,
-    NO_CARE,
-    NO_OPERATION,
-    NO_OPIOID,
     SPINAL,
     antecedent,
+    care_concept,
     care_named,
     counted_by_kind,
     sessions_had,
@@ -73,40 +72,37 @@ _UNMEASURED = re.compile(
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
     before, after = summary.before(mention, 60), summary.after(mention, 60)
-    rule, polarity = mention.rule.id, mention.value
+    rule, polarity, words = mention.rule.id, mention.value, mention.text.lower()
     if unstated(summary, mention):
         return True
     if (polarity in _SAYS_NOTHING_DENIED or rule == "failed") and _DENIED_CLOSE.search(before):
         return True
-    if rule == "not_helped" and mention.text.lower().endswith(("working", "worked")):
-        return not _care_in_clause(summary, mention)  # who is not working is off work
-    if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
-        return True
-    if rule == "not_tolerated" and _A_SYMPTOM.match(mention.text.lower()):
+    if rule == "not_tolerated" and _A_SYMPTOM.match(words):
         # "Headaches with nausea" are no side effect where no drug stands before them.
         return not any(m.start < mention.start for m in _care_in_clause(summary, mention))
+    if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
+        return True
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
-    if rule == "no_relief" and (
-        _NO_WORD_OF.search(mention.text.lower()) or _NOT_ON_PAPER.match(after)
-    ):
+    if rule == "no_relief" and (_NO_WORD_OF.search(words) or _NOT_ON_PAPER.match(after)):
         return True
-    if rule == "no_relief" and _HELP_OF_A_PERSON.search(mention.text.lower()):
+    if rule in _OF_A_PERSON and _OF_A_PERSON[rule].search(words):
         return not _care_in_clause(summary, mention)
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
-    return bool(
-        _complaint_lasts(rule, mention, before)
-        or _WHETHER.search(before)
-        or _HELPED_BY_A_PERSON.match(after)
-    )
+    if rule == "held_for" and words.startswith(_LASTED_WORDS) and _COMPLAINT_LASTED.search(before):
+        return True
+    return bool(_WHETHER.search(before) or _HELPED_BY_A_PERSON.match(after))
 
 
 _A_SYMPTOM = re.compile(
     r"(?:dyspepsia|gastr\w+|heartburn|stomach upset|nausea|drowsiness|sedation)$"
 )
-# "Cannot dress without help" is no therapy that did not help.
-_HELP_OF_A_PERSON = re.compile(r"^(?:no|without|w/o) (?:any )?help$")
+# "Cannot dress without help" is no therapy that did not help; who is not working is off work.
+_OF_A_PERSON = {
+    "no_relief": re.compile(r"^(?:no|without|w/o) (?:any )?help$"),
+    "not_helped": re.compile(r"work(?:ing|ed)$"),
+}
 # "To see if it helps", "would do better in a gym" tell of no help.
 _WHETHER = re.compile(
     r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $|"
@@ -118,11 +114,6 @@ _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|menti
 _NOT_ON_PAPER = re.compile(
     r"^[^.;,]{0,24} (?:is|are|was|were) (?:described|documented|recorded|mentioned|stated)\b"
 )
-
-
-def _complaint_lasts(rule: str, mention: Mention, before: str) -> bool:
-    lasts = rule == "held_for" and mention.text.lower().startswith(_LASTED_WORDS)
-    return lasts and _COMPLAINT_LASTED.search(before) is not None
 
 
 # "Pain has lasted four months" tells how long it hurts, "relief has lasted" what care did.
@@ -330,9 +321,6 @@ def _no_gain_is_why(summary: Summary, mention: Mention) -> bool:
     return failed and _REASON.search(summary.before(mention, 30)) is not None
 
 
-_LESS_THAN_BEFORE = "less_than_before"
-
-
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
     clause = clause_of(summary, mention)
@@ -361,7 +349,7 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     ):
         percent = _NEARLY_ALL
     # "Down to about one a week" is how often, not how long.
-    unlasting = rule in ("works_well", _LESS_THAN_BEFORE)
+    unlasting = rule in ("works_well", "less_than_before")
     lasts = polarity in ("helped", "some", "temporary") and not unlasting
     weeks = _lasted(summary, mention) if lasts else None
     if weeks is not None and weeks <= _SHORT_RELIEF:
@@ -381,10 +369,9 @@ _PAIN_PERSISTS = re.compile(
 
 def _one_of_several(summary: Summary, mention: Mention) -> bool:
     """Whether what is gone is numbness or the like, while the pain goes on."""
-    clause = clause_of(summary, mention)
-    words = summary.lower[clause.start : clause.end]
-    other = _OTHER_SYMPTOM.search(words) is not None and _WHOLE.search(words) is None
-    return other and _PAIN_PERSISTS.search(summary.lower) is not None
+    words = clause_text(summary, mention)
+    other = _OTHER_SYMPTOM.search(words) and not _WHOLE.search(words)
+    return bool(other and _PAIN_PERSISTS.search(summary.lower))
 
 
 _NEARLY_ALL = 80.0
@@ -393,11 +380,9 @@ _NEARLY_ALL = 80.0
 
 def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A score before and after ("pain 9 -> 4"); "from 5 to 7" may be a range."""
-    known = {name: _number(value) for name, value in mention.groups.items() if value}
-    before = known.get("before", known.get("then", 0.0))
-    after = known.get("after", known.get("now", 0.0))
+    before, after = map(_number, _from_and_to(mention))
     percent = round(100 * (before - after) / before, 1) if before else 0.0
-    if percent >= 0 or "then" in known:
+    if percent >= 0 or mention.groups.get("then"):
         less: Polarity = "unchanged" if percent >= 0 else "worsened"
         helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else less
         yield from _response(summary, mention, helps, percent)
@@ -575,16 +560,15 @@ def _response(
         yield state(summary, mention, "complaint", "pain", "affirmed")
     elif not causes and mention.rule.id != _FAILED:
         yield state(summary, mention, "response", "care", polarity, **said)
-    for concept, cause in {_concept(cause): cause for cause in causes}.items():
+    for concept, cause in {care_concept(cause): cause for cause in causes}.items():
         own = place_of(summary, cause)[0]
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
         if told_before(summary, cause):
             own = ()
-        drug = cause.rule.family == "medication"
         # The visits of a course of care that stand next to it.
         visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
-        more = {"of": _drug_name(cause) if drug else concept, "count": visits}
+        more = {"of": _name(cause), "count": visits}
         found = state(summary, mention, "response", concept, polarity, own, **more, **said)
         # Nor does the sentence before place what care of the whole person did.
         anywhere = told_before(summary, cause) and not parts_of(summary, mention.sentence)
@@ -634,9 +618,9 @@ def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[M
     return [] if polarity == "resolved" and len(beside) < len(causes) else causes
 
 
-def _drug_name(mention: Mention) -> str:
-    """The generic name of a drug; the class where only that is named."""
-    return mention.rule.extra["generic"] or mention.value
+def _name(cause: Mention) -> str:
+    """The generic name of a drug, the class where only that is named; of other care its kind."""
+    return cause.rule.extra.get("generic") or care_concept(cause)
 
 
 _COURSES_OF_CARE = frozenset(
@@ -644,12 +628,7 @@ _COURSES_OF_CARE = frozenset(
 )
 
 
-def _concept(cause: Mention) -> str:
-    kind = cause.rule.extra.get("kind") if cause.value == "injection" else cause.value
-    return kind or "care"
-
-
-_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, NO_OPERATION, *MONITORING})
+_NO_CAUSE = frozenset({*DENIALS, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
 _NO_VERB = (
     r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
@@ -800,12 +779,15 @@ def _after_course(summary: Summary, mention: Mention) -> bool:
 
 def _closer(_summary: Summary, mention: Mention) -> Polarity:
     """Fingertips that come nearer to the palm or the floor are a gain."""
-    known = {name: float(n) for name, n in mention.groups.items() if n}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
+    before, after = map(float, _from_and_to(mention))
     return "improved" if after < before else "not improved"
 
 
-_FROM_AND_TO = (("before", "then"), ("after", "now"))
+def _from_and_to(mention: Mention) -> tuple[str, str]:
+    """The numbers before and after, as printed; "0" where there is none."""
+    groups = mention.groups
+    before, after = groups.get("before") or groups.get("then"), groups.get("after")
+    return before or "0", after or groups.get("now") or "0"
 
 
 def _measured(summary: Summary, mention: Mention) -> Polarity | None:
@@ -815,13 +797,11 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     """
     if not _CHANGED_FROM.search(mention.text.lower()) and not _after_course(summary, mention):
         return None
-    known = {name: n for name, n in mention.groups.items() if n}
     units = _units(mention.text.lower() + summary.after(mention, 12))
-    before, after = (known.get(a, known.get(b, "0")) for a, b in _FROM_AND_TO)
-    scales = [units.get(before, 1.0), units.get(after, 1.0)]
+    before, after = _from_and_to(mention)
     if not (before in units and after in units):
-        scales = [1.0, 1.0]  # "20 to 45 minutes"
-    more = _number(after) * scales[1] > _number(before) * scales[0]
+        units = {}  # "20 to 45 minutes"
+    more = _number(after) * units.get(after, 1.0) > _number(before) * units.get(before, 1.0)
     return "improved" if more else "not improved"
 
 
@@ -869,8 +849,7 @@ _LOSS = 0.85
 
 def _lost(mention: Mention) -> bool:
     """Whether a motion, strength or load fell."""
-    known = {name: _number(value) for name, value in mention.groups.items() if value}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
+    before, after = map(_number, _from_and_to(mention))
     return after < _LOSS * before
 
 
@@ -910,13 +889,7 @@ _COMPARED = re.compile(
 # "VAS 8 off meds, 4 on meds" compares two scores.
 _OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
 
-
-# "Since the last authorization he had to add oxycodone": no plan in spite of the word before it.
-_TOLD_OF_DRUGS = frozenset({"had_to_add"})
-
-
 # "Panic attacks are down from daily to weekly": no pills.
-_DOSE_FREQUENCY = "dose_frequency"
 _OF_ATTACKS = re.compile(
     r"\b(?:panics?|attacks?|nightmares?|headaches?|migraines?|flashbacks?|seizures?|episodes?|"
     r"spells?)\b[^.;,]*$"
@@ -925,30 +898,27 @@ _OF_ATTACKS = re.compile(
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    told = mention.rule.id in _TOLD_OF_DRUGS
-    planned = mention.qualifier == "requested" and not (told or _of_use(summary, mention))
-    if mention.qualifier == "other_person":
+    rule, before, words = mention.rule.id, summary.before(mention, 50), mention.text.lower()
+    if mention.qualifier in ("hypothetical", "other_person") or unstated(summary, mention):
         return True
-    if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
+    # "Since the last authorization he had to add oxycodone": no plan in spite of the word before.
+    if mention.qualifier == "requested" and rule != "had_to_add" and not _of_use(summary, mention):
         return True
-    before = summary.before(mention, 50)
-    if _SOMEBODY_ELSE.search(before):
+    if _SOMEBODY_ELSE.search(before) or (rule == "dose_frequency" and _OF_ATTACKS.search(before)):
         return True
-    if mention.rule.id == _DOSE_FREQUENCY and _OF_ATTACKS.search(before):
-        return True
-    if _OFF_AT.search(summary.before(mention, 12)) and mention.text.lower().startswith("off "):
+    if words.startswith("off ") and _OFF_AT.search(summary.before(mention, 12)):
         return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
-    return _bare(summary, mention) and not _SMALL_EXTENT.search(mention.text.lower())
+    return _bare(summary, mention) and not _SMALL_EXTENT.search(words)
 
 
 def _bare(summary: Summary, mention: Mention) -> bool:
     """Whether an extent ("walks two blocks") is compared with none."""
     words = mention.text.lower()
-    bare = words.startswith("walking ") or _BARE_EXTENT.search(words) is not None
-    bare = bare and mention.rule.id in ("does", "reaches")
-    return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
+    extent = words.startswith("walking ") or _BARE_EXTENT.search(words)
+    bare = extent and mention.rule.id in ("does", "reaches")
+    return bool(bare) and not _COMPARED.search(clause_text(summary, mention))
 
 
 def _function_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -985,7 +955,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if polarity in ("medication reduced", "medication same"):
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
-        of = cause and (_drug_name(cause) if cause.rule.family == "medication" else _concept(cause))
+        of = cause and _name(cause)
         said = state(summary, mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
