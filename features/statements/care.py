@@ -49,7 +49,6 @@ def treatments(summary: Summary) -> Iterator[Statement]:
         elif not (
             _a_person(summary, mention)
             or _no_denial(summary, mention)
-            or _NOTHING_SAID.search(summary.before(mention, 60))
             or _NOT_KNOWN.search(summary.before(mention, 100))
             or _NOT_LISTED.match(summary.after(mention, 50))
             or (mention.value == "medication" and _NOT_TOLD.search(summary.before(mention, 120)))
@@ -101,9 +100,8 @@ _ORGANS = (
     r"tracheostom\w+|c(?:a)?esarean|c-section|(?:gastric|coronary)[a-z ]*|"
     r"(?:gallbladder|appendix|spleen|uterus|tonsils)[a-z ]*"
 )
-_OF_ORGANS = re.compile(_ORGANS)
 _BY_NATURE = (
-    (_OF_ORGANS, ("abdomen",)),
+    (re.compile(_ORGANS), ("abdomen",)),
     (re.compile(r"bunionectomy"), ("foot",)),
     (re.compile(r"craniotom\w+"), ("head",)),
     (re.compile(r"boot"), ("ankle", "foot")),
@@ -136,17 +134,17 @@ def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
     named = antecedent(summary, mention)
     if named is None or mention.qualifier in ("hypothetical", "other_person"):
         return
-    denied = mention.qualifier == "negated" or _never_had(summary, mention)
-    denied = denied or _NOT_BEFORE.search(summary.before(mention, 12)) is not None
-    stopped = _NO_LONGER.search(summary.before(mention, 30)) is not None
-    yield state(
-        summary,
-        mention,
-        "drug" if named.rule.family == "medication" else "treatment",
-        named.value,
-        "stopped" if stopped else "denied" if denied else "affirmed",
-        **times_of(summary, mention),
-    )
+    polarity: Polarity = "affirmed"
+    if _NO_LONGER.search(summary.before(mention, 30)):
+        polarity = "stopped"
+    elif (
+        mention.qualifier == "negated"
+        or _never_had(summary, mention)
+        or _NOT_BEFORE.search(summary.before(mention, 12))
+    ):
+        polarity = "denied"
+    subject: Subject = "drug" if named.rule.family == "medication" else "treatment"
+    yield state(summary, mention, subject, named.value, polarity, **times_of(summary, mention))
 
 
 _NO_LONGER = re.compile(r"\b(?:no longer|(?:stopped|quit)|used to)(?: \w+)? $")
@@ -183,11 +181,12 @@ def _had_before(summary: Summary, mention: Mention) -> float | None:
     if mention.value != "injection":
         return None
     after = _ORDER_AFTER.match(summary.after(mention, 40))
-    order = after or _ORDER_BEFORE.search(summary.before(mention, 60))
-    if order is None:
-        return None
-    number = _ORDINALS.get(order["order"]) or int(order["order"])
-    return float(number - 1) if number > 1 else None
+    number = _order(after or _ORDER_BEFORE.search(summary.before(mention, 60)))
+    return float(number - 1) if number and number > 1 else None
+
+
+def _order(found: re.Match[str] | None) -> int | None:
+    return None if found is None else _ORDINALS.get(found["order"]) or int(found["order"])
 
 
 # Care of the whole person, or of what is hurt: the sentence before does not place it.
@@ -205,10 +204,13 @@ def told_before(summary: Summary, mention: Mention) -> bool:
     return whole and not parts_of(summary, mention.sentence)
 
 
-# "Nothing is written about her medicine", "medications have included: list not provided".
-_NOTHING_SAID = re.compile(r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$")
-# "Whether he had therapy before cannot be told", "goal: independent with HEP".
-_NOT_KNOWN = re.compile(r"\bwhether\b[^.;]{0,90}$|\bgoals?(?: is| are)?:? (?!\d)[^.;]{0,60}$")
+# "Whether he had therapy before cannot be told", "goal: independent with HEP", "nothing is written
+# about her medicine".
+_NOT_KNOWN = re.compile(
+    r"\bwhether\b[^.;]{0,90}$|\bgoals?(?: is| are)?:? (?!\d)[^.;]{0,60}$|"
+    r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$"
+)
+# "Medications have included: list not provided".
 _NOT_LISTED = re.compile(
     r"^(?: (?:have|has|had|include[ds]?|regimen|list))*[:,]? (?:(?:list|names?|details?)\b )?"
     r"(?:(?:is|was|were|are) )?not (?:provided|given|listed|included|stated|documented|specified)\b"
@@ -326,37 +328,31 @@ def _a_person(summary: Summary, mention: Mention) -> bool:
 
 
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
-_NEVER_HAD_BEFORE = re.compile(
-    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
-    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
-    r"(?: (?:any|a|an|formal|the|more|prior|further))* $"
-)
 _NOT_HAD_AFTER = re.compile(
     r"^[^.;]{0,40}?\b(?:but|and|which|that|though) (?:he |she )?(?:has|have|had) not (?:yet )?"
-    r"(?:had|done|undergone|started|received|begun)\b"
+    r"(?:had|done|undergone|started|received|begun)\b|"
+    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started|given))?"
+    r"(?:[.;,]| \(|$)"
 )
 _NOT_BEGUN_AFTER = re.compile(
     r"^(?: trial| course)?(?: (?:has|have|had|is|was|were))? not (?:yet |been |yet been )*(?:begun|"
     r"started|done|had|wanted|desired|"
     r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
-_NEVER_AFTER = re.compile(
-    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started|given))?"
-    r"(?:[.;,]| \(|$)"
-)
 
 
 def _never_had(summary: Summary, mention: Mention) -> bool:
     """True of "never had PT" and of "is considering surgery but has not had it"."""
-    before, after = summary.before(mention, 60), summary.after(mention, 70)
-    not_had = (
-        _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after) or _NEVER_AFTER.match(after)
-    )
-    return bool(_NEVER_HAD_BEFORE.search(before) or _NONE_BEFORE.search(before) or not_had)
+    after = summary.after(mention, 70)
+    not_had = _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after)
+    return bool(not_had or _NEVER_HAD_BEFORE.search(summary.before(mention, 60)))
 
 
 # "0 prior injections", "never been injected", "never got a single shot", "not compliant w/ HEP".
-_NONE_BEFORE = re.compile(
+_NEVER_HAD_BEFORE = re.compile(
+    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
+    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
+    r"(?: (?:any|a|an|formal|the|more|prior|further))* $|"
     r"(?:(?<![\d.,/])\b0|\bzero|ø) (?:(?:prior|previous|prev|past|formal) )?$|"
     r"\bnever (?:\w+ly )?(?:(?:been|got|gotten|get|gets|put|was) (?:in )?)?(?:(?:a|an|the|any|one|"
     r"single) ){0,3}$|\b(?:non-?\s?compl\w*|not compl\w+) (?:with|w/?) ?(?:the |his |her )?$|"
@@ -453,9 +449,8 @@ def _injections_told(summary: Summary, mention: Mention) -> int | None:
     listed = _DAYS_AFTER.match(summary.after(mention, 120))
     if listed is not None:
         return len(_ONE_DAY.findall(listed["days"]))
-    order = _NUMBERED.match(summary.after(mention, 8))
-    order = order or _ORDER_BEFORE.search(summary.before(mention, 60))
-    return None if order is None else _ORDINALS.get(order["order"]) or int(order["order"])
+    numbered = _NUMBERED.match(summary.after(mention, 8))
+    return _order(numbered or _ORDER_BEFORE.search(summary.before(mention, 60)))
 
 
 def _visits_beside(summary: Summary, mention: Mention) -> float | None:
@@ -481,9 +476,7 @@ def care_named(summary: Summary) -> list[Mention]:
 
 
 _DRUG_TEST = "urine_drug_test_done"
-MONITORING = frozenset(
-    {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
-)
+MONITORING = frozenset({"opioid_agreement", "cures_checked", _DRUG_TEST, "opioid_risk_assessed"})
 _STOPPED = re.compile(
     r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
@@ -491,7 +484,10 @@ _STOPPED = re.compile(
     r"no longer (?:takes?|taking|uses?|using|on)|flushed|threw (?:out|away)|tossed|"
     r"used to (?:take|use|be on)(?! the edge))\b"
     r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
-    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
+    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$|"
+    # "Had finished ibuprofen on May 24": a course that is over.
+    r"\b(?:finished|completed|used up) (?:(?:all|her|his|the|a|taking|short|course|supply|"
+    r"bottle|of|last|\d+[- ]day) ){0,4}$"
 )
 _STOPPED_AFTER = re.compile(
     r"^(?:[^.;,]{0,30}\b|(?: (?!replaced|and|or|with|for)[\w/.]+){0,3}, "
@@ -507,17 +503,14 @@ _STOPPED_AFTER = re.compile(
     r"^[^.;]{0,40}?,? (?:but |and |then )?(?:has |had )?(?:finished|stopped|completed|quit) "
     r"(?:it|them)\b"
 )
-# "Had finished ibuprofen on May 24": a course that is over, where the drug is what was finished.
-_FINISHED = re.compile(
-    r"\b(?:finished|completed|used up) (?:(?:all|her|his|the|a|taking|short|course|supply|"
-    r"bottle|of|last|\d+[- ]day) ){0,4}$"
-)
 _TOOK = re.compile(
     r"\b(?:took|used|(?:had|was) (?:taken|used|taking|using|on))(?: [\w/.]+){0,3}? $"
 )
 _UNTIL = re.compile(r"^[^.;,]{0,24} until (?!now|today|present|the present|this|next|further|seen)")
-_IF_AFTER = re.compile(r"^[^.;]{0,30}\b(?:if|unless|should)\b")
-_TAKEN_AGAIN = re.compile(r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b")
+_NOT_OVER = re.compile(
+    r"^[^.;]{0,30}\b(?:if|unless|should)\b|"
+    r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b"
+)
 _NOT_USED = re.compile(
     r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
     r"[^.;]{0,40}$"
@@ -543,21 +536,19 @@ def drugs(summary: Summary) -> Iterator[Statement]:
 def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
-        if mention.rule.extra["kind"] == "monitoring" and _OF_A_RISK.match(
-            summary.after(mention, 24)
-        ):
+        watched = mention.rule.extra["kind"] == "monitoring"
+        if watched and _OF_A_RISK.match(summary.after(mention, 24)):
             continue
         if mention.value in MONITORING:
             polarity = _monitoring(summary, mention)
         else:
             polarity = _use(summary, mention, id(mention) in taken)
-            if polarity == "denied" and mention.rule.id == _ASPIRIN:
-                continue
+        # "No aspirin and no steroids" is a risk denied, and says nothing of other NSAIDs.
+        if polarity == "denied" and mention.rule.id == "aspirin":
+            continue
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
 
 
-# "No aspirin and no steroids" is a risk denied, and says nothing of other anti-inflammatories.
-_ASPIRIN = "aspirin"
 # "NSAIDs are contraindicated", "opioids might be started later" tell of no use.
 _SPOKEN_OF = re.compile(
     r"^ (?:(?:is|are|was|were) (?:contraindicated|to be avoided|avoided)|(?:might|may|could|"
@@ -593,10 +584,9 @@ def _is_stopped(before: str, after: str) -> bool:
     over = (
         _STOPPED.search(before)
         or _STOPPED_AFTER.match(after)
-        or _FINISHED.search(before)
         or (_TOOK.search(before) and _UNTIL.match(after))
     )
-    return over is not None and not _TAKEN_AGAIN.search(after) and not _IF_AFTER.match(after)
+    return bool(over) and not _NOT_OVER.search(after)
 
 
 def _stopped_later(found: list[Statement]) -> Iterator[Statement]:
