@@ -17,7 +17,6 @@ from imr.features.statements.statement import (
     SPINE,
     Polarity,
     Statement,
-    another_joint,
     clause_text,
     concepts,
     diagnosis_polarity,
@@ -33,7 +32,7 @@ from imr.features.statements.statement import (
     slight,
     state,
 )
-from imr.features.where_when import parts_of, place_of, times_of
+from imr.features.where_when import parts_of, place_of, starting_between, times_of
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -47,16 +46,16 @@ def signs(summary: Summary) -> Iterator[Statement]:
                 continue
             if concept == "spasm" and _no_spasm(summary, mention):
                 continue
-            if mention.value == "knee_instability_signs" and another_joint(summary, mention):
+            # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
+            if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
                 own = ()
-            if concept == "impingement" and _of_hip(summary, mention):
+            if concept == "impingement" and _within(summary, mention, _HIP):
                 own = ("hip",)
-            if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
-                concept = "sensory loss"
             if mention.text.lower().startswith("effusion"):
                 concept = "effusion"
             if mention.text.lower().startswith("twitch"):
                 concept = "twitch response"
+            concept = _root_or_nerve(summary, mention, concept)
             degree = "mild" if slight(summary, mention) else None
             said = state(summary, mention, subject, concept, polarity, own, degree=degree)
             yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
@@ -75,14 +74,23 @@ def _no_spasm(summary: Summary, mention: Mention) -> bool:
     return guarded is not None and _BELLY.search(clause_text(summary, mention)) is not None
 
 
-def _of_hip(summary: Summary, mention: Mention) -> bool:
-    """Whether a test of impingement is that of the hip: the place it stands in is one."""
-    regions = set(place_of(summary, mention)[0])
-    return bool(regions) and regions <= {"hip", "groin"}
+_HIP = frozenset({"hip", "groin"})
+_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
 
 
-_OF_A_ROOT = "dermatomal sensory loss"
-# Patchy loss, or that of a glove or a stocking, follows no root.
+def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool:
+    """Whether the place that a test stands in is one of some regions."""
+    place = place_of(summary, mention)[0]
+    return bool(place) and regions.issuperset(place)
+
+
+def _root_or_nerve(summary: Summary, mention: Mention, concept: str) -> str:
+    """Sensory loss by its clause: patchy, or that of a glove or a stocking, it follows no root."""
+    of_root = concept == "dermatomal sensory loss"
+    patchy = of_root and _OF_NO_ROOT.search(clause_text(summary, mention))
+    return "sensory loss" if patchy else concept
+
+
 _OF_NO_ROOT = re.compile(
     r"\b(?:patchy|non-?\s?dermatom\w*|not (?:in a |follow(?:ing)? a )?dermatom\w*|non-?anatomic\w*|"
     r"(?:stocking|glove)(?: |-|$)|circumferential\w*)"
@@ -123,15 +131,14 @@ def _complained_of(summary: Summary, mention: Mention) -> bool:
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     """What an examination says of a sign; None where it is not stated."""
+    after = summary.after(mention, 40)
     if mention.qualifier == "other_person":
         return None
     if mention.qualifier in ("requested", "hypothetical") and not _reason(summary, mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
-    if BY_HISTORY.match(summary.after(mention, 40)) or of_the_mechanism(summary, mention):
+    if BY_HISTORY.match(after) or NOT_STATED_AFTER.match(after):
         return None
-    if NOT_STATED_AFTER.match(summary.after(mention, 40)):
-        return None
-    if silent(summary, mention):
+    if of_the_mechanism(summary, mention) or silent(summary, mention):
         return None
     if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
         return None
@@ -251,17 +258,14 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
         own = listed_regions(mention.rule.extra["region"])
-        if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
-            concept = "sensory loss"
         if _no_sign(summary, mention):
             continue
+        concept = _root_or_nerve(summary, mention, concept)
         if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
             concept = "normal neurology"
         if concept == "normal neurology" and _AT_EARLIER_VISITS.match(summary.after(mention, 60)):
             continue
         own = _own_place(summary, mention, concept) or own
-        if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
-            own = SPINE
         if kind in ("degrees", "share"):
             yield from _measured(summary, mention, own)
             continue
@@ -273,9 +277,14 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
 
 
 def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:
-    """The muscles of trigger points; of a list of tender places the part that it ends with."""
-    if concept in _OF_MUSCLES:
-        return _muscles(summary, mention)
+    """The spines of the muscles with trigger points; every spine of a body that is normal; of a
+    list of tender places the part that it ends with.
+    """
+    if concept in ("trigger points", "twitch response"):
+        clause = clause_text(summary, mention)
+        return tuple(spine for spine, muscles in _MUSCLES.items() if muscles.search(clause))
+    if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
+        return SPINE
     if concept != "insertional tenderness":
         return ()
     ends = range(mention.end - len(" bursa"), mention.end + 1)
@@ -287,21 +296,15 @@ _AT_EARLIER_VISITS = re.compile(
     r"^ (?:at|on|in|during) (?:(?:all|every|each|the|his|her|both) ){0,2}(?:earlier|prior|previous|"
     r"past|preceding) (?:visits?|exam\w*|notes?|reports?|evaluations?)\b"
 )
-_OF_MUSCLES = frozenset({"trigger points", "twitch response"})
-_NECK_MUSCLES = re.compile(
-    r"\b(?:trapez\w+|traps?|levators?|rhomboids?|scalenes?|splenius|suboccipitals?|"
-    r"sternocleidomastoids?)\b"
-)
-_BACK_MUSCLES = re.compile(
-    r"\b(?:quadratus|ql|glute\w*|piriformis|multifid\w+|erector\w*|lumbar paraspinals?)\b"
-)
-
-
-def _muscles(summary: Summary, mention: Mention) -> tuple[str, ...]:
-    """The spine whose muscles the clause of a trigger point names."""
-    clause = clause_text(summary, mention)
-    neck, back = _NECK_MUSCLES.search(clause), _BACK_MUSCLES.search(clause)
-    return ("cervical spine",) * bool(neck) + ("lumbar spine",) * bool(back)
+_MUSCLES = {
+    "cervical spine": re.compile(
+        r"\b(?:trapez\w+|traps?|levators?|rhomboids?|scalenes?|splenius|suboccipitals?|"
+        r"sternocleidomastoids?)\b"
+    ),
+    "lumbar spine": re.compile(
+        r"\b(?:quadratus|ql|glute\w*|piriformis|multifid\w+|erector\w*|lumbar paraspinals?)\b"
+    ),
+}
 
 
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
@@ -322,10 +325,6 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
 # "Touch is normal in the hand except the little finger" is no normal examination.
 _EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
 _OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
-# "Heartburn with burning of the throat" is of no nerve.
-_OF_STOMACH = re.compile(
-    r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
-)
 _FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
@@ -348,31 +347,35 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     if concept in _WEAK and of_pain(summary, mention):
         return True
-    nowhere = {
-        "acute flare": _FOR_FLARES,
-        "spasm": _GIVEN_FOR,
-        "normal examination": _OF_FILMS,
-        "dermatomal sensory loss": _COMPLAINS,
-        "neuropathic quality": _OF_STOMACH,
-    }.get(concept)
     if concept == "positive tests" and equivocal(summary, mention):
         return True
     if silent(summary, mention) or long_ago(summary, mention):
         return True
-    return nowhere is not None and bool(nowhere.search(before))
+    return concept in _NO_SIGN_AFTER and bool(_NO_SIGN_AFTER[concept].search(before))
 
 
-# "X-rays of the elbow were normal" is no examination; "the neurologic examination is normal" is one
-# of nerves only.
-_OF_FILMS = re.compile(
-    r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
-)
 # "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
 _GIVEN_FOR = re.compile(
     r"\b(?:(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
     r"(?: \w+){0,3}? for|prn(?: for)?|as needed(?: for)?) (?:\w+ ){0,2}$"
 )
-_FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
+# Words before that make of some sign another thing, by the sign.
+_NO_SIGN_AFTER = {
+    "acute flare": re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$"),
+    "spasm": _GIVEN_FOR,
+    # "X-rays of the elbow were normal".
+    "normal examination": re.compile(
+        r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
+    ),
+    "dermatomal sensory loss": re.compile(
+        r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$"
+    ),
+    # "Heartburn with burning of the throat" is of no nerve.
+    "neuropathic quality": re.compile(
+        r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
+    ),
+}
+# "The neurologic examination is normal" is one of nerves only.
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
 
 
@@ -399,7 +402,6 @@ _RESOLVED = re.compile(
     r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
     r"(?:resolved|gone\b|cleared\b|disappeared|subsided)"
 )
-_COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$")
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
@@ -524,11 +526,9 @@ def _reports(summary: Summary) -> list[_Report]:
     found = []
     done = summary.mentions("imaging")
     for place, mention in enumerate(done):
-        if not studies.performed(summary, mention) or _NOT_ON_FILE.match(
-            summary.after(mention, 60)
-        ):
+        away, sentence = _NOT_ON_FILE.match(summary.after(mention, 60)), mention.sentence
+        if away or not studies.performed(summary, mention):
             continue
-        sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
         if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
             end = summary.sentence_span(sentence + 1)[1]
@@ -550,7 +550,6 @@ def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((row["finding"], re.compile(row["pattern"])) for row in rows)
 
 
-_SOUND = frozenset(("normal",))
 # The word of degree nearest before a finding, in its own part of a list.
 _DEGREE = re.compile(
     r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
@@ -571,11 +570,10 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    before, after = summary.before(mention, 20), summary.after(mention, 20)
     if _BONE_ON_BONE.search(mention.text.lower()):
         return "severe"
-    if _SMALL_BEFORE.search(summary.before(mention, 20)) or _SMALL_AFTER.match(
-        summary.after(mention, 20)
-    ):
+    if _SMALL_BEFORE.search(before) or _SMALL_AFTER.match(after):
         return "mild"
     return words[-1].lastgroup if words else None
 
@@ -607,11 +605,9 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
 
 def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
     """A study whose clause goes on to its first finding ("MRI: partial tear")."""
-    told = summary.mentions("imaging_result")
-    first = next((m for m in told if report.mention.end <= m.start < report.end), None)
-    return (
-        said if first is None else replace(said, end=max(said.end, clause_of(summary, first).end))
-    )
+    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
+    ends = (clause_of(summary, first).end for first in told)
+    return replace(said, end=max(said.end, next(ends, said.end)))
 
 
 # A "possible nonunion" is none yet.
@@ -631,23 +627,14 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         if report is None:
             continue
         kind = _kind_of_finding(mention.text.lower())
-        denied = (mention.value == "normal" and kind not in _SOUND) or (
-            mention.qualifier == "negated"
-        )
-        degree = _degree(summary, report.mention.end, mention)
-        if not denied and _PERHAPS.search(summary.before(mention, 30)):
+        none = mention.value == "normal" and kind != "normal"
+        polarity: Polarity = "denied" if none or mention.qualifier == "negated" else "affirmed"
+        if polarity == "affirmed" and _PERHAPS.search(summary.before(mention, 30)):
             continue
         if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
             kind = "healed fracture"
-        yield state(
-            summary,
-            mention,
-            "study",
-            f"finding: {kind}",
-            "denied" if denied else "affirmed",
-            report.regions,
-            degree=degree,
-        )
+        concept, degree = f"finding: {kind}", _degree(summary, report.mention.end, mention)
+        yield state(summary, mention, "study", concept, polarity, report.regions, degree=degree)
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
         if report is None and (
@@ -655,21 +642,16 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         ):
             continue
         sound = mention.value == "none"
-        yield state(
-            summary,
-            mention,
-            "study",
-            "nerve: root" if sound else f"nerve: {mention.value}",
-            "denied" if sound or mention.qualifier == "negated" else "affirmed",
-            report.regions if report else (),
-            degree=_degree_of_contact(summary, report, mention),
-        )
+        concept = "nerve: root" if sound else f"nerve: {mention.value}"
+        polarity = "denied" if sound or mention.qualifier == "negated" else "affirmed"
+        regions, degree = report.regions if report else (), _narrowed(summary, report, mention)
+        yield state(summary, mention, "study", concept, polarity, regions, degree=degree)
 
 
 _TO_MODERATE = re.compile(r"\bmild(?:ly)?(?: to |-to-| ?- ?|/)mod(?:erate(?:ly)?)?\b[^.;,]*$")
 
 
-def _degree_of_contact(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
+def _narrowed(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
     """How narrow a study shows the way of a nerve; "mild to moderate" is not mild."""
     if report is None or _TO_MODERATE.search(summary.before(mention, 50)):
         return None
@@ -745,10 +727,8 @@ def background(summary: Summary) -> Iterator[Statement]:
         value = mention.value.removeprefix("no_")
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
             continue
-        of_no_drug = _OF_NO_DRUG.get(mention.value)
-        if silent(summary, mention) or (
-            of_no_drug is not None and of_no_drug.search(summary.before(mention, 60))
-        ):
+        no_drug = _OF_NO_DRUG.get(mention.value)
+        if silent(summary, mention) or (no_drug and no_drug.search(summary.before(mention, 60))):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.

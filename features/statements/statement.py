@@ -301,15 +301,6 @@ def clause_text(summary: Summary, mention: Mention) -> str:
     return summary.lower[clause.start : clause.end]
 
 
-_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
-
-
-def another_joint(summary: Summary, mention: Mention) -> bool:
-    """Whether a drawer or a stress test is that of the ankle, the elbow, the thumb."""
-    regions = place_of(summary, mention)[0]
-    return bool(regions) and set(regions) <= _STRESSED
-
-
 _SLIGHT = (
     r"(?:(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|"
     r"faint(?:ly)?))"
@@ -399,17 +390,14 @@ def of_the_mechanism(summary: Summary, mention: Mention) -> bool:
     words = mention.text.lower()
     if words.startswith(("catch", "lock")) and _CATCHES.match(summary.after(mention, 20)):
         return True
-    once = _GAVE_ONCE.search(words) is not None
-    return once and _THEN.search(clause_text(summary, mention)) is not None
+    return bool(_GAVE_ONCE.search(words) and _THEN.search(clause_text(summary, mention)))
 
 
 def of_a_thing(summary: Summary, mention: Mention) -> bool:
     """Whether it was a thing that gave way, or the mechanism that is told."""
-    if of_the_mechanism(summary, mention):
-        return True
-    return mention.value in ("mechanical symptoms", "instability") and (
-        _A_THING.search(summary.before(mention, 40)) is not None
-    )
+    gives = mention.value in ("mechanical symptoms", "instability")
+    thing = gives and _A_THING.search(summary.before(mention, 40))
+    return bool(thing) or of_the_mechanism(summary, mention)
 
 
 _LITTLE_BEFORE = re.compile(
@@ -448,9 +436,7 @@ _DOUBTED_BEFORE = re.compile(
 # "PTSD resolved"; "is status post" and "healed" are read elsewhere.
 _DIAGNOSIS_GONE = re.compile(
     r"^(?: (?:disorder|syndrome|symptoms|pain))?,? (?:has |have |is |are |was )?(?:now |since |"
-    r"fully )?(?:resolved|in remission)\b"
-)
-_FOUND_NONE = re.compile(
+    r"fully )?(?:resolved|in remission)\b|"
     r"^[^.;]{0,50}\b(?:found none|none (?:was|were) found|(?:was|were|been) (?:ruled out|"
     r"excluded))\b"
 )
@@ -458,9 +444,8 @@ _FOUND_NONE = re.compile(
 
 def diagnosis_polarity(summary: Summary, mention: Mention) -> Polarity:
     """Whether a diagnosis is made, excluded or gone, or only suspected."""
-    after = summary.after(mention, 40)
-    gone = _DIAGNOSIS_GONE.match(after) or _FOUND_NONE.match(summary.after(mention, 80))
-    if mention.qualifier == "negated" or gone:
+    after = summary.after(mention, 80)
+    if mention.qualifier == "negated" or _DIAGNOSIS_GONE.match(after):
         return "denied"
     doubted = _POSSIBLE_AFTER.match(after) or _DOUBTED_BEFORE.search(summary.before(mention, 40))
     return "suspected" if doubted or mention.qualifier == "hypothetical" else "affirmed"
