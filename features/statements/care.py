@@ -309,7 +309,6 @@ _BY_A_PERSON = re.compile(
     r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went|been|gone)"
     r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
 )
-
 # "The chiropractor saw her for twelve visits": care had, where they are not merely asked for.
 _VISITS_TO = re.compile(
     r"^(?:(?!request|ask|recommend|order|plan|seek|want|propos|prescri|author|certif|further|more)"
@@ -359,8 +358,6 @@ _NEVER_HAD_BEFORE = re.compile(
     r"\b(?:treatment|tx)[- ]naive (?:\w+ ){0,2}$|"
     r"\b(?:would|will) be (?:the|his|her|a) (?:very )?first $"
 )
-
-
 COURSE = "course"
 _VISITED = frozenset(
     {
@@ -396,15 +393,11 @@ _COUNT_SHORT = re.compile(
     r"for this|had|of|"
     r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
-
-
 # "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.
 _NTH_VISIT = re.compile(
     r"^ (?:(?:visit|session|number|no\.) ?)?#? ?(?P<n>\d{1,2}) (?:of|out of) \d{1,2}\b"
     r"(?! (?:\w+ )?(?:approved|certified|authorized|requested|denied|allowed))"
 )
-
-
 # "Therapy: 6 authorized, all attended".
 _ALL_HAD = re.compile(
     r"^(?::| -|,)? ?(?:(?:initial(?:ly)?|first|an|a|authoriz\w+|approv\w+|certifi\w+|allowed|for|"

@@ -310,20 +310,22 @@ _MUSCLES = {
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
     """What words for a sign say of it, by the kind of their row."""
     kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
-    negated = negated or (kind == "finding" and marked_absent(summary, mention))
     if kind == "test":
         return _result(summary, mention)
-    if kind == "normal":
-        negated = negated and not _OWN_NO.match(mention.text.lower())
-        if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
-            return None
-        return None if negated else "affirmed" if concept in _NORMAL else "denied"
-    return "denied" if negated and kind == "finding" else "affirmed"
+    if kind == "finding":
+        return "denied" if negated or marked_absent(summary, mention) else "affirmed"
+    if kind != "normal":
+        return "affirmed"
+    if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
+        return None
+    if negated and not _OWN_NO.match(mention.text.lower()):
+        return None
+    return "affirmed" if concept in _NORMAL else "denied"
 
 
-# "No swelling, no laxity": a row of what is normal may begin with its own negation.
 # "Touch is normal in the hand except the little finger" is no normal examination.
 _EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
+# "No swelling, no laxity": a row of what is normal may begin with its own negation.
 _OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
 _FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
@@ -398,9 +400,10 @@ _FULL_STRENGTH = 85.0
 _WHOLE_BODY = re.compile(
     r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
 )
-_RESOLVED = re.compile(
+_GONE_AFTER = re.compile(
     r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
-    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)"
+    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)|"
+    r"^ (?:is|are|was|were) (?:also )?denied\b"
 )
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
@@ -448,7 +451,6 @@ _SHORT_MOVES = {
     "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
     "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
 }  # fmt: skip
-_IS_DENIED = re.compile(r"^ (?:is|are|was|were) (?:also )?denied\b")
 # Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
 _NEAR_BY = re.compile(
     r"^ (?:in)?to (?:the |his |her |both |left |right |bilateral )*(?:buttocks?|hips?|shoulders?|"
@@ -467,17 +469,16 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
-        gone = without or mention.qualifier == "negated" or marked_absent(summary, mention)
-        gone = gone or _IS_DENIED.match(summary.after(mention, 24)) is not None
-        gone = gone or _RESOLVED.match(summary.after(mention, 40)) is not None
-        polarity: Polarity = "denied" if gone else "affirmed"
+        gone = _GONE_AFTER.match(summary.after(mention, 40)) or marked_absent(summary, mention)
+        denied = without or gone or mention.qualifier == "negated"
+        polarity: Polarity = "denied" if denied else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
         before = summary.before(mention, 60)
         at_onset = _AT_ONSET.search(before) and not _LASTING.search(before)
         if mention.qualifier in ("affirmed", "negated") and not at_onset:
-            denied = mention.qualifier == "negated" and not _WITHOUT_IT.search(before)
-            polarity = "denied" if denied else "affirmed"
+            there = mention.qualifier == "affirmed" or _WITHOUT_IT.search(before)
+            polarity = "affirmed" if there else "denied"
             degree = pain_degree(summary, mention)
             yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
@@ -509,8 +510,6 @@ _GOES_ON = re.compile(
     r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
     r"findings|there (?:is|was|were|are)\b|also\b)"
 )
-
-
 # "Films of the hip are not in the file": whether some were taken is not known.
 _NOT_ON_FILE = re.compile(
     r"^[^.;:,]{0,30}?\b(?:(?:is|are|was|were) )?not (?:in (?:the |this )?(?:notes?|records?|"
@@ -840,8 +839,7 @@ def _amount(summary: Summary, mention: Mention, unit: str) -> float | None:
     ):
         if match is None:
             continue
-        said = match["unit"].rstrip("s") if match["unit"].startswith("deg") else match["unit"]
-        said = _SAME_UNIT.get(said, said)
+        said = _SAME_UNIT.get(match["unit"], match["unit"])
         amount = float(match["more"] or match["n"])
         if said == "cm" and unit == "mm":
             said, amount = "mm", 10 * amount

@@ -72,8 +72,6 @@ class Statement:
 
 
 _EDGE = " \t\n\r,;:.-–—"
-
-
 SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
 # What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
 _SUPPLIED = {
@@ -222,8 +220,6 @@ NOT_STATED_AFTER = re.compile(
     r"on file|signed|checked|reviewed|available|done|measured|quantified|"
     r"in (?:the )?(?:notes?|records?|charts?|reports?|file))|undocumented|missing)\b"
 )
-
-
 # "The section named 'functional improvement' has been left empty": a form, and no finding.
 _LEFT_EMPTY = re.compile(
     r"^[^.;]{0,40}?\b(?:(?:was|were|is|are|been) )?(?:left )?(?:empty|blank|unfilled|"
@@ -347,8 +343,6 @@ _BY_PAIN_AFTER = re.compile(
 _BY_PAIN_BEFORE = re.compile(
     r"\b(?:pain[- ](?:limited|inhibited|related)|give-?way|breakaway|cogwheel)(?: \w+){0,2} $"
 )
-
-
 # "Resisted wrist extension 4/5, painful" tells of a tendon.
 _RESISTED_BEFORE = re.compile(r"\bresist(?:ed|ive|ance to) (?:[\w-]+ ){0,4}$")
 _PAINFUL_AFTER = re.compile(
@@ -407,8 +401,6 @@ _LITTLE_AFTER = re.compile(
     r"^(?: (?:is|was|now|of|at|rated|level|intensity|only|about|with \w+|a))*:? ?[0-2](?: ?/ ?10|"
     r" out of 10|-[12]/10)|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
 )
-
-
 _STRONG_BEFORE = re.compile(
     r"\b(?:(?P<severe>severe?|intense|excruciating|intolerable|unbearable|debilitating)|moderate)"
     r"(?:(?: to|-to-) (?:moderate|severe))?(?: [\w-]+){0,2}? $"
