@@ -69,8 +69,7 @@ def care_concept(mention: Mention) -> str:
 
 
 def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
-    concept = care_concept(mention)
-    polarity = _whether_had(summary, mention)
+    concept, polarity = care_concept(mention), _whether_had(summary, mention)
     before = _had_before(summary, mention) if polarity == "planned" else None
     if before is not None:
         yield state(summary, mention, "treatment", concept, "affirmed", count=before)
@@ -83,9 +82,8 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     own = _place_by_nature(summary, mention)
     said = state(summary, mention, "treatment", concept, polarity, own, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
-    placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
-    placed = placed and (bool(own) or not told_before(summary, mention))
-    if not placed:
+    elsewhere = concept in SPINAL and not any(r in SPINE for r in said.regions)
+    if elsewhere or (not own and told_before(summary, mention)):
         said = replace(said, regions=(), side=None)
     elif not parts_of(summary, mention.sentence) and not side_told(summary, mention):
         said = replace(said, side=None)  # "Left arm normal. Care: sling" does not put it there
@@ -230,10 +228,11 @@ def _no_denial(summary: Summary, mention: Mention) -> bool:
     """Whether a denial of care is one of the paper, or of today only."""
     if mention.qualifier != "negated" or _NOT_BEGUN_AFTER.match(summary.after(mention, 40)):
         return False
-    now = _ONLY_NOW.search(summary.before(mention, 30)) or _ONLY_NOW_AFTER.match(
-        summary.after(mention, 20)
+    return bool(
+        _ONLY_NOW.search(summary.before(mention, 30))
+        or _ONLY_NOW_AFTER.match(summary.after(mention, 20))
+        or silent(summary, mention)
     )
-    return now is not None or silent(summary, mention)
 
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
@@ -247,7 +246,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     if (
         mention.value == "surgery"
         and _NO_PLAN_BEFORE.search(summary.before(mention, 30))
-        and (_NONE_PLANNED.match(summary.after(mention, 40)))
+        and _NONE_PLANNED.match(summary.after(mention, 40))
     ):
         return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):

@@ -40,29 +40,29 @@ def signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("examination", overlapping=True):
         known = concepts().get(("examination", mention.value))
         polarity = _sign_polarity(summary, mention)
-        if known is not None and polarity is not None and not _diagnosed(summary, mention):
-            subject, concept, own = known
-            if _complained_of(summary, mention) or long_ago(summary, mention):
-                continue
-            if concept == "spasm" and _no_spasm(summary, mention):
-                continue
-            # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
-            if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
-                own = ()
-            if concept == "impingement" and _within(summary, mention, _HIP):
-                own = ("hip",)
-            if mention.text.lower().startswith("effusion"):
-                concept = "effusion"
-            if mention.text.lower().startswith("twitch"):
-                concept = "twitch response"
-            concept = _root_or_nerve(summary, mention, concept)
-            degree = "mild" if slight(summary, mention) else None
-            said = state(summary, mention, subject, concept, polarity, own, degree=degree)
-            yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
+        if known is None or polarity is None or _diagnosed(summary, mention):
+            continue
+        if _complained_of(summary, mention) or long_ago(summary, mention):
+            continue
+        subject, concept, own = known
+        if concept == "spasm" and _no_spasm(summary, mention):
+            continue
+        # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
+        if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
+            own = ()
+        if concept == "impingement" and _within(summary, mention, _HIP):
+            own = ("hip",)
+        if mention.text.lower().startswith("effusion"):
+            concept = "effusion"
+        if mention.text.lower().startswith("twitch"):
+            concept = "twitch response"
+        concept = _root_or_nerve(summary, mention, concept)
+        degree = "mild" if slight(summary, mention) else None
+        said = state(summary, mention, subject, concept, polarity, own, degree=degree)
+        yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
 
 
 # "Soft abdomen without guarding" tells of no muscle of the back or a limb.
-_GUARDED = re.compile(r"guarding|rigidity")
 _BELLY = re.compile(r"\b(?:abd(?:omen|ominal)?|rebound|belly|bowel)\b")
 
 
@@ -70,8 +70,8 @@ def _no_spasm(summary: Summary, mention: Mention) -> bool:
     """Whether a spasm is what a drug is given for, or a belly is what is guarded."""
     if _GIVEN_FOR.search(summary.before(mention, 120)):
         return True
-    guarded = _GUARDED.match(mention.text.lower())
-    return guarded is not None and _BELLY.search(clause_text(summary, mention)) is not None
+    guarded = mention.text.lower().startswith(("guarding", "rigidity"))
+    return guarded and _BELLY.search(clause_text(summary, mention)) is not None
 
 
 _HIP = frozenset({"hip", "groin"})
@@ -201,14 +201,11 @@ _NEEDS = frozenset(
         "device never supplied",
     }
 )  # fmt: skip
-# Who will watch over exercises that are asked for can only be told as a plan.
-_SUPERVISED = "supervised exercise"
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
-    r"(?<!test )(?<!tests )"
-    r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
-    r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
+    r"(?<!test )(?<!tests )(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )"
+    r"(?<!ask )(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor ['\"“‘]?(?:(?!possible|suspected|any|presumed|further|pain|relief)"
     r"[\w/-]+,? (?:and )?){0,6}$"
 )
@@ -327,7 +324,6 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
 _EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
 # "No swelling, no laxity": a row of what is normal may begin with its own negation.
 _OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
-_FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 
@@ -337,11 +333,12 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     before, concept = summary.before(mention, 120), mention.value
     if mention.qualifier == "other_person" or of_a_thing(summary, mention):
         return True
-    if concept in _FILMED and _NOT_ON_FILE.match(summary.after(mention, 60)):
+    if concept in ("films had", "mri had") and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
     told = bool(
         concept in _NEEDS
-        or (concept == _SUPERVISED and mention.qualifier == "requested")
+        # Who will watch over exercises that are asked for can only be told as a plan.
+        or (concept == "supervised exercise" and mention.qualifier == "requested")
         or _reason(summary, mention)
         or _SCORE.match(mention.text.lower())
     )
@@ -678,7 +675,7 @@ def _nerve_studies(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
 
 
-_DETAILS = frozenset(("fluoroscopy", "transforaminal", "interlaminar", "series_of_three"))
+_DETAILS = frozenset({"fluoroscopy", "transforaminal", "interlaminar", "series_of_three"})
 
 
 def plans(summary: Summary) -> Iterator[Statement]:

@@ -298,8 +298,7 @@ def clause_text(summary: Summary, mention: Mention) -> str:
 
 
 _SLIGHT = (
-    r"(?:(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|"
-    r"faint(?:ly)?))"
+    r"(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|faint(?:ly)?)"
 )
 _SLIGHT_BEFORE = re.compile(rf"\b{_SLIGHT}(?: (?:\w+ )?)$")
 _SLIGHT_AFTER = re.compile(rf"^(?: (?:is|was|are|were|remains))? {_SLIGHT}\b")
