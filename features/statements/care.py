@@ -385,12 +385,11 @@ _ZERO_AFTER = re.compile(
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
     r"^(?:/[a-z]{2,8}){0,3}(?: (?:visits|sessions|notes|since(?: then)?|so far|thus far|to date|"
-    r"up to now|post-?op|done|had|total|about|already|treatments|completed|"
-    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
+    r"up to now|post-?op|done|had|total|about|already|treatments|completed|over|"
+    r"some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
     r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|thru|through|to date|so far|"
-    r"for this|had|of|"
-    r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
+    r"for this|had|of|completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
 # "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.
 _NTH_VISIT = re.compile(

@@ -253,8 +253,7 @@ _WITHOUT_WITH = re.compile(
 # "Pain is 2/10 with acetaminophen": little is left of it.
 _LITTLE_LEFT = re.compile(
     r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|"
-    r"activ|"
-    r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
+    r"activ|movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
     rf"\d|the (?:left|right)|left|right|average|presentation){_MONTHS}"
 )
 _SCORES = (_WITHOUT_WITH, _FALL, _FELL_FOR, _TO_WITH, _BASE_WITH, _BEFORE_AFTER)
