@@ -218,9 +218,7 @@ def stated_normal(mention: Mention) -> bool:
 
 def _objective(summary: Summary, mention: Mention) -> bool:
     """Documented, and not a complaint, a plan or a denial that names the sign."""
-    if mention.qualifier not in ("affirmed", "historical"):
-        return False
-    return _UNDETECTED.search(summary.before(mention, 90)) is None
+    return mention.documented and not _UNDETECTED.search(summary.before(mention, 90))
 
 
 def _reflexes(summary: Summary, by: dict[str, list[Mention]]) -> list[Mention]:
@@ -278,7 +276,7 @@ def _of_nerve(summary: Summary, mention: Mention) -> bool:
     return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
 
 
-TESTS = frozenset({"slr", "spurling", *_SIGNS})
+TESTS = frozenset({*_TENSION, *_SIGNS})
 """Values of the lexicon that are tests with a result of their own (:func:`polarity`)."""
 
 
