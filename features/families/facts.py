@@ -453,14 +453,15 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
     """
     found: dict[str, tuple[float, Statement]] = {}
     for name, value, said in _told_numbers(summary, case, item):
-        known = found.get(name)
+        known = found[name][0] if name in found else None
         if value is None:
             continue
-        if name == _COUNTED:
-            value += known[0] if known else 0.0
-        elif known and not (value > known[0] if name in _OF_THE_MOST else value < known[0]):
-            continue
-        found[name] = (value, said)
+        if known is None:
+            found[name] = (value, said)
+        elif name == _COUNTED:
+            found[name] = (known + value, said)
+        elif value > known if name in _OF_THE_MOST else value < known:
+            found[name] = (value, said)
     return found
 
 
@@ -472,28 +473,28 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
     same, parts = same_concepts(item), requested_parts(item)
     for said, bears in _said_about(summary, item):
         concept, here = said.concept, bears != "elsewhere"
+        repeated = here and concept in same
         if parts and here and said.subject == "sign":
             yield from _measured(summary, said)
-        if here and said.subject == "study" and concept in same and said.polarity in _DONE:
+        if repeated and said.subject == "study" and said.polarity in _DONE:
             days = _days_since(summary, case, said)
             yield _COUNTED, 1.0, said
             days = _days_before(summary, case, said) if days is None else days
             yield "same_test_days_ago", days, said
         if said.polarity not in _HAD:
             continue
-        if concept == "urine_drug_test_done" or (
-            concept == "last_time" and _DRUG_TEST.search(item.requested)
-        ):
+        of_test = concept == "last_time" and _DRUG_TEST.search(item.requested)
+        if of_test or concept == "urine_drug_test_done":
             yield "drug_test_days_ago", _days_since(summary, case, said), said
         if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
             yield "operation_days_ago", _days_before(summary, case, said), said
         if concept == "morphine dose":
             yield "morphine_dose", said.count, said
-        if here and concept in same and said.subject == "treatment":
+        if repeated and said.subject == "treatment":
             one = 1.0 if _ONE.search(said.mention.text) else None
             yield "same_care_count", one if said.count is None else said.count, said
             yield "same_care_days_ago", _days_before(summary, case, said), said
-        if here and concept in same and said.subject == "drug":
+        if repeated and said.subject == "drug":
             yield "same_care_days", _days_used(summary, said), said
 
 
@@ -609,7 +610,7 @@ _REFILLED = re.compile(
     r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
     r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
-    r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
+    r"\d{1,2}/)|(?:every|each) month|monthly|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
     r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit|"
     r"(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
@@ -631,9 +632,7 @@ _FRESH = re.compile(
     r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|"
     r"(?:none|never) before\b)"
 )
-_JUST_BEGUN = re.compile(
-    r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
-)
+_JUST_BEGUN = re.compile(r"\b(?:started|begun|began|starting)\b")
 # "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
 _LONG_ENTRY = re.compile(
     r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
@@ -645,14 +644,14 @@ _LONG_ANYHOW = re.compile(
 )
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
-    r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|kid|boy|girl|youth|teen\w*|"
-    r"(?:high school|college|young) \w+)|in (?:childhood|high school|college|(?:his|her) youth|the "
-    r"(?:army|navy|marines|service|military|(?:seventies|eighties|nineties)))|at (?:the )?age "
-    r"(?:of )?(?:1?\d|nine|ten)|in 19\d\d|years before (?:he|she|i|this|the)|"
-    r"before (?:this|the) (?:claim|job)|before (?:he|she|i) (?:was|were) hired)\b"
+    r"\b(?:years (?:ago|earlier|back|before|prior)|"
+    r"(?:before|prior to) (?:the|his|her|this) (?:injury|accident)|"
+    r"before (?:(?:this|the) (?:claim|job)|(?:he|she|i) (?:was|were) hired)|"
+    r"as a (?:child|kid|boy|girl|youth|teen\w*|(?:high school|college|young) \w+)|"
+    r"in (?:19\d\d|childhood|high school|college|(?:his|her) youth|the (?:army|navy|marines|"
+    r"service|military|seventies|eighties|nineties))|at (?:the )?age (?:of )?(?:1?\d|nine|ten))\b"
 )
-_ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
+_ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
 _ON_A_FILM = re.compile(
     r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
