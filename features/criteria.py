@@ -215,28 +215,12 @@ def _told_day(case: Case, row: Row) -> date | None:
 
 
 COMPUTED = (
-    "injections_asked",
-    "injections_total",
-    "course_total",
-    "course_least",
-    "supply_days_least",
-    "supply_days_most",
-    "invasive_in_letter",
-    "replacement_asked",
-    "acute_operation",
-    "consult_field",
-    "therapy_in_letter",
-    "routine_panel",
-    "ablation_asked",
-    "nursing_asked",
-    "meniscectomy_alone",
-    "one_visit_asked",
-    "entrapment_asked",
-    "rental_days",
-    "parts_reached",
-    "operation_beside",
-    "baseline_asked",
-)
+    "injections_asked", "injections_total", "course_total", "course_least", "supply_days_least",
+    "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
+    "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
+    "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
+    "operation_beside", "baseline_asked",
+)  # fmt: skip
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
 # What the summary tells of where the request prints nothing.

@@ -178,8 +178,6 @@ def _drug_of(said: Statement) -> str | None:
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     """The value of a fact: by the highest priority, and among equals by what speaks for it."""
-    if len(said) == 1:
-        return said[0][0].speaks_for
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
