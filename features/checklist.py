@@ -73,7 +73,7 @@ def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
 
 # --- quotes ---------------------------------------------------------------------------------------
 
-_SPANS = frozenset(("chronicity_days",))
+_SPAN = "chronicity_days"
 _QUOTES = 2
 """Most quotes of one signal: those that decide come first."""
 _WORDS = 40
@@ -111,7 +111,7 @@ class _Quotes:
         """
         if term.negated and self.row.get(term.name) is None:
             return []
-        words = [] if term.name in _SPANS else self.by_signal.get(term.name, [])
+        words = [] if term.name == _SPAN else self.by_signal.get(term.name, [])
         return [self._clause(quote) for quote in words[:_QUOTES]] or [self._computed(term)]
 
     def _clause(self, quote: Evidence) -> Evidence:
@@ -119,13 +119,14 @@ class _Quotes:
         text = self.case.case_summary
         if quote.field != "case_summary" or quote.end - quote.start >= _WORDS:
             return quote
-        ends = _CLAUSE_STARTS.finditer(text, max(quote.start - _AROUND, 0), quote.start)
-        start = max([max(quote.start - _AROUND, 0), *(end.end() for end in ends)])
+        start = max(quote.start - _AROUND, 0)
+        for before in _CLAUSE_STARTS.finditer(text, start, quote.start):
+            start = before.end()
         stop = _CLAUSE_ENDS.search(text, quote.end, quote.end + _AROUND)
         end = stop.start() if stop else min(quote.end + _AROUND, len(text))
-        while start > 0 and start < quote.start and not text[start - 1].isspace():
+        while 0 < start < quote.start and not text[start - 1].isspace():
             start += 1
-        while end < len(text) and end > quote.end and not text[end].isspace() and not stop:
+        while not stop and quote.end < end < len(text) and not text[end].isspace():
             end -= 1
         return replace(quote, start=start, end=end, quote=text[start:end])
 
@@ -135,7 +136,7 @@ class _Quotes:
             said = self._sum(term, "visits", self.row.get("request_sessions"))
         elif term.name == "injections_total":
             said = self._sum(term, "injections", self.row.get("injections_asked"))
-        elif term.name == "chronicity_days":
+        elif term.name == _SPAN:
             dated = self.case.header.ur_denial_date is not None
             until = "the denial" if dated else "the last day that the summary tells"
             said = f"{_number(value)} days from the injury to {until}"

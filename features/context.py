@@ -136,15 +136,9 @@ def _index(rules: Sequence[Rule], families: Mapping[str, int]) -> dict[str, tupl
 # --- scope ----------------------------------------------------------------------------------------
 
 Qualifier = Literal[
-    "affirmed",
-    "negated",
-    "requested",
-    "hypothetical",
-    "quoted_guideline",
-    "denied_by_ur",
-    "historical",
-    "other_person",
-]
+    "affirmed", "negated", "requested", "hypothetical", "quoted_guideline", "denied_by_ur",
+    "historical", "other_person",
+]  # fmt: skip
 # A stop ends a sentence before white space, and before a letter where a space was lost
 # ("10-18-2016.The", "elbow).The").  Titles and "e.g." end none.
 _STOP = re.compile(
@@ -283,8 +277,8 @@ class Summary:
         known = self._mentions.get((family, overlapping))
         if known is None:
             hits = self._hits[lexicon().families[family]]
-            known = [Mention(self, rule, match) for rule, match in hits]
-            known = known if overlapping else _outermost(known)
+            found = [Mention(self, rule, match) for rule, match in hits]
+            known = found if overlapping else _outermost(found)
             self._mentions[family, overlapping] = known
         return known
 
@@ -349,7 +343,7 @@ class Summary:
         first, last = (cue.end, start) if forward else (end, cue.start)
         if not 0 <= last - first <= cue.reach:
             return False
-        if any(_terminates(stop, cue.kind, forward, first, last) for stop in ends):
+        if any(_terminates(stop, cue, first, last) for stop in ends):
             return False
         if cue.kind not in _CLAUSE_KINDS:
             asked = cue.kind == "requested" and forward
@@ -431,6 +425,7 @@ _CLAUSE_END = re.compile(
 
 @once
 def _clauses(summary: Summary) -> tuple[list[Clause], list[int]]:
+    """The clauses of every sentence, in order, which together cover it, and where each starts."""
     found: list[Clause] = []
     for sentence in range(len(summary.bounds)):
         start, end = summary.sentence_span(sentence)
@@ -442,11 +437,6 @@ def _clauses(summary: Summary) -> tuple[list[Clause], list[int]]:
     return found, [clause.start for clause in found]
 
 
-def clauses(summary: Summary) -> list[Clause]:
-    """The clauses of every sentence, in order; together they cover the summary."""
-    return _clauses(summary)[0]
-
-
 def clause_of(summary: Summary, mention: Mention) -> Clause:
     """The clause a mention starts in."""
     if mention._clause is None:
@@ -455,14 +445,14 @@ def clause_of(summary: Summary, mention: Mention) -> Clause:
     return mention._clause
 
 
-def _terminates(stop: Cue, kind: str, forward: bool, first: int, last: int) -> bool:
-    """Whether a terminator ends a scope of some kind between two positions.
+def _terminates(stop: Cue, cue: Cue, first: int, last: int) -> bool:
+    """Whether a terminator ends the scope of a cue between two positions.
 
     Its ``direction`` names the kind of scope it ends, ``any`` for all; a scope that runs backward
     ends at any terminator.
     """
     between = first <= stop.start and stop.end <= last
-    return between and (not forward or stop.direction in ("any", kind))
+    return between and (cue.direction == "before" or stop.direction in ("any", cue.kind))
 
 
 def _outermost(mentions: list[Mention]) -> list[Mention]:

@@ -132,10 +132,8 @@ def judge(rule: Rule, row: Row) -> Status:
 
 def verdict(rule: Rule, row: Row) -> tuple[Status, tuple[Term, ...]]:
     """The verdict and the terms that decide it: all true alternatives of the condition."""
-    verdicts: tuple[tuple[Status, Condition], ...] = (
-        ("met", rule.met_if),
-        ("not met", rule.not_met_if),
-    )
+    verdicts: tuple[tuple[Status, Condition], ...]
+    verdicts = (("met", rule.met_if), ("not met", rule.not_met_if))
     for status, alternatives in verdicts:
         true = [terms for terms in alternatives if holds((terms,), row)]
         if true:
@@ -168,7 +166,7 @@ def edition_notes(case: Case, row: Row) -> list[str]:
     """What to know of the edition shown where the day of the review is not told, or none in the
     table was in force on it.
     """
-    day, asked = review_day(case, row), list(_asked(case, row))
+    day, asked = review_day(case, row), _asked(case, row)
     if not asked:
         return []
     if _told_day(case, row) is None:
@@ -217,36 +215,22 @@ def _told_day(case: Case, row: Row) -> date | None:
 
 
 COMPUTED = (
-    "injections_asked",
-    "injections_total",
-    "course_total",
-    "course_least",
-    "supply_days_least",
-    "supply_days_most",
-    "invasive_in_letter",
-    "replacement_asked",
-    "acute_operation",
-    "consult_field",
-    "therapy_in_letter",
-    "routine_panel",
-    "ablation_asked",
-    "nursing_asked",
-    "meniscectomy_alone",
-    "one_visit_asked",
-    "entrapment_asked",
-    "rental_days",
-    "parts_reached",
-    "operation_beside",
-    "baseline_asked",
-)
+    "injections_asked", "injections_total", "course_total", "course_least", "supply_days_least",
+    "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
+    "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
+    "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
+    "operation_beside", "baseline_asked",
+)  # fmt: skip
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
-# Units a day that a prescription without dosing is taken at, at least and at most.
-_PER_DAY = {
-    "muscle_relaxant": (1.0, 3.0),
-    "sedative": (1.0, 1.0),
-    "acute_opioid": (2.0, 6.0),
+# What the summary tells of where the request prints nothing.
+_TOLD_INSTEAD = {
+    "authorized_sessions": "sessions_certified",
+    "request_sessions": "sessions_told",
+    "request_per_week": "per_week_told",
 }
+# Units a day that a prescription without dosing is taken at, at least and at most.
+_PER_DAY = {"muscle_relaxant": (1.0, 3.0), "sedative": (1.0, 1.0), "acute_opioid": (2.0, 6.0)}
 _LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0, 1.0)
 
 
@@ -272,25 +256,20 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
-    had, certified = care_had(row), row.get("sessions_certified")
-    if had is None and certified and not row.get("same_care_had"):
+    had = care_had(row)
+    if had is None and row.get("sessions_certified") and not row.get("same_care_had"):
         had = 0.0  # the rest of a course of which a part was certified is no second course
-    if row.get("authorized_sessions") is None:
-        known["authorized_sessions"] = certified
     same = same_treatment(item)
     if same and row.get("same_care_had") is False:
         known[f"{same}_prior"] = False  # "further visits" are asked for, but "he has had none"
-    counted = had is not None
-    if isinstance(had, int | float) or not counted:
-        known["injections_total"] = None if not counted else (had or 0) + _float(row, "quantity", 1)
-    asked = row.get("request_sessions")
-    if asked is None:
-        asked = known["request_sessions"] = row.get("sessions_told")
-    if row.get("request_per_week") is None:
-        known["request_per_week"] = row.get("per_week_told")
+    known["injections_total"] = None if had is None else had + _float(row, "quantity", 1)
+    for own, told in _TOLD_INSTEAD.items():
+        if row.get(own) is None:
+            known[own] = row.get(told)
+    asked = known["request_sessions"]
     if isinstance(asked, int | float):
         known["course_least"] = (had or 0) + _float(known, "authorized_sessions") + asked
-        known["course_total"] = known["course_least"] if counted else None
+        known["course_total"] = None if had is None else known["course_least"]
     known.update(_supply(item, row))
     known.update(_kind_of_request(case, item, row))
     known["invasive_in_letter"] = any(invasive_beside(item, other) for other in case.items)
@@ -325,8 +304,9 @@ _DAYS_OF = {"days": 1.0, "weeks": 7.0, "months": 30.0}
 def _rental_days(item: Item, row: Row) -> float | None:
     """How many days equipment is to be rented for; None where the request does not tell."""
     unit = _DAYS_OF.get(item.quantity_unit or "")
-    rented = row.get("request_rental") and unit is not None and item.quantity is not None
-    return float(item.quantity or 0) * (unit or 0) if rented else None
+    if not row.get("request_rental") or unit is None or item.quantity is None:
+        return None
+    return item.quantity * unit
 
 
 _REACHED = frozenset(
@@ -456,10 +436,8 @@ _SMALL_INJECTION = re.compile(
 
 def invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    invasive = (
-        other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
-    ) or is_primary_surgery(other)
-    return invasive and _of_same_part(item, other)
+    large = other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
+    return operation_beside(item, other) or (large and _of_same_part(item, other))
 
 
 def operation_beside(item: Item, other: Item) -> bool:

@@ -144,9 +144,7 @@ Place = tuple[tuple[str, ...], str | None]
 
 # What explains what: the neck the arm, the low back the leg, and back.
 LIMB = {
-    "cervical spine": {
-        "upper extremity", "upper arm", "forearm", "hand", "trapezius",
-    },
+    "cervical spine": {"upper extremity", "upper arm", "forearm", "hand", "trapezius"},
     "lumbar spine": {
         "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "sacrum",
         "coccyx",
@@ -176,7 +174,7 @@ _SIDES = re.compile(
     r"(?<=b)(?:ilat(?:eral(?:ly)?)?\b|oth|/l\b)|(?=[ul]es?\b)))"
 )
 _DISCS = frozenset({"cervical spine", "thoracic spine", "lumbar spine"})
-_SIDE = {"l": "left", "lt": "left", "r": "right", "rt": "right", "both": "both"}
+_SIDE = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
 
 
 def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> Place:
@@ -184,10 +182,7 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     of the sentence before.
     """
     setting = _setting(summary, clause_of(summary, mention))
-    regions = own or tuple(regions_of(summary, mention)) or setting.inside
-    heading = setting.heading
-    if not regions:
-        regions = setting.headed
+    regions = own or tuple(regions_of(summary, mention)) or setting.inside or setting.headed
     if setting.other:
         return regions, "other"
     if setting.sides:
@@ -200,19 +195,12 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
         return regions, nearest[1]
     # "Right knee: ...", for a finding of the same region; "right leg normal. L5-S1 extrusion" gives
     # the disc no side.
-    side = setting.side_of_heading
-    if (
-        side
-        and heading
-        and any(
-            same_region(region, heading.value)
-            if region in _DISCS
-            else is_or_explains(region, heading.value)
-            for region in regions
-        )
-    ):
-        return regions, side
-    return regions, None
+    heading = setting.heading
+    headed = heading is not None and any(
+        (same_region if region in _DISCS else is_or_explains)(region, heading.value)
+        for region in regions
+    )
+    return regions, setting.side_of_heading if headed else None
 
 
 def side_told(summary: Summary, mention: Mention) -> bool:
@@ -242,11 +230,10 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     named = before or parts_of(summary, clause.sentence - 1)
     heading = named[-1] if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
-    found = _SIDES.finditer(summary.lower, clause.start, clause.end)
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
         (match.start(), _named_side(match[1]))
-        for match in found
+        for match in _SIDES.finditer(summary.lower, clause.start, clause.end)
         if not _COMPARED.search(summary.lower, max(match.start() - 24, 0), match.start())
         and not _left_over(summary, match)
     )
@@ -297,16 +284,15 @@ def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     """Whether the word "left" is a verb."""
     if match[1] != "left":
         return False
-    start = match.start()
-    return _LEFT_BEHIND.match(summary.lower, start) is not None or (
-        _REMAINS_AFTER.match(summary.lower, start) is not None
-        and _REMAINS.search(summary.lower, max(start - 12, 0), start) is not None
+    lower, start = summary.lower, match.start()
+    remains = _REMAINS_AFTER.match(lower, start) and _REMAINS.search(
+        lower, max(start - 12, 0), start
     )
+    return bool(remains or _LEFT_BEHIND.match(lower, start))
 
 
 def _named_side(word: str) -> str:
-    side = _SIDE.get(word, word)
-    return side if side in ("left", "right") else "both"
+    return _SIDE.get(word, "both")
 
 
 # --- dates ----------------------------------------------------------------------------------------
@@ -357,9 +343,9 @@ def _valid(year: int, month: int, day: int) -> date | None:
 
 # --- spans of time --------------------------------------------------------------------------------
 
-_NUMBERS: dict[str, float] = {
+_NUMBERS: dict[str, float] = number_words(20) | {
     "a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5, "twenty-four": 24,
-    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72, "one": 1,
+    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72,
 }  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 _LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
@@ -410,8 +396,7 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         return found
     for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]
-        value = _NUMBERS.get(number) or number_words(20).get(number)
-        value = float(number) if value is None else float(value)
+        value = float(_NUMBERS.get(number, number))
         after = summary.lower[match.end() : match.end() + 40]
         value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
@@ -470,7 +455,6 @@ def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
     found: dict[str, Any] = {}
     spans = spans_of_time(summary, clause_of(summary, mention))
-    nearest = sorted(spans, key=lambda span: abs(span[0] - mention.start)) if spans else ()
-    for _, days, ago in nearest:
+    for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
         found.setdefault("ago" if ago else "days", round(days, 1))
     return found

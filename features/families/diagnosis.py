@@ -30,7 +30,7 @@ from imr.features.context import Mention, Summary, once
 from imr.features.families.request import requested_parts, side_of, tests_and_organs
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import about
-from imr.features.where_when import any_same_region, same_region
+from imr.features.where_when import any_same_region
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -127,7 +127,7 @@ def _sentences_about(summary: Summary, parts: Sequence[str]) -> set[int]:
     return {
         mention.sentence
         for mention in summary.mentions("body_part")
-        if any(same_region(mention.value, part) for part in parts) and mention.documented
+        if any_same_region((mention.value,), parts) and mention.documented
     }
 
 

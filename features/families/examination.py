@@ -135,10 +135,10 @@ def build(summary: Summary, _case: Case) -> Findings:
     for mention in summary.mentions(FAMILY, overlapping=True):
         by_value.setdefault(mention.value, []).append(mention)
     _put_radicular(found, summary, by_value)
-    for name in (name for name in _SIGNS if name in by_value):
-        _put(found, name, (m for m in by_value[name] if polarity(summary, m) is True))
-    for name in (name for name in _FINDINGS if name in by_value):
-        _put(found, name, (m for m in by_value[name] if _found(summary, m)))
+    for name in _SIGNS:
+        _put(found, name, (m for m in by_value.get(name, ()) if polarity(summary, m)))
+    for name in _FINDINGS:
+        _put(found, name, (m for m in by_value.get(name, ()) if _found(summary, m)))
     motions = [(motion(summary, m), m) for m in by_value.get("rom", ())]
     if not _put(found, "range_of_motion_limited", (m for kind, m in motions if kind == "limited")):
         _put(found, "range_of_motion_full", (m for kind, m in motions if kind == "full"))
@@ -177,7 +177,7 @@ def _found(summary: Summary, mention: Mention) -> bool:
     """Whether a finding is stated as present."""
     if mention.value != "joint_line_tenderness" or "tender" in mention.text.lower():
         return mention.documented
-    near = summary.before(mention, 60) + summary.after(mention, 30)
+    near = summary.around(mention, 60, 30)
     return mention.documented and ("tender" in near or "pain" in near)
 
 
@@ -218,9 +218,7 @@ def stated_normal(mention: Mention) -> bool:
 
 def _objective(summary: Summary, mention: Mention) -> bool:
     """Documented, and not a complaint, a plan or a denial that names the sign."""
-    if mention.qualifier not in ("affirmed", "historical"):
-        return False
-    return _UNDETECTED.search(summary.before(mention, 90)) is None
+    return mention.documented and not _UNDETECTED.search(summary.before(mention, 90))
 
 
 def _reflexes(summary: Summary, by: dict[str, list[Mention]]) -> list[Mention]:
@@ -278,7 +276,7 @@ def _of_nerve(summary: Summary, mention: Mention) -> bool:
     return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
 
 
-TESTS = frozenset({"slr", "spurling", *_SIGNS})
+TESTS = frozenset({*_TENSION, *_SIGNS})
 """Values of the lexicon that are tests with a result of their own (:func:`polarity`)."""
 
 

@@ -4,11 +4,10 @@
 speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by their bearing on the
 request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
-(``few``: under four), ``days`` and ``ago``, ``past``, ``mild``, ``severe``, ``old`` (before the
-injury or two years ago), ``stale`` (or of years before the latest that is printed), ``aged``
-(a year before the denial), ``now`` (care under way), ``other`` (due to another
-treatment than what is asked for), ``by_same`` (due to the treatment that is asked for) and
-``by_therapy`` (due to therapy or exercise).
+(``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
+``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
+``now`` (care under way), ``other`` (due to another treatment than what is asked for), ``by_same``
+(due to the treatment that is asked for) and ``by_therapy`` (due to therapy or exercise).
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -30,6 +29,7 @@ from imr.features.families.request import (
     per_day,
     requested_parts,
     same_concepts,
+    sessions_printed,
     side_of,
     specialist_field,
 )
@@ -147,6 +147,11 @@ def _rows(
     )
 
 
+def _said_about(summary: Summary, item: Item) -> Sequence[tuple[Statement, Bearing]]:
+    """The statements of the summary, each with its bearing on the request."""
+    return about(summary, requested_parts(item), side_of(item.requested))
+
+
 # What each row that reads a statement made of it, by fact.
 _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 
@@ -154,10 +159,9 @@ _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     same, named = same_concepts(item), {term.lower() for term in item.terms}
     spoken: _Spoken = {}
-    for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
-        concept = said.concept
-        asked = concept in same or _drug_of(said) in named
-        rows = _rows(said.subject, concept, said.polarity, bears, asked)
+    for said, bears in _said_about(summary, item):
+        asked = said.concept in same or _drug_of(said) in named
+        rows = _rows(said.subject, said.concept, said.polarity, bears, asked)
         if rows:
             measures = _measures(summary, said)
             measures.item, measures.case = item, case
@@ -174,8 +178,6 @@ def _drug_of(said: Statement) -> str | None:
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     """The value of a fact: by the highest priority, and among equals by what speaks for it."""
-    if len(said) == 1:
-        return said[0][0].speaks_for
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
@@ -184,14 +186,10 @@ _COMPLAINT = re.compile(
 )
 
 
-_GOING_ON = "pain_goes_on"
-
-
 def _complains(said: Statement) -> bool:
     """Whether somebody complains, or the words need not say so."""
-    if said.subject != "complaint":
-        return True
-    return _COMPLAINT.search(said.mention.summary.lower, said.start, said.end) is not None
+    lower = said.mention.summary.lower
+    return said.subject != "complaint" or bool(_COMPLAINT.search(lower, said.start, said.end))
 
 
 def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
@@ -205,12 +203,14 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     disputed = denials_under_review(summary, case)
     if disputed:
         own.put("operation_disputed", True, *disputed)
-    own.values["course_sessions"] = course_sessions(summary, item)
-    own.values["sessions_told"] = course_asked(summary, case, item)
-    own.values["per_week_told"] = _per_week_told(summary, item)
-    own.values["sessions_certified"] = _certified(summary, item)
-    own.values.update(_prescription(summary, item))
-    own.values["told_points"] = _points_told(summary, item)
+    own.values |= {
+        "course_sessions": course_sessions(summary, item),
+        "sessions_told": course_asked(summary, case, item),
+        "per_week_told": _per_week_told(summary, item),
+        "sessions_certified": _certified(summary, item),
+        "told_points": _points_told(summary, item),
+        **_prescription(summary, item),
+    }
     return own
 
 
@@ -223,7 +223,7 @@ def _quotes(
         # A motion "with pain" proves no complaint where somebody complains.
         told = [pair for pair in deciding if _complains(pair[1])] or deciding
         # What a complaint is like now is told last.
-        if name == _GOING_ON and value:
+        if name == "pain_goes_on" and value:
             told.reverse()
         # The statements of the row that decides come first, those that name a region before others.
         for _, said in sorted(told, key=lambda pair: (-pair[0].priority, not pair[1].regions)):
@@ -250,9 +250,8 @@ def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
     if item.category not in ("Rehabilitation", "Programs", "Psych Services"):
         return None
-    if item.quantity is not None and item.quantity_unit in ("sessions", "visits"):
-        return float(item.quantity)
-    return _course_told(summary)
+    printed = sessions_printed(item)
+    return _course_told(summary) if printed is None else printed
 
 
 def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
@@ -266,19 +265,19 @@ def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
     last = _LAST_NUMBER.search(item.requested)
     if last is not None:
         return float(last[1])
-    planned = next(_planned(summary, item), None)
+    planned = next((sessions for sessions, _ in _planned(summary, item)), None)
     if planned is not None:
-        return planned[0]
+        return planned
     others = (o for o in case.items if o.index != item.index and o.category == item.category)
     return None if any(others) else _course_told(summary)
 
 
 def _planned(summary: Summary, item: Item) -> Iterator[tuple[float, str]]:
     """The sessions of the requested kind that the summary plans, with the words that say so."""
-    same = same_concepts(item)
-    for said, bears in about(summary, requested_parts(item), side_of(item.requested)):
-        kind = said.subject == "treatment" and said.concept in same and said.concept != "course"
-        if not kind or said.polarity != "planned" or bears == "elsewhere":
+    kinds = same_concepts(item) - {"course"}
+    for said, bears in _said_about(summary, item):
+        planned = said.subject == "treatment" and said.polarity == "planned"
+        if not planned or said.concept not in kinds or bears == "elsewhere":
             continue
         entry = _entry_after(summary, said)
         asked = find_quantity(entry, item.category or "")
@@ -312,8 +311,8 @@ _CERTIFIED = re.compile(
 
 def _certified(summary: Summary, item: Item) -> float | None:
     """What the review certified of the course of which this request is the rest."""
-    rest, sessions = item.quantity, item.quantity_unit in ("sessions", "visits")
-    if item.category != "Rehabilitation" or rest is None or not sessions:
+    rest = sessions_printed(item)
+    if item.category != "Rehabilitation" or rest is None:
         return None
     text = spell_out(summary.lower)
     parts = [
@@ -341,15 +340,18 @@ def _entry_after(summary: Summary, said: Statement) -> str:
     return spell_out(said.mention.text + _ENTRY_ENDS.split(after, maxsplit=1)[0])
 
 
+def _asking(summary: Summary) -> Iterator[str]:
+    """The sentences that ask for something, the last first, with numbers as digits."""
+    for number in reversed(range(len(summary.bounds))):
+        said = summary.sentence_lower(number)
+        if _ASKS.search(said) and not _OF_REVIEW.search(said):
+            yield spell_out(said)
+
+
 @once
 def _course_told(summary: Summary) -> float | None:
     """The sessions in the last sentence that asks for some."""
-    for number in reversed(range(len(summary.bounds))):
-        said = summary.sentence_lower(number)
-        asks = _ASKS.search(said)
-        if asks is None or _OF_REVIEW.search(said):
-            continue
-        text = spell_out(said)
+    for text in _asking(summary):
         found = find_quantity(text, "Rehabilitation")
         if found is not None and found.kind == "sessions":
             return float(found.value)
@@ -388,8 +390,8 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
     names = {term.lower() for term in item.terms}
     drugs = summary.mentions("medication")
     said = [m for m in drugs if m.rule.extra["generic"] in names]
-    if not said or said[-1].qualifier in ("denied_by_ur", "quoted_guideline", "negated"):
-        said = [m for m in said if m.qualifier not in _NOT_TOLD]
+    if said and said[-1].qualifier in _NOT_TOLD:
+        said = [m for m in said if m.qualifier not in {*_NOT_TOLD, "hypothetical"}]
     if not said:
         return {}
     last = said[-1]
@@ -407,10 +409,11 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
         number, unit = days["n"] or days["m"], days["unit"] or days["unit2"]
         long = {"d": 1.0, "w": 7.0, "m": 30.0}[unit[0]]
         told["told_supply_days"] = long * (float(number) if number.isdigit() else 1.0)
-    begun = _COURSE_BEGUN.search(summary.lower, clause.start, clause.end)
-    told["course_begun"] = begun is not None and not _REFILLED.search(
-        summary.lower, clause.start, clause.end
+    begun, refilled = (
+        pattern.search(summary.lower, clause.start, clause.end)
+        for pattern in (_COURSE_BEGUN, _REFILLED)
     )
+    told["course_begun"] = begun is not None and refilled is None
     return told
 
 
@@ -425,17 +428,11 @@ def _points_told(summary: Summary, item: Item) -> float | None:
     """Trigger points to be injected, where a sentence that asks for it tells their number."""
     if "trigger" not in item.requested.lower():
         return None
-    for number in reversed(range(len(summary.bounds))):
-        said = summary.sentence_lower(number)
-        if _ASKS.search(said) and not _OF_REVIEW.search(said):
-            found = _POINTS.search(spell_out(said))
-            if found is not None:
-                return float(found["n"] or found["m"])
-    return None
+    found = next(filter(None, map(_POINTS.search, _asking(summary))), None)
+    return float(found["n"] or found["m"]) if found else None
 
 
-_NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated", "hypothetical"})
-
+_NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated"})
 _ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
 # A duration that belongs to the complaint ("a flare for five days") is none of a drug.
 _OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
@@ -454,14 +451,15 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
     """
     found: dict[str, tuple[float, Statement]] = {}
     for name, value, said in _told_numbers(summary, case, item):
-        known = found.get(name)
+        known = found[name][0] if name in found else None
         if value is None:
             continue
-        if name == _COUNTED:
-            value += known[0] if known else 0.0
-        elif known and not (value > known[0] if name in _OF_THE_MOST else value < known[0]):
-            continue
-        found[name] = (value, said)
+        if known is None:
+            found[name] = (value, said)
+        elif name == _COUNTED:
+            found[name] = (known + value, said)
+        elif value > known if name in _OF_THE_MOST else value < known:
+            found[name] = (value, said)
     return found
 
 
@@ -471,30 +469,30 @@ _OF_THE_MOST = frozenset({"same_care_count", "same_care_days", "morphine_dose", 
 
 def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
     same, parts = same_concepts(item), requested_parts(item)
-    for said, bears in about(summary, parts, side_of(item.requested)):
+    for said, bears in _said_about(summary, item):
         concept, here = said.concept, bears != "elsewhere"
+        repeated = here and concept in same
         if parts and here and said.subject == "sign":
             yield from _measured(summary, said)
-        if here and said.subject == "study" and concept in same and said.polarity in _DONE:
+        if repeated and said.subject == "study" and said.polarity in _DONE:
             days = _days_since(summary, case, said)
             yield _COUNTED, 1.0, said
             days = _days_before(summary, case, said) if days is None else days
             yield "same_test_days_ago", days, said
         if said.polarity not in _HAD:
             continue
-        if concept == "urine_drug_test_done" or (
-            concept == "last_time" and _DRUG_TEST.search(item.requested)
-        ):
+        of_test = concept == "last_time" and _DRUG_TEST.search(item.requested)
+        if of_test or concept == "urine_drug_test_done":
             yield "drug_test_days_ago", _days_since(summary, case, said), said
         if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
             yield "operation_days_ago", _days_before(summary, case, said), said
         if concept == "morphine dose":
             yield "morphine_dose", said.count, said
-        if here and concept in same and said.subject == "treatment":
+        if repeated and said.subject == "treatment":
             one = 1.0 if _ONE.search(said.mention.text) else None
             yield "same_care_count", one if said.count is None else said.count, said
             yield "same_care_days_ago", _days_before(summary, case, said), said
-        if here and concept in same and said.subject == "drug":
+        if repeated and said.subject == "drug":
             yield "same_care_days", _days_used(summary, said), said
 
 
@@ -610,7 +608,7 @@ _REFILLED = re.compile(
     r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
     r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
-    r"\d{1,2}/)|(?:every|each) month\b|monthly\b|for years\b|for (?:over |more than |at least |"
+    r"\d{1,2}/)|(?:every|each) month|monthly|for (?:over |more than |at least |"
     r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
     r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit|"
     r"(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
@@ -632,9 +630,7 @@ _FRESH = re.compile(
     r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|"
     r"(?:none|never) before\b)"
 )
-_JUST_BEGUN = re.compile(
-    r"\b(?:(?:has |had |have )?(?:just |reportedly )?(?:started|begun|began)|starting)\b"
-)
+_JUST_BEGUN = re.compile(r"\b(?:started|begun|began|starting)\b")
 # "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
 _LONG_ENTRY = re.compile(
     r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
@@ -646,14 +642,14 @@ _LONG_ANYHOW = re.compile(
 )
 _WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
-    r"\b(?:years (?:ago|earlier|back|before|prior)|before (?:the|his|her|this) (?:injury|accident)|"
-    r"prior to (?:the|his|her|this) (?:injury|accident)|as a (?:child|kid|boy|girl|youth|teen\w*|"
-    r"(?:high school|college|young) \w+)|in (?:childhood|high school|college|(?:his|her) youth|the "
-    r"(?:army|navy|marines|service|military|(?:seventies|eighties|nineties)))|at (?:the )?age "
-    r"(?:of )?(?:1?\d|nine|ten)|in 19\d\d|years before (?:he|she|i|this|the)|"
-    r"before (?:this|the) (?:claim|job)|before (?:he|she|i) (?:was|were) hired)\b"
+    r"\b(?:years (?:ago|earlier|back|before|prior)|"
+    r"(?:before|prior to) (?:the|his|her|this) (?:injury|accident)|"
+    r"before (?:(?:this|the) (?:claim|job)|(?:he|she|i) (?:was|were) hired)|"
+    r"as a (?:child|kid|boy|girl|youth|teen\w*|(?:high school|college|young) \w+)|"
+    r"in (?:19\d\d|childhood|high school|college|(?:his|her) youth|the (?:army|navy|marines|"
+    r"service|military|seventies|eighties|nineties))|at (?:the )?age (?:of )?(?:1?\d|nine|ten))\b"
 )
-_ANY_YEAR = re.compile(r"(?<![\d/])(?:19|20)\d\d\b|(?<=\d/)(?:19|20)\d\d\b")
+_ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
 # A fusion that a film shows may be of any age.
 _ON_A_FILM = re.compile(
     r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
@@ -675,9 +671,8 @@ class Measures(dict[str, Value]):
         self.case: Case
 
     def __missing__(self, name: str) -> Value:
-        compare = _OF_THE_REQUEST.get(name)
-        if compare is not None:
-            return compare(self.said, self.item)
+        if name in _OF_THE_REQUEST:
+            return _OF_THE_REQUEST[name](self.said, self.item)
         if name in _OF_THE_CASE:
             return _OF_THE_CASE[name](self.said, self.case)
         value = self[name] = _OF_THE_STATEMENT[name](self.said)
@@ -692,8 +687,9 @@ def _measures(_summary: Summary, said: Statement) -> Measures:
 
 
 def _percent(said: Statement) -> float | None:
-    below = said.percent is not None and said.comparator == "<"
-    return said.percent - 0.5 if below and said.percent is not None else said.percent
+    if said.percent is not None and said.comparator == "<":
+        return said.percent - 0.5
+    return said.percent
 
 
 def _used_long(said: Statement) -> bool:
@@ -712,9 +708,9 @@ def _old(said: Statement) -> bool:
         return True
     # "Years before he was hired, a shot had not helped": the head of the sentence dates it.
     summary = said.mention.summary
-    first = summary.sentence_span(said.mention.sentence)[0]
-    head = said.start - first
-    return 0 < head <= _HEAD_MOST and bool(_LONG_AGO.search(summary.lower, first, said.start))
+    first = summary.bounds[said.mention.sentence]
+    near = 0 < said.start - first <= _HEAD_MOST
+    return near and _LONG_AGO.search(summary.lower, first, said.start) is not None
 
 
 _HEAD_MOST = 60
@@ -724,9 +720,8 @@ def _stale(said: Statement) -> bool:
     """Long before the injury, a year before the latest date that the summary prints, or two years
     before the latest year.
     """
-    if _old(said) or _ON_A_FILM.search(said.clause):
-        return True
-    if said.ago is not None and said.ago > _STALE_DAYS:
+    long_ago = said.ago is not None and said.ago > _STALE_DAYS
+    if long_ago or _old(said) or _ON_A_FILM.search(said.clause):
         return True
     summary = said.mention.summary
     day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
@@ -781,9 +776,14 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
 
 
-def _under_way(said: Statement) -> bool:
-    """Care that goes on."""
-    return bool(_GOES_ON.search(said.clause)) and not _GONE_BY.search(said.clause)
+def _clause_says(
+    wanted: re.Pattern[str], unless: re.Pattern[str] | None = None
+) -> Callable[[Statement], bool]:
+    """Whether the clause of a statement has some words, and not others."""
+    return lambda said: (
+        wanted.search(said.clause) is not None
+        and (unless is None or unless.search(said.clause) is None)
+    )
 
 
 def _only_begun(said: Statement) -> bool:
@@ -814,7 +814,6 @@ _ANXIOUS = re.compile(
     r"\bfear(?:s|ful)?\b(?! of (?:re-?injury|movement|moving|falling|work)|-avoid)"
 )
 # "Modified duty with a limit of 20 pounds": who works so is not unable to.
-_WORK_LIMIT = "lifting_limit"
 _AT_WORK = re.compile(r"\b(?:(?:mod(?:ified)?|light|restricted) (?:work|duty)|work(?:s|ing))\b")
 # Who does the usual job again has not failed to return to it.
 _FULL_WORK = re.compile(
@@ -845,8 +844,6 @@ _TRUNK = re.compile(
     r"(?:(?:low(?:er)?|upper|mid) )?back|neck|lumbar|cervical|thoracic|spine|lbp|"
     r"shoulders?|hips?|trapez\w+"
 )
-
-
 # "Voltaren gel was given. She rubs it across her low back."
 _RUBBED_ON = re.compile(
     r"\b(?:rub|appl(?:y|ie)|put|spread|smear|massage|work)(?:s|ed|ing)? "
@@ -869,19 +866,16 @@ def _in_clinic(said: Statement) -> bool:
     """Whether electrical stimulation was a part of visits, which is no trial of a unit at home."""
     summary, mention = said.mention.summary, said.mention
     alone = _CURRENT_ALONE.match(mention.text.lower()) is not None
-    at_visits = alone and _AT_VISITS.search(said.clause) is not None
-    return at_visits and _A_UNIT.match(summary.after(mention, 40)) is None
+    at_visits = _AT_VISITS.search(said.clause) is not None
+    return alone and at_visits and _A_UNIT.match(summary.after(mention, 40)) is None
 
 
 def _in_course(said: Statement) -> bool:
     """Whether exercises are those of a course of therapy that is only asked for."""
-    if said.polarity != "planned" or said.mention.rule.id != _EXERCISE:
+    if said.polarity != "planned" or said.mention.rule.id != "exercise":
         return False
     before = said.mention.summary.before(said.mention, 120)
     return _COURSE_WITH.search(before) is not None and _OWN_EXERCISE.search(said.clause) is None
-
-
-_EXERCISE = "exercise"
 
 
 _POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
@@ -892,41 +886,34 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "count": lambda said: said.count,
     "few": lambda said: said.count is not None and said.count < _TRIAL_VISITS,
     "days": lambda said: said.days,
-    "ago": lambda said: said.ago,
-    "past": lambda said: said.past,
     "mild": lambda said: said.degree == "mild",
     "severe": lambda said: said.degree == "severe",
     "strong": lambda said: said.degree in ("moderate", "severe"),
     "old": _old,
     "stale": _stale,
-    "now": _under_way,
-    # Whether the clause of a drug says that its use goes on from before.
-    "long": lambda said: _used_long(said),
+    # Care that goes on.
+    "now": _clause_says(_GOES_ON, unless=_GONE_BY),
+    "long": _used_long,
     "due": lambda said: said.of is not None,
     "begun": _only_begun,
     # Over the facets, as muscles beside a spine lie.
-    "beside_spine": lambda said: _BESIDE_SPINE.search(said.clause) is not None,
-    "fresh": lambda said: _FRESH.search(said.clause) is not None,
+    "beside_spine": _clause_says(_BESIDE_SPINE),
+    "fresh": _clause_says(_FRESH),
     "of_numbness": _of_numbness,
     # Intact sensation alone shows nothing of strength.
-    "of_power": lambda said: _POWER.search(said.clause) is not None,
-    # A worn joint of a limb; a spine wears in everybody.
-    "limb": lambda said: bool(said.regions) and not _SPINES & set(said.regions),
+    "of_power": _clause_says(_POWER),
     "mood_drug": lambda said: (
-        (said.of or said.mention.rule.extra.get("generic")) in _MOOD_DRUGS
-        or said.mention.text.lower().startswith("ssri")
+        _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
     ),
-    "nonanatomic": lambda said: _NONANATOMIC.search(said.clause) is not None,
+    "nonanatomic": _clause_says(_NONANATOMIC),
     "anxious": lambda said: _ANXIOUS.search(said.mention.text.lower()) is not None,
     "limit_at_work": lambda said: (
-        said.mention.rule.id == _WORK_LIMIT and _AT_WORK.search(said.clause) is not None
+        said.mention.rule.id == "lifting_limit" and _AT_WORK.search(said.clause) is not None
     ),
     "bought": lambda said: (
         _BOUGHT.search(said.clause) is not None and "heat" not in said.mention.text.lower()
     ),
-    "full_work": lambda said: (
-        _FULL_WORK.search(said.clause) is not None and _PART_WORK.search(said.clause) is None
-    ),
+    "full_work": _clause_says(_FULL_WORK, unless=_PART_WORK),
     "in_clinic": _in_clinic,
     "in_course": _in_course,
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
@@ -994,11 +981,11 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "beside": _another_of_class,
     "sole": lambda said, item: _sole(said.mention.summary, requested_parts(item)),
     "other": _of_another,
-    # A worn joint of a limb; a spine wears in everybody.
     # What strikes the head jars the neck.
     "head_for_neck": lambda said, item: (
         "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
     ),
+    # A worn joint of a limb; a spine wears in everybody.
     "limb": lambda _said, item: (
         bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
     ),

@@ -59,8 +59,7 @@ def build_mix(_summary: Summary, case: Case) -> Findings:
     found.values["n_items"] = len(case.items)
     found.values["all_items_same_category"] = len(categories) == 1
     found.values["several_actions"] = len({item.ur_action for item in case.items}) > 1
-    for name, category in _MIX.items():
-        found.values[name] = category in categories
+    found.values.update((name, category in categories) for name, category in _MIX.items())
     return found
 
 
@@ -156,13 +155,9 @@ def build_authorization(summary: Summary, _case: Case) -> Findings:
 def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
     """Refusals of an operation by the very review that is disputed, by its printed day."""
     day = case.header.ur_denial_date
-    return [
-        m
-        for m in _said_of_operations(summary)
-        if m.value == "not_authorized"
-        and day is not None
-        and any(d.day == day and d.mention.sentence == m.sentence for d in dates(summary))
-    ]
+    dated = {d.mention.sentence for d in dates(summary) if d.day == day}
+    said = _said_of_operations(summary)
+    return [m for m in said if m.value == "not_authorized" and m.sentence in dated]
 
 
 # --- the review so far ----------------------------------------------------------------------------
@@ -184,9 +179,6 @@ _PARTS = {
     "Eye": ("eye",),
     "Hip and Groin": ("hip", "groin", "pelvi"),
 }
-
-
-# The text of every column that tells the template of a letter as much as its case.
 
 
 def build_review(summary: Summary, case: Case) -> Findings:
@@ -294,8 +286,6 @@ def amount(text: str, item: Item) -> tuple[float, str] | None:
 
 
 _TIMES_KINDS = ("days", "weeks", "months", "hours")
-
-
 _ORDER = {name: place for place, name in enumerate(_REASONS)}
 _NO_REASON: dict[str, Value] = {f"ur_reason_{name}": False for name in _REASONS}
 

@@ -88,9 +88,7 @@ def build(summary: Summary, case: Case) -> Findings:
     found.put("first_line_oral_taken", bool(oral), *oral)
     nerve = [*by_class.get("Antidepressant", ()), *by_class.get("Anti-epilepsy drugs", ())]
     found.put("neuropathic_drug_taken", bool(nerve), *nerve)
-    days = _days_of_use(summary, case, by_class.get("Opioids", []))
-    if days is not None:
-        found.values["opioid_days"] = days
+    found.values["opioid_days"] = _days_of_use(summary, case, by_class.get("Opioids", []))
     return found
 
 
@@ -142,14 +140,10 @@ def _taken(summary: Summary, mention: Mention) -> bool:
     return mention.qualifier == "requested" and _TAKEN_BEFORE.search(before) is not None
 
 
-_MONITORED_NEGATIVE = ("opioid_risk_assessed",)
-
-
 def monitored(mention: Mention) -> bool:
     """Done; "no aberrant behaviour" is an assessment although it is negated."""
-    if mention.value in _MONITORED_NEGATIVE and mention.qualifier == "negated":
-        return True
-    return mention.documented
+    assessed = mention.value == "opioid_risk_assessed" and mention.qualifier == "negated"
+    return assessed or mention.documented
 
 
 def _days_of_use(summary: Summary, case: Case, mentions: list[Mention]) -> float | None:

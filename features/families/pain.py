@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from operator import attrgetter
 
 from imr.data.letter import Case
 from imr.data.quantity import number_words
@@ -75,10 +76,10 @@ def build_complaints(summary: Summary, _: Case) -> Findings:
 
 
 def _put_scores(found: Findings, scores: list[PainScore]) -> None:
-    top = max(scores, key=lambda score: score.points)
-    low = min(scores, key=lambda score: score.points)
+    points = attrgetter("points")
+    top, low = max(scores, key=points), min(scores, key=points)
     last = [s for s in scores if s.mention.sentence == scores[-1].mention.sentence]
-    latest = max(last, key=lambda score: score.points)
+    latest = max(last, key=points)
     found.put("pain_score_max", top.points, top.mention)
     found.put("pain_score_min", low.points, low.mention)
     found.put("pain_score_latest", latest.points, latest.mention)
@@ -212,8 +213,8 @@ def build_relief(summary: Summary, _: Case) -> Findings:
 
 
 def _put_percentages(found: Findings, documented: list[Relief]) -> None:
-    top = max(documented, key=lambda relief: relief.percent)
-    low = min(documented, key=lambda relief: relief.percent)
+    percent = attrgetter("percent")
+    top, low = max(documented, key=percent), min(documented, key=percent)
     found.put("relief_percent_max", top.percent, top.mention)
     found.put("relief_percent_min", low.percent, low.mention)
     if top.treatment:
@@ -224,7 +225,7 @@ def _put_percentages(found: Findings, documented: list[Relief]) -> None:
         ("injection", [r for r in documented if r.treatment == "injection"]),
     ):
         if of_kind:
-            best = max(of_kind, key=lambda relief: relief.percent)
+            best = max(of_kind, key=percent)
             found.put(f"relief_percent_{name}", best.percent, best.mention)
 
 
@@ -268,7 +269,7 @@ def _treatment(summary: Summary, mention: Mention) -> str | None:
     """The treatment named nearest before in the sentence, else after, else in the one before."""
     sentence = mention.sentence
     treatments = summary.mentions("relief_treatment")
-    own = [t for t in treatments if t.sentence == sentence and t.rule.id]
+    own = [t for t in treatments if t.sentence == sentence]
     before = [t for t in own if t.end <= mention.start]
     after = [t for t in own if t.start >= mention.end]
     earlier = [t for t in treatments if t.sentence == sentence - 1]
@@ -281,5 +282,4 @@ def _weeks(summary: Summary, mention: Mention) -> float | None:
     if lasting is None:
         return None
     number = lasting["m"] or lasting["n"]
-    value = _NUMBER_WORDS.get(number) or float(number)
-    return round(value * _WEEKS[lasting["unit"][0]], 2)
+    return round(float(_NUMBER_WORDS.get(number, number)) * _WEEKS[lasting["unit"][0]], 2)

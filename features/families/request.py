@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
-from imr.data.request import body_parts, classify
+from imr.data.request import ItemClass, body_parts, classify
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
@@ -26,9 +26,7 @@ _FLAGS = (
     "unspecified", "bilateral", "transforaminal", "interlaminar", "caudal", "series_of_three",
     "evaluation",
 )  # fmt: skip
-# Roles of a request that a rule turns on; the others are entries of the form.
-_SIDE = re.compile(r"\b(left|right|lt|rt)\b|\b(?:(l)|(r))/(?:[lr])\b", re.IGNORECASE)
-_SIDES = {"lt": "left", "rt": "right"}
+_SIDE = re.compile(r"\b(?:left|right|lt|rt)\b", re.IGNORECASE)
 _LEVEL = re.compile(
     r"\b([ctls])-?(\d{1,2})(?:\s?(?:-|/|to|through|thru)\s?(?:([ctls])-?)?(\d{1,2})\b(?!\s*(?:mg|%)))?",
     re.IGNORECASE,
@@ -70,22 +68,15 @@ _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), times)
     for pattern, times in (
         (r"\b(?:q\.?i\.?d\.?|four times (?:a|per|each)? ?(?:day|daily))\b", 4.0),
-        (
-            r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b",
-            3.0,
-        ),
+        (r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b", 3.0),
         (
             r"\b(?:b\.?i\.?d\.?|(?:twice|two times|2x|2 times) (?:a |per |each )?(?:day|daily))\b",
             2.0,
         ),
         (r"\b(?:q|every)\s?(?:\d{1,2}\s?-\s?)?(\d{1,2})\s?(?:h|hrs?|hours)\b", None),
-        (
-            r"\b(?:q\.?h?\.?s|q\.?d\b|daily|nightly|(?:every|a|at) (?:bed|day|night)|hs\b)",
-            1.0,
-        ),
+        (r"\b(?:q\.?h?\.?s|q\.?d\b|daily|nightly|(?:every|a|at) (?:bed|day|night)|hs\b)", 1.0),
     )
 )
-_MIXTURES = "Topical Compounds"
 _HOURS_A_DAY = 24
 # "Three per day", "up to 4 tablets a day".
 _UNITS_A_DAY = re.compile(
@@ -114,7 +105,7 @@ def build_item(_summary: Summary, _case: Case, item: Item, _found: dict[str, Val
     return findings
 
 
-def _fields(item: Item) -> dict[str, bool | float | str | None]:
+def _fields(item: Item) -> dict[str, Value]:
     parts = requested_parts(item)
     levels = spinal_levels(item.requested) or spinal_levels(item.title)
     return {
@@ -131,11 +122,19 @@ def _fields(item: Item) -> dict[str, bool | float | str | None]:
     }
 
 
-def _amounts(item: Item) -> dict[str, bool | float | str | None]:
-    sessions = item.quantity if item.quantity_unit in ("sessions", "visits") else None
+def sessions_printed(item: Item | ItemClass) -> float | None:
+    """The sessions of a course that a request prints."""
+    return _float(item.quantity) if item.quantity_unit in _SESSIONS else None
+
+
+_SESSIONS = ("sessions", "visits")
+
+
+def _amounts(item: Item) -> dict[str, Value]:
+    sessions = sessions_printed(item)
     per_week, weeks = _course(item.requested, sessions is not None)
     return {
-        "request_sessions": _float(sessions),
+        "request_sessions": sessions,
         "request_per_week": per_week,
         "request_weeks": weeks,
         "request_dose_mg": _dose(item.requested),
@@ -174,13 +173,12 @@ def requested_parts(item: Item) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _sessions_in(text: str) -> float | None:
-    found = classify(text)
-    return _float(found.quantity) if found.quantity_unit in ("sessions", "visits") else None
+    return sessions_printed(classify(text))
 
 
 def _authorized_sessions(item: Item) -> float | None:
     """Sessions that the review authorized of the same request."""
-    if item.quantity_unit not in ("sessions", "visits") or not item.authorized:
+    if item.quantity_unit not in _SESSIONS or not item.authorized:
         return None
     return _sessions_in(item.authorized)
 
@@ -236,44 +234,29 @@ def _flags(item: Item, findings: Findings) -> None:
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
     mixed = _percents(item.requested) > 1 or _mixed(item)
-    # "UltraFlex-G": the brand of a mixture that names none of its drugs.
-    mixed = mixed or item.subcategory == _MIXTURES
     findings.values["request_compound"] = "compound" in values or mixed
     contrast = (kind for kind in ("without", "with") if f"contrast_{kind}" in values)
     findings.values["request_contrast"] = next(contrast, None)
     findings.values["request_side"] = _side(f"{item.requested} {item.title}", "bilateral" in values)
-    findings.quoted.extend(_evidence(item, m) for m in mentions if m.value in _FLAGS)
-    if spinal_levels(item.requested):
-        findings.quoted.extend(_level_evidence(item))
-
-
-def _evidence(item: Item, mention: Mention) -> Evidence:
-    return Evidence(
-        signal=f"request_{mention.value}",
-        start=mention.start,
-        end=mention.end,
-        quote=item.requested[mention.start : mention.end],
-        rule=mention.rule_id,
-        field="request",
-        item_index=item.index,
-    )
-
-
-def _level_evidence(item: Item) -> list[Evidence]:
-    """The printed levels, as evidence of their number."""
-    return [
-        Evidence(
-            signal="request_level_count",
-            start=match.start(),
-            end=match.end(),
-            quote=match[0],
-            rule="request.spinal_levels",
-            field="request",
-            item_index=item.index,
-        )
+    flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _FLAGS]
+    levels = [
+        ("level_count", match, "request.spinal_levels")
         for match in _LEVEL.finditer(item.requested)
         if _segment(*match.groups())
     ]
+    findings.quoted.extend(_evidence(item, *quoted) for quoted in (*flags, *levels))
+
+
+def _evidence(item: Item, name: str, match: re.Match[str], rule: str) -> Evidence:
+    return Evidence(
+        signal=f"request_{name}",
+        start=match.start(),
+        end=match.end(),
+        quote=item.requested[match.start() : match.end()],
+        rule=rule,
+        field="request",
+        item_index=item.index,
+    )
 
 
 # Brands that mix several topical drugs, and "gabapentin/ketoprofen/lidocaine cream".
@@ -289,27 +272,26 @@ _MIXED_CREAM = re.compile(
 
 
 def _mixed(item: Item) -> bool:
-    if item.subcategory not in ("Topical Analgesics", "Topical Compounds"):
-        return False
+    # "UltraFlex-G": the brand of a mixture that names none of its drugs.
+    if item.subcategory == "Topical Compounds":
+        return True
     words = item.requested.lower()
-    return bool(_MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words))
+    named = _MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words)
+    return item.subcategory == "Topical Analgesics" and named is not None
 
 
 @lru_cache(maxsize=4096)
 def _side(text: str, bilateral: bool) -> str | None:
-    sides = {match[0].lower() for match in _SIDE.finditer(text)}
-    sides = {_SIDES.get(side, side) for side in sides}
-    if bilateral or len(sides & {"left", "right"}) == 2:
+    sides = {{"l": "left", "r": "right"}[match[0][0].lower()] for match in _SIDE.finditer(text)}
+    if bilateral or len(sides) == 2:
         return "bilateral"
-    return next(iter(sorted(sides & {"left", "right"})), None)
+    return next(iter(sides), None)
 
 
 def region(parts: Sequence[str]) -> str | None:
     """The region of the body that the first body part belongs to."""
-    known = body_parts()
-    return next(
-        (known[part].region for part in parts if part in known and known[part].region), None
-    )
+    known = [body_parts()[part].region for part in parts if part in body_parts()]
+    return next(filter(None, known), None)
 
 
 @lru_cache(maxsize=4096)
@@ -319,11 +301,8 @@ def spinal_levels(text: str) -> tuple[str, ...]:
     ``L4-S1`` is L4-L5 and L5-S1; ``L4-5`` and ``L4-L5`` are one segment; "L1, L2 and L3" are
     three levels.  A level that a printed segment covers is not counted again.
     """
-    found: dict[str, None] = {}
-    for match in _LEVEL.finditer(text):
-        for level in _segment(*match.groups()):
-            found.setdefault(level)
-    return tuple(found)
+    segments = (_segment(*match.groups()) for match in _LEVEL.finditer(text))
+    return tuple(dict.fromkeys(level for levels in segments for level in levels))
 
 
 def _segment(region_from: str, n_from: str, region_to: str | None, n_to: str | None) -> list[str]:
@@ -363,35 +342,35 @@ def _float(value: int | float | None) -> float | None:
 
 # --- what a request is about ----------------------------------------------------------------------
 
-# Where visits are counted without their kind, they are those of the course asked for.
-_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
-_THERAPIES = frozenset({"physical_therapy", "occupational_therapy"})
+# One course of physical medicine, whoever gives it.
+_THERAPIES = ("physical_therapy", "occupational_therapy")
+# What else repeats a treatment. Visits that are counted without their kind are those of the course
+# asked for.
+_ALSO: dict[str, tuple[str, ...]] = {
+    "injection": ("unspecified", "prp"),
+    "epidural_injection": ("unspecified",),
+    "facet_injection": ("unspecified",),
+    "chiropractic": ("course",),
+    "acupuncture": ("course",),
+    **dict.fromkeys(_THERAPIES, ("course", *_THERAPIES)),
+}
 _ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
-    name = same_treatment(item)
-    found = {item.subcategory} if item.category == "Pharmaceuticals" else set()
-    if name:
-        found |= {name, name.removesuffix("_injection")}
+    name = same_treatment(item) or ""
+    found = {name, name.removesuffix("_injection"), *_ALSO.get(name, ())}
     if name == "injection":
         gel = _GEL.search(item.requested)
         found |= {"viscosupplement"} if gel else {"joint", "trigger_point", "nerve_block"}
-        found |= {"unspecified", "prp"}
-    if name in ("epidural_injection", "facet_injection"):
-        found |= {"unspecified"}
-    if name in _COURSES:
-        found |= {"course"}
-    if name in _THERAPIES:
-        found |= _THERAPIES  # one course of physical medicine, whoever gives it
     if item.category in ("Injection", "Diagnostic Testing"):
         found |= {"last_time"}
     if name == "facet_injection" and _ABLATION.search(item.requested):
         found |= {"radiofrequency"}
     if item.category == "Pharmaceuticals":
-        found |= {"medication"}
+        found |= {"medication", item.subcategory or ""}
     found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
     tests = tests_and_organs(item.requested)
     if _RETROSPECTIVE.search(item.requested):

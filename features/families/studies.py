@@ -248,9 +248,8 @@ def nerve_result_of(summary: Summary, mention: Mention) -> NerveResult | None:
     for finding in summary.mentions("electrodiagnostic_result"):
         if mention.end <= finding.start < end and not sought(summary, finding):
             found.add("normal" if finding.qualifier == "negated" else finding.value)
-    if "radiculopathy" in found:
-        return "radiculopathy"
-    return "abnormal" if "abnormal" in found else "normal" if "normal" in found else None
+    results: tuple[NerveResult, ...] = ("radiculopathy", "abnormal", "normal")
+    return next((result for result in results if result in found), None)
 
 
 # "EMG r/o radiculopathy" tells what is looked for.

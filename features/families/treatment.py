@@ -43,16 +43,9 @@ _SAME = {
     "Therapies": "psychotherapy",
 }
 _CONSERVATIVE = (
-    "physical_therapy",
-    "chiropractic",
-    "acupuncture",
-    "occupational_therapy",
-    "home_exercise",
-    "activity_modification",
-    "bracing",
-    "tens",
-    "massage",
-)
+    *_COUNTED, "home_exercise", "activity_modification", "bracing", "tens", "massage",
+    "conservative",
+)  # fmt: skip
 _N = COUNT
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
 _FILLER = (
@@ -79,8 +72,8 @@ _RECEIVED_BEFORE = re.compile(
 # To continue a therapy says that it is under way; only right before it, not down a list.
 _CONTINUED_BEFORE = re.compile(
     r"\b(?:continue[sd]?|continuing|continuation|resume[sd]?)(?: (?:with|of|to|attend|his|her|"
-    r"the|in|"
-    r"current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|visits?))* $"
+    r"the|in|current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|"
+    r"visits?))* $"
 )
 _RESPONSE_BEFORE = re.compile(
     r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )"
@@ -279,8 +272,6 @@ def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | 
         return failed["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
-    if mention.qualifier == "denied_by_ur" and _MISSED.search(before):
-        return None
     after = summary.after(mention, 90)
     return True if _RECEIVED_AFTER.match(after) or _USED_AFTER.match(after) else None
 
@@ -328,8 +319,7 @@ def sessions_done(summary: Summary, mention: Mention) -> int | None:
     if used is not None and used["n"]:
         return _value(used["n"])  # "six visits were certified and four attended"
     match = _TIMES_AFTER.match(after) or _COUNT_BEFORE.search(summary.before(mention, 70))
-    match = match or _COUNT_AFTER.match(after)
-    match = match or _BARE_AFTER.match(after)
+    match = match or _COUNT_AFTER.match(after) or _BARE_AFTER.match(after)
     if match is None or _PAPERS.match(after):
         return None
     n = _value(match["n"])
@@ -350,7 +340,7 @@ def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention
 
 def _put_response(found: Findings, summary: Summary, received: list[Mention]) -> None:
     """Failure and help, in the sentence of a received treatment and within its reach."""
-    physical = [m for m in received if m.value in _CONSERVATIVE or m.value == "conservative"]
+    physical = [m for m in received if m.value in _CONSERVATIVE]
     found.put("conservative_care_tried", bool(physical), *physical)
     cared = [*physical, *(m for m in received if m.value in ("medication", "injection"))]
     failed = [m for m in cared if _FAILED.search(summary.around(m, 45, 70))]

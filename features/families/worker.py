@@ -46,8 +46,7 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
     printed = mention.groups.get("age")
     if printed is None or int(printed) not in _AGES:
         return None
-    introduced = mention.value == "age_sex"
-    if not introduced and _NOT_NOW.search(summary.before(mention, 30)):
+    if mention.value != "age_sex" and _NOT_NOW.search(summary.before(mention, 30)):
         return None
     return int(printed), mention
 
@@ -147,25 +146,21 @@ def _put_days(
     if end is None and case.header.date_of_injury is None:
         end = max((d.day for d in dates(summary)), default=None)
     if injury is None:
-        told = days_told(summary)
-        if told is not None:
-            found.put("chronicity_days", told)
-            found.put("chronicity_class", chronicity_class(told))
-        return
-    if end is None or end < injury:
-        return
-    days = (end - injury).days
-    found.put("chronicity_days", days, *support)
-    found.put("chronicity_class", chronicity_class(days), *support)
+        days = days_told(summary)
+    else:
+        days = None if end is None or end < injury else (end - injury).days
+    if days is not None:
+        found.put("chronicity_days", days, *support)
+        found.put("chronicity_class", chronicity_class(days), *support)
 
 
 # "Five weeks now", "hurt his back nine months ago", "pain for the past two years": where no date of
 # the injury is printed, the longest time that the summary tells of the complaint.
 _N = rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(20))}|an?|a few|several|a couple of|half a)"
 _TOLD_SPAN = (
-    rf"(?:about |almost |nearly |over |more than |some |at least |~)?{_N}[ -]?(?P<unit>days?|d|"
+    rf"(?:about |almost |nearly |over |more than |some |at least |~)?{_N}[ -]?"
+    r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
 )
-_TOLD_SPAN += r"weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
 _HURT = (
     r"(?:hurt|injur(?:ed|y)|fell|fall|accident|strain(?:ed)?|sprain(?:ed)?|twist(?:ed)?|"
     r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|"
@@ -186,17 +181,17 @@ _TOLD = (
         rf"(?:injury|accident|fall|incident|strain|doi))"
     ),
 )
-_TOLD_WORDS = {"a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5}
+_TOLD_WORDS: dict[str, float] = number_words(20) | {
+    "a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5,
+}  # fmt: skip
 
 
 def days_told(summary: Summary) -> int | None:
     """How long ago the injury was, where the summary tells a time and no date."""
-    known = number_words(20)
     days = [
-        (_TOLD_WORDS.get(n) or known.get(n) or float(n)) * UNITS_OF_TIME[found["unit"][0]]
+        float(_TOLD_WORDS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
         for pattern in _TOLD
         for found in pattern.finditer(summary.lower)
-        for n in [found["n"]]
     ]
     return round(max(days)) if days else None
 

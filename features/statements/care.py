@@ -15,32 +15,31 @@ from imr.features.statements.statement import (
     SPINE,
     Polarity,
     Statement,
+    Subject,
     silent,
     state,
 )
 from imr.features.where_when import parts_of, side_told, times_of
 
-# Plain words: "no care so far" denies conservative care whatever its scope.
-NO_CARE = "no_care"
-# "The surgeon advised non-operative care".
-NO_OPERATION = "no_operation"
-# "Naproxen is the only medication", where the sentence names no opioid.
-NO_OPIOID = "no_opioid"
+# Plain words that deny, whatever their scope.
+DENIALS: dict[str, tuple[Subject, str]] = {
+    "no_care": ("treatment", "conservative"),  # "no care so far"
+    "no_operation": ("treatment", "surgery"),  # "the surgeon advised non-operative care"
+    "no_opioid": ("drug", "Opioids"),  # "naproxen is the only medication"
+}
 
 
 def treatments(summary: Summary) -> Iterator[Statement]:
     """Care by its name, in plain words or by a pronoun, with what was had of it and when."""
     for mention in care_named(summary):
-        if mention.value == NO_CARE:
-            yield state(summary, mention, "treatment", "conservative", "denied")
-        elif mention.value == NO_OPERATION:
-            yield state(summary, mention, "treatment", "surgery", "denied")
-        elif mention.value == NO_OPIOID:
-            if not any(
-                d.value == "Opioids" and d.sentence == mention.sentence
+        if mention.value in DENIALS:
+            subject, concept = DENIALS[mention.value]
+            # A drug is denied where the sentence names none of its class.
+            if subject == "treatment" or not any(
+                d.value == concept and d.sentence == mention.sentence
                 for d in summary.mentions("medication")
             ):
-                yield state(summary, mention, "drug", "Opioids", "denied")
+                yield state(summary, mention, subject, concept, "denied")
         elif mention.value == IN_USE:
             yield from _used(summary, mention)
         elif mention.value == COURSE and (
@@ -50,7 +49,6 @@ def treatments(summary: Summary) -> Iterator[Statement]:
         elif not (
             _a_person(summary, mention)
             or _no_denial(summary, mention)
-            or _NOTHING_SAID.search(summary.before(mention, 60))
             or _NOT_KNOWN.search(summary.before(mention, 100))
             or _NOT_LISTED.match(summary.after(mention, 50))
             or (mention.value == "medication" and _NOT_TOLD.search(summary.before(mention, 120)))
@@ -65,9 +63,13 @@ _NO_COURSE = re.compile(
 )
 
 
+def care_concept(mention: Mention) -> str:
+    """What care or a drug is called in a statement: an injection by its kind."""
+    return mention.rule.extra["kind"] if mention.value == "injection" else mention.value
+
+
 def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
-    concept = mention.rule.extra["kind"] if mention.value == "injection" else mention.value
-    polarity = _whether_had(summary, mention)
+    concept, polarity = care_concept(mention), _whether_had(summary, mention)
     before = _had_before(summary, mention) if polarity == "planned" else None
     if before is not None:
         yield state(summary, mention, "treatment", concept, "affirmed", count=before)
@@ -80,9 +82,8 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     own = _place_by_nature(summary, mention)
     said = state(summary, mention, "treatment", concept, polarity, own, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
-    placed = concept not in SPINAL or any(r in SPINE for r in said.regions)
-    placed = placed and (bool(own) or not told_before(summary, mention))
-    if not placed:
+    elsewhere = concept in SPINAL and not any(r in SPINE for r in said.regions)
+    if elsewhere or (not own and told_before(summary, mention)):
         said = replace(said, regions=(), side=None)
     elif not parts_of(summary, mention.sentence) and not side_told(summary, mention):
         said = replace(said, side=None)  # "Left arm normal. Care: sling" does not put it there
@@ -97,9 +98,8 @@ _ORGANS = (
     r"tracheostom\w+|c(?:a)?esarean|c-section|(?:gastric|coronary)[a-z ]*|"
     r"(?:gallbladder|appendix|spleen|uterus|tonsils)[a-z ]*"
 )
-_OF_ORGANS = re.compile(_ORGANS)
 _BY_NATURE = (
-    (_OF_ORGANS, ("abdomen",)),
+    (re.compile(_ORGANS), ("abdomen",)),
     (re.compile(r"bunionectomy"), ("foot",)),
     (re.compile(r"craniotom\w+"), ("head",)),
     (re.compile(r"boot"), ("ankle", "foot")),
@@ -132,17 +132,17 @@ def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
     named = antecedent(summary, mention)
     if named is None or mention.qualifier in ("hypothetical", "other_person"):
         return
-    denied = mention.qualifier == "negated" or _never_had(summary, mention)
-    denied = denied or _NOT_BEFORE.search(summary.before(mention, 12)) is not None
-    stopped = _NO_LONGER.search(summary.before(mention, 30)) is not None
-    yield state(
-        summary,
-        mention,
-        "drug" if named.rule.family == "medication" else "treatment",
-        named.value,
-        "stopped" if stopped else "denied" if denied else "affirmed",
-        **times_of(summary, mention),
-    )
+    polarity: Polarity = "affirmed"
+    if _NO_LONGER.search(summary.before(mention, 30)):
+        polarity = "stopped"
+    elif (
+        mention.qualifier == "negated"
+        or _never_had(summary, mention)
+        or _NOT_BEFORE.search(summary.before(mention, 12))
+    ):
+        polarity = "denied"
+    subject: Subject = "drug" if named.rule.family == "medication" else "treatment"
+    yield state(summary, mention, subject, named.value, polarity, **times_of(summary, mention))
 
 
 _NO_LONGER = re.compile(r"\b(?:no longer|(?:stopped|quit)|used to)(?: \w+)? $")
@@ -179,11 +179,12 @@ def _had_before(summary: Summary, mention: Mention) -> float | None:
     if mention.value != "injection":
         return None
     after = _ORDER_AFTER.match(summary.after(mention, 40))
-    order = after or _ORDER_BEFORE.search(summary.before(mention, 60))
-    if order is None:
-        return None
-    number = _ORDINALS.get(order["order"]) or int(order["order"])
-    return float(number - 1) if number > 1 else None
+    number = _order(after or _ORDER_BEFORE.search(summary.before(mention, 60)))
+    return float(number - 1) if number and number > 1 else None
+
+
+def _order(found: re.Match[str] | None) -> int | None:
+    return None if found is None else _ORDINALS.get(found["order"]) or int(found["order"])
 
 
 # Care of the whole person, or of what is hurt: the sentence before does not place it.
@@ -201,10 +202,13 @@ def told_before(summary: Summary, mention: Mention) -> bool:
     return whole and not parts_of(summary, mention.sentence)
 
 
-# "Nothing is written about her medicine", "medications have included: list not provided".
-_NOTHING_SAID = re.compile(r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$")
-# "Whether he had therapy before cannot be told", "goal: independent with HEP".
-_NOT_KNOWN = re.compile(r"\bwhether\b[^.;]{0,90}$|\bgoals?(?: is| are)?:? (?!\d)[^.;]{0,60}$")
+# "Whether he had therapy before cannot be told", "goal: independent with HEP", "nothing is written
+# about her medicine".
+_NOT_KNOWN = re.compile(
+    r"\bwhether\b[^.;]{0,90}$|\bgoals?(?: is| are)?:? (?!\d)[^.;]{0,60}$|"
+    r"\bnothing (?:is|was|has been) (?:\w+ )?(?:about|of|on) (?:\w+ )?$"
+)
+# "Medications have included: list not provided".
 _NOT_LISTED = re.compile(
     r"^(?: (?:have|has|had|include[ds]?|regimen|list))*[:,]? (?:(?:list|names?|details?)\b )?"
     r"(?:(?:is|was|were|are) )?not (?:provided|given|listed|included|stated|documented|specified)\b"
@@ -224,10 +228,11 @@ def _no_denial(summary: Summary, mention: Mention) -> bool:
     """Whether a denial of care is one of the paper, or of today only."""
     if mention.qualifier != "negated" or _NOT_BEGUN_AFTER.match(summary.after(mention, 40)):
         return False
-    now = _ONLY_NOW.search(summary.before(mention, 30)) or _ONLY_NOW_AFTER.match(
-        summary.after(mention, 20)
+    return bool(
+        _ONLY_NOW.search(summary.before(mention, 30))
+        or _ONLY_NOW_AFTER.match(summary.after(mention, 20))
+        or silent(summary, mention)
     )
-    return now is not None or silent(summary, mention)
 
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
@@ -241,7 +246,7 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     if (
         mention.value == "surgery"
         and _NO_PLAN_BEFORE.search(summary.before(mention, 30))
-        and (_NONE_PLANNED.match(summary.after(mention, 40)))
+        and _NONE_PLANNED.match(summary.after(mention, 40))
     ):
         return "denied"
     if mention.value in _INVASIVE and _CERTIFIED_AFTER.match(summary.after(mention, 50)):
@@ -303,7 +308,6 @@ _BY_A_PERSON = re.compile(
     r"\b(?:treat\w*|visits?|saw|seen|seeing|sees|care|sessions?|adjust\w*|went|been|gone)"
     r"(?: (?:by|with|to|of|from|a|an|the|his|her|own))* $"
 )
-
 # "The chiropractor saw her for twelve visits": care had, where they are not merely asked for.
 _VISITS_TO = re.compile(
     r"^(?:(?!request|ask|recommend|order|plan|seek|want|propos|prescri|author|certif|further|more)"
@@ -322,45 +326,37 @@ def _a_person(summary: Summary, mention: Mention) -> bool:
 
 
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
-_NEVER_HAD_BEFORE = re.compile(
-    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
-    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
-    r"(?: (?:any|a|an|formal|the|more|prior|further))* $"
-)
 _NOT_HAD_AFTER = re.compile(
     r"^[^.;]{0,40}?\b(?:but|and|which|that|though) (?:he |she )?(?:has|have|had) not (?:yet )?"
-    r"(?:had|done|undergone|started|received|begun)\b"
+    r"(?:had|done|undergone|started|received|begun)\b|"
+    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started|given))?"
+    r"(?:[.;,]| \(|$)"
 )
 _NOT_BEGUN_AFTER = re.compile(
     r"^(?: trial| course)?(?: (?:has|have|had|is|was|were))? not (?:yet |been |yet been )*(?:begun|"
     r"started|done|had|wanted|desired|"
     r"completed|attended|given|tried|received|provided|undertaken)\b"
 )
-_NEVER_AFTER = re.compile(
-    r"^(?::| -)? ?(?:never|not yet)\b(?: (?:been )?(?:tried|had|used|done|started|given))?"
-    r"(?:[.;,]| \(|$)"
-)
 
 
 def _never_had(summary: Summary, mention: Mention) -> bool:
     """True of "never had PT" and of "is considering surgery but has not had it"."""
-    before, after = summary.before(mention, 60), summary.after(mention, 70)
-    not_had = (
-        _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after) or _NEVER_AFTER.match(after)
-    )
-    return bool(_NEVER_HAD_BEFORE.search(before) or _NONE_BEFORE.search(before) or not_had)
+    after = summary.after(mention, 70)
+    not_had = _NOT_HAD_AFTER.match(after) or _NOT_BEGUN_AFTER.match(after)
+    return bool(not_had or _NEVER_HAD_BEFORE.search(summary.before(mention, 60)))
 
 
 # "0 prior injections", "never been injected", "never got a single shot", "not compliant w/ HEP".
-_NONE_BEFORE = re.compile(
+_NEVER_HAD_BEFORE = re.compile(
+    r"\b(?:never|not|without|yet to) (?:ever |yet |previously |having |have |been )*(?:had|have|"
+    r"received?|tried|attend(?:ed)?|undergone?|started|start|done|completed?)"
+    r"(?: (?:any|a|an|formal|the|more|prior|further))* $|"
     r"(?:(?<![\d.,/])\b0|\bzero|ø) (?:(?:prior|previous|prev|past|formal) )?$|"
     r"\bnever (?:\w+ly )?(?:(?:been|got|gotten|get|gets|put|was) (?:in )?)?(?:(?:a|an|the|any|one|"
     r"single) ){0,3}$|\b(?:non-?\s?compl\w*|not compl\w+) (?:with|w/?) ?(?:the |his |her )?$|"
     r"\b(?:treatment|tx)[- ]naive (?:\w+ ){0,2}$|"
     r"\b(?:would|will) be (?:the|his|her|a) (?:very )?first $"
 )
-
-
 COURSE = "course"
 _VISITED = frozenset(
     {
@@ -389,22 +385,17 @@ _ZERO_AFTER = re.compile(
 # "PT so far 42", "chiro 24 for this", "acup: 12 done", "ESIs: 6 in last year", "therapy 40 times".
 _COUNT_SHORT = re.compile(
     r"^(?:/[a-z]{2,8}){0,3}(?: (?:visits|sessions|notes|since(?: then)?|so far|thus far|to date|"
-    r"up to now|post-?op|done|had|total|about|already|treatments|completed|"
-    r"over|some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
+    r"up to now|post-?op|done|had|total|about|already|treatments|completed|over|"
+    r"some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
     r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|thru|through|to date|so far|"
-    r"for this|had|of|"
-    r"completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
+    r"for this|had|of|completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
-
-
 # "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.
 _NTH_VISIT = re.compile(
     r"^ (?:(?:visit|session|number|no\.) ?)?#? ?(?P<n>\d{1,2}) (?:of|out of) \d{1,2}\b"
     r"(?! (?:\w+ )?(?:approved|certified|authorized|requested|denied|allowed))"
 )
-
-
 # "Therapy: 6 authorized, all attended".
 _ALL_HAD = re.compile(
     r"^(?::| -|,)? ?(?:(?:initial(?:ly)?|first|an|a|authoriz\w+|approv\w+|certifi\w+|allowed|for|"
@@ -449,9 +440,8 @@ def _injections_told(summary: Summary, mention: Mention) -> int | None:
     listed = _DAYS_AFTER.match(summary.after(mention, 120))
     if listed is not None:
         return len(_ONE_DAY.findall(listed["days"]))
-    order = _NUMBERED.match(summary.after(mention, 8))
-    order = order or _ORDER_BEFORE.search(summary.before(mention, 60))
-    return None if order is None else _ORDINALS.get(order["order"]) or int(order["order"])
+    numbered = _NUMBERED.match(summary.after(mention, 8))
+    return _order(numbered or _ORDER_BEFORE.search(summary.before(mention, 60)))
 
 
 def _visits_beside(summary: Summary, mention: Mention) -> float | None:
@@ -477,9 +467,7 @@ def care_named(summary: Summary) -> list[Mention]:
 
 
 _DRUG_TEST = "urine_drug_test_done"
-MONITORING = frozenset(
-    {"opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed"}
-)
+MONITORING = frozenset({"opioid_agreement", "cures_checked", _DRUG_TEST, "opioid_risk_assessed"})
 _STOPPED = re.compile(
     r"\b(?:(?<!was )(?<!were )(?<!been )(?:stop(?:ped)?|discontinued)|quit|weaned from|tapered off|"
     r"(?<!edge )(?<!half )(?<!\d )(?<!pain )(?<!and )off|"
@@ -487,7 +475,10 @@ _STOPPED = re.compile(
     r"no longer (?:takes?|taking|uses?|using|on)|flushed|threw (?:out|away)|tossed|"
     r"used to (?:take|use|be on)(?! the edge))\b"
     r"(?:(?!\b(?:and|then|but) (?:\w+ )?(?:takes?|took|uses?|started|began|begun|now|switched|"
-    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$"
+    r"continue[ds]?|is|was)\b)[^.;,]){0,40}$|"
+    # "Had finished ibuprofen on May 24": a course that is over.
+    r"\b(?:finished|completed|used up) (?:(?:all|her|his|the|a|taking|short|course|supply|"
+    r"bottle|of|last|\d+[- ]day) ){0,4}$"
 )
 _STOPPED_AFTER = re.compile(
     r"^(?:[^.;,]{0,30}\b|(?: (?!replaced|and|or|with|for)[\w/.]+){0,3}, "
@@ -503,17 +494,14 @@ _STOPPED_AFTER = re.compile(
     r"^[^.;]{0,40}?,? (?:but |and |then )?(?:has |had )?(?:finished|stopped|completed|quit) "
     r"(?:it|them)\b"
 )
-# "Had finished ibuprofen on May 24": a course that is over, where the drug is what was finished.
-_FINISHED = re.compile(
-    r"\b(?:finished|completed|used up) (?:(?:all|her|his|the|a|taking|short|course|supply|"
-    r"bottle|of|last|\d+[- ]day) ){0,4}$"
-)
 _TOOK = re.compile(
     r"\b(?:took|used|(?:had|was) (?:taken|used|taking|using|on))(?: [\w/.]+){0,3}? $"
 )
 _UNTIL = re.compile(r"^[^.;,]{0,24} until (?!now|today|present|the present|this|next|further|seen)")
-_IF_AFTER = re.compile(r"^[^.;]{0,30}\b(?:if|unless|should)\b")
-_TAKEN_AGAIN = re.compile(r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b")
+_NOT_OVER = re.compile(
+    r"^[^.;]{0,30}\b(?:if|unless|should)\b|"
+    r"\b(?:resum\w+|restart\w+|re-?started|went back (?:on|to)|again)\b"
+)
 _NOT_USED = re.compile(
     r"\b(?:has not (?:taken|used)|not (?:been )?us(?:ed|ing)|not (?:been )?tak(?:en|ing))\b"
     r"[^.;]{0,40}$"
@@ -539,21 +527,19 @@ def drugs(summary: Summary) -> Iterator[Statement]:
 def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
-        if mention.rule.extra["kind"] == "monitoring" and _OF_A_RISK.match(
-            summary.after(mention, 24)
-        ):
+        watched = mention.rule.extra["kind"] == "monitoring"
+        if watched and _OF_A_RISK.match(summary.after(mention, 24)):
             continue
         if mention.value in MONITORING:
             polarity = _monitoring(summary, mention)
         else:
             polarity = _use(summary, mention, id(mention) in taken)
-            if polarity == "denied" and mention.rule.id == _ASPIRIN:
-                continue
+        # "No aspirin and no steroids" is a risk denied, and says nothing of other NSAIDs.
+        if polarity == "denied" and mention.rule.id == "aspirin":
+            continue
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
 
 
-# "No aspirin and no steroids" is a risk denied, and says nothing of other anti-inflammatories.
-_ASPIRIN = "aspirin"
 # "NSAIDs are contraindicated", "opioids might be started later" tell of no use.
 _SPOKEN_OF = re.compile(
     r"^ (?:(?:is|are|was|were) (?:contraindicated|to be avoided|avoided)|(?:might|may|could|"
@@ -589,10 +575,9 @@ def _is_stopped(before: str, after: str) -> bool:
     over = (
         _STOPPED.search(before)
         or _STOPPED_AFTER.match(after)
-        or _FINISHED.search(before)
         or (_TOOK.search(before) and _UNTIL.match(after))
     )
-    return over is not None and not _TAKEN_AGAIN.search(after) and not _IF_AFTER.match(after)
+    return bool(over) and not _NOT_OVER.search(after)
 
 
 def _stopped_later(found: list[Statement]) -> Iterator[Statement]:

@@ -17,7 +17,6 @@ from imr.features.statements.statement import (
     SPINE,
     Polarity,
     Statement,
-    another_joint,
     clause_text,
     concepts,
     diagnosis_polarity,
@@ -33,7 +32,7 @@ from imr.features.statements.statement import (
     slight,
     state,
 )
-from imr.features.where_when import parts_of, place_of, times_of
+from imr.features.where_when import parts_of, place_of, starting_between, times_of
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -41,29 +40,29 @@ def signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("examination", overlapping=True):
         known = concepts().get(("examination", mention.value))
         polarity = _sign_polarity(summary, mention)
-        if known is not None and polarity is not None and not _diagnosed(summary, mention):
-            subject, concept, own = known
-            if _complained_of(summary, mention) or long_ago(summary, mention):
-                continue
-            if concept == "spasm" and _no_spasm(summary, mention):
-                continue
-            if mention.value == "knee_instability_signs" and another_joint(summary, mention):
-                own = ()
-            if concept == "impingement" and _of_hip(summary, mention):
-                own = ("hip",)
-            if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
-                concept = "sensory loss"
-            if mention.text.lower().startswith("effusion"):
-                concept = "effusion"
-            if mention.text.lower().startswith("twitch"):
-                concept = "twitch response"
-            degree = "mild" if slight(summary, mention) else None
-            said = state(summary, mention, subject, concept, polarity, own, degree=degree)
-            yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
+        if known is None or polarity is None or _diagnosed(summary, mention):
+            continue
+        if _complained_of(summary, mention) or long_ago(summary, mention):
+            continue
+        subject, concept, own = known
+        if concept == "spasm" and _no_spasm(summary, mention):
+            continue
+        # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
+        if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
+            own = ()
+        if concept == "impingement" and _within(summary, mention, _HIP):
+            own = ("hip",)
+        if mention.text.lower().startswith("effusion"):
+            concept = "effusion"
+        if mention.text.lower().startswith("twitch"):
+            concept = "twitch response"
+        concept = _root_or_nerve(summary, mention, concept)
+        degree = "mild" if slight(summary, mention) else None
+        said = state(summary, mention, subject, concept, polarity, own, degree=degree)
+        yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
 
 
 # "Soft abdomen without guarding" tells of no muscle of the back or a limb.
-_GUARDED = re.compile(r"guarding|rigidity")
 _BELLY = re.compile(r"\b(?:abd(?:omen|ominal)?|rebound|belly|bowel)\b")
 
 
@@ -71,18 +70,27 @@ def _no_spasm(summary: Summary, mention: Mention) -> bool:
     """Whether a spasm is what a drug is given for, or a belly is what is guarded."""
     if _GIVEN_FOR.search(summary.before(mention, 120)):
         return True
-    guarded = _GUARDED.match(mention.text.lower())
-    return guarded is not None and _BELLY.search(clause_text(summary, mention)) is not None
+    guarded = mention.text.lower().startswith(("guarding", "rigidity"))
+    return guarded and _BELLY.search(clause_text(summary, mention)) is not None
 
 
-def _of_hip(summary: Summary, mention: Mention) -> bool:
-    """Whether a test of impingement is that of the hip: the place it stands in is one."""
-    regions = set(place_of(summary, mention)[0])
-    return bool(regions) and regions <= {"hip", "groin"}
+_HIP = frozenset({"hip", "groin"})
+_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
 
 
-_OF_A_ROOT = "dermatomal sensory loss"
-# Patchy loss, or that of a glove or a stocking, follows no root.
+def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool:
+    """Whether the place that a test stands in is one of some regions."""
+    place = place_of(summary, mention)[0]
+    return bool(place) and regions.issuperset(place)
+
+
+def _root_or_nerve(summary: Summary, mention: Mention, concept: str) -> str:
+    """Sensory loss by its clause: patchy, or that of a glove or a stocking, it follows no root."""
+    of_root = concept == "dermatomal sensory loss"
+    patchy = of_root and _OF_NO_ROOT.search(clause_text(summary, mention))
+    return "sensory loss" if patchy else concept
+
+
 _OF_NO_ROOT = re.compile(
     r"\b(?:patchy|non-?\s?dermatom\w*|not (?:in a |follow(?:ing)? a )?dermatom\w*|non-?anatomic\w*|"
     r"(?:stocking|glove)(?: |-|$)|circumferential\w*)"
@@ -123,15 +131,14 @@ def _complained_of(summary: Summary, mention: Mention) -> bool:
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     """What an examination says of a sign; None where it is not stated."""
+    after = summary.after(mention, 40)
     if mention.qualifier == "other_person":
         return None
     if mention.qualifier in ("requested", "hypothetical") and not _reason(summary, mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
-    if BY_HISTORY.match(summary.after(mention, 40)) or of_the_mechanism(summary, mention):
+    if BY_HISTORY.match(after) or NOT_STATED_AFTER.match(after):
         return None
-    if NOT_STATED_AFTER.match(summary.after(mention, 40)):
-        return None
-    if silent(summary, mention):
+    if of_the_mechanism(summary, mention) or silent(summary, mention):
         return None
     if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
         return None
@@ -194,14 +201,11 @@ _NEEDS = frozenset(
         "device never supplied",
     }
 )  # fmt: skip
-# Who will watch over exercises that are asked for can only be told as a plan.
-_SUPERVISED = "supervised exercise"
 # "MRI for progressive weakness of the leg" states the weakness; "to look for a tear" none.
 _FOR = re.compile(
     r"(?<!look )(?<!looking )(?<!evaluate )(?<!assess )(?<!check )(?<!rule out )(?<!screen )"
-    r"(?<!test )(?<!tests )"
-    r"(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )(?<!ask )"
-    r"(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
+    r"(?<!test )(?<!tests )(?<!request )(?<!requests )(?<!authorization )(?<!asks )(?<!asked )"
+    r"(?<!ask )(?<!referral )(?<!referred )(?<!order )(?<!orders )(?<!prescription )(?<!approval )"
     r"\bfor ['\"“‘]?(?:(?!possible|suspected|any|presumed|further|pain|relief)"
     r"[\w/-]+,? (?:and )?){0,6}$"
 )
@@ -251,17 +255,14 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("sign", overlapping=True):
         kind, concept = mention.rule.extra["kind"], mention.value
         own = listed_regions(mention.rule.extra["region"])
-        if concept == _OF_A_ROOT and _OF_NO_ROOT.search(clause_text(summary, mention)):
-            concept = "sensory loss"
         if _no_sign(summary, mention):
             continue
+        concept = _root_or_nerve(summary, mention, concept)
         if concept == "normal examination" and _OF_NERVES.search(summary.before(mention, 40)):
             concept = "normal neurology"
         if concept == "normal neurology" and _AT_EARLIER_VISITS.match(summary.after(mention, 60)):
             continue
         own = _own_place(summary, mention, concept) or own
-        if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
-            own = SPINE
         if kind in ("degrees", "share"):
             yield from _measured(summary, mention, own)
             continue
@@ -273,9 +274,14 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
 
 
 def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:
-    """The muscles of trigger points; of a list of tender places the part that it ends with."""
-    if concept in _OF_MUSCLES:
-        return _muscles(summary, mention)
+    """The spines of the muscles with trigger points; every spine of a body that is normal; of a
+    list of tender places the part that it ends with.
+    """
+    if concept in ("trigger points", "twitch response"):
+        clause = clause_text(summary, mention)
+        return tuple(spine for spine, muscles in _MUSCLES.items() if muscles.search(clause))
+    if concept == "normal neurology" and _WHOLE_BODY.match(summary.after(mention, 60)):
+        return SPINE
     if concept != "insertional tenderness":
         return ()
     ends = range(mention.end - len(" bursa"), mention.end + 1)
@@ -287,46 +293,37 @@ _AT_EARLIER_VISITS = re.compile(
     r"^ (?:at|on|in|during) (?:(?:all|every|each|the|his|her|both) ){0,2}(?:earlier|prior|previous|"
     r"past|preceding) (?:visits?|exam\w*|notes?|reports?|evaluations?)\b"
 )
-_OF_MUSCLES = frozenset({"trigger points", "twitch response"})
-_NECK_MUSCLES = re.compile(
-    r"\b(?:trapez\w+|traps?|levators?|rhomboids?|scalenes?|splenius|suboccipitals?|"
-    r"sternocleidomastoids?)\b"
-)
-_BACK_MUSCLES = re.compile(
-    r"\b(?:quadratus|ql|glute\w*|piriformis|multifid\w+|erector\w*|lumbar paraspinals?)\b"
-)
-
-
-def _muscles(summary: Summary, mention: Mention) -> tuple[str, ...]:
-    """The spine whose muscles the clause of a trigger point names."""
-    clause = clause_text(summary, mention)
-    neck, back = _NECK_MUSCLES.search(clause), _BACK_MUSCLES.search(clause)
-    return ("cervical spine",) * bool(neck) + ("lumbar spine",) * bool(back)
+_MUSCLES = {
+    "cervical spine": re.compile(
+        r"\b(?:trapez\w+|traps?|levators?|rhomboids?|scalenes?|splenius|suboccipitals?|"
+        r"sternocleidomastoids?)\b"
+    ),
+    "lumbar spine": re.compile(
+        r"\b(?:quadratus|ql|glute\w*|piriformis|multifid\w+|erector\w*|lumbar paraspinals?)\b"
+    ),
+}
 
 
 def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarity | None:
     """What words for a sign say of it, by the kind of their row."""
     kind, negated = mention.rule.extra["kind"], mention.qualifier == "negated"
-    negated = negated or (kind == "finding" and marked_absent(summary, mention))
     if kind == "test":
         return _result(summary, mention)
-    if kind == "normal":
-        negated = negated and not _OWN_NO.match(mention.text.lower())
-        if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
-            return None
-        return None if negated else "affirmed" if concept in _NORMAL else "denied"
-    return "denied" if negated and kind == "finding" else "affirmed"
+    if kind == "finding":
+        return "denied" if negated or marked_absent(summary, mention) else "affirmed"
+    if kind != "normal":
+        return "affirmed"
+    if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
+        return None
+    if negated and not _OWN_NO.match(mention.text.lower()):
+        return None
+    return "affirmed" if concept in _NORMAL else "denied"
 
 
-# "No swelling, no laxity": a row of what is normal may begin with its own negation.
 # "Touch is normal in the hand except the little finger" is no normal examination.
 _EXCEPT = re.compile(r"[^.;:]{0,40}\b(?:except|other than|apart from|aside from)\b")
+# "No swelling, no laxity": a row of what is normal may begin with its own negation.
 _OWN_NO = re.compile(r"(?:no|neither|without|negative|neg|none|nothing)\b")
-# "Heartburn with burning of the throat" is of no nerve.
-_OF_STOMACH = re.compile(
-    r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
-)
-_FILMED = frozenset({"films had", "mri had"})
 # "Asks for four visits; PHQ-9 2": a score is told and not asked for.
 _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 
@@ -336,11 +333,12 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     before, concept = summary.before(mention, 120), mention.value
     if mention.qualifier == "other_person" or of_a_thing(summary, mention):
         return True
-    if concept in _FILMED and _NOT_ON_FILE.match(summary.after(mention, 60)):
+    if concept in ("films had", "mri had") and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
     told = bool(
         concept in _NEEDS
-        or (concept == _SUPERVISED and mention.qualifier == "requested")
+        # Who will watch over exercises that are asked for can only be told as a plan.
+        or (concept == "supervised exercise" and mention.qualifier == "requested")
         or _reason(summary, mention)
         or _SCORE.match(mention.text.lower())
     )
@@ -348,31 +346,35 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     if concept in _WEAK and of_pain(summary, mention):
         return True
-    nowhere = {
-        "acute flare": _FOR_FLARES,
-        "spasm": _GIVEN_FOR,
-        "normal examination": _OF_FILMS,
-        "dermatomal sensory loss": _COMPLAINS,
-        "neuropathic quality": _OF_STOMACH,
-    }.get(concept)
     if concept == "positive tests" and equivocal(summary, mention):
         return True
     if silent(summary, mention) or long_ago(summary, mention):
         return True
-    return nowhere is not None and bool(nowhere.search(before))
+    return concept in _NO_SIGN_AFTER and bool(_NO_SIGN_AFTER[concept].search(before))
 
 
-# "X-rays of the elbow were normal" is no examination; "the neurologic examination is normal" is one
-# of nerves only.
-_OF_FILMS = re.compile(
-    r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
-)
 # "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
 _GIVEN_FOR = re.compile(
     r"\b(?:(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
     r"(?: \w+){0,3}? for|prn(?: for)?|as needed(?: for)?) (?:\w+ ){0,2}$"
 )
-_FOR_FLARES = re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$")
+# Words before that make of some sign another thing, by the sign.
+_NO_SIGN_AFTER = {
+    "acute flare": re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$"),
+    "spasm": _GIVEN_FOR,
+    # "X-rays of the elbow were normal".
+    "normal examination": re.compile(
+        r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"
+    ),
+    "dermatomal sensory loss": re.compile(
+        r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$"
+    ),
+    # "Heartburn with burning of the throat" is of no nerve.
+    "neuropathic quality": re.compile(
+        r"\b(?:heartburn|gerd|reflux|stomach|epigastri\w+|urinat\w+|chest)\b[^.;]*$"
+    ),
+}
+# "The neurologic examination is normal" is one of nerves only.
 _OF_NERVES = re.compile(r"\b(?:neuro\w*|sensory|motor|cranial nerve) $")
 
 
@@ -395,11 +397,11 @@ _FULL_STRENGTH = 85.0
 _WHOLE_BODY = re.compile(
     r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
 )
-_RESOLVED = re.compile(
+_GONE_AFTER = re.compile(
     r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
-    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)"
+    r"(?:resolved|gone\b|cleared\b|disappeared|subsided)|"
+    r"^ (?:is|are|was|were) (?:also )?denied\b"
 )
-_COMPLAINS = re.compile(r"\b(?:complain(?:s|ed|ing|ts?)|c/o|report(?:s|ed|ing)|symptoms?)\b[^.;]*$")
 _NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
@@ -446,7 +448,6 @@ _SHORT_MOVES = {
     "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
     "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
 }  # fmt: skip
-_IS_DENIED = re.compile(r"^ (?:is|are|was|were) (?:also )?denied\b")
 # Pain that goes to the buttock or the shoulder blade is referred, and radiates along no nerve.
 _NEAR_BY = re.compile(
     r"^ (?:in)?to (?:the |his |her |both |left |right |bilateral )*(?:buttocks?|hips?|shoulders?|"
@@ -465,17 +466,16 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
             continue
-        gone = without or mention.qualifier == "negated" or marked_absent(summary, mention)
-        gone = gone or _IS_DENIED.match(summary.after(mention, 24)) is not None
-        gone = gone or _RESOLVED.match(summary.after(mention, 40)) is not None
-        polarity: Polarity = "denied" if gone else "affirmed"
+        gone = _GONE_AFTER.match(summary.after(mention, 40)) or marked_absent(summary, mention)
+        denied = without or gone or mention.qualifier == "negated"
+        polarity: Polarity = "denied" if denied else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
         before = summary.before(mention, 60)
         at_onset = _AT_ONSET.search(before) and not _LASTING.search(before)
         if mention.qualifier in ("affirmed", "negated") and not at_onset:
-            denied = mention.qualifier == "negated" and not _WITHOUT_IT.search(before)
-            polarity = "denied" if denied else "affirmed"
+            there = mention.qualifier == "affirmed" or _WITHOUT_IT.search(before)
+            polarity = "affirmed" if there else "denied"
             degree = pain_degree(summary, mention)
             yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
 
@@ -507,8 +507,6 @@ _GOES_ON = re.compile(
     r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
     r"findings|there (?:is|was|were|are)\b|also\b)"
 )
-
-
 # "Films of the hip are not in the file": whether some were taken is not known.
 _NOT_ON_FILE = re.compile(
     r"^[^.;:,]{0,30}?\b(?:(?:is|are|was|were) )?not (?:in (?:the |this )?(?:notes?|records?|"
@@ -524,11 +522,9 @@ def _reports(summary: Summary) -> list[_Report]:
     found = []
     done = summary.mentions("imaging")
     for place, mention in enumerate(done):
-        if not studies.performed(summary, mention) or _NOT_ON_FILE.match(
-            summary.after(mention, 60)
-        ):
+        away, sentence = _NOT_ON_FILE.match(summary.after(mention, 60)), mention.sentence
+        if away or not studies.performed(summary, mention):
             continue
-        sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
         if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
             end = summary.sentence_span(sentence + 1)[1]
@@ -550,7 +546,6 @@ def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((row["finding"], re.compile(row["pattern"])) for row in rows)
 
 
-_SOUND = frozenset(("normal",))
 # The word of degree nearest before a finding, in its own part of a list.
 _DEGREE = re.compile(
     r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
@@ -571,11 +566,10 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    before, after = summary.before(mention, 20), summary.after(mention, 20)
     if _BONE_ON_BONE.search(mention.text.lower()):
         return "severe"
-    if _SMALL_BEFORE.search(summary.before(mention, 20)) or _SMALL_AFTER.match(
-        summary.after(mention, 20)
-    ):
+    if _SMALL_BEFORE.search(before) or _SMALL_AFTER.match(after):
         return "mild"
     return words[-1].lastgroup if words else None
 
@@ -607,11 +601,9 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
 
 def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
     """A study whose clause goes on to its first finding ("MRI: partial tear")."""
-    told = summary.mentions("imaging_result")
-    first = next((m for m in told if report.mention.end <= m.start < report.end), None)
-    return (
-        said if first is None else replace(said, end=max(said.end, clause_of(summary, first).end))
-    )
+    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
+    ends = (clause_of(summary, first).end for first in told)
+    return replace(said, end=max(said.end, next(ends, said.end)))
 
 
 # A "possible nonunion" is none yet.
@@ -631,23 +623,14 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         if report is None:
             continue
         kind = _kind_of_finding(mention.text.lower())
-        denied = (mention.value == "normal" and kind not in _SOUND) or (
-            mention.qualifier == "negated"
-        )
-        degree = _degree(summary, report.mention.end, mention)
-        if not denied and _PERHAPS.search(summary.before(mention, 30)):
+        none = mention.value == "normal" and kind != "normal"
+        polarity: Polarity = "denied" if none or mention.qualifier == "negated" else "affirmed"
+        if polarity == "affirmed" and _PERHAPS.search(summary.before(mention, 30)):
             continue
         if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
             kind = "healed fracture"
-        yield state(
-            summary,
-            mention,
-            "study",
-            f"finding: {kind}",
-            "denied" if denied else "affirmed",
-            report.regions,
-            degree=degree,
-        )
+        concept, degree = f"finding: {kind}", _degree(summary, report.mention.end, mention)
+        yield state(summary, mention, "study", concept, polarity, report.regions, degree=degree)
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
         if report is None and (
@@ -655,21 +638,16 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         ):
             continue
         sound = mention.value == "none"
-        yield state(
-            summary,
-            mention,
-            "study",
-            "nerve: root" if sound else f"nerve: {mention.value}",
-            "denied" if sound or mention.qualifier == "negated" else "affirmed",
-            report.regions if report else (),
-            degree=_degree_of_contact(summary, report, mention),
-        )
+        concept = "nerve: root" if sound else f"nerve: {mention.value}"
+        polarity = "denied" if sound or mention.qualifier == "negated" else "affirmed"
+        regions, degree = report.regions if report else (), _narrowed(summary, report, mention)
+        yield state(summary, mention, "study", concept, polarity, regions, degree=degree)
 
 
 _TO_MODERATE = re.compile(r"\bmild(?:ly)?(?: to |-to-| ?- ?|/)mod(?:erate(?:ly)?)?\b[^.;,]*$")
 
 
-def _degree_of_contact(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
+def _narrowed(summary: Summary, report: _Report | None, mention: Mention) -> str | None:
     """How narrow a study shows the way of a nerve; "mild to moderate" is not mild."""
     if report is None or _TO_MODERATE.search(summary.before(mention, 50)):
         return None
@@ -697,7 +675,7 @@ def _nerve_studies(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
 
 
-_DETAILS = frozenset(("fluoroscopy", "transforaminal", "interlaminar", "series_of_three"))
+_DETAILS = frozenset({"fluoroscopy", "transforaminal", "interlaminar", "series_of_three"})
 
 
 def plans(summary: Summary) -> Iterator[Statement]:
@@ -745,10 +723,8 @@ def background(summary: Summary) -> Iterator[Statement]:
         value = mention.value.removeprefix("no_")
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
             continue
-        of_no_drug = _OF_NO_DRUG.get(mention.value)
-        if silent(summary, mention) or (
-            of_no_drug is not None and of_no_drug.search(summary.before(mention, 60))
-        ):
+        no_drug = _OF_NO_DRUG.get(mention.value)
+        if silent(summary, mention) or (no_drug and no_drug.search(summary.before(mention, 60))):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.
@@ -860,8 +836,7 @@ def _amount(summary: Summary, mention: Mention, unit: str) -> float | None:
     ):
         if match is None:
             continue
-        said = match["unit"].rstrip("s") if match["unit"].startswith("deg") else match["unit"]
-        said = _SAME_UNIT.get(said, said)
+        said = _SAME_UNIT.get(match["unit"], match["unit"])
         amount = float(match["more"] or match["n"])
         if said == "cm" and unit == "mm":
             said, amount = "mm", 10 * amount

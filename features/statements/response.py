@@ -12,13 +12,12 @@ from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
     COURSE,
+    DENIALS,
     IN_USE,
     MONITORING,
-    NO_CARE,
-    NO_OPERATION,
-    NO_OPIOID,
     SPINAL,
     antecedent,
+    care_concept,
     care_named,
     counted_by_kind,
     sessions_had,
@@ -59,8 +58,6 @@ _SOME_AFTER = re.compile(
     r"^[^.;,]{0,24}?[\s\"'“](?:some(?:what)?|a little|slightly|minimally|a bit|partially|partly)"
     r"[\"'”]?(?=$|[.;,])"
 )
-
-
 # "Helpful, without numbers": a gain that the record itself calls unmeasured is no named one.
 _UNMEASURED = re.compile(
     r"^[^.;]{0,30}?[,(-] ?(?:but |though |and )?(?:(?:without|with no|no) (?:(?:any|a|further|"
@@ -73,40 +70,37 @@ _UNMEASURED = re.compile(
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
     before, after = summary.before(mention, 60), summary.after(mention, 60)
-    rule, polarity = mention.rule.id, mention.value
+    rule, polarity, words = mention.rule.id, mention.value, mention.text.lower()
     if unstated(summary, mention):
         return True
     if (polarity in _SAYS_NOTHING_DENIED or rule == "failed") and _DENIED_CLOSE.search(before):
         return True
-    if rule == "not_helped" and mention.text.lower().endswith(("working", "worked")):
-        return not _care_in_clause(summary, mention)  # who is not working is off work
-    if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
-        return True
-    if rule == "not_tolerated" and _A_SYMPTOM.match(mention.text.lower()):
+    if rule == "not_tolerated" and _A_SYMPTOM.match(words):
         # "Headaches with nausea" are no side effect where no drug stands before them.
         return not any(m.start < mention.start for m in _care_in_clause(summary, mention))
+    if rule == "failed" and (_ATTEMPTED_WORK.search(before) or _ATTEMPTED_WORK.match(after)):
+        return True
     if rule == "by_half" and not _EASED_PART.search(clause_text(summary, mention)):
         return True
-    if rule == "no_relief" and (
-        _NO_WORD_OF.search(mention.text.lower()) or _NOT_ON_PAPER.match(after)
-    ):
+    if rule == "no_relief" and (_NO_WORD_OF.search(words) or _NOT_ON_PAPER.match(after)):
         return True
-    if rule == "no_relief" and _HELP_OF_A_PERSON.search(mention.text.lower()):
+    if rule in _OF_A_PERSON and _OF_A_PERSON[rule].search(words):
         return not _care_in_clause(summary, mention)
     if rule == "unchanged" and _OF_DRUG_OR_DUTY.search(before):
         return True
-    return bool(
-        _complaint_lasts(rule, mention, before)
-        or _WHETHER.search(before)
-        or _HELPED_BY_A_PERSON.match(after)
-    )
+    if rule == "held_for" and words.startswith(_LASTED_WORDS) and _COMPLAINT_LASTED.search(before):
+        return True
+    return bool(_WHETHER.search(before) or _HELPED_BY_A_PERSON.match(after))
 
 
 _A_SYMPTOM = re.compile(
     r"(?:dyspepsia|gastr\w+|heartburn|stomach upset|nausea|drowsiness|sedation)$"
 )
-# "Cannot dress without help" is no therapy that did not help.
-_HELP_OF_A_PERSON = re.compile(r"^(?:no|without|w/o) (?:any )?help$")
+# "Cannot dress without help" is no therapy that did not help; who is not working is off work.
+_OF_A_PERSON = {
+    "no_relief": re.compile(r"^(?:no|without|w/o) (?:any )?help$"),
+    "not_helped": re.compile(r"work(?:ing|ed)$"),
+}
 # "To see if it helps", "would do better in a gym" tell of no help.
 _WHETHER = re.compile(
     r"\b(?:if|whether|hop(?:es?|ed|ing)|in case)(?: (?:that|it|they|this|the|\w+)){1,3} $|"
@@ -118,13 +112,6 @@ _NO_WORD_OF = re.compile(r"\b(?:stated|documented|recorded|noted|described|menti
 _NOT_ON_PAPER = re.compile(
     r"^[^.;,]{0,24} (?:is|are|was|were) (?:described|documented|recorded|mentioned|stated)\b"
 )
-
-
-def _complaint_lasts(rule: str, mention: Mention, before: str) -> bool:
-    lasts = rule == "held_for" and mention.text.lower().startswith(_LASTED_WORDS)
-    return lasts and _COMPLAINT_LASTED.search(before) is not None
-
-
 # "Pain has lasted four months" tells how long it hurts, "relief has lasted" what care did.
 _LASTED_WORDS = ("lasted", "lasting", "persisted", "worked", "held")
 _COMPLAINT_LASTED = re.compile(
@@ -140,10 +127,9 @@ _EASED_PART = re.compile(
 def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatments and drugs that the clause of a mention names."""
     clause = clause_of(summary, mention)
-    known = _causes_named(summary).get(mention.sentence, ())
     return [
         m
-        for m in known
+        for m in _named(summary, mention.sentence)
         if clause.start <= m.start < clause.end
         and not _LESS_OF.search(summary.before(m, 40))
         and not _DOSE_CHANGED.match(summary.after(m, 30))
@@ -157,26 +143,21 @@ def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     if _WEARING_IT.search(summary.lower, clause.start, mention.start):
         worn = antecedent(summary, mention)
         return causes if worn is None else [worn]
-    known = _causes_named(summary).get(mention.sentence, ())
-    before = [m for m in known if m.end <= clause.start]
+    before = [m for m in _named(summary, mention.sentence) if m.end <= clause.start]
     if not causes and summary.lower.startswith(":", clause.start):
         return before[-1:]
     if not causes and _AFTER_IT.search(summary.lower, clause.start, clause.end):
-        return [*_causes_named(summary).get(mention.sentence - 1, ()), *before][-1:]
+        return [*_named(summary, mention.sentence - 1), *before][-1:]
     return causes
 
 
 # "An injection was given. Flexion rose from 70 to 95 degrees afterwards."
 _AFTER_IT = re.compile(r"\b(?:afterwards?|thereafter|(?:after|following|with) (?:that|this|it))\b")
-
-
 # "On the days she wore it she worked her whole shift": the device named last.
 _WEARING_IT = re.compile(
     r"\b(?:days|when(?:ever)?|while|evenings|nights|times)(?: (?:that|on|which|he|she|i|they))* "
     r"(?:wears?|wore|wearing|uses?|used|using) (?:it|them|the (?:unit|machine|device))\b"
 )
-
-
 # "Stands 45 minutes, and a halving of oxycodone": the drug that is less is no cause.
 _DOSE_CHANGED = re.compile(
     r"^(?: (?:use|intake|went|cut|came|dropped|reduced|down|from)){0,4} \d{1,3}(?: ?mg)?"
@@ -189,17 +170,12 @@ _LESS_OF = re.compile(
     r"\b(?:halv\w+|reduc\w+|less|fewer|stopp\w+|cut\w*|wean\w*|taper\w*|decreas\w+|off|half)"
     r"(?: \w+){0,2} $"
 )
-
-
 # "The drug lets him do his exercises", "permitting therapy": the task, and not its cause.
 _THE_TASK = re.compile(
     r"\b(?:lets?|letting|allow\w*|enabl\w+|permit\w*|able to)(?: (?:him|her|them|me|to|do|"
     r"perform|attend|tolerate|participate|continue|in|with|his|her|the|a|some|more|home|self))*"
     r"[- ]$"
 )
-
-
-_NEUTRAL = "neutral"
 _LESS = re.compile(
     r"(?:less than|under|below|not (?:even|quite)|at most|<|only|no more than|up to)\s*(?:about )?$"
 )
@@ -277,8 +253,7 @@ _WITHOUT_WITH = re.compile(
 # "Pain is 2/10 with acetaminophen": little is left of it.
 _LITTLE_LEFT = re.compile(
     r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|"
-    r"activ|"
-    r"movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
+    r"activ|movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
     rf"\d|the (?:left|right)|left|right|average|presentation){_MONTHS}"
 )
 _SCORES = (_WITHOUT_WITH, _FALL, _FELL_FOR, _TO_WITH, _BASE_WITH, _BEFORE_AFTER)
@@ -299,10 +274,10 @@ def responses(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("response"):
         if mention.rule.id == _FAILED and _CARE_AFTER.match(summary.after(mention, 60)):
             yield state(summary, mention, "response", "conservative", "failed", of="care")
-        if mention.value == _NEUTRAL or mention.qualifier in ("hypothetical", "other_person"):
+        if mention.value == "neutral" or mention.qualifier in ("hypothetical", "other_person"):
             continue
-        of_use = _of_use(summary, mention) or _no_gain_is_why(summary, mention)
-        if mention.qualifier == "requested" and mention.rule.id != _DESPITE and not of_use:
+        planned = mention.qualifier == "requested" and mention.rule.id != _DESPITE
+        if planned and not _of_use(summary, mention):
             continue
         if _no_response(summary, mention):
             continue
@@ -325,20 +300,15 @@ _REASON = re.compile(
 )
 
 
-def _no_gain_is_why(summary: Summary, mention: Mention) -> bool:
-    failed = mention.rule.id == "no_relief"
-    return failed and _REASON.search(summary.before(mention, 30)) is not None
-
-
-_LESS_THAN_BEFORE = "less_than_before"
-
-
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
     clause = clause_of(summary, mention)
     spans = (days for _, days, ago in spans_of_time(summary, clause) if not ago)
-    longest = max(spans, default=None) or days_until(summary, mention)
-    return None if longest is None else round(longest / 7, 1)
+    return _weeks(max(spans, default=None) or days_until(summary, mention))
+
+
+def _weeks(days: float | None) -> float | None:
+    return None if days is None else round(days / 7, 1)
 
 
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
@@ -356,12 +326,10 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     rule = mention.rule.id
     percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
     # "Much better" after an injection is no measure of its relief.
-    if rule == "much_better" and not any(
-        cause.value in _INVASIVE for cause in _causes(summary, mention)
-    ):
+    if rule == "much_better" and not _of_injection(summary, mention):
         percent = _NEARLY_ALL
     # "Down to about one a week" is how often, not how long.
-    unlasting = rule in ("works_well", _LESS_THAN_BEFORE)
+    unlasting = rule in ("works_well", "less_than_before")
     lasts = polarity in ("helped", "some", "temporary") and not unlasting
     weeks = _lasted(summary, mention) if lasts else None
     if weeks is not None and weeks <= _SHORT_RELIEF:
@@ -381,10 +349,9 @@ _PAIN_PERSISTS = re.compile(
 
 def _one_of_several(summary: Summary, mention: Mention) -> bool:
     """Whether what is gone is numbness or the like, while the pain goes on."""
-    clause = clause_of(summary, mention)
-    words = summary.lower[clause.start : clause.end]
-    other = _OTHER_SYMPTOM.search(words) is not None and _WHOLE.search(words) is None
-    return other and _PAIN_PERSISTS.search(summary.lower) is not None
+    words = clause_text(summary, mention)
+    other = _OTHER_SYMPTOM.search(words) and not _WHOLE.search(words)
+    return bool(other and _PAIN_PERSISTS.search(summary.lower))
 
 
 _NEARLY_ALL = 80.0
@@ -393,11 +360,9 @@ _NEARLY_ALL = 80.0
 
 def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A score before and after ("pain 9 -> 4"); "from 5 to 7" may be a range."""
-    known = {name: _number(value) for name, value in mention.groups.items() if value}
-    before = known.get("before", known.get("then", 0.0))
-    after = known.get("after", known.get("now", 0.0))
+    before, after = map(_number, _from_and_to(mention))
     percent = round(100 * (before - after) / before, 1) if before else 0.0
-    if percent >= 0 or "then" in known:
+    if percent >= 0 or mention.groups.get("then"):
         less: Polarity = "unchanged" if percent >= 0 else "worsened"
         helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else less
         yield from _response(summary, mention, helps, percent)
@@ -410,9 +375,11 @@ def _of_use(summary: Summary, mention: Mention) -> bool:
     """
     if _FAILED_SO_FAR.search(summary.before(mention, 24)):
         return True
+    if mention.rule.id == "no_relief" and _REASON.search(summary.before(mention, 30)):
+        return True
     before = (
         m
-        for m in _causes_named(summary).get(mention.sentence, ())
+        for m in _named(summary, mention.sentence)
         if m.start < mention.start and mention.start - m.end <= _USE_REACH
     )
     return any(
@@ -435,8 +402,6 @@ _HAD_APPROVED = re.compile(
     r"\b(?:had|attended|completed|finished|used|did)(?: (?:all|his|her|the|of|six|eight|ten|twelve|"
     r"\d{1,2})){0,4} (?:authorized|approved|certified) (?:\w+ ){0,2}$"
 )
-
-
 _USE_REACH = 80
 _SHORT_RELIEF = 2.0
 """Weeks up to which relief is temporary, whatever gave it."""
@@ -448,19 +413,15 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     told = _told_span(mention.groups)
     if told is not None:
         return told
+    noun = mention.text.lower() in _NOUNS
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
-        if mention.start <= start < mention.end and not ago:
-            return round(days / 7, 1)
-        after = mention.end <= start <= mention.end + _LASTED_AFTER
-        between = (
-            summary.lower[mention.end : start] if after else summary.lower[start : mention.start]
-        )
-        noun = mention.text.lower() in _NOUNS and _SPAN_BEFORE.fullmatch(between)
-        known = _LASTING.fullmatch(between) if after else noun
-        if not ago and known:
-            return round(days / 7, 1)
-    until = days_until(summary, mention)
-    return None if until is None else round(until / 7, 1)
+        if mention.end <= start <= mention.end + _LASTED_AFTER:
+            beside = bool(_LASTING.fullmatch(summary.lower[mention.end : start]))
+        else:
+            beside = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
+        if not ago and (beside or mention.start <= start < mention.end):
+            return _weeks(days)
+    return _weeks(days_until(summary, mention))
 
 
 _MONTHS_IN_ORDER = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())  # noqa: SIM905
@@ -488,8 +449,6 @@ _LASTING = re.compile(
     r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
 )
 _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
-
-
 # "20% back and 80% leg" says where the pain is.
 _SHARE_OF_PAIN = re.compile(
     r" ?(?:in (?:the |his |her )?)?(?:low |axial )?(?:back|neck|axial|legs?|arms?|radicular|"
@@ -505,8 +464,10 @@ def _percents(summary: Summary) -> Iterator[Statement]:
             continue
         if mention.qualifier in ("requested", "hypothetical"):
             continue
-        eased = _EASED.search(clause_text(summary, mention)) or _rated_care(summary, mention)
-        after = summary.after(mention, 30)
+        before, after = summary.before(mention, 30), summary.after(mention, 30)
+        eased = _EASED.search(clause_text(summary, mention)) or (
+            _RATED_AS.search(before) and _of_injection(summary, mention)
+        )
         if not eased or _NOT_EASED.search(after) or _SHARE_OF_PAIN.match(after):
             continue
         less = _LESS.search(summary.before(mention, 24)) is not None
@@ -524,13 +485,10 @@ _RATED_AS = re.compile(
 )
 
 
-def _rated_care(summary: Summary, mention: Mention) -> bool:
-    if not _RATED_AS.search(summary.before(mention, 30)):
-        return False
-    return any(cause.value in _INVASIVE for cause in _causes(summary, mention))
-
-
-_INVASIVE = frozenset({"injection", "radiofrequency"})
+def _of_injection(summary: Summary, mention: Mention) -> bool:
+    """Whether what a response belongs to are injections or the like."""
+    invasive = ("injection", "radiofrequency")
+    return any(cause.value in invasive for cause in _causes(summary, mention))
 
 
 def _falls(summary: Summary) -> Iterator[Statement]:
@@ -575,19 +533,17 @@ def _response(
         yield state(summary, mention, "complaint", "pain", "affirmed")
     elif not causes and mention.rule.id != _FAILED:
         yield state(summary, mention, "response", "care", polarity, **said)
-    for concept, cause in {_concept(cause): cause for cause in causes}.items():
-        own = place_of(summary, cause)[0]
+    for concept, cause in {care_concept(cause): cause for cause in causes}.items():
+        unplaced = told_before(summary, cause)
+        own = () if unplaced else place_of(summary, cause)[0]
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
-        if told_before(summary, cause):
-            own = ()
-        drug = cause.rule.family == "medication"
         # The visits of a course of care that stand next to it.
         visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
-        more = {"of": _drug_name(cause) if drug else concept, "count": visits}
+        more = {"of": _called(cause), "count": visits}
         found = state(summary, mention, "response", concept, polarity, own, **more, **said)
         # Nor does the sentence before place what care of the whole person did.
-        anywhere = told_before(summary, cause) and not parts_of(summary, mention.sentence)
+        anywhere = unplaced and not parts_of(summary, mention.sentence)
         yield replace(found, regions=(), side=None) if anywhere else found
 
 
@@ -602,12 +558,8 @@ _EASING = frozenset({"helped", "temporary", "some", "percent"})
 def _nearest_injection(causes: list[Mention], mention: Mention) -> list[Mention]:
     """Relief told after "therapy and one injection" is the injection's."""
     nearest = min(causes, key=lambda cause: abs(cause.start - mention.start), default=None)
-    if (
-        mention.value not in _EASING
-        or nearest is None
-        or nearest.value != "injection"
-        or nearest.end > mention.start
-    ):
+    told_after = nearest and nearest.value == "injection" and nearest.end <= mention.start
+    if not told_after or mention.value not in _EASING:
         return causes
     return [cause for cause in causes if cause.value == "injection"]
 
@@ -634,22 +586,15 @@ def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[M
     return [] if polarity == "resolved" and len(beside) < len(causes) else causes
 
 
-def _drug_name(mention: Mention) -> str:
-    """The generic name of a drug; the class where only that is named."""
-    return mention.rule.extra["generic"] or mention.value
+def _called(cause: Mention) -> str:
+    """The generic name of a drug, the class where only that is named; of other care its kind."""
+    return cause.rule.extra.get("generic") or care_concept(cause)
 
 
 _COURSES_OF_CARE = frozenset(
     {"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage"}
 )
-
-
-def _concept(cause: Mention) -> str:
-    kind = cause.rule.extra.get("kind") if cause.value == "injection" else cause.value
-    return kind or "care"
-
-
-_NO_CAUSE = frozenset({NO_CARE, NO_OPIOID, NO_OPERATION, *MONITORING})
+_NO_CAUSE = frozenset({*DENIALS, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
 _NO_VERB = (
     r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
@@ -670,10 +615,10 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatment or drug a response belongs to: in its clause, else the last one before it in
     this sentence or the one before, else the next one of the sentence; with the rest of its list.
     """
-    known, sentence = _causes_named(summary), mention.sentence
+    sentence = mention.sentence
     care = [
         m
-        for m in (*known.get(sentence - 1, ()), *known.get(sentence, ()))
+        for m in (*_named(summary, sentence - 1), *_named(summary, sentence))
         if not _CHANGED.match(summary.lower[mention.end : m.start])
         and not _DOSE_CHANGED.match(summary.after(m, 40))
     ]
@@ -706,11 +651,15 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
-        counted_apart = m.value == COURSE and counted_by_kind(summary, m)
-        counted_apart = counted_apart or _AT.search(summary.before(m, 50)) is not None
-        if m.value not in _NO_CAUSE and not counted_apart:
+        if m.value in _NO_CAUSE or _AT.search(summary.before(m, 50)):
+            continue
+        if m.value != COURSE or not counted_by_kind(summary, m):
             found.setdefault(m.sentence, []).append(m)
     return found
+
+
+def _named(summary: Summary, sentence: int) -> Sequence[Mention]:
+    return _causes_named(summary).get(sentence, ())
 
 
 # What stands behind a response is its cause where it is introduced as one.
@@ -749,32 +698,25 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
         return earlier[-1] if it_did else nearest
     if before:
         return before[-1]
-    after = [m for m in care if m.sentence == mention.sentence]
-    return after[0] if after else None
+    return next((m for m in care if m.sentence == mention.sentence), None)
 
 
 def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -> bool:
     """Whether two mentions are neighbours in a list that the response does not cut."""
     if one.sentence != other.sentence or one.end <= response.start < other.start:
         return False
-    if other.start <= one.end:
-        return True
     between = summary.lower[one.end : other.start]
-    if between == " ":
+    if between in ("", " "):
         return True  # "topical diclofenac"
     return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
 
 
 _MEASURED = "measured"
-_DOSE = "dose"
 _CHANGED_FROM = re.compile(
     r"from|rose|ris(?:en|ing)|increas|improv|went|gone|\bup\b|gain|->|→|advanc|progress|fell|drop|"
     r"decreas|down|intake|visit|instead|formerly|rather|\bvs|versus|before|start|first|"
     r"previous|\bwas\b|had been|\bwere\b"
 )
-
-
-_DISTANCE = "distance"
 # "Chiro x 6: flexion 30 to 60, sits 20 to 45 min": what stands behind a course is a change, but
 # for a motion that begins near zero, which may be an arc.
 _AFTER_COURSE = re.compile(
@@ -800,12 +742,15 @@ def _after_course(summary: Summary, mention: Mention) -> bool:
 
 def _closer(_summary: Summary, mention: Mention) -> Polarity:
     """Fingertips that come nearer to the palm or the floor are a gain."""
-    known = {name: float(n) for name, n in mention.groups.items() if n}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
+    before, after = map(float, _from_and_to(mention))
     return "improved" if after < before else "not improved"
 
 
-_FROM_AND_TO = (("before", "then"), ("after", "now"))
+def _from_and_to(mention: Mention) -> tuple[str, str]:
+    """The numbers before and after, as printed; "0" where there is none."""
+    groups = mention.groups
+    before, after = groups.get("before") or groups.get("then"), groups.get("after")
+    return before or "0", after or groups.get("now") or "0"
 
 
 def _measured(summary: Summary, mention: Mention) -> Polarity | None:
@@ -815,13 +760,11 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
     """
     if not _CHANGED_FROM.search(mention.text.lower()) and not _after_course(summary, mention):
         return None
-    known = {name: n for name, n in mention.groups.items() if n}
     units = _units(mention.text.lower() + summary.after(mention, 12))
-    before, after = (known.get(a, known.get(b, "0")) for a, b in _FROM_AND_TO)
-    scales = [units.get(before, 1.0), units.get(after, 1.0)]
+    before, after = _from_and_to(mention)
     if not (before in units and after in units):
-        scales = [1.0, 1.0]  # "20 to 45 minutes"
-    more = _number(after) * scales[1] > _number(before) * scales[0]
+        units = {}  # "20 to 45 minutes"
+    more = _number(after) * units.get(after, 1.0) > _number(before) * units.get(before, 1.0)
     return "improved" if more else "not improved"
 
 
@@ -854,8 +797,8 @@ def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
 # What two numbers, before and after, say of a task, a distance and a dose.
 _CHANGES: dict[str, Callable[[Summary, Mention], Polarity | None]] = {
     _MEASURED: _measured,
-    _DISTANCE: _closer,
-    _DOSE: _dose,
+    "distance": _closer,
+    "dose": _dose,
 }
 _NEGATED_FUNCTION: dict[Polarity, Polarity] = {
     "improved": "not improved",
@@ -869,8 +812,7 @@ _LOSS = 0.85
 
 def _lost(mention: Mention) -> bool:
     """Whether a motion, strength or load fell."""
-    known = {name: _number(value) for name, value in mention.groups.items() if value}
-    before, after = (known.get(a, known.get(b, 0.0)) for a, b in _FROM_AND_TO)
+    before, after = map(_number, _from_and_to(mention))
     return after < _LOSS * before
 
 
@@ -905,18 +847,9 @@ _COMPARED = re.compile(
     r"versus|instead|rather|(?<!ranging )(?<!ranges )from (?:\d|an?\b|one|two|five|ten)|before|"
     r"previously|formerly|up to|increas\w+|resumed|twice|because)\b|->|→"
 )
-
-
 # "VAS 8 off meds, 4 on meds" compares two scores.
 _OFF_AT = re.compile(r"(?<![\d/])\d{1,2}(?: ?/ ?10)?,? (?:pain )?$")
-
-
-# "Since the last authorization he had to add oxycodone": no plan in spite of the word before it.
-_TOLD_OF_DRUGS = frozenset({"had_to_add"})
-
-
 # "Panic attacks are down from daily to weekly": no pills.
-_DOSE_FREQUENCY = "dose_frequency"
 _OF_ATTACKS = re.compile(
     r"\b(?:panics?|attacks?|nightmares?|headaches?|migraines?|flashbacks?|seizures?|episodes?|"
     r"spells?)\b[^.;,]*$"
@@ -925,30 +858,27 @@ _OF_ATTACKS = re.compile(
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    told = mention.rule.id in _TOLD_OF_DRUGS
-    planned = mention.qualifier == "requested" and not (told or _of_use(summary, mention))
-    if mention.qualifier == "other_person":
+    rule, before, words = mention.rule.id, summary.before(mention, 50), mention.text.lower()
+    if mention.qualifier in ("hypothetical", "other_person") or unstated(summary, mention):
         return True
-    if planned or mention.qualifier == "hypothetical" or unstated(summary, mention):
+    # "Since the last authorization he had to add oxycodone": no plan in spite of the word before.
+    if mention.qualifier == "requested" and rule != "had_to_add" and not _of_use(summary, mention):
         return True
-    before = summary.before(mention, 50)
-    if _SOMEBODY_ELSE.search(before):
+    if _SOMEBODY_ELSE.search(before) or (rule == "dose_frequency" and _OF_ATTACKS.search(before)):
         return True
-    if mention.rule.id == _DOSE_FREQUENCY and _OF_ATTACKS.search(before):
-        return True
-    if _OFF_AT.search(summary.before(mention, 12)) and mention.text.lower().startswith("off "):
+    if words.startswith("off ") and _OFF_AT.search(summary.before(mention, 12)):
         return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
-    return _bare(summary, mention) and not _SMALL_EXTENT.search(mention.text.lower())
+    return _bare(summary, mention) and not _SMALL_EXTENT.search(words)
 
 
 def _bare(summary: Summary, mention: Mention) -> bool:
     """Whether an extent ("walks two blocks") is compared with none."""
     words = mention.text.lower()
-    bare = words.startswith("walking ") or _BARE_EXTENT.search(words) is not None
-    bare = bare and mention.rule.id in ("does", "reaches")
-    return bool(bare) and _COMPARED.search(clause_text(summary, mention)) is None
+    extent = words.startswith("walking ") or _BARE_EXTENT.search(words)
+    bare = extent and mention.rule.id in ("does", "reaches")
+    return bool(bare) and not _COMPARED.search(clause_text(summary, mention))
 
 
 def _function_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -978,14 +908,13 @@ def functions(summary: Summary) -> Iterator[Statement]:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
         off = polarity == "not improved" and _OFF_WORK.search(mention.text.lower())
-        if off and not any(
-            m.start < mention.start for m in _causes_named(summary).get(mention.sentence, ())
-        ):
+        named = _named(summary, mention.sentence)
+        if off and not any(m.start < mention.start for m in named):
             continue
-        if polarity in ("medication reduced", "medication same"):
+        if polarity == "medication reduced":
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
-        of = cause and (_drug_name(cause) if cause.rule.family == "medication" else _concept(cause))
+        of = cause and _called(cause)
         said = state(summary, mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"

@@ -72,8 +72,6 @@ class Statement:
 
 
 _EDGE = " \t\n\r,;:.-–—"
-
-
 SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
 # What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
 _SUPPLIED = {
@@ -210,20 +208,17 @@ _NOT_STATED = re.compile(
     r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
     r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|"
-    r"comment\w*|describe\w*|say|tell|"
-    r"state[ds]?|record(?:ed)?|specif\w+)\b|\b(?:nothing (?:is|was|has been) (?:written|said|"
-    r"recorded|"
-    r"documented|noted|reported)|nobody (?:wrote|said|recorded|asked))\b|"
+    r"comment\w*|describe\w*|say|tell|state[ds]?|record(?:ed)?|specif\w+)\b|"
+    r"\b(?:nothing (?:is|was|has been) (?:written|said|recorded|documented|noted|"
+    r"reported)|nobody (?:wrote|said|recorded|asked))\b|"
     r"\b(?:unclear|unknown|whether)\b)[^.;]*$"
 )
 NOT_STATED_AFTER = re.compile(
     r"^[^.;,]{0,40}?\b(?:(?:is|are|was|were|has been|have been)(?: also)? )?(?:not (?:been )?"
-    r"(?:documented|discussed|mentioned|recorded|stated|specified|listed|named|described|addressed|found|"
-    r"on file|signed|checked|reviewed|available|done|measured|quantified|"
+    r"(?:documented|discussed|mentioned|recorded|stated|specified|listed|named|described|"
+    r"addressed|found|on file|signed|checked|reviewed|available|done|measured|quantified|"
     r"in (?:the )?(?:notes?|records?|charts?|reports?|file))|undocumented|missing)\b"
 )
-
-
 # "The section named 'functional improvement' has been left empty": a form, and no finding.
 _LEFT_EMPTY = re.compile(
     r"^[^.;]{0,40}?\b(?:(?:was|were|is|are|been) )?(?:left )?(?:empty|blank|unfilled|"
@@ -301,18 +296,8 @@ def clause_text(summary: Summary, mention: Mention) -> str:
     return summary.lower[clause.start : clause.end]
 
 
-_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
-
-
-def another_joint(summary: Summary, mention: Mention) -> bool:
-    """Whether a drawer or a stress test is that of the ankle, the elbow, the thumb."""
-    regions = place_of(summary, mention)[0]
-    return bool(regions) and set(regions) <= _STRESSED
-
-
 _SLIGHT = (
-    r"(?:(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|"
-    r"faint(?:ly)?))"
+    r"(?:very |only )?(?:slight(?:ly)?|minimal(?:ly)?|mild(?:ly)?|trace|small|tiny|faint(?:ly)?)"
 )
 _SLIGHT_BEFORE = re.compile(rf"\b{_SLIGHT}(?: (?:\w+ )?)$")
 _SLIGHT_AFTER = re.compile(rf"^(?: (?:is|was|are|were|remains))? {_SLIGHT}\b")
@@ -356,8 +341,6 @@ _BY_PAIN_AFTER = re.compile(
 _BY_PAIN_BEFORE = re.compile(
     r"\b(?:pain[- ](?:limited|inhibited|related)|give-?way|breakaway|cogwheel)(?: \w+){0,2} $"
 )
-
-
 # "Resisted wrist extension 4/5, painful" tells of a tendon.
 _RESISTED_BEFORE = re.compile(r"\bresist(?:ed|ive|ance to) (?:[\w-]+ ){0,4}$")
 _PAINFUL_AFTER = re.compile(
@@ -399,17 +382,14 @@ def of_the_mechanism(summary: Summary, mention: Mention) -> bool:
     words = mention.text.lower()
     if words.startswith(("catch", "lock")) and _CATCHES.match(summary.after(mention, 20)):
         return True
-    once = _GAVE_ONCE.search(words) is not None
-    return once and _THEN.search(clause_text(summary, mention)) is not None
+    return bool(_GAVE_ONCE.search(words) and _THEN.search(clause_text(summary, mention)))
 
 
 def of_a_thing(summary: Summary, mention: Mention) -> bool:
     """Whether it was a thing that gave way, or the mechanism that is told."""
-    if of_the_mechanism(summary, mention):
-        return True
-    return mention.value in ("mechanical symptoms", "instability") and (
-        _A_THING.search(summary.before(mention, 40)) is not None
-    )
+    gives = mention.value in ("mechanical symptoms", "instability")
+    thing = gives and _A_THING.search(summary.before(mention, 40))
+    return bool(thing) or of_the_mechanism(summary, mention)
 
 
 _LITTLE_BEFORE = re.compile(
@@ -419,8 +399,6 @@ _LITTLE_AFTER = re.compile(
     r"^(?: (?:is|was|now|of|at|rated|level|intensity|only|about|with \w+|a))*:? ?[0-2](?: ?/ ?10|"
     r" out of 10|-[12]/10)|^ (?:is|was) (?:slight|minimal|mild|occasional)\b"
 )
-
-
 _STRONG_BEFORE = re.compile(
     r"\b(?:(?P<severe>severe?|intense|excruciating|intolerable|unbearable|debilitating)|moderate)"
     r"(?:(?: to|-to-) (?:moderate|severe))?(?: [\w-]+){0,2}? $"
@@ -448,9 +426,7 @@ _DOUBTED_BEFORE = re.compile(
 # "PTSD resolved"; "is status post" and "healed" are read elsewhere.
 _DIAGNOSIS_GONE = re.compile(
     r"^(?: (?:disorder|syndrome|symptoms|pain))?,? (?:has |have |is |are |was )?(?:now |since |"
-    r"fully )?(?:resolved|in remission)\b"
-)
-_FOUND_NONE = re.compile(
+    r"fully )?(?:resolved|in remission)\b|"
     r"^[^.;]{0,50}\b(?:found none|none (?:was|were) found|(?:was|were|been) (?:ruled out|"
     r"excluded))\b"
 )
@@ -458,9 +434,8 @@ _FOUND_NONE = re.compile(
 
 def diagnosis_polarity(summary: Summary, mention: Mention) -> Polarity:
     """Whether a diagnosis is made, excluded or gone, or only suspected."""
-    after = summary.after(mention, 40)
-    gone = _DIAGNOSIS_GONE.match(after) or _FOUND_NONE.match(summary.after(mention, 80))
-    if mention.qualifier == "negated" or gone:
+    after = summary.after(mention, 80)
+    if mention.qualifier == "negated" or _DIAGNOSIS_GONE.match(after):
         return "denied"
     doubted = _POSSIBLE_AFTER.match(after) or _DOUBTED_BEFORE.search(summary.before(mention, 40))
     return "suspected" if doubted or mention.qualifier == "hypothetical" else "affirmed"
