@@ -39,7 +39,7 @@ MEASURED = ROOT / "docs" / "measured.json"
 CARD = ROOT / "MODEL_CARD.md"
 CATALOGUE = ROOT / "docs" / "columns.md"
 PAPERS = ("README.md", "docs/evaluation.md", "docs/glossary.md")
-SAMPLE = "data/samples/CM16-9000001.pdf"
+SAMPLE = "data/samples/CM16-9000002.pdf"
 COLUMNS_HEAD = """# Columns of `imr features`
 
 Made by `make docs`; do not edit. *Known* is the share of shipped
