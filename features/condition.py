@@ -81,6 +81,11 @@ def _term(text: str) -> Term:
         raise ValueError(f"condition: cannot read the term {text.strip()!r}")
     value = match["quoted"] or (match["value"].strip() if match["value"] else None)
     mark, op = match["not"], match["op"]
+    if mark and op:
+        raise ValueError(
+            f"condition: cannot read the term {text.strip()!r}: a comparison is not negated by "
+            f"{mark!r}; name what must hold instead"
+        )
     return Term(match["name"], bool(mark), op, value, _test(mark, op, value))
 
 

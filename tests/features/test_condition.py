@@ -27,7 +27,9 @@ def test_what_a_condition_means(text: str, expected: bool) -> None:
     assert holds(condition(text), ROW) is expected
 
 
-@pytest.mark.parametrize("text", ['term="a', "term~", "Term=a", "a;b"])
+@pytest.mark.parametrize(
+    "text", ['term="a', "term~", "Term=a", "a;b", "-request_body_part=knee", "!age>=50"]
+)
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cannot read the term"):
         condition(text)
