@@ -225,7 +225,7 @@ COMPUTED = (
 
 # What the summary tells of where the request prints nothing.
 _TOLD_INSTEAD = {
-    "authorized_sessions": "sessions_certified",
+    "authorized_sessions": "certified_of_course",
     "request_sessions": "sessions_told",
     "request_per_week": "per_week_told",
 }
@@ -257,7 +257,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
     had = care_had(row)
-    if had is None and row.get("sessions_certified") and not row.get("same_care_had"):
+    if had is None and row.get("certified_of_course") and not row.get("same_care_had"):
         had = 0.0  # the rest of a course of which a part was certified is no second course
     same = same_treatment(item)
     if same and row.get("same_care_had") is False:

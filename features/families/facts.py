@@ -73,7 +73,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "first_line_tried", "root_question", "exercise_had", "care_month",
     "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
     "strong_pain", "insertion_tender", "facet_tender", "bone_displaced", "sessions_told",
-    "sessions_certified", "per_week_told", "supervised_exercise", "topical_place",
+    "certified_of_course", "per_week_told", "supervised_exercise", "topical_place",
     "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
     "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
@@ -207,7 +207,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
         "course_sessions": course_sessions(summary, item),
         "sessions_told": course_asked(summary, case, item),
         "per_week_told": _per_week_told(summary, item),
-        "sessions_certified": _certified(summary, item),
+        "certified_of_course": _certified(summary, item),
         "told_points": _points_told(summary, item),
         **_prescription(summary, item),
     }

@@ -67,7 +67,7 @@ _TABLETS = re.compile(
 _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), times)
     for pattern, times in (
-        (r"\b(?:q\.?i\.?d\.?|four times (?:a|per|each)? ?(?:day|daily))\b", 4.0),
+        (r"\b(?:q\.?i\.?d\.?|(?:four times|4x|4 times) (?:a |per |each )?(?:day|daily))\b", 4.0),
         (r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b", 3.0),
         (
             r"\b(?:b\.?i\.?d\.?|(?:twice|two times|2x|2 times) (?:a |per |each )?(?:day|daily))\b",
@@ -78,6 +78,8 @@ _TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
     )
 )
 _HOURS_A_DAY = 24
+# "60 grams, apply 4 times a day": nobody is told how much of a gel is a dose.
+_BY_WEIGHT = re.compile(r"\d ?(?:g|gms?|grams?|ml|cc|oz|ounces?)\b", re.IGNORECASE)
 # "Three per day", "up to 4 tablets a day".
 _UNITS_A_DAY = re.compile(
     rf"(?<![\d/.-])\b{_N}(?:-\d)? (?:(?:tab(?:let)?s?|cap(?:sule)?s?|pills?) )?"
@@ -207,7 +209,8 @@ def _supply_days(item: Item) -> float | None:
         word = printed[1].lower()
         return float(_NUMBER.get(word) or word) * unit * fills
     often = per_day(item.requested)
-    if item.quantity is None or item.quantity_unit != "units" or not often:
+    counted = item.quantity_unit == "units" and not _BY_WEIGHT.search(item.requested)
+    if item.quantity is None or not counted or not often:
         return None
     return round(item.quantity * fills / often, 1)
 
