@@ -24,7 +24,7 @@ from unseen import SEED, Judge, drawn, made, shown
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.outcome.start import Judgement, shipped
-from imr.training import alternatives
+from imr.training import contenders
 from imr.training.decisions import Sample
 
 SIZES = (100, 300, 1_000, 3_000, 10_000)
@@ -52,8 +52,8 @@ def outcome(train: Sample, judge: Judge, truth: Any, judgement: Judgement) -> di
         "start": expit(start),
         "start + correction": expit(start + correction),
         "forest": expit(forest),
-        "plain LightGBM": alternatives.plain_lightgbm(SEED)(train, test),
-        "TF-IDF summary": alternatives.text_outcome(("case_summary",))(train, test),
+        "plain LightGBM": contenders.plain_lightgbm(SEED, train, test),
+        "TF-IDF summary": contenders.text_outcome(("case_summary",), train, test),
     }
     figures = {f"AUC, {name}": judge.probabilities(p)["auc"] for name, p in auc.items()}
     best = np.max([figures[f"AUC, {name}"] for name in list(auc)[1:4]], axis=0)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
+from pathlib import Path
+
+import pytest
 
 from benchmarks import machine
 from benchmarks.compare import changes
+
+BENCHMARKS = Path(machine.__file__).parent
 
 
 def results(**cells: float) -> dict[str, object]:
@@ -35,3 +42,13 @@ def test_every_printed_table_is_recorded(tmp_path, monkeypatch, capsys):
     rows = [json.loads(line)["rows"] for line in file.read_text(encoding="utf-8").splitlines()]
     assert rows == [[["bare", 2.97]], [["scored", 5.03]]]
     assert capsys.readouterr().out.count("| path | ms |") == 2
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_imports_of_the_program_is_there(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("imr"):
+            module = importlib.import_module(str(node.module))
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")
