@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from typing import Generic, TypeVar
 
@@ -65,15 +65,24 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class NamedService:
-    """A service term found in a request; ``start`` counts words, not characters."""
+    """A service term found in a request; ``start`` and ``end`` count words, not characters."""
 
     service: Service
     start: int
+    end: int
+
+    @property
+    def words(self) -> range:
+        """The places of its words."""
+        return range(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestWords:
-    """Everything the tables say about one request; ``contexts`` are tags and where they stand."""
+    """Everything the tables say about one request; ``contexts`` are tags and where they stand,
+    ``body_parts`` are in printed order, last those in the name of who treats ("hand therapy, left
+    elbow").
+    """
 
     words: tuple[str, ...]
     services: tuple[NamedService, ...]
@@ -111,6 +120,7 @@ def _split(cell: str) -> list[str]:
     return [part for part in cell.split(";") if part]
 
 
+_GIVER = frozenset(("therapy", "specialty"))
 _NO_PLURAL = frozenset(("tens", "pens", "lens"))  # "tens unit" is not "ten units"
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:\.\d+)?|%")
 
@@ -233,7 +243,7 @@ class RequestLexicon:
         words = tuple([self.word(word) for word in _tokens(text)])
         contexts: list[tuple[str, int]] = []
         services: list[NamedService] = []
-        parts: set[str] = set()
+        parts: dict[str, int] = {}
         busy = body_busy = 0
         for at in range(len(words)):
             if at >= body_busy:
@@ -249,14 +259,16 @@ class RequestLexicon:
             elif service:
                 busy = service[0]
                 if at == 0 or words[at - 1] != "post":
-                    services.append(NamedService(service[1], at))
-        return RequestWords(words, tuple(services), tuple(contexts), tuple(sorted(parts)))
+                    services.append(NamedService(service[1], at, service[0]))
+        in_name = {n for one in services if _GIVER & one.service.tags for n in one.words}
+        in_order = tuple(sorted(parts, key=lambda part: parts[part] in in_name))
+        return RequestWords(words, tuple(services), tuple(contexts), in_order)
 
-    def _body_at(self, words: tuple[str, ...], at: int, parts: set[str]) -> int:
+    def _body_at(self, words: tuple[str, ...], at: int, parts: dict[str, int]) -> int:
         """Add the body parts named at a word; returns where the next may begin."""
         found = self.body.longest(words, at)
         if found:
-            parts.update(found[1])
+            parts.update((part, at) for part in found[1] if part not in parts)
             return found[0]
         level = _level(words, at)
         if level is None:
@@ -264,8 +276,14 @@ class RequestLexicon:
         # The S1 of "L5-S1" is no part of its own: the level before it has named the region.
         after_level = at >= 2 and words[at - 1].isdigit() and words[at - 2] in _SPINE
         if not (words[at] == "s" and after_level):
-            parts.add(level)
+            parts.setdefault(level, at)
         return at + 2
+
+
+@cache
+def service_names() -> frozenset[str]:
+    """The names of all rows of the service tables."""
+    return frozenset(r["name"] for t in SERVICE_TABLES for r in table_rows(f"reference/{t}"))
 
 
 @cache
@@ -341,7 +359,7 @@ def classify(requested: str, title: str | None = None) -> ItemClass:
     return ItemClass(
         category,
         subcategory,
-        request.body_parts,
+        tuple(sorted(request.body_parts)),
         quantity.value if quantity else None,
         unit_of(quantity, category, adjunct) if quantity else None,
         tuple(dict.fromkeys(named.service.name for named in request.services)),
@@ -371,6 +389,69 @@ def _head(request: RequestWords) -> NamedService | None:
     if best is not None and best.service.rank >= NAMED:
         return best
     return max(services, key=priority, default=None)
+
+
+# A service by its way or by its sample -> the one that says what is done on that way.
+_SAYS_MORE = {
+    "arthroscopic": "arthroscopic_usual",  # "arthroscopy with labral repair"
+    "esi": "adhesiolysis",  # "caudal epidural with a Racz catheter"
+    "urine": "drug_test",  # "urinalysis, toxicology"
+}
+_BLOCKS = frozenset(("esi", "facet"))
+COMBINED_BLOCKS = "combined spinal injections"
+_WEAKEST_SERVICE = 30  # rank; "unit" and "tablet" say less than the heading of a service
+
+
+def main_term(requested: str, title: str | None = None) -> str | None:
+    """The name of what a request is for above all, by the tables: of "refill Soma" the drug, of
+    "associated surgical service: sling" the sling, of an arthroscopy the repair it names.
+
+    ``title`` helps only where ``requested`` names no service.
+    """
+    for text in filter(None, (requested, title)):
+        request = request_lexicon().find(text)
+        if head := _head(request):
+            return _said_best(request, head)
+    return None
+
+
+def operation_named(text: str) -> str | None:
+    """The name of the first operation of a text, as :func:`main_term` has it."""
+    request = request_lexicon().find(text)
+    operations = tuple(n for n in request.services if _is_operation(n.service))
+    return _said_best(replace(request, services=operations), operations[0]) if operations else None
+
+
+def _is_operation(service: Service) -> bool:
+    adjunct = "adjunct" in service.tags or "adjunct_prefix" in service.tags
+    return service.category == "Surgery" and service.rank >= NAMED and not adjunct
+
+
+def _said_best(request: RequestWords, head: NamedService) -> str:
+    if "adjunct_prefix" in head.service.tags:
+        rest = tuple(n for n in request.services if n.service.rank < head.service.rank)
+        thing = _head(replace(request, services=rest))
+        named = thing is not None and thing.service.rank >= _WEAKEST_SERVICE
+        return _said_best(replace(request, services=rest), thing) if named else head.service.name
+    purpose = request.purpose if head.start < request.purpose else len(request.words)
+    services = [n.service for n in request.services if n.start < purpose]
+    tags = {tag for service in services for tag in service.tags}
+    if tags >= _BLOCKS and not _BLOCKS.isdisjoint(head.service.tags):
+        return COMBINED_BLOCKS
+    more = {_SAYS_MORE[tag] for tag in head.service.tags if tag in _SAYS_MORE}
+    named = (s.name for s in services if not more.isdisjoint(s.tags))
+    return next((name for name in named if _at_part(name, request)), head.service.name)
+
+
+def _at_part(name: str, request: RequestWords) -> bool:
+    """False of the "knee repair" that an ankle arthroscopy with synovectomy would be."""
+    part = name.split()[0]
+    return part not in body_parts() or not request.body_parts or part in request.body_parts
+
+
+def parts_in_order(text: str) -> tuple[str, ...]:
+    """The body parts that a request names, in printed order."""
+    return request_lexicon().find(text).body_parts
 
 
 Combination = tuple[frozenset[str], frozenset[str], str, str]

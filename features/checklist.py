@@ -85,7 +85,7 @@ _CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
 _OF_THE_REQUEST = (
     "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
     "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
-    "one_visit_asked", "entrapment_asked", "rental_days", "baseline_asked",
+    "one_visit_asked", "entrapment_asked", "rental_days", "baseline_asked", "spine_asked",
 )  # fmt: skip
 # Computed terms that another item of the letter shows.
 _OF_SAME_PART = {"invasive_in_letter": invasive_beside, "operation_beside": operation_beside}
@@ -163,7 +163,7 @@ class _Quotes:
     def _request_words(self, term: Term) -> str:
         """The request; where its region stands in the heading or the original, that."""
         item = self.item
-        if term.name not in ("request_region", "request_body_part"):
+        if term.name not in ("request_region", "request_body_part", "spine_asked"):
             return item.requested
         shown = (item.requested, item.title, item.original_request or "")
         return next((words for words in shown if words and parts_named(words)), item.requested)

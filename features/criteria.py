@@ -22,7 +22,7 @@ from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
-from imr.features.families.request import requested_parts, specialist_field
+from imr.features.families.request import region, requested_parts, specialist_field
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
 from imr.features.where_when import any_same_region
@@ -219,7 +219,7 @@ COMPUTED = (
     "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
     "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
     "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
-    "operation_beside", "baseline_asked",
+    "operation_beside", "baseline_asked", "spine_asked",
 )  # fmt: skip
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -249,10 +249,11 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     for beside it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where
     nursing or therapy at home is, ``routine_panel`` where blood counts or chemistry are;
     ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
-    pinched nerve is; ``rental_days`` is how long equipment is to be rented, ``parts_reached``
-    whether a case is about joints alone that a topical drug reaches, where the request names no
-    part; ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy
-    and none a larger operation of the knee; ``consult_field`` is the field of the specialist.
+    pinched nerve is; ``spine_asked`` where one of the requested parts is of the spine;
+    ``rental_days`` is how long equipment is to be rented, ``parts_reached`` whether a case is about
+    joints alone that a topical drug reaches, where the request names no part;
+    ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
+    a larger operation of the knee; ``consult_field`` is the field of the specialist.
     """
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
@@ -292,6 +293,7 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
         "meniscectomy_alone": any(o["meniscectomy"] for o in knee)
         and not any(o["larger_of_knee"] or o["replacement_asked"] for o in knee),
         "consult_field": specialist_field(item.requested),
+        "spine_asked": any(region((part,)) == "spine" for part in requested_parts(item)),
         "rental_days": _rental_days(item, row),
         "parts_reached": _parts_reached(row),
         "therapy_in_letter": any(o.subcategory in ACTIVE_THERAPY for o in others),

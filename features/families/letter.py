@@ -22,10 +22,12 @@ from functools import lru_cache
 from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
+from imr.data.request import operation_named
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import refills, request_mentions
+from imr.features.families.request import fills_asked, request_mentions
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value
+from imr.features.statements import statements
 from imr.features.where_when import dates
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
@@ -63,7 +65,7 @@ def build_mix(_summary: Summary, case: Case) -> Findings:
     return found
 
 
-def build_mix_item(_summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+def build_mix_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
     """The item among its siblings."""
     own = Findings()
     others = [other for other in case.items if other.index != item.index]
@@ -74,7 +76,23 @@ def build_mix_item(_summary: Summary, case: Case, item: Item, _found: dict[str, 
     own.values["primary_surgery"] = is_primary_surgery(item)
     own.values["primary_surgery_in_letter"] = any(is_primary_surgery(o) for o in others)
     own.values["associated_with_surgery"] = is_associated(item)
+    if is_associated(item) and not own.values["primary_surgery_in_letter"]:
+        # Pre-operative tests for a hernia repair that is not itself in dispute.
+        planned = _operation_planned(summary)
+        if planned is not None:
+            own.put("operation_term", *planned)
     return own
+
+
+@once
+def _operation_planned(summary: Summary) -> tuple[str, Mention] | None:
+    """The last operation that the summary plans, by the name that requests have for it."""
+    operations = [s for s in statements(summary) if s.mention.value == "surgery"]
+    for said in reversed([s for s in operations if s.polarity == "planned"]):
+        name = operation_named(said.clause)
+        if name is not None:
+            return name, said.mention
+    return None
 
 
 def relate(items: Sequence[Item], rows: Sequence[dict[str, Value]]) -> None:
@@ -281,8 +299,7 @@ def amount(text: str, item: Item) -> tuple[float, str] | None:
     found = find_quantity(spell_out(text), item.category or "", in_sessions)
     if found is None:
         return None
-    fills = 1 + (refills(text) or 0)
-    return found.value * fills, found.kind if found.kind in _TIMES_KINDS else "counted"
+    return found.value * fills_asked(text), found.kind if found.kind in _TIMES_KINDS else "counted"
 
 
 _TIMES_KINDS = ("days", "weeks", "months", "hours")

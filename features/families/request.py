@@ -8,12 +8,19 @@ none is printed.  Lexicon: ``lexicons/request.csv``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
-from imr.data.request import ItemClass, body_parts, classify
+from imr.data.request import (
+    ItemClass,
+    body_parts,
+    classify,
+    main_term,
+    parts_in_order,
+    service_names,
+)
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
@@ -50,7 +57,10 @@ _WEEKS = re.compile(
     re.IGNORECASE,
 )
 _DOSE_MG = re.compile(
-    r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b", re.IGNORECASE
+    r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b"
+    # The strength of a gel or a liquid, "10 mg/g", is no dose.
+    r"(?!\s*(?:/|per)\s*(?:\d{1,3}\s*)?(?:g|gm|grams?|ml|cc|milliliters?)\b)",
+    re.IGNORECASE,
 )
 _REFILLS = re.compile(
     rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b",
@@ -115,7 +125,7 @@ def _fields(item: Item) -> dict[str, Value]:
         "subcategory": item.subcategory,
         "quantity": _float(item.quantity),
         "quantity_unit": item.quantity_unit,
-        "request_term": item.terms[0] if item.terms else None,
+        "request_term": _term(item),
         "request_body_part": parts[0] if parts else None,
         "request_region": region(parts),
         "request_several_parts": len(parts) > 1,
@@ -124,12 +134,24 @@ def _fields(item: Item) -> dict[str, Value]:
     }
 
 
+_main_term = lru_cache(maxsize=4096)(main_term)
+
+
+def _term(item: Item) -> str | None:
+    """What the request is for above all; a drug that is put on the skin by its topical row."""
+    term = _main_term(item.requested, item.title) if item.terms else None
+    topical = f"{term} topical"
+    on_skin = item.subcategory == "Topical Analgesics" and topical in service_names()
+    return topical if on_skin else term
+
+
 def sessions_printed(item: Item | ItemClass) -> float | None:
     """The sessions of a course that a request prints."""
     return _float(item.quantity) if item.quantity_unit in _SESSIONS else None
 
 
 _SESSIONS = ("sessions", "visits")
+_DRUGS = "Pharmaceuticals"
 
 
 def _amounts(item: Item) -> dict[str, Value]:
@@ -141,7 +163,8 @@ def _amounts(item: Item) -> dict[str, Value]:
         "request_weeks": weeks,
         "request_dose_mg": _dose(item.requested),
         "request_refills": refills(item.requested),
-        "request_per_day": per_day(item.requested),
+        # The "daily" of a device is no dosing.
+        "request_per_day": per_day(item.requested) if item.category == _DRUGS else None,
         "request_supply_days": _supply_days(item),
         "authorized_sessions": _authorized_sessions(item),
         "request_ingredients": float(_percents(item.requested)) or None,
@@ -165,12 +188,23 @@ def parts_named(text: str) -> tuple[str, ...]:
 
 
 def requested_parts(item: Item) -> tuple[str, ...]:
-    """The body parts of the request; where what remains of a modified request names none, those of
-    the original one.
+    """The body parts of the request in printed order; where what remains of a modified request
+    names none, those of the original one.
     """
+    if len(item.body_parts) > 1:
+        return tuple(sorted(item.body_parts, key=_place_of(item.requested)))
     if item.body_parts or not item.original_request:
         return item.body_parts
-    return parts_named(item.original_request)
+    return _parts_in_order(item.original_request)
+
+
+_parts_in_order = lru_cache(maxsize=4096)(parts_in_order)
+
+
+def _place_of(text: str) -> Callable[[str], int]:
+    """The place of a body part among those that a text names; what it does not name is last."""
+    places = {part: place for place, part in enumerate(_parts_in_order(text))}
+    return lambda part: places.get(part, len(places))
 
 
 @lru_cache(maxsize=4096)
@@ -198,9 +232,9 @@ def per_day(text: str) -> float | None:
 
 def _supply_days(item: Item) -> float | None:
     """Days that the drug asked for lasts, by its dosing or by the duration printed."""
-    if item.category != "Pharmaceuticals":
+    if item.category != _DRUGS:
         return None
-    fills = 1 + (refills(item.requested) or 0)
+    fills = fills_asked(item.requested)
     if item.quantity is not None and item.quantity_unit in _DAYS_OF:
         return item.quantity * _DAYS_OF[item.quantity_unit] * fills
     printed = _DAYS_SUPPLY.search(item.requested)
@@ -337,6 +371,18 @@ def refills(text: str) -> float | None:
     if "refill" not in text.lower():
         return None
     return 0.0 if _NO_REFILL.search(text) else _last_number(_REFILLS, text)
+
+
+_REFILLS_ALONE = re.compile(
+    rf"^(?:remaining |additional )?{_N}\s*(?:\(\d+\)\s*)?(?:more |additional )?refills? (?:of|for)\b",
+    re.IGNORECASE,
+)
+
+
+def fills_asked(text: str) -> float:
+    """How often a drug would be dispensed: "with 2 refills" three times, "2 refills of" twice."""
+    first = 0 if _REFILLS_ALONE.match(text) else 1
+    return first + (refills(text) or 0)
 
 
 def _float(value: int | float | None) -> float | None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data.letter import Item
+from imr.data.request import item_of_heading
 from imr.features.families.request import build_item, region, spinal_levels
 from imr.features.signal import Value, listed
 from imr.features.table import signals
@@ -75,6 +76,78 @@ def test_spinal_levels(text: str, levels: tuple[str, ...]) -> None:
 )
 def test_what_a_request_says(text: str, column: str, value: Value) -> None:
     assert row(text)[column] == value
+
+
+def printed(*titles: str, summary: str = "") -> list[dict[str, Value]]:
+    """The rows of items with these headings, classed as those of a letter are."""
+    items = [item_of_heading(index, title, None) for index, title in enumerate(titles)]
+    return signals(undecided(summary, *items)).rows
+
+
+@pytest.mark.parametrize(
+    ("title", "term"),
+    [
+        ("Refill meloxicam", "meloxicam"),
+        ("Three refills of tizanidine 4mg #30", "tizanidine"),
+        ("Two refills of medication", "drug, unspecified"),
+        ("Pre-op labs: BMP", "blood test"),
+        ("Pre-op labs", "laboratory test, unspecified"),
+        ("Pre-op urinalysis", "urinalysis"),
+        ("Urinalysis for toxicology", "urine drug test"),
+        ("Urinalysis, random drug screen", "urine drug test"),
+        ("Associated surgical service: ECG", "heart test"),
+        ("Associated surgical service: polar care unit", "cold therapy unit"),
+        ("Associated surgical service: two knee wraps", "wraps and pads"),
+        ("Associated surgical service: arm sling", "limb orthosis"),
+        ("Associated surgical service: kit", "associated surgical service"),
+        ("Right shoulder arthroscopy with labral repair", "shoulder repair"),
+        ("Right hip arthroscopy with labral repair", "arthroscopy"),
+        ("Wrist arthroscopy", "arthroscopy"),
+        ("Caudal epidural injection by Racz catheter", "adhesiolysis"),
+        ("Caudal epidural injection with catheter", "epidural steroid injection"),
+        ("Cervical ESI C6-7 and facet block C4-5", "combined spinal injections"),
+        ("Lumbar ESI for facet syndrome", "epidural steroid injection"),
+        ("Diclofenac 1.5% solution", "diclofenac topical"),
+        ("Diclofenac 50mg #60", "diclofenac"),
+        ("Consultation with a podiatrist", "medical specialist"),
+    ],
+)
+def test_the_term_is_what_is_asked_for_above_all(title: str, term: str) -> None:
+    assert printed(title)[0]["request_term"] == term
+
+
+@pytest.mark.parametrize(
+    ("title", "column", "value"),
+    [
+        ("Ketoprofen gel 100 mg/g", "request_dose_mg", None),
+        ("Morphine liquid 10 mg per 5 ml", "request_dose_mg", None),
+        ("Naproxen 500 mg, gel for the knee", "request_dose_mg", 500.0),
+        ("TENS unit, daily use", "request_per_day", None),
+        ("Naproxen 500 mg daily", "request_per_day", 1.0),
+        ("Two refills of naproxen 500 mg daily #30", "request_supply_days", 60.0),
+        ("Naproxen 500 mg daily #30 with two refills", "request_supply_days", 90.0),
+        ("Acupuncture of the low back and the ankle", "request_body_part", "lumbar spine"),
+        ("Acupuncture of the ankle and the low back", "request_body_part", "ankle"),
+        ("Hand therapy, left elbow", "request_body_part", "elbow"),
+    ],
+)
+def test_what_a_heading_says(title: str, column: str, value: Value) -> None:
+    assert printed(title)[0][column] == value
+
+
+@pytest.mark.parametrize(
+    ("summary", "term"),
+    [
+        ("He will undergo a ventral hernia repair.", "hernia repair"),
+        ("He had a ventral hernia repair in 2009.", None),
+        ("He will undergo surgery.", None),
+    ],
+)
+def test_what_goes_with_an_operation_names_the_one_that_is_planned(
+    summary: str, term: str | None
+) -> None:
+    clearance, therapy = printed("Pre-op labs: CBC", "Acupuncture", summary=summary)
+    assert (clearance["operation_term"], therapy["operation_term"]) == (term, None)
 
 
 def test_a_bare_course_counts_only_where_sessions_are_asked_for() -> None:
