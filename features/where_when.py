@@ -333,6 +333,48 @@ def nearest_date(
     return ahead[0].day if ahead else behind[-1].day if behind else None
 
 
+# "The review of 5/2", "a request dated 5/4", "an MRI of 4/1" are no visits.
+_NO_VISIT_BEFORE = re.compile(
+    r"\b(?:utilization|review\w*|ur|rfas?|request\w*|authoriz\w*|denied|denial|certif\w*|"
+    r"administrator|determination|appeal\w*|injur(?:y|ed)|sustained|accident|mri|ct|x-?rays?|emg|"
+    r"ncs|radiographs?|films?|study|studies|surgery|since|until)\b[^.;]{0,40}$"
+)
+_NO_VISIT_AFTER = re.compile(
+    r"^[^.;]{0,24}\b(?:utilization|ur\b|review|rfa|request for auth|denied|denial|non-?certif|"
+    r"certified|modified|claims|mri|ct\b|x-?rays?|emg|industrial|work injury)"
+)
+
+
+@once
+def visits(summary: Summary) -> list[tuple[int, date]]:
+    """Where the days of visits are printed, in order, and which days they are."""
+    return [
+        (found.mention.start, found.day)
+        for found in dates(summary)
+        if found.exact
+        and not _NO_VISIT_BEFORE.search(summary.before(found.mention, 60))
+        and not _NO_VISIT_AFTER.match(summary.after(found.mention, 60))
+    ]
+
+
+def visit_of(summary: Summary, mention: Mention) -> date | None:
+    """The day of the visit that a mention is told of: the last one before it, where its sentence
+    names none but behind it.
+    """
+    start, end = summary.sentence_span(mention.sentence)
+    before = [(at, day) for at, day in visits(summary) if at < mention.start]
+    behind = [day for at, day in visits(summary) if mention.start <= at < end]
+    if behind and not (before and before[-1][0] >= start):
+        return behind[0]
+    return before[-1][1] if before else None
+
+
+def at_last_visit(summary: Summary, mention: Mention) -> bool:
+    """Whether a mention is told of the latest visit, or of the only one."""
+    day = visit_of(summary, mention)
+    return day is None or day >= max(known for _, known in visits(summary))
+
+
 @cache
 def _valid(year: int, month: int, day: int) -> date | None:
     try:

@@ -6,8 +6,11 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
 ``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
-``now`` (care under way), ``other`` (due to another treatment than what is asked for), ``by_same``
-(due to the treatment that is asked for) and ``by_therapy`` (due to therapy or exercise).
+``now`` (care under way), ``past`` (told of as former), ``ordered`` (asked for, and not only
+supposed), ``first_given`` (prescribed at the last visit), ``at_least`` (of a count: or more),
+``other`` (due to another treatment than what is asked for), ``by_same`` (due to the treatment that
+is asked for), ``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the
+request: for a drug, for visits).
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -25,6 +28,7 @@ from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.letter import denials_under_review
+from imr.features.families.medication import REFILLED
 from imr.features.families.request import (
     per_day,
     requested_parts,
@@ -36,7 +40,14 @@ from imr.features.families.request import (
 from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.statement import SPINE
-from imr.features.where_when import dates, is_or_explains, nearest_date, spans_of_time
+from imr.features.where_when import (
+    at_last_visit,
+    dates,
+    is_or_explains,
+    nearest_date,
+    spans_of_time,
+    visit_of,
+)
 
 SAME = "$same"
 ANY = "*"
@@ -66,7 +77,7 @@ FACTS: tuple[str, ...] = (
     "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen",
     "same_class_beside", "job_open", "personal_care_need",
     "organ_findings", "help_at_home", "bears_no_weight", "language_barrier", "same_test_had",
-    "same_test_abnormal",
+    "same_test_abnormal", "care_only_planned",
 )  # fmt: skip
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA: tuple[str, ...] = (
@@ -78,7 +89,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
     "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
     "purchase_told", "anxiety_found", "care_gained", "works_as_usual", "recovery_at_risk",
-    "field_denied",
+    "field_denied", "pain_unrelieved",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -168,7 +179,29 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
             for rule in rows:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
+    for name in _OF_THE_LAST_VISIT & spoken.keys():
+        spoken[name] = _told_last(summary, spoken[name])
     return spoken
+
+
+_OF_THE_LAST_VISIT = frozenset({"pain_goes_on", "pain_unrelieved"})
+
+
+def _told_last(
+    summary: Summary, said: list[tuple[FactRule, Statement]]
+) -> list[tuple[FactRule, Statement]]:
+    """What is told of a fact without what speaks against it of earlier visits than what speaks for
+    it: pain that was gone in May and is complained of in June goes on.
+    """
+    days = [visit_of(summary, s.mention) for rule, s in said if rule.speaks_for]
+    last = max((day for day in days if day is not None), default=None)
+    if last is None:
+        return said
+    return [
+        (rule, s)
+        for rule, s in said
+        if rule.speaks_for or (visit_of(summary, s.mention) or last) >= last
+    ]
 
 
 def _drug_of(said: Statement) -> str | None:
@@ -223,7 +256,7 @@ def _quotes(
         # A motion "with pain" proves no complaint where somebody complains.
         told = [pair for pair in deciding if _complains(pair[1])] or deciding
         # What a complaint is like now is told last.
-        if name == "pain_goes_on" and value:
+        if name in _OF_THE_LAST_VISIT and value:
             told.reverse()
         # The statements of the row that decides come first, those that name a region before others.
         for _, said in sorted(told, key=lambda pair: (-pair[0].priority, not pair[1].regions)):
@@ -532,7 +565,8 @@ def _days_used(summary: Summary, statement: Statement) -> float | None:
     """The duration next to a drug; None where the words between speak of a complaint."""
     mention = statement.mention
     for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
-        if _A_RATE.search(summary.lower, max(at - 16, 0), at):
+        # A patch is worn, or a dose lasts, for hours.
+        if days < 1 or _A_RATE.search(summary.lower, max(at - 16, 0), at):
             continue
         between = summary.lower[min(at, mention.end) : max(at, mention.end)]
         begun = ago and _BEGUN.search(between)
@@ -603,7 +637,7 @@ _GONE_BY = re.compile(
 )
 # A drug that is refilled, continued or taken since a date goes on; what was begun today does not.
 _REFILLED = re.compile(
-    r"\b(?:refill(?:ed|s|ing)?|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
+    rf"\b(?:{REFILLED}|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
     r"chronic(?:ally)?|long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|"
     r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
     r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
@@ -615,7 +649,9 @@ _REFILLED = re.compile(
     r"(?:\d+|a|two|three|four|five|six|eight|ten|twelve|fourteen|eighteen|many|several)\+? ?"
     r"(?:mos?|months?|yrs?|years?)(?= (?:on|of|nightly|daily|use|now|w/)|[.,;]|$)|ever since|"
     r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|"
-    r"for (?:a |over a )?(?:long|years|decades?)|all these (?:months|years)|nightly since|"
+    r"for (?:a |over a |an )?(?:long|years|decades?|(?:extended|prolonged) (?:time|period|"
+    r"duration))|"
+    r"all these (?:months|years)|nightly since|"
     r"first (?:applied|given|prescribed|started|dispensed) in|month after month)\b"
 )
 _FIRST_GIVEN = re.compile(
@@ -792,6 +828,55 @@ def _only_begun(said: Statement) -> bool:
     return uncounted and _JUST_BEGUN.search(said.clause) is not None
 
 
+def _ordered(said: Statement) -> bool:
+    """Whether care is asked for or pending, and not merely supposed, meant for after surgery, or
+    more of what was had.
+    """
+    before = said.mention.summary.before(said.mention, 40)
+    supposed = said.mention.qualifier == "hypothetical" or _AFTER_SURGERY.search(said.clause)
+    return not supposed and _MORE_OF.search(before) is None
+
+
+_MORE_OF = re.compile(
+    r"\b(?:more|further|additional\w*|another|continu\w+|resum\w+|remaining|extend\w*|extension)\b"
+    r"[^.;,]{0,30}$"
+)
+
+_AFTER_SURGERY = re.compile(
+    r"\bpost-?\s?op\w*|\bpost-?surg\w*|\b(?:after|following) (?:the |his |her )?"
+    r"(?:surg|oper|arthrosc|repair|fusion|replacement)"
+)
+# "At least three visits" may have been thirty.
+_AT_LEAST = re.compile(r"\b(?:at least|more than|over|a minimum of) (?:about )?\(?(?:\d|[a-z])")
+
+
+def _first_given(said: Statement) -> bool:
+    """Whether a drug is prescribed at the last visit that is told, and so was not tried before."""
+    summary, mention = said.mention.summary, said.mention
+    given = _GIVEN_AFTER.match(summary.after(mention, 60)) or _GIVEN_BEFORE.search(
+        summary.before(mention, 60)
+    )
+    used = _REFILLED.search(said.clause) or _USED_SINCE.search(said.clause)
+    return bool(given) and not used and at_last_visit(summary, mention)
+
+
+# "Was given naproxen, which he takes with relief"; "was prescribed a splint, worn since".
+_USED_SINCE = re.compile(
+    r"\b(?:tak(?:es?|en|ing)|took|us(?:es|ed|ing)|relief|help\w*|benefit|effect\w*|fail\w*|"
+    r"without|done|completed|worn|since|initially|previously|earlier|first visit|emergency|"
+    r"days|weeks|then)\b"
+)
+_SCRIPT = r"(?:prescribed|started|dispensed|initiated)"
+_GIVEN_AFTER = re.compile(
+    rf"^(?:(?: [\w/.%-]+){{0,3}},?(?: and)?){{1,3}} (?:was|were) (?:(?:also|then|newly|both) )?"
+    rf"{_SCRIPT}\b"
+)
+_GIVEN_BEFORE = re.compile(
+    rf"(?<!been )(?<!previously )(?<!currently )(?<!had )(?<!is )(?<!are )\b{_SCRIPT} "
+    r"(?:(?!by|for|in|on)[\w/,]+ ){0,3}$"
+)
+
+
 # Antidepressants that ease no pain; those that do are tricyclics and the drugs like duloxetine.
 _MOOD_DRUGS = frozenset(
     {
@@ -830,11 +915,6 @@ _AT_VISITS = re.compile(
     r"\b(?:visits?|sessions?|treatments?|therapy|pt|chiro\w*|modalities|ultrasound|massage|"
     r"manual|traction)\b"
 )
-# "Twelve visits of therapy with strengthening": exercises of the course that is asked for.
-_COURSE_WITH = re.compile(
-    r"\b(?:visits?|sessions?|therapy|pt|ot)\b[^.;]{0,60}\b(?:with|of|including|includes?|starting|"
-    r"beginning|consisting|for|to include|emphasi\w+)\b[^.;]{0,50}$"
-)
 _OWN_EXERCISE = re.compile(r"\b(?:home|hep|independent|self|own|taught|instruct\w*|shown)\b")
 _SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
@@ -871,11 +951,12 @@ def _in_clinic(said: Statement) -> bool:
 
 
 def _in_course(said: Statement) -> bool:
-    """Whether exercises are those of a course of therapy that is only asked for."""
+    """Whether exercises are those of a course that is only asked for, and none done at home:
+    "twelve visits of therapy with strengthening", "a program for strengthening".
+    """
     if said.polarity != "planned" or said.mention.rule.id != "exercise":
         return False
-    before = said.mention.summary.before(said.mention, 120)
-    return _COURSE_WITH.search(before) is not None and _OWN_EXERCISE.search(said.clause) is None
+    return _OWN_EXERCISE.search(said.clause) is None
 
 
 _POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
@@ -894,8 +975,12 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # Care that goes on.
     "now": _clause_says(_GOES_ON, unless=_GONE_BY),
     "long": _used_long,
+    "past": lambda said: said.past,
+    "ordered": _ordered,
+    "at_least": _clause_says(_AT_LEAST),
     "due": lambda said: said.of is not None,
     "begun": _only_begun,
+    "first_given": _first_given,
     # Over the facets, as muscles beside a spine lie.
     "beside_spine": _clause_says(_BESIDE_SPINE),
     "fresh": _clause_says(_FRESH),
@@ -932,7 +1017,9 @@ _WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 def _another_of_class(said: Statement, item: Item) -> bool:
     """Whether a drug is one of the requested class, and not the one requested."""
-    generic = said.mention.rule.extra.get("generic", "")
+    extra = said.mention.rule.extra
+    # "Anti-inflammatories" may be the very drug.
+    generic = extra.get("generic", "") if extra.get("kind") == "drug" else ""
     asked = {term.lower() for term in item.terms}
     of_class = said.concept == item.subcategory and said.concept in _ONE_AT_A_TIME
     return of_class and bool(generic) and bool(asked) and generic not in asked
@@ -969,6 +1056,7 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
+_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 _THERAPIES = frozenset(
     {
         "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
@@ -989,6 +1077,9 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "limb": lambda _said, item: (
         bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
     ),
+    "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
+    # Visits of a course, which what got better may be put down to.
+    "for_course": lambda _said, item: item.category in _COURSES,
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
     "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
     "by_therapy": lambda said, _item: said.of in _THERAPIES,

@@ -37,8 +37,14 @@ _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
 )  # fmt: skip
+# "With one refill" tells of a script to be filled, and of no use so far.
+REFILLED = (
+    r"refill(?:ed|ing)|(?<!\d )(?<!\d\) )(?<!\ban )(?<!\bone )(?<!\btwo )(?<!\bthree )"
+    r"(?<!\bfour )(?<!\bfive )(?<!\bsix )"
+    r"(?<!\bno )(?<!\bwithout )(?<!\bzero )refills?(?! ?(?:x|times|:|#|\d))"
+)
 _TAKEN_BEFORE = re.compile(
-    r"\b(?:prescribed|dispensed|refill(?:ed|s)?|given|taking|takes|took|taken|using|uses|used|tried|"
+    rf"\b(?:prescribed|dispensed|{REFILLED}|given|taking|takes|took|taken|using|uses|used|tried|"
     r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"
     r"were|are|was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|"
     r"use of))?|continuing|treated with|managed with|regimen (?:of|include[sd]?|"
@@ -48,7 +54,11 @@ _TAKEN_BEFORE = re.compile(
 _NOT_TAKEN_BEFORE = re.compile(
     r"(?:\ballerg(?:ic|y|ies)\b[^.;]{0,40}|\b(?:positive|negative|consistent|tested|"
     r"screen\w*) (?:\w+ )?for [^.;]{0,40}|\binject\w* (?:with|of|using|containing)[^.;]{0,40}|"
-    r"\bper note|\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) )$"
+    r"\bper note|\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) |"
+    # "Suggested a trial of gabapentin": to come.
+    r"\b(?:noted?|recommend\w*|start\w*|plan\w*|discuss\w*|offer\w*|suggest\w*|propos\w*|"
+    r"begin\w*|initiat\w*|wants|wished|order\w*|advis\w*) (?:(?:an?|the|on|with|to|for|short|new|"
+    r"another|his|her) ){0,3}trial of (?:\w+ ){0,2})$"
 )
 _INJECTED = re.compile(r"^(?:[^.;,]{0,25})\b(?:injection|injected|was injected|block)\b")
 _FAILED = re.compile(

@@ -43,8 +43,7 @@ _SAME = {
     "Therapies": "psychotherapy",
 }
 _CONSERVATIVE = (
-    *_COUNTED, "home_exercise", "activity_modification", "bracing", "tens", "massage",
-    "conservative",
+    *_COUNTED, "home_exercise", "bracing", "tens", "massage", "conservative",
 )  # fmt: skip
 _N = COUNT
 _UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
@@ -120,7 +119,7 @@ _NOT_DONE_AFTER = re.compile(
     r"question|dispute)|(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
     r"previously |again |then |still |now |likewise |similarly |both )*(?:request|recommend|"
     r"order|propos|sought|denied|pending|schedul|discuss|consider|non-?certif|authoriz|approv|"
-    r"advised|planned|suggest|modified|prescri)\w*)|"
+    r"advised|planned|suggest|modified|prescri|asked for|sought|wanted)\w*)|"
     r"^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
     r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
     r"order|candidate|planned|scheduled|arranged|set up)\b"

@@ -388,7 +388,8 @@ _COUNT_SHORT = re.compile(
     r"up to now|post-?op|done|had|total|about|already|treatments|completed|over|"
     r"some|(?:has|have|was|were)(?: been)?|given|attended|for))*(?:[:,] ?| |: x ?| x ?)"
     rf"(?P<n>{COUNT})(?:/(?P=n)| of (?P=n)|(?= of \d{{1,2}}\b))?"
-    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times|tx|since|thru|through|to date|so far|"
+    r"(?=\.?$|\.\s|[,;)]| (?:done|visits|sessions|times(?! (?:a|per|each|every) (?:day|week|month)|"
+    r" weekly| daily)|tx|since|thru|through|to date|so far|"
     r"for this|had|of|completed|in (?:the )?(?:last|past)|last|w/|over|post-?op\w*)\b)"
 )
 # "PT visit 9 of 12", "PT #8 of 12 done"; "PT 2 of 6 approved" tells of an approval.

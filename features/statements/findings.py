@@ -344,7 +344,11 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     )
     if mention.qualifier in ("requested", "hypothetical") and not told:
         return True
+    if mention.rule.id == "weekly_course" and mention.qualifier == "requested":
+        return True  # "asks for therapy twice a week for six weeks"
     if concept in _WEAK and of_pain(summary, mention):
+        return True
+    if concept == "red flag" and _EXERCISED.search(before) and mention.text.startswith("lost"):
         return True
     if concept == "positive tests" and equivocal(summary, mention):
         return True
@@ -353,6 +357,10 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
     return concept in _NO_SIGN_AFTER and bool(_NO_SIGN_AFTER[concept].search(before))
 
 
+# "Has been swimming and lost 20 pounds" tells of no illness.
+_EXERCISED = re.compile(
+    r"\b(?:bik(?:es|ing)|cycl(?:es|ing)|diet\w*|exercis\w+|gym|swim\w*|jog\w*)\b[^.;]*$"
+)
 # "Baclofen, prescribed for muscle tightness" tells what it is for, and of no examination.
 _GIVEN_FOR = re.compile(
     r"\b(?:(?:prescribed|given|taken|takes|used|uses|dispensed|ordered|started|\d ?mg|#\d+)"
@@ -362,6 +370,11 @@ _GIVEN_FOR = re.compile(
 _NO_SIGN_AFTER = {
     "acute flare": re.compile(r"\b(?:for|during|of|with|in case of) (?:the |his |her |any )?$"),
     "spasm": _GIVEN_FOR,
+    # "Her sons were finding it more and more difficult": what others do gets harder for them.
+    "worsening": re.compile(
+        r"\b(?:husband|wife|spouse|sons?|daughters?|family|relatives|mother|father|parents|partner|"
+        r"caregivers?)\b[^.;]{0,90}\b(?:finds?|finding|found) it $"
+    ),
     # "X-rays of the elbow were normal".
     "normal examination": re.compile(
         r"\b(?:x-?rays?|films?|radiographs?|mri|ct|imaging|studies|scans?)(?: \w+){0,3} $"

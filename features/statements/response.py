@@ -272,7 +272,7 @@ _SHARES: dict[str | None, float] = {
 def responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
-        if mention.rule.id == _FAILED and _CARE_AFTER.match(summary.after(mention, 60)):
+        if mention.rule.id in _IN_VAIN and _CARE_AFTER.match(summary.after(mention, 60)):
             yield state(summary, mention, "response", "conservative", "failed", of="care")
         if mention.value == "neutral" or mention.qualifier in ("hypothetical", "other_person"):
             continue
@@ -528,10 +528,12 @@ def _response(
     causes = _causes_of(summary, mention, polarity)
     if any(cause.qualifier == "other_person" for cause in causes):
         return
-    if not causes and mention.rule.id == _PERSISTS:
+    goes_on = mention.rule.id == _PERSISTS
+    if goes_on and (not causes or _helped_all_the_same(summary, mention)):
         # Complaints that go on are what care did only where the sentence names the care.
         yield state(summary, mention, "complaint", "pain", "affirmed")
-    elif not causes and mention.rule.id != _FAILED:
+        return
+    if not causes and mention.rule.id not in _IN_VAIN:
         yield state(summary, mention, "response", "care", polarity, **said)
     for concept, cause in {care_concept(cause): cause for cause in causes}.items():
         unplaced = told_before(summary, cause)
@@ -545,6 +547,20 @@ def _response(
         # Nor does the sentence before place what care of the whole person did.
         anywhere = unplaced and not parts_of(summary, mention.sentence)
         yield replace(found, regions=(), side=None) if anywhere else found
+
+
+# "Massage has helped, but the neck is still stiff": what goes on is no failure of what helped.
+_HELPED_BEFORE = re.compile(
+    r"(?<!not )(?<!never )\b(?:has |have |had )?(?:helped|been helping|been (?:helpful|beneficial)|"
+    r"helps|is helping|are helping|improved|improving|is helpful)\b"
+    r"(?! (?:very )?(?:little|only|minimal|temporar|for a))[^.;]{0,40},? "
+    r"(?:but|although|though|yet|however)\b[^.;]{0,40}$"
+)
+
+
+def _helped_all_the_same(summary: Summary, mention: Mention) -> bool:
+    """Whether the words before complaints that go on say that care has helped."""
+    return _HELPED_BEFORE.search(summary.before(mention, 120)) is not None
 
 
 # "Has failed care": what failed is conservative care.
@@ -569,6 +585,8 @@ _DESPITE = "despite"
 _PERSISTS = "persists"
 _FAILED = "failed"
 _NAMED_BESIDE = frozenset({_PERSISTS, _FAILED})
+# What fails is care that is named: "works full shifts despite her pain" tells of none.
+_IN_VAIN = frozenset({_FAILED, _DESPITE})
 
 
 def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[Mention]:
@@ -817,6 +835,17 @@ def _lost(mention: Mention) -> bool:
 
 
 # Who is not back at work or at a sport may have gained all the same.
+# "Was returned to modified work": what the doctor wrote, where no care is named that did it.
+_SENT_BACK = re.compile(
+    r"\b(?:was|were|is|be|been|being)(?: \w+)? (?:returned|released) to (?:\w+ ){0,2}?"
+    r"(?:work|duty|duties|job)$"
+)
+_USUAL = re.compile(r"\b(?:full|regular|usual|normal|unrestricted|customary)\b")
+# "Is able to shop but tires": what can be done tells of a gain beside what could not.
+_BARELY_ABLE = re.compile(r"(?:(?:is|was|been|are) )?able to$")
+_YET = re.compile(
+    r"\b(?:but|although|though|however|yet|with (?:some )?(?:difficulty|pain|trouble))\b"
+)
 _OFF_WORK = re.compile(r"\b(?:work|duty|ttd|tpd|disability|disabled|working)$|^resumed\b")
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
@@ -866,11 +895,28 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
         return True
     if _SOMEBODY_ELSE.search(before) or (rule == "dose_frequency" and _OF_ATTACKS.search(before)):
         return True
+    if not _care_in_clause(summary, mention) and _as_before(summary, mention):
+        return True
     if words.startswith("off ") and _OFF_AT.search(summary.before(mention, 12)):
         return True
     if mention.value == "limited":
         return _A_DOSE.match(summary.after(mention, 50)) is not None
     return _bare(summary, mention) and not _SMALL_EXTENT.search(words)
+
+
+def _as_before(summary: Summary, mention: Mention) -> bool:
+    """Whether words for a gain only tell what somebody does or may do, without any change."""
+    words = mention.text.lower()
+    sent = _SENT_BACK.search(summary.before(mention, 24) + words)
+    if sent is not None:
+        return _USUAL.search(words) is None
+    able = mention.rule.id == "able" and _BARELY_ABLE.fullmatch(words)
+    sentence_end = summary.sentence_span(mention.sentence)[1]
+    return bool(
+        able
+        and _YET.search(summary.lower, mention.end, sentence_end)
+        and not _COMPARED.search(clause_text(summary, mention).replace("able", ""))
+    )
 
 
 def _bare(summary: Summary, mention: Mention) -> bool:

@@ -44,6 +44,8 @@ SAID: list[tuple[str, str, bool | None]] = [
     ("A DVT compression pump is requested.", "thrombosis_risk", None),
     ("He is on warfarin.", "bleeding_drug", True),
     ("He takes no blood thinner.", "bleeding_drug", False),
+    ("He takes prednisone.", "bleeding_drug", None),
+    ("He takes prednisone.", "gi_risk", True),
     ("A helper is asked to clean and cook.", "skilled_need", False),
     ("A nurse is to change dressings daily.", "skilled_need", True),
     ("She drives herself and went to a concert.", "homebound", False),

@@ -256,3 +256,93 @@ def test_a_specialist_counts_in_the_field_that_is_asked_for(text: str, seen: boo
         subcategory="Medical Specialties",
     )
     assert fact_of(text, item, "specialist_seen") is seen
+
+
+WRIST = Item(0, "MRI of the wrist", "MRI of the wrist", body_parts=("wrist",))
+THERAPY = Item(
+    0,
+    "PT",
+    "PT for the wrist",
+    category="Rehabilitation",
+    subcategory="Physical Therapy",
+    body_parts=("wrist",),
+)
+IBUPROFEN = Item(
+    0, "Motrin", "Motrin", category="Pharmaceuticals", subcategory="NSAID", terms=("ibuprofen",)
+)
+NAUSEA = Item(0, "Zofran", "Zofran", category="Pharmaceuticals", terms=("ondansetron",))
+ABOUT: list[tuple[str, Item, str, bool | None]] = [
+    # Somewhat better is no end; the latest visit decides.
+    ("She has wrist pain, which therapy improved.", WRIST, "pain_goes_on", True),
+    ("Therapy ended her wrist pain, it has resolved.", WRIST, "pain_goes_on", False),
+    (
+        "On 3/1/2016 the wrist pain had resolved. On 4/1/2016 she complains of wrist pain.",
+        WRIST,
+        "pain_goes_on",
+        True,
+    ),
+    (
+        "On 3/1/2016 she complained of wrist pain. On 4/1/2016 the wrist pain had resolved.",
+        WRIST,
+        "pain_goes_on",
+        False,
+    ),
+    ("She works double shifts despite her wrist pain.", WRIST, "care_failed", None),
+    ("The wrist hurts despite treatment.", WRIST, "care_failed", True),
+    ("Massage has helped, but she still has wrist pain.", WRIST, "care_failed", None),
+    ("Massage was done, but she still has wrist pain.", WRIST, "care_failed", True),
+    ("Therapy for the wrist is pending.", WRIST, "care_only_planned", True),
+    ("More wrist therapy is asked for.", WRIST, "care_only_planned", None),
+    ("Twelve visits of wrist therapy are asked for.", WRIST, "care_only_planned", True),
+    ("Therapy after surgery is requested.", WRIST, "care_only_planned", None),
+    ("He had six visits of therapy. Acupuncture was ordered.", WRIST, "care_only_planned", False),
+    ("She asks for therapy twice a week for six weeks.", WRIST, "care_short", None),
+    ("She had therapy twice a week for six weeks.", WRIST, "care_short", False),
+    ("She had at least three visits of therapy.", WRIST, "care_short", None),
+    ("She had three visits of therapy.", WRIST, "care_short", True),
+    ("Ibuprofen was prescribed.", WRIST, "nonopioid_tried", None),
+    ("Ibuprofen was prescribed, which she takes with relief.", WRIST, "nonopioid_tried", True),
+    (
+        "On 3/1/2016 ibuprofen was prescribed. On 4/1/2016 the wrist aches.",
+        WRIST,
+        "nonopioid_tried",
+        True,
+    ),
+    ("The doctor suggested a trial of gabapentin.", WRIST, "nonopioid_tried", None),
+    ("Past treatment included naproxen.", WRIST, "nsaid_now", None),
+    (
+        "Therapy and naproxen came first. Current medications were said to be none.",
+        WRIST,
+        "nsaid_now",
+        False,
+    ),
+    ("She takes naproxen.", IBUPROFEN, "same_class_beside", True),
+    ("She takes NSAIDs.", IBUPROFEN, "same_class_beside", None),
+    ("Past treatment included naproxen.", IBUPROFEN, "same_class_beside", None),
+    ("The plan: ibuprofen with one refill.", IBUPROFEN, "long_use", None),
+    ("Ibuprofen was refilled.", IBUPROFEN, "long_use", True),
+    ("She is on ibuprofen for twelve hours at a time.", IBUPROFEN, "same_care_days", None),
+    ("Treatment: medications.", NAUSEA, "same_care_had", None),
+    ("Therapy helped.", THERAPY, "drug_helped", None),
+    ("Ibuprofen helped.", IBUPROFEN, "drug_helped", True),
+    ("Her wrist is improved.", WRIST, "same_care_helped", None),
+    ("Her wrist is improved.", THERAPY, "same_care_helped", True),
+    ("A program for strengthening is planned.", WRIST, "home_exercise_known", None),
+    ("Strengthening at home is planned.", WRIST, "home_exercise_known", True),
+    ("He is able to shop, but with trouble.", WRIST, "function_gained", None),
+    ("He is now able to shop, but with trouble.", WRIST, "function_gained", True),
+    ("He was returned to modified work.", WRIST, "function_gained", None),
+    ("After therapy he was returned to modified work.", THERAPY, "function_gained", True),
+    ("Her sons were finding it increasingly difficult.", WRIST, "worse_now", None),
+    ("She complains of increased wrist pain.", WRIST, "worse_now", True),
+    ("She has increased wrist pain with lifting.", WRIST, "worse_now", None),
+    ("He was swimming and lost 20 pounds.", WRIST, "red_flag_stated", None),
+    ("He lost 20 pounds.", WRIST, "red_flag_stated", True),
+]
+
+
+@pytest.mark.parametrize(("text", "item", "fact", "value"), ABOUT)
+def test_care_is_had_when_it_was_and_not_when_it_is_asked_for(
+    text: str, item: Item, fact: str, value: bool | None
+) -> None:
+    assert fact_of(text, item, fact) is value

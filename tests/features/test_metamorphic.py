@@ -76,6 +76,7 @@ def test_a_denied_complaint_is_none(complaint: str) -> None:
         "head_complaint",
         "comorbid",
         "neurology_told",
+        "pain_unrelieved",
     )
     assert _of(about, moved) == set()
 
