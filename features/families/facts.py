@@ -192,7 +192,24 @@ def _complains(said: Statement) -> bool:
     return said.subject != "complaint" or bool(_COMPLAINT.search(lower, said.start, said.end))
 
 
-def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+_POSTSURGICAL = ("Physical Therapy", "Occupational Therapy")
+# Opioids after an operation are for its first weeks.
+_OPIOID_DAYS = 42
+
+
+def _postoperative(item: Item, known: Mapping[str, Value]) -> bool:
+    """Whether the item is care after an operation: it says so, or is therapy of the part that was
+    operated on lately, or an opioid of the first weeks after.
+    """
+    if known.get("request_postoperative"):
+        return True
+    if item.subcategory == "Opioids":
+        days = known.get("operation_days_ago")
+        return isinstance(days, int | float) and days <= _OPIOID_DAYS
+    return item.subcategory in _POSTSURGICAL and bool(known.get("operation_recent"))
+
+
+def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
     spoken, numbers = _spoken(summary, case, item), _numbers(summary, case, item)
     own = Findings(dict.fromkeys(FOR_CRITERIA))
@@ -204,6 +221,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     if disputed:
         own.put("operation_disputed", True, *disputed)
     own.values |= {
+        "postoperative_request": _postoperative(item, found | own.values),
         "course_sessions": course_sessions(summary, item),
         "sessions_told": course_asked(summary, case, item),
         "per_week_told": _per_week_told(summary, item),

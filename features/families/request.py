@@ -115,13 +115,21 @@ def _fields(item: Item) -> dict[str, Value]:
         "subcategory": item.subcategory,
         "quantity": _float(item.quantity),
         "quantity_unit": item.quantity_unit,
-        "request_term": item.terms[0] if item.terms else None,
+        "request_term": _service(item.terms),
         "request_body_part": parts[0] if parts else None,
         "request_region": region(parts),
         "request_several_parts": len(parts) > 1,
         "request_levels": ";".join(levels) or None,
         "request_level_count": float(len(levels)) if levels else None,
     }
+
+
+_HEADING = "associated surgical service"
+
+
+def _service(terms: Sequence[str]) -> str | None:
+    """What is asked for: "associated surgical service: chest x-ray" asks for the x-ray."""
+    return next((term for term in terms if term != _HEADING), terms[0] if terms else None)
 
 
 def sessions_printed(item: Item | ItemClass) -> float | None:
@@ -232,8 +240,8 @@ def _flags(item: Item, findings: Findings) -> None:
     """Flags from the request and, for the part that a modified request left out, its title."""
     mentions = request_mentions(item.requested)
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
-    # A course of "physical exam" is written for physical therapy; only its criteria ask.
-    findings.values["request_physical_course"] = "physical_course" in values
+    # Only the classes of criteria ask.
+    findings.values["request_medication_management"] = "medication_management" in values
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
     mixed = _percents(item.requested) > 1 or _mixed(item)
