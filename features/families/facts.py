@@ -78,7 +78,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
     "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
     "purchase_told", "anxiety_found", "care_gained", "works_as_usual", "recovery_at_risk",
-    "field_denied",
+    "field_denied", "tablets_not_swallowed",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -936,6 +936,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "in_course": _in_course,
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
     "put_on_trunk": lambda said: _put_on(said, _TRUNK),
+    "of_swallowing": lambda said: said.mention.rule.id == "swallow",
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
 }
 _ONE_AT_A_TIME = frozenset(
