@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from imr.data.letter import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from imr.data.letter import Case, Item
     from imr.features.context import Mention, Summary
@@ -120,15 +120,13 @@ class Family:
     """Signals that belong together: the name their columns have for it, and what finds them.
 
     ``build`` reads a summary once for all items; ``build_item`` reads it for one item and sees the
-    row as earlier families filled it; ``relate`` is called last, with the rows of all items of the
-    letter, where an item takes something from another.  ``made`` are columns that are named by a
-    rule; they stand before those that ``columns.csv`` lists.
+    row as earlier families filled it.  ``made`` are columns that are named by a rule; they stand
+    before those that ``columns.csv`` lists.
     """
 
     name: str
     build: Callable[[Summary, Case], Findings] | None = None
     build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
-    relate: Callable[[Sequence[Item], list[dict[str, Value]]], None] | None = None
     made: tuple[Column, ...] = ()
 
     @property

@@ -33,7 +33,7 @@ from imr.features.families import (
     treatment,
     worker,
 )
-from imr.features.families.letter import is_primary_surgery
+from imr.features.families.letter import is_associated, is_primary_surgery
 from imr.features.signal import Column, Family, Findings, Value, listed, table_rows
 from imr.features.statements import statements
 
@@ -52,12 +52,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("relief", build=pain.build_relief),
     Family("request", build_item=request.build_item),
     Family("review", build=letter.build_review, build_item=letter.build_review_item),
-    Family(
-        "letter_mix",
-        build=letter.build_mix,
-        build_item=letter.build_mix_item,
-        relate=letter.relate,
-    ),
+    Family("letter_mix", build=letter.build_mix, build_item=letter.build_mix_item),
     Family("treatment", build=treatment.build, build_item=treatment.build_item),
     Family("examination", build=examination.build),
     Family("medication", build=medication.build, build_item=medication.build_item),
@@ -136,11 +131,28 @@ def _derived(
     for family in FAMILIES:
         if family.build is not None:
             _add(shared, found, family.build(summary, case), None)
-    rows = [_row(summary, case, item, shared, found) for item in items]
-    for family in FAMILIES:
-        if family.relate is not None:
-            family.relate(items, rows)
-    return rows, found
+    return _item_rows(summary, case, items, shared, found), found
+
+
+def _item_rows(
+    summary: Summary,
+    case: Case,
+    items: Sequence[Item],
+    shared: dict[str, Value],
+    found: list[tuple[int | None, Item | None, Findings]],
+) -> list[dict[str, Value]]:
+    """A row an item; the first operation is read before the services that go with it."""
+    made: dict[int, dict[str, Value]] = {}
+    place = next((n for n, item in enumerate(items) if is_primary_surgery(item)), None)
+    if place is not None:
+        made[place] = _row(summary, case, items[place], shared, found)
+    for n, item in enumerate(items):
+        if n not in made:
+            known = shared
+            if place is not None and is_associated(item):
+                known = shared | letter.of_operation(made[place])
+            made[n] = _row(summary, case, item, known, found)
+    return [made[n] for n in range(len(items))]
 
 
 def _row(

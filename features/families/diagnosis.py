@@ -253,8 +253,19 @@ def build_indication(
     row = _row_for(tuple(map(found.get, _asked())))
     if row is not None:
         own.values["indication"] = row.id
-        own.values["indication_documented"] = holds(row.indicated_if, found)
+        supported = holds(row.indicated_if, found) and not holds(_UNSUPPORTED, found)
+        own.values["indication_documented"] = supported
     return own
+
+
+# What goes with an operation falls with it. An arthroscopy falls where the report of the MRI
+# excludes its lesion, whoever reads the images otherwise, or after one or two visits of therapy.
+_UNSUPPORTED = condition(
+    "associated_with_surgery & !operation_indicated | "
+    'subcategory="Arthroscopic Surgery" & mri_taken & !repairable_lesion | '
+    'subcategory="Arthroscopic Surgery" & care_short & -operation_acute_condition'
+    " & -fracture_documented"
+)
 
 
 # Letters ask for the same things.

@@ -89,7 +89,7 @@ FOR_CRITERIA: tuple[str, ...] = (
     "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
     "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
     "purchase_told", "anxiety_found", "care_gained", "works_as_usual", "recovery_at_risk",
-    "field_denied", "pain_unrelieved",
+    "field_denied", "pain_unrelieved", "tablets_not_swallowed",
 )  # fmt: skip
 """Those that only the criteria read: keys of a row, and no columns."""
 COLUMNS: tuple[Column, ...] = tuple(
@@ -225,7 +225,24 @@ def _complains(said: Statement) -> bool:
     return said.subject != "complaint" or bool(_COMPLAINT.search(lower, said.start, said.end))
 
 
-def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value]) -> Findings:
+_POSTSURGICAL = ("Physical Therapy", "Occupational Therapy")
+# Opioids after an operation are for its first weeks.
+_OPIOID_DAYS = 42
+
+
+def _postoperative(item: Item, known: Mapping[str, Value]) -> bool:
+    """Whether the item is care after an operation: it says so, or is therapy of the part that was
+    operated on lately, or an opioid of the first weeks after.
+    """
+    if known.get("request_postoperative"):
+        return True
+    if item.subcategory == "Opioids":
+        days = known.get("operation_days_ago")
+        return isinstance(days, int | float) and days <= _OPIOID_DAYS
+    return item.subcategory in _POSTSURGICAL and bool(known.get("operation_recent"))
+
+
+def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
     """Each fact about the request, with the statements it rests on."""
     spoken, numbers = _spoken(summary, case, item), _numbers(summary, case, item)
     own = Findings(dict.fromkeys(FOR_CRITERIA))
@@ -237,6 +254,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     if disputed:
         own.put("operation_disputed", True, *disputed)
     own.values |= {
+        "postoperative_request": _postoperative(item, found | own.values),
         "course_sessions": course_sessions(summary, item),
         "sessions_told": course_asked(summary, case, item),
         "per_week_told": _per_week_told(summary, item),
@@ -1003,6 +1021,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "in_course": _in_course,
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
     "put_on_trunk": lambda said: _put_on(said, _TRUNK),
+    "of_swallowing": lambda said: said.mention.rule.id == "swallow",
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
 }
 _ONE_AT_A_TIME = frozenset(

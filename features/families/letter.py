@@ -15,7 +15,7 @@ template as much as the case.  They serve explanation.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -95,18 +95,9 @@ def _operation_planned(summary: Summary) -> tuple[str, Mention] | None:
     return None
 
 
-def relate(items: Sequence[Item], rows: Sequence[dict[str, Value]]) -> None:
-    """A service stands or falls with its operation: it takes over how well that is supported.
-
-    The operation is the first primary one of the letter.
-    """
-    operation = next((r for i, r in zip(items, rows, strict=True) if is_primary_surgery(i)), None)
-    if operation is None:
-        return
-    for row in rows:
-        if row["associated_with_surgery"] and row is not operation:
-            for own, source in _OF_THE_OPERATION.items():
-                row[own] = operation.get(source)
+def of_operation(operation: Mapping[str, Value]) -> dict[str, Value]:
+    """What a service takes over from the row of its operation, with which it stands or falls."""
+    return {own: operation.get(source) for own, source in _OF_THE_OPERATION.items()}
 
 
 def is_primary_surgery(item: Item) -> bool:

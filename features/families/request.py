@@ -266,8 +266,8 @@ def _flags(item: Item, findings: Findings) -> None:
     """Flags from the request and, for the part that a modified request left out, its title."""
     mentions = request_mentions(item.requested)
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
-    # A course of "physical exam" is written for physical therapy; only its criteria ask.
-    findings.values["request_physical_course"] = "physical_course" in values
+    # Only the classes of criteria ask.
+    findings.values["request_medication_management"] = "medication_management" in values
     for name in _FLAGS:
         findings.values[f"request_{name}"] = name in values
     mixed = _percents(item.requested) > 1 or _mixed(item)
@@ -374,7 +374,8 @@ def refills(text: str) -> float | None:
 
 
 _REFILLS_ALONE = re.compile(
-    rf"^(?:remaining |additional )?{_N}\s*(?:\(\d+\)\s*)?(?:more |additional )?refills? (?:of|for)\b",
+    rf"^(?:remaining |additional )?{_N}\s*(?:\(\d+\)\s*)?(?:more |additional )?"
+    r"refills? (?:of|for)\b",
     re.IGNORECASE,
 )
 

@@ -209,11 +209,6 @@ def build_item(_summary: Summary, _case: Case, item: Item, found: dict[str, Valu
     name = same_treatment(item)
     own.values["same_treatment_prior"] = bool(name and found.get(f"{name}_prior"))
     own.values["same_treatment_sessions"] = found.get(f"{name}_sessions") if name else None
-    asked = bool(found.get("request_postoperative"))
-    own.values["postoperative_request"] = asked or bool(
-        found.get("surgery_prior")
-        and item.subcategory in ("Physical Therapy", "Occupational Therapy")
-    )
     return own
 
 

@@ -313,6 +313,82 @@ def test_met_is_looked_at_first_and_columns_count_the_rest() -> None:
     assert signals(undecided("")).rows[0]["criteria_class"] is None
 
 
+@pytest.mark.parametrize(
+    ("title", "summary", "wanted", "absent"),
+    [
+        (
+            "Post-op Norco 5/325 mg #30",
+            "The plan is to schedule the hernia repair.",
+            {"postop_service": "met"},
+            "acute_opioid_pain",
+        ),
+        (
+            "Gabapentin 25 mg/ml oral suspension",
+            "He has numb feet.",
+            {"liquid_reason": "not documented"},
+            "antiepileptic_neuropathic",
+        ),
+        (
+            "Gabapentin 300 mg #90",
+            "He has trouble swallowing pills.",
+            {"antiepileptic_neuropathic": "not documented"},
+            "liquid_reason",
+        ),
+        (
+            "MRI of the thoracic spine",
+            "Plan: MRI to rule out a compression fracture.",
+            {"mri_spine_neurology": "met"},
+            "mri_spine_conservative",
+        ),
+        (
+            "MRI of the thoracic spine",
+            "The thoracic spine is tender.",
+            {"mri_spine_conservative": "not documented"},
+            "mri_spine_repeat",
+        ),
+        (
+            "Medication management consultation",
+            "The neck is sore.",
+            {"management_drug": "not documented"},
+            "visit_reason",
+        ),
+        (
+            "Medication management visit",
+            "He takes tramadol.",
+            {"management_drug": "met"},
+            "visit_reason",
+        ),
+        (
+            "Physical exam 2 times 8",
+            "The neck is sore.",
+            {"visit_number": "not met"},
+            "pt_number",
+        ),
+        (
+            "Platelet-rich plasma injection, left foot",
+            "He has plantar fasciitis.",
+            {"prp_condition": "not met"},
+            "joint_injection_signs",
+        ),
+    ],
+)
+def test_each_kind_of_request_is_asked_its_own_criteria(
+    title: str, summary: str, wanted: dict[str, str], absent: str
+) -> None:
+    status = judged(summary, item_of_heading(0, title, None))
+    assert wanted.items() <= status.items()
+    assert absent not in status
+
+
+@pytest.mark.parametrize(
+    ("injured", "status"), [(date(2016, 12, 1), "met"), (date(2014, 1, 5), "not documented")]
+)
+def test_a_recent_strain_is_what_an_nsaid_treats(injured: date, status: str) -> None:
+    header = replace(IN_2017, date_of_injury=injured)
+    item = item_of_heading(0, "Naproxen 500 mg #60", None)
+    assert judged("She has a lumbar strain.", item, header)["nsaid_condition"] == status
+
+
 def topical(title: str) -> Item:
     return item_of_heading(0, title, None)
 

@@ -53,6 +53,13 @@ def test_ids_are_unique() -> None:
         ("Shower chair", "She is unsteady and fell twice.", True, True),
         ("Fanatrex oral suspension 420 ml", "She has a radiculopathy.", False, False),
         ("Interpreter", "The lumbar spine is tender.", False, False),
+        ("Gloves", "He broke his tibia and was operated on.", True, False),
+        ("Wipes", "The open wound of the shin drains.", True, True),
+        ("Physical therapy 6 visits, shoulder", "Frozen left shoulder.", True, True),
+        ("Physical therapy 6 visits, lumbar spine", "He had a knee arthroscopy.", True, False),
+        ("Bone scan of the foot", "The foot burns and is swollen. Neuropathic pain.", True, True),
+        ("Docusate 100 mg #60", "Plan: Norco after the hernia repair.", True, True),
+        ("Blood test for testosterone", "The lumbar spine is tender.", True, False),
     ],
 )
 def test_documented(requested: str, summary: str, row: bool, documented: bool) -> None:

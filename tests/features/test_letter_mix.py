@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from imr.data.letter import Item
+from imr.data.request import item_of_heading
 from imr.features.table import signals
 from tests.features.case_files import undecided
 
@@ -44,3 +47,30 @@ def test_a_single_item() -> None:
     (row,) = rows(("Office visit", {}))
     assert (row["n_items"], row["same_category_items"], row["duplicate_item"]) == (1, 0, False)
     assert row["several_actions"] is False
+
+
+TORN = (
+    "An MRI of the left shoulder showed a labral tear. O'Brien test is positive. He had 12 visits "
+    "of physical therapy, which did not help."
+)
+SOUND = (
+    "MRI of the left shoulder showed no labral tear. The surgeon reads a labral tear in it. "
+    "O'Brien test is positive. He had 1 session of physical therapy."
+)
+
+
+@pytest.mark.parametrize(("summary", "indicated"), [(TORN, True), (SOUND, False)])
+def test_a_service_falls_with_its_operation(summary: str, indicated: bool) -> None:
+    titles = (
+        "Arthroscopic labral repair, left shoulder",
+        "Associated surgical service: Sling",
+        "Associated surgical service: Chest x-ray",
+        "Post-op physical therapy 12 visits, left shoulder",
+    )
+    items = [item_of_heading(place, title, None) for place, title in enumerate(titles)]
+    operation, sling, film, therapy = signals(undecided(summary, *items)).rows
+    assert operation["indication_documented"] is indicated
+    assert sling["operation_indicated"] is indicated
+    assert therapy["indication_documented"] is indicated
+    assert (film["request_term"], film["criteria_class"]) == ("x-ray", "preoperative_clearance")
+    assert (sling["criteria_met_share"] == 1) is indicated

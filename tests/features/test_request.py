@@ -181,7 +181,7 @@ def test_region(parts: tuple[str, ...], name: str | None) -> None:
 def test_any_request_gives_every_column_with_quotes_in_place(text: str) -> None:
     case = undecided("", Item(0, text, text))
     found = build_item(None, case, case.items[0], {})  # type: ignore[arg-type]
-    of_criteria = {"request_physical_course"}
+    of_criteria = {"request_medication_management"}
     assert set(found.values) == {column.name for column in listed()["request"]} | of_criteria
     assert all(e.quote == text[e.start : e.end] for e in found.quoted)
 

@@ -67,7 +67,9 @@ right elbow; Podiatry consultation for the right ankle;
 Follow-up office visit; Follow-up office visits x3; Spinal cord stimulator trial;
 Therapeutic ultrasound, lumbar spine; Shockwave therapy 6 sessions, right shoulder;
 Shockwave therapy 3 sessions, left foot; Functional capacity evaluation; Walker; Sleep study;
-Ondansetron 4 mg #30; Blood test: CBC and CMP; Open reduction and internal fixation, right wrist
+Ondansetron 4 mg #30; Blood test: CBC and CMP; Platelet-rich plasma injection, right elbow;
+Gabapentin 25 mg/ml oral suspension 420 ml; Medication management consultation; Post-operative TENS
+unit; Open reduction and internal fixation, right wrist
 """.replace("\n", " ")
     .strip()
     .split("; ")
