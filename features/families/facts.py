@@ -24,6 +24,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
+from imr.features.families.diagnosis import case_parts
 from imr.features.families.letter import denials_under_review
 from imr.features.families.request import (
     per_day,
@@ -32,11 +33,14 @@ from imr.features.families.request import (
     sessions_printed,
     side_of,
     specialist_field,
+    studies_in_dispute,
 )
+from imr.features.families.studies import in_dispute
 from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.findings import study_of
 from imr.features.statements.statement import SPINE
-from imr.features.where_when import dates, is_or_explains, nearest_date, spans_of_time
+from imr.features.where_when import LIMB, dates, is_or_explains, nearest_date, spans_of_time
 
 SAME = "$same"
 ANY = "*"
@@ -159,8 +163,13 @@ _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     same, named = same_concepts(item), {term.lower() for term in item.terms}
     spoken: _Spoken = {}
+    disputed, foreign = bool(studies_in_dispute(item)), _of_no_part(summary, item)
     for said, bears in _said_about(summary, item):
+        if disputed and _of_disputed_study(summary, item, said):
+            continue
         asked = said.concept in same or _drug_of(said) in named
+        if foreign and said.subject == "study" and bears == "unplaced":
+            asked = False
         rows = _rows(said.subject, said.concept, said.polarity, bears, asked)
         if rows:
             measures = _measures(summary, said)
@@ -169,6 +178,19 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
     return spoken
+
+
+def _of_no_part(summary: Summary, item: Item) -> bool:
+    """Whether the summary is about none of the requested parts: films that name no region are of
+    those that it is about ("films were taken" of a shoulder is no film of the chest).
+    """
+    parts, known = requested_parts(item), case_parts(summary)
+    return bool(parts and known) and not any(is_or_explains(k, p) for k in known for p in parts)
+
+
+def _of_disputed_study(summary: Summary, item: Item, said: Statement) -> bool:
+    study = study_of(summary, said.mention)
+    return study is not None and in_dispute(summary, item, study)
 
 
 def _drug_of(said: Statement) -> str | None:
@@ -836,6 +858,9 @@ _COURSE_WITH = re.compile(
     r"beginning|consisting|for|to include|emphasi\w+)\b[^.;]{0,50}$"
 )
 _OWN_EXERCISE = re.compile(r"\b(?:home|hep|independent|self|own|taught|instruct\w*|shown)\b")
+_LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
+    LIMB["upper extremity"], LIMB["lower extremity"]
+)
 _SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
@@ -878,6 +903,12 @@ def _in_course(said: Statement) -> bool:
     return _COURSE_WITH.search(before) is not None and _OWN_EXERCISE.search(said.clause) is None
 
 
+def _on_film(said: Statement) -> bool:
+    """Whether plain films are what tells of a finding."""
+    study = study_of(said.mention.summary, said.mention)
+    return study is not None and study.value == "xray"
+
+
 _POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
@@ -902,6 +933,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "of_numbness": _of_numbness,
     # Intact sensation alone shows nothing of strength.
     "of_power": _clause_says(_POWER),
+    # Plain films show bone, and no tendon, meniscus or root.
+    "film": _on_film,
     "mood_drug": lambda said: (
         _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
     ),
@@ -985,9 +1018,10 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "head_for_neck": lambda said, item: (
         "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
     ),
-    # A worn joint of a limb; a spine wears in everybody.
+    # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
-        bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
+        bool(_LIMB_REGIONS & set(requested_parts(item)))
+        and not _SPINES & set(requested_parts(item))
     ),
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
     "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
