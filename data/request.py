@@ -439,8 +439,8 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
     if tags >= _BLOCKS and not _BLOCKS.isdisjoint(head.service.tags):
         return COMBINED_BLOCKS
     more = {_SAYS_MORE[tag] for tag in head.service.tags if tag in _SAYS_MORE}
-    named = (s.name for s in services if not more.isdisjoint(s.tags))
-    return next((name for name in named if _at_part(name, request)), head.service.name)
+    said = (s.name for s in services if not more.isdisjoint(s.tags))
+    return next((name for name in said if _at_part(name, request)), head.service.name)
 
 
 def _at_part(name: str, request: RequestWords) -> bool:

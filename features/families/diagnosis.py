@@ -29,7 +29,8 @@ from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import requested_parts, side_of, tests_and_organs
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
-from imr.features.statements import about
+from imr.features.statements import Statement, about
+from imr.features.statements.findings import study_of
 from imr.features.where_when import any_same_region
 
 MOST_PARTS = 4
@@ -190,15 +191,43 @@ def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, 
 
 @once
 def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
-    own = Findings()
+    own, reported = Findings(), _reported(summary, parts, side)
     for statement, bears in about(summary, parts, side):
         name = HERE.get((statement.subject, statement.concept))
         value = _SAID.get(statement.polarity)
         if name is None or value is None or bears == "elsewhere":
             continue
-        if value or own.values.get(name) is None:
+        if value and reported.get(name) is False:
+            continue
+        if value or own.values.get(name) is None or _last_decides(statement):
             own.put(name, value, statement.mention)
     return own
+
+
+def _last_decides(statement: Statement) -> bool:
+    """Whether what is told last holds: an "infected wound" among the diagnoses, and at the next
+    visit "no sign of infection".
+    """
+    return statement.concept == "infection" and "infect" in statement.mention.text.lower()
+
+
+# What a scan shows or excludes, whatever the list of diagnoses says.
+_SCANNED = frozenset({"labral_tear", "rotator_cuff_tear", "meniscal_tear"})
+_SCANS = frozenset({"mri", "ct"})
+
+
+def _reported(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str, bool]:
+    """Of lesions that a scan tells of, whether one shows them."""
+    found: dict[str, bool] = {}
+    for statement, bears in about(summary, parts, side):
+        value = _SAID.get(statement.polarity)
+        if statement.concept not in _SCANNED or value is None or bears == "elsewhere":
+            continue
+        study = study_of(summary, statement.mention)
+        if study is not None and study.value in _SCANS:
+            name = HERE[statement.subject, statement.concept]
+            found[name] = value or found.get(name, False)
+    return found
 
 
 # --- indication ----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
+from imr.features.families.diagnosis import case_parts
 from imr.features.families.letter import denials_under_review
 from imr.features.families.medication import REFILLED
 from imr.features.families.request import (
@@ -36,11 +37,15 @@ from imr.features.families.request import (
     sessions_printed,
     side_of,
     specialist_field,
+    studies_in_dispute,
 )
+from imr.features.families.studies import in_dispute
 from imr.features.signal import Column, Findings, Value, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.findings import study_of
 from imr.features.statements.statement import SPINE
 from imr.features.where_when import (
+    LIMB,
     at_last_visit,
     dates,
     is_or_explains,
@@ -170,8 +175,13 @@ _Spoken = dict[str, list[tuple[FactRule, Statement]]]
 def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     same, named = same_concepts(item), {term.lower() for term in item.terms}
     spoken: _Spoken = {}
+    disputed, foreign = bool(studies_in_dispute(item)), _of_no_part(summary, item)
     for said, bears in _said_about(summary, item):
+        if disputed and _of_disputed_study(summary, item, said):
+            continue
         asked = said.concept in same or _drug_of(said) in named
+        if foreign and said.subject == "study" and bears == "unplaced":
+            asked = False
         rows = _rows(said.subject, said.concept, said.polarity, bears, asked)
         if rows:
             measures = _measures(summary, said)
@@ -202,6 +212,19 @@ def _told_last(
         for rule, s in said
         if rule.speaks_for or (visit_of(summary, s.mention) or last) >= last
     ]
+
+
+def _of_no_part(summary: Summary, item: Item) -> bool:
+    """Whether the summary is about none of the requested parts: films that name no region are of
+    those that it is about ("films were taken" of a shoulder is no film of the chest).
+    """
+    parts, known = requested_parts(item), case_parts(summary)
+    return bool(parts and known) and not any(is_or_explains(k, p) for k in known for p in parts)
+
+
+def _of_disputed_study(summary: Summary, item: Item, said: Statement) -> bool:
+    study = study_of(summary, said.mention)
+    return study is not None and in_dispute(summary, item, study)
 
 
 def _drug_of(said: Statement) -> str | None:
@@ -934,6 +957,9 @@ _AT_VISITS = re.compile(
     r"manual|traction)\b"
 )
 _OWN_EXERCISE = re.compile(r"\b(?:home|hep|independent|self|own|taught|instruct\w*|shown)\b")
+_LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
+    LIMB["upper extremity"], LIMB["lower extremity"]
+)
 _SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _LIMB_JOINTS = re.compile(
     r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
@@ -977,6 +1003,12 @@ def _in_course(said: Statement) -> bool:
     return _OWN_EXERCISE.search(said.clause) is None
 
 
+def _on_film(said: Statement) -> bool:
+    """Whether plain films are what tells of a finding."""
+    study = study_of(said.mention.summary, said.mention)
+    return study is not None and study.value == "xray"
+
+
 _POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
@@ -1005,6 +1037,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "of_numbness": _of_numbness,
     # Intact sensation alone shows nothing of strength.
     "of_power": _clause_says(_POWER),
+    # Plain films show bone, and no tendon, meniscus or root.
+    "film": _on_film,
     "mood_drug": lambda said: (
         _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
     ),
@@ -1092,9 +1126,10 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "head_for_neck": lambda said, item: (
         "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
     ),
-    # A worn joint of a limb; a spine wears in everybody.
+    # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
-        bool(requested_parts(item)) and not _SPINES & set(requested_parts(item))
+        bool(_LIMB_REGIONS & set(requested_parts(item)))
+        and not _SPINES & set(requested_parts(item))
     ),
     "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
     # Visits of a course, which what got better may be put down to.

@@ -430,6 +430,14 @@ def same_concepts(item: Item) -> frozenset[str]:
 
 
 _STUDIES = frozenset({"mri", "ct", "xray", "ultrasound", "electrodiagnostic"})
+
+
+def studies_in_dispute(item: Item) -> frozenset[str]:
+    """The kinds of studies that a request asks for in retrospect."""
+    retrospective = _RETROSPECTIVE.search(item.requested) is not None
+    return tests_and_organs(item.requested) & _STUDIES if retrospective else frozenset()
+
+
 _RETROSPECTIVE = re.compile(
     r"\bretro(?:spective|active)?\b|\bdos\b|\bdate of service\b", re.IGNORECASE
 )

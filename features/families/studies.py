@@ -21,9 +21,17 @@ from datetime import date
 from typing import Literal
 
 from imr.data.letter import Case, Item
-from imr.features.context import Mention, Summary, once
+from imr.features.context import Mention, Summary, once, read_summary
+from imr.features.families.request import side_of, studies_in_dispute
 from imr.features.signal import Findings, Value
-from imr.features.where_when import nearest_date, regions_of, same_region, starting_between
+from imr.features.where_when import (
+    dates,
+    nearest_date,
+    parts_of,
+    regions_of,
+    same_region,
+    starting_between,
+)
 
 Result = Literal["normal", "abnormal", "not_stated"]
 _MODALITIES = ("mri", "ct", "xray")
@@ -76,15 +84,61 @@ def build_imaging_item(summary: Summary, _: Case, item: Item, found: dict[str, V
     own = Findings()
     if not found.get("imaging_present") or not item.body_parts:
         return own
+    side = side_of(item.requested)
     concerning = [
         study
         for study in studies(summary)
-        if study.region and any(same_region(study.region, part) for part in item.body_parts)
+        if study.region
+        and any(same_region(study.region, part) for part in item.body_parts)
+        and not _of_other_side(summary, study, side)
+        and not in_dispute(summary, item, study.mention)
     ]
     own.put("imaging_of_requested_part", bool(concerning), *(s.mention for s in concerning))
-    abnormal = [study.mention for study in concerning if study.result == "abnormal"]
+    abnormal = [
+        study.mention
+        for study in concerning
+        if study.result == "abnormal" and not _opposite(_sides(summary, study.mention, study), side)
+    ]
     own.put("imaging_abnormal_of_requested_part", bool(abnormal), *abnormal)
     return own
+
+
+def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
+    """Whether all studies of this kind and region are told of the side that is not asked for."""
+    alike = (
+        mention
+        for mention in summary.mentions("imaging")
+        if mention.value == study.modality
+        and {study.region, None}.intersection(regions_studied(summary, mention))
+        and performed(summary, mention)
+    )
+    return bool(side) and all(_opposite(_sides(summary, m, study), side) for m in alike)
+
+
+def _sides(summary: Summary, mention: Mention, study: Study) -> set[str]:
+    """The sides of a region in the sentence that tells of its study, by their first letters."""
+    named = (p for p in parts_of(summary, mention.sentence) if p.value == study.region)
+    sides = (_SIDE_OF_PART.search(summary.before(part, 24)) for part in named)
+    return {side[1][0] for side in sides if side}
+
+
+_SIDE_OF_PART = re.compile(r"\b(left|right|lt|rt|l|r)\.? (?:(?!and\b|or\b)\w+ )?$")
+
+
+def _opposite(sides: set[str], side: str | None) -> bool:
+    return sides == {{"left": "r", "right": "l"}.get(side or "")}
+
+
+def in_dispute(summary: Summary, item: Item, mention: Mention) -> bool:
+    """Whether a study is the one that is asked for in retrospect: it is no study before it, and
+    what it showed was not known when it was ordered.
+    """
+    asked = studies_in_dispute(item)
+    if mention.value not in asked:
+        return False
+    day = nearest_date(summary, mention)
+    served = {found.day for found in dates(read_summary(item.requested))}
+    return mention.qualifier == "requested" or (day is not None and day in served)
 
 
 @once
@@ -93,17 +147,51 @@ def result_of(summary: Summary, mention: Mention) -> Result:
 
     Studies joined by "and" share what follows them; "negative knee x-rays" stands before.
     """
+    if contested(summary, mention):
+        return "not_stated"
     *_, mention = _listed(summary, mention)
     following = _next_study(summary, mention)
     end = following.start if following else summary.sentence_span(mention.sentence)[1]
     found: set[str] = set()
     for finding in starting_between(summary.mentions("imaging_result"), mention.end, end):
+        if finding.value == "operated":
+            continue
         affirmed = finding.value == "normal" or finding.qualifier != "negated"
         found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
     ahead = _ADJECTIVE.search(summary.before(mention, 50)) if not found else None
     if "abnormal" in found or (ahead and ahead[1] in ("abnormal", "positive")):
         return "abnormal"
     return "normal" if found or ahead else "not_stated"
+
+
+# "Her own interpretation of the MRI showed a tear".
+_OWN_READING = re.compile(
+    r"\b(?:his|her|my|(?:physician|surgeon|provider|doctor)['’]?s?)"
+    r"(?: (?:own|personal|independent)){0,2} (?:interpretation|reading|read|review|opinion|view|"
+    r"evaluation) of (?:(?:the|an?|this|that|these|those|his|her) )?$"
+)
+
+
+@once
+def contested(summary: Summary, mention: Mention) -> bool:
+    """Whether a study is told as somebody's own reading of it, and its report denies a finding:
+    what the two disagree on is not shown.
+    """
+    if not _OWN_READING.search(summary.before(mention, 70)):
+        return False
+    return any(
+        _denies(summary, other)
+        for other in summary.mentions("imaging")
+        if other.value == mention.value and other.start != mention.start
+    )
+
+
+def _denies(summary: Summary, mention: Mention) -> bool:
+    """Whether a study, by the rest of its sentence, shows something not to be there."""
+    end = summary.sentence_span(mention.sentence)[1]
+    told = starting_between(summary.mentions("imaging_result"), mention.end, end)
+    own = _OWN_READING.search(summary.before(mention, 70)) is not None
+    return not own and any(f.value == "normal" or f.qualifier == "negated" for f in told)
 
 
 def _next_study(summary: Summary, mention: Mention) -> Mention | None:

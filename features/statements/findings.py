@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import examination, studies
-from imr.features.families.studies import told_done
+from imr.features.families.studies import contested, told_done
 from imr.features.signal import table_rows
 from imr.features.statements.statement import (
     BY_HISTORY,
@@ -32,7 +32,7 @@ from imr.features.statements.statement import (
     slight,
     state,
 )
-from imr.features.where_when import parts_of, place_of, starting_between, times_of
+from imr.features.where_when import parts_of, place_of, side_told, starting_between, times_of
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -57,6 +57,9 @@ def signs(summary: Summary) -> Iterator[Statement]:
         if mention.text.lower().startswith("twitch"):
             concept = "twitch response"
         concept = _root_or_nerve(summary, mention, concept)
+        if concept == "fracture" and _OF_VERTEBRA.search(summary.before(mention, 50)):
+            named = {part.value for part in parts_of(summary, mention.sentence)}
+            own = tuple(region for region in SPINE if region in named) or SPINE
         degree = "mild" if slight(summary, mention) else None
         said = state(summary, mention, subject, concept, polarity, own, degree=degree)
         yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
@@ -74,6 +77,11 @@ def _no_spasm(summary: Summary, mention: Mention) -> bool:
     return guarded and _BELLY.search(clause_text(summary, mention)) is not None
 
 
+# "Knee contusion, unspecified vertebral fracture": of which spine is not told, but of no knee.
+_OF_VERTEBRA = re.compile(
+    r"\bvertebra[el]?(?: (?:body|column|compression|wedge|unspecified|type|of|closed|open|stable|"
+    r"transverse|spinous|process)){0,4} $"
+)
 _HIP = frozenset({"hip", "groin"})
 _STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
 
@@ -101,8 +109,11 @@ _ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness
 
 def _diagnosed(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a sign stands in a list of diagnoses, where nobody examined anything."""
-    if mention.value not in _ALSO_DIAGNOSES:
-        return False
+    return mention.value in _ALSO_DIAGNOSES and _listed_as_diagnosis(summary, mention)
+
+
+def _listed_as_diagnosis(summary: Summary, mention: Mention) -> bool:
+    """Whether a mention stands after words that begin a list of diagnoses."""
     start = summary.bounds[mention.sentence]
     return _DIAGNOSES.search(summary.lower, start, mention.start) is not None
 
@@ -514,6 +525,7 @@ class _Report:
     mention: Mention
     regions: tuple[str, ...]
     end: int
+    side: str | None
 
 
 _GOES_ON = re.compile(
@@ -543,13 +555,20 @@ def _reports(summary: Summary) -> list[_Report]:
             end = summary.sentence_span(sentence + 1)[1]
         following = done[place + 1].start if place + 1 < len(done) else end
         regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
-        found.append(_Report(mention, regions, min(end, max(following, mention.end))))
+        side = place_of(summary, mention, regions)[1]
+        found.append(_Report(mention, regions, min(end, max(following, mention.end)), side))
     return found
 
 
 def _report_of(summary: Summary, mention: Mention) -> _Report | None:
     """The study that a finding is told of."""
     told = (r for r in _reports(summary) if r.mention.end <= mention.start < r.end)
+    return next(told, None)
+
+
+def study_of(summary: Summary, mention: Mention) -> Mention | None:
+    """The study that a mention is, or is told of as a finding."""
+    told = (r.mention for r in _reports(summary) if r.mention.start <= mention.start < r.end)
     return next(told, None)
 
 
@@ -600,7 +619,10 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = times_of(summary, report.mention)
         value, regions = report.mention.value, report.regions
-        said = state(summary, report.mention, "study", value, polarity, regions, **times)
+        degree = "mild" if _only_mild_wear(summary, report) else None
+        said = state(
+            summary, report.mention, "study", value, polarity, regions, degree=degree, **times
+        )
         yield said if result == "not_stated" else _with_finding(summary, report, said)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
@@ -612,6 +634,17 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
     yield from _nerve_studies(summary)
 
 
+def _only_mild_wear(summary: Summary, report: _Report) -> bool:
+    """Whether mild degeneration is all that a study shows."""
+    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
+    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    return bool(shown) and all(
+        _kind_of_finding(f.text.lower()) == "degeneration"
+        and _degree(summary, report.mention.end, f) == "mild"
+        for f in shown
+    )
+
+
 def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
     """A study whose clause goes on to its first finding ("MRI: partial tear")."""
     told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
@@ -619,10 +652,12 @@ def _with_finding(summary: Summary, report: _Report, said: Statement) -> Stateme
     return replace(said, end=max(said.end, next(ends, said.end)))
 
 
-# A "possible nonunion" is none yet.
+# A "possible nonunion" is none yet, nor is a signal that "may represent a partial tear".
 _PERHAPS = re.compile(
-    r"\b(?:possible|possibly|questionable|suspected|equivocal for|cannot exclude|may be)"
-    r"(?: (?:an?|the|early|small|subtle)){0,2} $"
+    r"\b(?:possible|possibly|questionable|suspected|equivocal for|cannot exclude|"
+    r"(?:may|might|could) (?:be|represent|reflect|indicate|relate to|be due to))"
+    r"(?: (?:an?|the|early|small|subtle|partial|low[- ]grade|intrasubstance|interstitial|"
+    r"degenerative|old)){0,3} $"
 )
 _HEALED = re.compile(
     r"\b(?:(?<!not )(?<!un)(?<!non)heal(?:ed|ing well)|(?<!not )united|solid union|consolidated)\b"
@@ -638,16 +673,21 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         kind = _kind_of_finding(mention.text.lower())
         none = mention.value == "normal" and kind != "normal"
         polarity: Polarity = "denied" if none or mention.qualifier == "negated" else "affirmed"
-        if polarity == "affirmed" and _PERHAPS.search(summary.before(mention, 30)):
+        if polarity == "affirmed" and (
+            _PERHAPS.search(summary.before(mention, 60)) or contested(summary, report.mention)
+        ):
             continue
         if kind == "fracture" and _HEALED.search(clause_text(summary, mention)):
             kind = "healed fracture"
         concept, degree = f"finding: {kind}", _degree(summary, report.mention.end, mention)
-        yield state(summary, mention, "study", concept, polarity, report.regions, degree=degree)
+        said = state(summary, mention, "study", concept, polarity, report.regions, degree=degree)
+        yield said if side_told(summary, mention) else replace(said, side=report.side)
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
         if report is None and (
-            mention.qualifier == "hypothetical" or studies.sought(summary, mention)
+            mention.qualifier == "hypothetical"
+            or studies.sought(summary, mention)
+            or (mention.value == "herniation" and _listed_as_diagnosis(summary, mention))
         ):
             continue
         sound = mention.value == "none"
@@ -754,6 +794,13 @@ _DRUG_FOR = re.compile(
 )
 
 
+# "The infraspinatus tendinitis test was positive" names a test.
+_OF_A_TEST = re.compile(
+    r"^ (?:tests?|testing|sign|man(?:eu|oeu)vers?|provocation)\b|"
+    r"^ signs? (?:(?:is|are|was|were) )?(?:neg|absent|none)"
+)
+
+
 def diagnoses(summary: Summary) -> Iterator[Statement]:
     """Diagnoses, comorbidity and words of severity."""
     for family in ("diagnosis", "comorbidity", "severity"):
@@ -762,7 +809,12 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
                 continue
             if mention.qualifier == "requested" and not _reason(summary, mention):
                 continue
+            if _OF_A_TEST.match(summary.after(mention, 20)):
+                continue
             polarity = diagnosis_polarity(summary, mention)
+            study = study_of(summary, mention)
+            if polarity == "affirmed" and study is not None and contested(summary, study):
+                polarity = "suspected"
             if polarity == "denied" and _DRUG_FOR.search(summary.before(mention, 40)):
                 continue
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()

@@ -414,9 +414,12 @@ def pain_degree(summary: Summary, mention: Mention) -> str | None:
     return strong and ("severe" if strong["severe"] else "moderate")
 
 
-# "Radiculitis, rule out", "CRPS is listed as a possible diagnosis".
+# "Radiculitis, rule out", "CRPS is listed as a possible diagnosis"; "ankle sprain, possible
+# fracture" doubts the fracture.
 _POSSIBLE_AFTER = re.compile(
-    r"^[,;]? ?\(?(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable|vs\.?|versus)\b|"
+    r"^ ?\(?(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable|vs\.?|versus)\b|"
+    r"^[,;] ?\(?(?:(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable)\b"
+    r"(?! (?!(?:and|or|but|per|by|diagnosis|\w+ly)\b)[a-z])|(?:vs\.?|versus)\b)|"
     r"^ is (?:listed as )?(?:a )?(?:possib|suspect|question|differential)"
 )
 _DOUBTED_BEFORE = re.compile(

@@ -72,3 +72,29 @@ def test_signs_of_the_spine_are_none_of_an_ear() -> None:
     )
     assert row_of("The spine is not tender.", brace)["sign_tenderness_here"] is False
     assert row_of("The spine is not tender.", aids)["sign_tenderness_here"] is None
+
+
+@pytest.mark.parametrize(
+    ("summary", "column", "value"),
+    [
+        # The report of a scan decides over a list of diagnoses.
+        ("Dx: labral tear of the shoulder. MRI of the shoulder showed no labral tear.",
+         "labral_tear", False),
+        ("Dx: labral tear of the shoulder. MRI of the shoulder showed swelling.",
+         "labral_tear", True),
+        # What the last note says of an infection holds.
+        ("Dx: infection of the shoulder. On exam there is no infection of the shoulder.",
+         "infection", False),
+        ("There was no infection of the shoulder. Today there is infection of the shoulder.",
+         "infection", True),
+        ("The infraspinatus and supraspinatus tendinitis test was positive.",
+         "shoulder_impingement", None),
+        ("Diagnoses: labral tear, possible biceps rupture.", "labral_tear", True),
+        ("Diagnoses: labral tear, rule out.", "labral_tear", None),
+        ("Diagnoses: shoulder strain and unspecified vertebral fracture.", "fracture", None),
+        ("Diagnoses: shoulder strain and fracture.", "fracture", True),
+    ],
+)  # fmt: skip
+def test_what_decides_a_diagnosis(summary: str, column: str, value: bool | None) -> None:
+    shoulder = Item(0, "MRI of the shoulder", "MRI of the shoulder", body_parts=("shoulder",))
+    assert row_of(summary, shoulder)[f"diagnosis_{column}_here"] is value

@@ -51,6 +51,14 @@ def said(text: str) -> set[tuple[str, str]]:
         ("He slipped and fell on the ramp.", ("trauma", "affirmed"), ("trauma", "denied")),
         ("Her pain fell to 3/10.", ("", ""), ("trauma", "affirmed")),
         ("Plan: right L4-5 TFESI with fluoro.", ("fluoroscopy", "planned"), ("mri", "planned")),
+        ("MRI of the hip: a signal which may represent a partial tear.",
+         ("mri", "abnormal"), ("finding: tear", "affirmed")),
+        ("MRI of the hip showed no labral tear. Her own reading of the MRI showed a labral tear.",
+         ("finding: tear", "denied"), ("finding: tear", "affirmed")),
+        ("His own reading of the MRI showed a labral tear.",
+         ("finding: tear", "affirmed"), ("finding: tear", "denied")),
+        ("She was diagnosed as having a lumbar disc protrusion.",
+         ("", ""), ("nerve: herniation", "affirmed")),
     ],
 )  # fmt: skip
 def test_polarity(text: str, there: tuple[str, str], not_there: tuple[str, str]) -> None:
@@ -121,3 +129,46 @@ def test_a_retrospective_study_is_none_before_itself(title: str, had: bool | Non
         ),
     )
     assert row["same_test_had"] is had
+
+
+@pytest.mark.parametrize(
+    ("title", "taken"),
+    [("Retrospective CT of the neck (DOS 1/5/2017)", None), ("CT of the neck", True)],
+)
+def test_what_is_asked_for_in_retrospect_is_no_study_before(title: str, taken: bool | None) -> None:
+    item = Item(0, title, title, category="Diagnostic Testing", body_parts=("cervical spine",))
+    row = row_of("CT of the neck of 1/5/2017 showed a fracture.", item)
+    assert (row["advanced_study_taken"], row["lesion_imaged"]) == (taken, taken)
+    assert row["imaging_of_requested_part"] is bool(taken)
+
+
+KNEE = "Right knee arthroscopy"
+
+
+@pytest.mark.parametrize(
+    ("summary", "fact", "value"),
+    [
+        # Plain films show no meniscus.
+        ("X-rays of the right knee were normal.", "repairable_lesion", None),
+        ("MRI of the right knee was normal.", "repairable_lesion", False),
+        # A finding is of the side of its study.
+        ("MRI of the left knee showed swelling. There is a torn tendon at the patella.",
+         "repairable_lesion", None),
+        ("MRI of the right knee showed swelling. There is a torn tendon at the patella.",
+         "repairable_lesion", True),
+        ("X-rays of the right knee showed mild arthrosis.", "lesion_imaged", None),
+        ("X-rays of the right knee showed mild arthrosis and a fracture.", "lesion_imaged", True),
+        ("MRI of the left knee showed a tear.", "imaging_of_requested_part", False),
+        ("MRI of the left knee and the right knee was done.", "imaging_of_requested_part", True),
+    ],
+)  # fmt: skip
+def test_what_a_study_says_of_a_knee(summary: str, fact: str, value: bool | None) -> None:
+    item = Item(0, KNEE, KNEE, category="Surgery", body_parts=("knee",))
+    assert row_of(summary, item)[fact] is value
+
+
+def test_films_that_name_no_region_are_of_the_region_of_the_case() -> None:
+    item = Item(0, "Chest x-ray", "Chest x-ray", body_parts=("chest",))
+    films = "Films were taken; x-rays showed a spur."
+    assert row_of(f"The shoulder is sore. {films}", item)["same_test_had"] is None
+    assert row_of(f"The chest is sore. {films}", item)["same_test_had"] is True
