@@ -431,8 +431,9 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
     if "adjunct_prefix" in head.service.tags:
         rest = tuple(n for n in request.services if n.service.rank < head.service.rank)
         thing = _head(replace(request, services=rest))
-        named = thing is not None and thing.service.rank >= _WEAKEST_SERVICE
-        return _said_best(replace(request, services=rest), thing) if named else head.service.name
+        if thing is None or thing.service.rank < _WEAKEST_SERVICE:
+            return head.service.name
+        return _said_best(replace(request, services=rest), thing)
     purpose = request.purpose if head.start < request.purpose else len(request.words)
     services = [n.service for n in request.services if n.start < purpose]
     tags = {tag for service in services for tag in service.tags}
