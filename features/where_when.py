@@ -229,6 +229,7 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     before = [p for p in parts if p.start < clause.start]
     named = before or parts_of(summary, clause.sentence - 1)
     heading = named[-1] if named else None
+    every = _ALL_OF_THEM.search(summary.lower, clause.start, clause.end) if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
@@ -240,11 +241,18 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     return _Setting(
         tuple(inside),
         heading,
-        _chained(summary, named),
+        tuple(dict.fromkeys(p.value for p in named)) if every else _chained(summary, named),
         sides,
         _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
-        None if sides or heading is None else _side_before(summary, heading),
+        None if sides or every or heading is None else _side_before(summary, heading),
     )
+
+
+# "Tenderness in all of these areas": in all that were named before.
+_ALL_OF_THEM = re.compile(
+    r"\b(?:all|each|both)(?: of)?(?: (?:the|these|those|said|above|affected|corresponding|same|"
+    r"aforementioned|mentioned|injured)){1,3} (?:areas?|parts?|regions?|sites?|joints?|places?)\b"
+)
 
 
 def _side_before(summary: Summary, part: Mention) -> str | None:
