@@ -172,6 +172,7 @@ DIAGNOSES = (
     "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear", "crps", "severe",
     "mild", "sound", "resolved", "new_event",
 )  # fmt: skip
+_ALSO = {("sign", "effusion"): "sign_swelling_here"}
 HERE = {
     (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
     for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
@@ -208,7 +209,8 @@ def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, 
 def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own = Findings()
     for statement, bears in about(summary, parts, side):
-        name = HERE.get((statement.subject, statement.concept))
+        said = (statement.subject, statement.concept)
+        name = HERE.get(said) or _ALSO.get(said)
         value = _SAID.get(statement.polarity)
         if name is None or value is None or bears == "elsewhere":
             continue
