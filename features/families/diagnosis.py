@@ -31,6 +31,7 @@ from imr.features.context import Mention, Summary, once
 from imr.features.families.request import requested_parts, side_of, tests_and_organs
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import about
+from imr.features.statements.findings import told_by_study
 from imr.features.where_when import any_same_region
 
 MOST_PARTS = 4
@@ -172,7 +173,8 @@ DIAGNOSES = (
     "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear", "crps", "severe",
     "mild", "sound", "resolved", "new_event",
 )  # fmt: skip
-_ALSO = {("sign", "effusion"): "sign_swelling_here"}
+# A joint that is swollen, where an examiner and no study found it.
+_EFFUSION = ("sign", "effusion")
 HERE = {
     (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
     for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
@@ -210,7 +212,9 @@ def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Finding
     own = Findings()
     for statement, bears in about(summary, parts, side):
         said = (statement.subject, statement.concept)
-        name = HERE.get(said) or _ALSO.get(said)
+        name = HERE.get(said)
+        if said == _EFFUSION and not told_by_study(summary, statement.mention):
+            name = "sign_swelling_here"
         value = _SAID.get(statement.polarity)
         if name is None or value is None or bears == "elsewhere":
             continue

@@ -581,6 +581,11 @@ def _report_of(summary: Summary, mention: Mention) -> _Report | None:
     return next(told, None)
 
 
+def told_by_study(summary: Summary, mention: Mention) -> bool:
+    """Whether a finding is told of an imaging study."""
+    return _report_of(summary, mention) is not None
+
+
 @cache
 def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
     rows = table_rows("imaging_findings")
