@@ -473,7 +473,7 @@ def _stays_near(summary: Summary, mention: Mention) -> bool:
         for part in parts_of(summary, mention.sentence)
         if clause.start <= part.start < clause.end
     }
-    spines = {*SPINE}.intersection(part.value for part in summary.mentions("body_part"))
+    spines = any(part.value.endswith(" spine") for part in summary.mentions("body_part"))
     alone = mention.rule.id == "limb_pain_bare" and not spines
     listed = len(named & _JOINTS) >= _JOINTS_LISTED
     return mention.qualifier != "negated" and (alone or listed)

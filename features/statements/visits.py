@@ -74,9 +74,7 @@ def _is_whole(statement: Statement) -> bool:
     return _is_one(statement) and statement.percent is None
 
 
-def _is_over(
-    summary: Summary, said: Statement, denied: Sequence[tuple[Statement, date]]
-) -> bool:
+def _is_over(summary: Summary, said: Statement, denied: Sequence[tuple[Statement, date]]) -> bool:
     """Whether a visit after that of a statement found it gone."""
     if said.polarity != "affirmed":
         return False
