@@ -176,6 +176,11 @@ _OF_THE_WORKER = re.compile(
 # A list under a negation goes on with these; a verb right after a mention is the mention's own,
 # unless it only says that nothing was seen.
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
+# A sign with its place ("tenderness over the bursa"), and no further "or" in its part of the list.
+_FINDING_TOLD = re.compile(
+    r"(?:tender(?:ness)?|ttp|spasms?|hypertonicity|guarding|crepitus|swelling|edema|effusion)\b"
+    r"(?: \w+){0,2}? (?:at|over|along|to|of|with|around|on|in|throughout)\b(?![^.;,]*\bn?or\b)"
+)
 _OWN_VERB = re.compile(
     r"[\w'/-]+\s+(?:[\w'/-]+\s+){0,4}?(?:(?:is|was|are|were|has|had|have)\b(?!\s+(?:been\s+|also\s+)?"
     r"(?:noted?|reported|found|seen|documented|elicited|identified|appreciated|present|described|"
@@ -361,7 +366,18 @@ class Summary:
         comma = self.lower.rfind(",", first, start)
         if comma < 0 or _LIST_GOES_ON.search(self.lower, comma, start):
             return False
-        return _OWN_VERB.match(self.lower, start) is not None
+        return bool(_OWN_VERB.match(self.lower, start) or self._list_ended(first, comma, start))
+
+    def _list_ended(self, first: int, comma: int, start: int) -> bool:
+        """Whether a list under a negation was closed by "or" before a comma.
+
+        "No bruising or effusion, tenderness over the bursa" denies no tenderness; in "no bruising
+        or effusion, warmth or tenderness" the list goes on.
+        """
+        part = self.lower.rfind(",", first, comma) + 1
+        if not _LIST_GOES_ON.search(self.lower, max(part, first), comma):
+            return False
+        return _FINDING_TOLD.match(self.lower, start) is not None
 
 
 def _bounds(lower: str) -> list[int]:

@@ -229,6 +229,7 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     before = [p for p in parts if p.start < clause.start]
     named = before or parts_of(summary, clause.sentence - 1)
     heading = named[-1] if named else None
+    every = _ALL_OF_THEM.search(summary.lower, clause.start, clause.end) if named else None
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
@@ -240,11 +241,18 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     return _Setting(
         tuple(inside),
         heading,
-        _chained(summary, named),
+        tuple(dict.fromkeys(p.value for p in named)) if every else _chained(summary, named),
         sides,
         _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
-        None if sides or heading is None else _side_before(summary, heading),
+        None if sides or every or heading is None else _side_before(summary, heading),
     )
+
+
+# "Tenderness in all of these areas": in all that were named before.
+_ALL_OF_THEM = re.compile(
+    r"\b(?:all|each|both)(?: of)?(?: (?:the|these|those|said|above|affected|corresponding|same|"
+    r"aforementioned|mentioned|injured)){1,3} (?:areas?|parts?|regions?|sites?|joints?|places?)\b"
+)
 
 
 def _side_before(summary: Summary, part: Mention) -> str | None:
@@ -333,11 +341,16 @@ def nearest_date(
     return ahead[0].day if ahead else behind[-1].day if behind else None
 
 
-# "The review of 5/2", "a request dated 5/4", "an MRI of 4/1" are no visits.
+# The day of a study, an operation, an injury or a paper is no day of a visit.
 _NO_VISIT_BEFORE = re.compile(
-    r"\b(?:utilization|review\w*|ur|rfas?|request\w*|authoriz\w*|denied|denial|certif\w*|"
-    r"administrator|determination|appeal\w*|injur(?:y|ed)|sustained|accident|mri|ct|x-?rays?|emg|"
-    r"ncs|radiographs?|films?|study|studies|surgery|since|until)\b[^.;]{0,40}$"
+    r"\b(?:injur\w+|sustained|accident|x-?rays?|radiographs?|mri|ct|emg|ncs|ncv|stud(?:y|ies)|"
+    r"scans?|films?|imaging|request\w*|rfas?|authoriz\w*|utilization|review\w*|ur|determination|"
+    r"denied|denial|certif\w*|administrator|appeal\w*|surgery|operation|underwent|repair|since|"
+    r"until|before|after|received|signed|born|works?|working|off work|through)\b[^.;]{0,40}$"
+)
+_A_VISIT_BEFORE = re.compile(
+    r"\b(?:visit|seen|notes?|report|exam\w*|evaluat\w+|follow-?\s?up|presented|findings|pr-?2)\b"
+    r"[^.;]{0,30}$"
 )
 _NO_VISIT_AFTER = re.compile(
     r"^[^.;]{0,24}\b(?:utilization|ur\b|review|rfa|request for auth|denied|denial|non-?certif|"
@@ -351,10 +364,14 @@ def visits(summary: Summary) -> list[tuple[int, date]]:
     return [
         (found.mention.start, found.day)
         for found in dates(summary)
-        if found.exact
-        and not _NO_VISIT_BEFORE.search(summary.before(found.mention, 60))
-        and not _NO_VISIT_AFTER.match(summary.after(found.mention, 60))
+        if found.exact and _is_visit(summary, found.mention)
     ]
+
+
+def _is_visit(summary: Summary, mention: Mention) -> bool:
+    before = summary.before(mention, 60)
+    other = _NO_VISIT_BEFORE.search(before) and not _A_VISIT_BEFORE.search(before)
+    return not other and not _NO_VISIT_AFTER.match(summary.after(mention, 60))
 
 
 def visit_of(summary: Summary, mention: Mention) -> date | None:

@@ -19,6 +19,7 @@ signals of the row (:mod:`imr.features.condition`), and the first row whose ``wh
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,26 +102,38 @@ def build_requested_part(
     summary: Summary, _case: Case, item: Item, _found: dict[str, Value]
 ) -> Findings:
     """Findings, diagnoses and complaints of the requested region."""
-    return _of(summary, item.body_parts)
+    own, parts = Findings(), requested_parts(item)
+    if parts:
+        own.values |= _of(summary, parts, side_of(item.requested))
+    return own
+
+
+# What is asked of the worker and not of the part, and what is no finding.
+_NO_FINDING = frozenset({"normal neurology", "red flag", "brain deficit", "mechanical symptoms"})
+_MORE_FINDINGS = frozenset(
+    {
+        "effusion", "neuropathic quality", "neurological deficit", "painful joint test",
+        "positive tests", "acromioclavicular joint", "weak grip", "insertional tenderness",
+        "no weight",
+    }
+)  # fmt: skip
+_NO_DIAGNOSIS = frozenset({"severe", "mild", "sound", "resolved", "new_event"})
+_ACHES = re.compile(r"\b(?:pain|discomfort|ach(?:es?|ing)|sore(?:ness)?|hurts?)\b")
 
 
 @once
-def _of(summary: Summary, parts: tuple[str, ...]) -> Findings:
-    own = Findings()
-    if not parts:
-        return own
+def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str, Value]:
+    """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
+    told = [s for s, bears in about(summary, parts, side) if bears != "elsewhere"]
+    there = {(s.subject, s.concept) for s in told if _SAID.get(s.polarity)}
     near = _sentences_about(summary, parts)
-    # Examination rows of this kind need no polarity: the word is the finding.
-    examined = _in(summary, "examination", near)
-    findings = {m.value for m in examined if m.rule.extra.get("kind") == "finding"}
-    own.values["requested_part_findings"] = len(findings)
-    own.values["requested_part_diagnosis"] = (
-        bool(_in(summary, "diagnosis", near)) or "fracture" in findings
-    )
-    own.values["requested_part_complaint"] = bool(_in(summary, "complaint", near)) or any(
-        "pain" in summary.sentence_lower(sentence) for sentence in near
-    )
-    return own
+    aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
+    complains = there & _COMPLAINTS or _in(summary, "complaint", near)
+    return {
+        "requested_part_findings": len(there & _FINDINGS),
+        "requested_part_diagnosis": bool(there & _DIAGNOSES or _in(summary, "diagnosis", near)),
+        "requested_part_complaint": aches or bool(complains),
+    }
 
 
 def _sentences_about(summary: Summary, parts: Sequence[str]) -> set[int]:
@@ -160,12 +173,17 @@ DIAGNOSES = (
     "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear", "crps", "severe",
     "mild", "sound", "resolved", "new_event",
 )  # fmt: skip
+# A joint that is swollen, where an examiner and no study found it.
+_EFFUSION = ("sign", "effusion")
 HERE = {
     (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
     for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
     for concept in concepts
 }
 """The column of each subject and concept: ``sign_reflex_deficit_here``."""
+_FINDINGS = frozenset(("sign", concept) for concept in ({*SIGNS} | _MORE_FINDINGS) - _NO_FINDING)
+_COMPLAINTS = frozenset(("complaint", concept) for concept in ("pain", *COMPLAINTS))
+_DIAGNOSES = frozenset(("diagnosis", concept) for concept in {*DIAGNOSES} - _NO_DIAGNOSIS)
 COLUMNS_HERE: tuple[Column, ...] = tuple(
     Column(
         name,
@@ -193,7 +211,10 @@ def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, 
 def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own, reported = Findings(), _reported(summary, parts, side)
     for statement, bears in about(summary, parts, side):
-        name = HERE.get((statement.subject, statement.concept))
+        said = (statement.subject, statement.concept)
+        name = HERE.get(said)
+        if said == _EFFUSION and study_of(summary, statement.mention) is None:
+            name = "sign_swelling_here"
         value = _SAID.get(statement.polarity)
         if name is None or value is None or bears == "elsewhere":
             continue

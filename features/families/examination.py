@@ -212,8 +212,17 @@ _TENSION = {"slr": "straight_leg_raise", "spurling": "spurling"}
 
 def stated_normal(mention: Mention) -> bool:
     """A normal examination; "no deficits" carries its own negation."""
+    if mention.documented or mention.qualifier != "negated":
+        return mention.documented
     stated = mention.rule.extra["kind"] == "stated"
-    return mention.documented or (stated and mention.qualifier == "negated")
+    return stated or _NOT_SOUND.search(mention.summary.before(mention, 40)) is None
+
+
+# "No weakness, intact sensation": of a list under a negation only what it stands next to.
+_NOT_SOUND = re.compile(
+    r"\b(?:no|not|never|without|longer|nor|lacks?|lack of|absence of|n[o'’]t|den(?:ies|ied|ying))"
+    r"(?: (?:an?|the|been|fully|entirely|completely|found|to|be|have|any|grossly|\w+ly)){0,3} $"
+)
 
 
 def _objective(summary: Summary, mention: Mention) -> bool:

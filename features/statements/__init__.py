@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from imr.features.context import Summary, once
 from imr.features.statements import care, findings, response
+from imr.features.statements.visits import latest
 from imr.features.statements.statement import Bearing, Statement, bearing, reaches
 
 __all__ = ["Bearing", "Statement", "about", "bearing", "statements"]
@@ -51,7 +52,7 @@ def about(
 
     Where all that has a side is about the other one, what has none is about that one too.
     """
-    told = [s for s in statements(summary) if s.source == "record"]
+    told = latest(summary, [s for s in statements(summary) if s.source == "record"])
     opposite = {"left": "right", "right": "left"}.get(side or "")
     sided = [s.side for s in told if s.side and s.regions and reaches(s.regions, parts)]
     if opposite and sided.count(opposite) == len(sided) >= _SIDED_LEAST:

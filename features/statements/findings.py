@@ -191,7 +191,7 @@ def _of_cuff(summary: Summary, mention: Mention) -> bool:
 
 def _is_there(summary: Summary, mention: Mention) -> bool:
     """Whether a sign is not negated; a printed grade not by what stood before it in a list."""
-    if marked_absent(summary, mention):
+    if marked_absent(summary, mention) or _GONE_AFTER.match(summary.after(mention, 60)):
         return False
     if mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40)):
         return True
@@ -321,7 +321,8 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
     if kind == "test":
         return _result(summary, mention)
     if kind == "finding":
-        return "denied" if negated or marked_absent(summary, mention) else "affirmed"
+        gone = _GONE_AFTER.match(summary.after(mention, 60)) is not None
+        return "denied" if negated or gone or marked_absent(summary, mention) else "affirmed"
     if kind != "normal":
         return "affirmed"
     if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
@@ -422,7 +423,9 @@ _WHOLE_BODY = re.compile(
     r"[^.;,]{0,30}\b(?:throughout|(?:entire|whole) body|all (?:four |4 )?(?:extremities|limbs))\b"
 )
 _GONE_AFTER = re.compile(
-    r"^\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
+    r"^(?: (?:and|or) \w+)?"
+    r"(?: (?:of|in|about|over|at)(?: (?:the|his|her|left|right|both|upper|lower)){0,3} \w+)?"
+    r"\s(?:(?:has|have|had|is|are|was|were)(?: now| since| completely| all| fully)*\s)?"
     r"(?:resolved|gone\b|cleared\b|disappeared|subsided)|"
     r"^ (?:is|are|was|were) (?:also )?denied\b"
 )
@@ -479,6 +482,42 @@ _NEAR_BY = re.compile(
 )
 
 
+# "Knee, ankle and leg pain", or leg pain of a case without a back, is the leg's own.
+_JOINTS = frozenset({"shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot"})
+_JOINTS_LISTED = 3
+
+
+def _stays_near(summary: Summary, mention: Mention) -> bool:
+    """Whether pain goes but a little way, or a limb that aches is one of a list of parts."""
+    if mention.rule.id not in ("limb_pain", "limb_pain_bare"):
+        return _NEAR_BY.match(summary.after(mention, 50)) is not None
+    clause = clause_of(summary, mention)
+    named = {
+        part.value
+        for part in parts_of(summary, mention.sentence)
+        if clause.start <= part.start < clause.end
+    }
+    spines = any(part.value.endswith(" spine") for part in summary.mentions("body_part"))
+    alone = mention.rule.id == "limb_pain_bare" and not spines
+    listed = len(named & _JOINTS) >= _JOINTS_LISTED
+    return mention.qualifier != "negated" and (alone or listed)
+
+
+# What the lexicon of signs reads as well.
+_ALSO_FOUND = frozenset({"weakness", "feeling_lost"})
+_BY_EXAMINER = re.compile(
+    r"\b(?:exam(?:ination)?|objective(?: \w+)?|palpation|(?:physician|doctor|provider|surgeon)"
+    r"(?: also)? (?:noted|found|observed|documented))\b"
+)
+
+
+def _by_examiner(summary: Summary, mention: Mention) -> bool:
+    """Whether an examiner, and not the worker, tells of weakness or of lost feeling."""
+    before = summary.lower[summary.bounds[mention.sentence] : mention.start]
+    told = [found.end() for found in _COMPLAINED.finditer(before)]
+    return _BY_EXAMINER.search(before, told[-1] if told else 0) is not None
+
+
 def complaints(summary: Summary) -> Iterator[Statement]:
     """What the worker reports, and pain that goes on."""
     for mention in summary.mentions("complaint"):
@@ -488,9 +527,11 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if long_ago(summary, mention) or silent(summary, mention):
             continue
-        if mention.value == "radiating_pain" and _NEAR_BY.match(summary.after(mention, 50)):
+        if mention.value == "radiating_pain" and _stays_near(summary, mention):
             continue
-        gone = _GONE_AFTER.match(summary.after(mention, 40)) or marked_absent(summary, mention)
+        if mention.rule.id in _ALSO_FOUND and _by_examiner(summary, mention):
+            continue
+        gone = _GONE_AFTER.match(summary.after(mention, 60)) or marked_absent(summary, mention)
         denied = without or gone or mention.qualifier == "negated"
         polarity: Polarity = "denied" if denied else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])

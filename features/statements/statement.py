@@ -204,7 +204,8 @@ def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
 
 # "No documentation of failure", "the records do not discuss side effects": nothing is said.
 _NOT_STATED = re.compile(
-    r"(?:\b(?:no|lack of|without|absence of|lacks?)(?: (?:any|clear|specific|objective|further|"
+    r"(?:\b(?:no|lack of|without|absence of|lacks?|insufficient|inadequate|scant)"
+    r"(?: (?:any|clear|specific|objective|further|"
     r"new))* (?:documentation|evidence|records?|mention|notes?|indication|discussion|comments?|"
     r"descriptions?|comparison|statement|details|account|reasons?)\b|\b(?:not|never|"
     r"nor) (?:been )?(?:written (?:down|about)|documented?|discuss\w*|mention\w*|address\w*|"

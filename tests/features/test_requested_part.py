@@ -16,12 +16,14 @@ NO_PART = Item(0, "Ibuprofen", "Ibuprofen")
     ("summary", "findings", "diagnosis", "complaint"),
     [
         ("The elbow is tender and swollen.", 2, False, False),
-        ("The elbow is fractured.", 1, True, False),
+        ("The elbow is fractured.", 0, True, False),
         ("He has lateral epicondylitis of the elbow.", 0, True, False),
         ("He complains of elbow pain.", 0, False, True),
         ("The foot is fractured and swollen. The elbow is well.", 0, False, False),
         ("The foot is fractured.", 0, False, False),
         ("There is no tenderness of the elbow.", 0, False, False),
+        ("Elbow: full motion. There was tenderness, and Cozen's was positive.", 2, False, False),
+        ("The elbow has some discomfort. The wrist is tender.", 0, False, True),
     ],
 )
 def test_of_the_requested_region(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imr.features.context import read_summary
-from imr.features.statements import Statement, bearing, statements
+from imr.features.statements import Statement, about, bearing, statements
 
 
 def _said(text: str) -> set[tuple[str, str]]:
@@ -37,6 +37,15 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("No numbness, sensation was intact.", "normal neurology", "affirmed"),
         ("He has had no injections and takes ibuprofen.", "NSAID", "affirmed"),
         ("A tear cannot be excluded.", "tear", "suspected"),
+        ("No bruising or effusion, tenderness over the bursa.", "tenderness", "affirmed"),
+        ("No bruising or effusion, warmth or tenderness.", "tenderness", "denied"),
+        ("No weakness, negative SLR, intact sensation.", "normal neurology", "affirmed"),
+        ("She has no intact sensation.", "normal neurology", "denied"),
+        ("Tingling of the left hand has subsided.", "numbness", "denied"),
+        ("A smooth gait was seen.", "abnormal gait", "denied"),
+        ("Patello-femoral grind is positive.", "patellofemoral", "affirmed"),
+        ("He is unable to bend at all.", "limited motion", "affirmed"),
+        ("Inability to do a heel walk.", "myotomal weakness", "affirmed"),
         # joints and tendons
         ("The finger locks and there is triggering.", "triggering", "affirmed"),
         ("Tenderness of the A1 pulley without triggering.", "triggering", "denied"),
@@ -158,6 +167,10 @@ def test_a_sentence_says(text: str, concept: str, polarity: str) -> None:
         ("The pain is stable.", "instability", "denied"),
         ("EHL 5/5.", "myotomal weakness", "affirmed"),
         ("Return in May if he is numb when he wipes.", "red flag", "affirmed"),
+        ("Scant evidence of loss of dermatomal sensation.", "dermatomal sensory loss", "affirmed"),
+        ("Neck pain with back strain.", "facet loading", "affirmed"),
+        ("Back, knee, ankle and hip pain, leg pain.", "radiating pain", "affirmed"),
+        ("A broken shin causes leg pain.", "radiating pain", "affirmed"),
     ],
 )
 def test_a_sentence_does_not_say(text: str, concept: str, polarity: str) -> None:
@@ -197,6 +210,11 @@ def _one(text: str, concept: str) -> Statement:
         ),
         ("Strain of the neck and right ulna fracture.", "fracture", "forearm", None, "requested"),
         ("The knee is more swollen than the other knee.", "swelling", "knee", None, "requested"),
+        # a leg raise is the back's and names no leg; a list of parts, a region of two
+        ("Tender at L5, positive straight leg raise.", "tenderness", "knee", None, "elsewhere"),
+        ("Positive straight leg raise.", "tension sign of the leg", "knee", None, "elsewhere"),
+        ("Wrist, knee pain. All these areas are tender.", "tenderness", "wrist", None, "requested"),
+        ("Tender thoracolumbar muscles.", "tenderness", "lumbar spine", None, "requested"),
     ],
 )
 def test_a_finding_bears_on_its_own_region_and_side(
@@ -223,6 +241,8 @@ def test_a_finding_bears_on_its_own_region_and_side(
             None,
         ),
         ("Wrist pronation 4+ out of 5.", "limited motion", None, None),
+        ("Right knee: 92 degrees of flexion.", "limited motion", 80, ("knee",)),
+        ("Shoulder: 20 degrees of internal rotation.", "limited motion", 50, ("shoulder",)),
     ],
 )
 def test_a_measured_finding_is_a_share_of_what_is_usual(
@@ -282,3 +302,27 @@ def test_what_is_gained_on_the_days_of_a_device_is_due_to_it() -> None:
     text = "A TENS was lent. On the days she wore it she took one gabapentin instead of three."
     gained = [s.of for s in statements(read_summary(text)) if s.subject == "function"]
     assert gained == ["tens"]
+
+
+def test_what_an_examiner_notes_is_no_complaint() -> None:
+    def subjects(text: str) -> set[str]:
+        return {s.subject for s in statements(read_summary(text)) if s.concept == "weakness"}
+
+    assert subjects("The doctor noted weakness of the right leg.") == {"sign"}
+    assert "complaint" in subjects("On examination she reports weakness of the right leg.")
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "left"),
+    [
+        ("she limped", "her gait was normal", False),
+        ("her gait was normal", "she limped", True),
+        ("the knee was swollen", "the ankle had no swelling", True),
+        ("the knee was swollen", "the knee had no swelling", False),
+    ],
+)
+def test_the_latest_visit_decides(first: str, then: str, left: bool) -> None:
+    text = f"At the visit of 3/2/2016 {first}. At the visit of 4/9/2016 {then}."
+    told = about(read_summary(text), (), None)
+    concepts = ("abnormal gait", "swelling")
+    assert any(s.concept in concepts and s.polarity == "affirmed" for s, _ in told) is left

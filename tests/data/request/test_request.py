@@ -234,5 +234,5 @@ def test_body_parts_cover_body_parts() -> None:
     regions = {part.region for part in parts.values()}
     assert regions == {"spine", "upper_limb", "lower_limb", "head", "trunk", None}
     covering = {name: part.covers for name, part in parts.items() if part.covers}
-    assert len(covering) == 11
+    assert len(covering) == 13
     assert all(covers <= parts.keys() - {name} for name, covers in covering.items())
