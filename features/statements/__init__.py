@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from imr.features.context import Summary, once
 from imr.features.statements import care, findings, response
-from imr.features.statements.visits import latest
 from imr.features.statements.statement import Bearing, Statement, bearing, reaches
+from imr.features.statements.visits import latest
 
 __all__ = ["Bearing", "Statement", "about", "bearing", "statements"]
 
