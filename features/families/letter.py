@@ -25,6 +25,7 @@ from imr.data.quantity import find_quantity, spell_out
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import refills, request_mentions
 from imr.features.families.treatment import same_treatment
+from imr.features.families.worker import told_after
 from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
 
@@ -190,10 +191,24 @@ def build_review(summary: Summary, case: Case) -> Findings:
         found.put("request_date", asked[0].isoformat(), asked[1])
     if asked is not None and denial is not None:
         found.put("days_request_to_denial", (denial - asked[0]).days, asked[1])
+    if denial is not None:
+        _put_later_note(found, summary, denial)
     if denial is not None and received is not None and received >= denial:
         found.values["days_denial_to_application"] = (received - denial).days
     found.values["priority_expedited"] = "expedited" in (case.header.priority or "").lower()
     return found
+
+
+_LATEST_DAYS = 120
+"""A review takes less after the denial; a later date is a misprint."""
+
+
+def _put_later_note(found: Findings, summary: Summary, denial: date) -> None:
+    """How long after the denial the record goes on, which may answer its reasons."""
+    later = told_after(summary, denial, _LATEST_DAYS)
+    if later:
+        last = max(later, key=lambda at: at.day)
+        found.put("note_days_after_denial", (last.day - denial).days, last.mention)
 
 
 def build_review_item(
