@@ -65,7 +65,11 @@ FAMILIES: tuple[Family, ...] = (
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
     Family("requested_part", build_item=diagnosis.build_requested_part),
     Family("severity", build=diagnosis.build_severity),
-    Family("authorization", build=letter.build_authorization),
+    Family(
+        "authorization",
+        build=letter.build_authorization,
+        build_item=letter.build_operation_item,
+    ),
     Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
     Family(
         "region_findings",
