@@ -30,6 +30,7 @@ from imr.features.families import (
     pain,
     request,
     studies,
+    told,
     treatment,
     worker,
 )
@@ -71,6 +72,7 @@ FAMILIES: tuple[Family, ...] = (
         build_item=letter.build_operation_item,
     ),
     Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
+    Family("told", build_item=told.build_item),
     Family(
         "region_findings",
         build_item=diagnosis.build_findings,

@@ -247,7 +247,8 @@ def build_operation_item(
 
 # "Is thinking of a fusion", "the repair is still pending" plan none.
 _ONLY_THOUGHT_OF = re.compile(
-    r"\b(?:consider\w*|thinking|thought|may|might|could|would|if|candidate|wants?|pending|possib\w+|"
+    r"\b(?:consider\w*|thinking|thought|may (?=be|have|need|want|undergo)|might|could|would|if|"
+    r"candidate|wants?|pending|possib\w+|"
     r"contemplat\w+|discuss\w*|potential\w*|eventual\w*|undecided|await\w*|whether|avoid\w*|no)\b"
 )
 
@@ -379,8 +380,8 @@ def share_authorized(item: Item) -> float | None:
 
 # "UR certified 6 of 12 visits", "modified the request to six sessions", "approved two more".
 _CERTIFIED = re.compile(
-    r"\b(?:certified|approv\w+|authori[sz]\w+|allowed|granted|allowing|allow|"
-    r"(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
+    r"\b(?<!non-)(?<!non )(?<!not )(?:certified|approv\w+|authori[sz]\w+|allowed|granted|"
+    r"allowing|allow|(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
     r"(?:(?:only|just|an?|the|initial|trial|of|first|up to|further|additional|another|for|course|"
     r"physical|occupational|hand|chiropractic|acupuncture|aquatic|therapy|pt|ot)\s)*"
     r"(?P<n>\d{1,2})\b(?!\s?(?:/|x\b|times|weeks?|months?|days?|items|mg|units?|level))"

@@ -707,6 +707,12 @@ _OF_NO_DRUG = {
         r"counsel\w*|educat\w*|question\w*) (?:(?:of|for|about|on|against|re) )"
         r"(?:[\w/+]+,? ){0,5}$"
     ),
+    # "No record shows that he is unable to swallow tablets".
+    "oral_hindered": re.compile(
+        r"\b(?:no|nothing|nobody|not|never|whether|nor) (?:\w+ )?(?:shows?|states?|says?|said|"
+        r"stated|indicates?|documents?|documented|describes?|suggests?|mentions?) (?:\w+ ){0,4}$|"
+        r"\bwhether (?:\w+ ){0,3}$"
+    ),
 }
 
 
@@ -741,13 +747,18 @@ _DRUG_FOR = re.compile(
 )
 
 
+# "Gout was considered" suspects it, and asks for nothing.
+_THOUGHT_OF = re.compile(r"^ (?:is|was|has been) (?:being )?(?:considered|entertained)\b")
+
+
 def diagnoses(summary: Summary) -> Iterator[Statement]:
     """Diagnoses, comorbidity and words of severity."""
     for family in ("diagnosis", "comorbidity", "severity"):
         for mention in summary.mentions(family):
             if mention.qualifier == "other_person":
                 continue
-            if mention.qualifier == "requested" and not _reason(summary, mention):
+            thought_of = _THOUGHT_OF.match(summary.after(mention, 30))
+            if mention.qualifier == "requested" and not (thought_of or _reason(summary, mention)):
                 continue
             polarity = diagnosis_polarity(summary, mention)
             if polarity == "denied" and _DRUG_FOR.search(summary.before(mention, 40)):
