@@ -30,6 +30,7 @@ from imr.features.families import (
     pain,
     request,
     studies,
+    told,
     treatment,
     worker,
 )
@@ -60,8 +61,13 @@ FAMILIES: tuple[Family, ...] = (
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
     Family("requested_part", build_item=diagnosis.build_requested_part),
     Family("severity", build=diagnosis.build_severity),
-    Family("authorization", build=letter.build_authorization),
+    Family(
+        "authorization",
+        build=letter.build_authorization,
+        build_item=letter.build_operation_item,
+    ),
     Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
+    Family("told", build_item=told.build_item),
     Family(
         "region_findings",
         build_item=diagnosis.build_findings,
@@ -279,7 +285,7 @@ def caveats(
 ) -> tuple[str, ...]:
     """The warnings of a case; ``rows`` are its signals; ``today`` bounds its dates."""
     found = [
-        *_dates(case, rows, today or datetime.now(UTC).date()),
+        *_dates(summary, case, rows, today or datetime.now(UTC).date()),
         *_thin(summary),
         *_unknown(case),
         *(note for row in rows for note in edition_notes(case, row)),
@@ -287,7 +293,7 @@ def caveats(
     return tuple(dict.fromkeys(found))
 
 
-def _dates(case: Case, rows: Sequence[Row], today: date) -> Iterator[str]:
+def _dates(summary: Summary, case: Case, rows: Sequence[Row], today: date) -> Iterator[str]:
     header = case.header
     denial, injury = header.ur_denial_date, header.date_of_injury
     told = rows[0].get("injury_date") if rows else None
@@ -295,6 +301,9 @@ def _dates(case: Case, rows: Sequence[Row], today: date) -> Iterator[str]:
         injury = date.fromisoformat(told)
     if injury is not None and denial is not None and denial < injury:
         yield f"implausible dates: the denial ({denial}) is before the injury ({injury})"
+    visit = worker.last_visit(summary)
+    if injury is not None and visit is not None and visit.day < injury:
+        yield f"implausible dates: the latest visit ({visit.day}) is before the injury ({injury})"
     named = {
         "injury": injury,
         "denial": denial,

@@ -82,7 +82,7 @@ FACTS: tuple[str, ...] = (
     "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen",
     "same_class_beside", "job_open", "personal_care_need",
     "organ_findings", "help_at_home", "bears_no_weight", "language_barrier", "same_test_had",
-    "same_test_abnormal", "care_only_planned",
+    "same_test_abnormal", "care_only_planned", "cannot_take_oral", "crps_suspected",
 )  # fmt: skip
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA: tuple[str, ...] = (
@@ -376,7 +376,8 @@ _CERTIFIED_OF = re.compile(
     r"(?:of|out of|instead of|rather than|in place of|against) (?:the )?(?P<whole2>\d{1,2})\b"
 )
 _CERTIFIED = re.compile(
-    r"\b(?:certified|approved|authorized|allowed|(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
+    r"\b(?<!non-)(?<!not )(?:certified|approved|authorized|allowed|"
+    r"(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
     r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))|"
     r"\b(?:certified|approved|authorized|allowed) [^.;\d]{0,50}?(?P<some>\d{1,2}) of the "
     r"(?:\w+ ){0,2}(?:visits|sessions|treatments)\b"

@@ -24,11 +24,21 @@ from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import operation_named
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import fills_asked, request_mentions
+from imr.features.families.request import (
+    WORDS,
+    fills_asked,
+    names_of,
+    request_mentions,
+    requested_parts,
+    sessions_in,
+    sessions_printed,
+    side_of,
+)
 from imr.features.families.treatment import same_treatment
+from imr.features.families.worker import told_after
 from imr.features.signal import Findings, Value
 from imr.features.statements import statements
-from imr.features.where_when import dates
+from imr.features.where_when import any_same_region, dates
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
 _MIX = {
@@ -73,6 +83,10 @@ def build_mix_item(summary: Summary, case: Case, item: Item, _found: dict[str, V
     own.values["same_category_items"] = len(same)
     own.values["same_subcategory_items"] = sum(o.subcategory == item.subcategory for o in same)
     own.values["duplicate_item"] = any(_request_key(o) == _request_key(item) for o in others)
+    own.values["same_course_in_letter"] = min(
+        sum(_of_one_course(item, other) for other in others), _MOST_OF_COURSE
+    )
+    own.values["part_imaged_twice"] = any(_images_same(item, other) for other in others)
     own.values["primary_surgery"] = is_primary_surgery(item)
     own.values["primary_surgery_in_letter"] = any(is_primary_surgery(o) for o in others)
     own.values["associated_with_surgery"] = is_associated(item)
@@ -121,6 +135,52 @@ def _request_key(item: Item) -> tuple[str | None, str | None, frozenset[str]]:
     return item.category, item.subcategory, _words(item.requested)
 
 
+# Many items are a habit of the office that writes; some beside one course are a pattern of care.
+_MOST_OF_COURSE = 3
+_MODALITY = "Other Therapies"
+# Therapies of organs that are courses of their own.
+_OWN_KIND = re.compile(
+    r"\b(?:vestibular|voice|speech|vision|visual|cognitive|lymph\w*|pelvic floor|swallow\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def _course_of(item: Item) -> float | None:
+    """The sessions of the whole course of which an item is asked for, or is what remains."""
+    whole = sessions_in(item.original_request) if item.original_request else None
+    return sessions_printed(item) if whole is None else whole
+
+
+def _of_one_course(item: Item, other: Item) -> bool:
+    """Whether two items are parts of one course of visits: therapy in the same number of sessions,
+    by the same kind of therapist or as a modality beside it, and not for another part.
+    """
+    if not item.category == other.category == "Rehabilitation":
+        return False
+    both, kinds = (item, other), {item.subcategory, other.subcategory}
+    if len(kinds) > 1 and _MODALITY not in kinds:
+        return False
+    sessions, parts, others = _course_of(item), requested_parts(item), requested_parts(other)
+    apart = parts and others and not any_same_region(parts, others)
+    sides = {side_of(item.requested), side_of(other.requested)}
+    if apart or sides == {"left", "right"} or any(_OWN_KIND.search(i.requested) for i in both):
+        return False
+    return sessions is not None and sessions == _course_of(other)
+
+
+_IMAGING = frozenset({"CT/MRI/PET Scans", "X-Ray/Ultrasound/other imaging"})
+
+
+def _images_same(item: Item, other: Item) -> bool:
+    """Whether both items ask to image one part, each in its own way: films beside a CT."""
+    both = {item.subcategory, other.subcategory} <= _IMAGING
+    return (
+        both
+        and item.terms[:1] != other.terms[:1]
+        and any_same_region(requested_parts(item), requested_parts(other))
+    )
+
+
 _WORD_FOR_OPERATION = re.compile(
     r"\b(?:surger(?:y|ies)|surgical (?:repair|procedure|intervention)|operation|arthroscop\w+|"
     r"arthroplasty|fusion|discectomy|laminectomy|laminotomy|decompression|release|repair|"
@@ -149,16 +209,95 @@ _NEVER_ASKED = re.compile(
 )
 
 
+# "No operation has been authorized so far": the denial stands before a verb of its own.
+_NONE_GRANTED = re.compile(
+    rf"\b(?:no|without(?: any)?) (?:[\w-]+ ){{0,2}}?{_WORD_FOR_OPERATION.pattern} "
+    r"(?:(?:was|were|is|are|has|have|had|been|yet|ever|so far) ){1,3}$"
+)
+
+
+def _is_granted(summary: Summary, mention: Mention) -> bool:
+    """Whether a word says that an operation was authorized."""
+    said = mention.value == "authorized" and mention.qualifier != "negated"
+    return said and not _NONE_GRANTED.search(summary.before(mention, 70))
+
+
 def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
     words = _said_of_operations(summary)
-    granted = [m for m in words if m.value == "authorized" and m.qualifier != "negated"]
-    refused = [m for m in words if m.value != "authorized" or m.qualifier == "negated"]
+    granted = [m for m in words if _is_granted(summary, m)]
+    refused = [m for m in words if not _is_granted(summary, m)]
     refused = [m for m in refused if not _NEVER_ASKED.search(summary.after(m, 120))]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
+
+
+def build_operation_item(
+    summary: Summary, _case: Case, _item: Item, row: dict[str, Value]
+) -> Findings:
+    """Of what goes with an operation: whether that operation itself is in no dispute."""
+    found = Findings()
+    if not row["associated_with_surgery"]:
+        return found
+    if row["primary_surgery_in_letter"]:
+        found.values["operation_undisputed"] = False
+    elif row["operation_authorized"]:
+        found.values["operation_undisputed"] = True
+    elif row["operation_not_authorized"]:
+        refused = _operations_refused(summary)
+        if refused:
+            found.put("operation_undisputed", False, *refused)
+    elif _operation_told(summary):
+        found.values["operation_undisputed"] = True
+    return found
+
+
+# "Is thinking of a fusion", "the repair is still pending" plan none.
+_ONLY_THOUGHT_OF = re.compile(
+    r"\b(?:consider\w*|thinking|thought|may (?=be|have|need|want|undergo)|might|could|would|if|"
+    r"candidate|wants?|pending|possib\w+|"
+    r"contemplat\w+|discuss\w*|potential\w*|eventual\w*|undecided|await\w*|whether|avoid\w*|no)\b"
+)
+
+
+def _operation_told(summary: Summary) -> bool:
+    """Whether a sentence tells an operation as done, planned or set."""
+    sentences = (summary.sentence_lower(number) for number in range(len(summary.bounds)))
+    return any(
+        _WORD_FOR_OPERATION.search(said) and not _ONLY_THOUGHT_OF.search(said) for said in sentences
+    )
+
+
+_SHORT_OF = (
+    r"(?: (?:was|were|is|has|had|been|also|not|of|the|a|an|his|her|left|right|in dispute)){0,6}"
+)
+
+
+def _operations_refused(summary: Summary) -> list[Mention]:
+    """Refusals right beside the word for an operation: "denied the brace for the knee arthroscopy"
+    refuses none, and what is only pending is not refused.
+    """
+    return [
+        m
+        for m in _said_of_operations(summary)
+        if m.value != "pending"
+        and not _is_granted(summary, m)
+        and (
+            _OPERATION_BEFORE.search(summary.before(m, 60))
+            or _OPERATION_AFTER.match(summary.after(m, 60))
+        )
+    ]
+
+
+_OPERATION_BEFORE = re.compile(
+    rf"{_WORD_FOR_OPERATION.pattern}(?: \(?[\w/-]+\)?){{0,3}}:?{_SHORT_OF} $"
+)
+_OPERATION_AFTER = re.compile(
+    rf"^:?(?: (?!for\b|due\b|as\b|because\b|and\b|since\b|arguing\b|stating\b)[\w-]+){{0,5}} "
+    rf"{_WORD_FOR_OPERATION.pattern}"
+)
 
 
 def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
@@ -199,10 +338,24 @@ def build_review(summary: Summary, case: Case) -> Findings:
         found.put("request_date", asked[0].isoformat(), asked[1])
     if asked is not None and denial is not None:
         found.put("days_request_to_denial", (denial - asked[0]).days, asked[1])
+    if denial is not None:
+        _put_later_note(found, summary, denial)
     if denial is not None and received is not None and received >= denial:
         found.values["days_denial_to_application"] = (received - denial).days
     found.values["priority_expedited"] = "expedited" in (case.header.priority or "").lower()
     return found
+
+
+_LATEST_DAYS = 120
+"""A review takes less after the denial; a later date is a misprint."""
+
+
+def _put_later_note(found: Findings, summary: Summary, denial: date) -> None:
+    """How long after the denial the record goes on, which may answer its reasons."""
+    later = told_after(summary, denial, _LATEST_DAYS)
+    if later:
+        last = max(later, key=lambda at: at.day)
+        found.put("note_days_after_denial", (last.day - denial).days, last.mention)
 
 
 def build_review_item(
@@ -236,8 +389,8 @@ def share_authorized(item: Item) -> float | None:
 
 # "UR certified 6 of 12 visits", "modified the request to six sessions", "approved two more".
 _CERTIFIED = re.compile(
-    r"\b(?:certified|approv\w+|authori[sz]\w+|allowed|granted|allowing|allow|"
-    r"(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
+    r"\b(?<!non-)(?<!non )(?<!not )(?:certified|approv\w+|authori[sz]\w+|allowed|granted|"
+    r"allowing|allow|(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
     r"(?:(?:only|just|an?|the|initial|trial|of|first|up to|further|additional|another|for|course|"
     r"physical|occupational|hand|chiropractic|acupuncture|aquatic|therapy|pt|ot)\s)*"
     r"(?P<n>\d{1,2})\b(?!\s?(?:/|x\b|times|weeks?|months?|days?|items|mg|units?|level))"
@@ -309,28 +462,9 @@ def _reasons(summary: Summary) -> list[Mention]:
     return sorted(given, key=lambda m: _ORDER[m.value])
 
 
-_WORDS = re.compile(r"[a-z]{3,}")
-_COMMON = frozenset(
-    {
-        "the", "and", "for", "with", "without", "right", "left", "bilateral", "additional",
-        "initial", "associated", "surgical", "service", "times", "week", "weeks",
-        "sessions", "visits", "session", "two", "three", "four", "six", "eight", "twelve",
-        "per", "therapy", "original", "request", "treatment", "evaluation", "order", "unit",
-        "spine",
-    }
-)  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
-    """Words by which a summary would name an item."""
-    words = set(_WORDS.findall(requested.lower())) - _COMMON
-    return frozenset(words | {word for term in terms for word in _WORDS.findall(term.lower())})
-
-
 def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
     """The reasons whose clause names the item."""
-    names = _names(item.requested, item.terms)
+    names = names_of(item)
     return [m for m in mentions if not names.isdisjoint(_words_around(summary, m))]
 
 
@@ -340,7 +474,7 @@ def _words_around(summary: Summary, mention: Mention) -> set[str]:
     start, end = summary.sentence_span(mention.sentence)
     left = summary.lower.rfind(";", start, mention.start)
     right = summary.lower.find(";", mention.end, end)
-    return set(_WORDS.findall(summary.lower, left + 1 or start, end if right < 0 else right))
+    return set(WORDS.findall(summary.lower, left + 1 or start, end if right < 0 else right))
 
 
 _ASKED = re.compile(r"(?:authorization|rfa)\b[^.;]{0,60}$")

@@ -208,7 +208,8 @@ def _place_of(text: str) -> Callable[[str], int]:
 
 
 @lru_cache(maxsize=4096)
-def _sessions_in(text: str) -> float | None:
+def sessions_in(text: str) -> float | None:
+    """The sessions of a course that a text prints."""
     return sessions_printed(classify(text))
 
 
@@ -216,7 +217,7 @@ def _authorized_sessions(item: Item) -> float | None:
     """Sessions that the review authorized of the same request."""
     if item.quantity_unit not in _SESSIONS or not item.authorized:
         return None
-    return _sessions_in(item.authorized)
+    return sessions_in(item.authorized)
 
 
 @lru_cache(maxsize=4096)
@@ -388,6 +389,31 @@ def fills_asked(text: str) -> float:
 
 def _float(value: int | float | None) -> float | None:
     return None if value is None else float(value)
+
+
+# --- how a summary names it ---------------------------------------------------------------------
+
+WORDS = re.compile(r"[a-z]{3,}")
+_COMMON = frozenset(
+    {
+        "the", "and", "for", "with", "without", "right", "left", "bilateral", "additional",
+        "initial", "associated", "surgical", "service", "times", "week", "weeks",
+        "sessions", "visits", "session", "two", "three", "four", "six", "eight", "twelve",
+        "per", "therapy", "original", "request", "treatment", "evaluation", "order", "unit",
+        "spine",
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
+    words = set(WORDS.findall(requested.lower())) - _COMMON
+    return frozenset(words | {word for term in terms for word in WORDS.findall(term.lower())})
+
+
+def names_of(item: Item) -> frozenset[str]:
+    """Words by which a summary would name an item."""
+    return _names(item.requested, item.terms)
 
 
 # --- what a request is about ----------------------------------------------------------------------

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import NamedTuple
 
 from imr.data.letter import Case
 from imr.data.quantity import number_words
-from imr.features.context import Mention, Summary
+from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
 
@@ -142,16 +143,134 @@ def chronicity_class(days: int) -> str:
 def _put_days(
     found: Findings, summary: Summary, case: Case, injury: date | None, support: list[Mention]
 ) -> None:
-    end = case.header.ur_denial_date
-    if end is None and case.header.date_of_injury is None:
-        end = max((d.day for d in dates(summary)), default=None)
+    last = last_visit(summary)
     if injury is None:
         days = days_told(summary)
     else:
-        days = None if end is None or end < injury else (end - injury).days
+        end = case.header.ur_denial_date or case.header.application_received
+        if end is None:
+            end = max((r.at.day for r in recorded(summary) if r.kind != "care"), default=None)
+        early = end is None or end < injury
+        # A claim dated after all visits that are told is misprinted, or is another one.
+        days = None if early or (last and last.day < injury) else (end - injury).days
+    if injury is not None and last is not None and last.day >= injury:
+        found.put("last_visit_days", (last.day - injury).days, last.mention)
     if days is not None:
         found.put("chronicity_days", days, *support)
         found.put("chronicity_class", chronicity_class(days), *support)
+
+
+# --- when the record was written ------------------------------------------------------------------
+
+
+class Recorded(NamedTuple):
+    """A date on which a visit or note is told (``visit``), a study, operation or injection was
+    done (``care``), or the care was asked for or reviewed (``review``).
+    """
+
+    kind: str
+    at: DateMention
+
+
+_NOTE = re.compile(
+    r"\b(?:notes?|reports?|reported|visits?|seen|saw|exam(?:s|ined|ination)?|present(?:ed|s)|"
+    r"complain(?:ed|s|ts?)?|evaluated|pr-?2|follow(?:ed)?-?\s?up|findings|assessment|record(?:s|ed)?|"
+    r"documentation|documented)\b"
+)
+# What is only to come is no note: "off work until 3/1/2017", "the next visit is on 3/1/2017".
+_TO_COME = re.compile(
+    r"\b(?:until|til|till|through|thru|scheduled|set|booked|due|expected|plan(?:ned|s)?|pending|"
+    r"anticipated|starting|effective|since|appointment|rtc|rtw|f/?u|return|next (?:\w|-)+|runs to)"
+    r"(?: [\w']+){0,4}[,:]? ?$"
+)
+_ASKED_BEFORE = re.compile(
+    r"\b(?:request for authori[sz]ations?|rfas?|authori[sz]ation requests?|requests? (?:was|were) "
+    r"(?:received|submitted|made|signed))\b(?P<gap>[^.;]{0,50})$"
+)
+_REVIEW_BEFORE = re.compile(
+    r"\b(?:utili[sz]ation review\w*|ur|determin\w+|denied|denials?|non-?\s?certif\w+|decisions?|"
+    r"(?:prior|previous(?:ly)?|peer|medical) review(?:ed)?|modifi\w+|certifi\w+|approv\w+|"
+    r"authori[sz]ed|appeal\w*|claims? admin\w+|imr)\b(?P<gap>[^.;]{0,50})$"
+)
+_ASKED_OR_REVIEWED_AFTER = re.compile(
+    r"^\)?,? (?:(?:the|an?|original|initial|prior|previous|this) )*(?:requests?|rfa|"
+    r"authori[sz]ation|utili[sz]ation|ur|claims? admin\w*|peer|determination|denial|decision|"
+    r"review|non-?\s?certif\w+|denied|modified|certified|approved|partially)\b"
+)
+_VISIT_AFTER = re.compile(r"^,? (?:date of service|dos|office|visit|progress|notes?|reports?)\b")
+_OF_BIRTH = re.compile(r"\b(?:born|birth|dob|hired|employed)\b[^.;]{0,30}$")
+_CARE_BEFORE = re.compile(
+    r"\b(?:mri|ct|x-?rays?|films?|radiographs?|imaging|emg|ncv|ncs|stud(?:y|ies)|scans?|ultrasound|"
+    r"echo\w*|labs?|surger\w+|surgical|operat\w+|arthroscop\w+|repair\w*|fusion|\w{4,20}ectomy|"
+    r"release|inject\w*|esis?|blocks?|procedures?|s/p|status post|underwent|orif)\b"
+    r"(?P<gap>[^.;]{0,50})$"
+)
+
+
+@once
+def recorded(summary: Summary) -> list[Recorded]:
+    """The days that the summary prints, but those of the injury, of a birth and of what is only
+    to come, with what each is the day of.
+    """
+    told = ((_kind_of_day(summary, at), at) for at in dates(summary) if at.exact)
+    return [Recorded(kind, at) for kind, at in told if kind is not None]
+
+
+def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
+    before, after = summary.before(at.mention, 90), summary.after(at.mention, 60)
+    if _TO_COME.search(before) or _OF_BIRTH.search(before) or _of_injury(before, after):
+        return None
+    if _VISIT_AFTER.match(after):
+        return "visit"
+    if _ASKED_OR_REVIEWED_AFTER.match(after):
+        return "review"
+    if _says(_REVIEW_BEFORE, before):
+        return "review"
+    # "The progress report and RFA of 3/1/2017" are of one day.
+    asked = _ASKED_BEFORE.search(before)
+    if asked and not _NOTE.search(before[max(0, asked.start() - 40) :]):
+        return "review"
+    return "care" if _says(_CARE_BEFORE, before) else "visit"
+
+
+def _says(words: re.Pattern[str], before: str) -> bool:
+    """Whether words before a date govern it, with no word for a note between."""
+    found = words.search(before)
+    return found is not None and not _NOTE.search(found["gap"])
+
+
+def _of_injury(before: str, after: str) -> bool:
+    if _NAMED_AFTER.match(after) or _EVENT_AFTER.match(after):
+        return True
+    lead = None if _FIRST_REPORT.search(before) else _LEAD.search(before)
+    return lead is not None and not _ELSEWHERE.search(lead["gap"] or "")
+
+
+# "On 3/1/2017 he was seen", "MRI dated 3/1/2017", "the note of 3/1/2017".
+_TOLD_BEFORE = re.compile(
+    r"^(?:on|as of|by|per|in) (?:the )?$|"
+    r"\b(?:dated|done|performed|obtained|taken|completed|underwent \w+(?: \w+)? on)(?: on)? ?$"
+)
+
+
+def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
+    """The dates, up to some days after another, on which a visit, note or study is told."""
+    return [
+        r.at
+        for r in recorded(summary)
+        if r.kind != "review"
+        and 0 < (r.at.day - day).days <= most
+        and (
+            _TOLD_BEFORE.search(summary.before(r.at.mention).lstrip())
+            or _NOTE.search(summary.before(r.at.mention, 60))
+        )
+    ]
+
+
+def last_visit(summary: Summary) -> DateMention | None:
+    """The latest day on which the summary tells a visit or note."""
+    told = (r.at for r in recorded(summary) if r.kind == "visit")
+    return max(told, key=lambda at: at.day, default=None)
 
 
 # "Five weeks now", "hurt his back nine months ago", "pain for the past two years": where no date of

@@ -801,6 +801,12 @@ _OF_NO_DRUG = {
         r"counsel\w*|educat\w*|question\w*) (?:(?:of|for|about|on|against|re) )"
         r"(?:[\w/+]+,? ){0,5}$"
     ),
+    # "No record shows that he is unable to swallow tablets".
+    "oral_hindered": re.compile(
+        r"\b(?:no|nothing|nobody|not|never|whether|nor) (?:\w+ )?(?:shows?|states?|says?|said|"
+        r"stated|indicates?|documents?|documented|describes?|suggests?|mentions?) (?:\w+ ){0,4}$|"
+        r"\bwhether (?:\w+ ){0,3}$"
+    ),
 }
 
 
@@ -840,6 +846,8 @@ _OF_A_TEST = re.compile(
     r"^ (?:tests?|testing|sign|man(?:eu|oeu)vers?|provocation)\b|"
     r"^ signs? (?:(?:is|are|was|were) )?(?:neg|absent|none)"
 )
+# "Gout was considered" suspects it, and asks for nothing.
+_THOUGHT_OF = re.compile(r"^ (?:is|was|has been) (?:being )?(?:considered|entertained)\b")
 
 
 def diagnoses(summary: Summary) -> Iterator[Statement]:
@@ -848,7 +856,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
         for mention in summary.mentions(family):
             if mention.qualifier == "other_person":
                 continue
-            if mention.qualifier == "requested" and not _reason(summary, mention):
+            thought_of = _THOUGHT_OF.match(summary.after(mention, 30))
+            if mention.qualifier == "requested" and not (thought_of or _reason(summary, mention)):
                 continue
             if _OF_A_TEST.match(summary.after(mention, 20)):
                 continue

@@ -421,7 +421,8 @@ _POSSIBLE_AFTER = re.compile(
     r"^ ?\(?(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable|vs\.?|versus)\b|"
     r"^[,;] ?\(?(?:(?:rule[sd]? out|r/o|ruled out|possible|suspected|questionable)\b"
     r"(?! (?!(?:and|or|but|per|by|diagnosis|\w+ly)\b)[a-z])|(?:vs\.?|versus)\b)|"
-    r"^ is (?:listed as )?(?:a )?(?:possib|suspect|question|differential)"
+    r"^ (?:is|was|has been) (?:listed as |being )?(?:a )?"
+    r"(?:possib|suspect|question|differential|considered|entertained)"
 )
 _DOUBTED_BEFORE = re.compile(
     r"\b(?:possible|suspected|questionable|probable|rule out|r/o|ruling out|concern for|"

@@ -134,3 +134,20 @@ def test_a_reason_of_the_review_is_not_a_finding() -> None:
     row = row_of("The request was denied due to no evidence of a positive straight leg raise.")
     assert row["radicular_findings"] is False
     assert row["radicular_signs_negative"] is False
+
+
+@pytest.mark.parametrize(
+    ("summary", "days"),
+    [
+        ("On 3/20/2016 he was seen again and the knee still locks.", 19),
+        ("An MRI dated 3/9/2016 shows a tear. He was seen on 2/1/2016.", 8),
+        ("He was seen on 2/1/2016. Utilization review denied it on 3/1/2016.", None),
+        ("A request for authorization dated 3/16/2016 was sent.", None),
+        ("He is off work until 4/1/2016, and the next visit is on 3/29/2016.", None),
+        ("The repair is set for 3/30/2016.", None),
+    ],
+)
+def test_a_note_after_the_denial(summary: str, days: int | None) -> None:
+    header = CaseHeader(date_of_injury=date(2016, 1, 5), ur_denial_date=date(2016, 3, 1))
+    row = signals(undecided(summary, Item(0, "x", "x"), header=header)).rows[0]
+    assert row["note_days_after_denial"] == days

@@ -1,0 +1,307 @@
+"""What the record and the review say of the request itself: that it was authorized already, that
+its purpose is not told, or not how much is asked for.
+
+A word counts where it names the item; where the letter asks for one thing only, a purpose that is
+not told is that of this thing.  That a record is merely silent is never read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from imr.data.letter import Case, Evidence, Item
+from imr.features.context import Mention, Summary, once
+from imr.features.families.request import WORDS, names_of, requested_parts, same_concepts
+from imr.features.signal import Findings, Value
+from imr.features.where_when import is_or_explains, parts_of
+
+FAMILY = "told"
+
+
+def build_item(summary: Summary, case: Case, item: Item, row: dict[str, Value]) -> Findings:
+    """What is told of the request, with the words that tell it."""
+    found = Findings()
+    found.values["trial_not_done"] = _trial_not_done(summary, case, item, row)
+    granted = list(_authorized_before(summary, item))
+    found.put("already_authorized", bool(granted), *granted)
+    purpose = list(_purpose_not_told(summary, case, item))
+    found.values["purpose_not_told"] = bool(purpose)
+    found.quoted += [_evidence("purpose_not_told", s, summary, item) for s in purpose]
+    amount = list(_amount_not_told(summary, item))
+    if amount or _prints_no_amount(item, row):
+        found.values["request_unspecified"] = True
+        found.quoted += [_evidence("request_unspecified", s, summary, item) for s in amount]
+    return found
+
+
+def _evidence(name: str, span: tuple[int, int], summary: Summary, item: Item) -> Evidence:
+    start, end = span
+    words = summary.text[start:end]
+    return Evidence(name, start, end, words, f"{FAMILY}.{name}", item_index=item.index)
+
+
+# --- by which words an item is meant --------------------------------------------------------------
+
+# Words of many requests, that name none.
+_OF_ANY = frozenset(
+    {
+        "low", "back", "care", "day", "days", "month", "months", "rental", "purchase", "trial",
+        "daily", "one", "initial", "unspecified", "quantity", "retrospective", "visit", "times",
+        "follow", "treat", "evaluate", "contrast", "open", "study", "test", "testing", "scan",
+        "additional", "repeat", "physical", "medical", "upper", "lower", "unit", "use", "post",
+        "operative", "pre", "all", "therapy", "home", "work", "cold", "hot",
+        "from", "apply", "area", "affected", "dos", "per", "needed",
+    }
+)  # fmt: skip
+# What a summary calls a thing that a request abbreviates, and back.
+_OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "mri": ("magnetic",), "magnetic": ("mri",), "emg": ("electrodiagnostic", "electromyography"),
+    "ncs": ("electrodiagnostic", "nerve"), "ncv": ("electrodiagnostic", "nerve"),
+    "fce": ("functional",), "exam": ("examination",), "examination": ("exam",),
+}  # fmt: skip
+
+
+def _heads(item: Item) -> frozenset[str]:
+    """The words that name what is asked for, without those of its body parts."""
+    words = names_of(item) - _OF_ANY
+    parts = {word for part in requested_parts(item) for word in WORDS.findall(part)}
+    named = words - parts
+    return named | {other for word in named for other in _OTHER_NAMES.get(word, ())}
+
+
+# --- authorized already ---------------------------------------------------------------------------
+
+# What is given again and again: a former authorization was of former visits, shots or tablets.
+_REPEATED = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Psych Services"})
+# "Already authorized", "a duplicate", "the note says that it was approved".
+_BEFORE = re.compile(
+    r"\b(?:already|previous(?:ly)?|earlier|prior(?! to)|duplicat(?:e|es|ive|ion)|"
+    r"(?:notes?|noted|states?|stated|reports?|reported|says|told|informed) (?:\w+ )?that)\b"
+)
+_DUPLICATE = re.compile(r"\bduplicat(?:e|es|ive|ion)\b")
+_OBJECT = re.compile(r"^(?: (?!and\b|but\b|while\b)[\w'’/-]+){1,8}")
+_SUBJECT = re.compile(
+    r"(?:(?:^| |\")(?!and\b|but\b|while\b)[\w'’/-]+){1,8}?(?: (?:was|were|is|are|has|have|had|been|"
+    r"already|previously|earlier|also|just)){1,4} $"
+)
+_USED_SINCE = re.compile(
+    r"^[^.;]{0,60}\b(?:completed|attended|performed|done|used up|exhausted|expired|finished|"
+    r"took place|underwent)\b"
+)
+
+
+def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
+    """The words that say that the same service was authorized already.
+
+    What remains of a modified request is no such thing: its other part is authorized.
+    """
+    if item.ur_action == "modified":
+        return
+    for said in summary.mentions("authorization"):
+        if said.value != "authorized" or said.qualifier == "negated":
+            continue
+        span = summary.sentence_span(said.sentence)
+        if not _BEFORE.search(summary.lower, *span):
+            continue
+        once_only = item.category not in _REPEATED and not _USED_SINCE.match(summary.after(said))
+        if (once_only or _DUPLICATE.search(summary.lower, *span)) and any(
+            _is_the_item(summary, item, *part) for part in _granted(summary, said)
+        ):
+            yield said
+
+
+def _granted(summary: Summary, said: Mention) -> Iterator[tuple[int, int]]:
+    """Where the thing stands that a word of authorization is about: behind or before it."""
+    behind = _OBJECT.match(summary.after(said, _SUBJECT_REACH))
+    if behind is not None:
+        yield said.end, said.end + behind.end()
+    before = _SUBJECT.search(summary.before(said, _SUBJECT_REACH))
+    if before is not None:
+        yield said.start - len(before[0]), said.start
+
+
+def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
+    """Whether a stretch of a sentence names what is asked for, and no part but its own."""
+    parts = [p.value for p in parts_of(summary, summary.sentence_at(start)) if p.start >= start]
+    asked = requested_parts(item)
+    # "Of the neck and the shoulder" may go on behind the stretch.
+    apart = parts and asked and not any(is_or_explains(p, a) for p in parts for a in asked)
+    return not apart and not _heads(item).isdisjoint(WORDS.findall(summary.lower, start, end))
+
+
+_SUBJECT_REACH = 90
+
+
+# --- a first part that is still to be had ---------------------------------------------------------
+
+# "PT was authorized and has not begun", "6 visits approved, none used so far".
+_GRANTED_NOT_HAD = re.compile(
+    r"\b(?<!non-)(?<!not )(?:authori[sz]ed|certified|approved|allowed|granted)\b[^.;]{0,50}?\b"
+    r"(?:(?:not|never) (?:yet )?(?:been )?(?:begun|started|used|attended|scheduled|had|done)|"
+    r"none (?:of \w+ )?(?:\w+ )?(?:used|attended|had|done)|"
+    r"(?:yet|still|waiting|awaits|about|due) to (?:begin|start|be (?:used|scheduled|had))|"
+    r"starts? (?:next|on|in)|unused)\b"
+)
+
+
+def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Value]) -> bool | None:
+    """Whether a first part of the course that is asked for was authorized, and is still to be had
+    or not told to have been had; None where no part of it was authorized.
+    """
+    if item.category != "Rehabilitation":
+        return None
+    same = same_concepts(item)
+    courses = summary.mentions("treatment")
+    for found in _GRANTED_NOT_HAD.finditer(summary.lower):
+        clause = summary.sentence_span(summary.sentence_at(found.start()))
+        if any(m.value in same for m in courses if clause[0] <= m.start < found.end()):
+            return True
+    # What was certified of another course of the kind, for another part, is not of this one.
+    alone = not any(o.subcategory == item.subcategory for o in case.items if o is not item)
+    granted = row["authorized_sessions"] or (alone and row["sessions_certified"])
+    return None if not granted else row["same_care_had"] is not True
+
+
+# --- purpose and amount ---------------------------------------------------------------------------
+
+_REASON = r"(?:rationale|justification|(?:clinical |medical )?reasoning|purpose)"
+_LITTLE = (
+    r"(?:not|never|sparse|missing|absent|lacking|scant|unclear|un(?:stated|documented|explained))"
+)
+_PURPOSE_NOT_TOLD = re.compile(
+    rf"\b(?:no|without|lack(?:s|ed|ing)?|absen(?:ce|t)|insufficient|little|missing)\b"
+    rf"(?:(?!\b(?:but|and|only)\b)[^.;,]){{0,50}}\b{_REASON}\b(?! (?:beyond|other|but|except))|"
+    rf"\b{_REASON}\b(?! (?:that|to)\b)[^.;,]{{0,60}}?\b{_LITTLE}\b|"
+    r"\bnot,? (?:\w+,? ){0,2}(?:stated|explained|clear|documented|described|specified)\b"
+    r"[^.;]{0,24}?\b(?:how|why|what for)\b(?! (?:long|often|many|much))|"
+    r"\b(?:do|does|did) not (?:\w+ )?(?:explain|state|say|describe|specify|tell)\b[^.;]{0,24}?"
+    r"\b(?:why|how (?:the|this|it|such|an?)|what for)\b|"
+    r"\bno (?:\w+ ){0,3}(?:mention|statement|explanation|discussion)\b[^.;]{0,24}?\b"
+    r"(?:why|need for|purpose|reason for)\b|"
+    r"\b(?:no|without (?:a|any)) (?:\w+ )?reason (?:for (?:the |this |it\b|such )|is |was )"
+)
+_AMOUNT = r"(?:dos(?:e|es|age|ing)|quantit(?:y|ies)|amounts?|numbers?|frequency|duration|counts?)"
+_AMOUNT_NOT_TOLD = re.compile(
+    rf"\b{_AMOUNT}\b[^.;]{{0,50}}?\b(?:(?:is|are|was|were)(?: \w+)? )?not (?:been |clearly )?"
+    r"(?:specified|stated|given|provided|listed|indicated|noted|printed|documented|told|defined)\b|"
+    rf"\b(?:unspecified|unknown|undefined|open-ended) (?:\w+ )?{_AMOUNT}\b|"
+    rf"\b(?:no|without(?: an?| any)?) (?:\w+ )?{_AMOUNT}(?: (?:of|for) \w+)? "
+    r"(?:(?:is|was|are|were) )?(?:specified|stated|given|provided|listed|indicated)\b|"
+    rf"\b(?:does|do|did) not (?:specify|state|say|give|list|indicate) (?:the |an? )?(?:\w+ )?"
+    rf"(?:{_AMOUNT}|how (?:many|much|often|long))\b"
+)
+# "No rationale for any item", "denied all for lack of rationale".
+_ALL_OF_THEM = re.compile(
+    r"\b(?:(?:any|all|each|every) (?:of )?(?:the |these |this )?"
+    r"(?:item|test|request|stud|service)\w*|"
+    r"(?:the|these) (?:\w+ )?(?:requests|items|tests|services)|(?:the|this) request(?! for)|"
+    r"(?:denied|non-?\s?certified) (?:them )?(?:all|the above)|all (?:were |was )?denied|"
+    r"for any of (?:them|these|it))\b"
+)
+_NEAR = 40
+_FEW_WORDS = 5
+# "UR gave no rationale", "no rationale from the review", "denied without rationale": of the denial.
+_BY_REVIEW = re.compile(
+    r"\b(?:ur|review(?:er)?s?|administrator|carrier|insurer|determination) (?:gave|gives|offered|"
+    r"provided|included|stated|shows?)(?: \w+)? $|\bdenied (?:\w+ )?$"
+)
+_FROM_REVIEW = re.compile(r"^ (?:from|by|in|of) the (?:ur\b|utili[sz]ation|review|claims|denial)")
+
+
+@once
+def _no_purpose(summary: Summary) -> list[tuple[int, int]]:
+    """Where the text says that a purpose is not told."""
+    lower = summary.lower
+    return [
+        found.span()
+        for found in _PURPOSE_NOT_TOLD.finditer(lower)
+        if not _BY_REVIEW.search(lower, max(0, found.start() - 60), found.start())
+        and not _FROM_REVIEW.match(lower, found.end(), found.end() + 30)
+    ]
+
+
+_PART_OF_LIST = re.compile(r";|, (?:and )?(?=the request)|, and (?=an? |no )")
+
+
+def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tuple[int, int]]:
+    """Where the purpose of the item is said not to be told: its name stands in the same part of a
+    list, or all items are meant.
+    """
+    heads = _heads(item)
+    for start, end in _no_purpose(summary):
+        first, last = summary.sentence_span(summary.sentence_at(start))
+        stops = [m.end() for m in _PART_OF_LIST.finditer(summary.lower, first, last)]
+        left = max((stop for stop in stops if stop <= start), default=first)
+        right = min((stop for stop in stops if stop >= end), default=last)
+        words = WORDS.findall(summary.lower, left, right)
+        others = (other for other in case.items if other.index != item.index)
+        if not heads.isdisjoint(words):
+            yield start, end
+        elif all(_heads(other).isdisjoint(words) for other in others):
+            near = max(first, start - _NEAR), min(last, end + _NEAR)
+            whole = len(words) <= _FEW_WORDS or _ALL_OF_THEM.search(summary.lower, *near)
+            if len(case.items) == 1 or whole:
+                yield start, end
+
+
+# Of the therapy or relief that was had, and not of what is asked for.
+_OF_THE_PAST = re.compile(
+    r"\b(?:prior|previous(?:ly)?|past|earlier|treat(?:ed|ment)|had|has been|received|attended|"
+    r"completed|undergone|relief|furnished|visits?|sessions?|benefit)\b"
+)
+_AMOUNT_REACH = 60
+
+
+def _amount_not_told(summary: Summary, item: Item) -> Iterator[tuple[int, int]]:
+    """Where dose, quantity or frequency of a drug or device is said not to be specified."""
+    if item.category not in ("Pharmaceuticals", "DMEPOS"):
+        return
+    heads = _heads(item)
+    for found in _AMOUNT_NOT_TOLD.finditer(summary.lower):
+        first, last = summary.sentence_span(summary.sentence_at(found.start()))
+        around = max(first, found.start() - _AMOUNT_REACH), min(last, found.end() + _AMOUNT_REACH)
+        if heads.isdisjoint(WORDS.findall(summary.lower, *around)):
+            continue
+        if not _OF_THE_PAST.search(summary.lower, around[0], found.end()):
+            yield found.span()
+
+
+# "420 ml", "60 grams", "one tube", "a dose pack", "for 30 days".
+_SOME_AMOUNT = re.compile(
+    r"#|\b\d{1,4}(?:\.\d)? ?(?:ml|cc|g|gm|gms|grams?|oz|ounces?|tabs?|tablets?|caps?|"
+    r"capsules?|pills|units?|boxe?s?|bottles?|tubes?|patches|packs?|days?|weeks?|wks?|months?|"
+    r"vials?|refills?|doses?|injections?|times|visits|sessions)\b|"
+    r"\b(?:pack|pak|dose ?pac?k|box|bottle|tube|vial|inhaler|pen|epipen|kit|injection|injected|"
+    r"shot|im|iv)\b|\bx ?\d|\d ?x\b|\b(?:qty|quantity|count)\b(?! (?:not|un))",
+    re.IGNORECASE,
+)
+# Devices that stand among therapies, and "PT 12".
+_NO_COURSE = re.compile(
+    r"\b(?:set|collar|device|unit|lamp|kit|home|machine|chair|taping|tape|splint|purchase|rental|"
+    r"evaluation|eval|consult\w*)\b|(?<![\w.-])\d{1,2}(?![\w.%-])",
+    re.IGNORECASE,
+)
+_CONSUMED = re.compile(
+    r"\b(?:gloves|wipes|electrodes|batteries|pads|bandages|dressings|supplies|gauze|sheets|strips|"
+    r"needles|underpads|diapers|patches)\b",
+    re.IGNORECASE,
+)
+# What the summary tells of the amount, where the request prints none.
+_TOLD_BESIDE = (
+    "request_supply_days", "course_sessions", "sessions_told", "told_units", "told_supply_days",
+)  # fmt: skip
+
+
+def _prints_no_amount(item: Item, row: dict[str, Value]) -> bool:
+    """Whether drugs, supplies or visits are asked for, and no number of them is told anywhere."""
+    asked = f"{item.original_request or ''} {item.requested}"
+    if item.category == "Rehabilitation":
+        counted = _NO_COURSE.search(asked) is None
+    elif item.subcategory == "Supplies":
+        counted = _CONSUMED.search(asked) is not None
+    else:
+        counted = item.category == "Pharmaceuticals"
+    if not counted or item.quantity is not None or _SOME_AMOUNT.search(asked):
+        return False
+    return all(row.get(name) is None for name in _TOLD_BESIDE)
