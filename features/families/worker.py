@@ -148,16 +148,30 @@ def _put_days(
         days = days_told(summary)
     else:
         end = case.header.ur_denial_date or case.header.application_received
-        if end is None:
-            end = max((r.at.day for r in recorded(summary) if r.kind != "care"), default=None)
-        early = end is None or end < injury
+        end = _reviewed_at_least(summary, case) if end is None else end
         # A claim dated after all visits that are told is misprinted, or is another one.
-        days = None if early or (last and last.day < injury) else (end - injury).days
+        unclear = end < injury or (last is not None and last.day < injury)
+        days = None if unclear else (end - injury).days
     if injury is not None and last is not None and last.day >= injury:
         found.put("last_visit_days", (last.day - injury).days, last.mention)
     if days is not None:
         found.put("chronicity_days", days, *support)
         found.put("chronicity_class", chronicity_class(days), *support)
+
+
+_CASE_YEAR = re.compile(r"\bCM(\d\d)-")
+FIRST_REVIEWS = date(2013, 1, 1)
+"""No independent medical review is older (SB 863)."""
+
+
+def _reviewed_at_least(summary: Summary, case: Case) -> date:
+    """The earliest day of a review without a date: not before the year of its number, nor before
+    what the summary tells; a study of long ago does not date it.
+    """
+    year = _CASE_YEAR.search(case.header.case_number or "")
+    told = (r.at.day for r in recorded(summary) if r.kind != "care")
+    numbered = FIRST_REVIEWS if year is None else date(2000 + int(year[1]), 1, 1)
+    return max([numbered, *told])
 
 
 # --- when the record was written ------------------------------------------------------------------
