@@ -143,20 +143,30 @@ def chronicity_class(days: int) -> str:
 def _put_days(
     found: Findings, summary: Summary, case: Case, injury: date | None, support: list[Mention]
 ) -> None:
-    last = last_visit(summary)
+    end = case.header.ur_denial_date
+    if end is None and case.header.date_of_injury is None:
+        end = max((d.day for d in dates(summary)), default=None)
     if injury is None:
         days = days_told(summary)
     else:
-        end = case.header.ur_denial_date or case.header.application_received
-        end = _reviewed_at_least(summary, case) if end is None else end
-        # A claim dated after all visits that are told is misprinted, or is another one.
-        unclear = end < injury or (last is not None and last.day < injury)
-        days = None if unclear else (end - injury).days
-    if injury is not None and last is not None and last.day >= injury:
-        found.put("last_visit_days", (last.day - injury).days, last.mention)
+        days = None if end is None or end < injury else (end - injury).days
     if days is not None:
         found.put("chronicity_days", days, *support)
         found.put("chronicity_class", chronicity_class(days), *support)
+    if injury is not None:
+        _put_duration(found, summary, case, injury)
+
+
+def _put_duration(found: Findings, summary: Summary, case: Case, injury: date) -> None:
+    """The days from injury to review and to the last visit, by all that tells of them."""
+    last = last_visit(summary)
+    end = case.header.ur_denial_date or case.header.application_received
+    end = _reviewed_at_least(summary, case) if end is None else end
+    # A claim dated after all visits that are told is misprinted, or is another one.
+    if end >= injury and (last is None or last.day >= injury):
+        found.put("duration_days", (end - injury).days)
+    if last is not None and last.day >= injury:
+        found.put("last_visit_days", (last.day - injury).days, last.mention)
 
 
 _CASE_YEAR = re.compile(r"\bCM(\d\d)-")
