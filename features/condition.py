@@ -5,8 +5,8 @@
     radicular_findings                      true
     !epidural_injection_prior               documented as false
     -long_use                               not documented as true: false, zero or unknown
-    relief_percent_max>=50 & relief_weeks>=6
-    conservative_care_failed | treatment_failed & conservative_care_tried
+    relief_percent_max>=50 & epidural_count>=2
+    care_failed | nonopioid_failed & conservative_care_tried
     request_term=shoulder repair            equal to a text
     request_terms~tramadol                  a list (``a | b``) that holds it
     subcategory="Evaluation & Management"   a text with a sign of the grammar in it

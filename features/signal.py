@@ -109,11 +109,6 @@ class Findings:
             if value in documented:
                 self.put(column, True, *documented[value])
 
-    def cite(self, column: str, *mentions: Mention) -> None:
-        """Name mentions that bear on a column without setting it (negated, conflicting)."""
-        for mention in mentions:
-            self.support.append((column, mention))
-
 
 @dataclass(frozen=True, slots=True)
 class Family:

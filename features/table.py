@@ -60,7 +60,6 @@ FAMILIES: tuple[Family, ...] = (
     Family("comorbidity", build=diagnosis.build_comorbidity),
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
     Family("requested_part", build_item=diagnosis.build_requested_part),
-    Family("severity", build=diagnosis.build_severity),
     Family(
         "authorization",
         build=letter.build_authorization,
@@ -249,17 +248,6 @@ def _makers() -> dict[str, Callable[[Sequence[Any]], ExtensionArray]]:
         "str": text,
         "date": text,
     }
-
-
-def catalogue() -> str:
-    """The column catalogue as a Markdown table."""
-    head = "| column | type | unit | definition | null | family | source |"
-    lines = [head, "|" + " --- |" * 7]
-    for c in all_columns():
-        null = c.null or "never"
-        cells = (f"`{c.name}`", c.dtype, c.unit, c.definition, null, c.family, c.source)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
 
 
 # --- what to know first ---------------------------------------------------------------------------

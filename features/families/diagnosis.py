@@ -37,13 +37,6 @@ from imr.features.where_when import any_same_region
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
 _PSYCHOLOGICAL = ("depression", "anxiety", "ptsd", "psychological_other")
-_SEVERITY = {
-    "severe": "severe_finding",
-    "mild": "mild_finding",
-    "sound": "sound_finding",
-    "resolved": "symptoms_resolved",
-    "new_event": "new_injury_event",
-}
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -65,13 +58,6 @@ def build_comorbidity(summary: Summary, _case: Case) -> Findings:
         key=lambda m: _PSYCHOLOGICAL.index(m.value),
     )
     found.flag("psychological_comorbidity", psychological)
-    return found
-
-
-def build_severity(summary: Summary, _case: Case) -> Findings:
-    """One truth value a degree, and one for a new injury."""
-    found = Findings()
-    found.flag_each(_SEVERITY, summary.mentions("severity"))
     return found
 
 

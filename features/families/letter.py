@@ -79,10 +79,6 @@ def build_mix_item(summary: Summary, case: Case, item: Item, _found: dict[str, V
     """The item among its siblings."""
     own = Findings()
     others = [other for other in case.items if other.index != item.index]
-    same = [o for o in others if item.category is not None and o.category == item.category]
-    own.values["same_category_items"] = len(same)
-    own.values["same_subcategory_items"] = sum(o.subcategory == item.subcategory for o in same)
-    own.values["duplicate_item"] = any(_request_key(o) == _request_key(item) for o in others)
     own.values["same_course_in_letter"] = min(
         sum(_of_one_course(item, other) for other in others), _MOST_OF_COURSE
     )
@@ -118,21 +114,6 @@ def is_primary_surgery(item: Item) -> bool:
     """An operation itself, not what goes with it."""
     operation = item.category == "Surgery" and item.subcategory in _OPERATIONS
     return operation and not is_associated(item)
-
-
-_NOISE = re.compile(
-    r"\b(?:additional|initial|continue[d]?|retrospective|for|the|of|to|a|an|x|times?|per|week(?:s|ly)?|"
-    r"sessions?|visits?|one|two|three|four|six|eight|twelve|repeat|without|with|contrast)\b|[^a-z\s]+"
-)
-
-
-@lru_cache(maxsize=4096)
-def _words(requested: str) -> frozenset[str]:
-    return frozenset(_NOISE.sub(" ", requested.lower()).split())
-
-
-def _request_key(item: Item) -> tuple[str | None, str | None, frozenset[str]]:
-    return item.category, item.subcategory, _words(item.requested)
 
 
 # Many items are a habit of the office that writes; some beside one course are a pattern of care.

@@ -61,18 +61,9 @@ _NOT_TAKEN_BEFORE = re.compile(
     r"another|his|her) ){0,3}trial of (?:\w+ ){0,2})$"
 )
 _INJECTED = re.compile(r"^(?:[^.;,]{0,25})\b(?:injection|injected|was injected|block)\b")
-_FAILED = re.compile(
-    r"\b(?:fail(?:ed|ure|ing)|(?:did|does|do) not (?:\w+ )?(?:help|work|relieve|improve)|"
-    r"no (?:\w+ )?relief|without (?:\w+ )?(?:relief|benefit)|not (?:been )?(?:helpful|effective|"
-    r"working)|ineffective|made \w+ \w+ worse|despite|minimal relief|intoleran\w+)\b"
-)
 _NO_HELP_AFTER = re.compile(
     r"^[^.;,]{0,25}\b(?:(?:did|does|has|had|was|is) not (?:\w+ )?(?:help|work|reliev|improv|"
     r"effective)|(?:gave|with|without) (?:no )?(?:relief|benefit|improvement)|provided no)"
-)
-_HELPED = re.compile(
-    r"(?<!not )(?<!no )\b(?:help(?:ed|ful|s|ing)|effective|reliev(?:ed|es|ing)|better|relief|"
-    r"reduc(?:ed|es)|alleviat\w+|improv\w+|allow\w*|manage[sd]?)\b"
 )
 _SINCE = re.compile(r"^[^.;]{0,60}?\bsince (?:at least |about |approximately )?$")
 
@@ -90,10 +81,6 @@ def build(summary: Summary, case: Case) -> Findings:
     watched = [m for m in summary.mentions(FAMILY) if m.value in _MONITORING and monitored(m)]
     for mention in sorted(watched, key=lambda m: _MONITORING.index(m.value)):
         found.put(mention.value, True, mention)
-    failed = [m for m in taken if _FAILED.search(summary.around(m, 40, 60))]
-    helped = [m for m in taken if m not in failed and _HELPED.search(summary.around(m, 40, 60))]
-    found.put("medication_failed", bool(failed), *failed)
-    found.put("medication_helped", bool(helped), *helped)
     oral = [*by_class.get("NSAID", ()), *by_class.get("Misc Analgesics", ())]
     found.put("first_line_oral_taken", bool(oral), *oral)
     nerve = [*by_class.get("Antidepressant", ()), *by_class.get("Anti-epilepsy drugs", ())]
@@ -127,12 +114,6 @@ def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
     return [m for m in classes if _taken(summary, m)]
-
-
-def medications(summary: Summary) -> list[str]:
-    """The drugs taken or tried, as printed, in lower case, each once, in order of mention."""
-    printed = (m.text.lower() for m in drugs_taken(summary) if _drug(m))
-    return list(dict.fromkeys(" ".join(name.split()) for name in printed))
 
 
 def _drug(mention: Mention) -> bool:

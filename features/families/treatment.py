@@ -107,13 +107,6 @@ _USED_AFTER = re.compile(
     rf"(?:(?:all|both|(?P<n>{_N}))(?: of (?:them|these|which))? )?(?:(?:has|have|had|"
     r"was|were|been|now|already|so far) ){0,3}(?:used|attended|completed|done|had|finished)\b"
 )
-_FAILED = re.compile(
-    r"\b(?:fail(?:ed|ing|ure)|(?:did|does|has|have|had) not (?:\w+ )?(?:help|improve|work|respond|"
-    r"benefit|provide)\w*|no (?:\w+ )?(?:relief|improvement|benefit|help)|without (?:\w+ )?"
-    r"(?:relief|improvement|benefit)|worsen(?:ed|ing)|not (?:been )?(?:helpful|effective|"
-    r"beneficial)|unresponsive|refractory|(?:un|in)successful|minimal (?:relief|improvement|"
-    r"benefit)|despite)\b"
-)
 _NOT_DONE_AFTER = re.compile(
     r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?(?:the |at |in )(?:issue|"
     r"question|dispute)|(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
@@ -199,7 +192,8 @@ def build(summary: Summary, _case: Case) -> Findings:
             most, mention = max(counted, key=lambda pair: pair[0])
             found.put(f"{name}_sessions", float(most), mention)
     _put_epidurals(found, summary, received)
-    _put_response(found, summary, received)
+    physical = [m for m in received if m.value in _CONSERVATIVE]
+    found.put("conservative_care_tried", bool(physical), *physical)
     return found
 
 
@@ -330,12 +324,3 @@ def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention
         n = _value(match["n"]) if match else None
         if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
             found.put("epidural_count", float(n), mention)
-
-
-def _put_response(found: Findings, summary: Summary, received: list[Mention]) -> None:
-    """Failure and help, in the sentence of a received treatment and within its reach."""
-    physical = [m for m in received if m.value in _CONSERVATIVE]
-    found.put("conservative_care_tried", bool(physical), *physical)
-    cared = [*physical, *(m for m in received if m.value in ("medication", "injection"))]
-    failed = [m for m in cared if _FAILED.search(summary.around(m, 45, 70))]
-    found.put("conservative_care_failed", bool(failed), *failed)

@@ -15,7 +15,6 @@ FILES = (
     "imaging",
     "person",
     "relief",
-    "severity",
     "work_status",
 )
 
