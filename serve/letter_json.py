@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from imr.data.citations import primary_label
-from imr.data.letter import Case, Citation, Decision, Evidence, Item, Letter
+from imr.data.letter import Case, Decision, Evidence, Item, Letter
 from imr.models.prediction import GUIDELINES, INTERVAL_MEANING, SCORE_COLUMNS, WHAT_IF_MEANING
 
 if TYPE_CHECKING:
@@ -38,38 +38,33 @@ NOTICES = {
 """The sentences that go with every letter, by their keys."""
 
 
+_HEADER = ("case_number", "date_assigned", "date_of_injury", "decision_date", "ur_denial_date",
+          "application_received", "priority")  # fmt: skip
+_REQUEST = ("title", "requested", "ur_action", "original_request", "authorized", "category",
+            "subcategory")  # fmt: skip
+_PARSED = ("index", *_REQUEST, "body_parts", "quantity", "quantity_unit",
+           "claims_administrator_guideline")  # fmt: skip
+
+
 def letter_object(letter: Letter) -> dict[str, Any]:
     """The contract's object of one letter: keys in the contract's order, dates ISO."""
-    case, determination = letter.case, letter.determination
+    case = letter.case
     return {
-        "letter_id": case.letter_id,
-        "source": case.source,
+        **_fields(case, ("letter_id", "source")),
         "header": _header(letter),
-        "reviewer": {
-            "states": list(determination.states),
-            "specialties": list(determination.specialties),
-        },
+        "reviewer": _fields(letter.determination, ("states", "specialties")),
         "case_summary": case.case_summary,
-        "items": [_parsed_item(item, decision) for item, decision in _decided(letter)],
+        "items": [
+            {**_fields(item, _PARSED), "decision": _plain(decision)}
+            for item, decision in _decided(letter)
+        ],
         "warnings": list(letter.warnings),
     }
 
 
 def _header(letter: Letter) -> dict[str, str | None]:
-    header = letter.case.header
-    return {
-        "case_number": header.case_number,
-        "date_assigned": _iso(header.date_assigned),
-        "date_of_injury": _iso(header.date_of_injury),
-        "decision_date": _iso(letter.determination.decision_date),
-        "ur_denial_date": _iso(header.ur_denial_date),
-        "application_received": _iso(header.application_received),
-        "priority": header.priority,
-    }
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None
+    known = asdict(letter.case.header) | {"decision_date": letter.determination.decision_date}
+    return {name: _plain(known[name]) for name in _HEADER}
 
 
 def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:
@@ -78,36 +73,17 @@ def _decided(letter: Letter) -> Iterator[tuple[Item, Decision | None]]:
     return zip(items, letter.determination.decisions or (None,) * len(items), strict=True)
 
 
-_REQUEST = ("title", "requested", "ur_action", "original_request", "authorized", "category",
-            "subcategory")  # fmt: skip
-
-
 def _fields(of: object, names: Iterable[str]) -> dict[str, Any]:
-    return {name: getattr(of, name) for name in names}
+    return {name: _plain(getattr(of, name)) for name in names}
 
 
-def _parsed_item(item: Item, decision: Decision | None) -> dict[str, Any]:
-    return {
-        "index": item.index,
-        **_fields(item, _REQUEST),
-        "body_parts": list(item.body_parts),
-        "quantity": item.quantity,
-        "quantity_unit": item.quantity_unit,
-        "claims_administrator_guideline": _citation(item.claims_administrator_guideline),
-        "decision": decision
-        and {
-            "outcome": decision.outcome,
-            "guideline": _citation(decision.guideline),
-            "rationale": decision.rationale,
-        },
-    }
-
-
-def _citation(citation: Citation | None) -> dict[str, Any] | None:
-    if citation is None:
-        return None
-    mtus = [{**asdict(m), "sections": list(m.sections)} for m in citation.mtus]
-    return {**asdict(citation), "mtus": mtus, "non_mtus": list(citation.non_mtus)}
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: objects, lists, days as ISO text."""
+    if is_dataclass(value):
+        return _fields(value, [field.name for field in fields(value)])
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
+    return value.isoformat() if isinstance(value, date) else value
 
 
 # --- predicted ------------------------------------------------------------------------------------
