@@ -426,10 +426,14 @@ _COMMON = frozenset(
 )  # fmt: skip
 
 
+_OF_NO_NAME = frozenset(("and", "other", "unspecified"))  # of "bed and seating"
+
+
 @lru_cache(maxsize=4096)
 def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
     words = set(WORDS.findall(requested.lower())) - _COMMON
-    return frozenset(words | {word for term in terms for word in WORDS.findall(term.lower())})
+    named = {word for term in terms for word in WORDS.findall(term.lower())}
+    return frozenset(words | (named - _OF_NO_NAME))
 
 
 def names_of(item: Item) -> frozenset[str]:
