@@ -305,7 +305,8 @@ _UNKNOWN_DRUG = Service("", "Pharmaceuticals", "Other")  # "#60" of no known nam
 _DISPENSED = re.compile(r"#\s?\d")
 # "Bridge #3-#5": the teeth, not how many.
 _TOOTH = re.compile(
-    r"#\s?\d{1,2}(?:\s?(?:,|-|&|and|to|through)\s?#?\s?\d{1,2}(?!\d)){0,8}(?!\d| ?(?:visit|session))"
+    r"#\s?\d{1,2}(?:\s?(?:,|-|&|and|to|through)\s?#?\s?\d{1,2}(?!\d)){0,8}"
+    r"(?!\d| ?(?:visit|session))"
 )
 _KINDLESS = frozenset(("treatment, unspecified", "therapy, unspecified"))
 # What stands before "therapy" or "treatment" without saying of what kind it is.
