@@ -303,6 +303,11 @@ _COMPOUND = "Topical Compounds"
 _UNKNOWN = Service("", "Other", "Other")
 _UNKNOWN_DRUG = Service("", "Pharmaceuticals", "Other")  # "#60" of no known name
 _DISPENSED = re.compile(r"#\s?\d")
+# "Bridge #3-#5": the teeth, not how many.
+_TOOTH = re.compile(
+    r"#\s?\d{1,2}(?:\s?(?:,|-|&|and|to|through)\s?#?\s?\d{1,2}(?!\d)){0,8}"
+    r"(?!\d| ?(?:visit|session))"
+)
 _KINDLESS = frozenset(("treatment, unspecified", "therapy, unspecified"))
 # What stands before "therapy" or "treatment" without saying of what kind it is.
 _SAYS_NO_KIND = frozenset(
@@ -348,6 +353,8 @@ def classify(requested: str, title: str | None = None) -> ItemClass:
     unknown = _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
     service = head.service if head else unknown
     text = spell_out(requested)
+    if "dental" in service.tags:
+        text = _TOOTH.sub(" ", text)
     quantity = find_quantity(text, service.category, not _IN_SESSIONS.isdisjoint(service.tags))
     category, subcategory = service.category, service.subcategory
     if head is not None:
@@ -434,6 +441,8 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
         if thing is None or thing.service.rank < _WEAKEST_SERVICE:
             return head.service.name
         return _said_best(replace(request, services=rest), thing)
+    if structure := _of_structure(request, head.service.name):
+        return structure
     purpose = request.purpose if head.start < request.purpose else len(request.words)
     services = [n.service for n in request.services if n.start < purpose]
     tags = {tag for service in services for tag in service.tags}
@@ -442,6 +451,31 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
     more = {_SAYS_MORE[tag] for tag in head.service.tags if tag in _SAYS_MORE}
     said = (s.name for s in services if not more.isdisjoint(s.tags))
     return next((name for name in said if _at_part(name, request)), head.service.name)
+
+
+@cache
+def _structures() -> dict[tuple[str, str], PhraseIndex[str]]:
+    """A name that leaves open what is done, and the region -> structures, with the name that says
+    it there.
+    """
+    found: dict[tuple[str, str], PhraseIndex[str]] = {}
+    for row in table_rows("reference/structures"):
+        index = found.setdefault((row["unspecified"], row["region"]), PhraseIndex())
+        for phrase in _split(row["terms"]):
+            index.add(phrase, row["name"])
+    return found
+
+
+def _of_structure(request: RequestWords, unspecified: str) -> str | None:
+    """What is done by the structure it is done to: "repair of the left thumb flexor" is a tendon
+    operation, "L3-4 decompression and fusion" a spinal fusion.
+    """
+    region = "" if SPINE_PARTS.isdisjoint(request.body_parts) else "spine"
+    index = _structures().get((unspecified, region))
+    if index is None:
+        return None
+    named = (index.longest(request.words, at) for at in range(len(request.words)))
+    return next((found[1] for found in named if found), None)
 
 
 def _at_part(name: str, request: RequestWords) -> bool:

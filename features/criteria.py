@@ -396,9 +396,6 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
     return float(value) if isinstance(value, int | float) else absent
 
 
-_LONG_ACTING = re.compile(
-    r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin)\b|extended|long[- ]acting|\bamrix"
-)
 # By their labels taken once a day.
 _DAILY = re.compile(r"\b(?:tramadol|ultram|hydromorphone|hysingla|cyclobenzaprine|amrix)\b")
 _PATCH = re.compile(r"\bpatch")
@@ -423,7 +420,7 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
         pace = pace and (often, often)
     elif pace and _PATCH.search(words):
         pace = _PATCHES_A_DAY
-    elif pace and _LONG_ACTING.search(words):
+    elif pace and row.get("request_extended_release"):
         pace = _ONCE_A_DAY if _DAILY.search(words) else _LONG_ACTING_A_DAY
     if pace is None:
         return {}

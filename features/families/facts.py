@@ -25,13 +25,16 @@ from functools import cache, partial
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
+from imr.data.request import Service, request_lexicon
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
 from imr.features.families.letter import denials_under_review
 from imr.features.families.medication import REFILLED
 from imr.features.families.request import (
+    parts_named,
     per_day,
+    region,
     requested_parts,
     same_concepts,
     sessions_printed,
@@ -325,7 +328,7 @@ def course_sessions(summary: Summary, item: Item) -> float | None:
     if item.category not in ("Rehabilitation", "Programs", "Psych Services"):
         return None
     printed = sessions_printed(item)
-    return _course_told(summary) if printed is None else printed
+    return _course_told(summary, item) if printed is None else printed
 
 
 def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
@@ -343,7 +346,7 @@ def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
     if planned is not None:
         return planned
     others = (o for o in case.items if o.index != item.index and o.category == item.category)
-    return None if any(others) else _course_told(summary)
+    return None if any(others) else _course_told(summary, item)
 
 
 def _planned(summary: Summary, item: Item) -> Iterator[tuple[float, str]]:
@@ -423,10 +426,16 @@ def _asking(summary: Summary) -> Iterator[str]:
             yield spell_out(said)
 
 
-@once
-def _course_told(summary: Summary) -> float | None:
-    """The sessions in the last sentence that asks for some."""
-    for text in _asking(summary):
+# Care that is counted in sessions or visits, and names of it that say no kind.
+_IN_SESSIONS = frozenset(("Rehabilitation", "Programs", "Psych Services", "Home Health"))
+_NO_KIND = frozenset(("therapy, unspecified", "treatment, unspecified", "other therapy"))
+_ONE_COURSE = frozenset(("Physical Therapy", "Occupational Therapy"))
+
+
+def _course_told(summary: Summary, item: Item) -> float | None:
+    """The sessions in the last sentence that asks for some of this kind, or of none named."""
+    for sentence in _asking(summary):
+        text = _of_this_course(sentence, item)
         found = find_quantity(text, "Rehabilitation")
         if found is not None and found.kind == "sessions":
             return float(found.value)
@@ -434,6 +443,35 @@ def _course_told(summary: Summary) -> float | None:
         if bare is not None:
             return float(bare["n"] or bare["times"])
     return None
+
+
+def _of_this_course(sentence: str, item: Item) -> str:
+    """What a sentence can say of the course of an item: all of it, or where it asks for other care
+    too the entries that name this one; "plan: 8 visits of yoga" says nothing of acupuncture.
+    """
+    asked, told = ({region([part]) for part in parts} - {None}
+                   for parts in (requested_parts(item), parts_named(sentence)))  # fmt: skip
+    if asked and told and not asked & told:
+        return ""
+    named = request_lexicon().find(sentence).services
+    kinds = {_of_kind(one.service, item) for one in named} - {None}
+    if False not in kinds:
+        return sentence
+    entries = [
+        entry
+        for entry in _ENTRY_ENDS.split(sentence)
+        if any(_of_kind(n.service, item) for n in request_lexicon().find(entry).services)
+    ]
+    return "; ".join(entries)
+
+
+def _of_kind(service: Service, item: Item) -> bool | None:
+    """Whether a service is the kind of course that an item asks for; None of what is no course."""
+    if service.category not in _IN_SESSIONS or service.name in _NO_KIND:
+        return None
+    if {service.subcategory, item.subcategory} <= _ONE_COURSE:
+        return True
+    return (service.category, service.subcategory) == (item.category, item.subcategory)
 
 
 # How the summary says that the drug asked for is to be taken, where it names the drug last.

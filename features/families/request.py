@@ -97,9 +97,27 @@ _UNITS_A_DAY = re.compile(
     re.IGNORECASE,
 )
 _DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
-_DAYS_SUPPLY = re.compile(
-    rf"\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?", re.IGNORECASE
+# "Supply days: 14"; the number of "#14 day supply" counts tablets.
+_SUPPLY_LABEL = re.compile(
+    r"\b(?:days?['\u2019]?s? supply|supply (?:in )?days?) ?(?:(?:[:=]|of|is) ?(\d{1,3})\b|"
+    r"(\d{1,3})(?= ?(?:$|[,;)])))",
+    re.IGNORECASE,
 )
+_DAYS_SUPPLY = re.compile(
+    rf"(?<![#\d])(?<!# )\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?",
+    re.IGNORECASE,
+)
+# Opioids that only come in a long-acting form go by their brand.
+_EXTENDED_RELEASE = re.compile(
+    r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin|hysingla|zohydro|embeda|kadian|avinza|exalgo|xtampza)"
+    r"\b|(?:extended|sustained|controlled|slow)[- ]release|long[- ]acting|\bamrix",
+    re.IGNORECASE,
+)
+
+
+def extended_release(item: Item) -> bool:
+    """Whether a drug is asked for in a long-acting form."""
+    return item.category == _DRUGS and _EXTENDED_RELEASE.search(item.requested) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -166,6 +184,7 @@ def _amounts(item: Item) -> dict[str, Value]:
         # The "daily" of a device is no dosing.
         "request_per_day": per_day(item.requested) if item.category == _DRUGS else None,
         "request_supply_days": _supply_days(item),
+        "request_extended_release": extended_release(item),
         "authorized_sessions": _authorized_sessions(item),
         "request_ingredients": float(_percents(item.requested)) or None,
     }
@@ -236,6 +255,8 @@ def _supply_days(item: Item) -> float | None:
     if item.category != _DRUGS:
         return None
     fills = fills_asked(item.requested)
+    if label := _SUPPLY_LABEL.search(item.requested):
+        return float(label[1] or label[2]) * fills
     if item.quantity is not None and item.quantity_unit in _DAYS_OF:
         return item.quantity * _DAYS_OF[item.quantity_unit] * fills
     printed = _DAYS_SUPPLY.search(item.requested)
@@ -405,10 +426,14 @@ _COMMON = frozenset(
 )  # fmt: skip
 
 
+_OF_NO_NAME = frozenset(("and", "other", "unspecified"))  # of "bed and seating"
+
+
 @lru_cache(maxsize=4096)
 def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
     words = set(WORDS.findall(requested.lower())) - _COMMON
-    return frozenset(words | {word for term in terms for word in WORDS.findall(term.lower())})
+    named = {word for term in terms for word in WORDS.findall(term.lower())}
+    return frozenset(words | (named - _OF_NO_NAME))
 
 
 def names_of(item: Item) -> frozenset[str]:

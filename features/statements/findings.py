@@ -821,6 +821,8 @@ def background(summary: Summary) -> Iterator[Statement]:
         if known is None or mention.qualifier == "other_person":
             continue
         value = mention.value.removeprefix("no_")
+        if value == "large_operation" and study_of(summary, mention) is not None:
+            continue  # "films show a two level slip" tells of the spine, and of no operation
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
             continue
         no_drug = _OF_NO_DRUG.get(mention.value)

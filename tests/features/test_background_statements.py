@@ -39,6 +39,8 @@ SAID: list[tuple[str, str, bool | None]] = [
     ("A cold machine for thirty days is asked for.", "use_short", False),
     ("A three-level fusion was approved.", "operation_large", True),
     ("It is a same-day procedure.", "operation_large", False),
+    ("The films show a two level slip.", "operation_large", None),
+    ("She has multilevel disc disease.", "operation_large", None),
     ("She had a clot in 2012.", "thrombosis_risk", True),
     ("She never had a clot.", "thrombosis_risk", False),
     ("A DVT compression pump is requested.", "thrombosis_risk", None),

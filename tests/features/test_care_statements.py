@@ -206,6 +206,9 @@ COURSES: list[tuple[str, float | None, float | None]] = [
     ("Home PT 6, outpt PT 30. Rx PT 3x12.", 30, 36),
     ("She went to therapy 14 times. Thirty more visits are requested.", 14, 30),
     ("He wants more PT. UR certified 6 visits.", None, None),
+    ("Plan: 8 sessions of massage and an x-ray.", None, None),
+    ("Plan: 8 sessions of acupuncture, PT 2x5.", None, 10),
+    ("Plan: nurse daily for 2 weeks.", None, None),
 ]
 
 

@@ -60,6 +60,9 @@ def test_ids_are_unique() -> None:
         ("Bone scan of the foot", "The foot burns and is swollen. Neuropathic pain.", True, True),
         ("Docusate 100 mg #60", "Plan: Norco after the hernia repair.", True, True),
         ("Blood test for testosterone", "The lumbar spine is tender.", True, False),
+        ("Heating pad, low back", "He strained his back.", True, False),
+        ("Neurolytic injection, lumbar spine", "Metastatic cancer of the spine.", True, True),
+        ("Neurolytic injection, lumbar spine", "He has a radiculopathy.", True, False),
     ],
 )
 def test_documented(requested: str, summary: str, row: bool, documented: bool) -> None:

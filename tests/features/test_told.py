@@ -74,6 +74,7 @@ def test_the_purpose_is_not_told(summary: str, titles: tuple[str, ...], missing:
         ("Pain.", "PT 12, left knee", False),
         ("Naproxen was refilled, quantity not specified.", "Naproxen 500 mg for 30 days", True),
         ("He had an unspecified number of visits.", "Naproxen 500 mg #60", False),
+        ("The quantity of gloves and pads was not stated.", "Bedside rail rental 2 weeks", False),
     ],
 )
 def test_no_amount_is_told(summary: str, title: str, unspecified: bool) -> None:
