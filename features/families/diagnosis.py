@@ -28,7 +28,12 @@ from functools import cache, lru_cache
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import requested_parts, side_of, tests_and_organs
+from imr.features.families.request import (
+    requested_parts,
+    side_of,
+    specialist_field,
+    tests_and_organs,
+)
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import Statement, about
 from imr.features.statements.findings import study_of
@@ -295,12 +300,28 @@ def signals_of(row: str) -> tuple[str, ...]:
     )
 
 
+NAMED_BY_REQUEST = ("consult_field", "organ_asked")
+"""What ``when`` of an indication may name besides the columns: the field of the specialist, and the
+organs that a test, drug or visit looks after."""
+
+
+def _named_by(item: Item) -> dict[str, Value]:
+    named = tests_and_organs(item.requested)
+    organs = sorted(c.removeprefix(_ORGAN) for c in named if c.startswith(_ORGAN))
+    field = specialist_field(item.requested)
+    return dict(zip(NAMED_BY_REQUEST, (field, " | ".join(organs) or None), strict=True))
+
+
+_ORGAN = "organ: "
+
+
 def build_indication(
-    _summary: Summary, _case: Case, _item: Item, found: dict[str, Value]
+    _summary: Summary, _case: Case, item: Item, found: dict[str, Value]
 ) -> Findings:
     """The indication the request falls under, and whether it is documented."""
     own = Findings()
-    row = _row_for(tuple(map(found.get, _asked())))
+    known = {**found, **_named_by(item)}
+    row = _row_for(tuple(map(known.get, _asked())))
     if row is not None:
         own.values["indication"] = row.id
         supported = holds(row.indicated_if, found) and not holds(_UNSUPPORTED, found)
