@@ -316,7 +316,7 @@ _ORGAN = "organ: "
 
 
 def build_indication(
-    _summary: Summary, _case: Case, item: Item, found: dict[str, Value]
+    summary: Summary, _case: Case, item: Item, found: dict[str, Value]
 ) -> Findings:
     """The indication the request falls under, and whether it is documented."""
     own = Findings()
@@ -325,8 +325,26 @@ def build_indication(
     if row is not None:
         own.values["indication"] = row.id
         supported = holds(row.indicated_if, found) and not holds(_UNSUPPORTED, found)
+        supported = supported and not _of_another_place(summary, item)
         own.values["indication_documented"] = supported
     return own
+
+
+# "Umbilical hernia repair" where the summary tells of an inguinal hernia alone.
+_HERNIA = re.compile(
+    r"\b(?:(inguinal|groin)|(umbilical|ventral|incisional|epigastric)|(femoral)|(hiatal))\b"
+)
+
+
+def _of_another_place(summary: Summary, item: Item) -> bool:
+    """Whether a hernia is to be repaired, and those that the summary places are all elsewhere."""
+    asked = _HERNIA.search(item.requested.lower())
+    if asked is None or "hernia" not in item.requested.lower():
+        return False
+    said = [m for m in summary.mentions("diagnosis") if m.value == "hernia" and m.documented]
+    sentences = {summary.sentence_lower(m.sentence) for m in said}
+    placed = {m.lastindex for sentence in sentences for m in _HERNIA.finditer(sentence)}
+    return bool(placed) and asked.lastindex not in placed
 
 
 # What goes with an operation falls with it. An arthroscopy falls where the report of the MRI
