@@ -349,11 +349,13 @@ def _of_another_place(summary: Summary, item: Item) -> bool:
 
 # What goes with an operation falls with it. An arthroscopy falls where the report of the MRI
 # excludes its lesion, whoever reads the images otherwise, or after one or two visits of therapy.
+# Therapy "after the injection" falls where no injection is told of.
 _UNSUPPORTED = condition(
     "associated_with_surgery & !operation_indicated | "
     'subcategory="Arthroscopic Surgery" & mri_taken & !repairable_lesion | '
     'subcategory="Arthroscopic Surgery" & care_short & -operation_acute_condition'
-    " & -fracture_documented"
+    " & -fracture_documented | "
+    "request_post_injection & !injection_prior & !letter_has_injection"
 )
 
 
