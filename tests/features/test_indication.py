@@ -71,7 +71,7 @@ def test_ids_are_unique() -> None:
         ("Right inguinal hernia repair", "There is an inguinal hernia.", True, True),
         ("CT of the lumbar spine", "Foot drop and a positive straight leg raise.", True, False),
         ("CT of the lumbar spine", "She broke L1 in the fall. L1 fracture on films.", True, True),
-        ("Post-injection physical therapy, neck", "Neck spasm; no injection was given.", True, False),
+        ("Post-injection physical therapy, neck", "Neck spasm; no injection given.", True, False),
         ("Acetaminophen 500 mg #60", "The knee hurts all day.", True, True),
         ("Gym membership", "The knee hurts all day.", True, False),
         ("Weight loss program", "A thumb wound.", True, False),
