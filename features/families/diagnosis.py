@@ -28,7 +28,12 @@ from functools import cache, lru_cache
 from imr.data.letter import Case, Item
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import requested_parts, side_of, tests_and_organs
+from imr.features.families.request import (
+    requested_parts,
+    side_of,
+    specialist_field,
+    tests_and_organs,
+)
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
 from imr.features.statements import Statement, about
 from imr.features.statements.findings import study_of
@@ -281,26 +286,62 @@ def signals_of(row: str) -> tuple[str, ...]:
     )
 
 
+NAMED_BY_REQUEST = ("consult_field", "organ_asked")
+"""What ``when`` of an indication may name besides the columns: the field of the specialist, and the
+organs that a test, drug or visit looks after."""
+
+
+def _named_by(item: Item) -> dict[str, Value]:
+    named = tests_and_organs(item.requested)
+    organs = sorted(c.removeprefix(_ORGAN) for c in named if c.startswith(_ORGAN))
+    field = specialist_field(item.requested)
+    return dict(zip(NAMED_BY_REQUEST, (field, " | ".join(organs) or None), strict=True))
+
+
+_ORGAN = "organ: "
+
+
 def build_indication(
-    _summary: Summary, _case: Case, _item: Item, found: dict[str, Value]
+    summary: Summary, _case: Case, item: Item, found: dict[str, Value]
 ) -> Findings:
     """The indication the request falls under, and whether it is documented."""
     own = Findings()
-    row = _row_for(tuple(map(found.get, _asked())))
+    known = {**found, **_named_by(item)}
+    row = _row_for(tuple(map(known.get, _asked())))
     if row is not None:
         own.values["indication"] = row.id
         supported = holds(row.indicated_if, found) and not holds(_UNSUPPORTED, found)
+        supported = supported and not _of_another_place(summary, item)
         own.values["indication_documented"] = supported
     return own
 
 
+# "Umbilical hernia repair" where the summary tells of an inguinal hernia alone.
+_HERNIA = re.compile(
+    r"\b(?:(inguinal|groin)|(umbilical|ventral|incisional|epigastric)|(femoral)|(hiatal))\b"
+)
+
+
+def _of_another_place(summary: Summary, item: Item) -> bool:
+    """Whether a hernia is to be repaired, and those that the summary places are all elsewhere."""
+    asked = _HERNIA.search(item.requested.lower())
+    if asked is None or "hernia" not in item.requested.lower():
+        return False
+    said = [m for m in summary.mentions("diagnosis") if m.value == "hernia" and m.documented]
+    sentences = {summary.sentence_lower(m.sentence) for m in said}
+    placed = {m.lastindex for sentence in sentences for m in _HERNIA.finditer(sentence)}
+    return bool(placed) and asked.lastindex not in placed
+
+
 # What goes with an operation falls with it. An arthroscopy falls where the report of the MRI
 # excludes its lesion, whoever reads the images otherwise, or after one or two visits of therapy.
+# Therapy "after the injection" falls where no injection is told of.
 _UNSUPPORTED = condition(
     "associated_with_surgery & !operation_indicated | "
     'subcategory="Arthroscopic Surgery" & mri_taken & !repairable_lesion | '
     'subcategory="Arthroscopic Surgery" & care_short & -operation_acute_condition'
-    " & -fracture_documented"
+    " & -fracture_documented | "
+    "request_post_injection & !injection_prior & !letter_has_injection"
 )
 
 

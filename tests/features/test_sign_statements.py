@@ -77,6 +77,9 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("Pain with rotation of the wrist.", "malalignment", ""),
         ("Pulses are not palpable at the feet.", "organ: circulation", "affirmed"),
         ("BP 122/74.", "organ: pressure", "denied"),
+        ("She has no visual complaint.", "organ: eye", "denied"),
+        ("He has no cough or wheeze.", "organ: lung", "denied"),
+        ("He chipped two teeth.", "organ: jaw", "affirmed"),
         # what is told of the worker after a request, and what a request is for
         ("A plate was requested; the patient smokes.", "tobacco", "affirmed"),
         ("A sleep study is requested for snoring.", "sleep_apnea", "affirmed"),

@@ -42,7 +42,8 @@ TITLES = (
     """
 Left L4-5 transforaminal epidural steroid injection; Cervical epidural steroid injection C5-6;
 Lumbar facet joint injection L4-5; Cervical medial branch block C5-6; MRI of the lumbar spine;
-MRI of the cervical spine; MRI of the brain; MRI of the left knee; MRI of the right shoulder;
+MRI of the cervical spine; CT of the lumbar spine; Right inguinal hernia repair;
+Right sacroiliac joint injection; MRI of the brain; MRI of the left knee; MRI of the right shoulder;
 MRI of the right elbow; MRI of the left wrist; MRI of the right ankle; MRI of the left hip;
 EMG/NCV of the upper extremities; EMG/NCV of the lower extremities; X-ray of the left knee;
 Physical therapy 6 visits, right knee; Physical therapy 12 visits, lumbar spine; Chiropractic 24
