@@ -1058,6 +1058,7 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
+_HEAD = frozenset({"head", "face"})
 _DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
 
 
@@ -1122,6 +1123,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
     "distal": _within_hand_or_foot,
+    "of_head": lambda said: not _HEAD.isdisjoint(said.regions),
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
 }
 _ONE_AT_A_TIME = frozenset(
@@ -1161,7 +1163,8 @@ def _of_field(said: Statement, item: Item) -> bool:
 _DEVICE_KINDS = tuple(
     re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for words in (
-        r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|immobilizers?",
+        r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
+        r"immobilizers?",
         r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
         r"tens|interferential|if unit|h-?wave|stimulators?",
         r"beds?|mattress(?:es)?",
