@@ -350,12 +350,21 @@ class Summary:
             return False
         if any(_terminates(stop, cue, first, last) for stop in ends):
             return False
+        if cue.kind == "negated" and forward and self._bracket_closed(first, last):
+            return False
         if cue.kind not in _CLAUSE_KINDS:
             asked = cue.kind == "requested" and forward
             return not (asked and _OF_THE_WORKER.search(self.lower, first, start + 12))
         if self.lower.find(";", first, last) >= 0:
             return False
         return not (cue.kind == "negated" and forward and self._new_clause(first, start))
+
+    def _bracket_closed(self, first: int, last: int) -> bool:
+        """Whether what denies stands in brackets that end before the span: "therapy (visits not
+        counted) and ibuprofen" denies no ibuprofen.
+        """
+        closed = self.lower.find(")", first, last)
+        return closed >= 0 and self.lower.find("(", first, closed) < 0
 
     def _new_clause(self, first: int, start: int) -> bool:
         """Whether a comma after a negation opens a clause with a verb of its own.

@@ -6,7 +6,8 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
 ``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
-``now`` (care under way), ``past`` (told of as former), ``ordered`` (asked for, and not only
+``now`` (care under way), ``past`` (told of as former), ``only_so_far`` (a drug
+of the treatments to date that the list of current ones lacks), ``ordered`` (asked for, and not only
 supposed), ``first_given`` (prescribed at the last visit), ``at_least`` (of a count: or more),
 ``other`` (due to another treatment than what is asked for), ``by_same`` (due to the treatment that
 is asked for), ``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the
@@ -192,9 +193,23 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
             for rule in rows:
                 if not rule.where or holds(rule.where, measures):
                     spoken.setdefault(rule.fact, []).append((rule, said))
+    _only_of_a_course_had(spoken)
     for name in _OF_THE_LAST_VISIT & spoken.keys():
         spoken[name] = _told_last(summary, spoken[name])
     return spoken
+
+
+def _only_of_a_course_had(spoken: _Spoken) -> None:
+    """Drop benefit that is told of no treatment by name where no course of the requested kind was
+    had: "feels better" is no response to a therapy that is yet to begin.
+    """
+    had = spoken.get("same_care_had", ())
+    helped = [p for p in spoken.get("same_care_helped", ()) if p[1].concept != "care"]
+    if had and _decides(had):
+        return
+    spoken.pop("same_care_helped", None)
+    if helped:
+        spoken["same_care_helped"] = helped
 
 
 _OF_THE_LAST_VISIT = frozenset({"pain_goes_on", "pain_unrelieved"})
@@ -747,6 +762,9 @@ _FRESH = re.compile(
     r"(?:none|never) before\b)"
 )
 _JUST_BEGUN = re.compile(r"\b(?:started|begun|began|starting)\b")
+_OF_ITS_OWN = re.compile(
+    r"(?:continu\w+|ongoing|maintain\w*) (?:with|of|his|her|the|current|other|all|home|modified)\b"
+)
 # "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
 _LONG_ENTRY = re.compile(
     r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
@@ -814,7 +832,12 @@ def _used_long(said: Statement) -> bool:
     if _LONG_ENTRY.match(mention.summary.after(mention, 50)):
         return True
     begun = _FIRST_GIVEN.search(clause) and not _LONG_ANYHOW.search(clause)
-    return _REFILLED.search(clause) is not None and not begun
+    # "Naproxen, an injection and continuation of her exercises": what goes on is named behind.
+    goes_on = (
+        found.start() < mention.start - said.start or not _OF_ITS_OWN.match(clause, found.start())
+        for found in _REFILLED.finditer(clause)
+    )
+    return any(goes_on) and not begun
 
 
 def _old(said: Statement) -> bool:
@@ -957,6 +980,31 @@ _GIVEN_BEFORE = re.compile(
 )
 
 
+# "Treatment to date: exercise and an NSAID. Current medication: acetaminophen."
+_NOW_LIST = re.compile(
+    r"\bcurrent (?:medications?|meds|drugs?|pain medications?)(?: (?:regimen|list))?"
+    r"(?: (?:includes?|are|is|consists? of|list(?:s|ed)?|were|was|included)\b| ?:)"
+)
+_SO_FAR = re.compile(
+    r"\b(?:(?:prior|previous|past|earlier) (?:\w+ )?(?:treatments?|care|therap(?:y|ies)|"
+    r"medications?)|(?:treatments?|care|therap(?:y|ies)) (?:to date|so far|thus far|history))\b"
+)
+
+
+def _only_so_far(said: Statement) -> bool:
+    """Whether a drug stands among treatments to date, and a list of current drugs lacks it."""
+    summary, mention = said.mention.summary, said.mention
+    if _SO_FAR.search(summary.sentence_lower(mention.sentence)) is None:
+        return False
+    lists = {summary.sentence_at(found.start()) for found in _NOW_LIST.finditer(summary.lower)}
+    named = [m for m in summary.mentions("medication") if m.sentence in lists]
+    return (
+        mention.sentence not in lists
+        and any(m.rule.extra["kind"] == "drug" for m in named)
+        and all(m.value != mention.value for m in named)
+    )
+
+
 # Antidepressants that ease no pain; those that do are tricyclics and the drugs like duloxetine.
 _MOOD_DRUGS = frozenset(
     {
@@ -1048,6 +1096,20 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
+_HEAD = frozenset({"head", "face"})
+_DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
+
+
+def _within_hand_or_foot(said: Statement) -> bool:
+    """Whether pain goes from a hand or foot into its digits, and along no limb: "wrist pain with
+    tingling into the thumb".
+    """
+    if not said.regions or not _DISTAL.issuperset(said.regions):
+        return False
+    parts = said.mention.summary.mentions("body_part")
+    return any(said.start <= part.start < said.mention.start for part in parts)
+
+
 _POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
@@ -1066,6 +1128,7 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "long": _used_long,
     "past": lambda said: said.past,
     "ordered": _ordered,
+    "only_so_far": _only_so_far,
     "at_least": _clause_says(_AT_LEAST),
     "due": lambda said: said.of is not None,
     "begun": _only_begun,
@@ -1095,6 +1158,10 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
     "put_on_trunk": lambda said: _put_on(said, _TRUNK),
     "of_swallowing": lambda said: said.mention.rule.id == "swallow",
+    # A syndrome named after an operation tells nothing of when it was.
+    "by_syndrome": lambda said: said.mention.rule.id == "fbss",
+    "distal": _within_hand_or_foot,
+    "of_head": lambda said: not _HEAD.isdisjoint(said.regions),
     "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
 }
 _ONE_AT_A_TIME = frozenset(
@@ -1128,6 +1195,34 @@ def _of_field(said: Statement, item: Item) -> bool:
     known = next((words for name, words in groups if name.startswith("field") and words), None)
     consulted = item.subcategory in _CONSULTATIONS or _REFERRAL.search(item.requested.lower())
     return bool(consulted and field and known) and specialist_field(known or "") == field
+
+
+# Devices that may stand in for each other.
+_DEVICE_KINDS = tuple(
+    re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+    for words in (
+        r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
+        r"immobilizers?",
+        r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
+        r"tens|interferential|if unit|h-?wave|stimulators?",
+        r"beds?|mattress(?:es)?",
+        r"orthotics?|insoles?|inserts?|shoes?",
+        r"commodes?|cpap|traction|pumps?|cold|prosthes[ie]s|cushions?|chairs?",
+    )
+)
+
+
+def _kinds_of_device(words: str) -> set[int]:
+    return {number for number, kind in enumerate(_DEVICE_KINDS) if kind.search(words)}
+
+
+def _such_device(said: Statement, item: Item) -> bool:
+    """Whether a device is asked for, and the one that was supplied is not of another kind: a
+    splint that was fitted is no hospital bed, and no program.
+    """
+    given, asked = _kinds_of_device(said.mention.text), _kinds_of_device(item.requested)
+    device = item.category in (None, "DMEPOS")
+    return device and (not given or not asked or not given.isdisjoint(asked))
 
 
 def _of_another(said: Statement, item: Item) -> bool:
@@ -1170,6 +1265,7 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
         bool(_LIMB_REGIONS & set(requested_parts(item)))
         and not _SPINES & set(requested_parts(item))
     ),
+    "such_device": _such_device,
     "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
     # Visits of a course, which what got better may be put down to.
     "for_course": lambda _said, item: item.category in _COURSES,

@@ -113,7 +113,22 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
 def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
-    return [m for m in classes if _taken(summary, m)]
+    return [m for m in classes if _taken(summary, m) and not for_the_heart(summary, m)]
+
+
+_HEART = re.compile(
+    r"\b(?:\w+statin|\w+olol|\w+pril|\w+sartan|amlodipine|clopidogrel|plavix|lipitor|crestor|"
+    r"zocor|nitroglycerin\w*|stents?|coronary|cardiac|bypass|stroke|81 ?mg|81)\b|"
+    r"\b(?:baby|low[- ]dose) aspirin\b"
+)
+
+
+def for_the_heart(summary: Summary, mention: Mention) -> bool:
+    """Whether aspirin is told among drugs of the heart ("metoprolol, aspirin 81 mg"), where it is
+    no drug for pain.
+    """
+    heart = mention.rule.id == "aspirin" and _HEART.search(summary.sentence_lower(mention.sentence))
+    return bool(heart)
 
 
 def _drug(mention: Mention) -> bool:

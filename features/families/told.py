@@ -240,9 +240,32 @@ def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tupl
             yield start, end
         elif all(_heads(other).isdisjoint(words) for other in others):
             near = max(first, start - _NEAR), min(last, end + _NEAR)
-            whole = len(words) <= _FEW_WORDS or _ALL_OF_THEM.search(summary.lower, *near)
-            if len(case.items) == 1 or whole:
+            alone = len(case.items) == 1 or len(words) <= _FEW_WORDS
+            if _ALL_OF_THEM.search(summary.lower, *near) or (
+                alone and not _of_another(summary, item, left, right)
+            ):
                 yield start, end
+
+
+_THINGS = ("imaging", "electrodiagnostics", "treatment", "medication")
+
+
+def _of_another(summary: Summary, item: Item, left: int, right: int) -> bool:
+    """Whether a part of a sentence, or where it names nothing the sentence before it, names another
+    study or treatment than the item: a scan without a stated purpose is no bed without one.
+    """
+    same, heads = same_concepts(item), _heads(item)
+    named = [m for family in _THINGS for m in summary.mentions(family)]
+    here = [m for m in named if left <= m.start < right]
+    sentence = summary.sentence_at(left)
+    if not here and sentence > 0:
+        first, last = summary.sentence_span(sentence - 1)
+        if not heads.isdisjoint(WORDS.findall(summary.lower, first, last)):
+            return False
+        here = [m for m in named if first <= m.start < last]
+    return bool(here) and not any(
+        m.value in same or not heads.isdisjoint(WORDS.findall(m.text.lower())) for m in here
+    )
 
 
 # Of the therapy or relief that was had, and not of what is asked for.

@@ -536,7 +536,8 @@ def _drugs(summary: Summary) -> Iterator[Statement]:
         else:
             polarity = _use(summary, mention, id(mention) in taken)
         # "No aspirin and no steroids" is a risk denied, and says nothing of other NSAIDs.
-        if polarity == "denied" and mention.rule.id == "aspirin":
+        denied = polarity == "denied" and mention.rule.id == "aspirin"
+        if denied or medication.for_the_heart(summary, mention):
             continue
         yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
 

@@ -270,6 +270,8 @@ THERAPY = Item(
     subcategory="Physical Therapy",
     body_parts=("wrist",),
 )
+SPINE = Item(0, "MRI", "MRI of the low back", body_parts=("lumbar spine",))
+BED = Item(0, "Bed", "Hospital bed", category="DMEPOS", subcategory="DME")
 IBUPROFEN = Item(
     0, "Motrin", "Motrin", category="Pharmaceuticals", subcategory="NSAID", terms=("ibuprofen",)
 )
@@ -329,7 +331,36 @@ ABOUT: list[tuple[str, Item, str, bool | None]] = [
     ("Therapy helped.", THERAPY, "drug_helped", None),
     ("Ibuprofen helped.", IBUPROFEN, "drug_helped", True),
     ("Her wrist is improved.", WRIST, "same_care_helped", None),
-    ("Her wrist is improved.", THERAPY, "same_care_helped", True),
+    ("Her wrist is improved.", THERAPY, "same_care_helped", None),
+    ("She had therapy. Her wrist is improved.", THERAPY, "same_care_helped", True),
+    ("A splint and naproxen were used.", WRIST, "exercise_had", None),
+    ("A splint was used and exercises were done.", WRIST, "exercise_had", True),
+    ("Diagnosis: failed back surgery syndrome.", SPINE, "operation_recent", None),
+    ("He had a discectomy of the low back.", SPINE, "operation_recent", True),
+    ("An epidural gave 80% relief. The pain has returned.", SPINE, "injection_failed", False),
+    ("An epidural gave 10% relief.", SPINE, "injection_failed", True),
+    ("She has wrist pain with tingling into the thumb.", WRIST, "root_question", None),
+    ("She has neck pain with tingling into the thumb.", WRIST, "root_question", True),
+    ("Diagnosis: contusion of the thigh.", THERAPY, "head_injured", None),
+    ("Diagnosis: contusion of the thigh.", BED, "head_injured", None),
+    ("Diagnosis: contusion of the head.", BED, "head_injured", True),
+    ("Therapy for the wrist has just begun.", WRIST, "care_short", True),
+    ("He was fitted with a splint.", THERAPY, "already_supplied", None),
+    ("He was fitted with a splint.", BED, "already_supplied", None),
+    ("He was given a hospital bed.", BED, "already_supplied", True),
+    (
+        "Treatment to date: exercise and an NSAID. Current medications: acetaminophen.",
+        WRIST,
+        "nsaid_now",
+        None,
+    ),
+    (
+        "Treatment to date: exercise and an NSAID. Current medications: naproxen.",
+        WRIST,
+        "nsaid_now",
+        True,
+    ),
+    ("Plan: ibuprofen, a brace and continuation of home exercises.", IBUPROFEN, "long_use", None),
     ("A program for strengthening is planned.", WRIST, "home_exercise_known", None),
     ("Strengthening at home is planned.", WRIST, "home_exercise_known", True),
     ("He is able to shop, but with trouble.", WRIST, "function_gained", None),

@@ -53,6 +53,8 @@ def test_the_same_was_authorized_already(summary: str, title: str, authorized: b
         ("UR denied all for lack of rationale.", (PT, SCAN), True),
         ("UR gave no rationale.", (PT, SCAN), False),
         ("The rationale was to plan an operation.", (SCAN,), False),
+        ("The MRI lacks a rationale.", ("Hospital bed rental",), False),
+        ("A rationale is lacking.", ("Hospital bed rental",), True),
         ("The knee hurts.", (SCAN,), False),
     ],
 )
