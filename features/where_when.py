@@ -203,7 +203,10 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     return regions, setting.side_of_heading if headed else None
 
 
-_PLURAL = re.compile(r"(?:[a-z]{2,}(?<!pelvi)(?<!hallux)s|feet)$")
+_PLURAL = re.compile(
+    r"(?:shoulders|(?:fore)?arms|elbows|wrists|hands|extremities|limbs|hips|thighs|knees|"
+    r"legs|calves|ankles|feet|heels)$"
+)
 # "Right-hand dominant", "left ankle reflex": of the person, and of a nerve.
 _NO_PART = re.compile(
     r"^[- ]?(?:handed|(?:hand |arm |side )?domina\w+|(?:deep tendon )?(?:reflex\w*|jerks?|dtrs?))\b"

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from imr.data.letter import Case, Item
+from imr.data.request import parts_in_order
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import requested_parts, side_of, tests_and_organs
@@ -110,7 +111,7 @@ def build_requested_part(
     if parts:
         own.values |= _of(summary, parts, side_of(item.requested))
         own.values["side_not_told"] = _side_not_told(summary, item, parts, row)
-        own.values["part_not_told"] = not all(_is_told(summary, part) for part in parts)
+        own.values["part_not_told"] = _part_not_told(summary, parts, row)
     return own
 
 
@@ -132,14 +133,46 @@ def _side_not_told(
 _TELLS = ("complaint", "sign", "diagnosis", "study")
 
 
+def _part_not_told(summary: Summary, parts: tuple[str, ...], row: dict[str, Value]) -> bool | None:
+    """Whether nothing is told of one of the parts; None of what goes with an operation: the chest
+    is filmed before one without a complaint.
+    """
+    if (
+        row["request_preoperative"]
+        or row["request_associated_surgical"]
+        or not _parts_told(summary)
+    ):
+        return None
+    return not all(_is_told(summary, part) for part in parts)
+
+
 def _is_told(summary: Summary, part: str) -> bool:
     """Whether a complaint, finding, diagnosis or study of a part is told, or of the spine or limb
-    that explains it, or the part is named at all.
+    that explains it, or the part is named at all but for what is asked for.
     """
-    return any(is_or_explains(known, part) for known in case_parts(summary)) or any(
-        bears == "requested" and said.subject in _TELLS and said.polarity != "planned"
-        for said, bears in about(summary, (part,), None)
+    return (
+        any(is_or_explains(known, part) for known in _parts_told(summary))
+        or any(
+            bears == "requested" and said.subject in _TELLS and said.polarity != "planned"
+            for said, bears in about(summary, (part,), None)
+        )
+        or any(is_or_explains(known, part) for known in _parts_of_requests(summary))
     )
+
+
+@once
+def _parts_told(summary: Summary) -> set[str]:
+    """The regions that are told of, also that nothing is wrong there."""
+    mentions = summary.mentions("body_part")
+    return {m.value for m in mentions if m.documented or m.qualifier == "negated"}
+
+
+@once
+def _parts_of_requests(summary: Summary) -> set[str]:
+    """The parts that the summary names in words of requests ("the whole spine", "TMJ"), but those
+    that it names in what is asked for or denied.
+    """
+    return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
 
 
 # What is asked of the worker and not of the part, and what is no finding.
