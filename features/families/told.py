@@ -23,6 +23,7 @@ from imr.features.families.request import (
     specialist_field,
 )
 from imr.features.signal import Findings, Value
+from imr.features.statements import statements
 from imr.features.where_when import (
     any_same_region,
     is_or_explains,
@@ -166,10 +167,11 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
     """Whether the record names what is asked for as requested, planned, prescribed or under way;
     False where nothing names it, None where only the past or the review does.
     """
-    if not summary.bounds or not (item.terms or _heads(item)):
-        return None
+    if not summary.bounds or not (_terms(item) or _heads(item) - _VISIT_WORDS):
+        return None  # no word of its own
     sure, maybe = _named_in(summary, item)
-    if any(_asks(summary.sentence_lower(s)) for s in sure):
+    classes = _class_in(summary, item)
+    if any(_asks(summary.sentence_lower(s)) for s in (*sure, *classes)):
         return True
     same = same_concepts(item) - {"medication"}
     spoken = any(m.value in same for m in summary.mentions("treatment"))
@@ -177,7 +179,7 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
     beside = {"associated_surgical", "preoperative"} & {
         m.value for m in request_mentions(f"{item.requested} {item.title}")
     }
-    return None if maybe or spoken or beside else False
+    return None if maybe or classes or spoken or beside else False
 
 
 def _asks(sentence: str) -> bool:
@@ -187,8 +189,31 @@ def _asks(sentence: str) -> bool:
 # A device, a blood test or a visit is asked for by its own name: "mobility aid" is no scooter.
 _BY_KIND = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Programs", "Surgery"})
 _BY_KIND_TOO = frozenset({"CT/MRI/PET Scans", "X-Ray/Ultrasound/other imaging", "EMG/NCV/NCS"})
+_VISIT_WORDS = frozenset(
+    {
+        "office", "visit", "exam", "examination", "consultation", "consult", "evaluation",
+        "medical", "specialist", "surgeon", "physician", "provider",
+    }
+)  # fmt: skip
 _VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 _STEM = 7
+
+
+def _terms(item: Item) -> frozenset[str]:
+    """The treatments of the tables that an item is, where their name is the thing itself."""
+    kind = item.category in _BY_KIND or item.subcategory in _BY_KIND_TOO
+    return frozenset(t for t in item.terms if kind and not t.endswith("unspecified"))
+
+
+def _class_in(summary: Summary, item: Item) -> list[int]:
+    """The sentences that name the class of the drug that is asked for, and no drug of it."""
+    return [
+        said.mention.sentence
+        for said in statements(summary)
+        if said.subject == "drug"
+        and said.concept == item.subcategory
+        and not (said.of or said.mention.rule.extra.get("generic"))
+    ]
 
 
 def _named_in(summary: Summary, item: Item) -> tuple[list[int], list[int]]:
@@ -197,18 +222,17 @@ def _named_in(summary: Summary, item: Item) -> tuple[list[int], list[int]]:
     """
     visit = item.subcategory in _VISITS
     field = specialist_field(item.requested) if visit else None
-    kind = item.category in _BY_KIND or item.subcategory in _BY_KIND_TOO
-    known = {t for t in item.terms if not t.endswith("unspecified")}
-    terms = known if kind else frozenset[str]()
+    terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
     asked = set(WORDS.findall(item.requested.lower()))
-    stems = {w[:_STEM] for w in _heads(item) if w in asked or _OTHER_NAMES.keys() & asked}
+    heads = _heads(item) - _VISIT_WORDS
+    stems = {w[:_STEM] for w in heads if w in asked or _OTHER_NAMES.keys() & asked}
     sure, maybe = [], []
     for sentence, (services, words) in enumerate(_services(summary)):
         alike = stems & words
         named = bool(terms & services) or 2 * len(alike) >= len(stems) > 0
         if field:
             named = specialist_field(summary.sentence_lower(sentence)) == field
-        like = named or alike or known & services
+        like = named or alike or (known & services and not visit)
         if like and not _is_apart(summary, item, sentence):
             maybe.append(sentence)
             sure += [sentence] if named else []
