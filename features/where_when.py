@@ -203,6 +203,43 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     return regions, setting.side_of_heading if headed else None
 
 
+_PLURAL = re.compile(
+    r"(?:shoulders|(?:fore)?arms|elbows|wrists|hands|extremities|limbs|hips|thighs|knees|"
+    r"legs|calves|ankles|feet|heels)$"
+)
+# "Right-hand dominant", "left ankle reflex": of the person, and of a nerve.
+_NO_PART = re.compile(
+    r"^[- ]?(?:handed|(?:hand |arm |side )?domina\w+|(?:deep tendon )?(?:reflex\w*|jerks?|dtrs?))\b"
+)
+
+
+def names_no_part(summary: Summary, part: Mention) -> bool:
+    """Whether the name of a part is that of a reflex, or of the hand that somebody writes with."""
+    return _NO_PART.match(summary.after(part, 24)) is not None
+
+
+def side_of_part(summary: Summary, part: Mention) -> str | None:
+    """The side of a body part that is named: by the words before it, else those of its clause that
+    follow ("shoulder pain on the left") and are of no other part; ``both`` of a plural.
+    """
+    lower, clause = summary.lower, clause_of(summary, part)
+    before = _SIDES.findall(lower, max(part.start - _NEAR, clause.start), part.end)
+    if before:
+        return _named_side(before[-1])
+    if _PLURAL.search(part.text.lower()):
+        return "both"
+    ahead = _SIDES.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
+    if ahead is None or _left_over(summary, ahead):
+        return None
+    others = parts_of(summary, part.sentence)
+    if any(part.end <= o.start < ahead.end() + _NEAR and o.start < clause.end for o in others):
+        return None
+    return _named_side(ahead[1])
+
+
+_NEAR = 24
+
+
 def side_told(summary: Summary, mention: Mention) -> bool:
     """Whether the clause of a mention names a side."""
     return bool(_setting(summary, clause_of(summary, mention)).sides)

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from imr.data.letter import Case, Item
+from imr.data.request import parts_in_order
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
@@ -35,9 +35,14 @@ from imr.features.families.request import (
     tests_and_organs,
 )
 from imr.features.signal import Column, Findings, Value, columns_like, table_rows
-from imr.features.statements import Statement, about
+from imr.features.statements import Statement, about, of_other_side, sides_told
 from imr.features.statements.findings import study_of
-from imr.features.where_when import any_same_region
+from imr.features.where_when import (
+    any_same_region,
+    is_or_explains,
+    names_no_part,
+    side_of_part,
+)
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -90,13 +95,75 @@ def case_parts(summary: Summary) -> list[str]:
 
 
 def build_requested_part(
-    summary: Summary, _case: Case, item: Item, _found: dict[str, Value]
+    summary: Summary, _case: Case, item: Item, row: dict[str, Value]
 ) -> Findings:
     """Findings, diagnoses and complaints of the requested region."""
     own, parts = Findings(), requested_parts(item)
     if parts:
         own.values |= _of(summary, parts, side_of(item.requested))
+        own.values["side_not_told"] = _side_not_told(summary, item, parts, row)
+        own.values["part_not_told"] = _part_not_told(summary, parts, row)
     return own
+
+
+def _side_not_told(
+    summary: Summary, item: Item, parts: tuple[str, ...], row: dict[str, Value]
+) -> bool | None:
+    """Whether all that is told of the parts is of another side than is asked for, or of one where
+    both are; None where no side is asked for or told.
+    """
+    told, side = sides_told(summary, parts), side_of(item.requested)
+    both = row["request_side"] == "bilateral" and (row["request_bilateral"] or len(parts) == 1)
+    if not told or not (side or both):
+        return None
+    if both:
+        return len(told) == 1 and told != {"both"}
+    return of_other_side(summary, parts, side)
+
+
+_TELLS = ("complaint", "sign", "diagnosis", "study")
+
+
+def _part_not_told(summary: Summary, parts: tuple[str, ...], row: dict[str, Value]) -> bool | None:
+    """Whether nothing is told of one of the parts; None of what goes with an operation: the chest
+    is filmed before one without a complaint.
+    """
+    if (
+        row["request_preoperative"]
+        or row["request_associated_surgical"]
+        or not _parts_told(summary)
+    ):
+        return None
+    return not all(_is_told(summary, part) for part in parts)
+
+
+def _is_told(summary: Summary, part: str) -> bool:
+    """Whether a complaint, finding, diagnosis or study of a part is told, or of the spine or limb
+    that explains it, or the part is named at all but for what is asked for.
+    """
+    return (
+        any(is_or_explains(known, part) for known in _parts_told(summary))
+        or any(
+            bears == "requested" and said.subject in _TELLS and said.polarity != "planned"
+            for said, bears in about(summary, (part,), None)
+        )
+        or any(is_or_explains(known, part) for known in _parts_of_requests(summary))
+    )
+
+
+@once
+def _parts_told(summary: Summary) -> set[str]:
+    """The regions that are told of, also that nothing is wrong there."""
+    mentions = summary.mentions("body_part")
+    return {m.value for m in mentions if m.documented or m.qualifier == "negated"}
+
+
+@once
+def _parts_of_requests(summary: Summary) -> set[str]:
+    """The parts that the summary names in words of requests ("the whole spine", "TMJ"), but those
+    that it names in what is asked for or denied.
+    """
+    return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
 
 
 # What is asked of the worker and not of the part, and what is no finding.
@@ -117,7 +184,7 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
     told = [s for s, bears in about(summary, parts, side) if bears != "elsewhere"]
     there = {(s.subject, s.concept) for s in told if _SAID.get(s.polarity)}
-    near = _sentences_about(summary, parts)
+    near = _sentences_about(summary, parts, side)
     aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
     complains = there & _COMPLAINTS or _in(summary, "complaint", near)
     return {
@@ -127,13 +194,27 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     }
 
 
-def _sentences_about(summary: Summary, parts: Sequence[str]) -> set[int]:
-    """The sentences that document something of one of the regions."""
+def _sentences_about(summary: Summary, parts: tuple[str, ...], side: str | None) -> set[int]:
+    """The sentences that document something of one of the regions, and of the requested side."""
+    others = of_other_side(summary, parts, side)
     return {
         mention.sentence
         for mention in summary.mentions("body_part")
-        if any_same_region((mention.value,), parts) and mention.documented
+        if any_same_region((mention.value,), parts)
+        and mention.documented
+        and not names_no_part(summary, mention)
+        and not _is_opposite(summary, mention, side, others)
     }
+
+
+def _is_opposite(summary: Summary, part: Mention, side: str | None, others: bool) -> bool:
+    """Whether a part that is named is of the side that is not asked for; ``others`` where those
+    without a side are.
+    """
+    if side is None:
+        return False
+    own = side_of_part(summary, part)
+    return others if own is None else {own, side} == {"left", "right"}
 
 
 def _in(summary: Summary, family: str, sentences: set[int]) -> list[Mention]:

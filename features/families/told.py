@@ -11,10 +11,25 @@ import re
 from collections.abc import Iterator
 
 from imr.data.letter import Case, Evidence, Item
+from imr.data.request import request_lexicon
 from imr.features.context import Mention, Summary, once
-from imr.features.families.request import WORDS, names_of, requested_parts, same_concepts
+from imr.features.families.request import (
+    WORDS,
+    names_of,
+    request_mentions,
+    requested_parts,
+    same_concepts,
+    side_of,
+    specialist_field,
+)
 from imr.features.signal import Findings, Value
-from imr.features.where_when import is_or_explains, parts_of
+from imr.features.statements import statements
+from imr.features.where_when import (
+    any_same_region,
+    is_or_explains,
+    parts_of,
+    side_of_part,
+)
 
 FAMILY = "told"
 
@@ -25,6 +40,7 @@ def build_item(summary: Summary, case: Case, item: Item, row: dict[str, Value]) 
     found.values["trial_not_done"] = _trial_not_done(summary, case, item, row)
     granted = list(_authorized_before(summary, item))
     found.put("already_authorized", bool(granted), *granted)
+    found.values["request_told"] = _request_told(summary, item)
     purpose = list(_purpose_not_told(summary, case, item))
     found.values["purpose_not_told"] = bool(purpose)
     found.quoted += [_evidence("purpose_not_told", s, summary, item) for s in purpose]
@@ -131,6 +147,121 @@ def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
 
 
 _SUBJECT_REACH = 90
+
+
+# --- asked for by the record ----------------------------------------------------------------------
+
+_ASKED_OR_USED = re.compile(
+    r"\b(?:plan(?:s|ned)?|request\w*|rfa|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order(?:s|ed)|"
+    r"wants?|seeks?|sought|propos\w+|refer(?:red|ral)|dispens\w+|refill\w*|rx|"
+    r"continu\w+|takes|taking|current(?:ly)?|uses|using|pursu\w+|"
+    r"med(?:ication)?s (?:include|are))\b"
+)
+_OF_REVIEW = re.compile(
+    r"\b(?:utili[sz]ation review\w*|ur|claims administrator|non-?\s?certif\w*|denied|denial|"
+    r"modified the|authorized by)\b"
+)
+
+
+def _request_told(summary: Summary, item: Item) -> bool | None:
+    """Whether the record names what is asked for as requested, planned, prescribed or under way;
+    False where nothing names it, None where only the past or the review does.
+    """
+    if not summary.bounds or not (_terms(item) or _heads(item) - _VISIT_WORDS):
+        return None  # no word of its own
+    sure, maybe = _named_in(summary, item)
+    classes = _class_in(summary, item)
+    if any(_asks(summary.sentence_lower(s)) for s in (*sure, *classes)):
+        return True
+    same = same_concepts(item) - {"medication"}
+    spoken = any(m.value in same for m in summary.mentions("treatment"))
+    # What goes with an operation is seldom listed.
+    beside = {"associated_surgical", "preoperative"} & {
+        m.value for m in request_mentions(f"{item.requested} {item.title}")
+    }
+    return None if maybe or classes or spoken or beside else False
+
+
+def _asks(sentence: str) -> bool:
+    return bool(_ASKED_OR_USED.search(sentence) and not _OF_REVIEW.search(sentence))
+
+
+# A device, a blood test or a visit is asked for by its own name: "mobility aid" is no scooter.
+_BY_KIND = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Programs", "Surgery"})
+_BY_KIND_TOO = frozenset({"CT/MRI/PET Scans", "X-Ray/Ultrasound/other imaging", "EMG/NCV/NCS"})
+_VISIT_WORDS = frozenset(
+    {
+        "office", "visit", "exam", "examination", "consultation", "consult", "evaluation",
+        "medical", "specialist", "surgeon", "physician", "provider",
+    }
+)  # fmt: skip
+_VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
+_STEM = 7
+
+
+def _terms(item: Item) -> frozenset[str]:
+    """The treatments of the tables that an item is, where their name is the thing itself."""
+    kind = item.category in _BY_KIND or item.subcategory in _BY_KIND_TOO
+    return frozenset(t for t in item.terms if kind and not t.endswith("unspecified"))
+
+
+def _class_in(summary: Summary, item: Item) -> list[int]:
+    """The sentences that name the class of the drug that is asked for, and no drug of it."""
+    return [
+        said.mention.sentence
+        for said in statements(summary)
+        if said.subject == "drug"
+        and said.concept == item.subcategory
+        and not (said.of or said.mention.rule.extra.get("generic"))
+    ]
+
+
+def _named_in(summary: Summary, item: Item) -> tuple[list[int], list[int]]:
+    """The sentences that name what is asked for, and no other part or side; and those that name
+    at least a part of it.
+    """
+    visit = item.subcategory in _VISITS
+    field = specialist_field(item.requested) if visit else None
+    terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
+    asked = set(WORDS.findall(item.requested.lower()))
+    heads = _heads(item) - _VISIT_WORDS
+    stems = {w[:_STEM] for w in heads if w in asked or _OTHER_NAMES.keys() & asked}
+    sure, maybe = [], []
+    for sentence, (services, words) in enumerate(_services(summary)):
+        alike = stems & words
+        named = bool(terms & services) or 2 * len(alike) >= len(stems) > 0
+        if field:
+            named = specialist_field(summary.sentence_lower(sentence)) == field
+        like = named or alike or (known & services and not visit)
+        if like and not _is_apart(summary, item, sentence):
+            maybe.append(sentence)
+            sure += [sentence] if named else []
+    return sure, maybe
+
+
+def _is_apart(summary: Summary, item: Item, sentence: int) -> bool:
+    """Whether a sentence is about other parts only than are asked about, or about the other side
+    of them.
+    """
+    asked, side = requested_parts(item), side_of(item.requested)
+    parts = parts_of(summary, sentence)
+    if not parts or not asked:
+        return False
+    own = [p for p in parts if any_same_region((p.value,), asked)]
+    sides = {side_of_part(summary, p) for p in own}
+    return not own or (side is not None and sides in ({"left"}, {"right"}) and side not in sides)
+
+
+@once
+def _services(summary: Summary) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """The treatments that each sentence names in words of requests, and the stems of its words."""
+    found = []
+    for sentence in range(len(summary.bounds)):
+        words = summary.sentence_lower(sentence)
+        named = request_lexicon().find(words).services
+        stems = frozenset(word[:_STEM] for word in WORDS.findall(words))
+        found.append((frozenset(s.service.name for s in named), stems))
+    return found
 
 
 # --- a first part that is still to be had ---------------------------------------------------------

@@ -511,10 +511,17 @@ _BY_EXAMINER = re.compile(
 )
 
 
+_SENSATION = re.compile(r"(?:altered|abnormal|decreased|diminished|reduced) sensations?")
+
+
 def _by_examiner(summary: Summary, mention: Mention) -> bool:
-    """Whether an examiner, and not the worker, tells of weakness or of lost feeling."""
+    """Whether an examiner, and not the worker, tells of weakness or of lost feeling; "sensation" is
+    the examiner's word, where nobody complains.
+    """
     before = summary.lower[summary.bounds[mention.sentence] : mention.start]
     told = [found.end() for found in _COMPLAINED.finditer(before)]
+    if not told and _SENSATION.fullmatch(mention.text.lower()):
+        return True
     return _BY_EXAMINER.search(before, told[-1] if told else 0) is not None
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 
 from imr.data.letter import Item
+from imr.data.records import RawRecord, letter_from_record
 from imr.features.table import signals
 from tests.features.case_files import row_of, undecided
 
 ELBOW = Item(0, "MRI of the elbow", "MRI of the elbow", body_parts=("elbow",))
+
+
+def item_of(title: str) -> Item:
+    record = {"letter_id": "x", "case_summary": title, "items": [{"title": title}]}
+    return letter_from_record(RawRecord("x", record)).case.items[0]
+
+
 NO_PART = Item(0, "Ibuprofen", "Ibuprofen")
 
 
@@ -100,3 +108,40 @@ def test_signs_of_the_spine_are_none_of_an_ear() -> None:
 def test_what_decides_a_diagnosis(summary: str, column: str, value: bool | None) -> None:
     shoulder = Item(0, "MRI of the shoulder", "MRI of the shoulder", body_parts=("shoulder",))
     assert row_of(summary, shoulder)[f"diagnosis_{column}_here"] is value
+
+
+@pytest.mark.parametrize(
+    ("summary", "request_", "not_told", "complaint"),
+    [
+        ("She has left wrist pain. The wrist is tender.", "X-ray of the right wrist", True, False),
+        ("She has left wrist pain. The wrist is tender.", "X-ray of the left wrist", False, True),
+        ("She has left wrist pain.", "X-ray of both wrists", True, True),
+        ("She has pain in the wrists.", "X-ray of both wrists", False, True),
+        ("She has wrist pain. She is right hand dominant.", "X-ray of the left wrist", None, True),
+        ("He may not lift with the left arm. The shoulder hurts.", "MRI of the right shoulder",
+         True, False),
+        ("Pain in the left shoulder and the right knee.", "MRI of the right knee", False, True),
+    ],
+)  # fmt: skip
+def test_of_the_other_side(
+    summary: str, request_: str, not_told: bool | None, complaint: bool
+) -> None:
+    found = row_of(summary, item_of(request_))
+    assert found["side_not_told"] is not_told
+    assert found["requested_part_complaint"] is complaint
+    if not_told and "tender" in summary:
+        assert found["sign_tenderness_here"] is None
+
+
+@pytest.mark.parametrize(
+    ("summary", "request_", "not_told"),
+    [
+        ("The neck hurts.", "Chiropractic for the neck and the knee", True),
+        ("The neck and the knee hurt.", "Chiropractic for the neck and the knee", False),
+        ("The low back pain goes down the leg.", "EMG of the lower extremities", False),
+        ("No tenderness of the knee.", "Chiropractic for the knee", False),
+        ("The neck hurts.", "Pre-operative chest x-ray", None),
+    ],
+)
+def test_parts_of_which_nothing_is_told(summary: str, request_: str, not_told: bool | None) -> None:
+    assert row_of(summary, item_of(request_))["part_not_told"] is not_told

@@ -329,3 +329,27 @@ def test_the_latest_visit_decides(first: str, then: str, left: bool) -> None:
     told = about(read_summary(text), (), None)
     concepts = ("abnormal gait", "swelling")
     assert any(s.concept in concepts and s.polarity == "affirmed" for s, _ in told) is left
+
+
+@pytest.mark.parametrize(
+    ("text", "complains"),
+    [
+        ("There is decreased sensation in the right hand.", False),
+        ("She complains of decreased sensation in the right hand.", True),
+        ("She has lost feeling in the right hand.", True),
+    ],
+)
+def test_sensation_that_is_examined_is_no_complaint(text: str, complains: bool) -> None:
+    found = {(s.subject, s.concept) for s in statements(read_summary(text))}
+    assert (("complaint", "numbness") in found) is complains
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("She has a slow and stooped gait.", "abnormal gait"),
+        ("Motor strength was decreased.", "weakness"),
+    ],
+)
+def test_gait_and_strength_in_other_words(text: str, concept: str) -> None:
+    assert concept in {s.concept for s in statements(read_summary(text)) if s.subject == "sign"}

@@ -135,3 +135,20 @@ def test_drugs_that_cannot_be_swallowed(summary: str, cannot: bool | None) -> No
 )
 def test_complex_regional_pain(summary: str, suspected: bool | None) -> None:
     assert told("crps_suspected", summary, "Bone scan of the left foot") is suspected
+
+
+@pytest.mark.parametrize(
+    ("summary", "title", "asked"),
+    [
+        ("The plan is an MRI of the right knee.", SCAN, True),
+        ("The plan is a brace for the right knee.", SCAN, False),
+        ("The plan is an MRI of the left knee.", SCAN, False),
+        ("The UR denied the MRI of the right knee.", SCAN, None),
+        ("Medications include naproxen.", "Naproxen 500 mg #60", True),
+        ("Medications include tramadol.", "Naproxen 500 mg #60", False),
+        ("A referral to a cardiologist is requested.", "Cardiology consultation", True),
+        ("Therapy is requested.", "Cardiology consultation", False),
+    ],
+)
+def test_the_record_asks_for_it(summary: str, title: str, asked: bool | None) -> None:
+    assert told("request_told", summary, title) is asked
