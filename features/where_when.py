@@ -126,7 +126,9 @@ def _chain_behind(
         if not joined.fullmatch(summary.lower, part.end, position):
             break
         # "Strain of the neck and left wrist fracture": the neck has its own noun.
-        if (found or lead is _JOINS) and _OBJECT.search(summary.lower, max(part.start - 24, 0), part.start):
+        # So has the hip of "pain in the hip, left elbow contusion".
+        listed = lead is _JOINS and "," in summary.lower[part.end : position]
+        if (found or listed) and _OBJECT.search(summary.lower, max(part.start - 24, 0), part.start):
             break
         found.insert(0, part.value)
         position, joined = part.start, _JOINS

@@ -879,7 +879,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
             own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]
-            own = own or regions_in_list(summary, mention)
+            if concept != "new_event":
+                own = own or regions_in_list(summary, mention)
             said = state(summary, mention, "diagnosis", concept, polarity, own)
             # Screws are where the operation was, and not where the sentence before looked.
             inherited = concept in _IMPLANTED and not parts_of(summary, mention.sentence)
