@@ -106,12 +106,25 @@ def _chain_ahead(
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.end, lead
+    object_told = parts and _OF.search(summary.lower, mention.end, parts[0].start)
     for part in parts:
         if not joined.fullmatch(summary.lower, position, part.start):
+            break
+        if found and object_told and _OWN_NOUN.match(summary.lower, part.end):
             break
         found.append(part.value)
         position, joined = part.end, _JOINS
     return list(dict.fromkeys(found))
+
+
+_OF = re.compile(r"\b(?:of|to|in|over|involving)\b")
+# "Sprain of the neck, elbow contusion": the elbow has its own noun.
+_OWN_NOUN = re.compile(
+    r" (?:(?:spine|joint|muscle|ligament|soft|tissue|region|closed|open) ){0,2}(?:strains?|"
+    r"sprains?|contusions?|fractures?|lacerations?|radicul\w+|"
+    r"pain|tears?|tend[io]n[io]\w+|injur(?:y|ies)|syndrome|derangement|numbness|weakness|"
+    r"x-?rays?|mri)\b"
+)
 
 
 def _chain_behind(

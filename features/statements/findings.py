@@ -64,12 +64,21 @@ def signs(summary: Summary) -> Iterator[Statement]:
         if mention.text.lower().startswith("twitch"):
             concept = "twitch response"
         concept = _root_or_nerve(summary, mention, concept)
-        if concept == "fracture" and _OF_VERTEBRA.search(summary.before(mention, 50)):
-            named = {part.value for part in parts_of(summary, mention.sentence)}
-            own = tuple(region for region in SPINE if region in named) or SPINE
+        if concept == "fracture":
+            own = _broken(summary, mention)
         degree = "mild" if slight(summary, mention) else None
         said = state(summary, mention, subject, concept, polarity, own, degree=degree)
         yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
+
+
+def _broken(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """Where a fracture is: in its own item of a list, or of a vertebra somewhere in the spine."""
+    listed = regions_in_list(summary, mention)
+    if not _OF_VERTEBRA.search(summary.before(mention, 50)):
+        return listed
+    named = {part.value for part in parts_of(summary, mention.sentence)}
+    own = [[region for region in SPINE if region in told] for told in (listed, named)]
+    return tuple(own[0] or own[1]) or SPINE
 
 
 # "Soft abdomen without guarding" tells of no muscle of the back or a limb.

@@ -101,6 +101,8 @@ def test_signs_of_the_spine_are_none_of_an_ear() -> None:
         ("Diagnoses: strain of the muscles of the neck, back and shoulder.",
          "sprain_strain", True),
         ("Diagnoses: shoulder pain, low back strain and a contusion.", "contusion", True),
+        ("Diagnoses: sprain of the knee, shoulder pain.", "sprain_strain", None),
+        ("Diagnoses: shoulder sprain, closed fracture of a bone of the foot.", "fracture", None),
         # A crush may leave the skin whole; a hernia is of the abdomen.
         ("Crush injury of the shoulder.", "open_wound", None),
         ("Crush injury of the shoulder.", "crush_injury", True),
