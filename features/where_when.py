@@ -35,7 +35,9 @@ _LEAD_OF = re.compile(
     r"(?:(?:the|his|her|a|an|both|bilateral|left|right|affected|entire|upper|lower|index|middle|ring|"
     r"little|small|long|first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)|proximal|mid)[\s,/-]+)*"
 )
-_OBJECT = re.compile(r"\b(?:of|to)\s(?:the\s|his\s|her\s|both\s)?(?:left\s|right\s|bilateral\s)?$")
+_OBJECT = re.compile(
+    r"\b(?:of|to|in)\s(?:the\s|his\s|her\s|both\s)?(?:left\s|right\s|bilateral\s)?$"
+)
 _LEAD_BARE = re.compile(r"\s*(?:(?:scan|study|the|both|bilateral|left|right|\()\s*)*")
 _ADJACENT = re.compile(
     r"[\s-]*(?:(?:spine|joints?|plain|open|weight[- ]bearing|3t|repeat|region)\s*)*"
@@ -61,6 +63,33 @@ def regions_of(summary: Summary, mention: Mention) -> list[str]:
     )
 
 
+def regions_in_list(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """The regions in a mention's own item of a list: of "sprain of the ligaments of the neck,
+    contusion of the knee" the sprain is the neck's. Empty where the item names none.
+    """
+    if near := regions_of(summary, mention):
+        return tuple(near)
+    clause = clause_of(summary, mention)
+    before = _ITEM_ENDS.search(summary.lower[clause.start : mention.start][::-1])
+    after = _ITEM_ENDS.search(summary.lower, mention.end, clause.end)
+    first = mention.start - before.start() if before else clause.start
+    last = after.start() if after else clause.end
+    inside = [p for p in parts_of(summary, mention.sentence) if first <= p.start < last]
+    if not inside:
+        return ()
+    # What is joined to them ("the muscles of the neck, left shoulder and arm").
+    parts, ends = parts_of(summary, mention.sentence), inside[-1]
+    ahead = _chain_ahead(summary, ends, [p for p in parts if p.start >= ends.end], _JOINS)
+    behind = []
+    if inside[0].end <= mention.start:
+        known = [p for p in parts if p.end <= inside[0].start]
+        behind = _chain_behind(summary, inside[0], known, _JOINS)
+    return tuple(dict.fromkeys([*behind, *(p.value for p in inside), *ahead]))
+
+
+_ITEM_ENDS = re.compile(r"[,;:]| (?:and|dna) ")
+
+
 def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
     """The body parts that start in a sentence, in order."""
     return _parts(summary).get(sentence, ())
@@ -79,22 +108,42 @@ def _chain_ahead(
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.end, lead
+    object_told = parts and _OF.search(summary.lower, mention.end, parts[0].start)
     for part in parts:
         if not joined.fullmatch(summary.lower, position, part.start):
+            break
+        if found and object_told and _OWN_NOUN.match(summary.lower, part.end):
             break
         found.append(part.value)
         position, joined = part.end, _JOINS
     return list(dict.fromkeys(found))
 
 
-def _chain_behind(summary: Summary, mention: Mention, parts: Sequence[Mention]) -> list[str]:
+_OF = re.compile(r"\b(?:of|to|in|over|involving)\b")
+# "Sprain of the neck, elbow contusion": the elbow has its own noun.
+_OWN_NOUN = re.compile(
+    r" (?:(?:spine|joint|muscle|ligament|soft|tissue|region|closed|open) ){0,2}(?:strains?|"
+    r"sprains?|contusions?|fractures?|lacerations?|radicul\w+|"
+    r"pain|tears?|tend[io]n[io]\w+|injur(?:y|ies)|syndrome|derangement|numbness|weakness|"
+    r"x-?rays?|mri)\b"
+)
+
+
+def _chain_behind(
+    summary: Summary,
+    mention: Mention,
+    parts: Sequence[Mention],
+    lead: re.Pattern[str] = _ADJACENT,
+) -> list[str]:
     found: list[str] = []
-    position, joined = mention.start, _ADJACENT
+    position, joined = mention.start, lead
     for part in reversed(parts):
         if not joined.fullmatch(summary.lower, part.end, position):
             break
         # "Strain of the neck and left wrist fracture": the neck has its own noun.
-        if found and _OBJECT.search(summary.lower, max(part.start - 24, 0), part.start):
+        # So has the hip of "pain in the hip, left elbow contusion".
+        listed = lead is _JOINS and "," in summary.lower[part.end : position]
+        if (found or listed) and _OBJECT.search(summary.lower, max(part.start - 24, 0), part.start):
             break
         found.insert(0, part.value)
         position, joined = part.start, _JOINS

@@ -235,15 +235,15 @@ SIGNS = (
 )  # fmt: skip
 COMPLAINTS = ("radiating pain", "numbness", "weakness")
 DIAGNOSES = (
-    "fracture", "sprain_strain", "contusion", "open_wound", "dislocation", "rotator_cuff_tear",
-    "shoulder_impingement", "labral_tear", "adhesive_capsulitis", "meniscal_tear",
-    "ligament_tear", "tendon_rupture", "epicondylitis", "carpal_tunnel", "cubital_tunnel",
-    "wrist_tenosynovitis", "trigger_finger", "ganglion", "spondylolisthesis",
-    "facet_arthropathy", "sacroiliac_pain", "failed_back_surgery", "plantar_fasciitis",
-    "joint_degeneration", "nonunion", "hardware_problem", "infection", "cord_or_cauda_equina",
-    "tendinitis", "myofascial_pain", "degenerative", "stenosis", "disc_herniation",
-    "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear", "crps", "severe",
-    "mild", "sound", "resolved", "new_event",
+    "fracture", "sprain_strain", "contusion", "open_wound", "crush_injury", "hernia",
+    "dislocation", "rotator_cuff_tear", "shoulder_impingement", "labral_tear",
+    "adhesive_capsulitis", "meniscal_tear", "ligament_tear", "tendon_rupture", "epicondylitis",
+    "carpal_tunnel", "cubital_tunnel", "wrist_tenosynovitis", "trigger_finger", "ganglion",
+    "spondylolisthesis", "facet_arthropathy", "sacroiliac_pain", "failed_back_surgery",
+    "plantar_fasciitis", "joint_degeneration", "nonunion", "hardware_problem", "infection",
+    "cord_or_cauda_equina", "tendinitis", "myofascial_pain", "degenerative", "stenosis",
+    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear",
+    "crps", "severe", "mild", "sound", "resolved", "new_event",
 )  # fmt: skip
 # A joint that is swollen, where an examiner and no study found it.
 _EFFUSION = ("sign", "effusion")

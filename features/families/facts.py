@@ -1260,6 +1260,8 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "head_for_neck": lambda said, item: (
         "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
     ),
+    # A bruise of the knee is no injury of the head, whatever is requested.
+    "of_head": lambda said, _item: "head" in said.regions,
     # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
         bool(_LIMB_REGIONS & set(requested_parts(item)))

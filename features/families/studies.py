@@ -112,7 +112,7 @@ def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
         and {study.region, None}.intersection(regions_studied(summary, mention))
         and performed(summary, mention)
     )
-    return bool(side) and all(_opposite(_sides(summary, m, study), side) for m in alike)
+    return _opposite({named for m in alike for named in _sides(summary, m, study)}, side)
 
 
 def _sides(summary: Summary, mention: Mention, study: Study) -> set[str]:

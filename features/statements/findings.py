@@ -32,7 +32,14 @@ from imr.features.statements.statement import (
     slight,
     state,
 )
-from imr.features.where_when import parts_of, place_of, side_told, starting_between, times_of
+from imr.features.where_when import (
+    parts_of,
+    place_of,
+    regions_in_list,
+    side_told,
+    starting_between,
+    times_of,
+)
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -57,12 +64,21 @@ def signs(summary: Summary) -> Iterator[Statement]:
         if mention.text.lower().startswith("twitch"):
             concept = "twitch response"
         concept = _root_or_nerve(summary, mention, concept)
-        if concept == "fracture" and _OF_VERTEBRA.search(summary.before(mention, 50)):
-            named = {part.value for part in parts_of(summary, mention.sentence)}
-            own = tuple(region for region in SPINE if region in named) or SPINE
+        if concept == "fracture":
+            own = _broken(summary, mention)
         degree = "mild" if slight(summary, mention) else None
         said = state(summary, mention, subject, concept, polarity, own, degree=degree)
         yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
+
+
+def _broken(summary: Summary, mention: Mention) -> tuple[str, ...]:
+    """Where a fracture is: in its own item of a list, or of a vertebra somewhere in the spine."""
+    listed = regions_in_list(summary, mention)
+    if not _OF_VERTEBRA.search(summary.before(mention, 50)):
+        return listed
+    named = {part.value for part in parts_of(summary, mention.sentence)}
+    own = [[region for region in SPINE if region in told] for told in (listed, named)]
+    return tuple(own[0] or own[1]) or SPINE
 
 
 # "Soft abdomen without guarding" tells of no muscle of the back or a limb.
@@ -870,6 +886,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
                 continue
             if _OF_A_TEST.match(summary.after(mention, 20)):
                 continue
+            if mention.value == "sound" and not _structure_sound(summary, mention):
+                continue
             polarity = diagnosis_polarity(summary, mention)
             study = study_of(summary, mention)
             if polarity == "affirmed" and study is not None and contested(summary, study):
@@ -879,6 +897,8 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
             own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]
+            if concept != "new_event":
+                own = own or regions_in_list(summary, mention)
             said = state(summary, mention, "diagnosis", concept, polarity, own)
             # Screws are where the operation was, and not where the sentence before looked.
             inherited = concept in _IMPLANTED and not parts_of(summary, mention.sentence)
@@ -886,6 +906,41 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
 
 
 _IMPLANTED = frozenset({"hardware_problem", "nonunion"})
+
+# "Sensation intact", "full motion", "a stable mood" call nerves, joints and persons well; only of
+# a structure ("the cuff is intact", "normal alignment") does it mean that no lesion is there.
+_STRUCTURE = (
+    r"(?:ligaments?|ligamentous(?:ly)?|tendons?|cuff|menisc(?:us|i|al)|labr(?:um|al)|grafts?|"
+    r"repairs?|fusion|hardware|implants?|prosthes[ie]s|components?|cartilage|cruciates?|acl|pcl|mcl|"
+    r"lcl|collaterals?|achilles|biceps|supraspinatus|infraspinatus|subscapularis|dis[ck]s?|bones?|"
+    r"bony|cort(?:ex|ical)|fractures?|vertebra[el]?|alignment|mortise|syndesmosis|retinaculum|"
+    r"fascia|nerve root|cord|mri|x-?rays?|films?|radiographs?|ct|scan|stud(?:y|ies)|imaging)"
+)
+_STRUCTURE_BEFORE = re.compile(rf"\b{_STRUCTURE}\b(?:[ ,/&-]+[\w'’-]+){{0,5}}[ ,:]*$")
+_STRUCTURE_AFTER = re.compile(rf"^(?: [\w-]+){{0,2}} {_STRUCTURE}\b")
+_JOINT_BEFORE = re.compile(
+    r"\b(?:knee|shoulder|ankle|wrist|elbow|hip|thumb|patella|joint|spine)s?(?: (?:is|are|was|were|"
+    r"remains?|appears?|seems|exam(?:ination)?|otherwise|ligamentously))*:? $"
+)
+_OF_THE_BODY = re.compile(
+    r"\b(?:sens\w+|neuro\w+|motor|strength|reflex\w*|dtrs?|pulses?|vascular\w*|gait|motion|rom|"
+    r"skin|incisions?|wounds?|scars?|sutures?|vitals?|tone|light touch|cranial|condition)\b"
+)
+
+
+def _structure_sound(summary: Summary, mention: Mention) -> bool:
+    """Whether what is called intact, stable or normal is a structure of the body or a study."""
+    if mention.text.lower().startswith(_SOUND_BY_ITSELF):
+        return True
+    before, after = summary.before(mention, 60), summary.after(mention, 40)
+    told = _STRUCTURE_BEFORE.search(before)
+    if told and not _OF_THE_BODY.search(told[0]) and not _OF_THE_BODY.match(after.lstrip()):
+        return True
+    ahead = _STRUCTURE_AFTER.match(after)
+    return bool(_JOINT_BEFORE.search(before) or (ahead and not _OF_THE_BODY.search(ahead[0])))
+
+
+_SOUND_BY_ITSELF = ("solid", "consolidat", "normal alignment", "normal stud")
 
 
 # --- tests and measures ---------------------------------------------------------------------------

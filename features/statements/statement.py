@@ -112,13 +112,15 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "unplaced"
     stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
     # A bunion that was removed is no operation of the back.
-    stays = stays or (statement.subject, statement.concept) == ("treatment", "surgery")
+    stays = stays or (statement.subject, statement.concept) in _STAY
     reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
     if not reaches and _CORD in parts and _sound(statement):
         reaches = not _LEGS.isdisjoint(statement.regions)
     return "requested" if reaches else "elsewhere"
 
 
+# Nor does a film of the neck show the forearm.
+_STAY = frozenset({("treatment", "surgery"), ("study", "xray"), ("study", "finding: fracture")})
 _CORD, _LEGS = "thoracic spine", _SUPPLIED["lumbar spine"] - {*SPINE}
 
 

@@ -103,6 +103,24 @@ def test_signs_of_the_spine_are_none_of_an_ear() -> None:
         ("Diagnoses: labral tear, rule out.", "labral_tear", None),
         ("Diagnoses: shoulder strain and unspecified vertebral fracture.", "fracture", None),
         ("Diagnoses: shoulder strain and fracture.", "fracture", True),
+        # Each item of a list is of its own region; one without a region may be of any of them.
+        ("Diagnoses: sprain of the capsule of the knee, pain of the shoulder.",
+         "sprain_strain", None),
+        ("Diagnoses: strain of the muscles of the neck, back and shoulder.",
+         "sprain_strain", True),
+        ("Diagnoses: shoulder pain, low back strain and a contusion.", "contusion", True),
+        ("Diagnoses: sprain of the knee, shoulder pain.", "sprain_strain", None),
+        ("Diagnoses: shoulder sprain, closed fracture of a bone of the foot.", "fracture", None),
+        # A crush may leave the skin whole; a hernia is of the abdomen.
+        ("Crush injury of the shoulder.", "open_wound", None),
+        ("Crush injury of the shoulder.", "crush_injury", True),
+        ("Ventral hernia. Shoulder pain.", "hernia", None),
+        # A structure is sound, not the nerves that pass by it.
+        ("The shoulder was examined: the supraspinatus tendon was intact.", "sound", True),
+        ("The shoulder was examined: sensation was intact.", "sound", None),
+        ("Shoulder pain. Her condition is stable.", "sound", None),
+        ("Signal of the rotator cuff consistent with at least a partial tear.",
+         "rotator_cuff_tear", True),
     ],
 )  # fmt: skip
 def test_what_decides_a_diagnosis(summary: str, column: str, value: bool | None) -> None:
@@ -145,3 +163,36 @@ def test_of_the_other_side(
 )
 def test_parts_of_which_nothing_is_told(summary: str, request_: str, not_told: bool | None) -> None:
     assert row_of(summary, item_of(request_))["part_not_told"] is not_told
+
+
+@pytest.mark.parametrize(
+    ("summary", "title", "parts", "column", "value"),
+    [
+        ("A left inguinal hernia was felt.", "Therapy, groin", ("groin",), "diagnosis_hernia_here",
+         True),
+        ("A hiatal hernia is known.", "Therapy, groin", ("groin",), "diagnosis_hernia_here", None),
+        ("Tenderness over the carpal tunnel.", "Wrist brace", ("wrist",),
+         "diagnosis_carpal_tunnel_here", None),
+        ("Tendinopathy of the lateral epicondyle.", "Elbow strap", ("elbow",),
+         "diagnosis_epicondylitis_here", True),
+        ("The third metatarsal was still very tender.", "X-ray of the foot", ("foot",),
+         "fracture_suspected", True),
+        ("Contusion of the knee.", "Tramadol", (), "head_injured", None),
+        ("Laceration of the scalp.", "MRI of the neck", ("cervical spine",), "head_injured", True),
+        # A film of the neck shows no forearm.
+        ("X-rays of the neck showed no fracture.", "X-ray of the forearm", ("forearm",),
+         "films_taken", None),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_part(
+    summary: str, title: str, parts: tuple[str, ...], column: str, value: bool | None
+) -> None:
+    assert row_of(summary, Item(0, title, title, body_parts=parts))[column] is value
+
+
+def test_a_study_of_the_other_side_is_none_of_the_requested_part() -> None:
+    title = "MRI of the left hip"
+    item = Item(0, title, title, body_parts=("hip",))
+    told = "MRI of the right hip showed a cyst. The MRI was read again."
+    assert row_of(told, item)["imaging_of_requested_part"] is False
+    assert row_of("MRI of the hip showed a cyst.", item)["imaging_of_requested_part"] is True
