@@ -125,12 +125,6 @@ _PLAIN = _INVISIBLE | _SPACES
 # dash with a space before it does not.  The search skips from hyphen to hyphen.
 _BROKEN_WORD = re.compile(r"-(?<=\w-)[ \t]*\n\s*(?=\w)")
 
-# A half word is not printed with its hyphen on purpose: "radicul-opathy", "treat-ment".
-_HALF_WORD = re.compile(
-    r"\b([A-Za-z]{3,20})-((?:[a-z]{0,2}(?:itis|osis|opathy|opathic|ectomy|otomy|algia|oscopy|"
-    r"ography|plasty)|vention|tions?|sions?|ments?|tive|ness)\b)"
-)
-
 _FULL_LINE_SHARE = 0.6
 """A line that fills this share of the usual width and ends in mid-sentence goes on below."""
 
@@ -149,7 +143,7 @@ def visible(text: str) -> str:
 def collapse(text: str) -> str:
     """White space collapsed to single blanks, words broken at a line end joined again."""
     if "-" in text:
-        text = _HALF_WORD.sub(r"\1\2", _BROKEN_WORD.sub("-", text))
+        text = _BROKEN_WORD.sub("-", text)
     return " ".join(text.split())
 
 

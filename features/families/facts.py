@@ -1201,8 +1201,10 @@ def _of_field(said: Statement, item: Item) -> bool:
 _DEVICE_KINDS = tuple(
     re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for words in (
-        r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
-        r"immobilizers?",
+        (
+            r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
+            r"immobilizers?"
+        ),
         r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
         r"tens|interferential|if unit|h-?wave|stimulators?",
         r"beds?|mattress(?:es)?",

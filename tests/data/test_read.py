@@ -81,16 +81,3 @@ def test_real_letters_are_all_read(real_letters: Path) -> None:
         assert text.warnings == ()
         assert "\nIMR ISSUES, DECISIONS AND RATIONALES\n" in text.text
         assert all(line == line.strip() for line in text.text.split("\n"))
-
-
-@pytest.mark.parametrize(
-    ("printed", "joined"),
-    [
-        ("a neu-ropathy and surgical inter-vention", "a neuropathy and surgical intervention"),
-        ("tendin-\nitis", "tendinitis"),
-        ("an x-\nray of 10-30-\n2016", "an x-ray of 10-30-2016"),
-        ("low-dose, post-arthritis, pre-operative", "low-dose, post-arthritis, pre-operative"),
-    ],
-)
-def test_words_broken_by_a_hyphen(printed: str, joined: str) -> None:
-    assert read.collapse(printed) == joined
