@@ -8,7 +8,7 @@ not told is that of this thing.  That a record is merely silent is never read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request import request_lexicon
@@ -169,10 +169,12 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
     """
     if not summary.bounds or not (_terms(item) or _heads(item) - _VISIT_WORDS):
         return None  # no word of its own
-    sure, maybe = _named_in(summary, item)
+    asking = [s for s in range(len(summary.bounds)) if _asks(summary.sentence_lower(s))]
+    named = _naming(summary, item)
     classes = _class_in(summary, item)
-    if any(_asks(summary.sentence_lower(s)) for s in (*sure, *classes)):
+    if not set(classes).isdisjoint(asking) or any(named(s) == "named" for s in asking):
         return True
+    maybe = any(map(named, range(len(summary.bounds))))
     same = same_concepts(item) - {"medication"}
     spoken = any(m.value in same for m in summary.mentions("treatment"))
     # What goes with an operation is seldom listed.
@@ -216,9 +218,9 @@ def _class_in(summary: Summary, item: Item) -> list[int]:
     ]
 
 
-def _named_in(summary: Summary, item: Item) -> tuple[list[int], list[int]]:
-    """The sentences that name what is asked for, and no other part or side; and those that name
-    at least a part of it.
+def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
+    """What tells of a sentence whether it names what is asked for (``named``) or a part of it
+    (``like``), and no other part or side.
     """
     visit = item.subcategory in _VISITS
     field = specialist_field(item.requested) if visit else None
@@ -226,17 +228,18 @@ def _named_in(summary: Summary, item: Item) -> tuple[list[int], list[int]]:
     asked = set(WORDS.findall(item.requested.lower()))
     heads = _heads(item) - _VISIT_WORDS
     stems = {w[:_STEM] for w in heads if w in asked or _OTHER_NAMES.keys() & asked}
-    sure, maybe = [], []
-    for sentence, (services, words) in enumerate(_services(summary)):
-        alike = stems & words
+
+    def naming(sentence: int) -> str | None:
+        alike, services = stems & _stems(summary, sentence), _services(summary, sentence)
         named = bool(terms & services) or 2 * len(alike) >= len(stems) > 0
         if field:
             named = specialist_field(summary.sentence_lower(sentence)) == field
         like = named or alike or (known & services and not visit)
-        if like and not _is_apart(summary, item, sentence):
-            maybe.append(sentence)
-            sure += [sentence] if named else []
-    return sure, maybe
+        if not like or _is_apart(summary, item, sentence):
+            return None
+        return "named" if named else "like"
+
+    return naming
 
 
 def _is_apart(summary: Summary, item: Item, sentence: int) -> bool:
@@ -253,15 +256,17 @@ def _is_apart(summary: Summary, item: Item, sentence: int) -> bool:
 
 
 @once
-def _services(summary: Summary) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """The treatments that each sentence names in words of requests, and the stems of its words."""
-    found = []
-    for sentence in range(len(summary.bounds)):
-        words = summary.sentence_lower(sentence)
-        named = request_lexicon().find(words).services
-        stems = frozenset(word[:_STEM] for word in WORDS.findall(words))
-        found.append((frozenset(s.service.name for s in named), stems))
-    return found
+def _services(summary: Summary, sentence: int) -> frozenset[str]:
+    """The treatments that a sentence names in words of requests."""
+    named = request_lexicon().find(summary.sentence_lower(sentence)).services
+    return frozenset(s.service.name for s in named)
+
+
+@once
+def _stems(summary: Summary, sentence: int) -> frozenset[str]:
+    """The beginnings of the words of a sentence."""
+    words = WORDS.findall(summary.sentence_lower(sentence))
+    return frozenset(word[:_STEM] for word in words)
 
 
 # --- a first part that is still to be had ---------------------------------------------------------
