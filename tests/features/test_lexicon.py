@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from imr.features.context import ANY_NUMBER, FOLDER, TOKEN, Rule, lexicon, read_rules
+from tests.features.case_files import FOLDER as CASES
 
 RULES = [rule for path in sorted(FOLDER.glob("*.csv")) for rule in read_rules(path)]
 IDS = [f"{rule.family}.{rule.id}" for rule in RULES]
@@ -33,6 +37,16 @@ def test_a_rule_is_reviewable(rule: Rule) -> None:
     assert rule.value
     assert rule.triggers
     assert all(t == ANY_NUMBER or (t.isalpha() and t == t.lower()) for t in rule.triggers)
+
+
+TABLES = sorted([*FOLDER.parent.rglob("*.csv"), *CASES.glob("*.csv")])
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+def test_every_row_has_a_cell_a_column(table: Path) -> None:
+    with table.open(encoding="utf-8", newline="") as lines:
+        head, *rows = csv.reader(lines)
+    assert [row for row in rows if len(row) != len(head)] == []
 
 
 def test_rule_names_are_unique_and_many() -> None:
