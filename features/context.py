@@ -470,6 +470,12 @@ def clause_of(summary: Summary, mention: Mention) -> Clause:
     return mention._clause
 
 
+def clause_text(summary: Summary, mention: Mention) -> str:
+    """The clause of a mention, in lower case."""
+    clause = clause_of(summary, mention)
+    return summary.lower[clause.start : clause.end]
+
+
 def _terminates(stop: Cue, cue: Cue, first: int, last: int) -> bool:
     """Whether a terminator ends the scope of a cue between two positions.
 

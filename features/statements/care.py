@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from imr.data.quantity import COUNT, count_of
+from imr.features.beside import beside
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import medication, treatment
 from imr.features.families.studies import told_done
 from imr.features.statements.statement import (
-    NOT_STATED_AFTER,
     SPINE,
     Polarity,
     Statement,
     Subject,
-    silent,
     state,
 )
 from imr.features.where_when import parts_of, side_told, times_of
@@ -231,7 +230,7 @@ def _no_denial(summary: Summary, mention: Mention) -> bool:
     return bool(
         _ONLY_NOW.search(summary.before(mention, 30))
         or _ONLY_NOW_AFTER.match(summary.after(mention, 20))
-        or silent(summary, mention)
+        or beside("silent", summary, mention)
     )
 
 
@@ -615,7 +614,7 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
     if mention.value == _DRUG_TEST and _LAST_BEFORE.search(summary.before(mention, 8)):
         return _test_result(summary, mention)
-    not_there = NOT_STATED_AFTER.match(summary.after(mention, 70))
+    not_there = beside("not_stated_after", summary, mention)
     if not not_there and _NOT_TOLD.search(summary.before(mention, 120)):
         return "planned"
     if not medication.monitored(mention) and not told_done(summary, mention):

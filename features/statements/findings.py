@@ -7,29 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.beside import beside
+from imr.features.context import Mention, Summary, clause_of, clause_text, once
 from imr.features.families import examination, studies
 from imr.features.families.studies import contested, told_done
 from imr.features.signal import table_rows
 from imr.features.statements.statement import (
-    BY_HISTORY,
-    NOT_STATED_AFTER,
     SPINE,
     Polarity,
     Statement,
-    clause_text,
     concepts,
     diagnosis_polarity,
     equivocal,
     listed_regions,
-    long_ago,
-    marked_absent,
-    of_a_thing,
-    of_pain,
-    of_the_mechanism,
     pain_degree,
-    silent,
-    slight,
     state,
 )
 from imr.features.where_when import (
@@ -49,7 +40,7 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is None or polarity is None or _diagnosed(summary, mention):
             continue
-        if _complained_of(summary, mention) or long_ago(summary, mention):
+        if _complained_of(summary, mention) or beside("long_ago", summary, mention):
             continue
         subject, concept, own = known
         if concept == "spasm" and _no_spasm(summary, mention):
@@ -66,7 +57,7 @@ def signs(summary: Summary) -> Iterator[Statement]:
         concept = _root_or_nerve(summary, mention, concept)
         if concept == "fracture":
             own = _broken(summary, mention)
-        degree = "mild" if slight(summary, mention) else None
+        degree = "mild" if beside("slight", summary, mention) else None
         said = state(summary, mention, subject, concept, polarity, own, degree=degree)
         yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
 
@@ -158,16 +149,15 @@ def _complained_of(summary: Summary, mention: Mention) -> bool:
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     """What an examination says of a sign; None where it is not stated."""
-    after = summary.after(mention, 40)
     if mention.qualifier == "other_person":
         return None
     if mention.qualifier in ("requested", "hypothetical") and not _reason(summary, mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
-    if BY_HISTORY.match(after) or NOT_STATED_AFTER.match(after):
+    if beside("sign_not_told", summary, mention):
         return None
-    if of_the_mechanism(summary, mention) or silent(summary, mention):
-        return None
-    if mention.value in _WEAK and (of_pain(summary, mention) or _of_cuff(summary, mention)):
+    if mention.value in _WEAK and (
+        beside("of_pain", summary, mention) or _of_cuff(summary, mention)
+    ):
         return None
     if mention.value in examination.TESTS:
         return _result(summary, mention)
@@ -207,7 +197,7 @@ def _of_cuff(summary: Summary, mention: Mention) -> bool:
 
 def _is_there(summary: Summary, mention: Mention) -> bool:
     """Whether a sign is not negated; a printed grade not by what stood before it in a list."""
-    if marked_absent(summary, mention) or _GONE_AFTER.match(summary.after(mention, 60)):
+    if beside("marked_absent", summary, mention) or _GONE_AFTER.match(summary.after(mention, 60)):
         return False
     if mention.qualifier != "negated" or _NOT_CHANGED.search(summary.before(mention, 40)):
         return True
@@ -338,7 +328,9 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
         return _result(summary, mention)
     if kind == "finding":
         gone = _GONE_AFTER.match(summary.after(mention, 60)) is not None
-        return "denied" if negated or gone or marked_absent(summary, mention) else "affirmed"
+        return (
+            "denied" if negated or gone or beside("marked_absent", summary, mention) else "affirmed"
+        )
     if kind != "normal":
         return "affirmed"
     if concept == "normal neurology" and _EXCEPT.match(summary.after(mention, 60)):
@@ -359,7 +351,7 @@ _SCORE = re.compile(r"(?:phq|gad|bdi)\b.*\d$")
 def _no_sign(summary: Summary, mention: Mention) -> bool:
     """Whether words for a sign tell of none: asked for, supposed, complained of, not on paper."""
     before, concept = summary.before(mention, 120), mention.value
-    if mention.qualifier == "other_person" or of_a_thing(summary, mention):
+    if mention.qualifier == "other_person" or beside("of_a_thing", summary, mention):
         return True
     if concept in ("films had", "mri had") and _NOT_ON_FILE.match(summary.after(mention, 60)):
         return True
@@ -374,13 +366,13 @@ def _no_sign(summary: Summary, mention: Mention) -> bool:
         return True
     if mention.rule.id == "weekly_course" and mention.qualifier == "requested":
         return True  # "asks for therapy twice a week for six weeks"
-    if concept in _WEAK and of_pain(summary, mention):
+    if concept in _WEAK and beside("of_pain", summary, mention):
         return True
     if concept == "red flag" and _EXERCISED.search(before) and mention.text.startswith("lost"):
         return True
     if concept == "positive tests" and equivocal(summary, mention):
         return True
-    if silent(summary, mention) or long_ago(summary, mention):
+    if beside("silent", summary, mention) or beside("long_ago", summary, mention):
         return True
     return concept in _NO_SIGN_AFTER and bool(_NO_SIGN_AFTER[concept].search(before))
 
@@ -548,13 +540,15 @@ def complaints(summary: Summary) -> Iterator[Statement]:
         known = concepts().get(("complaint", mention.value.removeprefix("no_")))
         if known is None or mention.qualifier in ("requested", "hypothetical", "other_person"):
             continue
-        if long_ago(summary, mention) or silent(summary, mention):
+        if beside("long_ago", summary, mention) or beside("silent", summary, mention):
             continue
         if mention.value == "radiating_pain" and _stays_near(summary, mention):
             continue
         if mention.rule.id in _ALSO_FOUND and _by_examiner(summary, mention):
             continue
-        gone = _GONE_AFTER.match(summary.after(mention, 60)) or marked_absent(summary, mention)
+        gone = _GONE_AFTER.match(summary.after(mention, 60)) or beside(
+            "marked_absent", summary, mention
+        )
         denied = without or gone or mention.qualifier == "negated"
         polarity: Polarity = "denied" if denied else "affirmed"
         yield state(summary, mention, "complaint", known[1], polarity, known[2])
@@ -849,7 +843,9 @@ def background(summary: Summary) -> Iterator[Statement]:
         if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
             continue
         no_drug = _OF_NO_DRUG.get(mention.value)
-        if silent(summary, mention) or (no_drug and no_drug.search(summary.before(mention, 60))):
+        if beside("silent", summary, mention) or (
+            no_drug and no_drug.search(summary.before(mention, 60))
+        ):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.

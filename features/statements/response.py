@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from imr.data.quantity import count_of
-from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.beside import beside
+from imr.features.context import Mention, Summary, clause_of, clause_text, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
     COURSE,
@@ -27,9 +28,7 @@ from imr.features.statements.statement import (
     SPINE,
     Polarity,
     Statement,
-    clause_text,
     state,
-    unstated,
 )
 from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
 
@@ -71,7 +70,7 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
     before, after = summary.before(mention, 60), summary.after(mention, 60)
     rule, polarity, words = mention.rule.id, mention.value, mention.text.lower()
-    if unstated(summary, mention):
+    if beside("unstated", summary, mention):
         return True
     if (polarity in _SAYS_NOTHING_DENIED or rule == "failed") and _DENIED_CLOSE.search(before):
         return True
@@ -888,7 +887,9 @@ _OF_ATTACKS = re.compile(
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
     rule, before, words = mention.rule.id, summary.before(mention, 50), mention.text.lower()
-    if mention.qualifier in ("hypothetical", "other_person") or unstated(summary, mention):
+    if mention.qualifier in ("hypothetical", "other_person") or beside(
+        "unstated", summary, mention
+    ):
         return True
     # "Since the last authorization he had to add oxycodone": no plan in spite of the word before.
     if mention.qualifier == "requested" and rule != "had_to_add" and not _of_use(summary, mention):

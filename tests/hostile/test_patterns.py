@@ -1,8 +1,8 @@
 """No pattern is slow: each one is pumped with long near-misses, and its time may grow with them.
 
 Every compiled pattern of the packages is tried, every pattern written in a call, every row of
-every lexicon, and what is made from the tables of ``data/reference``; a test holds that no call
-of ``re`` is left out.  A pattern that looks at each of 2,000 characters a few times is done; one
+every lexicon and of the words beside mentions, and what is made from the tables of
+``data/reference``; a test holds that no call of ``re`` is left out.  A pattern that looks at each of 2,000 characters a few times is done; one
 that takes longer is given four times as much, and fails where it takes more than ten times as
 long: 4 is linear, 16 is quadratic, and an exponential one never comes back.  What a pattern never
 sees is not tried: requests, citations and summaries have their blanks collapsed before any
@@ -40,6 +40,7 @@ ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE", "response._SPAN_BEFO
 """Handed to another function, which uses ``fullmatch``."""
 
 WINDOW = 170
+FEW_WORDS = "a few words beside a mention"
 AT_ONCE_LOOKS = 250
 """Looks at each of ``CHARACTERS`` that need no second run; a quadratic pattern takes 1,000."""
 GIVEN_UP_LOOKS = 50_000
@@ -156,6 +157,20 @@ def of_lexicons() -> dict[str, list[Tried]]:
     return found
 
 
+def of_beside() -> dict[str, list[Tried]]:
+    """The patterns of ``rules/beside.csv``: those that see a few words, and those that see all."""
+    from imr.features.beside import table
+
+    found: dict[str, list[Tried]] = {FEW_WORDS: [], "clause or sentence": []}
+    for name, rows in table().items():
+        for _, reach, find in (look for row in rows for look in row.looks):
+            pattern: re.Pattern[str] = find.__self__  # type: ignore[attr-defined]
+            tried = Tried(f"beside {name}", pattern, anchored=find == pattern.match)
+            found[FEW_WORDS if reach else "clause or sentence"].append(tried)
+            assert reach <= WINDOW
+    return found
+
+
 def looks_at(run: Callable[[str], object], text: str) -> float:
     return looks_up_to(GIVEN_UP_LOOKS, lambda: run(text))
 
@@ -178,7 +193,7 @@ def grows_too_fast(run: Callable[[str], object], text: str, four_times: str) -> 
 def slow(tried: Tried, place: str) -> Iterator[str]:
     """Each attack under which the pattern's time grows faster than its text."""
     layout = place in SOURCE_LAYOUT
-    length = WINDOW if stem(place) in WINDOWS else CHARACTERS
+    length = WINDOW if stem(place) in WINDOWS or place == FEW_WORDS else CHARACTERS
     flags = tried.pattern.flags
     short, long = (
         [text if layout else collapsed(text) for text in attacks(tried.pattern.pattern, flags, n)]
@@ -215,6 +230,12 @@ def test_patterns_of_the_lexicons() -> None:
     found = of_lexicons()
     assert sum(map(len, found.values())) > 600
     assert [bad for family, tried in found.items() for bad in all_slow(family, tried)] == []
+
+
+def test_patterns_of_the_words_beside_a_mention() -> None:
+    found = of_beside()
+    assert all(found.values())
+    assert [bad for place, tried in found.items() for bad in all_slow(place, tried)] == []
 
 
 def of_reference_tables() -> list[Tried]:

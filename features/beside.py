@@ -1,0 +1,128 @@
+"""The words beside a mention, and what they make of it, as ``rules/beside.csv`` lists them.
+
+A row holds where all its cells do: the mention is ``of`` one of some rules or values of a lexicon
+and has one of some ``qualifier``; the patterns find something: ``before`` in the ``reach``
+characters of its sentence that end where it starts, ``after`` right behind it, ``ahead`` anywhere
+in the ``reach`` characters behind it ("60/40" where the two differ), ``text`` in its own words,
+``clause`` and ``sentence`` in those; the rows named in ``also`` hold, and those in ``unless`` do
+not.  Rows of one name are alternatives; the first that holds decides, and ``gives`` what it says.
+Lists have semicolons between; ``(?&name)`` stands for the pattern of that name in
+``rules/beside_parts.csv``.
+
+``example`` is a sentence of our own with the mention in brackets; the tests hold each row's
+patterns against it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from imr.features.context import Mention, Summary, clause_text
+from imr.features.signal import table_rows
+
+Words = Callable[[Summary, Mention, int], str]
+# Where a pattern of each column looks.
+PLACES: Mapping[str, Words] = {
+    "before": lambda summary, mention, reach: summary.before(mention, reach),
+    "after": lambda summary, mention, reach: summary.after(mention, reach),
+    "ahead": lambda summary, mention, reach: summary.after(mention, reach),
+    "text": lambda summary, mention, _reach: summary.lower[mention.start : mention.end],
+    "clause": lambda summary, mention, _reach: clause_text(summary, mention),
+    "sentence": lambda summary, mention, _reach: summary.sentence_lower(mention.sentence),
+}
+
+
+Matches = tuple[re.Match[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table; ``looks`` are its patterns, each with where and how far it looks."""
+
+    of: frozenset[str]
+    qualifiers: frozenset[str]
+    looks: tuple[tuple[Words, int, Callable[[str], re.Match[str] | None]], ...]
+    also: tuple[str, ...]
+    unless: tuple[str, ...]
+    gives: str
+
+    def matches(self, summary: Summary, mention: Mention) -> Matches | None:
+        """What its patterns found; None where the row does not hold."""
+        if self.of and mention.rule.id not in self.of and mention.value not in self.of:
+            return None
+        if self.qualifiers and mention.qualifier not in self.qualifiers:
+            return None
+        found: list[re.Match[str]] = []
+        for words, reach, find in self.looks:
+            match = find(words(summary, mention, reach))
+            if match is None:
+                return None
+            found.append(match)
+        holds = all(beside(name, summary, mention) for name in self.also) and not any(
+            beside(name, summary, mention) for name in self.unless
+        )
+        return tuple(found) if holds else None
+
+
+@cache
+def table() -> Mapping[str, tuple[Row, ...]]:
+    """The rows by name; raises ValueError where a pattern cannot be read."""
+    parts = {row["name"]: row["pattern"] for row in table_rows("beside_parts")}
+    found: dict[str, list[Row]] = {}
+    for cells in table_rows("beside"):
+        found.setdefault(cells["name"], []).append(_row(cells, parts))
+    return {name: tuple(rows) for name, rows in found.items()}
+
+
+def _row(cells: Mapping[str, str], parts: Mapping[str, str]) -> Row:
+    # "60/40": so many characters before the mention, and so many behind it.
+    reaches = [int(part) for part in cells["reach"].split("/") if part] or [0]
+    looks = []
+    for place, words in PLACES.items():
+        if cells[place]:
+            try:
+                pattern = re.compile(_PART.sub(lambda part: parts[part[1]], cells[place]))
+            except re.error as error:
+                raise ValueError(f"beside.csv, {cells['name']}, {place}: {error}") from error
+            reach = reaches[0] if place == "before" else reaches[-1]
+            looks.append((words, reach, pattern.match if place == "after" else pattern.search))
+    return Row(
+        of=frozenset(_listed(cells["of"])),
+        qualifiers=frozenset(_listed(cells["qualifier"])),
+        looks=tuple(looks),
+        also=_listed(cells["also"]),
+        unless=_listed(cells["unless"]),
+        gives=cells["gives"],
+    )
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    return tuple(filter(None, cell.split(";")))
+
+
+_PART = re.compile(r"\(\?&(\w+)\)")
+
+
+def beside(name: str, summary: Summary, mention: Mention) -> bool:
+    """Whether one of the rows of a name holds."""
+    return any(row.matches(summary, mention) is not None for row in table()[name])
+
+
+def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
+    """What the first pattern of the first row that holds found, for its groups."""
+    for row in table()[name]:
+        found = row.matches(summary, mention)
+        if found:
+            return found[0]
+    return None
+
+
+def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:
+    """What the first row that holds ``gives``; None where none does."""
+    for row in table()[name]:
+        if row.matches(summary, mention) is not None:
+            return row.gives
+    return None
