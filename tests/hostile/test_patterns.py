@@ -2,11 +2,11 @@
 
 Every compiled pattern of the packages is tried, every pattern written in a call, every row of
 every lexicon and of the words beside mentions, and what is made from the tables of
-``data/reference``; a test holds that no call of ``re`` is left out.  A pattern that looks at each of 2,000 characters a few times is done; one
-that takes longer is given four times as much, and fails where it takes more than ten times as
-long: 4 is linear, 16 is quadratic, and an exponential one never comes back.  What a pattern never
-sees is not tried: requests, citations and summaries have their blanks collapsed before any
-pattern reads them.
+``data/reference``; a test holds that no call of ``re`` is left out.  A pattern that looks at each
+of 2,000 characters a few times is done; one that takes longer is given four times as much, and
+fails where it takes more than ten times as long: 4 is linear, 16 is quadratic, and an exponential
+one never comes back.  What a pattern never sees is not tried: requests, citations and summaries
+have their blanks collapsed before any pattern reads them.
 
 Time is processor time in looks of a simple pattern at the text (:mod:`tests.timing`).
 """
