@@ -3,7 +3,8 @@
 ``data/ratings.csv`` holds three raters' chances (percent) of the items that were in dispute,
 ``data/rated_requests.csv`` two raters' of further requests, each set against the summary of a real
 letter that does not make it: invented ones (``request``), or those of another letter
-(``of_letter``, ``of_item``). Their signals stand in ``data/rated_signals.csv.gz``, derived from
+(``of_letter``, ``of_item``); some of them again with a fact of the record changed: sentences
+``added`` in our own words, or characters of the summary ``dropped``. Their signals stand in ``data/rated_signals.csv.gz``, derived from
 the letters by ``python -m imr.training.vignettes --letters LETTERS``; no word of a letter is kept.
 
 A judgement that learned from a letter's ratings knows more of its items than of others. So whoever
@@ -66,11 +67,12 @@ def rated_letters() -> Rated:
 
 
 def requests() -> pd.DataFrame:
-    """Columns ``letter_id``; ``request``, or ``of_letter`` and ``of_item``; and each rater's chance
-    in percent.
+    """Columns ``letter_id``; ``request``, or ``of_letter`` and ``of_item``; ``dropped`` and
+    ``added``, empty where the summary is as it is; and each rater's chance in percent.
     """
-    types: Any = {"letter_id": str, "request": str, "of_letter": str, "of_item": "Int64"}
-    return pd.read_csv(str(DATA / REQUESTS), dtype=types)
+    texts = ("letter_id", "request", "of_letter", "dropped", "added")
+    types: Any = {**dict.fromkeys(texts, str), "of_item": "Int64"}
+    return pd.read_csv(str(DATA / REQUESTS), dtype=types).fillna({"dropped": "", "added": ""})
 
 
 def derive(letters: Iterable[str], out: Path) -> int:
@@ -98,9 +100,18 @@ def request_cases(letters: Iterable[str]) -> list[Case]:
         title = row["request"] if ours else case_of[row["of_letter"]].items[row["of_item"]].title
         record = {"letter_id": "asked", "case_summary": title, "items": [{"title": title}]}
         asked = letter_from_record(RawRecord(str(number), record)).case.items
-        name = f"request {number}"
-        cases.append(replace(case_of[row["letter_id"]], letter_id=name, items=asked))
+        case, name = case_of[row["letter_id"]], f"request {number}"
+        summary = changed(case.case_summary, row["dropped"], row["added"])
+        cases.append(replace(case, letter_id=name, items=asked, case_summary=summary))
     return cases
+
+
+def changed(summary: str, dropped: str, added: str) -> str:
+    """A summary without what is dropped ("120-164;300-352", characters) and with what is added."""
+    for span in reversed(dropped.split(";") if dropped else ()):
+        start, end = map(int, span.split("-"))
+        summary = summary[:start] + summary[end:]
+    return f"{summary.rstrip()} {added}" if added else summary
 
 
 def out_of_letter(invented: Rated, real: Rated) -> Array:

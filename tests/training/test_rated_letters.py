@@ -13,7 +13,14 @@ from imr.models.outcome.model import signal_columns
 from imr.models.outcome.start import JUDGED_APART, Start, shipped
 from imr.training.contenders import CHAPTER_INPUTS, plain_matrix
 from imr.training.decisions import inputs, judged_apart, load_decisions, sample
-from imr.training.rated_letters import RATERS, derive, rated_letters, requests, signals_path
+from imr.training.rated_letters import (
+    RATERS,
+    changed,
+    derive,
+    rated_letters,
+    requests,
+    signals_path,
+)
 from imr.training.studies.ratings import correlation, ratings
 
 
@@ -71,6 +78,13 @@ def test_the_signals_are_those_of_the_letters(real_letters, tmp_path) -> None:
     again = tmp_path / "again.csv.gz"
     assert derive([str(real_letters)], again) == len(requests())
     assert gzip.decompress(again.read_bytes()) == gzip.decompress(signals_path().read_bytes())
+
+
+def test_a_fact_of_a_record_is_changed_where_the_table_says() -> None:
+    summary = "Neck pain. Therapy failed. Motion is full."
+    assert changed(summary, "", "") == summary
+    assert changed(summary, "10-26", "") == "Neck pain. Motion is full."
+    assert changed(summary, "0-10;26-42", "He smokes.") == " Therapy failed. He smokes."
 
 
 def test_a_rated_letter_that_is_not_there_is_named(tmp_path) -> None:
