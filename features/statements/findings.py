@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from typing import cast
 
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of, once
@@ -40,13 +41,13 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is None or polarity is None:
             continue
+        if beside("of_no_muscle", summary, mention) or beside("long_ago", summary, mention):
+            continue
         if mention.value in _ALSO_DIAGNOSES and _listed_as_diagnosis(summary, mention):
             continue
-        if _complained_of(summary, mention) or beside("long_ago", summary, mention):
+        if mention.value in _ALSO_COMPLAINTS and _complained_of(summary, mention):
             continue
         subject, concept, own = known
-        if beside("of_no_muscle", summary, mention):
-            continue
         # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
         if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
             own = ()
@@ -80,16 +81,20 @@ def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool
     return bool(place) and regions.issuperset(place)
 
 
-_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
 _ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
+_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
 
 
 def _listed_as_diagnosis(summary: Summary, mention: Mention) -> bool:
     """Whether a mention stands after words that begin a list of diagnoses."""
-    start = summary.bounds[mention.sentence]
-    return _DIAGNOSES.search(summary.lower, start, mention.start) is not None
+    return _DIAGNOSES.search(_sentence_before(summary, mention)) is not None
 
 
+def _sentence_before(summary: Summary, mention: Mention) -> str:
+    return summary.lower[summary.bounds[mention.sentence] : mention.start]
+
+
+_ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
 # "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
 _COMPLAINED = re.compile(
     r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|"
@@ -100,19 +105,12 @@ _COMPLAINED = re.compile(
 _EXAMINED = re.compile(
     r"\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b"
 )
-_ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
 
 
 def _complained_of(summary: Summary, mention: Mention) -> bool:
     """Whether the worker, and no examiner, tells of a sign."""
-    if mention.value not in _ALSO_COMPLAINTS:
-        return False
     *complained, since = _COMPLAINED.split(_sentence_before(summary, mention))
     return bool(complained) and _EXAMINED.search(since) is None
-
-
-def _sentence_before(summary: Summary, mention: Mention) -> str:
-    return summary.lower[summary.bounds[mention.sentence] : mention.start]
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -132,10 +130,7 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
     if mention.value == "neuro_normal":
         return "affirmed" if examination.stated_normal(mention) else "denied"
-    if beside("is_gone", summary, mention):
-        return "denied"
-    there = mention.qualifier != "negated" or beside("there_all_the_same", summary, mention)
-    return "affirmed" if there else "denied"
+    return cast("Polarity", gives_beside("sign", summary, mention) or "affirmed")
 
 
 def _result(summary: Summary, mention: Mention) -> Polarity | None:
@@ -313,8 +308,6 @@ _BY_EXAMINER = re.compile(
     r"\b(?:exam(?:ination)?|objective(?: \w+)?|palpation|(?:physician|doctor|provider|surgeon)"
     r"(?: also)? (?:noted|found|observed|documented))\b"
 )
-
-
 _SENSATION = re.compile(r"(?:altered|abnormal|decreased|diminished|reduced) sensations?")
 
 
@@ -424,10 +417,10 @@ _DEGREE_REACH = 60
 
 
 def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
-    """How much of a finding, by the words before it."""
-    told = gives_beside("degree_of_finding", summary, mention)
-    if told:
-        return told
+    """How much of a finding, by its own words and those before it."""
+    measured = gives_beside("degree_of_finding", summary, mention)
+    if measured:
+        return measured
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
     words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
