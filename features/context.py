@@ -312,10 +312,6 @@ class Summary:
         """The lower-case text of the same sentence after a mention, ``reach`` characters."""
         return self.lower[mention.end : min(self._ends[mention.sentence], mention.end + reach)]
 
-    def around(self, mention: Mention, before: int, after: int) -> str:
-        """The text before and after a mention, its own words replaced by a bar."""
-        return f"{self.before(mention, before)} | {self.after(mention, after)}"
-
     def cues(self, sentence: int) -> tuple[Sequence[Cue], Sequence[Cue]]:
         """The cues that start in a sentence, in order: those with a scope, and the terminators."""
         known = self._cues.get(sentence)

@@ -21,6 +21,7 @@ from datetime import date
 from typing import Literal
 
 from imr.data.letter import Case, Item
+from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once, read_summary
 from imr.features.families.request import side_of, studies_in_dispute
 from imr.features.signal import Findings, Value
@@ -56,7 +57,7 @@ def studies(summary: Summary) -> list[Study]:
     """
     found: dict[tuple[str, str | None], Study] = {}
     for mention in summary.mentions("imaging"):
-        if not performed(summary, mention):
+        if not beside("performed", summary, mention):
             continue
         day = nearest_date(summary, mention)
         result = result_of(summary, mention)
@@ -110,7 +111,7 @@ def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
         for mention in summary.mentions("imaging")
         if mention.value == study.modality
         and {study.region, None}.intersection(regions_studied(summary, mention))
-        and performed(summary, mention)
+        and beside("performed", summary, mention)
     )
     return _opposite({named for m in alike for named in _sides(summary, m, study)}, side)
 
@@ -118,11 +119,8 @@ def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
 def _sides(summary: Summary, mention: Mention, study: Study) -> set[str]:
     """The sides of a region in the sentence that tells of its study, by their first letters."""
     named = (p for p in parts_of(summary, mention.sentence) if p.value == study.region)
-    sides = (_SIDE_OF_PART.search(summary.before(part, 24)) for part in named)
+    sides = (match_beside("side_right_before", summary, part) for part in named)
     return {side[1][0] for side in sides if side}
-
-
-_SIDE_OF_PART = re.compile(r"\b(left|right|lt|rt|l|r)\.? (?:(?!and\b|or\b)\w+ )?$")
 
 
 def _opposite(sides: set[str], side: str | None) -> bool:
@@ -158,18 +156,10 @@ def result_of(summary: Summary, mention: Mention) -> Result:
             continue
         affirmed = finding.value == "normal" or finding.qualifier != "negated"
         found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
-    ahead = _ADJECTIVE.search(summary.before(mention, 50)) if not found else None
+    ahead = match_beside("study_called", summary, mention) if not found else None
     if "abnormal" in found or (ahead and ahead[1] in ("abnormal", "positive")):
         return "abnormal"
     return "normal" if found or ahead else "not_stated"
-
-
-# "Her own interpretation of the MRI showed a tear".
-_OWN_READING = re.compile(
-    r"\b(?:his|her|my|(?:physician|surgeon|provider|doctor)['’]?s?)"
-    r"(?: (?:own|personal|independent)){0,2} (?:interpretation|reading|read|review|opinion|view|"
-    r"evaluation) of (?:(?:the|an?|this|that|these|those|his|her) )?$"
-)
 
 
 @once
@@ -177,9 +167,7 @@ def contested(summary: Summary, mention: Mention) -> bool:
     """Whether a study is told as somebody's own reading of it, and its report denies a finding:
     what the two disagree on is not shown.
     """
-    if not _OWN_READING.search(summary.before(mention, 70)):
-        return False
-    return any(
+    return beside("own_reading", summary, mention) and any(
         _denies(summary, other)
         for other in summary.mentions("imaging")
         if other.value == mention.value and other.start != mention.start
@@ -190,8 +178,8 @@ def _denies(summary: Summary, mention: Mention) -> bool:
     """Whether a study, by the rest of its sentence, shows something not to be there."""
     end = summary.sentence_span(mention.sentence)[1]
     told = starting_between(summary.mentions("imaging_result"), mention.end, end)
-    own = _OWN_READING.search(summary.before(mention, 70)) is not None
-    return not own and any(f.value == "normal" or f.qualifier == "negated" for f in told)
+    denies = any(f.value == "normal" or f.qualifier == "negated" for f in told)
+    return denies and not beside("own_reading", summary, mention)
 
 
 def _next_study(summary: Summary, mention: Mention) -> Mention | None:
@@ -210,47 +198,9 @@ def _listed(summary: Summary, mention: Mention) -> Iterator[Mention]:
         mention = following
 
 
-_ADJECTIVE = re.compile(
-    r"\b(normal|negative|unremarkable|abnormal|positive) (?:(?!on|for|with|to)\w+ ){0,4}$"
-)
-_SHOWN = re.compile(
-    r"[^.;]{0,90}?\b(?:show(?:ed|s|ing|n)?|reveal(?:ed|s|ing)|demonstrat(?:ed|es|ing)|"
-    r"was (?:normal|negative|unremarkable|positive)|found|indicated|confirmed|notable for|"
-    r"interpreted|read)\b"
-)
 LONGEST_LIST = 30
 """Studies that one sentence can list; a chain of hundreds is no sentence."""
 _AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
-
-
-@once
-def performed(summary: Summary, mention: Mention) -> bool:
-    """Documented as done; a stated result outweighs a plan or a request in the same sentence."""
-    if mention.documented:
-        return True
-    if mention.qualifier in ("requested", "hypothetical"):
-        return told_done(summary, mention) or _SHOWN.match(summary.after(mention, 120)) is not None
-    return False
-
-
-# "Repeat films", "the last MRI being of 2014", "EMG (last done in May)", "MRI was already done".
-_DONE_BEFORE = re.compile(
-    r"(?:\b(?:repeat(?:ed)?|rpt|second|third|fourth|2nd|3rd|4th|another|last|the (?:normal|"
-    r"negative|abnormal|positive|prior|previous|earlier))|\(\d{1,2}/\d{2,4}) (?:[\w-]+ )?$"
-)
-_DONE_AFTER = re.compile(
-    r"^(?: (?!to\b|be\b|not\b|never\b|should\b|will\b)[\w/-]+){0,7},? ?\(?(?:was |were )?"
-    r"(?:(?:already|last) (?:done|taken|performed|obtained)\b|(?:done|taken|performed|obtained) "
-    r"(?:on |in )?(?:\d|[a-z]+ (?:days?|weeks?|months?|years?) (?:ago|earlier)))"
-)
-
-
-def told_done(summary: Summary, mention: Mention) -> bool:
-    """Whether a study that is asked for is told to have been done before."""
-    if mention.qualifier != "requested":
-        return False
-    before, after = summary.before(mention, 30), summary.after(mention, 70)
-    return bool(_DONE_BEFORE.search(before) or _DONE_AFTER.match(after))
 
 
 @once
@@ -267,7 +217,7 @@ def regions_studied(summary: Summary, mention: Mention) -> Sequence[str | None]:
 
 def _region_of_finding(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """The first region named after "showed" in the mention's sentence."""
-    shown = _SHOWN.match(summary.after(mention, 60))
+    shown = match_beside("shown_behind", summary, mention)
     if not shown:
         return ()
     start, end = mention.end + shown.end(), summary.sentence_span(mention.sentence)[1]
@@ -334,21 +284,10 @@ def nerve_result_of(summary: Summary, mention: Mention) -> NerveResult | None:
     end = summary.sentence_span(mention.sentence)[1]
     found = set()
     for finding in summary.mentions("electrodiagnostic_result"):
-        if mention.end <= finding.start < end and not sought(summary, finding):
+        if mention.end <= finding.start < end and not beside("is_sought", summary, finding):
             found.add("normal" if finding.qualifier == "negated" else finding.value)
     results: tuple[NerveResult, ...] = ("radiculopathy", "abnormal", "normal")
     return next((result for result in results if result in found), None)
-
-
-# "EMG r/o radiculopathy" tells what is looked for.
-_SOUGHT = re.compile(
-    r"\b(?:r/o|rule out|eval(?:uate)?|assess|look|check)(?: for)?(?: [\w-]+){0,2} $"
-)
-
-
-def sought(summary: Summary, finding: Mention) -> bool:
-    """Whether a finding is only what a study is to look for."""
-    return _SOUGHT.search(summary.before(finding, 40)) is not None
 
 
 def _on_imaging(summary: Summary) -> list[Mention]:

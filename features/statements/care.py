@@ -10,7 +10,6 @@ from imr.data.quantity import COUNT, count_of
 from imr.features.beside import beside
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import medication, treatment
-from imr.features.families.studies import told_done
 from imr.features.statements.statement import (
     SPINE,
     Polarity,
@@ -617,7 +616,7 @@ def _monitoring(summary: Summary, mention: Mention) -> Polarity:
     not_there = beside("not_stated_after", summary, mention)
     if not not_there and _NOT_TOLD.search(summary.before(mention, 120)):
         return "planned"
-    if not medication.monitored(mention) and not told_done(summary, mention):
+    if not medication.monitored(mention) and not beside("told_done", summary, mention):
         return "denied" if mention.qualifier == "negated" else "planned"
     if not_there:
         return "denied"
