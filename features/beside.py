@@ -16,7 +16,7 @@ patterns against it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -113,13 +113,19 @@ def beside(name: str, summary: Summary, mention: Mention) -> bool:
     return any(row.matches(summary, mention) is not None for row in table()[name])
 
 
-def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
-    """What the first pattern of the first row that holds found, for its groups."""
+def each_beside(
+    name: str, summary: Summary, mention: Mention
+) -> Iterator[tuple[str, re.Match[str]]]:
+    """What each row that holds ``gives``, and what its first pattern found."""
     for row in table()[name]:
         found = row.matches(summary, mention)
         if found:
-            return found[0]
-    return None
+            yield row.gives, found[0]
+
+
+def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
+    """What the first pattern of the first row that holds found, for its groups."""
+    return next((match for _, match in each_beside(name, summary, mention)), None)
 
 
 def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:

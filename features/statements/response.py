@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from imr.data.quantity import count_of
-from imr.features.beside import beside, gives_beside
+from imr.features.beside import beside, each_beside, gives_beside
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import treatment
 from imr.features.statements.care import (
@@ -78,72 +78,6 @@ _WEARING_IT = re.compile(
 _PERCENT = re.compile(
     r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
 )
-_FALL = re.compile(
-    r"\b(?:from|went|goes|down|drop\w{0,5}|f[ae]ll\w{0,5}|lower\w{0,5}|reduc\w{0,5}|"
-    r"decreas\w{0,5})\b[^.;]{0,40}?\b(?P<off>\d{1,2})(?:\s?/\s?10)?(?: out of 10)?(?: \w+){0,3}? "
-    r"(?:to|and is now|down to) (?:about )?(?:a )?(?P<on>\d{1,2})\b(?:\s?/\s?10)?(?!\s?(?:tablet|"
-    r"pill|mg|degree|visit|week|day|°|minute))"
-)
-# "Leg pain 9 to 4 for 11 weeks": two scores and a time are a fall where the second is less.
-_FELL_FOR = re.compile(
-    r"\b(?P<off>\d{1,2})(?:\s?/\s?10)? (?:to|->|→) (?P<on>\d{1,2})(?:\s?/\s?10)? (?:for|x|lasting) "
-    r"(?=~?\d|two|three|four|five|six|eight|several)"
-)
-# What stands behind "with" where it is no treatment ("7/10 with walking").
-_NO_TASK = (
-    r"(?!\s?(?:motion|activ|move|exam|palp|rest\b|use\b|walk|lift|work|flex|ext|abd|rot|range|"
-    r"stand|sit|bend|stairs|any |all |driv|grip|no |spasm|radiat|numb|tingl))(?=\s?[a-z])"
-)
-_TREATED = rf"(?:with\b|w/(?!o\b)|w\b(?!/)|on\b|after\b) ?{_NO_TASK}"
-# "Pain 7 to 2/10 w Norco", "8/10, which comes down to 4/10".
-_TO_WITH = re.compile(
-    r"(?P<off>\d{1,2})(?:\s?/\s?10)? ?(?:to|-+>|→) ?(?P<on>\d{1,2})(?:\s?/\s?10| out of 10)? "
-    rf"(?:pain )?(?:{_TREATED}|(?:from|by) {_NO_TASK})|"
-    r"(?P<off2>\d{1,2})\s?/\s?10,? (?:\w+ ){0,2}?(?:goes|comes|drops|falls|decreases|improves|"
-    r"reduced|decreased|lowered|dropping|down)(?: down)? to (?:about |a )?"
-    r"(?P<on2>\d{1,2})\s?/\s?10"
-)
-# "7/10 at rest, 4/10 w Norco", "3/10 with tramadol, baseline 6/10".
-_BASE_WITH = re.compile(
-    r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10) (?:at rest|at baseline|baseline)[^.;]{0,20}? "
-    rf"(?P<on>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}|"
-    rf"(?P<on2>\d{{1,2}})(?:\s?/\s?10| out of 10) {_TREATED}"
-    r"[^.;]{0,20}?, (?:at )?baseline(?: is| was| of)? (?P<off2>\d{1,2})\s?/\s?10|"
-    r"(?P<off3>\d{1,2})(?:\s?/\s?10| out of 10)[,;] (?:and |but |now )?"
-    rf"(?P<on3>\d{{1,2}})(?:\s?/\s?10| out of 10)? (?:with\b|w/(?!o\b)) ?{_NO_TASK}"
-)
-# "Pain is 8/10 with and without it".
-_SAME_WITH = re.compile(
-    r"(?:pain (?:is |was |of |at )?)?\d{1,2}(?:\s?/\s?10| out of 10),? (?:both )?"
-    rf"(?:(?:with|w/|on) (?:and|or|&) (?:without|w/o|off)|regardless of) {_NO_TASK}"
-)
-_MONTHS = r"(?!mon|tues|jan|feb|mar|apr|may\b|jun|jul|aug|sep|oct|nov|dec)"
-_DRUG_OR_IT = r"(?: (?:it|them|the \w+|(?!pain|is)[a-z]+))?"
-# "9 before and 5 after the drugs": a score that is told as one need not say out of what.
-_BEFORE_AFTER = re.compile(
-    r"(?P<off>\d{1,2})(?:\s?/\s?10)? (?:before|without|w/o|off)\b(?: \w+){0,3}?,?"
-    r"(?: and| but| to| vs\.?| is)? "
-    rf"(?P<on>\d{{1,2}})(?:\s?/\s?10)? {_TREATED}{_MONTHS}|"
-    rf"(?:without|w/o|off|before){_DRUG_OR_IT} (?:pain )?(?:(?:is|was|of|at) )?"
-    r"(?P<off2>\d{1,2})(?:\s?/\s?10)?[,;]?(?: and| but)? "
-    rf"(?:with|w/|w|on|after){_DRUG_OR_IT} (?:pain )?(?:(?:is|was|of|at) )?"
-    r"(?P<on2>\d{1,2})\b(?:\s?/\s?10)?(?! ?(?:mg|min|day|week|month|hour|block|pound|lb|tab|pill))"
-)
-_WITHOUT_WITH = re.compile(
-    r"(?P<off>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)[^.;]{0,50}?"
-    r"(?P<on>\d{1,2})(?:\s?/\s?10| out of 10) (?:pain )?(?:with\b|w\b|w/|on\b|after)|"
-    r"(?P<on2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:with\b|w\b(?!/o)|w/(?!o)|on\b|after)"
-    r"[^.;]{0,50}?(?P<off2>\d{1,2})(?:\s?/\s?10| out of 10)? (?:pain )?(?:without|off|before|w/o)"
-)
-# "Pain is 2/10 with acetaminophen": little is left of it.
-_LITTLE_LEFT = re.compile(
-    r"(?<![\d./])[0-3](?:\s?/\s?10| out of 10)(?: pain)? (?:with|on|while taking|w/) (?!motion|"
-    r"activ|movement|exam|palp|rest|use|walk|lift|work|flex|ext|abd|rot|range|stand|sit|"
-    rf"\d|the (?:left|right)|left|right|average|presentation){_MONTHS}"
-)
-_SCORES = (_WITHOUT_WITH, _FALL, _FELL_FOR, _TO_WITH, _BASE_WITH, _BEFORE_AFTER)
-# Two scores that may be a range, or of two tasks, tell of relief only where the second is less.
-_MAY_BE_RANGES = frozenset({_FELL_FOR, _TO_WITH, _BASE_WITH})
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
 # Percent of relief that a share in words stands for ("three quarters of the pain").
@@ -323,24 +257,26 @@ def _of_injection(summary: Summary, mention: Mention) -> bool:
 def _falls(summary: Summary) -> Iterator[Statement]:
     """Pain scores with and without a treatment, as a percentage of relief."""
     for mention in summary.mentions("pain_score"):
-        clause = clause_of(summary, mention)
-        for pattern in _SCORES:
-            match = pattern.search(summary.lower, clause.start, clause.end)
-            if match is None or not (match.start() < mention.end and mention.start < match.end()):
+        start = clause_of(summary, mention).start
+        for told, match in each_beside("scores_before_and_after", summary, mention):
+            first, last = start + match.start(), start + match.end()
+            if not (first < mention.end and mention.start < last):
                 continue
             known = {k.rstrip("23"): float(v) for k, v in match.groupdict().items() if v}
             off, on = known["off"], known["on"]
-            least = off - 1 if pattern in _MAY_BE_RANGES else off
-            if 0 < off <= 10 and on <= (10 if pattern is _FALL else least):
+            # Two scores that may be a range, or of two tasks, tell of relief only where the second
+            # is less.
+            most = 10 if told == "a fall" else off - told.startswith("perhaps a range")
+            if 0 < off <= 10 and on <= most:
                 percent = round(100 * (off - on) / off, 1)
                 helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
-                weeks = _longest(summary, mention) if pattern is _FELL_FOR else None
+                weeks = _longest(summary, mention) if told.endswith("for a time") else None
                 yield from _response(summary, mention, helps, percent, weeks=weeks)
             break
         else:
-            if _SAME_WITH.match(summary.lower, mention.start, clause.end):
+            if beside("score_is_the_same_with_care", summary, mention):
                 yield from _response(summary, mention, "failed", 0.0)
-            if _LITTLE_LEFT.match(summary.lower, mention.start, clause.end):
+            if beside("little_is_left_with_care", summary, mention):
                 yield from _response(summary, mention, "helped")
 
 
@@ -553,11 +489,11 @@ def _measured(summary: Summary, mention: Mention) -> Polarity | None:
 
     "Motion is 20 to 65 degrees" is an arc, and no change.
     """
-    before, after = _from_and_to(mention)
-    arc = beside("may_be_an_arc", summary, mention) and _number(before) <= _ARC_FROM
-    course = not arc and beside("behind_a_course", summary, mention)
-    if not course and not beside("numbers_are_a_change", summary, mention):
+    told = gives_beside("numbers_are", summary, mention)
+    arc = told == "a change or an arc"
+    if told is None or (arc and float(mention.groups.get("before") or 0) <= _ARC_FROM):
         return None
+    before, after = _from_and_to(mention)
     units = _units(mention.text.lower() + summary.after(mention, 12))
     if not (before in units and after in units):
         units = {}  # "20 to 45 minutes"
@@ -608,13 +544,6 @@ def _lost(mention: Mention) -> bool:
     return after < _LOSS * before
 
 
-# Who is not back at work or at a sport may have gained all the same.
-# "Was returned to modified work": what the doctor wrote, where no care is named that did it.
-_SENT_BACK = re.compile(
-    r"\b(?:was|were|is|be|been|being)(?: \w+)? (?:returned|released) to (?:\w+ ){0,2}?"
-    r"(?:work|duty|duties|job)$"
-)
-_USUAL = re.compile(r"\b(?:full|regular|usual|normal|unrestricted|customary)\b")
 _YET = re.compile(
     r"\b(?:but|although|though|however|yet|with (?:some )?(?:difficulty|pain|trouble))\b"
 )
@@ -630,18 +559,11 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
     planned = mention.qualifier == "requested" and mention.rule.id != "had_to_add"
     if planned and not _of_use(summary, mention):
         return True
-    return _as_before(summary, mention) and not _care_in_clause(summary, mention)
-
-
-def _as_before(summary: Summary, mention: Mention) -> bool:
-    """Whether words for a gain only tell what somebody does or may do, without any change."""
-    words = mention.text.lower()
-    sent = _SENT_BACK.search(summary.before(mention, 24) + words)
-    if sent is not None:
-        return _USUAL.search(words) is None
-    able = beside("barely_able", summary, mention)
-    sentence_end = summary.sentence_span(mention.sentence)[1]
-    return able and _YET.search(summary.lower, mention.end, sentence_end) is not None
+    # "Is able to shop but tires" is no gain, nor is a return to work that the doctor ordered.
+    rest = mention.end, summary.sentence_span(mention.sentence)[1]
+    able = beside("barely_able", summary, mention) and _YET.search(summary.lower, *rest)
+    no_gain = able or beside("only_sent_to_work", summary, mention)
+    return bool(no_gain) and not _care_in_clause(summary, mention)
 
 
 def functions(summary: Summary) -> Iterator[Statement]:
