@@ -24,21 +24,16 @@ from imr.features.statements.care import (
     sessions_had,
     told_before,
 )
-from imr.features.statements.statement import (
-    SPINE,
-    Polarity,
-    Statement,
-    state,
-)
+from imr.features.statements.statement import SPINE, Polarity, Statement, state
 from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
 
 
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
     said = gives_beside("says_nothing_of_care", summary, mention)
-    if said is None or said == "nothing":
-        return said is not None
-    return not any(
+    if said == "nothing" or _only_planned(summary, mention):
+        return True
+    return said is not None and not any(
         said == "nothing without care" or m.start < mention.start
         for m in _care_in_clause(summary, mention)
     )
@@ -93,19 +88,13 @@ def responses(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("response"):
         if beside("all_care_failed", summary, mention):
             yield state(summary, mention, "response", "conservative", "failed", of="care")
-        if mention.value == "neutral" or mention.qualifier in ("hypothetical", "other_person"):
-            continue
-        planned = mention.qualifier == "requested" and mention.rule.id != _DESPITE
-        if planned and not _of_use(summary, mention):
-            continue
         if _no_response(summary, mention):
             continue
         if mention.value == _MEASURED:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
             percent, weeks = _SHARES[mention.groups["share"]], _longest(summary, mention)
-            helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
-            yield from _response(summary, mention, helps, percent, weeks=weeks)
+            yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
         else:
             yield from _in_words(summary, mention)
     yield from _percents(summary)
@@ -151,6 +140,10 @@ _PAIN_PERSISTS = re.compile(
 )
 
 
+def _worth(percent: float, otherwise: Polarity = "failed") -> Polarity:
+    return "helped" if percent >= _WORKS_ON_PAIN else otherwise
+
+
 _NEARLY_ALL = 80.0
 """Percent of relief that words for nearly all of it stand for ("all but gone")."""
 
@@ -160,17 +153,18 @@ def _score_change(summary: Summary, mention: Mention) -> Iterator[Statement]:
     before, after = map(_number, _from_and_to(mention))
     percent = round(100 * (before - after) / before, 1) if before else 0.0
     if percent >= 0 or mention.groups.get("then"):
-        less: Polarity = "unchanged" if percent >= 0 else "worsened"
-        helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else less
+        helps = _worth(percent, "unchanged" if percent >= 0 else "worsened")
         yield from _response(summary, mention, helps, percent)
 
 
-def _of_use(summary: Summary, mention: Mention) -> bool:
-    """Whether a plan tells of use so far ("continue it, on it 14 months, no relief"; "six visits
-    were approved and used, disability from 60 to 40"), or of what is past ("therapy has failed and
-    surgery is considered").
+def _only_planned(summary: Summary, mention: Mention) -> bool:
+    """Whether a plan tells neither of use so far ("continue it, on it 14 months, no relief"; "six
+    visits were approved and used, disability from 60 to 40") nor of what is past ("therapy has
+    failed and surgery is considered").
     """
-    return beside("failed_so_far", summary, mention) or any(
+    if mention.qualifier != "requested" or beside("past_in_a_plan", summary, mention):
+        return False
+    return not any(
         m.value == IN_USE
         or treatment.used_after_approval(summary, m)
         or beside("approved_and_used", summary, m)
@@ -193,10 +187,10 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     noun = mention.text.lower() in _NOUNS
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
         if mention.end <= start <= mention.end + _LASTED_AFTER:
-            beside = bool(_LASTING.fullmatch(summary.lower[mention.end : start]))
+            close = bool(_LASTING.fullmatch(summary.lower[mention.end : start]))
         else:
-            beside = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
-        if not ago and (beside or mention.start <= start < mention.end):
+            close = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
+        if not ago and (close or mention.start <= start < mention.end):
             return _weeks(days)
     return _weeks(days_until(summary, mention))
 
@@ -232,26 +226,23 @@ def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
         printed = _PERCENT.match(summary.lower, mention.start)
-        if mention.value != "percent" or printed is None:
-            continue
-        if mention.qualifier in ("requested", "hypothetical"):
+        if printed is None or beside("percent_is_no_relief", summary, mention):
             continue
         eased = beside("tells_of_relief", summary, mention) or (
             beside("rated_after_care", summary, mention) and _of_injection(summary, mention)
         )
-        if not eased or beside("percent_of_something_else", summary, mention):
+        if not eased:
             continue
         less = beside("less_than_stated", summary, mention)
         percent, weeks = float(printed["high"] or printed["low"]), _longest(summary, mention)
-        helps = percent > _WORKS_ON_PAIN or (percent == _WORKS_ON_PAIN and not less)
-        polarity: Polarity = "helped" if helps else "failed"
-        yield from _response(summary, mention, polarity, percent, "<" if less else "=", weeks)
+        helps = "failed" if less and percent == _WORKS_ON_PAIN else _worth(percent)
+        yield from _response(summary, mention, helps, percent, "<" if less else "=", weeks)
 
 
 def _of_injection(summary: Summary, mention: Mention) -> bool:
     """Whether what a response belongs to are injections or the like."""
-    invasive = ("injection", "radiofrequency")
-    return any(cause.value in invasive for cause in _causes(summary, mention))
+    causes = _causes(summary, mention)
+    return any(cause.value in ("injection", "radiofrequency") for cause in causes)
 
 
 def _falls(summary: Summary) -> Iterator[Statement]:
@@ -269,9 +260,8 @@ def _falls(summary: Summary) -> Iterator[Statement]:
             most = 10 if told == "a fall" else off - told.startswith("perhaps a range")
             if 0 < off <= 10 and on <= most:
                 percent = round(100 * (off - on) / off, 1)
-                helps: Polarity = "helped" if percent >= _WORKS_ON_PAIN else "failed"
                 weeks = _longest(summary, mention) if told.endswith("for a time") else None
-                yield from _response(summary, mention, helps, percent, weeks=weeks)
+                yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
             break
         else:
             if beside("score_is_the_same_with_care", summary, mention):
@@ -293,12 +283,13 @@ def _response(
     causes = _causes_of(summary, mention, polarity)
     if any(cause.qualifier == "other_person" for cause in causes):
         return
-    goes_on = mention.rule.id == _PERSISTS
+    goes_on = mention.rule.id == "persists"
     if goes_on and (not causes or beside("care_helped_all_the_same", summary, mention)):
         # Complaints that go on are what care did only where the sentence names the care.
         yield state(summary, mention, "complaint", "pain", "affirmed")
         return
-    if not causes and mention.rule.id not in _IN_VAIN:
+    # What fails is care that is named: "works full shifts despite her pain" tells of none.
+    if not causes and mention.rule.id not in ("failed", "despite"):
         yield state(summary, mention, "response", "care", polarity, **said)
     for concept, cause in {care_concept(cause): cause for cause in causes}.items():
         unplaced = told_before(summary, cause)
@@ -326,15 +317,6 @@ def _nearest_injection(causes: list[Mention], mention: Mention) -> list[Mention]
     return [cause for cause in causes if cause.value == "injection"]
 
 
-# "Asks for a patch for burning despite gabapentin": the reason of a request tells of what failed.
-_DESPITE = "despite"
-_PERSISTS = "persists"
-_FAILED = "failed"
-_NAMED_BESIDE = frozenset({_PERSISTS, _FAILED})
-# What fails is care that is named: "works full shifts despite her pain" tells of none.
-_IN_VAIN = frozenset({_FAILED, _DESPITE})
-
-
 def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[Mention]:
     """What a response is put down to; some only to care that their own sentence names.
 
@@ -342,12 +324,12 @@ def _causes_of(summary: Summary, mention: Mention, polarity: Polarity) -> list[M
     before it.
     """
     causes = _nearest_injection(_causes(summary, mention), mention)
-    beside = [cause for cause in causes if cause.sentence == mention.sentence]
+    near = [cause for cause in causes if cause.sentence == mention.sentence]
     if polarity == "worsened":
-        return [cause for cause in beside if cause.start < mention.start]
-    if mention.rule.id in _NAMED_BESIDE:
-        return beside
-    return [] if polarity == "resolved" and len(beside) < len(causes) else causes
+        return [cause for cause in near if cause.start < mention.start]
+    if mention.rule.id in ("persists", "failed"):
+        return near
+    return [] if polarity == "resolved" and len(near) < len(causes) else causes
 
 
 def _called(cause: Mention) -> str:
@@ -428,7 +410,7 @@ _NOT_INTRODUCED = 500
 
 def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
     """How far a cause is from a response, in characters; "70% relief and let her stop Fioricet"."""
-    if mention.rule.id == _DESPITE:  # "a patch for burning despite gabapentin"
+    if mention.rule.id == "despite":  # "a patch for burning despite gabapentin"
         return abs(cause.start - mention.end) + _NOT_INTRODUCED * (cause.start < mention.start)
     if cause.start < mention.end:
         return mention.start - cause.end
@@ -533,17 +515,16 @@ _CHANGES: dict[str, Callable[[Summary, Mention], Polarity | None]] = {
     "distance": _closer,
     "dose": _dose,
 }
+
+
+def _told_of_function(summary: Summary, mention: Mention) -> Polarity:
+    """What words for a task say of it."""
+    return cast("Polarity", gives_beside("function_is", summary, mention) or mention.value)
+
+
 _TASKS = frozenset({"can_again", "can_now_do", "let_me", "task_done"})
 _LOSS = 0.85
 """The share of a measure below which it got worse: less is within the error of measurement."""
-
-
-def _lost(mention: Mention) -> bool:
-    """Whether a motion, strength or load fell."""
-    before, after = map(_number, _from_and_to(mention))
-    return after < _LOSS * before
-
-
 _YET = re.compile(
     r"\b(?:but|although|though|however|yet|with (?:some )?(?:difficulty|pain|trouble))\b"
 )
@@ -553,11 +534,7 @@ _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    if beside("nothing_of_function", summary, mention):
-        return True
-    # "Since the last authorization he had to add oxycodone": no plan in spite of the word before.
-    planned = mention.qualifier == "requested" and mention.rule.id != "had_to_add"
-    if planned and not _of_use(summary, mention):
+    if beside("nothing_of_function", summary, mention) or _only_planned(summary, mention):
         return True
     # "Is able to shop but tires" is no gain, nor is a return to work that the doctor ordered.
     rest = mention.end, summary.sentence_span(mention.sentence)[1]
@@ -571,12 +548,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("function"):
         if _no_function(summary, mention):
             continue
-        polarity: Polarity | None
-        if mention.value in _CHANGES:
-            polarity = _CHANGES[mention.value](summary, mention)
-        else:
-            given = gives_beside("function_is", summary, mention)
-            polarity = cast("Polarity", given or mention.value)
+        polarity = _CHANGES.get(mention.value, _told_of_function)(summary, mention)
         if polarity is None:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
@@ -595,5 +567,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
         parts = parts_of(summary, mention.sentence) if mention.rule.id in _TASKS else ()
         whole = whole or any(mention.start <= part.start < mention.end for part in parts)
         yield replace(said, regions=(), side=None) if whole else said
-        if mention.value == _MEASURED and polarity == "not improved" and _lost(mention):
-            yield state(summary, mention, "sign", "worsening", "affirmed")
+        if mention.value == _MEASURED and polarity == "not improved":
+            before, after = map(_number, _from_and_to(mention))
+            if after < _LOSS * before:
+                yield state(summary, mention, "sign", "worsening", "affirmed")
