@@ -1,13 +1,13 @@
 """The words beside a mention, and what they make of it, as ``rules/beside.csv`` lists them.
 
 A row holds where all its cells do: the mention is ``of`` one of some rules or values of a lexicon
-and has one of some ``qualifier``; the patterns find something: ``before`` in the ``reach``
-characters of its sentence that end where it starts, ``after`` right behind it, ``ahead`` anywhere
-in the ``reach`` characters behind it ("60/40" where the two differ), ``text`` in its own words,
-``clause`` and ``sentence`` in those; the rows named in ``also`` hold, and those in ``unless`` do
-not.  Rows of one name are alternatives; the first that holds decides, and ``gives`` what it says.
-Lists have semicolons between; ``(?&name)`` stands for the pattern of that name in
-``rules/beside_parts.csv``.
+(``response.failed`` is the rule alone where a value has its name too) and has one of some
+``qualifier``; the patterns find something: ``before`` in the ``reach`` characters of its sentence
+that end where it starts, ``after`` right behind it, ``ahead`` anywhere in the ``reach`` characters
+behind it ("60/40" where the two differ), ``text`` in its own words, ``clause`` and ``sentence`` in
+those; the rows named in ``also`` hold, and those in ``unless`` do not.  Rows of one name are
+alternatives; the first that holds decides, and ``gives`` what it says.  Lists have semicolons
+between; ``(?&name)`` stands for the pattern of that name in ``rules/beside_parts.csv``.
 
 ``example`` is a sentence of our own with the mention in brackets; the tests hold each row's
 patterns against it.
@@ -16,7 +16,7 @@ patterns against it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,7 +42,8 @@ Matches = tuple[re.Match[str], ...]
 class Row:
     """One row of the table; ``looks`` are its patterns, each with where and how far it looks."""
 
-    of: frozenset[str]
+    rules: frozenset[str]
+    values: frozenset[str]
     qualifiers: frozenset[str]
     looks: tuple[tuple[Words, int, Callable[[str], re.Match[str] | None]], ...]
     also: tuple[str, ...]
@@ -51,7 +52,7 @@ class Row:
 
     def matches(self, summary: Summary, mention: Mention) -> Matches | None:
         """What its patterns found; None where the row does not hold."""
-        if self.of and mention.rule.id not in self.of and mention.value not in self.of:
+        if self.rules and mention.rule.id not in self.rules and mention.value not in self.values:
             return None
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
@@ -90,7 +91,8 @@ def _row(cells: Mapping[str, str], parts: Mapping[str, str]) -> Row:
             reach = reaches[0] if place == "before" else reaches[-1]
             looks.append((words, reach, pattern.match if place == "after" else pattern.search))
     return Row(
-        of=frozenset(_listed(cells["of"])),
+        rules=frozenset(one.rpartition(".")[2] for one in _listed(cells["of"])),
+        values=frozenset(one for one in _listed(cells["of"]) if "." not in one),
         qualifiers=frozenset(_listed(cells["qualifier"])),
         looks=tuple(looks),
         also=_listed(cells["also"]),
@@ -111,13 +113,19 @@ def beside(name: str, summary: Summary, mention: Mention) -> bool:
     return any(row.matches(summary, mention) is not None for row in table()[name])
 
 
-def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
-    """What the first pattern of the first row that holds found, for its groups."""
+def each_beside(
+    name: str, summary: Summary, mention: Mention
+) -> Iterator[tuple[str, re.Match[str]]]:
+    """What each row that holds ``gives``, and what its first pattern found."""
     for row in table()[name]:
         found = row.matches(summary, mention)
         if found:
-            return found[0]
-    return None
+            yield row.gives, found[0]
+
+
+def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
+    """What the first pattern of the first row that holds found, for its groups."""
+    return next((match for _, match in each_beside(name, summary, mention)), None)
 
 
 def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:

@@ -23,7 +23,7 @@ def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
     """A summary, and a mention of what stands between brackets that the row is about."""
     start, end = example.index("["), example.index("]") - 1
     summary = Summary(example.replace("[", "").replace("]", ""))
-    value = row["of"].split(";")[0]
+    value = row["of"].split(";")[0].rpartition(".")[2]
     mention = SimpleNamespace(
         summary=summary,
         start=start,
