@@ -268,6 +268,7 @@ MADE_BY = {
     "features/families/request._fields_known",
     "features/families/request._tests_and_organs",
     "features/context._rule",
+    "features/beside._row",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
 
