@@ -32,6 +32,7 @@ from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
 from imr.features.families.letter import denials_under_review
 from imr.features.families.request import (
+    VISITS,
     parts_named,
     per_day,
     region,
@@ -219,7 +220,8 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
-_POSTSURGICAL = ("Physical Therapy", "Occupational Therapy")
+_ONE_COURSE = frozenset({"Physical Therapy", "Occupational Therapy"})
+_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 # Opioids after an operation are for its first weeks.
 _OPIOID_DAYS = 42
 
@@ -233,7 +235,7 @@ def _postoperative(item: Item, known: Mapping[str, Value]) -> bool:
     if item.subcategory == "Opioids":
         days = known.get("operation_days_ago")
         return isinstance(days, int | float) and days <= _OPIOID_DAYS
-    return item.subcategory in _POSTSURGICAL and bool(known.get("operation_recent"))
+    return item.subcategory in _ONE_COURSE and bool(known.get("operation_recent"))
 
 
 def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
@@ -293,7 +295,7 @@ _BARE_COURSE = re.compile(
 
 def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
-    if item.category not in ("Rehabilitation", "Programs", "Psych Services"):
+    if item.category not in _COURSES:
         return None
     printed = sessions_printed(item)
     return _course_told(summary, item) if printed is None else printed
@@ -395,9 +397,8 @@ def _asking(summary: Summary) -> Iterator[str]:
 
 
 # Care that is counted in sessions or visits, and names of it that say no kind.
-_IN_SESSIONS = frozenset(("Rehabilitation", "Programs", "Psych Services", "Home Health"))
+_IN_SESSIONS = _COURSES | {"Home Health"}
 _NO_KIND = frozenset(("therapy, unspecified", "treatment, unspecified", "other therapy"))
-_ONE_COURSE = frozenset(("Physical Therapy", "Occupational Therapy"))
 
 
 def _course_told(summary: Summary, item: Item) -> float | None:
@@ -865,7 +866,6 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
-_HEAD = frozenset({"head", "face"})
 _DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
 
 
@@ -919,7 +919,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
     "distal": _within_hand_or_foot,
-    "of_head": lambda said: not _HEAD.isdisjoint(said.regions),
+    # A bruise of the knee is no injury of the head, whatever is requested.
+    "of_head": lambda said: "head" in said.regions,
 }
 _ONE_AT_A_TIME = frozenset(
     {
@@ -927,7 +928,6 @@ _ONE_AT_A_TIME = frozenset(
         "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
     }
 )  # fmt: skip
-_CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 _WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
@@ -950,7 +950,7 @@ def _of_field(said: Statement, item: Item) -> bool:
     field = specialist_field(item.requested)
     groups = said.mention.groups.items()
     known = next((words for name, words in groups if name.startswith("field") and words), None)
-    consulted = item.subcategory in _CONSULTATIONS or _REFERRAL.search(item.requested.lower())
+    consulted = item.subcategory in VISITS or _REFERRAL.search(item.requested.lower())
     return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
@@ -1002,7 +1002,6 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
-_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 _THERAPIES = frozenset(
     {
         "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
@@ -1017,10 +1016,8 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "other": _of_another,
     # What strikes the head jars the neck.
     "head_for_neck": lambda said, item: (
-        "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
+        "cervical spine" in requested_parts(item) and not {"head", "face"}.isdisjoint(said.regions)
     ),
-    # A bruise of the knee is no injury of the head, whatever is requested.
-    "of_head": lambda said, _item: "head" in said.regions,
     # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
         bool(_LIMB_REGIONS & set(requested_parts(item)))
