@@ -69,23 +69,38 @@ class Row:
 
 
 @cache
+def parts() -> Mapping[str, str]:
+    """The patterns of ``beside_parts.csv`` by name; one may hold those above it."""
+    found: dict[str, str] = {}
+    for row in table_rows("beside_parts"):
+        found[row["name"]] = _filled(row["pattern"], found)
+    return found
+
+
+def _filled(pattern: str, known: Mapping[str, str]) -> str:
+    return _PART.sub(lambda part: known[part[1]], pattern)
+
+
+_PART = re.compile(r"\(\?&(\w+)\)")
+
+
+@cache
 def table() -> Mapping[str, tuple[Row, ...]]:
     """The rows by name; raises ValueError where a pattern cannot be read."""
-    parts = {row["name"]: row["pattern"] for row in table_rows("beside_parts")}
     found: dict[str, list[Row]] = {}
     for cells in table_rows("beside"):
-        found.setdefault(cells["name"], []).append(_row(cells, parts))
+        found.setdefault(cells["name"], []).append(_row(cells))
     return {name: tuple(rows) for name, rows in found.items()}
 
 
-def _row(cells: Mapping[str, str], parts: Mapping[str, str]) -> Row:
+def _row(cells: Mapping[str, str]) -> Row:
     # "60/40": so many characters before the mention, and so many behind it.
     reaches = [int(part) for part in cells["reach"].split("/") if part] or [0]
     looks = []
     for place, words in PLACES.items():
         if cells[place]:
             try:
-                pattern = re.compile(_PART.sub(lambda part: parts[part[1]], cells[place]))
+                pattern = re.compile(_filled(cells[place], parts()))
             except re.error as error:
                 raise ValueError(f"beside.csv, {cells['name']}, {place}: {error}") from error
             reach = reaches[0] if place == "before" else reaches[-1]
@@ -103,9 +118,6 @@ def _row(cells: Mapping[str, str], parts: Mapping[str, str]) -> Row:
 
 def _listed(cell: str) -> tuple[str, ...]:
     return tuple(filter(None, cell.split(";")))
-
-
-_PART = re.compile(r"\(\?&(\w+)\)")
 
 
 def beside(name: str, summary: Summary, mention: Mention) -> bool:

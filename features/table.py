@@ -65,7 +65,7 @@ FAMILIES: tuple[Family, ...] = (
         build=letter.build_authorization,
         build_item=letter.build_operation_item,
     ),
-    Family("facts", build_item=facts.build_item, made=facts.COLUMNS),
+    Family("facts", build_item=facts.build_item),
     Family("told", build_item=told.build_item),
     Family(
         "region_findings",

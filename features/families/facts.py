@@ -6,12 +6,11 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
 (``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
 ``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
-``now`` (care under way), ``past`` (told of as former), ``only_so_far`` (a drug
-of the treatments to date that the list of current ones lacks), ``ordered`` (asked for, and not only
-supposed), ``first_given`` (prescribed at the last visit), ``at_least`` (of a count: or more),
-``other`` (due to another treatment than what is asked for), ``by_same`` (due to the treatment that
-is asked for), ``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the
-request: for a drug, for visits).
+``past`` (told of as former), ``only_so_far`` (a drug of the treatments to date that the list of
+current ones lacks), ``first_given`` (prescribed at the last visit), ``other`` (due to another
+treatment than what is asked for), ``by_same`` (due to the treatment that is asked for),
+``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the request: for a
+drug, for visits); what is no measure is asked of ``rules/beside.csv`` (``under_way``, ``ordered``).
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -27,12 +26,13 @@ from functools import cache, partial
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import Service, request_lexicon
+from imr.features.beside import beside, match_beside, parts
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
 from imr.features.families.letter import denials_under_review
-from imr.features.families.medication import REFILLED
 from imr.features.families.request import (
+    VISITS,
     parts_named,
     per_day,
     region,
@@ -44,7 +44,7 @@ from imr.features.families.request import (
     studies_in_dispute,
 )
 from imr.features.families.studies import in_dispute
-from imr.features.signal import Column, Findings, Value, table_rows
+from imr.features.signal import Findings, Value, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.findings import study_of
 from imr.features.statements.statement import SPINE
@@ -60,59 +60,14 @@ from imr.features.where_when import (
 
 SAME = "$same"
 ANY = "*"
-FACTS: tuple[str, ...] = (
-    "radicular_signs", "neurological_signs", "neurological_complaint", "radiating_pain",
-    "red_flag_stated", "fracture_documented", "joint_signs", "facet_loading",
-    "trigger_points_found", "treatable_deficit", "spasm_found", "radiculopathy_present",
-    "nerve_contact_imaged", "lesion_imaged", "films_taken", "advanced_study_taken",
-    "nerve_study_abnormal", "care_had", "care_failed", "same_care_had", "same_care_helped",
-    "function_gained", "relief_half", "relief_six_weeks", "medication_less",
-    "home_exercise_known", "therapy_beside", "drug_helped", "drug_not_tolerated",
-    "nonopioid_tried", "nsaid_now", "opioid_now", "neuropathic_drug_failed",
-    "neuropathic_pain", "gi_risk", "homebound", "skilled_need", "operation_done",
-    "psychological_symptoms", "poor_sleep", "worse_now", "severe_lesion", "comorbidity_risk",
-    "joint_degeneration", "invasive_considered", "steroid_injection_failed",
-    "nonopioid_failed", "function_limited", "multidisciplinary_evaluation", "motivated",
-    "home_exercise_failed", "drug_test_had", "nerve_study_radiculopathy", "repairable_lesion",
-    "severe_degeneration", "fluoroscopy_planned", "trauma_told", "fracture_suspected",
-    "drug_test_inconsistent", "injection_had", "agreement_signed", "database_checked",
-    "pain_goes_on", "sleep_causes_sought", "opioid_planned", "nerve_study_taken", "mri_taken",
-    "recovered", "already_supplied", "taper_planned", "misuse_signs", "drug_hazard",
-    "operation_hazard", "suicide_risk", "care_under_way", "psychological_evaluation",
-    "supply_large", "use_short", "operation_large", "thrombosis_risk", "bleeding_drug",
-    "head_flag", "injection_failed", "function_better", "operation_recent", "entrapment_found",
-    "support_condition", "neurology_told", "care_short", "long_use", "stimulator_condition",
-    "shockwave_condition", "work_attempt_failed", "gait_impaired", "apnea_suspected",
-    "twitch_found", "sacroiliac_found", "field_condition", "specialist_seen",
-    "same_class_beside", "job_open", "personal_care_need",
-    "organ_findings", "help_at_home", "bears_no_weight", "language_barrier", "same_test_had",
-    "same_test_abnormal", "care_only_planned", "cannot_take_oral", "crps_suspected",
-)  # fmt: skip
+FACTS = tuple(column.name for column in listed()["facts"] if column.dtype == "bool")
 """The facts of ``facts.csv`` that are columns."""
-FOR_CRITERIA: tuple[str, ...] = (
-    "first_line_tried", "root_question", "exercise_had", "care_month",
-    "operation_acute_condition", "at_maximum_improvement", "baseline_test", "organ_found",
-    "strong_pain", "insertion_tender", "facet_tender", "bone_displaced", "sessions_told",
-    "certified_of_course", "per_week_told", "supervised_exercise", "topical_place",
-    "told_per_day", "told_units", "told_supply_days", "course_begun", "told_points",
-    "nausea_named", "recent_onset", "eased_by_care", "head_injured", "head_complaint",
-    "operation_disputed", "more_gain_expected", "course_ended", "entrapment_released",
-    "purchase_told", "anxiety_found", "care_gained", "works_as_usual", "recovery_at_risk",
-    "field_denied", "pain_unrelieved", "tablets_not_swallowed",
+FOR_CRITERIA = (
+    *sorted({row["fact"] for row in table_rows("facts")}.difference(FACTS)),
+    "sessions_told", "certified_of_course", "per_week_told", "told_per_day", "told_units",
+    "told_supply_days", "course_begun", "told_points", "operation_disputed",
 )  # fmt: skip
-"""Those that only the criteria read: keys of a row, and no columns."""
-COLUMNS: tuple[Column, ...] = tuple(
-    Column(
-        name,
-        "bool",
-        f"Said of the request: {name.replace('_', ' ')}",
-        null="nothing is said of it",
-        family="facts",
-        source="facts.csv",
-    )
-    for name in FACTS
-)
-"""The column of each fact; those of numbers stand in ``columns.csv``."""
+"""Those that only the criteria read, and what else they do: keys of a row, and no columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,23 +205,23 @@ def _drug_of(said: Statement) -> str | None:
     return said.of or said.mention.rule.extra.get("generic")
 
 
+def _beside(name: str, said: Statement) -> bool:
+    """Whether ``beside.csv`` says so of the words beside what a statement rests on."""
+    return beside(name, said.mention.summary, said.mention)
+
+
+def _complains(said: Statement) -> bool:
+    """Whether somebody complains, or the words need not say so."""
+    return said.subject != "complaint" or _beside("complained_of", said)
+
+
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
     """The value of a fact: by the highest priority, and among equals by what speaks for it."""
     return max((rule.priority, rule.speaks_for) for rule, _ in said)[1]
 
 
-_COMPLAINT = re.compile(
-    r"\b(?:complain\w*|c/o|reports?|reported|states?|(?<!not )rated|\d ?/ ?10|out of 10)\b"
-)
-
-
-def _complains(said: Statement) -> bool:
-    """Whether somebody complains, or the words need not say so."""
-    lower = said.mention.summary.lower
-    return said.subject != "complaint" or bool(_COMPLAINT.search(lower, said.start, said.end))
-
-
-_POSTSURGICAL = ("Physical Therapy", "Occupational Therapy")
+_ONE_COURSE = frozenset({"Physical Therapy", "Occupational Therapy"})
+_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 # Opioids after an operation are for its first weeks.
 _OPIOID_DAYS = 42
 
@@ -280,7 +235,7 @@ def _postoperative(item: Item, known: Mapping[str, Value]) -> bool:
     if item.subcategory == "Opioids":
         days = known.get("operation_days_ago")
         return isinstance(days, int | float) and days <= _OPIOID_DAYS
-    return item.subcategory in _POSTSURGICAL and bool(known.get("operation_recent"))
+    return item.subcategory in _ONE_COURSE and bool(known.get("operation_recent"))
 
 
 def build_item(summary: Summary, case: Case, item: Item, found: dict[str, Value]) -> Findings:
@@ -340,7 +295,7 @@ _BARE_COURSE = re.compile(
 
 def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
-    if item.category not in ("Rehabilitation", "Programs", "Psych Services"):
+    if item.category not in _COURSES:
         return None
     printed = sessions_printed(item)
     return _course_told(summary, item) if printed is None else printed
@@ -442,9 +397,8 @@ def _asking(summary: Summary) -> Iterator[str]:
 
 
 # Care that is counted in sessions or visits, and names of it that say no kind.
-_IN_SESSIONS = frozenset(("Rehabilitation", "Programs", "Psych Services", "Home Health"))
+_IN_SESSIONS = _COURSES | {"Home Health"}
 _NO_KIND = frozenset(("therapy, unspecified", "treatment, unspecified", "other therapy"))
-_ONE_COURSE = frozenset(("Physical Therapy", "Occupational Therapy"))
 
 
 def _course_told(summary: Summary, item: Item) -> float | None:
@@ -502,11 +456,6 @@ _SUPPLY_TOLD = re.compile(
     r"\bfor (?P<m>\d{1,2}|an?|one|the)(?: first)? (?P<unit2>days?|weeks?) "
     r"(?:after|following|post)"
 )
-_COURSE_BEGUN = re.compile(
-    r"\b(?:gave|given|start(?:ed|ing|s)?|begun|began|initiat\w+|one[- ]time|once only|"
-    r"short(?:[- ]term)? (?:course|use|supply|trial)|new(?:ly)? (?:rx|prescri\w+|flare\w*)|"
-    r"first (?:rx|prescri\w+))\b"
-)
 
 
 def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
@@ -530,18 +479,13 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
     )
     words = spell_out(summary.lower[last.end : end])
     units, days = _UNITS_TOLD.search(words), _SUPPLY_TOLD.search(words)
-    clause = clause_of(summary, last)
     told: dict[str, Value] = {"told_per_day": per_day(words)}
     told["told_units"] = float(units["n"] or units["m"]) if units else None
     if days is not None:
         number, unit = days["n"] or days["m"], days["unit"] or days["unit2"]
         long = {"d": 1.0, "w": 7.0, "m": 30.0}[unit[0]]
         told["told_supply_days"] = long * (float(number) if number.isdigit() else 1.0)
-    begun, refilled = (
-        pattern.search(summary.lower, clause.start, clause.end)
-        for pattern in (_COURSE_BEGUN, _REFILLED)
-    )
-    told["course_begun"] = begun is not None and refilled is None
+    told["course_begun"] = beside("course_begun", summary, last)
     return told
 
 
@@ -561,7 +505,6 @@ def _points_told(summary: Summary, item: Item) -> float | None:
 
 
 _NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated"})
-_ONE = re.compile(r"(?:injection|block|shot|esi|tfesi|mbb)$", re.IGNORECASE)
 # A duration that belongs to the complaint ("a flare for five days") is none of a drug.
 _OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
 _BEGUN = re.compile(r"\b(?:begun|began|started)\b")
@@ -617,7 +560,7 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
         if concept == "morphine dose":
             yield "morphine_dose", said.count, said
         if repeated and said.subject == "treatment":
-            one = 1.0 if _ONE.search(said.mention.text) else None
+            one = 1.0 if _beside("one_injection", said) else None
             yield "same_care_count", one if said.count is None else said.count, said
             yield "same_care_days_ago", _days_before(summary, case, said), said
         if repeated and said.subject == "drug":
@@ -721,60 +664,10 @@ def _evidence(name: str, said: Statement, item: Item) -> Evidence:
 
 # --- measures of a statement ----------------------------------------------------------------------
 
-_GOES_ON = re.compile(
-    r"\b(?:continu\w+|current(?:ly)?|ongoing|now|daily|is doing|does|performs?|under way|"
-    r"in progress|started|begun|attends|attending|so far|concurrent\w*|(?:along|together) with|"
-    r"in addition|combin\w+|adjunct|remaining|\d+ of \d+|hep|home (?:exercises?|program))\b"
-)
-_GONE_BY = re.compile(
-    r"\b(?:completed|done|finished|discharged|exhausted|failed|failure|without|no (?:benefit|gain|"
-    r"relief)|w/o|did not|ended|stopped|in (?:19|20)\d\d|pre-?op\w*|before)\b"
-)
-# A drug that is refilled, continued or taken since a date goes on; what was begun today does not.
-_REFILLED = re.compile(
-    rf"\b(?:{REFILLED}|continu(?:e[sd]?|ing|ation|ous(?:ly)?)|renew(?:ed|al|s)?|"
-    r"chronic(?:ally)?|long[- ]term|ongoing|maintain(?:ed|s)|same (?:dose|medic\w+)|"
-    r"still (?:takes?|taking|uses?|on)|(?:been|was) (?:taking|using|on|prescribed|given|taken|"
-    r"used)\b[^.;]{0,40}?\b(?:since|for (?:over|more|many|several|\w+ (?:months|years)))|"
-    r"since (?:at least|before|(?:early|mid|late)[- ]?(?:(?:19|20)\d\d|\d\d)?|(?:19|20)\d\d|"
-    r"\d{1,2}/)|(?:every|each) month|monthly|for (?:over |more than |at least |"
-    r"about )?(?:many|several|\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:months?|"
-    r"mos|yrs?|years?)|(?:at|on) (?:every|each) visit|"
-    r"(?:x ?>?|(?<=>)|over|for (?:at least )?the (?:past|last)|(?:on (?:it|them) )?for) ?"
-    r"(?:\d+|a|two|three|four|five|six|eight|ten|twelve|fourteen|eighteen|many|several)\+? ?"
-    r"(?:mos?|months?|yrs?|years?)(?= (?:on|of|nightly|daily|use|now|w/)|[.,;]|$)|ever since|"
-    r"kept (?:him|her|me|them) on|a fixture|without interruption|(?:already )?on board|"
-    r"for (?:a |over a |an )?(?:long|years|decades?|(?:extended|prolonged) (?:time|period|"
-    r"duration))|"
-    r"all these (?:months|years)|nightly since|"
-    r"first (?:applied|given|prescribed|started|dispensed) in|month after month)\b"
-)
-_FIRST_GIVEN = re.compile(
-    r"\b(?:start(?:ed|ing|s)?|began|begun|initiat\w+|first (?:prescri\w+|time|trial)|new(?:ly)? |"
-    r"discontinu\w+|to continue working|continued (?:pain|complaints?|symptoms?))\b"
-)
-# A drug never had before, or not for long, is begun anew.
-_FRESH = re.compile(
-    r"\b(?:last (?:had|took|used|taken|filled|prescribed|given)\b[^.;]{0,40}?\b(?:in|on|over|"
-    r"years?|months ago)\b|(?:first (?:prescription|script|fill|course|time)|new prescription)\b|"
-    r"(?:never|not) (?:been )?(?:taken|had|used|tried|prescribed|given|on)\b[^.;]{0,40}?\b"
-    r"(?:before|previously|until now|in the past|any)\b|(?:none|not any|nothing) since\b|"
-    r"(?:none|never) before\b)"
-)
-_JUST_BEGUN = re.compile(r"\b(?:started|begun|began|starting)\b")
+_GOES_ON_SINCE = re.compile(parts()["goes_on_since"])
 _OF_ITS_OWN = re.compile(
     r"(?:continu\w+|ongoing|maintain\w*) (?:with|of|his|her|the|current|other|all|home|modified)\b"
 )
-# "Soma - ongoing": an entry of a list; "chronic clonazepam, started by a psychiatrist".
-_LONG_ENTRY = re.compile(
-    r"^[^.;,]{0,24}? ?[-–—(] ?(?:ongoing|continu\w+|chronic|long|since|refill\w*|"
-    r"x ?>?\d+ ?(?:mo|yr))"
-)
-_LONG_ANYHOW = re.compile(
-    r"\b(?:chronic(?:ally)?|ever since|without interruption|long[- ]term|"
-    r"all these (?:months|years))\b"
-)
-_WALKING = re.compile(r"\b(?:walk|ambulat|weight|stairs|stand|transfer)")
 _LONG_AGO = re.compile(
     r"\b(?:years (?:ago|earlier|back|before|prior)|"
     r"(?:before|prior to) (?:the|his|her|this) (?:injury|accident)|"
@@ -784,10 +677,6 @@ _LONG_AGO = re.compile(
     r"service|military|seventies|eighties|nineties))|at (?:the )?age (?:of )?(?:1?\d|nine|ten))\b"
 )
 _ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
-# A fusion that a film shows may be of any age.
-_ON_A_FILM = re.compile(
-    r"\b(?:x-?rays?|films?|radiographs?|mri|ct)\b[^.;]{0,80}\b(?:show|reveal|demonstrat)"
-)
 _LONG_AGO_DAYS = 730
 _STALE_YEARS, _STALE_DAYS = 2, 365
 # Visits from which a course counts as a trial of care.
@@ -809,7 +698,8 @@ class Measures(dict[str, Value]):
             return _OF_THE_REQUEST[name](self.said, self.item)
         if name in _OF_THE_CASE:
             return _OF_THE_CASE[name](self.said, self.case)
-        value = self[name] = _OF_THE_STATEMENT[name](self.said)
+        of_statement = _OF_THE_STATEMENT.get(name)
+        value = self[name] = of_statement(self.said) if of_statement else _beside(name, self.said)
         return value
 
     get = dict.__getitem__  # type: ignore[assignment]
@@ -829,15 +719,14 @@ def _percent(said: Statement) -> float | None:
 def _used_long(said: Statement) -> bool:
     """Whether the words around a drug say that its use goes on from before."""
     clause, mention = said.clause, said.mention
-    if _LONG_ENTRY.match(mention.summary.after(mention, 50)):
+    if _beside("long_entry", said):
         return True
-    begun = _FIRST_GIVEN.search(clause) and not _LONG_ANYHOW.search(clause)
     # "Naproxen, an injection and continuation of her exercises": what goes on is named behind.
     goes_on = (
         found.start() < mention.start - said.start or not _OF_ITS_OWN.match(clause, found.start())
-        for found in _REFILLED.finditer(clause)
+        for found in _GOES_ON_SINCE.finditer(clause)
     )
-    return any(goes_on) and not begun
+    return any(goes_on) and not _beside("given_anew", said)
 
 
 def _old(said: Statement) -> bool:
@@ -860,7 +749,7 @@ def _stale(said: Statement) -> bool:
     before the latest year.
     """
     long_ago = said.ago is not None and said.ago > _STALE_DAYS
-    if long_ago or _old(said) or _ON_A_FILM.search(said.clause):
+    if long_ago or _old(said) or _beside("on_a_film", said):
         return True
     summary = said.mention.summary
     day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
@@ -870,7 +759,6 @@ def _stale(said: Statement) -> bool:
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
 
 
-_BESIDE_SPINE = re.compile(r"\bpara-?\s?(?:spinal|spinous|vertebral|lumbar|cervical|thoracic)")
 # "The tingling has subsided" leaves the pain.
 _OF_NUMBNESS = re.compile(
     r"(?<!pain and )(?<!pain or )(?<!pain, )\b(?:numb\w*|tingling|para?esthesias?|dysesthesias?|"
@@ -915,86 +803,17 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
 
 
-def _clause_says(
-    wanted: re.Pattern[str], unless: re.Pattern[str] | None = None
-) -> Callable[[Statement], bool]:
-    """Whether the clause of a statement has some words, and not others."""
-    return lambda said: (
-        wanted.search(said.clause) is not None
-        and (unless is None or unless.search(said.clause) is None)
-    )
-
-
-def _only_begun(said: Statement) -> bool:
-    """Care that has just begun, which cannot have failed."""
-    uncounted = said.count is None and said.days is None
-    return uncounted and _JUST_BEGUN.search(said.clause) is not None
-
-
-def _ordered(said: Statement) -> bool:
-    """Whether care is asked for or pending, and not merely supposed, meant for after surgery, or
-    more of what was had.
-    """
-    before = said.mention.summary.before(said.mention, 40)
-    supposed = said.mention.qualifier == "hypothetical" or _AFTER_SURGERY.search(said.clause)
-    return not supposed and _MORE_OF.search(before) is None
-
-
-_MORE_OF = re.compile(
-    r"\b(?:more|further|additional\w*|another|continu\w+|resum\w+|remaining|extend\w*|extension)\b"
-    r"[^.;,]{0,30}$"
-)
-
-_AFTER_SURGERY = re.compile(
-    r"\bpost-?\s?op\w*|\bpost-?surg\w*|\b(?:after|following) (?:the |his |her )?"
-    r"(?:surg|oper|arthrosc|repair|fusion|replacement)"
-)
-# "At least three visits" may have been thirty.
-_AT_LEAST = re.compile(r"\b(?:at least|more than|over|a minimum of) (?:about )?\(?(?:\d|[a-z])")
-
-
-def _first_given(said: Statement) -> bool:
-    """Whether a drug is prescribed at the last visit that is told, and so was not tried before."""
-    summary, mention = said.mention.summary, said.mention
-    given = _GIVEN_AFTER.match(summary.after(mention, 60)) or _GIVEN_BEFORE.search(
-        summary.before(mention, 60)
-    )
-    used = _REFILLED.search(said.clause) or _USED_SINCE.search(said.clause)
-    return bool(given) and not used and at_last_visit(summary, mention)
-
-
-# "Was given naproxen, which he takes with relief"; "was prescribed a splint, worn since".
-_USED_SINCE = re.compile(
-    r"\b(?:tak(?:es?|en|ing)|took|us(?:es|ed|ing)|relief|help\w*|benefit|effect\w*|fail\w*|"
-    r"without|done|completed|worn|since|initially|previously|earlier|first visit|emergency|"
-    r"days|weeks|then)\b"
-)
-_SCRIPT = r"(?:prescribed|started|dispensed|initiated)"
-_GIVEN_AFTER = re.compile(
-    rf"^(?:(?: [\w/.%-]+){{0,3}},?(?: and)?){{1,3}} (?:was|were) (?:(?:also|then|newly|both) )?"
-    rf"{_SCRIPT}\b"
-)
-_GIVEN_BEFORE = re.compile(
-    rf"(?<!been )(?<!previously )(?<!currently )(?<!had )(?<!is )(?<!are )\b{_SCRIPT} "
-    r"(?:(?!by|for|in|on)[\w/,]+ ){0,3}$"
-)
-
-
 # "Treatment to date: exercise and an NSAID. Current medication: acetaminophen."
 _NOW_LIST = re.compile(
     r"\bcurrent (?:medications?|meds|drugs?|pain medications?)(?: (?:regimen|list))?"
     r"(?: (?:includes?|are|is|consists? of|list(?:s|ed)?|were|was|included)\b| ?:)"
-)
-_SO_FAR = re.compile(
-    r"\b(?:(?:prior|previous|past|earlier) (?:\w+ )?(?:treatments?|care|therap(?:y|ies)|"
-    r"medications?)|(?:treatments?|care|therap(?:y|ies)) (?:to date|so far|thus far|history))\b"
 )
 
 
 def _only_so_far(said: Statement) -> bool:
     """Whether a drug stands among treatments to date, and a list of current drugs lacks it."""
     summary, mention = said.mention.summary, said.mention
-    if _SO_FAR.search(summary.sentence_lower(mention.sentence)) is None:
+    if not _beside("among_care_to_date", said):
         return False
     lists = {summary.sentence_at(found.start()) for found in _NOW_LIST.finditer(summary.lower)}
     named = [m for m in summary.mentions("medication") if m.sentence in lists]
@@ -1012,38 +831,6 @@ _MOOD_DRUGS = frozenset(
         "mirtazapine", "trazodone", "vilazodone",
     }
 )  # fmt: skip
-_NONANATOMIC = re.compile(r"\bnon-?\s?(?:dermatom|anatomic|physiologic|organic)|\bdiffusely\b")
-# "Voltaren gel for the knees": where a topical drug is put.
-_WHERE_PUT = re.compile(
-    r"^(?: (?:\d+(?:\.\d+)?%|gel|cream|patch(?:es)?|ointment|lotion|sodium|topical|"
-    r"\d+ ?g(?:m|rams?)?|(?:two|three|four|twice|2|3|4) (?:times )?(?:a day|daily)|[bt]id|qid|"
-    r"daily|applied|used|prn)){0,5} (?:for|to|on|over)"
-    r"(?: (?:the|his|her|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
-    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
-)
-# Fear of moving or of a new injury is no anxiety that a drug treats.
-_ANXIOUS = re.compile(
-    r"panic|nightmare|flashback|anxi|\bgad|hypervigil|"
-    r"\bfear(?:s|ful)?\b(?! of (?:re-?injury|movement|moving|falling|work)|-avoid)"
-)
-# "Modified duty with a limit of 20 pounds": who works so is not unable to.
-_AT_WORK = re.compile(r"\b(?:(?:mod(?:ified)?|light|restricted) (?:work|duty)|work(?:s|ing))\b")
-# Who does the usual job again has not failed to return to it.
-_FULL_WORK = re.compile(
-    r"\b(?:(?:full|usual|regular|normal|unrestricted|customary|same)(?:[- ](?:and|work|time))* "
-    r"?(?:duty|duties|work|job|occupation|shifts?|hours)|full[- ]time|without restrictions?)\b"
-)
-_PART_WORK = re.compile(r"\b(?:modified|light|part[- ]time|restricted|limited|unable|fail\w*)\b")
-# "Asks to buy a cold pump": a device to keep.
-_BOUGHT = re.compile(r"\b(?:buy(?:s|ing)?|purchas(?:e|es|ed|ing)|for sale|to own|outright)\b")
-# "Twelve visits of traction, ultrasound and e-stim": what a clinic does at its visits.
-_CURRENT_ALONE = re.compile(r"(?:electrical|e-?stim\w*|interferential)")
-_A_UNIT = re.compile(r"^ (?:\w+ ){0,2}?(?:unit|device|machine|trial|stimulator|at home|home)\b")
-_AT_VISITS = re.compile(
-    r"\b(?:visits?|sessions?|treatments?|therapy|pt|chiro\w*|modalities|ultrasound|massage|"
-    r"manual|traction)\b"
-)
-_OWN_EXERCISE = re.compile(r"\b(?:home|hep|independent|self|own|taught|instruct\w*|shown)\b")
 _LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
     LIMB["upper extremity"], LIMB["lower extremity"]
 )
@@ -1068,26 +855,9 @@ _RUBBED_REACH = 200
 
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
     summary, mention = said.mention.summary, said.mention
-    put = _WHERE_PUT.match(summary.after(mention, 80))
+    put = match_beside("put_on", summary, mention)
     rubbed = _RUBBED_ON.search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
     return any(found and where.fullmatch(found["where"]) for found in (put, rubbed))
-
-
-def _in_clinic(said: Statement) -> bool:
-    """Whether electrical stimulation was a part of visits, which is no trial of a unit at home."""
-    summary, mention = said.mention.summary, said.mention
-    alone = _CURRENT_ALONE.match(mention.text.lower()) is not None
-    at_visits = _AT_VISITS.search(said.clause) is not None
-    return alone and at_visits and _A_UNIT.match(summary.after(mention, 40)) is None
-
-
-def _in_course(said: Statement) -> bool:
-    """Whether exercises are those of a course that is only asked for, and none done at home:
-    "twelve visits of therapy with strengthening", "a program for strengthening".
-    """
-    if said.polarity != "planned" or said.mention.rule.id != "exercise":
-        return False
-    return _OWN_EXERCISE.search(said.clause) is None
 
 
 def _on_film(said: Statement) -> bool:
@@ -1096,7 +866,6 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
-_HEAD = frozenset({"head", "face"})
 _DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
 
 
@@ -1110,7 +879,6 @@ def _within_hand_or_foot(said: Statement) -> bool:
     return any(said.start <= part.start < said.mention.start for part in parts)
 
 
-_POWER = re.compile(r"\b(?:strength|motor|power|5/5|neuro(?!-?vasc)\w*)\b")
 _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "percent": _percent,
     "rated": lambda said: said.percent is not None,
@@ -1123,46 +891,36 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     "strong": lambda said: said.degree in ("moderate", "severe"),
     "old": _old,
     "stale": _stale,
-    # Care that goes on.
-    "now": _clause_says(_GOES_ON, unless=_GONE_BY),
     "long": _used_long,
     "past": lambda said: said.past,
-    "ordered": _ordered,
     "only_so_far": _only_so_far,
-    "at_least": _clause_says(_AT_LEAST),
     "due": lambda said: said.of is not None,
-    "begun": _only_begun,
-    "first_given": _first_given,
-    # Over the facets, as muscles beside a spine lie.
-    "beside_spine": _clause_says(_BESIDE_SPINE),
-    "fresh": _clause_says(_FRESH),
+    # What has just begun cannot have failed.
+    "begun": lambda said: said.count is None and said.days is None and _beside("just_begun", said),
+    # What is prescribed at the last visit that is told was not tried before.
+    "first_given": lambda said: (
+        _beside("just_prescribed", said) and at_last_visit(said.mention.summary, said.mention)
+    ),
     "of_numbness": _of_numbness,
-    # Intact sensation alone shows nothing of strength.
-    "of_power": _clause_says(_POWER),
     # Plain films show bone, and no tendon, meniscus or root.
     "film": _on_film,
     "mood_drug": lambda said: (
         _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
     ),
-    "nonanatomic": _clause_says(_NONANATOMIC),
-    "anxious": lambda said: _ANXIOUS.search(said.mention.text.lower()) is not None,
-    "limit_at_work": lambda said: (
-        said.mention.rule.id == "lifting_limit" and _AT_WORK.search(said.clause) is not None
+    # "Twelve visits of therapy with strengthening": exercises of a course that is only asked for.
+    "in_course": lambda said: (
+        said.polarity == "planned"
+        and said.mention.rule.id == "exercise"
+        and not _beside("of_own_exercise", said)
     ),
-    "bought": lambda said: (
-        _BOUGHT.search(said.clause) is not None and "heat" not in said.mention.text.lower()
-    ),
-    "full_work": _clause_says(_FULL_WORK, unless=_PART_WORK),
-    "in_clinic": _in_clinic,
-    "in_course": _in_course,
     "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
     "put_on_trunk": lambda said: _put_on(said, _TRUNK),
     "of_swallowing": lambda said: said.mention.rule.id == "swallow",
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
     "distal": _within_hand_or_foot,
-    "of_head": lambda said: not _HEAD.isdisjoint(said.regions),
-    "walking": lambda said: _WALKING.search(said.mention.text.lower()) is not None,
+    # A bruise of the knee is no injury of the head, whatever is requested.
+    "of_head": lambda said: "head" in said.regions,
 }
 _ONE_AT_A_TIME = frozenset(
     {
@@ -1170,7 +928,6 @@ _ONE_AT_A_TIME = frozenset(
         "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
     }
 )  # fmt: skip
-_CONSULTATIONS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 _WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
@@ -1193,7 +950,7 @@ def _of_field(said: Statement, item: Item) -> bool:
     field = specialist_field(item.requested)
     groups = said.mention.groups.items()
     known = next((words for name, words in groups if name.startswith("field") and words), None)
-    consulted = item.subcategory in _CONSULTATIONS or _REFERRAL.search(item.requested.lower())
+    consulted = item.subcategory in VISITS or _REFERRAL.search(item.requested.lower())
     return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
@@ -1245,7 +1002,6 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
-_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 _THERAPIES = frozenset(
     {
         "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
@@ -1260,10 +1016,8 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "other": _of_another,
     # What strikes the head jars the neck.
     "head_for_neck": lambda said, item: (
-        "cervical spine" in requested_parts(item) and bool({"head", "face"} & set(said.regions))
+        "cervical spine" in requested_parts(item) and not {"head", "face"}.isdisjoint(said.regions)
     ),
-    # A bruise of the knee is no injury of the head, whatever is requested.
-    "of_head": lambda said, _item: "head" in said.regions,
     # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
         bool(_LIMB_REGIONS & set(requested_parts(item)))

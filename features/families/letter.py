@@ -23,6 +23,7 @@ from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import operation_named
+from imr.features.beside import beside, parts
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
     WORDS,
@@ -162,13 +163,7 @@ def _images_same(item: Item, other: Item) -> bool:
     )
 
 
-_WORD_FOR_OPERATION = re.compile(
-    r"\b(?:surger(?:y|ies)|surgical (?:repair|procedure|intervention)|operation|arthroscop\w+|"
-    r"arthroplasty|fusion|discectomy|laminectomy|laminotomy|decompression|release|repair|"
-    r"reconstruction|replacement|fixation|\w{4,20}ectomy|removal of hardware|hardware removal|"
-    r"transposition|osteotomy|debridement|recon|acdf|[pta]lif|orif|t[khs][ar]|excision|"
-    r"amputation|tak(?:e|ing|en) (?:\w+ ){1,3}out)\b"
-)
+_WORD_FOR_OPERATION = re.compile(parts()["word_for_operation"])
 
 
 @once
@@ -183,33 +178,12 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
     return [m for m in said if m.sentence in operations]
 
 
-# "Non-certified: a repeat repair (not requested)": nothing was refused that anybody asked for.
-_NEVER_ASKED = re.compile(
-    r"^[^.;]*\b(?:not|never|was ?n['’]?t|nobody|no one)(?: (?:been|even|ever|had|actually))* "
-    r"(?:req(?:uested|['’]?d)\b|asked(?: for)?\b|sought\b)"
-)
-
-
-# "No operation has been authorized so far": the denial stands before a verb of its own.
-_NONE_GRANTED = re.compile(
-    rf"\b(?:no|without(?: any)?) (?:[\w-]+ ){{0,2}}?{_WORD_FOR_OPERATION.pattern} "
-    r"(?:(?:was|were|is|are|has|have|had|been|yet|ever|so far) ){1,3}$"
-)
-
-
-def _is_granted(summary: Summary, mention: Mention) -> bool:
-    """Whether a word says that an operation was authorized."""
-    said = mention.value == "authorized" and mention.qualifier != "negated"
-    return said and not _NONE_GRANTED.search(summary.before(mention, 70))
-
-
 def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
     words = _said_of_operations(summary)
-    granted = [m for m in words if _is_granted(summary, m)]
-    refused = [m for m in words if not _is_granted(summary, m)]
-    refused = [m for m in refused if not _NEVER_ASKED.search(summary.after(m, 120))]
+    granted = [m for m in words if beside("granted", summary, m)]
+    refused = [m for m in words if m not in granted and not beside("never_asked_for", summary, m)]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
@@ -251,11 +225,6 @@ def _operation_told(summary: Summary) -> bool:
     )
 
 
-_SHORT_OF = (
-    r"(?: (?:was|were|is|has|had|been|also|not|of|the|a|an|his|her|left|right|in dispute)){0,6}"
-)
-
-
 def _operations_refused(summary: Summary) -> list[Mention]:
     """Refusals right beside the word for an operation: "denied the brace for the knee arthroscopy"
     refuses none, and what is only pending is not refused.
@@ -264,21 +233,9 @@ def _operations_refused(summary: Summary) -> list[Mention]:
         m
         for m in _said_of_operations(summary)
         if m.value != "pending"
-        and not _is_granted(summary, m)
-        and (
-            _OPERATION_BEFORE.search(summary.before(m, 60))
-            or _OPERATION_AFTER.match(summary.after(m, 60))
-        )
+        and not beside("granted", summary, m)
+        and beside("of_an_operation", summary, m)
     ]
-
-
-_OPERATION_BEFORE = re.compile(
-    rf"{_WORD_FOR_OPERATION.pattern}(?: \(?[\w/-]+\)?){{0,3}}:?{_SHORT_OF} $"
-)
-_OPERATION_AFTER = re.compile(
-    rf"^:?(?: (?!for\b|due\b|as\b|because\b|and\b|since\b|arguing\b|stating\b)[\w-]+){{0,5}} "
-    rf"{_WORD_FOR_OPERATION.pattern}"
-)
 
 
 def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
@@ -458,9 +415,6 @@ def _words_around(summary: Summary, mention: Mention) -> set[str]:
     return set(WORDS.findall(summary.lower, left + 1 or start, end if right < 0 else right))
 
 
-_ASKED = re.compile(r"(?:authorization|rfa)\b[^.;]{0,60}$")
-
-
 def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention] | None:
     """The latest date printed after "request for authorization" that is not after the denial."""
     asked = [
@@ -468,7 +422,7 @@ def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention]
         for d in dates(summary)
         if d.exact
         and (denial is None or d.day <= denial)
-        and _ASKED.search(summary.before(d.mention, 90))
+        and beside("authorization_asked", summary, d.mention)
     ]
     return max(asked, key=lambda pair: pair[0], default=None)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from imr.data.letter import Case, Item
+from imr.features.beside import parts
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
@@ -38,11 +39,7 @@ _MONITORING = (
     "tapering",
 )  # fmt: skip
 # "With one refill" tells of a script to be filled, and of no use so far.
-REFILLED = (
-    r"refill(?:ed|ing)|(?<!\d )(?<!\d\) )(?<!\ban )(?<!\bone )(?<!\btwo )(?<!\bthree )"
-    r"(?<!\bfour )(?<!\bfive )(?<!\bsix )"
-    r"(?<!\bno )(?<!\bwithout )(?<!\bzero )refills?(?! ?(?:x|times|:|#|\d))"
-)
+REFILLED = parts()["refilled"]
 _TAKEN_BEFORE = re.compile(
     rf"\b(?:prescribed|dispensed|{REFILLED}|given|taking|takes|took|taken|using|uses|used|tried|"
     r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"

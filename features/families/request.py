@@ -414,6 +414,8 @@ def _float(value: int | float | None) -> float | None:
 
 # --- how a summary names it ---------------------------------------------------------------------
 
+VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
+"""The subcategories of a visit to a specialist or physician."""
 WORDS = re.compile(r"[a-z]{3,}")
 _COMMON = frozenset(
     {

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.request import request_lexicon
+from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
+    VISITS,
     WORDS,
     names_of,
     request_mentions,
@@ -90,21 +92,6 @@ def _heads(item: Item) -> frozenset[str]:
 
 # What is given again and again: a former authorization was of former visits, shots or tablets.
 _REPEATED = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Psych Services"})
-# "Already authorized", "a duplicate", "the note says that it was approved".
-_BEFORE = re.compile(
-    r"\b(?:already|previous(?:ly)?|earlier|prior(?! to)|duplicat(?:e|es|ive|ion)|"
-    r"(?:notes?|noted|states?|stated|reports?|reported|says|told|informed) (?:\w+ )?that)\b"
-)
-_DUPLICATE = re.compile(r"\bduplicat(?:e|es|ive|ion)\b")
-_OBJECT = re.compile(r"^(?: (?!and\b|but\b|while\b)[\w'’/-]+){1,8}")
-_SUBJECT = re.compile(
-    r"(?:(?:^| |\")(?!and\b|but\b|while\b)[\w'’/-]+){1,8}?(?: (?:was|were|is|are|has|have|had|been|"
-    r"already|previously|earlier|also|just)){1,4} $"
-)
-_USED_SINCE = re.compile(
-    r"^[^.;]{0,60}\b(?:completed|attended|performed|done|used up|exhausted|expired|finished|"
-    r"took place|underwent)\b"
-)
 
 
 def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
@@ -117,11 +104,10 @@ def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
     for said in summary.mentions("authorization"):
         if said.value != "authorized" or said.qualifier == "negated":
             continue
-        span = summary.sentence_span(said.sentence)
-        if not _BEFORE.search(summary.lower, *span):
+        if not beside("told_of_before", summary, said):
             continue
-        once_only = item.category not in _REPEATED and not _USED_SINCE.match(summary.after(said))
-        if (once_only or _DUPLICATE.search(summary.lower, *span)) and any(
+        once_only = item.category not in _REPEATED and not beside("used_up_since", summary, said)
+        if (once_only or beside("told_as_duplicate", summary, said)) and any(
             _is_the_item(summary, item, *part) for part in _granted(summary, said)
         ):
             yield said
@@ -129,10 +115,10 @@ def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
 
 def _granted(summary: Summary, said: Mention) -> Iterator[tuple[int, int]]:
     """Where the thing stands that a word of authorization is about: behind or before it."""
-    behind = _OBJECT.match(summary.after(said, _SUBJECT_REACH))
+    behind = match_beside("what_behind", summary, said)
     if behind is not None:
         yield said.end, said.end + behind.end()
-    before = _SUBJECT.search(summary.before(said, _SUBJECT_REACH))
+    before = match_beside("what_before", summary, said)
     if before is not None:
         yield said.start - len(before[0]), said.start
 
@@ -144,9 +130,6 @@ def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
     # "Of the neck and the shoulder" may go on behind the stretch.
     apart = parts and asked and not any(is_or_explains(p, a) for p in parts for a in asked)
     return not apart and not _heads(item).isdisjoint(WORDS.findall(summary.lower, start, end))
-
-
-_SUBJECT_REACH = 90
 
 
 # --- asked for by the record ----------------------------------------------------------------------
@@ -197,7 +180,6 @@ _VISIT_WORDS = frozenset(
         "medical", "specialist", "surgeon", "physician", "provider",
     }
 )  # fmt: skip
-_VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 _STEM = 7
 
 
@@ -222,7 +204,7 @@ def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
     """What tells of a sentence whether it names what is asked for (``named``) or a part of it
     (``like``), and no other part or side.
     """
-    visit = item.subcategory in _VISITS
+    visit = item.subcategory in VISITS
     field = specialist_field(item.requested) if visit else None
     terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
     asked = set(WORDS.findall(item.requested.lower()))

@@ -17,14 +17,12 @@ from typing import NamedTuple
 
 from imr.data.letter import Case
 from imr.data.quantity import number_words
+from imr.features.beside import beside, gives_beside, match_beside, parts
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
-_NOT_NOW = re.compile(
-    r"\b(?:since|until|when|at|was|were|by the age of|son|daughter|child)\W*(?:\w+\W+)?$"
-)
 # An adult worker; younger and older numbers are of children, events or misprints.
 _AGES = range(14, 100)
 
@@ -47,7 +45,7 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
     printed = mention.groups.get("age")
     if printed is None or int(printed) not in _AGES:
         return None
-    if mention.value != "age_sex" and _NOT_NOW.search(summary.before(mention, 30)):
+    if mention.value != "age_sex" and beside("age_of_then", summary, mention):
         return None
     return int(printed), mention
 
@@ -55,36 +53,16 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
 # --- the injury --------------------------------------------------------------------------------
 
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
+_NOTE = re.compile(parts()["word_for_a_note"])
 _LEAD = re.compile(
     r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
     r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"
     r"adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
 )
-# What happened, where no word says "injury": told right before the date or right after it.
-_EVENT = re.compile(
-    r"\b(?:fell|fall|slipped|tripped|struck|hit|collision|crash|mva|twist(?:ed|ing)|tore|torn|"
-    r"strain(?:ed)?|sprain(?:ed)?|lift(?:ed|ing)|caught|crush(?:ed)?|lacerat(?:ed|ion)|assault(?:ed)?|"
-    r"attack(?:ed)?|bitten|burn(?:ed|s|t)?|felt a|noticed|popp(?:ed|ing)|rear-?ended|exposure|cut|"
-    r"jammed|pinned|rolled|broke|dropped|landed|stepped|bent|pushed|pulled|thrown|kicked|"
-    r"(?:pain|symptoms|problems) (?:that |which )?(?:first )?(?:started|began))\b"
-    r"(?P<gap>[^.;]{0,60})$"
-)
-_EVENT_AFTER = re.compile(
-    r"^,? (?:when |while )?(?:he|she|(?:the |this )?(?:injured worker|patient|worker|applicant|"
-    r"claimant|employee|iw)) (?:\w+ ){0,2}?(?:fell|slipped|tripped|was (?:struck|hit|involved|"
-    r"assaulted|attacked|bitten|burned|rear)|twisted|tore|strained|sprained|hurt|"
-    r"injured|lifted|was lifting|sustained|suffered|incurred|caught|crushed|lacerated|felt a|"
-    r"noticed|cut|jammed|rolled|broke|fractured|ruptured)\b"
-)
 _ELSEWHERE = re.compile(
     r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"
     r"follow|evaluat|treat|return|state|therap|administrator|denied|approve|repair|status post|s/p|"
     r"operat|fusion|fused|arthroscop|releas|replac|inject|x-?rays?|radiograph|\bct\b|stud(?:y|ies)"
-)
-_NAMED_AFTER = re.compile(
-    r"^,? (?:(?:there )?(?:was|is) )?(?:as )?(?:the |an? )?(?:industrial |work |work-related |"
-    r"occupational |(?:low |lower |upper |left |right )?(?:back|neck|spine|head|shoulder|elbow|"
-    r"wrist|hand|hip|knee|ankle|foot) )*(?:date of (?:the )?injury|doi\b|injury date|injury\b)"
 )
 # An injury is told at the start of a summary; later falls are others.
 _FIRST_SENTENCES = 3
@@ -111,7 +89,7 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact:
             continue
-        if _NAMED_AFTER.match(summary.after(printed.mention, 40)):
+        if beside("date_of_injury", summary, printed.mention):
             return printed
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
         lead = _LEAD.search(before[-90:])
@@ -125,9 +103,9 @@ def _event_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact or summary.sentence_at(printed.mention.start) > _FIRST_SENTENCES:
             continue
-        if _EVENT_AFTER.match(summary.after(printed.mention, 70)):
+        if beside("date_of_event", summary, printed.mention):
             return printed
-        event = _EVENT.search(summary.before(printed.mention, 90))
+        event = match_beside("event_before", summary, printed.mention)
         if event and not _ELSEWHERE.search(event["gap"]):
             return printed
     return None
@@ -196,41 +174,6 @@ class Recorded(NamedTuple):
     at: DateMention
 
 
-_NOTE = re.compile(
-    r"\b(?:notes?|reports?|reported|visits?|seen|saw|exam(?:s|ined|ination)?|present(?:ed|s)|"
-    r"complain(?:ed|s|ts?)?|evaluated|pr-?2|follow(?:ed)?-?\s?up|findings|assessment|record(?:s|ed)?|"
-    r"documentation|documented)\b"
-)
-# What is only to come is no note: "off work until 3/1/2017", "the next visit is on 3/1/2017".
-_TO_COME = re.compile(
-    r"\b(?:until|til|till|through|thru|scheduled|set|booked|due|expected|plan(?:ned|s)?|pending|"
-    r"anticipated|starting|effective|since|appointment|rtc|rtw|f/?u|return|next (?:\w|-)+|runs to)"
-    r"(?: [\w']+){0,4}[,:]? ?$"
-)
-_ASKED_BEFORE = re.compile(
-    r"\b(?:request for authori[sz]ations?|rfas?|authori[sz]ation requests?|requests? (?:was|were) "
-    r"(?:received|submitted|made|signed))\b(?P<gap>[^.;]{0,50})$"
-)
-_REVIEW_BEFORE = re.compile(
-    r"\b(?:utili[sz]ation review\w*|ur|determin\w+|denied|denials?|non-?\s?certif\w+|decisions?|"
-    r"(?:prior|previous(?:ly)?|peer|medical) review(?:ed)?|modifi\w+|certifi\w+|approv\w+|"
-    r"authori[sz]ed|appeal\w*|claims? admin\w+|imr)\b(?P<gap>[^.;]{0,50})$"
-)
-_ASKED_OR_REVIEWED_AFTER = re.compile(
-    r"^\)?,? (?:(?:the|an?|original|initial|prior|previous|this) )*(?:requests?|rfa|"
-    r"authori[sz]ation|utili[sz]ation|ur|claims? admin\w*|peer|determination|denial|decision|"
-    r"review|non-?\s?certif\w+|denied|modified|certified|approved|partially)\b"
-)
-_VISIT_AFTER = re.compile(r"^,? (?:date of service|dos|office|visit|progress|notes?|reports?)\b")
-_OF_BIRTH = re.compile(r"\b(?:born|birth|dob|hired|employed)\b[^.;]{0,30}$")
-_CARE_BEFORE = re.compile(
-    r"\b(?:mri|ct|x-?rays?|films?|radiographs?|imaging|emg|ncv|ncs|stud(?:y|ies)|scans?|ultrasound|"
-    r"echo\w*|labs?|surger\w+|surgical|operat\w+|arthroscop\w+|repair\w*|fusion|\w{4,20}ectomy|"
-    r"release|inject\w*|esis?|blocks?|procedures?|s/p|status post|underwent|orif)\b"
-    r"(?P<gap>[^.;]{0,50})$"
-)
-
-
 @once
 def recorded(summary: Summary) -> list[Recorded]:
     """The days that the summary prints, but those of the injury, of a birth and of what is only
@@ -241,40 +184,29 @@ def recorded(summary: Summary) -> list[Recorded]:
 
 
 def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
-    before, after = summary.before(at.mention, 90), summary.after(at.mention, 60)
-    if _TO_COME.search(before) or _OF_BIRTH.search(before) or _of_injury(before, after):
+    if beside("no_day_of_record", summary, at.mention) or _led_by_injury(summary, at.mention):
         return None
-    if _VISIT_AFTER.match(after):
-        return "visit"
-    if _ASKED_OR_REVIEWED_AFTER.match(after):
-        return "review"
-    if _says(_REVIEW_BEFORE, before):
+    kind = gives_beside("kind_of_day", summary, at.mention)
+    if kind is not None:
+        return kind
+    if _governs(match_beside("reviewed_before", summary, at.mention)):
         return "review"
     # "The progress report and RFA of 3/1/2017" are of one day.
-    asked = _ASKED_BEFORE.search(before)
-    if asked and not _NOTE.search(before[max(0, asked.start() - 40) :]):
+    asked = match_beside("asked_before", summary, at.mention)
+    if asked and not _NOTE.search(asked.string[max(0, asked.start() - 40) :]):
         return "review"
-    return "care" if _says(_CARE_BEFORE, before) else "visit"
+    return "care" if _governs(match_beside("care_before", summary, at.mention)) else "visit"
 
 
-def _says(words: re.Pattern[str], before: str) -> bool:
+def _governs(found: re.Match[str] | None) -> bool:
     """Whether words before a date govern it, with no word for a note between."""
-    found = words.search(before)
     return found is not None and not _NOTE.search(found["gap"])
 
 
-def _of_injury(before: str, after: str) -> bool:
-    if _NAMED_AFTER.match(after) or _EVENT_AFTER.match(after):
-        return True
+def _led_by_injury(summary: Summary, mention: Mention) -> bool:
+    before = summary.before(mention, 90)
     lead = None if _FIRST_REPORT.search(before) else _LEAD.search(before)
     return lead is not None and not _ELSEWHERE.search(lead["gap"] or "")
-
-
-# "On 3/1/2017 he was seen", "MRI dated 3/1/2017", "the note of 3/1/2017".
-_TOLD_BEFORE = re.compile(
-    r"^(?:on|as of|by|per|in) (?:the )?$|"
-    r"\b(?:dated|done|performed|obtained|taken|completed|underwent \w+(?: \w+)? on)(?: on)? ?$"
-)
 
 
 def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
@@ -284,10 +216,7 @@ def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
         for r in recorded(summary)
         if r.kind != "review"
         and 0 < (r.at.day - day).days <= most
-        and (
-            _TOLD_BEFORE.search(summary.before(r.at.mention).lstrip())
-            or _NOTE.search(summary.before(r.at.mention, 60))
-        )
+        and beside("told_there", summary, r.at.mention)
     ]
 
 
@@ -341,27 +270,12 @@ def days_told(summary: Summary) -> int | None:
 
 # --- work --------------------------------------------------------------------------------
 
-_DIFFICULTY = re.compile(
-    r"(?:difficulty|trouble|problems?|pain) (?:with|performing|doing|during) (?:\w+ )?$"
-)
-_WHILE = re.compile(
-    r"(?:while|injury (?:is|was) from|detailed as|when (?:he|she|they) (?:was|were)) (?:\w+ )?$"
-)
-_RETURN_BEFORE = re.compile(
-    r"\b(?:can|may|will|should|could|expected to|anticipated to|to) (?:be )?(?:return|resume|"
-    r"released?|go back)\w*(?: (?:to|for|his|her|the))* $"
-)
-_FROM_DATE = re.compile(r"^,? (?:on|by|as of|effective|starting|after|beginning) (?:about )?\d")
-_UNKNOWN = re.compile(
-    r"(?:whether|not (?:clearly|explicitly) stated|unclear|until(?! then\b))[^.;]*$"
-)
-
 
 def build_work_status(summary: Summary, _: Case) -> Findings:
     """The stated status with the latest date; a bare mention of restrictions only alone."""
     found = Findings()
     stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
-    stated = [m for m in stated if not _ahead(summary, m)] or stated
+    stated = [m for m in stated if not beside("returns_later", summary, m)] or stated
     if not stated:
         return found
     ranks = [int(mention.rule.extra["rank"]) for mention in stated]
@@ -372,18 +286,11 @@ def build_work_status(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _ahead(summary: Summary, mention: Mention) -> bool:
-    """A date of return that may still lie ahead ("can return to full duty on 1-2-2017")."""
-    back = _RETURN_BEFORE.search(summary.before(mention, 60))
-    return back is not None and _FROM_DATE.match(summary.after(mention, 20)) is not None
-
-
 def _stated(summary: Summary, mention: Mention) -> bool:
     if mention.qualifier in ("negated", "hypothetical", "quoted_guideline", "denied_by_ur"):
         # Cues of negation inside the phrase ("not working") do not count.
         return mention.qualifier == "negated" and mention.rule.id in _DENIES_ITSELF
-    before = summary.before(mention, 60)
-    return not (_DIFFICULTY.search(before) or _WHILE.search(before) or _UNKNOWN.search(before))
+    return not beside("status_not_told", summary, mention)
 
 
 _DENIES_ITSELF = ("no_restrictions", "not_working", "no_work", "no_return")

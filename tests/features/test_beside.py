@@ -12,11 +12,14 @@ import pytest
 from imr.features import beside as module
 from imr.features.beside import beside, gives_beside, match_beside, table
 from imr.features.context import Summary
+from imr.features.families.facts import _OF_THE_CASE, _OF_THE_REQUEST, _OF_THE_STATEMENT, rules
 from imr.features.signal import table_rows
 
 ROWS = table_rows("beside")
 NUMBERED = [(row["name"], number) for number, row in enumerate(ROWS)]
-FEATURES = Path(module.__file__).parent
+SOURCE = "\n".join(
+    path.read_text(encoding="utf-8") for path in Path(module.__file__).parent.rglob("*.py")
+)
 
 
 def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
@@ -55,8 +58,10 @@ def test_the_first_row_that_holds_gives_its_answer() -> None:
 
 
 def test_each_name_is_asked_for_and_each_question_is_in_the_table() -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in FEATURES.rglob("*.py"))
-    asked = set(re.findall(r'_?beside\(\s*"(\w+)"', source))
+    asked = set(re.findall(r'_?beside\(\s*"(\w+)"', SOURCE))
+    # The conditions of the facts ask for what is no measure of a statement, request or case.
+    terms = {t.name for of in rules().values() for r in of for all_of in r.where for t in all_of}
+    asked |= terms - {*_OF_THE_STATEMENT, *_OF_THE_REQUEST, *_OF_THE_CASE}
     inside = {name for row in ROWS for cell in ("also", "unless") for name in row[cell].split(";")}
     assert asked | inside - {""} == set(table())
 
@@ -67,7 +72,7 @@ def test_rows_of_one_name_stand_together() -> None:
 
 
 def test_each_part_is_used() -> None:
-    used = {
-        part for row in ROWS for cell in row.values() for part in re.findall(r"\(\?&(\w+)\)", cell)
-    }
-    assert used == {row["name"] for row in table_rows("beside_parts")}
+    parts = table_rows("beside_parts")
+    cells = "\n".join(cell for row in (*ROWS, *parts) for cell in row.values())
+    used = {*re.findall(r"\(\?&(\w+)\)", cells), *re.findall(r'\bparts\(\)\["(\w+)"', SOURCE)}
+    assert used == {row["name"] for row in parts}
