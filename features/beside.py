@@ -7,7 +7,7 @@ in the ``reach`` characters behind it ("60/40" where the two differ), ``text`` i
 ``clause`` and ``sentence`` in those; the rows named in ``also`` hold, and those in ``unless`` do
 not.  Rows of one name are alternatives; the first that holds decides, and ``gives`` what it says.
 Lists have semicolons between; ``(?&name)`` stands for the pattern of that name in
-``rules/beside_parts.csv``.
+``rules/beside_parts.csv``, of which each may use those above it; ``(?&count)`` is a number.
 
 ``example`` is a sentence of our own with the mention in brackets; the tests hold each row's
 patterns against it.
@@ -20,15 +20,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from imr.data.quantity import COUNT
 from imr.features.context import Mention, Summary, clause_text
 from imr.features.signal import table_rows
 
 Words = Callable[[Summary, Mention, int], str]
 # Where a pattern of each column looks.
 PLACES: Mapping[str, Words] = {
-    "before": lambda summary, mention, reach: summary.before(mention, reach),
-    "after": lambda summary, mention, reach: summary.after(mention, reach),
-    "ahead": lambda summary, mention, reach: summary.after(mention, reach),
+    "before": Summary.before,
+    "after": Summary.after,
+    "ahead": Summary.after,
     "text": lambda summary, mention, _reach: summary.lower[mention.start : mention.end],
     "clause": lambda summary, mention, _reach: clause_text(summary, mention),
     "sentence": lambda summary, mention, _reach: summary.sentence_lower(mention.sentence),
@@ -55,22 +56,27 @@ class Row:
             return None
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
-        found: list[re.Match[str]] = []
+        found: Matches = ()
         for words, reach, find in self.looks:
             match = find(words(summary, mention, reach))
             if match is None:
                 return None
-            found.append(match)
-        holds = all(beside(name, summary, mention) for name in self.also) and not any(
-            beside(name, summary, mention) for name in self.unless
-        )
-        return tuple(found) if holds else None
+            found += (match,)
+        for name in self.also:
+            if not beside(name, summary, mention):
+                return None
+        for name in self.unless:
+            if beside(name, summary, mention):
+                return None
+        return found
 
 
 @cache
 def table() -> Mapping[str, tuple[Row, ...]]:
     """The rows by name; raises ValueError where a pattern cannot be read."""
-    parts = {row["name"]: row["pattern"] for row in table_rows("beside_parts")}
+    parts = {"count": COUNT}
+    for row in table_rows("beside_parts"):
+        parts[row["name"]] = _written_out(row["pattern"], parts)
     found: dict[str, list[Row]] = {}
     for cells in table_rows("beside"):
         found.setdefault(cells["name"], []).append(_row(cells, parts))
@@ -84,7 +90,7 @@ def _row(cells: Mapping[str, str], parts: Mapping[str, str]) -> Row:
     for place, words in PLACES.items():
         if cells[place]:
             try:
-                pattern = re.compile(_PART.sub(lambda part: parts[part[1]], cells[place]))
+                pattern = re.compile(_written_out(cells[place], parts))
             except re.error as error:
                 raise ValueError(f"beside.csv, {cells['name']}, {place}: {error}") from error
             reach = reaches[0] if place == "before" else reaches[-1]
@@ -103,12 +109,16 @@ def _listed(cell: str) -> tuple[str, ...]:
     return tuple(filter(None, cell.split(";")))
 
 
+def _written_out(pattern: str, parts: Mapping[str, str]) -> str:
+    return _PART.sub(lambda part: parts[part[1]], pattern)
+
+
 _PART = re.compile(r"\(\?&(\w+)\)")
 
 
 def beside(name: str, summary: Summary, mention: Mention) -> bool:
     """Whether one of the rows of a name holds."""
-    return any(row.matches(summary, mention) is not None for row in table()[name])
+    return gives_beside(name, summary, mention) is not None
 
 
 def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:

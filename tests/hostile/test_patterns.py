@@ -267,6 +267,7 @@ MADE_BY = {
     "features/table._urgent_rules",
     "features/families/request._fields_known",
     "features/families/request._tests_and_organs",
+    "features/beside._row",
     "features/context._rule",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
