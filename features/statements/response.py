@@ -10,7 +10,6 @@ from typing import Any
 from imr.data.quantity import count_of
 from imr.features.beside import beside
 from imr.features.context import Mention, Summary, clause_of, clause_text, once
-from imr.features.families import treatment
 from imr.features.statements.care import (
     COURSE,
     DENIALS,
@@ -383,7 +382,7 @@ def _of_use(summary: Summary, mention: Mention) -> bool:
     )
     return any(
         m.value == IN_USE
-        or treatment.used_after_approval(summary, m)
+        or beside("used_after_approval", summary, m)
         or _HAD_APPROVED.search(summary.before(m, 60))
         or _DONE_NEXT.match(summary.after(m, 30))
         for m in before
