@@ -52,8 +52,6 @@ class Row:
 
     def matches(self, summary: Summary, mention: Mention) -> Matches | None:
         """What its patterns found; None where the row does not hold."""
-        if self.of and mention.rule.id not in self.of and mention.value not in self.of:
-            return None
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
         found: Matches = ()
@@ -116,6 +114,12 @@ def _written_out(pattern: str, parts: Mapping[str, str]) -> str:
 _PART = re.compile(r"\(\?&(\w+)\)")
 
 
+@cache
+def _about(name: str, rule: str, value: str) -> tuple[Row, ...]:
+    """The rows of a name that are of any mention, or of a rule or a value."""
+    return tuple(row for row in table()[name] if not row.of or row.of & {rule, value})
+
+
 def beside(name: str, summary: Summary, mention: Mention) -> bool:
     """Whether one of the rows of a name holds."""
     return gives_beside(name, summary, mention) is not None
@@ -123,7 +127,7 @@ def beside(name: str, summary: Summary, mention: Mention) -> bool:
 
 def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
     """What the first pattern of the first row that holds found, for its groups."""
-    for row in table()[name]:
+    for row in _about(name, mention.rule.id, mention.value):
         found = row.matches(summary, mention)
         if found:
             return found[0]
@@ -132,7 +136,7 @@ def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str]
 
 def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:
     """What the first row that holds ``gives``; None where none does."""
-    for row in table()[name]:
+    for row in _about(name, mention.rule.id, mention.value):
         if row.matches(summary, mention) is not None:
             return row.gives
     return None

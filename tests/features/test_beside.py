@@ -70,4 +70,4 @@ def test_each_part_is_used() -> None:
     parts = table_rows("beside_parts")
     cells = "\n".join(cell for row in [*ROWS, *parts] for cell in row.values())
     used = set(re.findall(r"\(\?&(\w+)\)", cells))
-    assert used == {"count", *(row["name"] for row in parts)}
+    assert used - {"count"} == {row["name"] for row in parts}
