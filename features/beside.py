@@ -7,7 +7,8 @@ that end where it starts, ``after`` right behind it, ``ahead`` anywhere in the `
 behind it ("60/40" where the two differ), ``text`` in its own words, ``clause`` and ``sentence`` in
 those; the rows named in ``also`` hold, and those in ``unless`` do not.  Rows of one name are
 alternatives; the first that holds decides, and ``gives`` what it says.  Lists have semicolons
-between; ``(?&name)`` stands for the pattern of that name in ``rules/beside_parts.csv``.
+between; ``(?&name)`` stands for the pattern of that name in ``rules/beside_parts.csv``, of which
+each may use those above it, and ``(?&count)`` for a number.
 
 ``example`` is a sentence of our own with the mention in brackets; the tests hold each row's
 patterns against it.
@@ -20,15 +21,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from imr.data.quantity import COUNT
 from imr.features.context import Mention, Summary, clause_text
 from imr.features.signal import table_rows
 
 Words = Callable[[Summary, Mention, int], str]
 # Where a pattern of each column looks.
 PLACES: Mapping[str, Words] = {
-    "before": lambda summary, mention, reach: summary.before(mention, reach),
-    "after": lambda summary, mention, reach: summary.after(mention, reach),
-    "ahead": lambda summary, mention, reach: summary.after(mention, reach),
+    "before": Summary.before,
+    "after": Summary.after,
+    "ahead": Summary.after,
     "text": lambda summary, mention, _reach: summary.lower[mention.start : mention.end],
     "clause": lambda summary, mention, _reach: clause_text(summary, mention),
     "sentence": lambda summary, mention, _reach: summary.sentence_lower(mention.sentence),
@@ -50,31 +52,42 @@ class Row:
     unless: tuple[str, ...]
     gives: str
 
+    def is_of(self, rule: str, value: str) -> bool:
+        """Whether it is about mentions of a rule and a value."""
+        return not self.rules or rule in self.rules or value in self.values
+
     def matches(self, summary: Summary, mention: Mention) -> Matches | None:
         """What its patterns found; None where the row does not hold."""
-        if self.rules and mention.rule.id not in self.rules and mention.value not in self.values:
-            return None
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
-        found: list[re.Match[str]] = []
+        found: Matches = ()
         for words, reach, find in self.looks:
             match = find(words(summary, mention, reach))
             if match is None:
                 return None
-            found.append(match)
-        holds = all(beside(name, summary, mention) for name in self.also) and not any(
-            beside(name, summary, mention) for name in self.unless
-        )
-        return tuple(found) if holds else None
+            found += (match,)
+        for name in self.also:
+            if not beside(name, summary, mention):
+                return None
+        for name in self.unless:
+            if beside(name, summary, mention):
+                return None
+        return found
 
 
 @cache
 def parts() -> Mapping[str, str]:
-    """The patterns of ``beside_parts.csv`` by name; one may hold those above it."""
-    found: dict[str, str] = {}
+    """The patterns of ``beside_parts.csv`` by name, and ``count``."""
+    found = {"count": COUNT}
     for row in table_rows("beside_parts"):
         found[row["name"]] = _filled(row["pattern"], found)
     return found
+
+
+@cache
+def part(name: str) -> re.Pattern[str]:
+    """One of those patterns, for words that are looked for elsewhere."""
+    return re.compile(parts()[name])
 
 
 def _filled(pattern: str, known: Mapping[str, str]) -> str:
@@ -120,16 +133,22 @@ def _listed(cell: str) -> tuple[str, ...]:
     return tuple(filter(None, cell.split(";")))
 
 
+@cache
+def _about(name: str, rule: str, value: str) -> tuple[Row, ...]:
+    """The rows of a name that are about mentions of a rule and a value."""
+    return tuple(row for row in table()[name] if row.is_of(rule, value))
+
+
 def beside(name: str, summary: Summary, mention: Mention) -> bool:
     """Whether one of the rows of a name holds."""
-    return any(row.matches(summary, mention) is not None for row in table()[name])
+    return gives_beside(name, summary, mention) is not None
 
 
 def each_beside(
     name: str, summary: Summary, mention: Mention
 ) -> Iterator[tuple[str, re.Match[str]]]:
     """What each row that holds ``gives``, and what its first pattern found."""
-    for row in table()[name]:
+    for row in _about(name, mention.rule.id, mention.value):
         found = row.matches(summary, mention)
         if found:
             yield row.gives, found[0]
@@ -142,7 +161,7 @@ def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str]
 
 def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:
     """What the first row that holds ``gives``; None where none does."""
-    for row in table()[name]:
+    for row in _about(name, mention.rule.id, mention.value):
         if row.matches(summary, mention) is not None:
             return row.gives
     return None

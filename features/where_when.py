@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from imr.data.parse import full_year
 from imr.data.quantity import number_words
 from imr.data.request import body_parts
+from imr.features.beside import beside
 from imr.features.context import Clause, Mention, Summary, clause_of, once
 
 _JOINS = re.compile(
@@ -252,21 +253,6 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     return regions, setting.side_of_heading if headed else None
 
 
-_PLURAL = re.compile(
-    r"(?:shoulders|(?:fore)?arms|elbows|wrists|hands|extremities|limbs|hips|thighs|knees|"
-    r"legs|calves|ankles|feet|heels)$"
-)
-# "Right-hand dominant", "left ankle reflex": of the person, and of a nerve.
-_NO_PART = re.compile(
-    r"^[- ]?(?:handed|(?:hand |arm |side )?domina\w+|(?:deep tendon )?(?:reflex\w*|jerks?|dtrs?))\b"
-)
-
-
-def names_no_part(summary: Summary, part: Mention) -> bool:
-    """Whether the name of a part is that of a reflex, or of the hand that somebody writes with."""
-    return _NO_PART.match(summary.after(part, 24)) is not None
-
-
 def side_of_part(summary: Summary, part: Mention) -> str | None:
     """The side of a body part that is named: by the words before it, else those of its clause that
     follow ("shoulder pain on the left") and are of no other part; ``both`` of a plural.
@@ -275,7 +261,7 @@ def side_of_part(summary: Summary, part: Mention) -> str | None:
     before = _SIDES.findall(lower, max(part.start - _NEAR, clause.start), part.end)
     if before:
         return _named_side(before[-1])
-    if _PLURAL.search(part.text.lower()):
+    if beside("names_both_sides", summary, part):
         return "both"
     ahead = _SIDES.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
     if ahead is None or _left_over(summary, ahead):
@@ -427,37 +413,14 @@ def nearest_date(
     return ahead[0].day if ahead else behind[-1].day if behind else None
 
 
-# The day of a study, an operation, an injury or a paper is no day of a visit.
-_NO_VISIT_BEFORE = re.compile(
-    r"\b(?:injur\w+|sustained|accident|x-?rays?|radiographs?|mri|ct|emg|ncs|ncv|stud(?:y|ies)|"
-    r"scans?|films?|imaging|request\w*|rfas?|authoriz\w*|utilization|review\w*|ur|determination|"
-    r"denied|denial|certif\w*|administrator|appeal\w*|surgery|operation|underwent|repair|since|"
-    r"until|before|after|received|signed|born|works?|working|off work|through)\b[^.;]{0,40}$"
-)
-_A_VISIT_BEFORE = re.compile(
-    r"\b(?:visit|seen|notes?|report|exam\w*|evaluat\w+|follow-?\s?up|presented|findings|pr-?2)\b"
-    r"[^.;]{0,30}$"
-)
-_NO_VISIT_AFTER = re.compile(
-    r"^[^.;]{0,24}\b(?:utilization|ur\b|review|rfa|request for auth|denied|denial|non-?certif|"
-    r"certified|modified|claims|mri|ct\b|x-?rays?|emg|industrial|work injury)"
-)
-
-
 @once
 def visits(summary: Summary) -> list[tuple[int, date]]:
     """Where the days of visits are printed, in order, and which days they are."""
     return [
         (found.mention.start, found.day)
         for found in dates(summary)
-        if found.exact and _is_visit(summary, found.mention)
+        if found.exact and not beside("no_day_of_a_visit", summary, found.mention)
     ]
-
-
-def _is_visit(summary: Summary, mention: Mention) -> bool:
-    before = summary.before(mention, 60)
-    other = _NO_VISIT_BEFORE.search(before) and not _A_VISIT_BEFORE.search(before)
-    return not other and not _NO_VISIT_AFTER.match(summary.after(mention, 60))
 
 
 def visit_of(summary: Summary, mention: Mention) -> date | None:

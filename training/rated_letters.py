@@ -4,8 +4,9 @@
 ``data/rated_requests.csv`` two raters' of further requests, each set against the summary of a real
 letter that does not make it: invented ones (``request``), or those of another letter
 (``of_letter``, ``of_item``); some of them again with a fact of the record changed: sentences
-``added`` in our own words, or characters of the summary ``dropped``. Their signals stand in ``data/rated_signals.csv.gz``, derived from
-the letters by ``python -m imr.training.vignettes --letters LETTERS``; no word of a letter is kept.
+``added`` in our own words, or characters of the summary ``dropped``. Their signals stand in
+``data/rated_signals.csv.gz``, derived from the letters by
+``python -m imr.training.vignettes --letters LETTERS``; no word of a letter is kept.
 
 A judgement that learned from a letter's ratings knows more of its items than of others. So whoever
 trains or measures on these letters adds what judgements fitted without the letter say less

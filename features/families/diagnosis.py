@@ -26,6 +26,7 @@ from functools import cache, lru_cache
 
 from imr.data.letter import Case, Item
 from imr.data.request import parts_in_order
+from imr.features.beside import beside
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
@@ -40,7 +41,6 @@ from imr.features.statements.findings import study_of
 from imr.features.where_when import (
     any_same_region,
     is_or_explains,
-    names_no_part,
     side_of_part,
 )
 
@@ -202,7 +202,7 @@ def _sentences_about(summary: Summary, parts: tuple[str, ...], side: str | None)
         for mention in summary.mentions("body_part")
         if any_same_region((mention.value,), parts)
         and mention.documented
-        and not names_no_part(summary, mention)
+        and not beside("names_no_part", summary, mention)
         and not _is_opposite(summary, mention, side, others)
     }
 

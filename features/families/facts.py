@@ -26,7 +26,7 @@ from functools import cache, partial
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import Service, request_lexicon
-from imr.features.beside import beside, match_beside, parts
+from imr.features.beside import beside, match_beside, part
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
@@ -664,7 +664,6 @@ def _evidence(name: str, said: Statement, item: Item) -> Evidence:
 
 # --- measures of a statement ----------------------------------------------------------------------
 
-_GOES_ON_SINCE = re.compile(parts()["goes_on_since"])
 _OF_ITS_OWN = re.compile(
     r"(?:continu\w+|ongoing|maintain\w*) (?:with|of|his|her|the|current|other|all|home|modified)\b"
 )
@@ -724,7 +723,7 @@ def _used_long(said: Statement) -> bool:
     # "Naproxen, an injection and continuation of her exercises": what goes on is named behind.
     goes_on = (
         found.start() < mention.start - said.start or not _OF_ITS_OWN.match(clause, found.start())
-        for found in _GOES_ON_SINCE.finditer(clause)
+        for found in part("goes_on_since").finditer(clause)
     )
     return any(goes_on) and not _beside("given_anew", said)
 

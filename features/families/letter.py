@@ -23,7 +23,7 @@ from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import operation_named
-from imr.features.beside import beside, parts
+from imr.features.beside import beside, part
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
     WORDS,
@@ -163,9 +163,6 @@ def _images_same(item: Item, other: Item) -> bool:
     )
 
 
-_WORD_FOR_OPERATION = re.compile(parts()["word_for_operation"])
-
-
 @once
 def _said_of_operations(summary: Summary) -> list[Mention]:
     """The words for authorization and refusal in sentences that name an operation."""
@@ -173,7 +170,7 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
     operations = {
         number
         for number in {m.sentence for m in said}
-        if _WORD_FOR_OPERATION.search(summary.lower, *summary.sentence_span(number))
+        if part("word_for_operation").search(summary.lower, *summary.sentence_span(number))
     }
     return [m for m in said if m.sentence in operations]
 
@@ -221,7 +218,8 @@ def _operation_told(summary: Summary) -> bool:
     """Whether a sentence tells an operation as done, planned or set."""
     sentences = (summary.sentence_lower(number) for number in range(len(summary.bounds)))
     return any(
-        _WORD_FOR_OPERATION.search(said) and not _ONLY_THOUGHT_OF.search(said) for said in sentences
+        part("word_for_operation").search(said) and not _ONLY_THOUGHT_OF.search(said)
+        for said in sentences
     )
 
 

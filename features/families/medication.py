@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from imr.data.letter import Case, Item
-from imr.features.beside import parts
+from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
@@ -38,30 +38,6 @@ _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
 )  # fmt: skip
-# "With one refill" tells of a script to be filled, and of no use so far.
-REFILLED = parts()["refilled"]
-_TAKEN_BEFORE = re.compile(
-    rf"\b(?:prescribed|dispensed|{REFILLED}|given|taking|takes|took|taken|using|uses|used|tried|"
-    r"renewed|received|on|started on|administered|utilizing|medications? (?:include[sd]?|including|"
-    r"were|are|was|is|list(?:ed)?)|depending on|continue[sd]?(?: (?:with|on|taking|to take|"
-    r"use of))?|continuing|treated with|managed with|regimen (?:of|include[sd]?|"
-    r"listed))\b(?P<gap>(?:(?!\b(?:request\w*|authoriz\w*|plan(?:ned|s)?|recommend\w*|denied|"
-    r"certif\w*|if|ordered)\b)[^.;]){0,110})$"
-)
-_NOT_TAKEN_BEFORE = re.compile(
-    r"(?:\ballerg(?:ic|y|ies)\b[^.;]{0,40}|\b(?:positive|negative|consistent|tested|"
-    r"screen\w*) (?:\w+ )?for [^.;]{0,40}|\binject\w* (?:with|of|using|containing)[^.;]{0,40}|"
-    r"\bper note|\b(?:discontinue|stop|avoid|instead of|intolerant (?:to|of)) |"
-    # "Suggested a trial of gabapentin": to come.
-    r"\b(?:noted?|recommend\w*|start\w*|plan\w*|discuss\w*|offer\w*|suggest\w*|propos\w*|"
-    r"begin\w*|initiat\w*|wants|wished|order\w*|advis\w*) (?:(?:an?|the|on|with|to|for|short|new|"
-    r"another|his|her) ){0,3}trial of (?:\w+ ){0,2})$"
-)
-_INJECTED = re.compile(r"^(?:[^.;,]{0,25})\b(?:injection|injected|was injected|block)\b")
-_NO_HELP_AFTER = re.compile(
-    r"^[^.;,]{0,25}\b(?:(?:did|does|has|had|was|is) not (?:\w+ )?(?:help|work|reliev|improv|"
-    r"effective)|(?:gave|with|without) (?:no )?(?:relief|benefit|improvement)|provided no)"
-)
 _SINCE = re.compile(r"^[^.;]{0,60}?\bsince (?:at least |about |approximately )?$")
 
 
@@ -110,22 +86,7 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
 def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
-    return [m for m in classes if _taken(summary, m) and not for_the_heart(summary, m)]
-
-
-_HEART = re.compile(
-    r"\b(?:\w+statin|\w+olol|\w+pril|\w+sartan|amlodipine|clopidogrel|plavix|lipitor|crestor|"
-    r"zocor|nitroglycerin\w*|stents?|coronary|cardiac|bypass|stroke|81 ?mg|81)\b|"
-    r"\b(?:baby|low[- ]dose) aspirin\b"
-)
-
-
-def for_the_heart(summary: Summary, mention: Mention) -> bool:
-    """Whether aspirin is told among drugs of the heart ("metoprolol, aspirin 81 mg"), where it is
-    no drug for pain.
-    """
-    heart = mention.rule.id == "aspirin" and _HEART.search(summary.sentence_lower(mention.sentence))
-    return bool(heart)
+    return [m for m in classes if _taken(summary, m) and not beside("for_the_heart", summary, m)]
 
 
 def _drug(mention: Mention) -> bool:
@@ -133,14 +94,11 @@ def _drug(mention: Mention) -> bool:
 
 
 def _taken(summary: Summary, mention: Mention) -> bool:
-    before = summary.before(mention, 160)
-    if _NOT_TAKEN_BEFORE.search(before) or _INJECTED.match(summary.after(mention, 40)):
+    if beside("not_taken", summary, mention):
         return False
-    if mention.documented:
+    if mention.documented or beside("taken_in_vain", summary, mention):
         return True
-    if mention.qualifier == "negated":  # a drug that "did not help" was taken
-        return _NO_HELP_AFTER.match(summary.after(mention, 60)) is not None
-    return mention.qualifier == "requested" and _TAKEN_BEFORE.search(before) is not None
+    return beside("taken_and_asked_for", summary, mention)
 
 
 def monitored(mention: Mention) -> bool:

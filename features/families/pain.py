@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from imr.data.letter import Case
+from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, columns_like
 
@@ -27,16 +28,6 @@ _NOT_PAIN = re.compile(
 _POINTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PAINFUL = re.compile(r"pain|ache|sore|discomfort")
 _TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
-_MEDICATION = (
-    r"(?:(?:the |use |of |his |her |taking |pain |current |any |oral |opioid |prescribed )*"
-    r"(?:med(?:ication|icine)?s?|opioids?|opiates?|norco|percocet|narcotics|analgesics))\b"
-)
-_MEDICATION_AFTER = re.compile(
-    rf"^[^.;,\d]{{0,30}}?\b(without|with|on|after|before|off|while on) {_MEDICATION}"
-)
-_MEDICATION_BEFORE = re.compile(
-    rf"\b(without|with|on|after|before|off|while on) {_MEDICATION}[^.;\d]{{0,40}}$"
-)
 _WITHOUT = ("without", "before", "off")
 
 
@@ -54,8 +45,7 @@ def pain_scores(summary: Summary) -> list[PainScore]:
     """Every printed pain score in order, both ends of a range."""
     found = []
     for mention in _rated(summary):
-        near = _MEDICATION_AFTER.match(summary.after(mention, 60))
-        near = near or _MEDICATION_BEFORE.search(summary.before(mention, 60))
+        near = match_beside("score_on_medication", summary, mention)
         on_medication = None if near is None else near[1] not in _WITHOUT
         for name in ("low", "high"):
             printed = mention.groups.get(name)
@@ -125,38 +115,6 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
 
 # --- relief ---------------------------------------------------------------------------------------
 
-_GAIN = (
-    r"(?:relie[fv]|improv|better|benefit|help|reduc|decreas|resol|effective|efficac|alleviat|"
-    r"lessen|less (?!than)|pain[- ]free|response|respond|recover|pain control|diminish|gone|"
-    r"ameliorat|tolerance (?:is |was |went )?(?:up|increas))"
-)
-_AHEAD = re.compile(
-    rf"^(?:[^.;,%]{{0,45}}?|,? (?:temporary |pain )?)\b{_GAIN}"
-    r"|^ of (?:his|her|the|their) (?:pain|sympt)"
-    # "Block in May: 80% x 6 h" is relief, told by its time alone.
-    r"|^,? ?(?:(?:x|for|lasting) ?)?~?\d{1,2}(?:\.\d)?(?: ?(?:-|to) ?\d{1,2})? ?"
-    r"(?:h|hrs?|hours?|d|days?|wks?|weeks?|mos?|months?)\b"
-)
-_BEHIND = re.compile(rf"\b{_GAIN}\w*[^.;%]{{0,45}}$")
-_DRUGS = (
-    r"baclofen|menthol|camphor|capsaicin|lidocaine|gabapentin|cyclobenzaprine|ketoprofen|"
-    r"flurbiprofen|tramadol|diclofenac|voltaren|amitriptyline|dexamethasone|salicylate"
-)
-_NOT_RELIEF_AHEAD = re.compile(
-    r"^\s?(?:on room air|of (?:the )?(?:time|day|normal|expected|predicted|range|body|tbsa)|"
-    r"of (?:workers|patients|cases)|chance|clear|"
-    r"(?:whole|wpi|impairment|permanent|disab|apportion|stenosis|stenotic|cream|gel|lotion|patch|"
-    r"ointment|solution|in (?:cream|base|gel)|topical|oxygen|saturation|ejection|loss|tear|"
-    r"thickness|compression|body|/|narrowing|canal|foramin|range of motion|rom\b|motion|flexion|"
-    rf"extension|rotation|strength|hearing|height|{_DRUGS}))"
-)
-_NOT_RELIEF_BEHIND = re.compile(
-    r"(?:stenosis|saturation|fraction|range(?: of motion)?|rom|motion|flexion|extension|rotation|"
-    r"bending|abduction|strength|grip|sensation|loss|impairment|disability|disabled|wpi|hearing|"
-    rf"height|lordosis|bmi|weight|hgb|a1c|reduced to|decreased to|{_DRUGS})"
-    r"(?:[\s,:(]+(?:\w+[\s,]+){0,3})$"
-)
-_CRITERION = re.compile(r"(?:at least|minimum of|must|should|required?|criteria)\b[^.;]{0,20}$")
 _TENS = {
     "ten": 10.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0,
     "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
@@ -176,7 +134,7 @@ def reliefs(summary: Summary) -> list[Relief]:
     """Every documented percentage of relief or improvement, in order."""
     found: list[Relief] = []
     for mention in summary.mentions("relief"):
-        if mention.value != "percent" or not _is_relief(summary, mention):
+        if not beside("percent_of_relief", summary, mention):
             continue
         printed = (mention.groups["low"], mention.groups["high"])
         percents = [_TENS.get(number) or float(number) for number in printed if number is not None]
@@ -191,14 +149,3 @@ def build_relief(summary: Summary, _: Case) -> Findings:
         top = max(documented, key=attrgetter("percent"))
         found.put("relief_percent_max", top.percent, top.mention)
     return found
-
-
-def _is_relief(summary: Summary, mention: Mention) -> bool:
-    if not mention.documented:
-        return False
-    ahead, behind = summary.after(mention, 70), summary.before(mention, 70)
-    if _NOT_RELIEF_AHEAD.match(ahead) or _NOT_RELIEF_BEHIND.search(behind):
-        return False
-    if _CRITERION.search(behind) and mention.qualifier != "affirmed":
-        return False
-    return bool(_AHEAD.match(ahead) or _BEHIND.search(behind))

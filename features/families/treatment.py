@@ -20,7 +20,8 @@ import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
-from imr.data.quantity import COUNT, count_of
+from imr.data.quantity import count_of
+from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 
@@ -45,86 +46,6 @@ _SAME = {
 _CONSERVATIVE = (
     *_COUNTED, "home_exercise", "bracing", "tens", "massage", "conservative",
 )  # fmt: skip
-_N = COUNT
-_UNIT = r"(?:sessions?|visits?|treatments?|sessions?'s|appointments?)"
-_FILLER = (
-    r"(?:[\s,(]+(?:a|an|the|of|hours?|days?|weeks?|months?|his|her|their|at|least|about|approximately|over|almost|nearly|only|"
-    r"additional|more|out|some|several|multiple|few|number|total|course|rounds?|initial|formal|"
-    r"prior|previous|past|recent|outpatient|post-?op(?:erative)?|for|with|to|both|any|far|"
-    rf"left|right|bilateral|supervised|extensive|first|second|third|all|and|{_N}\)?|#\d+|x\d*|{_UNIT}|"
-    r"authorized|approved|certified|prescribed|"
-    r"physical therapy|pt|chiropractic|acupuncture|chiro|medications?|nsaids?|rest|"
-    r"conservative (?:care|treatment|therapy)|including|such as|like)\)?)"
-)
-_RECEIVED_BEFORE = re.compile(
-    r"(?P<not>\b(?:not|never|no|without|denie[sd]|denying|declined|refused|"
-    r"(?:do|did|does|has|have|had|is|was|were|are)n['’]?t|yet to|if|until|"
-    r"to be|will be|be|lack of|evidence of|documentation of|should|would|could|will|to|"
-    r"unless)\s+(?:yet |previously |been |have |had |having |any |adequately |fully |"
-    r"successfully )*)?\b(?:completed|completion of|attended|attending|underwent|undergone|"
-    r"undergoing|finished|received(?! for\b)|receiving|tried|trialed|participated in|"
-    r"participating in|began|begun|started|starting|initiated|gone to|going to|went to|been to|"
-    r"been in|had|having had|has had|treated with|managed with|progress(?:ing)? (?:in|with)|"
-    r"given(?! (?:to|for)\b)|administered|performed|doing|done|status[- ]post|s/p)"
-    rf"{_FILLER}{{0,10}}[\s,(]*$"
-)
-# To continue a therapy says that it is under way; only right before it, not down a list.
-_CONTINUED_BEFORE = re.compile(
-    r"\b(?:continue[sd]?|continuing|continuation|resume[sd]?)(?: (?:with|of|to|attend|his|her|"
-    r"the|in|current|attending|do|doing|outpatient|formal|post-?op(?:erative)?|\d+|sessions?|"
-    r"visits?))* $"
-)
-_RESPONSE_BEFORE = re.compile(
-    r"(?P<not>\b(?:would|may|might|could|should|will|can|(?<!failed )(?<!failing )(?<!failure )"
-    r"(?<!seem )(?<!seems )(?<!seemed )(?<!appear )(?<!appears )(?<!appeared )to|"
-    r"evidence of|documentation of)\s+(?:\w+\s+)?)?\b(?:relief|improve(?:d|ment)?|benefit(?:ed|s)?|"
-    r"help(?:ed)?|respon(?:se|d(?:ed|ing)?)|progress|better|worse|gains?)\s+(?:with|from|after|"
-    r"following|to|by)"
-    rf"{_FILLER}{{0,6}}[\s,(]*$"
-)
-_FAILED_BEFORE = re.compile(
-    rf"(?P<not>\b(?:not|no|without|evidence of|lack of|until)\s+(?:\w+ )?)?"
-    r"\b(?:fail(?:ed|ing|ure)?(?: of| to (?:respond|improve|benefit|progress)(?: to| with|"
-    r" from)?)?|despite|refractory to|unresponsive to|"
-    rf"(?:not|never) (?:respond(?:ed)? to|helped by)){_FILLER}{{0,8}}[\s,(]*$"
-)
-_RECEIVED_AFTER = re.compile(
-    # Possessive: the runs of blanks and commas meet where nothing stands between them.
-    r"^(?:'s)?[\s,]*+(?:(?:sessions?|visits?|treatments?|therapy|care|program|modalities)\s*+)?"
-    rf"(?:\(?(?:x|times|#)?\s*+{_N}\)?\s*+(?:{_UNIT}\s*+)?)?(?:for (?:(?:the|his|her) )?"
-    r"[\w ]{2,24}?)?[\s,(]*+(?:(?:has |have |was |were |had |did |also |previously |significantly |"
-    r"not |which )*(?:been )?(?:completed|attended|help(?:ed|ful|s|ing)?|provided|improved|"
-    r"beneficial|performed|received|administered|effective|failed|given|done)\b|(?:progress |"
-    r"daily |treatment )(?:notes?|reports?)\b|notes?\b|reports? (?:dated|of|on|noted)\b|"
-    r"(?:that )?(?:he|she|the \w+(?: \w+)?) (?:has|had) (?:already |previously )?(?:had|received|"
-    r"completed|attended|done|undergone)\b|(?:with(?:out)?|and) (?:\w+ )?(?:relief|benefit|"
-    r"improvement)\b)"
-)
-# "Were approved and used": approval is no plan where use follows.
-_USED_AFTER = re.compile(
-    r"^(?: \w+){0,6} (?:approved|authorized|certified)(?: (?:on|in) [a-z0-9/-]{3,10}"
-    r"(?: \d{1,2})?(?:,? (?:19|20)\d\d)?)?,? (?:and|of which|but only) "
-    rf"(?:(?:all|both|(?P<n>{_N}))(?: of (?:them|these|which))? )?(?:(?:has|have|had|"
-    r"was|were|been|now|already|so far) ){0,3}(?:used|attended|completed|done|had|finished)\b"
-)
-_NOT_DONE_AFTER = re.compile(
-    r"^[\s,]*(?:(?!and\b|but\b)\w+ ){0,4}?(?:(?:is|are) (?:now |here )?(?:the |at |in )(?:issue|"
-    r"question|dispute)|(?:was|were|is|are|has been|have been|being|be|had been) (?:not |also |"
-    r"previously |again |then |still |now |likewise |similarly |both )*(?:request|recommend|"
-    r"order|propos|sought|denied|pending|schedul|discuss|consider|non-?certif|authoriz|approv|"
-    r"advised|planned|suggest|modified|prescri|asked for|sought|wanted)\w*)|"
-    r"^\s+(?:is |was |now )?(?:asked|sought|requested)\b|"
-    r"^\s+(?:\w+ )?(?:request|referral|authorization|evaluation|consult(?:ation)?|prescription|"
-    r"order|candidate|planned|scheduled|arranged|set up)\b"
-)
-_NOT_DONE_BEFORE = re.compile(
-    r"(?:\b(?:given to|avoid|prevent|discuss(?:ed|ion of|ing)?|need(?:ed|s)? for|option of|"
-    r"risks? of|pre|eligible for|awaiting|deferred?|appropriate for|instead of|in lieu of|future|"
-    r"possible|potential|another|waiting for|in line for|"
-    r"consider(?:ed|ing|ation (?:of|for))?|prescri(?:be[ds]|bing|ption (?:for|"
-    r"of))|refer(?:red|ral) (?:to|for)|prior to|before|until|including possible|scheduled for|"
-    r"start(?:ing)?|begin|trial of)\s+(?:\w+ ){0,2}|pre-)$"
-)
 # "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
 # with the plan of the sentence before it ("The plan included films. Hand therapy and PT.").
 _PENDING = re.compile(
@@ -136,10 +57,6 @@ _VERB = re.compile(
     r"shows?|continues?|uses?|takes?)\b"
 )
 _PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
-_NOT_HAD = re.compile(
-    r"\b(?:denie[sd]|denying|without|never|not|refused|declined) (?:having |ever )*(?:had|"
-    r"undergone|received|tried|attended)(?: (?!but\b|and\b|however\b|which\b|who\b)[\w-]+){0,4} $"
-)
 _CARE_LIST = re.compile(
     r"(?:tx|rx|(?:prior |past |previous |conservative )*(?:treatments?|care|therap(?:y|ies)))"
     r"(?: to date| so far| history)?(?: includes?d?| has included)?:"
@@ -148,30 +65,6 @@ _OPEN = re.compile(
     r"\b(?:request|denied|pending|recommend|declin|refus|order|authoriz|sought|schedul|plan|propos|"
     r"consider|non-?certif|not )"
 )
-# A review that misses care ("no trial of therapy had been completed") does not document it.
-_MISSED = re.compile(r"\b(?:no|not|without|lack of|absence of|never|insufficient)\b[^.;]{0,60}$")
-_COUNT_BEFORE = re.compile(
-    rf"(?<![\w/.-])(?P<n>{_N})(?!st|nd|rd|th)(?:\s*\(\d+\))?\s*"
-    rf"(?:(?:of|out of|/)\s*(?:the\s+)?{_N}\s*)?"
-    r"(?:\(\d+\)\s*)?"
-    rf"(?:prior |previous |initial |authorized |additional |completed |approved |post-?op\w* |"
-    rf"total |formal |supervised |outpatient )*(?:(?:{_UNIT}|hours)\s*)?(?:of\s+)?"
-    # "From 8/10 to 5/10 by therapy" counts nothing, nor does "acupuncture x 12 and therapy".
-    r"(?:(?!(?:by|with|after|from|since|despite|during|before|and|or|plus|then)\b)\w+ )?$"
-)
-_COUNT_AFTER = re.compile(
-    r"^(?:\s*\((?:pt|ot)\))?\s*(?:(?:sessions?|visits?|treatments?|therapy)\s*)?(?:\((?:at least |"
-    r"about |approximately )?|x\s?|times\s|#|for\s|- ?|, ?|: ?|of\s)?(?:at least )?"
-    rf"(?P<n>{_N})\s*(?:(?:of|out of|/)\s*{_N}\s*)?(?:{_UNIT}|\))"
-)
-# Chart shorthand: "PT x14", "chiro x 28 in the past year"; "x 3 wks" is a duration.
-_TIMES_AFTER = re.compile(
-    rf"^\s?x\s?(?P<n>{_N})\b(?!\s?(?:-|/|x|\.\d|(?:more\s)?(?:days?|d|wee?ks?|wks?|w|months?|mos?|m|years?|yrs?|y)\b|times|hours))"
-)
-# "PT 6/6" is a course that was finished; "PT 12, chiro 8" an inventory; "PT 6/16" is a day.
-_BARE_AFTER = re.compile(r"^\s(?P<n>\d{1,2})(?:/(?P=n)\b(?!/)|(?=\s?[,;:]\s|\s?\.?$))")
-_PAPERS = re.compile(r"^\s*(?:progress |daily |treatment )?(?:notes?|reports?)\b")
-_INJECTIONS = re.compile(rf"(?<![\w-])(?P<n>{_N}|an?)\s+(?:\w+\s+){{0,3}}?$")
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -220,18 +113,15 @@ def same_treatment(item: Item) -> str | None:
 @once
 def is_received(summary: Summary, mention: Mention) -> bool:
     """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
-    before, qualifier = summary.before(mention, 110), mention.qualifier
-    if qualifier in ("quoted_guideline", "other_person"):
+    if beside("not_received", summary, mention):
         return False
-    if qualifier == "denied_by_ur" and _MISSED.search(before):
-        return False  # "no evidence that he tried and failed exercise" tells of no exercise
-    stated = _stated_received(summary, mention, before)
+    stated = _stated_received(summary, mention)
     if stated is not None:
         return stated
-    if qualifier in ("affirmed", "historical"):
-        return not _merely_planned(summary, mention, before)
-    return qualifier == "requested" and (
-        _CONTINUED_BEFORE.search(before) is not None or _in_list_of_care(summary, mention)
+    if mention.documented:
+        return not _merely_planned(summary, mention)
+    return mention.qualifier == "requested" and (
+        beside("continued", summary, mention) or _in_list_of_care(summary, mention)
     )
 
 
@@ -245,50 +135,30 @@ def _in_list_of_care(summary: Summary, mention: Mention) -> bool:
     return _OPEN.search(entry) is None
 
 
-def _stated_received(summary: Summary, mention: Mention, before: str) -> bool | None:
+def _stated_received(summary: Summary, mention: Mention) -> bool | None:
     """What the words next to a treatment say of its receipt; None where they say nothing."""
-    match = _RECEIVED_BEFORE.search(before)
-    if match is not None:
-        return match["not"] is None
-    response = _RESPONSE_BEFORE.search(before)
-    if response is not None:
-        return response["not"] is None and mention.qualifier != "denied_by_ur"
+    told = match_beside("receipt_told", summary, mention)
+    if told is not None:
+        return told["not"] is None
+    told = match_beside("response_told", summary, mention)
+    if told is not None:
+        return told["not"] is None and mention.qualifier != "denied_by_ur"
     if mention.qualifier == "negated":
         return None
-    failed = _FAILED_BEFORE.search(before)
-    if failed is not None:
-        return failed["not"] is None or None
+    told = match_beside("failure_told", summary, mention)
+    if told is not None:
+        return told["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
-    after = summary.after(mention, 90)
-    return True if _RECEIVED_AFTER.match(after) or _USED_AFTER.match(after) else None
+    return beside("receipt_told_after", summary, mention) or None
 
 
-def used_after_approval(summary: Summary, mention: Mention) -> bool:
-    """Whether care "was approved and used"."""
-    return _USED_AFTER.match(summary.after(mention, 90)) is not None
-
-
-def _merely_planned(summary: Summary, mention: Mention, before: str) -> bool:
-    after = summary.after(mention, 70)
-    if _NOT_DONE_AFTER.match(after) or _NOT_DONE_BEFORE.search(before[-50:]):
-        return True
-    if _A_COURSE.match(after) and not _TOLD_OF_PAST.search(
-        summary.sentence_lower(mention.sentence)
-    ):
-        return True
-    if _NOT_HAD.search(before) or _PENDING.search(summary.before(mention, 320)):
-        return True
-    return mention.qualifier != "historical" and _goes_on_with_plan(summary, mention)
-
-
-# "PT 2x4 left knee; acupuncture 1x6" prescribes, where the sentence tells of nothing done.
-_A_COURSE = re.compile(r"^ ?\(?\d ?x ?\d{1,2}\b(?! ?(?:days|weeks ago))")
-_TOLD_OF_PAST = re.compile(
-    r"\b(?:complet\w+|done|had|attend\w*|finish\w*|received|s/p|tried|failed|without|relief|"
-    r"benefit|help\w*|so far|thus far|to date|prior|previous|past|tx|treatments?|since|started|"
-    r"began|went|was|were|did|gave|gain\w*|improv\w*|thru|through|(?:19|20)\d\d)\b"
-)
+def _merely_planned(summary: Summary, mention: Mention) -> bool:
+    return (
+        beside("not_yet_received", summary, mention)
+        or _PENDING.search(summary.before(mention, 320)) is not None
+        or (mention.qualifier != "historical" and _goes_on_with_plan(summary, mention))
+    )
 
 
 def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
@@ -302,15 +172,11 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
 @once
 def sessions_done(summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
-    after = summary.after(mention, 40)
-    used = _USED_AFTER.match(summary.after(mention, 90))
+    used = match_beside("used_after_approval", summary, mention)
     if used is not None and used["n"]:
         return _value(used["n"])  # "six visits were certified and four attended"
-    match = _TIMES_AFTER.match(after) or _COUNT_BEFORE.search(summary.before(mention, 70))
-    match = match or _COUNT_AFTER.match(after) or _BARE_AFTER.match(after)
-    if match is None or _PAPERS.match(after):
-        return None
-    n = _value(match["n"])
+    match = match_beside("sessions_counted", summary, mention)
+    n = _value(match["n"]) if match else None
     return n if n is not None and 0 < n <= 200 else None
 
 
@@ -320,7 +186,7 @@ def _value(word: str) -> int | None:
 
 def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:
     for mention in (m for m in received if m.rule.extra["kind"] == "epidural"):
-        match = _INJECTIONS.search(summary.before(mention, 40))
+        match = match_beside("injections_counted", summary, mention)
         n = _value(match["n"]) if match else None
         if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
             found.put("epidural_count", float(n), mention)

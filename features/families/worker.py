@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from imr.data.letter import Case
 from imr.data.quantity import number_words
-from imr.features.beside import beside, gives_beside, match_beside, parts
+from imr.features.beside import beside, gives_beside, match_beside, part
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
@@ -53,7 +53,6 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
 # --- the injury --------------------------------------------------------------------------------
 
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
-_NOTE = re.compile(parts()["word_for_a_note"])
 _LEAD = re.compile(
     r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
     r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"
@@ -193,14 +192,14 @@ def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
         return "review"
     # "The progress report and RFA of 3/1/2017" are of one day.
     asked = match_beside("asked_before", summary, at.mention)
-    if asked and not _NOTE.search(asked.string[max(0, asked.start() - 40) :]):
+    if asked and not part("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
         return "review"
     return "care" if _governs(match_beside("care_before", summary, at.mention)) else "visit"
 
 
 def _governs(found: re.Match[str] | None) -> bool:
     """Whether words before a date govern it, with no word for a note between."""
-    return found is not None and not _NOTE.search(found["gap"])
+    return found is not None and not part("word_for_a_note").search(found["gap"])
 
 
 def _led_by_injury(summary: Summary, mention: Mention) -> bool:

@@ -16,11 +16,12 @@ belongs to is the treatment its clause names, else the last one before it.
 from __future__ import annotations
 
 from imr.data.request import body_parts
+from imr.features.beside import beside
 from imr.features.context import Summary, once
 from imr.features.statements import care, findings, response
 from imr.features.statements.statement import Bearing, Statement, bearing, reaches
 from imr.features.statements.visits import latest
-from imr.features.where_when import any_same_region, names_no_part, side_of_part
+from imr.features.where_when import any_same_region, side_of_part
 
 __all__ = [
     "Bearing", "Statement", "about", "bearing", "of_other_side", "sides_told", "statements",
@@ -111,7 +112,7 @@ def _sided(summary: Summary) -> list[tuple[tuple[str, ...], str]]:
     named = [
         ((part.value,), side_of_part(summary, part))
         for part in summary.mentions("body_part")
-        if part.qualifier in ("affirmed", "negated") and not names_no_part(summary, part)
+        if part.qualifier in ("affirmed", "negated") and not beside("names_no_part", summary, part)
     ]
     said = [
         (s.regions, s.side)

@@ -10,7 +10,6 @@ from typing import Any, cast
 from imr.data.quantity import count_of
 from imr.features.beside import beside, each_beside, gives_beside
 from imr.features.context import Mention, Summary, clause_of, once
-from imr.features.families import treatment
 from imr.features.statements.care import (
     COURSE,
     DENIALS,
@@ -166,7 +165,7 @@ def _only_planned(summary: Summary, mention: Mention) -> bool:
         return False
     return not any(
         m.value == IN_USE
-        or treatment.used_after_approval(summary, m)
+        or beside("used_after_approval", summary, m)
         or beside("approved_and_used", summary, m)
         for m in _named(summary, mention.sentence)
         if m.start < mention.start and mention.start - m.end <= _USE_REACH

@@ -269,7 +269,6 @@ MADE_BY = {
     "features/families/request._tests_and_organs",
     "features/beside._row",
     "features/context._rule",
-    "features/beside._row",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
 
