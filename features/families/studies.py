@@ -152,7 +152,7 @@ def result_of(summary: Summary, mention: Mention) -> Result:
     end = following.start if following else summary.sentence_span(mention.sentence)[1]
     found: set[str] = set()
     for finding in starting_between(summary.mentions("imaging_result"), mention.end, end):
-        if finding.value == "operated":
+        if finding.value == "operated" or beside("not_told_apart", summary, finding):
             continue
         affirmed = finding.value == "normal" or finding.qualifier != "negated"
         found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")

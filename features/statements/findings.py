@@ -472,7 +472,7 @@ def _findings(summary: Summary) -> Iterator[Statement]:
     """What the studies showed, one statement a finding, of the study's region."""
     for mention in summary.mentions("imaging_result"):
         report = _report_of(summary, mention)
-        if report is None:
+        if report is None or beside("not_told_apart", summary, mention):
             continue
         kind = _kind_of_finding(mention.text.lower())
         none = mention.value == "normal" and kind != "normal"
