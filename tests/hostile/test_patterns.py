@@ -41,6 +41,8 @@ ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE", "response._SPAN_BEFO
 
 WINDOW = 170
 FEW_WORDS = "a few words beside a mention"
+OF_CODE = ("goes_on_since", "word_for_a_note", "word_for_operation")
+"""Parts of patterns that code looks for by themselves."""
 AT_ONCE_LOOKS = 250
 """Looks at each of ``CHARACTERS`` that need no second run; a quadratic pattern takes 1,000."""
 GIVEN_UP_LOOKS = 50_000
@@ -159,9 +161,10 @@ def of_lexicons() -> dict[str, list[Tried]]:
 
 def of_beside() -> dict[str, list[Tried]]:
     """The patterns of ``rules/beside.csv``: those that see a few words, and those that see all."""
-    from imr.features.beside import table
+    from imr.features.beside import part, table
 
     found: dict[str, list[Tried]] = {FEW_WORDS: [], "clause or sentence": []}
+    found["parts"] = [Tried(f"part {name}", part(name), anchored=False) for name in OF_CODE]
     for name, rows in table().items():
         for _, reach, find in (look for row in rows for look in row.looks):
             pattern: re.Pattern[str] = find.__self__  # type: ignore[attr-defined]
@@ -268,6 +271,7 @@ MADE_BY = {
     "features/families/request._fields_known",
     "features/families/request._tests_and_organs",
     "features/beside._row",
+    "features/beside.part",
     "features/context._rule",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
