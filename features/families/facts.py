@@ -10,7 +10,8 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 current ones lacks), ``first_given`` (prescribed at the last visit), ``other`` (due to another
 treatment than what is asked for), ``by_same`` (due to the treatment that is asked for),
 ``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the request: for a
-drug, for visits); what is no measure is asked of ``rules/beside.csv`` (``under_way``, ``ordered``).
+drug, for visits), ``care`` (of the request: ``pool``, ``chiropractic``, ``acupuncture``,
+``massage`` or ``exercise``); what is no measure is asked of ``rules/beside.csv``.
 ``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
@@ -682,6 +683,25 @@ _STALE_YEARS, _STALE_DAYS = 2, 365
 _TRIAL_VISITS = 4
 
 
+_POOL = re.compile(
+    r"\b(?:aqua(?:tics?)?|pool|hydro-?\s?therapy|whirlpool|paraffin|contrast baths?)\b",
+    re.IGNORECASE,
+)
+_BY_HAND = ("chiropractic", "acupuncture", "massage")
+
+
+def _kind_of_care(item: Item) -> str | None:
+    """What a course puts the body to: water, hands, needles or exercise."""
+    if item.category != "Rehabilitation":
+        return None
+    if _POOL.search(item.requested):
+        return "pool"
+    same = same_concepts(item)
+    named = next((kind for kind in _BY_HAND if kind in same), None)
+    exercise = not same.isdisjoint({"physical_therapy", "occupational_therapy"})
+    return named or ("exercise" if exercise else None)
+
+
 class Measures(dict[str, Value]):
     """What ``where`` may name of a statement, worked out when it is asked for; ``item`` is the
     request that those of ``_OF_THE_REQUEST`` compare it with.
@@ -785,10 +805,15 @@ def _ahead(said: Statement, case: Case) -> bool:
         return False
     end = min(mention.end + _SET_FOR_REACH, mention.summary.sentence_span(mention.sentence)[1])
     near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
-    return bool(near) and min(near) > denial
+    # Notes after the denial may tell of an operation "that was carried out on" a day after it.
+    return bool(near) and min(near) > denial and _CARRIED_OUT.search(said.clause) is None
 
 
 _SET_FOR_REACH = 16
+_CARRIED_OUT = re.compile(
+    r"\b(?:(?:was|were) (?:then |finally |later )?|and )(?:performed|done|carried out|completed)\b|"
+    r"\bunderwent\b"
+)
 _OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
 
 
@@ -1023,6 +1048,7 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
         and not _SPINES & set(requested_parts(item))
     ),
     "such_device": _such_device,
+    "care": lambda _said, item: _kind_of_care(item),
     "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
     # Visits of a course, which what got better may be put down to.
     "for_course": lambda _said, item: item.category in _COURSES,
