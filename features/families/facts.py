@@ -984,13 +984,16 @@ _DEVICE_KINDS = tuple(
     for words in (
         (
             r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
-            r"immobilizers?"
+            r"immobilizers?|straps?|sleeves?|binders?|truss"
         ),
         r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
         r"tens|interferential|if unit|h-?wave|stimulators?",
         r"beds?|mattress(?:es)?",
         r"orthotics?|insoles?|inserts?|shoes?",
-        r"commodes?|cpap|traction|pumps?|cold|prosthes[ie]s|cushions?|chairs?",
+        r"commodes?|cpap|traction|pumps?|prosthes[ie]s|cushions?|chairs?",
+        r"cold|ice|gel|heat|heating|hot|packs?|wraps?",
+        r"pulleys?|wands?|bands?|putty",
+        r"pillows?",
     )
 )
 
@@ -1006,6 +1009,15 @@ def _such_device(said: Statement, item: Item) -> bool:
     given, asked = _kinds_of_device(said.mention.text), _kinds_of_device(item.requested)
     device = item.category in (None, "DMEPOS")
     return device and (not given or not asked or not given.isdisjoint(asked))
+
+
+# A van that takes a wheelchair is travel to care, whatever it is filed under.
+_TRAVEL = re.compile(r"\b(?:transport\w*|van|taxi|rides?|mileage)\b", re.IGNORECASE)
+_THORACOLUMBAR = re.compile(r"\bt-?1[0-2]\b|\bthoraco-?lumbar\b")
+
+
+def _for_travel(item: Item) -> bool:
+    return item.category == "Transportation" or _TRAVEL.search(item.requested) is not None
 
 
 def _of_another(said: Statement, item: Item) -> bool:
@@ -1049,6 +1061,14 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     ),
     "such_device": _such_device,
     "care": lambda _said, item: _kind_of_care(item),
+    "for_travel": lambda _said, item: _for_travel(item),
+    "for_current": lambda _said, item: item.subcategory == "Electrical Stimulation",
+    # The last thoracic vertebrae, which a support of the low back holds.
+    "thoracolumbar": lambda said, item: (
+        "thoracic spine" in said.regions
+        and "lumbar spine" in requested_parts(item)
+        and _THORACOLUMBAR.search(said.clause) is not None
+    ),
     "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
     # Visits of a course, which what got better may be put down to.
     "for_course": lambda _said, item: item.category in _COURSES,

@@ -517,6 +517,7 @@ _PROGRAMS = (
      "restoration_program"),
     (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
     (re.compile(r"\bmassage", re.IGNORECASE), "massage"),
+    (re.compile(r"\btraction\b", re.IGNORECASE), "traction"),
 )  # fmt: skip
 _GEL = re.compile(
     r"hyaluron|visco-?suppl|synvisc|hyalgan|supartz|orthovisc|euflexxa|monovisc|durolane|gel-?one",

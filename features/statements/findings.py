@@ -185,8 +185,19 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
             said = state(summary, mention, "sign", concept, polarity, own)
+            if concept in _OF_THINGS and not parts_of(summary, mention.sentence):
+                said = replace(said, regions=(), side=None)
             # "Equals the other side" is about the injured one.
             yield replace(said, side=None) if concept == "no deficit shown" else said
+
+
+# What is told of a device and of a way to travel; the sentence before does not place it.
+_OF_THINGS = frozenset(
+    {
+        "already supplied", "device never supplied", "device tried in vain", "device tried well",
+        "no way to travel", "way to travel",
+    }
+)  # fmt: skip
 
 
 def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:

@@ -272,6 +272,9 @@ THERAPY = Item(
 )
 SPINE = Item(0, "MRI", "MRI of the low back", body_parts=("lumbar spine",))
 BED = Item(0, "Bed", "Hospital bed", category="DMEPOS", subcategory="DME")
+RIDE = Item(0, "Ride", "Transportation to therapy", category="Transportation")
+UNIT = Item(0, "TENS", "TENS unit", category="DMEPOS", subcategory="Electrical Stimulation")
+LSO = Item(0, "LSO", "LSO", category="DMEPOS", body_parts=("lumbar spine",))
 IBUPROFEN = Item(
     0, "Motrin", "Motrin", category="Pharmaceuticals", subcategory="NSAID", terms=("ibuprofen",)
 )
@@ -348,6 +351,18 @@ ABOUT: list[tuple[str, Item, str, bool | None]] = [
     ("He was fitted with a splint.", THERAPY, "already_supplied", None),
     ("He was fitted with a splint.", BED, "already_supplied", None),
     ("He was given a hospital bed.", BED, "already_supplied", True),
+    ("Two cold packs are in her freezer.", BED, "already_supplied", None),
+    ("The clinic gave her a unit in May. Her old unit is broken.", UNIT, "already_supplied", False),
+    ("He has knee pain. A borrowed unit made no difference.", UNIT, "same_care_helped", False),
+    ("A borrowed unit eased the pain.", UNIT, "same_care_helped", True),
+    ("A borrowed splint eased the pain.", UNIT, "same_care_helped", None),
+    ("He has a pacemaker.", UNIT, "current_hazard", True),
+    ("He has a pacemaker.", BED, "current_hazard", None),
+    ("He cannot drive.", RIDE, "cannot_travel", True),
+    ("He cannot drive. His wife brings him.", RIDE, "cannot_travel", False),
+    ("He cannot drive.", BED, "cannot_travel", None),
+    ("CT shows a T12 compression fracture.", LSO, "support_condition", True),
+    ("CT shows a T6 compression fracture.", LSO, "support_condition", None),
     (
         "Treatment to date: exercise and an NSAID. Current medications: acetaminophen.",
         WRIST,

@@ -71,6 +71,28 @@ def _said(text: str) -> set[tuple[str, str]]:
         ("He speaks Croatian only.", "language barrier", "affirmed"),
         ("The old air cast is broken.", "already supplied", "denied"),
         ("A strap was dispensed at the first visit.", "already supplied", "affirmed"),
+        ("Two cold packs are in her freezer.", "already supplied", "affirmed"),
+        ("The hospital sent him home with a walker.", "already supplied", "affirmed"),
+        ("The sleeve is in good order.", "already supplied", "affirmed"),
+        ("The borrowed unit made no difference.", "device tried in vain", "affirmed"),
+        (
+            "She tried hers for a week and quit because it stung.",
+            "device tried in vain",
+            "affirmed",
+        ),
+        ("With a loaner brace he could work whole shifts.", "device tried well", "affirmed"),
+        ("TENS in therapy cut his pain from 7 to 3.", "device tried well", "affirmed"),
+        ("He is not yet cleared to drive.", "no way to travel", "affirmed"),
+        ("The bus stop is two miles away.", "no way to travel", "affirmed"),
+        ("His wife is ill and there is no one else to drive.", "no way to travel", "affirmed"),
+        ("Her daughter brings her to therapy.", "way to travel", "affirmed"),
+        ("He has an implanted defibrillator.", "current hazard", "affirmed"),
+        ("He has no pacemaker.", "current hazard", "denied"),
+        ("CT showed a new L1 anterior wedge.", "broken bone", "affirmed"),
+        ("No vertebral wedging was seen.", "broken bone", "denied"),
+        ("A surgeon near his new home took over his care.", "care under way", "affirmed"),
+        ("Her pressure was 162/98.", "organ: pressure", "affirmed"),
+        ("The wrist is stuck at 30 degrees.", "limited motion", "affirmed"),
         ("It was reduced; it was his sixth.", "dislocates again", "affirmed"),
         ("No redislocation since.", "dislocates again", "denied"),
         ("Examination showed a left arm drift.", "brain deficit", "affirmed"),
@@ -353,3 +375,26 @@ def test_sensation_that_is_examined_is_no_complaint(text: str, complains: bool) 
 )
 def test_gait_and_strength_in_other_words(text: str, concept: str) -> None:
     assert concept in {s.concept for s in statements(read_summary(text)) if s.subject == "sign"}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("The clinic gave a prescription for a brace.", "already supplied"),
+        ("A request for a splint was made.", "already supplied"),
+        ("She was never fitted with one.", "already supplied"),
+        ("There is no one at home.", "device never supplied"),
+        ("She no longer works at a desk.", "already supplied"),
+        ("A trial of TENS is requested.", "device tried in vain"),
+        ("TENS at therapy eased it and she stopped Norco.", "device tried in vain"),
+        ("The borrowed brace did not help.", "device tried well"),
+        ("He may not drive a truck.", "no way to travel"),
+        ("She no longer drives to work.", "way to travel"),
+        ("She no longer drives.", "not homebound"),
+        ("Films show loss of L5-S1 disc space.", "broken bone"),
+        ("The applicant transferred care to the requesting physician.", "care under way"),
+        ("The pain is stuck at 7/10.", "limited motion"),
+    ],
+)
+def test_words_that_say_something_else(text: str, concept: str) -> None:
+    assert (concept, "affirmed") not in _said(text)
