@@ -803,16 +803,18 @@ def _ahead(said: Statement, case: Case) -> bool:
     denial, mention = case.header.ur_denial_date, said.mention
     if denial is None:
         return False
-    end = min(mention.end + _SET_FOR_REACH, mention.summary.sentence_span(mention.sentence)[1])
+    first, last = mention.summary.sentence_span(mention.sentence)
+    end = min(mention.end + _SET_FOR_REACH, last)
+    if _WAS_DONE.search(mention.summary.lower, max(first, mention.start - _SET_FOR_REACH), end):
+        return False  # "Fusion was performed" on that day, while the review was under way
     near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
-    # Notes after the denial may tell of an operation "that was carried out on" a day after it.
-    return bool(near) and min(near) > denial and _CARRIED_OUT.search(said.clause) is None
+    return bool(near) and min(near) > denial
 
 
 _SET_FOR_REACH = 16
-_CARRIED_OUT = re.compile(
-    r"\b(?:(?:was|were) (?:then |finally |later )?|and )(?:performed|done|carried out|completed)\b|"
-    r"\bunderwent\b"
+_WAS_DONE = re.compile(
+    r"\b(?:(?:was|were|(?:has|have|had) been) (?:\w+ly |then )?(?:performed|done|completed|carried out)|"
+    r"underwent|undergone)\b"
 )
 _OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
 
@@ -1007,6 +1009,8 @@ def _such_device(said: Statement, item: Item) -> bool:
     splint that was fitted is no hospital bed, and no program.
     """
     given, asked = _kinds_of_device(said.mention.text), _kinds_of_device(item.requested)
+    if item.subcategory == "Adjunct Surgical Services":
+        return not given.isdisjoint(asked)  # the sling or walker that goes with an operation
     device = item.category in (None, "DMEPOS")
     return device and (not given or not asked or not given.isdisjoint(asked))
 

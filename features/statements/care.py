@@ -48,6 +48,8 @@ def care_concept(mention: Mention) -> str:
 
 def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     concept, polarity = care_concept(mention), _whether_had(summary, mention)
+    if polarity == "planned" and mention.qualifier == "other_person":
+        return  # "His mother had a fusion" plans none for him
     before = _had_before(summary, mention) if polarity == "planned" else None
     if before is not None:
         yield state(summary, mention, "treatment", concept, "affirmed", count=before)

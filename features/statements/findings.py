@@ -354,7 +354,7 @@ def complaints(summary: Summary) -> Iterator[Statement]:
             continue
         if beside("pain_at_onset", summary, mention):
             continue  # pain of the day of injury is no complaint that goes on
-        affirmed = mention.qualifier == "affirmed"
+        affirmed = mention.qualifier == "affirmed" and not beside("is_gone", summary, mention)
         there = affirmed or beside("without_it_something_fails", summary, mention)
         polarity = "affirmed" if there else "denied"
         degree = pain_degree(summary, mention)
@@ -443,6 +443,8 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
     done = {report.mention.start for report in _reports(summary)}
     for report in _reports(summary):
         result = studies.result_of(summary, report.mention)
+        if result == "abnormal" and _all_gone(summary, report):
+            result = "normal"
         polarity: Polarity = "affirmed" if result == "not_stated" else result
         times = times_of(summary, report.mention)
         value, regions = report.mention.value, report.regions
@@ -459,6 +461,15 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
     yield from _nerve_studies(summary)
+
+
+def _all_gone(summary: Summary, report: _Report) -> bool:
+    """Whether a study shows what is normal, and all else that is told of it is gone."""
+    inside = (summary.mentions("imaging_result"), report.mention.end, report.end)
+    told = list(starting_between(*inside))
+    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    sound = any(f.value == "normal" for f in told)
+    return sound and bool(shown) and all(beside("is_gone", summary, f) for f in shown)
 
 
 def _only_mild_wear(summary: Summary, report: _Report) -> bool:
@@ -479,6 +490,10 @@ def _with_finding(summary: Summary, report: _Report, said: Statement) -> Stateme
     return replace(said, end=max(said.end, next(ends, said.end)))
 
 
+# What is gone of these is the worse for it.
+_WORN = frozenset({"degeneration", "chondral defect", "bulge", "hardware"})
+
+
 def _findings(summary: Summary) -> Iterator[Statement]:
     """What the studies showed, one statement a finding, of the study's region."""
     for mention in summary.mentions("imaging_result"):
@@ -487,7 +502,9 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             continue
         kind = _kind_of_finding(mention.text.lower())
         none = mention.value == "normal" and kind != "normal"
-        polarity: Polarity = "denied" if none or mention.qualifier == "negated" else "affirmed"
+        gone = kind not in _WORN and beside("is_gone", summary, mention)
+        none = none or gone or mention.qualifier == "negated"
+        polarity: Polarity = "denied" if none else "affirmed"
         if polarity == "affirmed" and (
             beside("perhaps_found", summary, mention) or contested(summary, report.mention)
         ):
