@@ -47,6 +47,7 @@ from imr.features.families.request import (
 from imr.features.families.studies import in_dispute
 from imr.features.signal import Findings, Value, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
 from imr.features.statements.statement import SPINE
 from imr.features.where_when import (
@@ -968,7 +969,7 @@ def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
         if not said.start <= mention.start < said.end:
             continue
         extra = mention.rule.extra
-        if extra["kind"] == "monitoring":
+        if mention.value in MONITORING:
             continue
         of_class = mention.value == item.subcategory and item.subcategory not in _ACID
         named = of_class or extra["generic"] in asked
