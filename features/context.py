@@ -189,6 +189,15 @@ _OWN_VERB = re.compile(
     r"positive|persists?|completed|failed|only|soft|supple|stable|symmetric(?:al)?|equal)\b)"
 )
 
+# What was done to watch over opioids, with its own result: "UDS clean", "pain agreement on file".
+_MONITORED = re.compile(
+    r", (?:and )?(?:(?:the|a|his|her|signed|pain|opioid|narcotic|treatment|last) ){0,3}"
+    r"(?:cures|pdmp|uds|urine|drug (?:test|screen)|agreement|contract)\b"
+    r"(?: (?:is|was|were|report|drug|test|screen|has been)){0,3} (?:clean|checked|reviewed|signed|"
+    r"on file|in place|in effect|consistent|appropriate|current|ok|okay|right|done|negative|normal|"
+    r"as (?:expected|it should be)|held|grew|showed|found|had|came back|matched|matches|shows)\b"
+)
+
 
 class Cue:
     """A context cue in place: ``direction`` is ``after``, ``before`` or ``sentence``.
@@ -366,9 +375,11 @@ class Summary:
         """Whether a comma after a negation opens a clause with a verb of its own.
 
         "No therapy yet, naproxen started" denies the therapy only; "no fever, chills or sweats
-        were noted" denies all.
+        were noted" denies all. "No early refills, CURES clean" tells of CURES.
         """
         comma = self.lower.rfind(",", first, start)
+        if comma >= 0 and _MONITORED.match(self.lower, comma):
+            return True
         if comma < 0 or _LIST_GOES_ON.search(self.lower, comma, start):
             return False
         return bool(_OWN_VERB.match(self.lower, start) or self._list_ended(first, comma, start))

@@ -9,6 +9,7 @@ request; ``where`` is a condition (:mod:`imr.features.condition`) on the measure
 ``past`` (told of as former), ``only_so_far`` (a drug of the treatments to date that the list of
 current ones lacks), ``first_given`` (prescribed at the last visit), ``other`` (due to another
 treatment than what is asked for), ``by_same`` (due to the treatment that is asked for),
+``other_drug`` (its clause names another drug), ``same_beside`` (or the one asked for, or "it"),
 ``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the request: for a
 drug, for visits), ``care`` (of the request: ``pool``, ``chiropractic``, ``acupuncture``,
 ``massage`` or ``exercise``); what is no measure is asked of ``rules/beside.csv``.
@@ -47,6 +48,7 @@ from imr.features.families.request import (
 from imr.features.families.studies import in_dispute
 from imr.features.signal import Findings, Value, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
+from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
 from imr.features.statements.statement import SPINE
 from imr.features.where_when import (
@@ -967,6 +969,41 @@ def _another_of_class(said: Statement, item: Item) -> bool:
     return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
+_SEDATING = frozenset({"Opioids", "Benzodiazepines", "Sedative-hypnotics", "Muscle Relaxant"})
+_ACID = frozenset({"Proton Pump Inhibitors", "H2 Blocker"})
+# "With it she sleeps through": what is gone is gone by the drug.
+_BY_IT = re.compile(
+    r"\b(?:(?:with|on|by|thanks to|since|after|off) (?:it|them|this|these|the (?:drug|medic\w+|"
+    r"pills?|tablets?|patch|cream|gel))|medications?|meds|pills)\b"
+)
+
+
+def _asks_for(*generics: str) -> Callable[[Statement, Item], bool]:
+    """Whether a request names one of some drugs."""
+    known = frozenset(generics)
+    return lambda _said, item: not known.isdisjoint(term.lower() for term in item.terms)
+
+
+def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
+    """Whether the clause of a statement names a drug that is not asked for, nor of the requested
+    class where a class is all alike; and whether it names what is asked for or stands for it.
+    """
+    summary, other, same = said.mention.summary, False, False
+    asked = {term.lower() for term in item.terms}
+    if "methyl salicylate" in asked:
+        asked.add("aspirin")
+    for mention in summary.mentions("medication"):
+        if not said.start <= mention.start < said.end:
+            continue
+        extra = mention.rule.extra
+        if mention.value in MONITORING:
+            continue
+        of_class = mention.value == item.subcategory and item.subcategory not in _ACID
+        named = of_class or extra["generic"] in asked
+        same, other = same or named, other or not named
+    return other, same or _BY_IT.search(said.clause) is not None
+
+
 # "Hand surgery referral" asks for no operation.
 _REFERRAL = re.compile(r"\b(?:referrals?|consult\w*|evaluation|second opinion)\b")
 
@@ -1074,6 +1111,35 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
         and _THORACOLUMBAR.search(said.clause) is not None
     ),
     "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
+    "for_nsaid": lambda _said, item: item.subcategory == "NSAID",
+    "for_sedating": lambda _said, item: item.subcategory in _SEDATING,
+    "for_acetaminophen": _asks_for("acetaminophen"),
+    "for_tramadol": _asks_for("tramadol", "tapentadol", "bupropion"),
+    "for_thinner": _asks_for(
+        "enoxaparin", "heparin", "rivaroxaban", "apixaban", "warfarin", "aspirin", "ketorolac"
+    ),
+    "for_acid": lambda said, item: (
+        item.subcategory in _ACID or _asks_for("sucralfate", "antacid")(said, item)
+    ),
+    "for_bowel": _asks_for(
+        "docusate",
+        "senna",
+        "sennosides",
+        "polyethylene glycol",
+        "bisacodyl",
+        "lactulose",
+        "psyllium",
+        "lubiprostone",
+        "methylnaltrexone",
+        "naloxegol",
+        "magnesium citrate",
+    ),
+    "for_hormone": lambda said, item: (
+        item.subcategory == "Androgens & Anabolic Steroids"
+        or _asks_for("alprostadil", "sildenafil", "tadalafil", "vardenafil")(said, item)
+    ),
+    "other_drug": lambda said, item: _drugs_beside(said, item)[0],
+    "same_beside": lambda said, item: _drugs_beside(said, item)[1],
     # Visits of a course, which what got better may be put down to.
     "for_course": lambda _said, item: item.category in _COURSES,
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
