@@ -815,8 +815,8 @@ def _ahead(said: Statement, case: Case) -> bool:
 
 _SET_FOR_REACH = 16
 _WAS_DONE = re.compile(
-    r"\b(?:(?:was|were|(?:has|have|had) been) (?:\w+ly |then )?(?:performed|done|completed|carried out)|"
-    r"underwent|undergone)\b"
+    r"\b(?:(?:was|were|(?:has|have|had) been) (?:\w+ly |then )?(?:performed|done|completed|"
+    r"carried out)|underwent|undergone)\b"
 )
 _OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
 
