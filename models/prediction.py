@@ -24,7 +24,8 @@ INTERVAL_MEANING = (
 WHAT_IF_MEANING = (
     "How far the estimate would move if the record said so. In nine of ten cases that were rated "
     "without and with such a fact, the rating with it lay within the range in brackets. Add only "
-    "what is true and can be shown."
+    "what is true and can be shown. A smaller request is a new request for authorization: the "
+    "review decides the one that was made."
 )
 """What a change of the estimate and its range mean (:mod:`imr.models.whatif`), for users."""
 

@@ -6,13 +6,15 @@ add up, and one line tells it.  ``sign`` is the way in which it can be a reason 
 speaks for an overturn; ``-1``: against; ``0``: either way): a correlate the other way round moves
 the estimate, but it is no reason.  Two conditions (:mod:`imr.features.condition`) name requests:
 ``where`` those for which it can be a reason at all (empty: all), ``either`` those for which it
-can be one either way.  Signals that are not in the table are never told.
+can be one either way.  ``asked_for`` holds where the criteria of the request or what indicates it
+ask for something of the topic: a clean wound is no reason against a consultation about the spine.
+Signals that are not in the table are never told.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -38,7 +40,7 @@ from imr.models.prediction import Direction, Reason
 # Weaker contributions than this (log odds) are noise of the fit, not reasons.
 LEAST_CONTRIBUTION = 0.05
 # What is no fact of the case is told last, and it and how old the injury is only where it matters.
-NO_FACTS = ("kind", "letter", "year")
+NO_FACTS = ("letter", "year")
 SELDOM_TOLD, LEAST_SELDOM = (*NO_FACTS, "chronicity"), 0.15
 REASONS_EACH_WAY = 4
 QUOTES = 2
@@ -60,7 +62,7 @@ _THREEFOLD = frozenset((*FACTS, *HERE.values()))
 _DENIALS = frozenset(("denied", "normal", "negated"))
 
 Quotes = Mapping[str, list[Evidence]]
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 Filling = Callable[[Any, Direction, Row], str | None]
 """Value, direction and row of a fact -> what stands in the braces; None: it is not told so."""
 
@@ -188,7 +190,7 @@ def _reason(
     if words.signal == INDICATED:
         if value and not found:
             return None  # it rests on what the record does not say
-        statement += "; it says the contrary" if found and not value else ""
+        statement += ": the record denies it" if found and not value else ""
     distinct = {(q.field, q.start, q.end): q for q in reversed(found)}
     shown = tuple(distinct.values())[::-1][:QUOTES]
     return Reason(words.signal, value, added, direction, statement, shown)
@@ -223,7 +225,10 @@ def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str 
     lacking = not denied and (value is False or (value is None and words.signal in _THREEFOLD))
     sign = 0 if words.either and holds(words.either, row) else words.sign
     natural = -sign if denied or lacking else sign
-    if natural not in (0, way) or (words.where and not holds(words.where, row)):
+    if natural not in (0, way):
+        return None
+    known = ChainMap({"asked_for": words.topic in _topics_of(row)}, row)
+    if words.where and not holds(words.where, known):
         return None
     # Whether its lack can be a reason: the guideline asks for it.  A sound knee is none either
     # against a drug, which no region is asked about for.
@@ -234,8 +239,10 @@ def _statement(words: Words, value: Any, direction: Direction, row: Row) -> str 
     if words.signal == INDICATED and denied and row.get("criteria_met_share") == 1:
         return None  # "all criteria of the guideline are met" is told, and would be contradicted
     if lacking:
-        return NOT_DOCUMENTED + words.said[0].lower() + words.said[1:]
+        return NOT_DOCUMENTED + _continued(words.said)
     text = words.contrary if denied else words.said
+    if not text:
+        return None
     named = [name for _, name, _, _ in Formatter().parse(text) if name]
     filled = {name: _PLACEHOLDERS[name](value, direction, row) for name in named}
     return text.format(**filled) if all(filled.values()) else None
@@ -246,9 +253,25 @@ def _signals_of_class(name: Any) -> frozenset[str]:
     return frozenset(s for rule in rules() if rule.applies == name for s in rule.signals)
 
 
+def _topics_of(row: Row) -> frozenset[str]:
+    """The topics that the criteria of a request or what indicates it ask for."""
+    return _topics(row.get("criteria_class"), row.get(INDICATION))
+
+
+@cache
+def _topics(criteria_class: Any, indication: Any) -> frozenset[str]:
+    asked = {*_signals_of_class(criteria_class), *signals_of(indication)}
+    return frozenset(words.topic for name, words in plain_words().items() if name in asked)
+
+
 def _diagnoses(row: Row) -> list[str]:
-    """The signals of what is diagnosed in the region asked about."""
-    return [name for name in plain_words() if name.startswith("diagnosis_") and row.get(name)]
+    """The signals of what is diagnosed in the region asked about and bears on such a request."""
+    asked = _topics_of(row)
+    return [
+        name
+        for name, words in plain_words().items()
+        if name.startswith("diagnosis_") and row.get(name) and words.topic in asked
+    ]
 
 
 # --- what stands in braces ---
@@ -280,7 +303,9 @@ def _criteria(_value: Any, direction: Direction, row: Row) -> str | None:
     lacking = direction == "against" and share >= 0.5
     number = open_ if lacking else asked - open_
     how = "not met or not documented" if lacking else "met"
-    return f"{number} of {asked} criteria of the guideline {'is' if number == 1 else 'are'} {how}"
+    only = "Only " if direction == "against" and not lacking else ""
+    verb = "is" if number == 1 else "are"
+    return f"{only}{number} of {asked} criteria of the guideline {verb} {how}"
 
 
 def _size(value: Any, direction: Direction, unit: str, few: int, many: int) -> str | None:
@@ -297,24 +322,33 @@ def _strength(value: Any, direction: Direction, _row: Row) -> str | None:
     return f"The least strength is graded {value:g} of 5" if value < 5 else None
 
 
-def _kind(_value: Any, _direction: Direction, row: Row) -> str | None:
-    """The kind of request, and the part of the body that it is for."""
-    part = None if row["category"] == DRUGS else row.get("request_body_part")
-    return ", ".join(filter(None, (row["subcategory"] or row["category"], part)))
-
-
 def _diagnosis(_value: Any, _direction: Direction, row: Row) -> str | None:
     """The first diagnoses of the region asked about, by name."""
-    said = (plain_words()[name].said for name in _diagnoses(row) if name != ANY_TEAR)
+    diagnoses = _diagnoses(row)
+    said = (plain_words()[name].said for name in diagnoses if name != ANY_TEAR)
     names = [text.removeprefix(DIAGNOSIS) for text in said if text.startswith(DIAGNOSIS)]
-    if row.get(ANY_TEAR) and not any("tear" in name for name in names):
+    if ANY_TEAR in diagnoses and not any("tear" in name for name in names):
         names.insert(0, plain_words()[ANY_TEAR].said.removeprefix(DIAGNOSIS))
     return "; ".join(names[:2]) or None
 
 
-def _indication(_value: Any, _direction: Direction, row: Row) -> str | None:
+def _indication(value: Any, _direction: Direction, row: Row) -> str | None:
+    """Two facts at most of what is documented of an indication; else what it would be."""
+    if value:
+        facts = [
+            plain_words()[name].said.removeprefix(DIAGNOSIS)
+            for name in signals_of(row[INDICATION])
+            if row.get(name) is True and name in plain_words()
+        ]
+        if facts:
+            return "; ".join(_continued(fact) for fact in facts[:2])
     found = next((i.text for i in indications() if i.id == row[INDICATION]), None)
-    return found and found[0].lower() + found[1:]
+    return found and _continued(found)
+
+
+def _continued(text: str) -> str:
+    """A text as the second part of a sentence."""
+    return text if text[1:2].isupper() else text[0].lower() + text[1:]
 
 
 _PLACEHOLDERS: Mapping[str, Filling] = {
@@ -332,7 +366,6 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
         ("off_work", "for"): "is off work",
         ("full_duty", "against"): "works full duty",
     }.get((value, direction)),
-    "kind": _kind,
     "visits": lambda value, direction, _row: _size(
         value, direction, "visit", FEW_VISITS, MANY_VISITS
     ),

@@ -1,12 +1,14 @@
 """What would change the estimate: each criterion that is open, as if it were documented.
 
-``features/rules/documentation.csv`` says for each criterion what can be done about it (``kind``):
-*document* adds a sentence of ours to the case summary and takes out the clauses that say the
-contrary, *amend* asks for less, *advise* is told without an estimate, and *fixed* can be changed by
-no document (age, dates, decided operations).  Where the verdict is *not met*, ``not_met`` is the
-condition (:mod:`imr.features.condition`) under which it can still be mended: what was not done can
-be done, what was found cannot be undone.  The changed case is read anew from its first word, so
-that all that follows from the sentence counts; the difference of the estimates is the gain.
+``features/rules/documentation.csv`` says for criteria what can be done about them (``kind``), the
+first row whose body parts and condition (``where``) fit the request deciding: *document* adds a
+sentence of ours to the case summary and takes out the clauses that say the contrary, *amend* asks
+for less, *advise* is told without an estimate, and *fixed* can be changed by no document (age,
+dates, decided operations).  What was given before it was asked for can only be documented.  Where
+the verdict is *not met*, ``not_met`` is the condition (:mod:`imr.features.condition`) under which
+it can still be mended: what was not done can be done, what was found cannot be undone.  The changed
+case is read anew from its first word, so that all that follows from the sentence counts; the
+difference of the estimates is the gain.
 """
 
 from __future__ import annotations
@@ -52,13 +54,14 @@ _ASKED = ("request_sessions", "injections_asked", "quantity")
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One row of ``documentation.csv``: what can be done about a criterion.
+    """One row of ``documentation.csv``: what can be done about criteria.
 
-    ``body_parts`` are the requested parts that the row is for, none for all others.
+    ``body_parts`` are the requested parts that the row is for, none for all; ``where`` is the
+    condition under which it is.
     """
 
-    criterion: str
     body_parts: frozenset[str]
+    where: Condition
     kind: str
     action: str
     sentence: str
@@ -142,20 +145,24 @@ def what_if(
     found: list[list[Change]] = [[] for _ in places]
     for variant, gain in zip([*single, *pairs], gains, strict=True):
         found[variant.place].append(_change(variant.steps, float(before[variant.place]), gain))
-    advised = ([Change((s,)) for s in own if s.kind == ADVISE] for own in steps)
+    advised = (
+        [Change((s,)) for s in {s.action: s for s in own if s.kind == ADVISE}.values()]
+        for own in steps
+    )
     return [(*_ranked(known), *told) for known, told in zip(found, advised, strict=True)]
 
 
 @cache
 def remedies() -> dict[str, tuple[Remedy, ...]]:
-    """The rows of ``documentation.csv`` by criterion, those for a body part first."""
+    """The rows of ``documentation.csv`` by criterion, in the order of the table."""
     found: dict[str, list[Remedy]] = defaultdict(list)
     for row in table_rows("documentation"):
         parts = frozenset(filter(None, row["body_parts"].split("|")))
         texts = row["kind"], row["action"], row["sentence"]
-        remedy = Remedy(row["criterion"], parts, *texts, condition(row["not_met"]))
-        found[remedy.criterion].append(remedy)
-    return {name: tuple(sorted(own, key=lambda r: not r.body_parts)) for name, own in found.items()}
+        remedy = Remedy(parts, condition(row["where"]), *texts, condition(row["not_met"]))
+        for criterion in row["criteria"].split(" | "):
+            found[criterion].append(remedy)
+    return {criterion: tuple(own) for criterion, own in found.items()}
 
 
 def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
@@ -170,8 +177,10 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     steps: list[Step] = []
     for rule in asked:
         status, terms = verdict(rule, row)
-        remedy = remedy_of(rule.id, item)
+        remedy = remedy_of(rule.id, item, row)
         if status == "met" or remedy is None or remedy.kind == FIXED:
+            continue
+        if row["request_retrospective"] and remedy.kind != DOCUMENT:
             continue
         if remedy.kind == AMEND:
             steps += _amended(rule, remedy, status, row)
@@ -191,11 +200,14 @@ def _steps(case: Case, position: int, found: CaseSignals) -> list[Step]:
     return steps
 
 
-def remedy_of(criterion: str, item: Item) -> Remedy | None:
+def remedy_of(criterion: str, item: Item, row: Row) -> Remedy | None:
     """What can be done about a criterion of an item; None where the table has nothing."""
     parts = set(requested_parts(item))
-    known = remedies().get(criterion, ())
-    return next((r for r in known if not r.body_parts or r.body_parts & parts), None)
+    for remedy in remedies().get(criterion, ()):
+        fits = not remedy.body_parts or remedy.body_parts & parts
+        if fits and (not remedy.where or holds(remedy.where, row)):
+            return remedy
+    return None
 
 
 def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[Step]:
@@ -305,9 +317,15 @@ def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:
 
 
 def _ranked(changes: Iterable[Change]) -> list[Change]:
-    """The best pair, where it gives more than either of its steps, and the single steps."""
+    """The best pair, where it gives more than either of its steps, and the single steps, each
+    sentence once.
+    """
     ranked = sorted(changes, key=lambda change: -(change.gain or 0.0))
-    single = [change for change in ranked if len(change.steps) == 1]
+    told: dict[object, Change] = {}
+    for change in ranked:
+        if len(change.steps) == 1:
+            told.setdefault(change.steps[0].sentence or change, change)
+    single = [*told.values()]
     pairs = [change for change in ranked if len(change.steps) > 1]
     more = [p for p in pairs if (p.gain or 0.0) >= (single[0].gain or 0.0) + LEAST_MORE]
     return [*more, *single]

@@ -261,7 +261,7 @@ def _questions(items: tuple[Item, ...]) -> Iterator[list[str]]:
     for item, row in zip(items, signals(case).rows, strict=True):
         asked = []
         for criterion in checklist(case, item, row):
-            remedy = remedy_of(criterion.id, item)
+            remedy = remedy_of(criterion.id, item, row)
             done = f": {remedy.action}" if remedy and remedy.kind == DOCUMENT else ""
             asked.append(f"{criterion.text}{done} [{criterion.guideline}]")
         yield asked or [NO_CRITERIA]

@@ -15,11 +15,8 @@ from imr.models.predictor import Predictor
 from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
 from tests.models.test_whatif import plain_case
 
-JOINT = {"criteria_class": "mri_joint"}
-KNEE_SCANS = (
-    "With a record like this one, such requests (CT/MRI/PET Scans, knee) are overturned less often "
-    "than others"
-)
+JOINT = {"criteria_class": "mri_joint", "indication": "joint_scan"}
+NORMAL = "Neurological examination is normal"
 NERVES = {"category": "Diagnostic Testing"}
 NONE_MET = {"criteria_met_share": 0.0, "criteria_not_met": 0, "criteria_missing": 3}
 NONE_SAID = "None of the 3 criteria of the guideline is met"
@@ -41,7 +38,7 @@ def test_every_fact_has_words_for_it_and_for_its_contrary() -> None:
 
 
 def test_the_words_are_of_known_signals_and_conditions() -> None:
-    columns = {column.name for column in all_columns()} | {"year"}
+    columns = {column.name for column in all_columns()} | {"year", "asked_for"}
     assert set(plain_words()) <= columns
     assert {*HERE.values()} <= set(plain_words())
 
@@ -107,24 +104,28 @@ def test_no_words_name_a_rule() -> None:
             "requested_part_diagnosis",
             True,
             "for",
-            {"diagnosis_rotator_cuff_tear_here": True, "diagnosis_tear_here": True},
-            "The region asked about has a diagnosis: tear of the rotator cuff",
+            {**JOINT, "diagnosis_rotator_cuff_tear_here": True, "diagnosis_tear_here": True},
+            "Diagnosis of the body part asked about: tear of the rotator cuff",
         ),
         (
             "requested_part_diagnosis",
             True,
             "for",
-            {"diagnosis_tear_here": True},
-            "The region asked about has a diagnosis: a tear",
+            {**JOINT, "diagnosis_tear_here": True},
+            "Diagnosis of the body part asked about: a tear",
         ),
         ("requested_part_diagnosis", True, "for", {}, None),
         (
-            "subcategory",
-            "CT/MRI/PET Scans",
-            "against",
-            {"subcategory": "CT/MRI/PET Scans", "category": "", "request_body_part": "knee"},
-            KNEE_SCANS,
+            "requested_part_diagnosis",
+            True,
+            "for",
+            {**JOINT, "diagnosis_sprain_strain_here": True},
+            None,
         ),
+        ("diagnosis_infection_here", False, "against", JOINT, None),  # nobody asks for it
+        ("sign_normal_neurology_here", True, "against", {"criteria_class": "mri_spine"}, NORMAL),
+        ("sign_normal_neurology_here", True, "against", {"criteria_class": "transport"}, None),
+        ("request_sessions", 6.0, "for", {"sessions_certified": 6.0}, None),  # the half of twelve
         ("course_sessions", None, "against", {}, None),
         (
             "chronicity_days",
@@ -145,7 +146,7 @@ def test_no_words_name_a_rule() -> None:
             1,
             "against",
             {"criteria_met_share": 0.25, "criteria_not_met": 1, "criteria_missing": 2},
-            "1 of 4 criteria of the guideline is met",
+            "Only 1 of 4 criteria of the guideline is met",
         ),
         ("criteria_not_met", 1, "for", HALF_MET, None),
         (
@@ -208,20 +209,20 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     said = _reason(words, -0.5, "against", row, {})
     assert said is not None
     assert said.statement == (
-        "The record does not show what such a treatment is for: a neurological deficit, a red "
-        "flag or a suspected fracture"
+        "The record shows nothing of what such a request is for (a neurological deficit, a red "
+        "flag or a suspected fracture)"
     )
     denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
     other = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
     denied = _reason(words, -0.5, "against", row, {"radicular_signs": [other, denial]})
     assert denied is not None
     assert denied.quotes == (denial,)
-    assert denied.statement == f"{said.statement}; it says the contrary"
+    assert denied.statement == f"{said.statement}: the record denies it"
 
 
 def test_the_record_shows_what_it_is_quoted_for() -> None:
     words = plain_words()["indication_documented"]
-    row = {"indication_documented": True, "indication": "spine_scan", "fracture_documented": True}
+    row = {"indication_documented": True, "indication": "spine_scan", "radicular_signs": True}
     assert _reason(words, 0.5, "for", row, {}) is None
     found = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
     denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
@@ -229,6 +230,6 @@ def test_the_record_shows_what_it_is_quoted_for() -> None:
     assert shown is not None
     assert shown.quotes == (found,)
     assert shown.statement == (
-        "The record shows what such a treatment is for: a neurological deficit, a red "
-        "flag or a suspected fracture"
+        "The record shows what such a request is for: examination shows signs of a pinched nerve "
+        "root"
     )

@@ -145,6 +145,24 @@ def test_every_criterion_says_what_can_be_done_about_it() -> None:
         assert bool(remedy.sentence) == (remedy.kind == DOCUMENT)
 
 
+def actions(title: str, injured: str = LONG_AGO) -> dict[str, str]:
+    """What can be done about the criteria of a request, by criterion."""
+    case = plain_case(title, injured=injured)
+    return {step.criterion: step.action for step in _steps(case, 0, signals(case))}
+
+
+def test_what_was_given_already_cannot_be_asked_for_in_another_way() -> None:
+    asked = "Physical therapy, 24 visits, right shoulder"
+    assert actions(asked)["pt_number"] == "amend the request to 10 visits at the most"
+    assert "pt_number" not in actions(f"Retrospective request: {asked}")
+
+
+def test_care_that_time_did_not_allow_yet_is_given_first() -> None:
+    tried, given = (actions("MRI of the lumbar spine", day) for day in (LONG_AGO, "2016-10-20"))
+    assert tried["mri_spine_conservative"].startswith("document which conservative care was tried")
+    assert given["mri_spine_conservative"].startswith("give four to six weeks of conservative care")
+
+
 def test_every_sentence_meets_its_criterion(documented) -> None:
     failed = {(name, title) for name, title, _, changed in documented if changed is None}
     assert not failed
@@ -153,8 +171,8 @@ def test_every_sentence_meets_its_criterion(documented) -> None:
 def test_every_sentence_is_tried(documented) -> None:
     tried = {changed.case_summary for *_, changed in documented if changed is not None}
     untried = {
-        (remedy.criterion, *sorted(remedy.body_parts))
-        for own in remedies().values()
+        (criterion, *sorted(remedy.body_parts))
+        for criterion, own in remedies().items()
         for remedy in own
         if remedy.kind == DOCUMENT
         and not any(all(p in text for p in remedy.sentence.split("{part}")) for text in tried)
