@@ -139,6 +139,7 @@ _TIMES = (
     (3.5, "about three times the average"),
     (math.inf, "more than three times the average"),
 )
+EVEN = 0.5
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -150,12 +151,16 @@ def meaning_of(p: float, average: float, missed_cost: float) -> str:
     """
     ratio = p / average if average else 1.0
     times = next(said for most, said in _TIMES if ratio < most)
+    said, called_from = f"{times[0].upper()}{times[1:]} of {average:.0%}", 1 / (1 + missed_cost)
+    if p < called_from:
+        return said
     whole = missed_cost in range(1, len(_NUMBERS))
     cost = _NUMBERS[int(missed_cost)] if whole else f"{missed_cost:g}"
+    likelier = "still likelier upheld, but " if p < EVEN else ""
+    alarms = f"false alarm{'' if missed_cost == 1 else 's'}"
     return (
-        f"{times[0].upper()}{times[1:]} of {average:.0%}; called Overturned from "
-        f"{1 / (1 + missed_cost):.0%} on, because a missed overturn is taken to cost {cost} false "
-        f"alarm{'' if missed_cost == 1 else 's'}"
+        f"{said}; {likelier}called Overturned, as every estimate from {called_from:.0%} on, because "
+        f"a missed overturn is taken to cost {cost} {alarms}"
     )
 
 

@@ -190,7 +190,7 @@ def _reason(
     if words.signal == INDICATED:
         if value and not found:
             return None  # it rests on what the record does not say
-        statement += ": the record denies it" if found and not value else ""
+        statement += "; the record denies it" if found and not value else ""
     distinct = {(q.field, q.start, q.end): q for q in reversed(found)}
     shown = tuple(distinct.values())[::-1][:QUOTES]
     return Reason(words.signal, value, added, direction, statement, shown)

@@ -186,15 +186,26 @@ def test_mlflow_model_from_code(predictor, tmp_path):
 @pytest.mark.parametrize(
     ("p", "cost", "said"),
     [
-        (0.23, 4.0, "About twice the average of 11%; called Overturned from 20% on, because a"),
-        (0.12, 4.0, "About the average of 11%; called Overturned from 20% on"),
-        (0.02, 4.0, "Well below the average of 11%;"),
-        (0.11, 1.0, "About the average of 11%; called Overturned from 50% on, because a missed "),
-        (0.60, 2.5, "More than three times the average of 11%; called Overturned from 29% on"),
+        (
+            0.23,
+            4.0,
+            "About twice the average of 11%; still likelier upheld, but called Overturned, ",
+        ),
+        (0.60, 2.5, "More than three times the average of 11%; called Overturned, as every "),
+        (0.52, 1.0, "More than three times the average of 11%; called Overturned, as every "),
     ],
 )
-def test_an_estimate_says_what_it_means(p, cost, said):
+def test_an_estimate_that_is_called_overturned_says_from_where_on_and_why(p, cost, said):
     meaning = meaning_of(p, 0.11, cost)
     assert meaning.startswith(said)
+    assert f"from {1 / (1 + cost):.0%} on" in meaning
     whole = {4.0: "four false alarms", 1.0: "one false alarm", 2.5: "2.5 false alarms"}
     assert meaning.endswith(f"a missed overturn is taken to cost {whole[cost]}")
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [(0.12, "About the average of 11%"), (0.02, "Well below the average of 11%")],
+)
+def test_an_estimate_that_is_not_is_set_against_the_average_alone(p, said):
+    assert meaning_of(p, 0.11, 4.0) == said

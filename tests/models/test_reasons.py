@@ -77,13 +77,13 @@ def test_no_words_name_a_rule() -> None:
             "Examination shows signs of a pinched nerve root",
         ),
         ("diagnosis_mild_here", True, "for", JOINT, None),
-        ("course_sessions", 12.0, "against", {}, "Asked for: 12 visits"),
+        ("course_sessions", 12.0, "against", {}, "Requested: 12 visits"),
         ("course_sessions", 12.0, "for", {}, None),  # much is no reason for, little none against
-        ("course_sessions", 6.0, "for", {}, "Asked for: only 6 visits"),
-        ("course_sessions", 1.0, "for", {}, "Asked for: only 1 visit"),
+        ("course_sessions", 6.0, "for", {}, "Requested: only 6 visits"),
+        ("course_sessions", 1.0, "for", {}, "Requested: only 1 visit"),
         ("course_sessions", 6.0, "against", {}, None),
         ("quantity", 3.0, "against", {"quantity_unit": "units"}, None),
-        ("request_weeks", 6.0, "against", {}, "Asked for: 6 weeks of care"),
+        ("request_weeks", 6.0, "against", {}, "Requested: 6 weeks of care"),
         ("strength_grade", 5.0, "against", NERVES, "Strength is full or nearly full"),
         ("strength_grade", 5.0, "for", NERVES, None),
         ("strength_grade", 4.0, "for", NERVES, "The least strength is graded 4 of 5"),
@@ -209,15 +209,15 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     said = _reason(words, -0.5, "against", row, {})
     assert said is not None
     assert said.statement == (
-        "The record shows nothing of what such a request is for (a neurological deficit, a red "
-        "flag or a suspected fracture)"
+        "No accepted ground for such a request is documented (a neurological deficit, a red flag "
+        "or a suspected fracture)"
     )
     denial = Evidence("radicular_signs", 0, 12, "Strength 5/5", "rule", "denied")
     other = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
     denied = _reason(words, -0.5, "against", row, {"radicular_signs": [other, denial]})
     assert denied is not None
     assert denied.quotes == (denial,)
-    assert denied.statement == f"{said.statement}: the record denies it"
+    assert denied.statement == f"{said.statement}; the record denies it"
 
 
 def test_the_record_shows_what_it_is_quoted_for() -> None:
@@ -230,6 +230,6 @@ def test_the_record_shows_what_it_is_quoted_for() -> None:
     assert shown is not None
     assert shown.quotes == (found,)
     assert shown.statement == (
-        "The record shows what such a request is for: examination shows signs of a pinched nerve "
-        "root"
+        "An accepted ground for such a request is documented: examination shows signs of a "
+        "pinched nerve root"
     )
