@@ -191,8 +191,8 @@ def test_mlflow_model_from_code(predictor, tmp_path):
             4.0,
             "About twice the average of 11%; still likelier upheld, but called Overturned, ",
         ),
-        (0.60, 2.5, "More than three times the average of 11%; called Overturned, as every "),
-        (0.52, 1.0, "More than three times the average of 11%; called Overturned, as every "),
+        (0.60, 2.5, "More than three times the average of 11%; called Overturned, as"),
+        (0.52, 1.0, "More than three times the average of 11%; called Overturned, as"),
     ],
 )
 def test_an_estimate_that_is_called_overturned_says_from_where_on_and_why(p, cost, said):
