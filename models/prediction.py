@@ -159,8 +159,8 @@ def meaning_of(p: float, average: float, missed_cost: float) -> str:
     likelier = "still likelier upheld, but " if p < EVEN else ""
     alarms = f"false alarm{'' if missed_cost == 1 else 's'}"
     return (
-        f"{said}; {likelier}called Overturned, as every estimate from {called_from:.0%} on, because "
-        f"a missed overturn is taken to cost {cost} {alarms}"
+        f"{said}; {likelier}called Overturned, as every estimate from {called_from:.0%} on, "
+        f"because a missed overturn is taken to cost {cost} {alarms}"
     )
 
 
