@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ from imr.serve.letters import (
 from imr.serve.messages import Refused, say
 from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import open_atomic, output_path
-from imr.serve.workers import Pool
+from imr.serve.workers import Worker
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -72,14 +73,10 @@ def explain(
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
     task = _one_task(path, letter_id, how)
-    pool = Pool(jobs=1)
-    pool.start(import_models)  # while this process asks for the model
-    try:
+    with closing(Worker(prepare=import_models)) as worker:  # while this process asks for the model
         address = resolve(model)
         setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
-        [(_, [answer])] = pool.run(setup, [Chunk(0, (task,))])
-    finally:
-        pool.stop()
+        [answer] = worker.answer(setup, Chunk(0, (task,)))
     if "error" in answer:
         raise _refused(LetterError(**answer["error"]))
     return run_detail(answer["detail"], address.uri)

@@ -144,12 +144,13 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
-    workers = Cluster(run.jobs, run.scheduler) if run.engine == "dask" else Pool(run.jobs)
+    workers: Pool | Cluster
     with contextlib.ExitStack() as held:
-        if isinstance(workers, Pool):
-            held.callback(workers.stop)
-            if few:  # for them one process, which begins to import at once
-                workers.start(import_models)
+        if run.engine == "dask":
+            workers = Cluster(run.jobs, run.scheduler)
+        else:  # for few letters one process, which begins to import at once
+            workers = Pool(run.jobs, prepare=import_models if few else None)
+            held.callback(workers.close)
         model = run.resolve(run.model)
         STEPS.info("model %s", model.uri)
         settings = RunSettings(
