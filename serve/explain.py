@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import LetterError
 from imr.data.records import RawRecord, asks
-from imr.serve.letter_json import (
-    change_action,
-    change_sentence,
-    distinct,
-    run_detail,
-    similar_sentence,
-)
+from imr.serve import letter_json
 from imr.serve.letters import (
     AS_FOUND,
     Chunk,
@@ -79,7 +73,7 @@ def explain(
         [answer] = worker.answer(setup, Chunk(0, (task,)))
     if "error" in answer:
         raise _refused(LetterError(**answer["error"]))
-    return run_detail(answer["detail"], address.uri)
+    return letter_json.run_detail(answer["detail"], address.uri)
 
 
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
@@ -173,12 +167,12 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _line(2, f"predicted {item['predicted_outcome']}{decided}", style="bold")
     yield _line(2, f"{item['meaning']}.", style="dim")
     if item["similar"]:
-        yield _line(2, similar_sentence(item["similar"]), style="dim")
+        yield _line(2, letter_json.similar_sentence(item["similar"]), style="dim")
     if item["what_if"]:
         yield _line(2, "What would change it", style="bold")
     for change in item["what_if"]:
-        gives = change_sentence(change, item["p_overturned"])
-        yield _line(4, f"> {change_action(change)}: ", (gives, "bold"))
+        gives = letter_json.change_sentence(change, item["p_overturned"])
+        yield _line(4, f"> {letter_json.change_action(change)}: ", (gives, "bold"))
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
     if item["guidelines"]:
@@ -221,7 +215,7 @@ def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Rendera
 
 
 def _quotes(detail: dict[str, Any], quotes: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
-    for quote in distinct(quotes):
+    for quote in letter_json.distinct(quotes):
         yield _line(6, in_context(detail["case_summary"], quote))
 
 

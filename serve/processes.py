@@ -94,13 +94,23 @@ def processor_seconds(pid: int) -> float | None:
 # --- begin and end -------------------------------------------------------------------------------
 
 
+_STARTING = threading.Lock()
+
+
 def begin(target: Callable[..., None], *arguments: Any) -> tuple[Any, Connection]:
     """A process that runs ``target(its end, our end, ...)`` of a pipe, and our end."""
     context = _context()
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(theirs, ours, *arguments), daemon=True)  # type: ignore[attr-defined]
-    with _children_allowed():
-        process.start()
+    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    # A daemon of multiprocessing, as Dask's workers are, may start no process, for its parent's end
+    # would leave that behind; ours ends with its parent.
+    with _STARTING:
+        daemon = settings.pop("daemon", None)
+        try:
+            process.start()
+        finally:
+            settings.update({} if daemon is None else {"daemon": daemon})
     theirs.close()
     return process, ours
 
@@ -119,25 +129,6 @@ def settle(parents_end: Connection) -> None:
         signal.signal(ending, signal.SIG_DFL)
     _end_with_parent()
     parents_end.close()  # a copy, and with it open the end of the parent would go unseen
-
-
-_STARTING = threading.Lock()
-
-
-@contextlib.contextmanager
-def _children_allowed() -> Iterator[None]:
-    """Let a daemon of multiprocessing, as Dask's workers are, start a process.
-
-    It may not because its parent's end would leave the child behind; ours ends with its parent.
-    """
-    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    with _STARTING:
-        daemon = settings.pop("daemon", None)
-        try:
-            yield
-        finally:
-            if daemon is not None:
-                settings["daemon"] = daemon
 
 
 def _context() -> BaseContext:

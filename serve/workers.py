@@ -28,20 +28,9 @@ from queue import LifoQueue
 from typing import Any
 
 from imr.data.letter import LetterError
+from imr.serve import processes
 from imr.serve.letters import Chunk, task_name
 from imr.serve.messages import Refused
-from imr.serve.processes import (
-    ALONE_SECONDS,
-    CRASHED,
-    LETTER_SECONDS,
-    START_SECONDS,
-    Lost,
-    begin,
-    end,
-    limit_memory,
-    received,
-    settle,
-)
 
 SECONDS_A_TASK = 0.5
 
@@ -69,7 +58,7 @@ def failure_answer(failure: LetterError) -> dict[str, Any]:
     return {"error": dict(vars(failure))}
 
 
-def _taken_apart(chunk: Chunk, lost: Lost, answer: Callable[[Chunk], Answer]) -> Answer:
+def _taken_apart(chunk: Chunk, lost: processes.Lost, answer: Callable[[Chunk], Answer]) -> Answer:
     """The answers of the tasks of a lost process one by one; what ran alone is a failure."""
     if len(chunk.tasks) == 1:
         return [failure_answer(LetterError(task_name(chunk.tasks[0]), *lost.args))]
@@ -86,7 +75,7 @@ class Worker:
     def __init__(
         self, letter_seconds: float | None = None, prepare: Callable[[], None] | None = None
     ) -> None:
-        self._seconds = letter_seconds or LETTER_SECONDS
+        self._seconds = letter_seconds or processes.LETTER_SECONDS
         self._closed = self._ready = False
         self._process: Any = None
         self._ours: Connection
@@ -105,7 +94,7 @@ class Worker:
                 raise CancelledError
             try:
                 return self._ask(setup, chunk)
-            except Lost as lost:
+            except processes.Lost as lost:
                 self._end()
                 return _taken_apart(chunk, lost, functools.partial(self.answer, setup))
 
@@ -118,7 +107,7 @@ class Worker:
             self._end()
 
     def _begin(self, prepare: Callable[[], None] | None) -> None:
-        self._process, self._ours = begin(_serve, prepare)
+        self._process, self._ours = processes.begin(_serve, prepare)
         if self._closed:  # meanwhile
             self._process.kill()
 
@@ -128,9 +117,9 @@ class Worker:
         more = SECONDS_A_TASK * (len(chunk.tasks) - 1)
         if not self._ready:
             try:
-                refusal: Refused | None = self._told(setup, START_SECONDS + more)
-            except Lost as lost:
-                if lost.args != CRASHED:
+                refusal: Refused | None = self._told(setup, processes.START_SECONDS + more)
+            except processes.Lost as lost:
+                if lost.args != processes.CRASHED:
                     raise
                 remedy = "try --jobs 1; the lines above may say why"
                 raise Refused("a worker process ended at its start", remedy) from None
@@ -144,11 +133,11 @@ class Worker:
         """What the process answers to it; ``more`` seconds beside those of one letter."""
         with contextlib.suppress(OSError):  # it died while idle: seen at once
             self._ours.send(given)
-        return received(self._process, self._ours, self._seconds, more)
+        return processes.received(self._process, self._ours, self._seconds, more)
 
     def _end(self) -> None:
         if self._process is not None:
-            end(self._process, self._ours)
+            processes.end(self._process, self._ours)
         self._process, self._ready = None, False
 
 
@@ -156,7 +145,7 @@ def _serve(
     connection: Connection, parents_end: Connection, prepare: Callable[[], None] | None
 ) -> None:
     """The life of a worker: set up, then a chunk in, an answer out, until the other end goes."""
-    settle(parents_end)
+    processes.settle(parents_end)
     with contextlib.suppress(EOFError, OSError):
         if prepare is not None:
             prepare()
@@ -167,11 +156,11 @@ def _serve(
             # Without what led to it, which other libraries may pickle with it.
             connection.send(Refused(refusal.problem, refusal.remedy))
             return
-        limit_memory()
+        processes.limit_memory()
         connection.send(None)
         while True:
             chunk = connection.recv()
-            signal.alarm(ALONE_SECONDS + len(chunk.tasks))
+            signal.alarm(processes.ALONE_SECONDS + len(chunk.tasks))
             connection.send(work(chunk))
             signal.alarm(0)
 
@@ -281,7 +270,9 @@ class Cluster:
         run, there = uuid.uuid4().hex, functools.partial(in_folder, os.getcwd(), setup)
         with self._client() as client:
             tasks = client.get_executor(pure=False, retries=RETRIES)
-            submit = functools.partial(tasks.submit, run_chunk, run, there, LETTER_SECONDS)
+            submit = functools.partial(
+                tasks.submit, run_chunk, run, there, processes.LETTER_SECONDS
+            )
             room = IN_FLIGHT_PER_THREAD * max(1, sum(client.nthreads().values()))
             for chunk, future in _as_finished(submit, chunks, room):
                 yield chunk, _answer(submit, chunk, future)
@@ -316,7 +307,8 @@ def _answer(submit: Callable[[Chunk], Future[Any]], chunk: Chunk, future: Future
     try:
         result: Answer | Refused = future.result()
     except KilledWorker:
-        return _taken_apart(chunk, Lost(*CRASHED), lambda one: _answer(submit, one, submit(one)))
+        lost = processes.Lost(*processes.CRASHED)
+        return _taken_apart(chunk, lost, lambda one: _answer(submit, one, submit(one)))
     if isinstance(result, Refused):
         raise result
     return result
