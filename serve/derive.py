@@ -225,9 +225,8 @@ def new_record(titles: Sequence[str], letter_id: str) -> dict[str, Any]:
     """
     titles = [" ".join(title.split()) for title in titles]
     if not all(titles) or not 0 < len(titles) <= MAX_ITEMS:
-        raise Refused(
-            f"--item: 1 to {MAX_ITEMS} titles that are not empty", "name what is asked for"
-        )
+        problem = f"--item: 1 to {MAX_ITEMS} titles that are not empty"
+        raise Refused(problem, "name what is asked for")
     from imr.data.request import item_of_heading
 
     items = tuple(item_of_heading(n, title, None) for n, title in enumerate(titles))
@@ -268,9 +267,8 @@ def write_new(record: dict[str, Any], path: str) -> None:
     target = outputs.output_path(path)
     ending = target.suffix.lower()
     if ending not in (".json", ".csv"):
-        raise Refused(
-            f"{path}: {ending or 'no ending'} is no record to fill in", "name it .json or .csv"
-        )
+        problem = f"{path}: {ending or 'no ending'} is no record to fill in"
+        raise Refused(problem, "name it .json or .csv")
     if not target.on_store and Path(path).exists():
         raise Refused(f"{path}: is there already", "name a new file")
     shown = json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
