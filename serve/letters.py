@@ -7,7 +7,6 @@ import csv
 import difflib
 import functools
 import hashlib
-import io
 import itertools
 import json
 import re
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeGuard, TypeVar
+from typing import IO, TypeGuard, TypeVar
 
 from imr.data.letter import Letter, LetterError
 from imr.data.parse import parse
@@ -50,10 +49,8 @@ class Chunk:
 
     def fingerprint(self) -> str:
         """Changes when the tasks or the files behind them change (size, time of change)."""
-        digest = hashlib.sha256()
-        for task in self.tasks:
-            digest.update(_identity(task).encode("utf-8", "replace"))
-        return digest.hexdigest()[:32]
+        all_of_them = "".join(map(_identity, self.tasks)).encode("utf-8", "replace")
+        return hashlib.sha256(all_of_them).hexdigest()[:32]
 
 
 def _identity(task: Task) -> str:
@@ -164,12 +161,10 @@ def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs, apart: bool) -> It
 
 def _is_report(error: LetterError) -> bool:
     """True for our own page among what is no letter; one not opened keeps its error."""
-    if error.reason != "unsupported" or not error.source.endswith((".html", ".htm")):
-        return False
-    try:
-        return _REPORT_MARK in file_path(error.source).read_bytes(_REPORT_HEAD_BYTES)
-    except (OSError, UnsupportedPathError):
-        return False
+    if error.reason == "unsupported" and error.source.endswith((".html", ".htm")):
+        with contextlib.suppress(OSError, UnsupportedPathError):
+            return _REPORT_MARK in file_path(error.source).read_bytes(_REPORT_HEAD_BYTES)
+    return False
 
 
 def _pass_over(name: str, kind: str, notice: Notice) -> None:
@@ -437,16 +432,13 @@ def _names(name: str, file: IO[bytes]) -> frozenset[str]:
             return frozenset(pq.read_schema(file).names)
         if ending == ".xlsx":
             return frozenset(str(cell) for sheet in sheets(name, file)[:1] for cell in sheet.head)
+        encoding = csv_encoding(file)
+        if encoding == "utf-16":
+            return frozenset()  # we write UTF-8
+        line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
+        if ending == ".csv":
+            return frozenset(next(csv.reader([line.strip("\r\n")]), ()))
+        first = json.loads(line)
+        return frozenset(first if isinstance(first, dict) else ())
     except Exception:  # noqa: BLE001 - a damaged file makes Arrow raise anything; its reader says so
         return frozenset()
-    encoding = csv_encoding(file)
-    if encoding == "utf-16":
-        return frozenset()  # we write UTF-8
-    line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
-    if ending == ".csv":
-        return frozenset(next(csv.reader(io.StringIO(line.strip("\r\n"))), ()))
-    try:
-        first: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        return frozenset()
-    return frozenset(first) if isinstance(first, dict) else frozenset()

@@ -152,19 +152,12 @@ def _arrow_schema(columns: Columns) -> Any:
     """Types do not depend on the values."""
     import pyarrow as pa
 
-    text, texts = pa.string(), pa.list_(pa.string())
-    names = ("signal", "value", "contribution", "direction", "statement", "quotes")
-    parts = dict.fromkeys(names, text) | {"contribution": pa.float64(), "quotes": texts}
-    types = {
-        "str": text,
-        "int": pa.int64(),
-        "float": pa.float64(),
-        "bool": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", tz="UTC"),
-        "texts": texts,
-        "reasons": pa.list_(pa.struct(parts)),
-    }
+    text, number, texts = pa.string(), pa.float64(), pa.list_(pa.string())
+    parts = {"signal": text, "value": text, "contribution": number, "direction": text,
+             "statement": text, "quotes": texts}  # fmt: skip
+    types = {"str": text, "int": pa.int64(), "float": number, "bool": pa.bool_(),
+             "date": pa.date32(), "timestamp": pa.timestamp("us", tz="UTC"), "texts": texts,
+             "reasons": pa.list_(pa.struct(parts))}  # fmt: skip
     return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
