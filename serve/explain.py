@@ -63,9 +63,8 @@ def explain(
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
     task = _one_task(path, letter_id, how)
-    with contextlib.closing(
-        Worker(prepare=import_models)
-    ) as worker:  # while this process asks for the model
+    worker = Worker(prepare=import_models)  # while this process asks for the model
+    with contextlib.closing(worker):
         address = resolve(model)
         setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
         [answer] = worker.answer(setup, Chunk(0, (task,)))

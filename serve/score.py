@@ -42,7 +42,7 @@ from imr.serve.letters import (
     count_letters,
     something_to_do,
 )
-from imr.serve.messages import STEPS, Refused, progress
+from imr.serve.messages import STEPS, Advance, Refused, progress
 from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.report import Tally, open_report
 from imr.serve.workers import Answer, Cluster, Pool
@@ -156,47 +156,23 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
         )
         journal = held.enter_context(open_journal(run.output, settings, run.resume))
         letters = journal.settings.chunk_letters
+        chunks = chunked(itertools.chain(first, work), letters)
         with bar as advance:
-            chunks = chunked(itertools.chain(first, work), letters)
-            count = _score_chunks(workers, setup, chunks, journal, advance)
-        STEPS.info("scored: %d chunks of at most %d letters", count, letters)
-        return _write(run, journal, count, model.profile, report_failure)
-
-
-def _score_chunks(
-    workers: Pool | Cluster,
-    setup: ScoreSetup,
-    chunks: Iterable[Chunk],
-    journal: Journal,
-    advance: Callable[[int], None],
-) -> int:
-    """Score what the journal does not hold yet; gives the number of all chunks."""
-    count = 0
-
-    def missing() -> Iterator[Chunk]:
-        nonlocal count
-        for chunk in chunks:
-            count = chunk.index + 1
-            if journal.has(chunk):
+            for chunk, answer in workers.run(setup, journal.missing(chunks, advance)):
+                journal.append(chunk, answer)
                 advance(len(chunk.tasks))
-            else:
-                yield chunk
-
-    for chunk, answer in workers.run(setup, missing()):
-        journal.append(chunk, answer)
-        advance(len(chunk.tasks))
-    return count
+        STEPS.info("scored: %d chunks of at most %d letters", journal.chunks, letters)
+        return _write(run, journal, model.profile, report_failure)
 
 
 def _write(
     run: ScoreRun,
     journal: Journal,
-    chunks: int,
     profile: Mapping[str, Any] | None,
     report_failure: Callable[[LetterError], None],
 ) -> Tally:
     """From the journal to the files."""
-    ids = Counter(journal.letter_ids(chunks))
+    ids = Counter(journal.letter_ids())
     doubled = {letter_id for letter_id, letters in ids.items() if letters > 1}
     tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
@@ -206,7 +182,7 @@ def _write(
         write_errors = files.enter_context(outputs.open_table(run.errors, ERROR_COLUMNS, work))
         report = run.report and files.enter_context(open_report(run.report, tally, started))
         details = run.details and files.enter_context(outputs.open_atomic(run.details))
-        for answer in journal.answers(chunks):
+        for answer in journal.answers():
             if "error" in answer:
                 tally.add_failure(answer["error"])
                 write_errors([answer["error"]])
@@ -272,6 +248,7 @@ class Journal:
 
     def __init__(self, folder: FilePath, settings: RunSettings, check: Callable[[], None]) -> None:
         self.folder, self.settings, self._check = folder, settings, check
+        self.chunks = 0  # of the input: what ``missing`` has seen
         # What each chunk was made from, and the letters whose rows it holds.
         self._done: dict[int, tuple[str, tuple[str, ...]]] = {}
         for name in folder.names():
@@ -287,6 +264,15 @@ class Journal:
         done = self._done.get(chunk.index)
         return done is not None and done[0] == chunk.fingerprint()
 
+    def missing(self, chunks: Iterable[Chunk], advance: Advance) -> Iterator[Chunk]:
+        """The chunks of the input that are not finished; over the others it advances."""
+        for chunk in chunks:
+            self.chunks = chunk.index + 1
+            if self.has(chunk):
+                advance(len(chunk.tasks))
+            else:
+                yield chunk
+
     def append(self, chunk: Chunk, answer: Answer) -> None:
         """Keep a finished chunk; it survives the end of this process."""
         line = {"chunk": chunk.index, "fingerprint": chunk.fingerprint(), "answer": answer}
@@ -295,17 +281,17 @@ class Journal:
             self._file(chunk.index).write_bytes(outputs.json_line(line))
         self._note(line)
 
-    def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
-        """The answers of the first ``chunks`` chunks, in the order of the input."""
-        for index in range(chunks):
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """The answers, in the order of the input."""
+        for index in range(self.chunks):
             self._check()
             with outputs.explained(self.folder):
                 raw = self._file(index).read_bytes()
             yield from json.loads(raw)["answer"]
 
-    def letter_ids(self, chunks: int) -> Iterator[str]:
-        """The ids of the letters in the first ``chunks`` chunks, without reading them again."""
-        for index in range(chunks):
+    def letter_ids(self) -> Iterator[str]:
+        """The ids of the letters, without reading the answers again."""
+        for index in range(self.chunks):
             yield from self._done[index][1]
 
     def _file(self, index: int) -> FilePath:
