@@ -121,9 +121,8 @@ def write_features(
     target = outputs.output_path(output)
     words = outputs.output_path(evidence) if evidence else None
     outputs.table_format(target)
-    outputs.check_writable(target)
-    if words:
-        outputs.check_writable(words)
+    for path in filter(None, (target, words)):
+        outputs.check_writable(path)
     check_apart(letters, [target, words], how)
     columns = {column.name: column.dtype for column in all_columns()}
     make = functools.partial(signal_rows, evidence=bool(evidence))
@@ -169,10 +168,10 @@ class Checked:
 
 
 def _counts(of: Counter[str]) -> str:
-    letters, items = of["letters"], of["items"]
     kinds = {"decided": "decided", "warned": "with a warning"}
     of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
-    return many(letters, "letter") + f" ({of_these})" * bool(of_these) + f", {many(items, 'item')}"
+    shown = f" ({of_these})" if of_these else ""
+    return f"{many(of['letters'], 'letter')}{shown}, {many(of['items'], 'item')}"
 
 
 def validate(

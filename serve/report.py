@@ -227,17 +227,18 @@ class Report:
         """The item with each criterion's text kept once for the page, and quotes as spans."""
         ends = {"p": "", "p_low": "_low", "p_high": "_high"}
         kept = {k: v for k, v in item.items() if not k.startswith("p_overturned")}
+        changes = [
+            {
+                "do": letter_json.change_action(change),
+                "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
+                "gives": letter_json.change_sentence(change, item["p_overturned"]),
+            }
+            for change in item["what_if"]
+        ]
         return {
             **kept,
             **{name: round(item[f"p_overturned{end}"], 4) for name, end in ends.items()},
-            "what_if": [
-                {
-                    "do": letter_json.change_action(change),
-                    "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
-                    "gives": letter_json.change_sentence(change, item["p_overturned"]),
-                }
-                for change in item["what_if"]
-            ],
+            "what_if": changes,
             "similar": letter_json.similar_sentence(item["similar"]),
             "guidelines": [[g["guideline"], round(g["p"], 3)] for g in item["guidelines"]],
             "reasons": [
@@ -261,14 +262,12 @@ def _spans(quotes: Sequence[dict[str, Any]]) -> list[Any]:
     """``[start, end]`` for quotes of the case summary, the text for those of the request,
     ``{"computed": text}`` for computations.
     """
-    return [
-        [quote["start"], quote["end"]]
-        if quote["field"] == "case_summary"
-        else {"computed": quote["quote"]}
-        if quote["field"] == "computation"
-        else quote["quote"]
-        for quote in letter_json.distinct(quotes)
-    ]
+    spans: list[Any] = []
+    for quote in letter_json.distinct(quotes):
+        start, end, words = quote["start"], quote["end"], quote["quote"]
+        shown = {"case_summary": [start, end], "computation": {"computed": words}}
+        spans.append(shown.get(quote["field"], words))
+    return spans
 
 
 def script_json(value: Any) -> str:
