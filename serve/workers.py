@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 from multiprocessing.connection import Connection
-from queue import LifoQueue
 from typing import Any
 
 from imr.data.letter import LetterError
@@ -176,11 +175,9 @@ def _as_finished(
     """
     source, running, last = iter(chunks), dict[Future[Any], Chunk](), 0
     while True:
-        while len(running) < room and (
-            not running or last - next(iter(running.values())).index < ahead
-        ):
-            chunk = next(source, None)
-            if chunk is None:
+        while len(running) < room:
+            oldest = next((chunk.index for chunk in running.values()), last)
+            if last - oldest >= ahead or (chunk := next(source, None)) is None:
                 break
             running[submit(chunk)], last = chunk, chunk.index
         if not running:
@@ -212,19 +209,16 @@ class Pool:
         """
         source = iter(chunks)
         first = list(islice(source, 2))
-        source = chain(first, source)
-        idle = LifoQueue[Worker]()
-        for worker in self._workers:
-            idle.put(worker)
+        source, room = chain(first, source), len(self._workers)
+        idle = list(self._workers)
 
         def answer(chunk: Chunk) -> Answer:
-            worker = idle.get()
+            worker = idle.pop()  # there are as many as threads
             try:
                 return worker.answer(setup, chunk)
             finally:
-                idle.put(worker)
+                idle.append(worker)
 
-        room = len(self._workers)
         with ThreadPoolExecutor(room) as threads, contextlib.closing(self):
             if room == 1 or len(first) < 2:  # without a thread it can be a fork of this process
                 yield from ((chunk, answer(chunk)) for chunk in source)
