@@ -121,7 +121,7 @@ def write_features(
     target = outputs.output_path(output)
     words = outputs.output_path(evidence) if evidence else None
     outputs.table_format(target)
-    for path in filter(None, (target, words)):
+    for path in (target, words) if words else (target,):
         outputs.check_writable(path)
     check_apart(letters, [target, words], how)
     columns = {column.name: column.dtype for column in all_columns()}
