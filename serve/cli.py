@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import typer
+from typer import Argument, Exit, Option, Typer
 
 from imr import CHAMPION
 from imr.serve.messages import Refused, ended_well, say, show_any_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imr.training.config import TrainConfig
     from imr.training.train import TrainResult
 
-app = typer.Typer(
+app = Typer(
     name="imr",
     epilog=(
         "Estimates come from decided cases. They are no medical and no legal verdict. "
@@ -40,7 +40,7 @@ app = typer.Typer(
 
 Letters = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         help="Files, folders, globs, .zip, or - for standard input: .pdf, .docx, .txt, and case "
         "records as .json, .jsonl, .csv, .tsv, .xlsx or .parquet (see imr schema). Also URLs: "
         "s3://, gs://, abfs://, https://.",
@@ -50,17 +50,14 @@ Letters = Annotated[
 ]
 Maps = Annotated[
     list[str] | None,
-    typer.Option(
-        "--map", metavar="NAME=COLUMN", help="What your table calls a column; may be repeated."
-    ),
+    Option("--map", metavar="NAME=COLUMN", help="What your table calls a column; may be repeated."),
 ]
 Form = Annotated[
-    str | None,
-    typer.Option("--format", metavar="csv|...", help="What stands on standard input."),
+    str | None, Option("--format", metavar="csv|...", help="What stands on standard input.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0 takes all cores.")]
+Jobs = Annotated[int, Option("--jobs", "-j", min=0, help="Processes; 0 takes all cores.")]
 Model = Annotated[
-    str, typer.Option("--model", metavar="URI", help="MLflow registry address, run, or a folder.")
+    str, Option("--model", metavar="URI", help="MLflow registry address, run, or a folder.")
 ]
 
 
@@ -69,20 +66,20 @@ def _version(wanted: bool) -> None:
         from importlib.metadata import version
 
         print(version("imr"))
-        raise typer.Exit
+        raise Exit
 
 
 @app.callback()
 def options(
     version: Annotated[  # noqa: ARG001 - the callback has answered
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the steps and what they took.")
+        bool, Option("--verbose", "-v", help="Show the steps and what they took.")
     ] = False,
     log: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Add steps and messages to a file, no text of letters."),
+        Option(metavar="FILE", help="Add steps and messages to a file, no text of letters."),
     ] = None,
 ) -> None:
     """Predict decisions of California Independent Medical Review from the letters."""
@@ -104,7 +101,7 @@ def _failures_named() -> Iterator[Callable[[LetterError], None]]:
 
     yield named
     if count:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _read_as(maps: list[str] | None, form: str | None) -> ReadAs:
@@ -118,7 +115,7 @@ def parse(
     letters: Letters,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE.jsonl", help="Instead of standard output."),
+        Option("--output", "-o", metavar="FILE.jsonl", help="Instead of standard output."),
     ] = None,
     jobs: Jobs = 0,
     maps: Maps = None,
@@ -135,11 +132,10 @@ def parse(
 def features(
     letters: Letters,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help=".parquet, .csv, .xlsx or .jsonl.")
+        str, Option("--output", "-o", metavar="FILE", help=".parquet, .csv, .xlsx or .jsonl.")
     ],
     evidence: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.jsonl", help="The quoted words behind each signal."),
+        str | None, Option(metavar="FILE.jsonl", help="The quoted words behind each signal.")
     ] = None,
     jobs: Jobs = 0,
     maps: Maps = None,
@@ -154,24 +150,22 @@ def features(
 
 Decided = Annotated[
     list[str] | None,
-    typer.Option("--letters", metavar="PATH...", help="Decided letters instead of the shipped."),
+    Option("--letters", metavar="PATH...", help="Decided letters instead of the shipped."),
 ]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="Further settings.")
-]
+Config = Annotated[Path | None, Option("--config", metavar="FILE.toml", help="Further settings.")]
 Decisions = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Decided items as signals and labels.")
+    Path | None, Option(metavar="FILE", help="Decided items as signals and labels.")
 ]
 Full = Annotated[
-    bool, typer.Option("--full", help="Also learning curve, ablation and importance (slower).")
+    bool, Option("--full", help="Also learning curve, ablation and importance (slower).")
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in outcome.missed_cost=2."),
+    Option("--set", metavar="KEY=VALUE", help="One setting, as in outcome.missed_cost=2."),
 ]
 Budget = Annotated[
     float | None,
-    typer.Option(metavar="MINUTES", min=0.1, help="Leave out repeats that would take longer."),
+    Option(metavar="MINUTES", min=0.1, help="Leave out repeats that would take longer."),
 ]
 
 
@@ -184,10 +178,10 @@ def train(
     full: Full = False,
     budget: Budget = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Evaluate, but log and register nothing.")
+        bool, Option("--dry-run", help="Evaluate, but log and register nothing.")
     ] = False,
     promote: Annotated[
-        bool, typer.Option("--promote", help="Make the new model champion whatever the figures.")
+        bool, Option("--promote", help="Make the new model champion whatever the figures.")
     ] = False,
 ) -> None:
     """Train, evaluate, log to MLflow and register both models.
@@ -211,8 +205,7 @@ def evaluate(
     letters: Decided = None,
     decisions: Decisions = None,
     by: Annotated[
-        str,
-        typer.Option(metavar="group|time", help="Folds by letter, or train earlier, test later."),
+        str, Option(metavar="group|time", help="Folds by letter, or train earlier, test later.")
     ] = "group",
     config: Config = None,
     assignments: Assignments = None,
@@ -262,42 +255,37 @@ def _show_figures(
     print_table(result.table())
     print(result.message())
     if result.exit_code:
-        raise typer.Exit(result.exit_code)
+        raise Exit(result.exit_code)
 
 
 Scores = Annotated[
     str,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         metavar="FILE",
         help=".parquet, .csv, .xlsx or .jsonl, or DIR/ for a folder of Parquet parts; also a URL.",
     ),
 ]
-Report = Annotated[str | None, typer.Option(metavar="FILE.html", help="Also write a page to read.")]
+Report = Annotated[str | None, Option(metavar="FILE.html", help="Also write a page to read.")]
 Details = Annotated[
     str | None,
-    typer.Option(metavar="FILE.jsonl", help="Also what imr explain --json says, a letter a line."),
+    Option(metavar="FILE.jsonl", help="Also what imr explain --json says, a letter a line."),
 ]
 Partitions = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Write a folder of N Parquet parts.")
+    int | None, Option(metavar="N", min=1, help="Write a folder of N Parquet parts.")
 ]
-Engine = Annotated[
-    str, typer.Option(metavar="local|dask", help="Processes here, or a Dask cluster.")
-]
-Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of the Dask scheduler.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
+Engine = Annotated[str, Option(metavar="local|dask", help="Processes here, or a Dask cluster.")]
+Scheduler = Annotated[str | None, Option(metavar="ADDRESS", help="Of the Dask scheduler.")]
+Resume = Annotated[bool, Option("--resume", help="Continue an interrupted run.")]
 Reasons = Annotated[
-    bool, typer.Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
+    bool, Option("--reasons/--no-reasons", help="Leave reasons out to score faster.")
 ]
 
 Only = Annotated[
-    str | None,
-    typer.Option("--letter", metavar="ID", help="This letter alone; its report opens on it."),
+    str | None, Option("--letter", metavar="ID", help="This letter alone; its report opens on it.")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Read and count, but score and write nothing.")
-]
+DryRun = Annotated[bool, Option("--dry-run", help="Read and count, but score and write nothing.")]
 
 
 @app.command()
@@ -372,17 +360,14 @@ def score(
 
 @app.command()
 def explain(
-    letter: Annotated[str, typer.Argument(help="One letter or case record.", metavar="LETTER")],
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-    item: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Only this item, from 0.")
-    ] = None,
+    letter: Annotated[str, Argument(help="One letter or case record.", metavar="LETTER")],
+    as_json: Annotated[bool, Option("--json", help="For machines.")] = False,
+    item: Annotated[int | None, Option(metavar="N", min=0, help="Only this item, from 0.")] = None,
     letter_id: Annotated[
-        str | None,
-        typer.Option("--letter-id", "--letter", metavar="ID", help="Which letter of several."),
+        str | None, Option("--letter-id", "--letter", metavar="ID", help="Which letter of several.")
     ] = None,
     statements: Annotated[
-        bool, typer.Option("--statements", help="Show what was understood of each sentence.")
+        bool, Option("--statements", help="Show what was understood of each sentence.")
     ] = False,
     model: Model = CHAMPION,
     maps: Maps = None,
@@ -412,12 +397,12 @@ def explain(
 @app.command()
 def new(
     item: Annotated[
-        list[str], typer.Option("--item", metavar="TITLE", help="What is asked for; repeatable.")
+        list[str], Option("--item", metavar="TITLE", help="What is asked for; repeatable.")
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help=".json, or .csv for spreadsheets.")
+        str, Option("--output", "-o", metavar="FILE", help=".json, or .csv for spreadsheets.")
     ],
-    letter_id: Annotated[str, typer.Option(metavar="ID", help="Your name of the case.")] = "case-1",
+    letter_id: Annotated[str, Option(metavar="ID", help="Your name of the case.")] = "case-1",
 ) -> None:
     """Write a case record to fill in, with what the guideline asks for."""
     from imr.serve.derive import new_record, write_new
@@ -436,11 +421,11 @@ def schema() -> None:
 
 @app.command()
 def synthesize(
-    n: Annotated[int, typer.Option("-n", min=1, help="Letters to write.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder.")],
-    seed: Annotated[int, typer.Option(help="The same seed writes the same letters.")] = 0,
+    n: Annotated[int, Option("-n", min=1, help="Letters to write.")],
+    output: Annotated[Path, Option("--output", "-o", metavar="DIR", help="Folder.")],
+    seed: Annotated[int, Option(help="The same seed writes the same letters.")] = 0,
     form: Annotated[
-        str, typer.Option("--format", metavar="pdf|txt|jsonl", help="Of the letters.")
+        str, Option("--format", metavar="pdf|txt|jsonl", help="Of the letters.")
     ] = "txt",
 ) -> None:
     """Write letters by our own grammar, with known truth, for load tests."""

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from imr.data.letter import MAX_ITEMS, Case, CaseHeader, Item, Letter, LetterError
 from imr.data.records import HEADER_FIELDS, QUESTIONS
+from imr.serve import outputs
 from imr.serve.letter_json import letter_object
 from imr.serve.letters import (
     AS_FOUND,
@@ -33,15 +34,6 @@ from imr.serve.letters import (
     something_to_do,
 )
 from imr.serve.messages import Refused, ended_well, many, progress
-from imr.serve.outputs import (
-    check_writable,
-    csv_cell,
-    json_line,
-    open_atomic,
-    open_table,
-    output_path,
-    table_format,
-)
 from imr.serve.workers import Pool, Work, failure_answer, in_order
 
 ReportFailure = Callable[[LetterError], None]
@@ -99,16 +91,16 @@ def parse_letters(
         with ended_well():
             _write_lines(sys.stdout.buffer, found)
         return
-    target = output_path(output)
-    check_writable(target)
+    target = outputs.output_path(output)
+    outputs.check_writable(target)
     check_apart(letters, [target], how)
-    with ended_well(f"{target} not written"), open_atomic(target) as file:
+    with ended_well(f"{target} not written"), outputs.open_atomic(target) as file:
         _write_lines(file, found)
 
 
 def _write_lines(file: IO[bytes], values: Iterable[Any]) -> None:
     for value in values:
-        file.write(json_line(value))
+        file.write(outputs.json_line(value))
     file.flush()
 
 
@@ -126,18 +118,17 @@ def write_features(
     """`imr features`: the table of signals and, where asked for, the words behind them."""
     from imr.features.table import all_columns
 
-    target = output_path(output)
-    words = output_path(evidence) if evidence else None
-    table_format(target)
-    check_writable(target)
-    if words:
-        check_writable(words)
+    target = outputs.output_path(output)
+    words = outputs.output_path(evidence) if evidence else None
+    outputs.table_format(target)
+    for path in (target, words) if words else (target,):
+        outputs.check_writable(path)
     check_apart(letters, [target, words], how)
     columns = {column.name: column.dtype for column in all_columns()}
     make = functools.partial(signal_rows, evidence=bool(evidence))
     with ended_well(f"{target} not written"), contextlib.ExitStack() as files:
-        write = files.enter_context(open_table(target, columns))
-        quotes = files.enter_context(open_atomic(words)) if words else None
+        write = files.enter_context(outputs.open_table(target, columns))
+        quotes = files.enter_context(outputs.open_atomic(words)) if words else None
         for answer in each_letter(letters, make, jobs, report, how):
             write(answer["rows"])
             if quotes:
@@ -177,10 +168,10 @@ class Checked:
 
 
 def _counts(of: Counter[str]) -> str:
-    letters, items = of["letters"], of["items"]
     kinds = {"decided": "decided", "warned": "with a warning"}
     of_these = ", ".join(f"{of[kind]:,} {said}" for kind, said in kinds.items() if of[kind])
-    return many(letters, "letter") + f" ({of_these})" * bool(of_these) + f", {many(items, 'item')}"
+    shown = f" ({of_these})" if of_these else ""
+    return f"{many(of['letters'], 'letter')}{shown}, {many(of['items'], 'item')}"
 
 
 def validate(
@@ -233,9 +224,8 @@ def new_record(titles: Sequence[str], letter_id: str) -> dict[str, Any]:
     """
     titles = [" ".join(title.split()) for title in titles]
     if not all(titles) or not 0 < len(titles) <= MAX_ITEMS:
-        raise Refused(
-            f"--item: 1 to {MAX_ITEMS} titles that are not empty", "name what is asked for"
-        )
+        problem = f"--item: 1 to {MAX_ITEMS} titles that are not empty"
+        raise Refused(problem, "name what is asked for")
     from imr.data.request import item_of_heading
 
     items = tuple(item_of_heading(n, title, None) for n, title in enumerate(titles))
@@ -273,16 +263,15 @@ def write_new(record: dict[str, Any], path: str) -> None:
     Raises:
         Refused: for another ending, or where the file is there or cannot be written.
     """
-    target = output_path(path)
+    target = outputs.output_path(path)
     ending = target.suffix.lower()
     if ending not in (".json", ".csv"):
-        raise Refused(
-            f"{path}: {ending or 'no ending'} is no record to fill in", "name it .json or .csv"
-        )
+        problem = f"{path}: {ending or 'no ending'} is no record to fill in"
+        raise Refused(problem, "name it .json or .csv")
     if not target.on_store and Path(path).exists():
         raise Refused(f"{path}: is there already", "name a new file")
     shown = json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
-    with open_atomic(target) as file:
+    with outputs.open_atomic(target) as file:
         file.write(shown if ending == ".json" else _csv(record))
 
 
@@ -293,5 +282,5 @@ def _csv(record: dict[str, Any]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(rows[0])
     for row in rows:
-        writer.writerow(csv_cell("str", value) for value in row.values())
+        writer.writerow(outputs.csv_cell("str", value) for value in row.values())
     return text.getvalue().encode("utf-8-sig")  # with its mark Excel reads it as UTF-8

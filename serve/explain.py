@@ -6,6 +6,7 @@ never read as markup.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr.data.letter import LetterError
 from imr.data.records import RawRecord, asks
-from imr.serve.letter_json import (
-    change_action,
-    change_sentence,
-    distinct,
-    run_detail,
-    similar_sentence,
-)
+from imr.serve import letter_json
 from imr.serve.letters import (
     AS_FOUND,
     Chunk,
@@ -35,7 +30,7 @@ from imr.serve.letters import (
 from imr.serve.messages import Refused, say
 from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
 from imr.serve.outputs import open_atomic, output_path
-from imr.serve.workers import Pool
+from imr.serve.workers import Worker
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -49,13 +44,9 @@ CONTEXT_CHARS = 70
 PLAIN_WIDTH = 100
 SIGNS = {"met": "✓", "not met": "✗", "not documented": "○"}
 STYLES = {"met": "green", "not met": "yellow", "not documented": "dim"}
-HEADER = {
-    "case_number": "case",
-    "date_of_injury": "injured",
-    "ur_denial_date": "denied",
-    "application_received": "application",
-    "priority": "priority",
-}
+DIRECTIONS = ("for", "Speaks for an overturn", "+"), ("against", "Speaks against", "−")
+HEADER = {"case_number": "case", "date_of_injury": "injured", "ur_denial_date": "denied",
+          "application_received": "application", "priority": "priority"}  # fmt: skip
 
 
 def explain(
@@ -72,17 +63,14 @@ def explain(
         Refused: where there is not exactly one letter, it cannot be read, or there is no model.
     """
     task = _one_task(path, letter_id, how)
-    pool = Pool(jobs=1)
-    pool.start(import_models)  # while this process asks for the model
-    try:
+    worker = Worker(prepare=import_models)  # while this process asks for the model
+    with contextlib.closing(worker):
         address = resolve(model)
         setup = ScoreSetup(str(address.folder), reasons=True, detail=True, load=load)
-        [(_, [answer])] = pool.run(setup, [Chunk(0, (task,))])
-    finally:
-        pool.stop()
+        [answer] = worker.answer(setup, Chunk(0, (task,)))
     if "error" in answer:
         raise _refused(LetterError(**answer["error"]))
-    return run_detail(answer["detail"], address.uri)
+    return letter_json.run_detail(answer["detail"], address.uri)
 
 
 def _one_task(path: str, letter_id: str | None, how: ReadAs, notice: Notice = say) -> Task:
@@ -105,12 +93,10 @@ def _refused(failure: LetterError) -> Refused:
 def chosen_items(detail: dict[str, Any], item: int | None) -> list[dict[str, Any]]:
     """All items, or the one with that index (from 0)."""
     items: list[dict[str, Any]] = detail["items"]
-    if item is None:
-        return items
-    if item >= len(items):
+    if item is not None and item >= len(items):
         has = f"items 0 to {len(items) - 1}" if len(items) > 1 else "one item, which is item 0"
         raise Refused(f"no item {item}: the letter has {has}", "items are counted from 0")
-    return [items[item]]
+    return items if item is None else [items[item]]
 
 
 def make_console() -> Console:
@@ -133,13 +119,10 @@ def show(detail: dict[str, Any], console: Console) -> None:
         lines.append(_line(0, f"What would change it: {detail['what_if_meaning']}", style="dim"))
     lines.append(_line(0, detail["notice"], style="italic"))
     lines.append(_line(0, f"model {detail['model_uri']}", style="dim"))
-    if console.is_terminal:
+    with contextlib.nullcontext() if console.is_terminal else console.capture() as held:
         console.print(*lines, sep="\n")
-        return
-    with console.capture() as held:
-        console.print(*lines, sep="\n")
-    for line in held.get().splitlines():
-        print(line.rstrip())
+    if held:
+        print(*map(str.rstrip, held.get().splitlines()), sep="\n")
 
 
 def _line(indent: int, *parts: str | tuple[str, str] | Text, style: str = "") -> RenderableType:
@@ -176,12 +159,12 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _line(2, f"predicted {item['predicted_outcome']}{decided}", style="bold")
     yield _line(2, f"{item['meaning']}.", style="dim")
     if item["similar"]:
-        yield _line(2, similar_sentence(item["similar"]), style="dim")
+        yield _line(2, letter_json.similar_sentence(item["similar"]), style="dim")
     if item["what_if"]:
         yield _line(2, "What would change it", style="bold")
     for change in item["what_if"]:
-        gives = change_sentence(change, item["p_overturned"])
-        yield _line(4, f"> {change_action(change)}: ", (gives, "bold"))
+        gives = letter_json.change_sentence(change, item["p_overturned"])
+        yield _line(4, f"> {letter_json.change_action(change)}: ", (gives, "bold"))
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
     if item["guidelines"]:
@@ -196,16 +179,12 @@ def _bar(p: float, low: float, high: float) -> Iterator[tuple[str, str]]:
     """A scale from 0 to 100%: ``·`` track, ``─`` interval, ``●`` estimate."""
     at, first, last = (min(BAR_CELLS - 1, int(x * BAR_CELLS)) for x in (p, low, high))
     for cell in range(BAR_CELLS):
-        inside = first <= cell <= last
-        mark = "●" if cell == at else "─" if inside else "·"
-        yield mark, "bold cyan" if cell == at else "cyan" if inside else "dim"
+        mark = ("─", "cyan") if first <= cell <= last else ("·", "dim")
+        yield ("●", "bold cyan") if cell == at else mark
 
 
 def _reasons(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableType]:
-    for direction, title, sign in (
-        ("for", "Speaks for an overturn", "+"),
-        ("against", "Speaks against", "−"),
-    ):
+    for direction, title, sign in DIRECTIONS:
         reasons = [r for r in item["reasons"] if r["direction"] == direction]
         yield _line(2, title if reasons else f"{title}: nothing found", style="bold")
         for reason in reasons:
@@ -224,7 +203,7 @@ def _checklist(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[Rendera
 
 
 def _quotes(detail: dict[str, Any], quotes: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
-    for quote in distinct(quotes):
+    for quote in letter_json.distinct(quotes):
         yield _line(6, in_context(detail["case_summary"], quote))
 
 
@@ -249,10 +228,10 @@ def in_context(summary: str, quote: dict[str, Any]) -> Text:
 
 def _word(text: str, at: int, step: int) -> int:
     """The nearest beginning (step 1) or end (step -1) of a word, toward the quote."""
-    if at <= 0 or at >= len(text):
+    if not 0 < at < len(text):
         return max(0, min(at, len(text)))
-    space = text.find(" ", at) if step > 0 else text.rfind(" ", 0, at)
-    return at if space < 0 else space + (1 if step > 0 else 0)
+    space = text.find(" ", at) + 1 if step > 0 else text.rfind(" ", 0, at)
+    return space if space > 0 else at
 
 
 # --- what an edit moved --------------------------------------------------------------------------
@@ -270,17 +249,18 @@ def is_draft(path: str, letter_id: str | None, how: ReadAs) -> bool:
 def moved(path: str, detail: dict[str, Any]) -> list[str]:
     """What moved since the record at ``path`` was last explained; keeps the result."""
     kept = Path(path).with_name(f".{Path(path).name}.last")
+    items = {
+        _digest(item["requested"]): {
+            "p": item["p_overturned"],
+            "criteria": {c["id"]: c["status"] for c in item["checklist"]},
+        }
+        for item in detail["items"]
+    }
     now = {
         "letter_id": _digest(detail["letter_id"]),
         "model_uri": detail["model_uri"],
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "items": {
-            _digest(item["requested"]): {
-                "p": item["p_overturned"],
-                "criteria": {c["id"]: c["status"] for c in item["checklist"]},
-            }
-            for item in detail["items"]
-        },
+        "items": items,
     }
     before = _earlier(kept)
     try:
@@ -320,9 +300,9 @@ def _differences(
         if then is None:
             yield f"  Item {item['item_index']}: new, {found['p']:.1%}"
             continue
-        change = f"{then['p']:.1%} → {found['p']:.1%}"
         same = abs(then["p"] - found["p"]) < 0.0005
-        yield f"  Item {item['item_index']}: " + (f"still {found['p']:.1%}" if same else change)
+        before_that = "still" if same else f"{then['p']:.1%} →"
+        yield f"  Item {item['item_index']}: {before_that} {found['p']:.1%}"
         for criterion in item["checklist"]:
             was = then["criteria"].get(criterion["id"])
             if was != criterion["status"]:
@@ -358,10 +338,9 @@ def understood(path: str, letter_id: str | None, how: ReadAs) -> dict[str, Any]:
     sentences: list[dict[str, Any]] = []
     for number in range(len(summary.bounds)):
         start, end = summary.sentence_span(number)
-        text = summary.text[start:end].strip()
-        if text:
-            said = [s for s in statements(summary) if s.mention.sentence == number]
-            shown = [_statement(summary.text, statement) for statement in said]
+        said = [s for s in statements(summary) if s.mention.sentence == number]
+        shown = [_statement(summary.text, statement) for statement in said]
+        if text := summary.text[start:end].strip():
             sentences.append({"start": start, "end": end, "text": text, "statements": shown})
     return {
         "letter_id": letter.case.letter_id,
@@ -387,26 +366,22 @@ def _statement(text: str, statement: Statement) -> dict[str, Any]:
 def statement_lines(said: dict[str, Any]) -> Iterator[str]:
     """The same for a person: a sentence, and below it a line a statement."""
     yield f"Letter {said['letter_id']}"
-    for warning in said["warnings"]:
-        yield f"note: {warning}"
+    yield from (f"note: {warning}" for warning in said["warnings"])
     for number, sentence in enumerate(said["sentences"], 1):
-        yield ""
-        yield f"{number}. {sentence['text']}"
-        for statement in sentence["statements"]:
-            yield f"   - {_statement_line(statement)}"
-        if not sentence["statements"]:
-            yield "   - nothing understood"
+        yield f"\n{number}. {sentence['text']}"
+        understood = map(_statement_line, sentence["statements"])
+        yield from (f"   - {line}" for line in list(understood) or ["nothing understood"])
 
 
 def _statement_line(statement: dict[str, Any]) -> str:
-    place = [*statement["regions"], *filter(None, [statement["side"]])]
+    place = filter(None, [*statement["regions"], statement["side"]])
     parts = [
         f"{statement['subject']}: {statement['concept']}",
         statement["polarity"],
         ", ".join(place) or "no region",
         *(f"{name} {value}" for name, value in statement["measures"].items()),
-        *(["in the past"] if statement["past"] else []),
+        "in the past" * statement["past"],
         f"said by the {statement['source']}",
         f"“{statement['words']}”",
     ]
-    return " · ".join(parts)
+    return " · ".join(filter(None, parts))

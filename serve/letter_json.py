@@ -148,16 +148,13 @@ def _item(
 ) -> dict[str, Any]:
     cited = item.claims_administrator_guideline
     label = primary_label(decision.guideline) if decision and decision.guideline else None
+    chances = (c.name for c in SCORE_COLUMNS if c.name.startswith("p_"))
     return {
         "item_index": item.index,
         **_fields(item, _REQUEST),
         "ur_action": item.ur_action if _denied(case, item, decision) else None,
         "claims_administrator_guideline": cited and cited.raw,
-        **{
-            column.name: round(getattr(prediction, column.name), DIGITS)
-            for column in SCORE_COLUMNS
-            if column.name.startswith("p_")
-        },
+        **{name: round(getattr(prediction, name), DIGITS) for name in chances},
         "predicted_outcome": prediction.predicted_outcome,
         "meaning": prediction.meaning,
         "what_if": [_change(change) for change in changes],
@@ -198,10 +195,9 @@ def change_action(change: Mapping[str, Any]) -> str:
     said: list[str] = []
     for step in change["steps"]:
         against = step["status"] == "not met" and step["kind"] == "document"
-        said.append(step["action"] + (" (the record says the contrary now)" if against else ""))
-    if len(said) > 1:
-        return f"Both: {'; '.join(said)}"
-    return said[0][0].upper() + said[0][1:]
+        said.append(step["action"] + " (the record says the contrary now)" * against)
+    both = "; ".join(said)
+    return f"Both: {both}" if len(said) > 1 else both[0].upper() + both[1:]
 
 
 def _guidelines(prediction: Prediction) -> list[dict[str, Any]]:
@@ -219,15 +215,14 @@ def _reason(reason: Reason) -> dict[str, Any]:
     value = reason.value
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    elif value is not None and not isinstance(value, str):
+    elif value is not None:
         value = f"{value:g}" if isinstance(value, float) else str(value)
     return {
         "signal": reason.signal,
         "value": value,
         "contribution": round(reason.contribution, 4),
-        "direction": reason.direction,
-        "statement": reason.statement,
-        "quotes": [quote_object(evidence) for evidence in reason.quotes],
+        **_fields(reason, ("direction", "statement")),
+        "quotes": list(map(quote_object, reason.quotes)),
     }
 
 
@@ -275,9 +270,7 @@ def score_rows(detail: dict[str, Any]) -> list[dict[str, Any]]:
             {**reason, "quotes": [quote["quote"] for quote in reason["quotes"]]}
             for reason in item["reasons"]
         ]
-        for rank in range(GUIDELINES):  # null where there are fewer candidates
-            found = item["guidelines"][rank] if rank < len(item["guidelines"]) else {}
-            cells[f"guideline_{rank + 1}"] = found.get("guideline")
-            cells[f"guideline_{rank + 1}_p"] = found.get("p")
-        rows.append({name: cells[name] for name in columns})
+        for rank, found in enumerate(item["guidelines"], 1):
+            cells[f"guideline_{rank}"], cells[f"guideline_{rank}_p"] = found.values()
+        rows.append({name: cells.get(name) for name in columns})  # null: fewer guidelines
     return rows

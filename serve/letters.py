@@ -7,7 +7,6 @@ import csv
 import difflib
 import functools
 import hashlib
-import io
 import itertools
 import json
 import re
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeGuard, TypeVar
+from typing import IO, TypeGuard, TypeVar
 
 from imr.data.letter import Letter, LetterError
 from imr.data.parse import parse
@@ -50,10 +49,8 @@ class Chunk:
 
     def fingerprint(self) -> str:
         """Changes when the tasks or the files behind them change (size, time of change)."""
-        digest = hashlib.sha256()
-        for task in self.tasks:
-            digest.update(_identity(task).encode("utf-8", "replace"))
-        return digest.hexdigest()[:32]
+        all_of_them = "".join(map(_identity, self.tasks)).encode("utf-8", "replace")
+        return hashlib.sha256(all_of_them).hexdigest()[:32]
 
 
 def _identity(task: Task) -> str:
@@ -110,14 +107,12 @@ class ReadAs:
         Raises:
             Refused: for a column or format that there is none of.
         """
-        known = FLAT.names | NESTED.names
-        renames = {}
+        known, renames = FLAT.names | NESTED.names, dict[str, str]()
         for text in maps or ():
-            name, sign, column = text.rpartition("=")
-            if not sign or not name or column not in known:
-                near = difflib.get_close_matches(column, known, n=1)
-                example = f"such as {name or 'NAME'}={near[0] if near else 'case_summary'}"
-                remedy = f"give NAME=COLUMN, {example}"
+            name, _, column = text.rpartition("=")
+            if not name or column not in known:
+                near = [*difflib.get_close_matches(column, known, n=1), "case_summary"][0]
+                remedy = f"give NAME=COLUMN, such as {name or 'NAME'}={near}"
                 raise Refused(f"--map {text}: {column!r} is no column of records", remedy)
             renames[name] = column
         if form is not None and f".{form}" not in KINDS:
@@ -146,29 +141,30 @@ def tasks(
 def _tasks(paths: Iterable[str], notice: Notice, how: ReadAs, apart: bool) -> Iterator[Task]:
     for source in sources(paths, ending=how.ending):
         name = task_name(source)
-        if _in_work_folder(name):
-            if name.endswith(_TOLD_OF):
+        folder, _, file = name.rpartition("/")
+        if folder.endswith(".partial") and _WORK_FILE.fullmatch(file):  # of a run, empty ones too
+            if file == _TOLD_OF:
                 _pass_over(name, "journal", notice)
-        elif isinstance(source, LetterError):
-            if _is_report(source):
-                _pass_over(name, "report", notice)
-            else:
-                yield source
-        elif source.kind == "records":
-            read = _tasks_apart if apart and _by_library(source) else _record_tasks
-            yield from read(source, notice, how)
-        else:
+        elif isinstance(source, LetterError) and _is_report(source):
+            _pass_over(name, "report", notice)
+        elif isinstance(source, LetterError) or source.kind != "records":
             yield source
+        else:
+            make = functools.partial(_tasks_and_notices, source, how)
+            by_library = apart and _table_name(source).lower().endswith(BY_LIBRARY)
+            for one in made_apart(make, name) if by_library else make():
+                if isinstance(one, str):
+                    notice(one)
+                else:
+                    yield one
 
 
 def _is_report(error: LetterError) -> bool:
     """True for our own page among what is no letter; one not opened keeps its error."""
-    if error.reason != "unsupported" or not error.source.endswith((".html", ".htm")):
-        return False
-    try:
-        return _REPORT_MARK in file_path(error.source).read_bytes(_REPORT_HEAD_BYTES)
-    except (OSError, UnsupportedPathError):
-        return False
+    if error.reason == "unsupported" and error.source.endswith((".html", ".htm")):
+        with contextlib.suppress(OSError, UnsupportedPathError):
+            return _REPORT_MARK in file_path(error.source).read_bytes(_REPORT_HEAD_BYTES)
+    return False
 
 
 def _pass_over(name: str, kind: str, notice: Notice) -> None:
@@ -202,7 +198,11 @@ def check_apart(paths: Iterable[str], outputs: Iterable[FilePath | None], how: R
 
     An earlier output of `imr` is no letter, and is replaced.
     """
-    there = [path for path in outputs if path is not None and _is_there(path)]
+    there = []
+    for output in outputs:
+        with contextlib.suppress(OSError, UnsupportedPathError):  # unwritable: told later
+            if output is not None and not output.look().folder:
+                there.append(output)
     endings = {path.suffix.lower() for path in there}
     named = (path for path in paths if there and path != STANDARD_INPUT)
     for source in sources(named, how.ending):
@@ -213,12 +213,6 @@ def check_apart(paths: Iterable[str], outputs: Iterable[FilePath | None], how: R
         if is_output and next(made_apart(functools.partial(_own, source), source.name)) is not True:
             problem = f"{source.name}: is one of the letters, and the output would replace it"
             raise Refused(problem, "name another file")
-
-
-def _is_there(path: FilePath) -> bool:
-    with contextlib.suppress(OSError, UnsupportedPathError):  # what cannot be written is told later
-        return not path.look().folder
-    return False
 
 
 def _own(source: Source) -> Iterator[bool]:
@@ -233,11 +227,9 @@ def _own(source: Source) -> Iterator[bool]:
 
 def count_letters(paths: Sequence[str], how: ReadAs = AS_FOUND) -> int | None:
     """How many tasks there are; None where standard input, which is read once, is among them."""
-    return None if "-" in paths else sum(1 for _ in tasks(paths, _silent, how, apart=True))
-
-
-def _silent(_: str) -> None:
-    """A notice that nobody is told, for it was told before."""
+    if STANDARD_INPUT in paths:
+        return None
+    return sum(1 for _ in tasks(paths, lambda _: None, how, apart=True))  # told before
 
 
 _PART = re.compile(r"part[-.]?\d[^/]*$")
@@ -260,7 +252,7 @@ def _joined(work: Iterable[Task]) -> Iterator[Task]:
 
 def _continues(last: RawRecord, record: RawRecord) -> bool:
     """True for rows of one letter at the end of a part and at the beginning of the next."""
-    before, after = _file_of(last), _file_of(record)
+    before, after = (one.source.rpartition(" row ")[0] for one in (last, record))
     return (
         (last.flat and record.flat)
         and before != after
@@ -270,33 +262,13 @@ def _continues(last: RawRecord, record: RawRecord) -> bool:
     )
 
 
-def _file_of(record: RawRecord) -> str:
-    return record.source.rpartition(" row ")[0]
-
-
-_NO_RECORDS = "write a row below the header, or an object (imr schema)"
-
 BY_LIBRARY = (".xlsx", ".parquet")
 """Tables in which a hostile file meets a library, which it may end or have take all memory."""
-
-
-def _by_library(source: Source) -> bool:
-    return _table_name(source).lower().endswith(BY_LIBRARY)
 
 
 def _table_name(source: Source) -> str:
     """The name by whose ending a table is read."""
     return source.name if source.content is None else f"stdin{source.ending}"
-
-
-def _tasks_apart(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]:
-    """:func:`_record_tasks` in a process of its own, with the bounds of a worker."""
-    make = functools.partial(_tasks_and_notices, source, how)
-    for one in made_apart(make, source.name):
-        if isinstance(one, str):
-            notice(one)
-        else:
-            yield one
 
 
 def _tasks_and_notices(source: Source, how: ReadAs) -> Iterator[Task | str]:
@@ -314,8 +286,7 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
     found, name = False, _table_name(source)
     try:
         with opened(source) as file:
-            own = written_by_imr(name, file)
-            if own is not None:
+            if own := written_by_imr(name, file):
                 _pass_over(source.name, own, notice)
                 return
             for record in raw_records(name, file, how.renames, notice):
@@ -329,7 +300,8 @@ def _record_tasks(source: Source, notice: Notice, how: ReadAs) -> Iterator[Task]
         yield LetterError(source.name, "unreadable", problem, "read it again")
     else:
         if not found:
-            yield LetterError(source.name, "empty", "no records in the file", _NO_RECORDS)
+            remedy = "write a row below the header, or an object (imr schema)"
+            yield LetterError(source.name, "empty", "no records in the file", remedy)
 
 
 # --- from a task to its letter --------------------------------------------------------------------
@@ -345,10 +317,16 @@ def fetched(given: Sequence[Task]) -> Iterator[Task]:
     if not any(map(_to_fetch, given)):
         yield from given
         return
+
+    def fetch(task: Task) -> Task:
+        if not _to_fetch(task):
+            return task
+        return safely(task.name, "reading", lambda: replace(task, content=content(task)))
+
     with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
         waiting: deque[Future[Task]] = deque()
         for task in given:
-            waiting.append(threads.submit(_fetch, task))
+            waiting.append(threads.submit(fetch, task))
             if len(waiting) >= FETCHED_AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -363,12 +341,6 @@ def _to_fetch(task: Task) -> TypeGuard[Source]:
         and task.content is None
         and file_path(task.path).on_store
     )
-
-
-def _fetch(task: Task) -> Task:
-    if not _to_fetch(task):
-        return task
-    return safely(task.name, "reading", lambda: replace(task, content=content(task)))
 
 
 def read_letter(task: Task) -> Letter:
@@ -443,19 +415,11 @@ def written_by_imr(name: str, file: IO[bytes]) -> str | None:
 
     ``file`` is read from its beginning and left there.
     """
-    try:
-        names = _names(name, file)
-    finally:
-        file.seek(0)
+    names = _names(name, file)
+    file.seek(0)
     if names & _RECORD_NAMES and not names >= _DETAIL_NAMES:
         return None
     return next((kind for kind, needed in _KINDS.items() if needed <= names), None)
-
-
-def _in_work_folder(name: str) -> bool:
-    """True for the files of a run that is under way or was killed, empty ones too."""
-    folder, _, file = name.rpartition("/")
-    return folder.endswith(".partial") and bool(_WORK_FILE.fullmatch(file))
 
 
 def _names(name: str, file: IO[bytes]) -> frozenset[str]:
@@ -468,16 +432,13 @@ def _names(name: str, file: IO[bytes]) -> frozenset[str]:
             return frozenset(pq.read_schema(file).names)
         if ending == ".xlsx":
             return frozenset(str(cell) for sheet in sheets(name, file)[:1] for cell in sheet.head)
+        encoding = csv_encoding(file)
+        if encoding == "utf-16":
+            return frozenset()  # we write UTF-8
+        line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
+        if ending == ".csv":
+            return frozenset(next(csv.reader([line.strip("\r\n")]), ()))
+        first = json.loads(line)
+        return frozenset(first if isinstance(first, dict) else ())
     except Exception:  # noqa: BLE001 - a damaged file makes Arrow raise anything; its reader says so
         return frozenset()
-    encoding = csv_encoding(file)
-    if encoding == "utf-16":
-        return frozenset()  # we write UTF-8
-    line = file.readline(MAX_RECORD_BYTES).decode(encoding, "replace")
-    if ending == ".csv":
-        return frozenset(next(csv.reader(io.StringIO(line.strip("\r\n"))), ()))
-    try:
-        first: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        return frozenset()
-    return frozenset(first) if isinstance(first, dict) else frozenset()

@@ -73,7 +73,7 @@ def many(n: int, name: str) -> str:
 
 
 def keep_log(verbose: bool, path: str | None) -> None:
-    """Show the steps on standard error, and write steps and messages to a file, where wanted.
+    """Show the steps on standard error (``verbose``), write them and messages to ``path``.
 
     Raises:
         Refused: where the file cannot be written.
@@ -92,9 +92,8 @@ def keep_log(verbose: bool, path: str | None) -> None:
             raise Refused(f"{path}: cannot write: {fault}", "name another file") from None
     for handler in both.handlers:
         handler.setFormatter(form)
-    if both.handlers:
-        both.setLevel(logging.INFO)
-        both.propagate = False
+    both.setLevel(logging.INFO)
+    both.propagate = False
 
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

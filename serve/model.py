@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from imr import CHAMPION
 from imr.data.letter import Letter, LetterError
+from imr.data.paths import file_path
 from imr.serve.letter_json import letter_detail, score_rows
 from imr.serve.letters import Chunk, fetched, read_safely, safely
 from imr.serve.messages import Refused
@@ -44,11 +45,9 @@ MEMORY = Path(".imr-model.json")
 
 @dataclass(frozen=True, slots=True)
 class ModelAddress:
-    """Where a model lies (``folder``) and what it is called in results (``uri``).
-
-    ``profile`` is the training data's (:mod:`imr.models.drift`), where the model carries it.
-    ``uri`` holds the registry's version, not an alias, and the beginning of the digest:
-    ``models:/imr/3#sha256=0123456789abcdef``.
+    """Where a model lies (``folder``), what it is called in results (``uri``, with the registry's
+    version and the beginning of the digest: ``models:/imr/3#sha256=0123456789abcdef``) and, where
+    the model carries it, the training data's ``profile`` (:mod:`imr.models.drift`).
     """
 
     uri: str
@@ -182,11 +181,7 @@ def _remember(uri: str, version: str, folder: Path, state: list[Any]) -> None:
 
 
 def load_predictor(folder: str) -> Predictor:
-    """The predictor in a model folder.
-
-    Raises:
-        Refused: where the model is damaged, or made for other versions or signals.
-    """
+    """The predictor in a model folder; a damaged one, or one for other signals, is refused."""
     from imr.models.bundle import BundleError
     from imr.models.predictor import Predictor
 
@@ -257,17 +252,14 @@ class ScoreSetup:
     def _score(self, predictor: Predictor, chunk: Chunk) -> Answer:
         read = [read_safely(task) for task in fetched(chunk.tasks)]
         letters = [letter for letter in read if isinstance(letter, Letter)]
-        answers = iter(self._scored(predictor, letters))
+        answers = iter(self._scored(predictor, letters) if letters else ())
         return [failure_answer(r) if isinstance(r, LetterError) else next(answers) for r in read]
 
     def _scored(self, predictor: Predictor, letters: list[Letter]) -> Answer:
-        if not letters:
-            return []
-        found = safely(
-            letters[0].case.source,
-            "scoring",
-            lambda: scored(predictor, letters, self.reasons, self.detail),
-        )
+        def score() -> Answer:
+            return scored(predictor, letters, self.reasons, self.detail)
+
+        found = safely(letters[0].case.source, "scoring", score)
         if not isinstance(found, LetterError):
             return found
         if len(letters) > 1:  # find the one that does it
@@ -328,7 +320,12 @@ def info(model: str) -> Iterator[tuple[str, str]]:
     yield "imr", version("imr")
     yield "python", platform.python_version()
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    yield "mlflow store", _store_address()
+    if address := os.environ.get("MLFLOW_TRACKING_URI"):  # shown without user and password
+        named = str(file_path(address)) if "://" in address else address
+        yield "mlflow store", f"{named} (MLFLOW_TRACKING_URI)"
+    else:
+        there = "" if STORE.exists() else ", which is not there yet"
+        yield "mlflow store", f"{Path.cwd() / STORE}{there}"
     try:
         found = resolve(model)
     except Refused as error:
@@ -336,19 +333,6 @@ def info(model: str) -> Iterator[tuple[str, str]]:
     else:
         yield "model", found.uri
         yield "model folder", str(found.folder)
-    stores = (
-        f"{name}:// {'ready' if find_spec(package) else f'needs {package}'}"
-        for name, package in STORES.items()
-    )
+    ready = {name: find_spec(package) for name, package in STORES.items()}
+    stores = (f"{n}:// {'ready' if ready[n] else f'needs {STORES[n]}'}" for n in ready)
     yield "object stores", ", ".join(stores)
-
-
-def _store_address() -> str:
-    from imr.data.paths import file_path
-
-    address = os.environ.get("MLFLOW_TRACKING_URI")
-    if address:  # without user and password
-        named = str(file_path(address)) if "://" in address else address
-        return f"{named} (MLFLOW_TRACKING_URI)"
-    there = "" if STORE.exists() else ", which is not there yet"
-    return f"{Path.cwd() / STORE}{there}"

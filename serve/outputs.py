@@ -120,6 +120,8 @@ Columns = Mapping[str, Kind]
 Write = Callable[[Iterable[Row]], None]
 """Appends rows to a table, each a mapping with a value or None for a column."""
 
+Put = Callable[[Row], object]
+
 
 def table_format(path: FilePath) -> str:
     """The ending, one of ``SUFFIXES``; any other is refused."""
@@ -134,7 +136,12 @@ def table_format(path: FilePath) -> str:
 def open_table(path: FilePath, columns: Columns, folder: FilePath | None = None) -> Iterator[Write]:
     """What writes to ``path``; the table appears under that name when the block ends well."""
     table = _TABLES[table_format(path)]
-    with open_atomic(path, folder) as file, table(file, columns) as write:
+    with open_atomic(path, folder) as file, table(file, columns) as put:
+
+        def write(rows: Iterable[Row]) -> None:
+            for row in rows:
+                put(row)
+
         yield write
 
 
@@ -145,42 +152,34 @@ def _arrow_schema(columns: Columns) -> Any:
     """Types do not depend on the values."""
     import pyarrow as pa
 
-    text, texts = pa.string(), pa.list_(pa.string())
-    names = ("signal", "value", "contribution", "direction", "statement", "quotes")
-    parts = dict.fromkeys(names, text) | {"contribution": pa.float64(), "quotes": texts}
-    types = {
-        "str": text,
-        "int": pa.int64(),
-        "float": pa.float64(),
-        "bool": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", tz="UTC"),
-        "texts": texts,
-        "reasons": pa.list_(pa.struct(parts)),
-    }
+    text, number, texts = pa.string(), pa.float64(), pa.list_(pa.string())
+    parts = {"signal": text, "value": text, "contribution": number, "direction": text,
+             "statement": text, "quotes": texts}  # fmt: skip
+    types = {"str": text, "int": pa.int64(), "float": number, "bool": pa.bool_(),
+             "date": pa.date32(), "timestamp": pa.timestamp("us", tz="UTC"), "texts": texts,
+             "reasons": pa.list_(pa.struct(parts))}  # fmt: skip
     return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
 @contextmanager
-def _parquet_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+def _parquet_table(file: IO[bytes], columns: Columns) -> Iterator[Put]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _arrow_schema(columns)
     held: list[Row] = []
 
-    def write(rows: Iterable[Row]) -> None:
-        for row in rows:
-            held.append({name: _arrow_value(kind, row.get(name)) for name, kind in columns.items()})
-            if len(held) >= ROW_GROUP:
-                flush()
+    def put(row: Row) -> None:
+        held.append({name: _arrow_value(kind, row.get(name)) for name, kind in columns.items()})
+        if len(held) >= ROW_GROUP:
+            flush()
 
     def flush() -> None:
         table.write_table(pa.Table.from_pylist(held, schema))
         held.clear()
 
     with pq.ParquetWriter(file, schema, compression="zstd") as table:
-        yield write
+        yield put
         if held:
             flush()
 
@@ -212,18 +211,13 @@ def encodable(text: str) -> str:
 
 
 @contextmanager
-def _csv_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+def _csv_table(file: IO[bytes], columns: Columns) -> Iterator[Put]:
     text = io.TextIOWrapper(file, "utf-8", errors="replace", newline="")
     # The standard's line ends; with "\n" alone a carriage return in a cell is not quoted.
     table = csv.writer(text, lineterminator="\r\n")
     table.writerow(columns)
-
-    def write(rows: Iterable[Row]) -> None:
-        for row in rows:
-            table.writerow([csv_cell(kind, row.get(name)) for name, kind in columns.items()])
-
     try:
-        yield write
+        yield lambda row: table.writerow(csv_cell(kind, row.get(n)) for n, kind in columns.items())
     finally:
         text.detach()
 
@@ -258,12 +252,8 @@ def _reason_text(reason: Row) -> str:
 
 
 @contextmanager
-def _json_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
-    def write(rows: Iterable[Row]) -> None:
-        for row in rows:
-            file.write(json_line({name: row.get(name) for name in columns}))
-
-    yield write
+def _json_table(file: IO[bytes], columns: Columns) -> Iterator[Put]:
+    yield lambda row: file.write(json_line({name: row.get(name) for name in columns}))
 
 
 def json_line(value: Any) -> bytes:
@@ -295,25 +285,24 @@ _SHEET = "xl/worksheets/sheet1.xml"
 
 
 @contextmanager
-def _excel_table(file: IO[bytes], columns: Columns) -> Iterator[Write]:
+def _excel_table(file: IO[bytes], columns: Columns) -> Iterator[Put]:
     parts = json.loads((resources.files("imr.serve") / "workbook.json").read_bytes())
     begun, head = parts.pop(_SHEET), "".join(map(_excel_text, columns))
     numbers = itertools.count(2)
 
-    def write(rows: Iterable[Row]) -> None:
-        for row in rows:
-            if next(numbers) > MAX_ROWS:
-                problem = f"more than {MAX_ROWS - 1:,} rows, the most of an Excel sheet"
-                raise Refused(problem, "write .parquet or .csv")
-            cells = "".join(_excel_cell(kind, row.get(name)) for name, kind in columns.items())
-            sheet.write(f"<row>{cells}</row>".encode())
+    def put(row: Row) -> None:
+        if next(numbers) > MAX_ROWS:
+            problem = f"more than {MAX_ROWS - 1:,} rows, the most of an Excel sheet"
+            raise Refused(problem, "write .parquet or .csv")
+        cells = "".join(_excel_cell(kind, row.get(name)) for name, kind in columns.items())
+        sheet.write(f"<row>{cells}</row>".encode())
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():
             archive.writestr(name, part)
         with archive.open(_SHEET, "w", force_zip64=True) as sheet:
             sheet.write(f"{begun}<row>{head}</row>".encode())
-            yield write
+            yield put
             sheet.write(b"</sheetData></worksheet>")
 
 
@@ -334,7 +323,7 @@ def _excel_text(text: str) -> str:
     return f'<c t="inlineStr"><is><t xml:space="preserve">{html.escape(text, False)}</t></is></c>'
 
 
-_TABLES: dict[str, Callable[[IO[bytes], Columns], AbstractContextManager[Write]]] = {
+_TABLES: dict[str, Callable[[IO[bytes], Columns], AbstractContextManager[Put]]] = {
     ".parquet": _parquet_table,
     ".csv": _csv_table,
     ".xlsx": _excel_table,
@@ -353,11 +342,7 @@ _TABLES: dict[str, Callable[[IO[bytes], Columns], AbstractContextManager[Write]]
 PART_LETTERS = 50_000
 """About 100,000 rows a part with reasons, some 50 MB: what readers like to take at a time."""
 
-_PART = re.compile(r"part-\d{5,}\.parquet")
-
-
-def _part_name(number: int) -> str:
-    return f"part-{number:05}.parquet"
+_PART_NAME, _PART = "part-{:05}.parquet", re.compile(r"part-\d{5,}\.parquet")
 
 
 def check_parts(folder: FilePath) -> None:
@@ -390,7 +375,7 @@ def open_parts(
 
     def begin() -> Write:
         part.close()
-        return part.enter_context(open_table(fresh / _part_name(number), columns))
+        return part.enter_context(open_table(fresh / _PART_NAME.format(number), columns))
 
     def write(rows: Iterable[Row]) -> None:
         nonlocal number, written, append
@@ -409,25 +394,23 @@ def open_parts(
             while number + 1 < parts:
                 number += 1
                 begin()
-        _publish(fresh, folder, work, parts)
+        _publish(fresh, folder, work / "earlier")
 
 
-def _publish(fresh: FilePath, folder: FilePath, work: FilePath, parts: int) -> None:
-    if not folder.on_store:
-        earlier = work / "earlier"
-        earlier.remove()
-        if folder.is_folder():
-            folder.move(earlier)
-        try:
-            fresh.move(folder)
-        except OSError:
-            if earlier.is_folder():
-                earlier.move(folder)
-            raise
-        return
-    names = [_part_name(number) for number in range(parts)]
-    for name in names:
-        (fresh / name).move(folder / name)
-    for name in folder.names():
-        if name not in names:
+def _publish(fresh: FilePath, folder: FilePath, earlier: FilePath) -> None:
+    if folder.on_store:
+        names = fresh.names()
+        for name in names:
+            (fresh / name).move(folder / name)
+        for name in set(folder.names()).difference(names):
             (folder / name).remove()
+        return
+    earlier.remove()
+    if folder.is_folder():
+        folder.move(earlier)
+    try:
+        fresh.move(folder)
+    except OSError:
+        if earlier.is_folder():
+            earlier.move(folder)
+        raise

@@ -94,29 +94,32 @@ def processor_seconds(pid: int) -> float | None:
 # --- begin and end -------------------------------------------------------------------------------
 
 
-def begin(target: Callable[..., None], alone: bool, *arguments: Any) -> tuple[Any, Connection]:
-    """A process that runs ``target(its end, our end, ...)`` of a pipe, and our end.
+_STARTING = threading.Lock()
 
-    ``alone`` says that it is the only one: see :func:`_context`.
-    """
-    context = _context(alone)
+
+def begin(target: Callable[..., None], *arguments: Any) -> tuple[Any, Connection]:
+    """A process that runs ``target(its end, our end, ...)`` of a pipe, and our end."""
+    context = _context()
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(theirs, ours, *arguments), daemon=True)  # type: ignore[attr-defined]
-    with _children_allowed():
-        process.start()
+    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    # A daemon of multiprocessing, as Dask's workers are, may start no process, for its parent's end
+    # would leave that behind; ours ends with its parent.
+    with _STARTING:
+        daemon = settings.pop("daemon", None)
+        try:
+            process.start()
+        finally:
+            settings.update({} if daemon is None else {"daemon": daemon})
     theirs.close()
     return process, ours
 
 
-def end(process: Any, connection: Connection, now: bool) -> None:
-    """End a process: ``now``, or when it sees that nobody listens."""
+def end(process: Any, connection: Connection) -> None:
+    """End a process, whatever it does."""
+    process.kill()
+    process.join()
     connection.close()
-    if now:
-        process.kill()
-    process.join(5)
-    if process.is_alive():
-        process.kill()
-        process.join()
 
 
 def settle(parents_end: Connection) -> None:
@@ -128,33 +131,14 @@ def settle(parents_end: Connection) -> None:
     parents_end.close()  # a copy, and with it open the end of the parent would go unseen
 
 
-_STARTING = threading.Lock()
-
-
-@contextlib.contextmanager
-def _children_allowed() -> Iterator[None]:
-    """Let a daemon of multiprocessing, as Dask's workers are, start a process.
-
-    It may not because its parent's end would leave the child behind; ours ends with its parent.
-    """
-    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    with _STARTING:
-        daemon = settings.pop("daemon", None)
-        try:
-            yield
-        finally:
-            if daemon is not None:
-                settings["daemon"] = daemon
-
-
-def _context(alone: bool) -> BaseContext:
+def _context() -> BaseContext:
     """How processes are started: clean ones, for a fork of one that has threads can hang.
 
-    Workers are forked from a server that has imported what they need and has run none of it; one
-    worker alone from this process, where that has no second thread (of OpenMP, Arrow, a display).
+    Where this process has a second thread (of a pool, OpenMP, Arrow, a display), they are forked
+    from a server that has imported what workers need and has run none of it.
     """
     threads = Path("/proc/self/task")  # Python does not know the threads of libraries
-    if alone and threads.is_dir() and len(list(threads.iterdir())) == 1:
+    if threads.is_dir() and len(list(threads.iterdir())) == 1:
         return multiprocessing.get_context("fork")
     import tempfile
 
@@ -195,12 +179,33 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-# --- what one process makes, bit by bit ----------------------------------------------------------
+# --- what a process answers ----------------------------------------------------------------------
+
+CRASHED = "crashed", "the process that read it crashed", BY_HAND
+
+
+class Lost(Exception):  # noqa: N818 - the process is lost
+    """A process that ended, or whose time is over: reason, message, remedy as of a LetterError."""
+
+
+def received(process: Any, connection: Connection, letter: float, more: float) -> Any:
+    """What the process sends next, within the time of a letter and ``more`` (seconds).
+
+    Raises:
+        Lost: where it sends nothing.
+    """
+    watch = Watch(process.pid, letter, more)
+    try:
+        while not connection.poll(max(0.0, watch.next_look - time.monotonic())):
+            if fault := watch.over():
+                raise Lost("too_slow", *fault)
+        return connection.recv()
+    except (EOFError, OSError):
+        raise Lost(*CRASHED) from None
+
 
 AT_ONCE = 64
 """Rows that are sent together; how many wait unread is bounded by the pipe."""
-
-CRASHED = "crashed", "the process that read it crashed", BY_HAND
 
 Row = TypeVar("Row")
 
@@ -213,22 +218,14 @@ def made_apart(
     Each few rows have the time of a letter.  What ends the process ends in one error, named after
     ``name``, after the rows that came before.
     """
-    process, ours = begin(_make, True, make)
+    process, ours = begin(_make, make)
     try:
-        while True:
-            watch = Watch(process.pid, seconds, START_SECONDS)
-            while not ours.poll(max(0.0, watch.next_look - time.monotonic())):
-                if fault := watch.over():
-                    yield LetterError(name, "too_slow", *fault)
-                    return
-            rows: list[Row] = ours.recv()
-            if not rows:
-                return
+        while rows := received(process, ours, seconds, START_SECONDS):
             yield from rows
-    except (EOFError, OSError):
-        yield LetterError(name, *CRASHED)
+    except Lost as lost:
+        yield LetterError(name, *lost.args)
     finally:
-        end(process, ours, now=True)
+        end(process, ours)
 
 
 def _make(theirs: Connection, ours: Connection, make: Callable[[], Iterable[Any]]) -> None:

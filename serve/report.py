@@ -14,6 +14,7 @@ import itertools
 import json
 import shutil
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,13 +25,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from imr.data.paths import FilePath
-from imr.serve.letter_json import (
-    NOTICES,
-    change_action,
-    change_sentence,
-    distinct,
-    similar_sentence,
-)
+from imr.serve import letter_json
 from imr.serve.messages import many
 from imr.serve.outputs import open_atomic
 
@@ -51,7 +46,9 @@ BINS = 10
 class Tally:
     """Counts over the rows of a run; memory does not grow but for the decided items' pairs.
 
-    ``bins``: items by estimate; ``categories``: items, sum of estimates, decided, overturned.
+    ``bins``: items by estimate; ``categories``: items, sum of estimates, decided, overturned;
+    ``agreed``: decided items whose ``outcome`` was foreseen, and of those with a guideline
+    (``label``) the ones that were the ``first`` candidate or among the ``top3``.
     """
 
     letters: int = 0
@@ -65,10 +62,7 @@ class Tally:
     expected: float = 0.0
     p_decided: array[float] = field(default_factory=lambda: array("d"))
     overturned: array[int] = field(default_factory=lambda: array("b"))
-    agreed: int = 0
-    guideline_decided: int = 0
-    guideline_first: int = 0
-    guideline_top3: int = 0
+    agreed: Counter[str] = field(default_factory=Counter)
     profile: Mapping[str, Any] | None = None
     counts: dict[str, list[int]] = field(default_factory=dict)
 
@@ -103,12 +97,12 @@ class Tally:
             return
         self.p_decided.append(p)
         self.overturned.append(decision == "Overturned")
-        self.agreed += decision == row["predicted_outcome"]
+        self.agreed["outcome"] += decision == row["predicted_outcome"]
         if label is not None:
             candidates = [row[f"guideline_{rank}"] for rank in (1, 2, 3)]
-            self.guideline_decided += 1
-            self.guideline_first += label == candidates[0]
-            self.guideline_top3 += label in candidates
+            self.agreed["label"] += 1
+            self.agreed["first"] += label == candidates[0]
+            self.agreed["top3"] += label in candidates
 
     def backtest(self) -> dict[str, Any] | None:
         """Figures over the decided items, or None without any; ``auc`` None with one kind only."""
@@ -116,17 +110,17 @@ class Tally:
         if not decided:
             return None
         pairs = zip(self.p_decided, self.overturned, strict=True)
-        guidelines = self.guideline_decided
+        labelled = self.agreed["label"]
         return {
             "items": decided,
             "overturned": overturned,
             "expected": sum(self.p_decided),
             "brier": sum((p - y) ** 2 for p, y in pairs) / decided,
-            "share_agreed": self.agreed / decided,
+            "share_agreed": self.agreed["outcome"] / decided,
             "auc": self._auc() if 0 < overturned < decided else None,
             "few": min(overturned, decided - overturned) < FEW_OF_A_KIND,
-            "guideline_first": self.guideline_first / guidelines if guidelines else None,
-            "guideline_top3": self.guideline_top3 / guidelines if guidelines else None,
+            "guideline_first": self.agreed["first"] / labelled if labelled else None,
+            "guideline_top3": self.agreed["top3"] / labelled if labelled else None,
         }
 
     def _auc(self) -> float:
@@ -134,12 +128,10 @@ class Tally:
 
         scikit-learn says the same, and to import it takes as long as to score a letter.
         """
-        import numpy as np
-
-        p, overturned = np.array(self.p_decided), np.array(self.overturned, dtype=bool)
-        upheld = np.sort(p[~overturned])
-        below, up_to = (np.searchsorted(upheld, p[overturned], side) for side in ("left", "right"))
-        return float((below + up_to).mean() / 2 / len(upheld))
+        pairs = sorted(zip(self.p_decided, self.overturned, strict=True))
+        upheld, overturned = ([p for p, y in pairs if y == kind] for kind in (0, 1))
+        places = sum(bisect_left(upheld, p) + bisect_right(upheld, p) for p in overturned)
+        return places / len(overturned) / 2 / len(upheld)
 
     def calibration(self) -> list[dict[str, float]]:
         """Decided items in five groups of equal size by p: mean p, share overturned, n."""
@@ -176,21 +168,16 @@ class Tally:
             share = self.expected / self.items
             yield f"predicted: {called}; expected share overturned {share:.1%}"
         if self.doubled:
-            stand = "stands" if self.doubled == 1 else "stand"
-            yield (
-                f"{many(self.doubled, 'letter_id')} {stand} for more than one letter: "
-                "see the column warnings"
-            )
-        result = self.backtest()
-        if result is not None:
+            stand = f"{many(self.doubled, 'letter_id')} stand" + "s" * (self.doubled == 1)
+            yield f"{stand} for more than one letter: see the column warnings"
+        if result := self.backtest():
             yield from _backtest_lines(result)
         yield from self.drift_lines()
 
 
 def _backtest_lines(result: dict[str, Any]) -> Iterator[str]:
-    auc = "not defined (one kind of decision only)"
-    if result["auc"] is not None:
-        auc = f"{result['auc']:.3f}"
+    one_kind = "not defined (one kind of decision only)"
+    auc = one_kind if result["auc"] is None else f"{result['auc']:.3f}"
     yield (
         f"backtest on {many(result['items'], 'decided item')} ({result['overturned']} overturned, "
         f"{result['expected']:.1f} expected): AUC {auc}, Brier {result['brier']:.3f}, "
@@ -201,13 +188,9 @@ def _backtest_lines(result: dict[str, Any]) -> Iterator[str]:
             f"reviewer's guideline: first candidate {result['guideline_first']:.1%}, "
             f"among three {result['guideline_top3']:.1%}"
         )
-    if result["few"]:
-        yield (
-            f"caution: fewer than {FEW_OF_A_KIND} decisions of one kind, these figures are "
-            "uncertain; letters that the model was trained on flatter it"
-        )
-    else:
-        yield "caution: letters that the model was trained on flatter these figures"
+    few = f"fewer than {FEW_OF_A_KIND} decisions of one kind, these figures are uncertain; "
+    of, flattered = (few, "it") if result["few"] else ("", "these figures")
+    yield f"caution: {of}letters that the model was trained on flatter {flattered}"
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -244,18 +227,19 @@ class Report:
         """The item with each criterion's text kept once for the page, and quotes as spans."""
         ends = {"p": "", "p_low": "_low", "p_high": "_high"}
         kept = {k: v for k, v in item.items() if not k.startswith("p_overturned")}
+        changes = [
+            {
+                "do": letter_json.change_action(change),
+                "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
+                "gives": letter_json.change_sentence(change, item["p_overturned"]),
+            }
+            for change in item["what_if"]
+        ]
         return {
             **kept,
             **{name: round(item[f"p_overturned{end}"], 4) for name, end in ends.items()},
-            "what_if": [
-                {
-                    "do": change_action(change),
-                    "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
-                    "gives": change_sentence(change, item["p_overturned"]),
-                }
-                for change in item["what_if"]
-            ],
-            "similar": similar_sentence(item["similar"]),
+            "what_if": changes,
+            "similar": letter_json.similar_sentence(item["similar"]),
             "guidelines": [[g["guideline"], round(g["p"], 3)] for g in item["guidelines"]],
             "reasons": [
                 {"direction": r["direction"], "text": r["statement"], "quotes": _spans(r["quotes"])}
@@ -279,12 +263,10 @@ def _spans(quotes: Sequence[dict[str, Any]]) -> list[Any]:
     ``{"computed": text}`` for computations.
     """
     spans: list[Any] = []
-    for quote in distinct(quotes):
-        if quote["field"] == "case_summary":
-            spans.append([quote["start"], quote["end"]])
-        else:
-            words = quote["quote"]
-            spans.append({"computed": words} if quote["field"] == "computation" else words)
+    for quote in letter_json.distinct(quotes):
+        start, end, words = quote["start"], quote["end"], quote["quote"]
+        shown = {"case_summary": [start, end], "computation": {"computed": words}}
+        spans.append(shown.get(quote["field"], words))
     return spans
 
 
@@ -329,7 +311,7 @@ def _page(report: Report, tally: Tally, run: Mapping[str, str]) -> str:
         script=script,
         marker=_MARKER,
         criteria=script_json(report.criteria),
-        **NOTICES,
+        **letter_json.NOTICES,
         model_uri=run["model_uri"],
         scored_on=run["scored_at"][:10],
         scored_at=f"{scored:%Y-%m-%d %H:%M} UTC",

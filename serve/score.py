@@ -18,10 +18,10 @@ import json
 import os
 import re
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from imr import CHAMPION
 from imr.data.letter import LetterError
 from imr.data.paths import FilePath, LocalPath, StorePath
 from imr.models.prediction import SCORE_COLUMNS
+from imr.serve import outputs
 from imr.serve.letter_json import run_detail
 from imr.serve.letters import (
     AS_FOUND,
@@ -41,21 +42,8 @@ from imr.serve.letters import (
     count_letters,
     something_to_do,
 )
-from imr.serve.messages import STEPS, Refused, progress
+from imr.serve.messages import STEPS, Advance, Refused, progress
 from imr.serve.model import ModelAddress, ScoreSetup, import_models, load_in_worker, resolve
-from imr.serve.outputs import (
-    PART_LETTERS,
-    Columns,
-    Write,
-    check_parts,
-    check_writable,
-    explained,
-    json_line,
-    open_atomic,
-    open_parts,
-    open_table,
-    table_format,
-)
 from imr.serve.report import Tally, open_report
 from imr.serve.workers import Answer, Cluster, Pool
 
@@ -70,8 +58,8 @@ CHUNKS_AT_LEAST, FEW_LETTERS = 8, 8
 """Few letters are dealt out in smaller chunks, so that all processes have work; but no fewer at a
 time than a process reads while another one starts."""
 
-ROW_COLUMNS: Columns = {column.name: column.kind for column in SCORE_COLUMNS}
-ERROR_COLUMNS: Columns = dict.fromkeys(("source", "reason", "message", "remedy"), "str")
+ROW_COLUMNS: outputs.Columns = {column.name: column.kind for column in SCORE_COLUMNS}
+ERROR_COLUMNS: outputs.Columns = dict.fromkeys(("source", "reason", "message", "remedy"), "str")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +104,15 @@ def check(run: ScoreRun) -> None:
     if run.explains and not run.reasons:
         raise Refused("--report and --details show the reasons", "leave out --no-reasons")
     if run.partitions is None:
-        table_format(run.output)
-        check_writable(run.output)
+        outputs.table_format(run.output)
+        outputs.check_writable(run.output)
     else:
-        check_parts(run.output)
+        outputs.check_parts(run.output)
     taken = [run.output, run.errors]
     for name, path in (("report", run.report), ("details", run.details)):
         if path is None:
             continue
-        check_writable(path)
+        outputs.check_writable(path)
         if any(path.is_same(other) for other in taken):
             raise Refused(f"{path}: output and {name} are one file", "name two files")
         if run.partitions is not None and path.parent.is_same(run.output):
@@ -144,12 +132,13 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
     work = something_to_do(run.letters, report_failure, run.how)
     first = list(itertools.islice(work, CHUNKS_AT_LEAST * CHUNK_LETTERS))
     few = len(first) <= FEW_LETTERS
-    workers = Cluster(run.jobs, run.scheduler) if run.engine == "dask" else Pool(run.jobs)
+    workers: Pool | Cluster
     with contextlib.ExitStack() as held:
-        if isinstance(workers, Pool):
-            held.callback(workers.stop)
-            if few:  # for them one process, which begins to import at once
-                workers.start(import_models)
+        if run.engine == "dask":
+            workers = Cluster(run.jobs, run.scheduler)
+        else:  # for few letters one process, which begins to import at once
+            workers = Pool(run.jobs, prepare=import_models if few else None)
+            held.callback(workers.close)
         model = run.resolve(run.model)
         STEPS.info("model %s", model.uri)
         settings = RunSettings(
@@ -167,56 +156,33 @@ def score(run: ScoreRun, report_failure: Callable[[LetterError], None]) -> Tally
         )
         journal = held.enter_context(open_journal(run.output, settings, run.resume))
         letters = journal.settings.chunk_letters
+        chunks = chunked(itertools.chain(first, work), letters)
         with bar as advance:
-            chunks = chunked(itertools.chain(first, work), letters)
-            count = _score_chunks(workers, setup, chunks, journal, advance)
-        STEPS.info("scored: %d chunks of at most %d letters", count, letters)
-        return _write(run, journal, count, model.profile, report_failure)
-
-
-def _score_chunks(
-    workers: Pool | Cluster,
-    setup: ScoreSetup,
-    chunks: Iterable[Chunk],
-    journal: Journal,
-    advance: Callable[[int], None],
-) -> int:
-    """Score what the journal does not hold yet; gives the number of all chunks."""
-    count = 0
-
-    def missing() -> Iterator[Chunk]:
-        nonlocal count
-        for chunk in chunks:
-            count = chunk.index + 1
-            if journal.has(chunk):
+            for chunk, answer in workers.run(setup, journal.missing(chunks, advance)):
+                journal.append(chunk, answer)
                 advance(len(chunk.tasks))
-            else:
-                yield chunk
-
-    for chunk, answer in workers.run(setup, missing()):
-        journal.append(chunk, answer)
-        advance(len(chunk.tasks))
-    return count
+        STEPS.info("scored: %d chunks of at most %d letters", journal.chunks, letters)
+        return _write(run, journal, model.profile, report_failure)
 
 
 def _write(
     run: ScoreRun,
     journal: Journal,
-    chunks: int,
     profile: Mapping[str, Any] | None,
     report_failure: Callable[[LetterError], None],
 ) -> Tally:
     """From the journal to the files."""
-    ids = Counter(journal.letter_ids(chunks))
+    ids = Counter(journal.letter_ids())
     doubled = {letter_id for letter_id, letters in ids.items() if letters > 1}
     tally = Tally(profile=profile, doubled=len(doubled))
     started = {"model_uri": journal.settings.model, "scored_at": journal.settings.started}
+    work = journal.folder
     with contextlib.ExitStack() as files:
-        write = files.enter_context(_open_output(run, journal, ids.total()))
-        write_errors = files.enter_context(open_table(run.errors, ERROR_COLUMNS, journal.folder))
+        write = files.enter_context(_open_output(run, work, ids.total()))
+        write_errors = files.enter_context(outputs.open_table(run.errors, ERROR_COLUMNS, work))
         report = run.report and files.enter_context(open_report(run.report, tally, started))
-        details = run.details and files.enter_context(open_atomic(run.details))
-        for answer in journal.answers(chunks):
+        details = run.details and files.enter_context(outputs.open_atomic(run.details))
+        for answer in journal.answers():
             if "error" in answer:
                 tally.add_failure(answer["error"])
                 write_errors([answer["error"]])
@@ -234,18 +200,20 @@ def _write(
                 if report:
                     report.add(detail)
                 if details:
-                    details.write(json_line(run_detail(detail, started["model_uri"])))
+                    details.write(outputs.json_line(run_detail(detail, journal.settings.model)))
     if not tally.failures:
-        with explained(run.output):
+        with outputs.explained(run.output):
             run.errors.remove()
     return tally
 
 
-def _open_output(run: ScoreRun, journal: Journal, letters: int) -> AbstractContextManager[Write]:
+def _open_output(
+    run: ScoreRun, work: FilePath, letters: int
+) -> contextlib.AbstractContextManager[outputs.Write]:
     if run.partitions is None:
-        return open_table(run.output, ROW_COLUMNS, journal.folder)
-    parts = run.partitions or max(1, -(-letters // PART_LETTERS))
-    return open_parts(run.output, ROW_COLUMNS, journal.folder, letters, parts)
+        return outputs.open_table(run.output, ROW_COLUMNS, work)
+    parts = run.partitions or max(1, -(-letters // outputs.PART_LETTERS))
+    return outputs.open_parts(run.output, ROW_COLUMNS, work, letters, parts)
 
 
 def written(run: ScoreRun, tally: Tally) -> str:
@@ -280,6 +248,7 @@ class Journal:
 
     def __init__(self, folder: FilePath, settings: RunSettings, check: Callable[[], None]) -> None:
         self.folder, self.settings, self._check = folder, settings, check
+        self.chunks = 0  # of the input: what ``missing`` has seen
         # What each chunk was made from, and the letters whose rows it holds.
         self._done: dict[int, tuple[str, tuple[str, ...]]] = {}
         for name in folder.names():
@@ -295,25 +264,34 @@ class Journal:
         done = self._done.get(chunk.index)
         return done is not None and done[0] == chunk.fingerprint()
 
+    def missing(self, chunks: Iterable[Chunk], advance: Advance) -> Iterator[Chunk]:
+        """The chunks of the input that are not finished; over the others it advances."""
+        for chunk in chunks:
+            self.chunks = chunk.index + 1
+            if self.has(chunk):
+                advance(len(chunk.tasks))
+            else:
+                yield chunk
+
     def append(self, chunk: Chunk, answer: Answer) -> None:
         """Keep a finished chunk; it survives the end of this process."""
         line = {"chunk": chunk.index, "fingerprint": chunk.fingerprint(), "answer": answer}
         self._check()
-        with explained(self.folder):
-            self._file(chunk.index).write_bytes(json_line(line))
+        with outputs.explained(self.folder):
+            self._file(chunk.index).write_bytes(outputs.json_line(line))
         self._note(line)
 
-    def answers(self, chunks: int) -> Iterator[dict[str, Any]]:
-        """The answers of the first ``chunks`` chunks, in the order of the input."""
-        for index in range(chunks):
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """The answers, in the order of the input."""
+        for index in range(self.chunks):
             self._check()
-            with explained(self.folder):
+            with outputs.explained(self.folder):
                 raw = self._file(index).read_bytes()
             yield from json.loads(raw)["answer"]
 
-    def letter_ids(self, chunks: int) -> Iterator[str]:
-        """The ids of the letters in the first ``chunks`` chunks, without reading them again."""
-        for index in range(chunks):
+    def letter_ids(self) -> Iterator[str]:
+        """The ids of the letters, without reading the answers again."""
+        for index in range(self.chunks):
             yield from self._done[index][1]
 
     def _file(self, index: int) -> FilePath:
@@ -332,15 +310,16 @@ def open_journal(output: FilePath, settings: RunSettings, resume: bool) -> Itera
         Refused: where another run holds the output, or the earlier run had other settings.
     """
     folder = output.with_name(f"{output.name}.partial")
-    lock: AbstractContextManager[Callable[[], None]] = (
-        _StoreLock(folder, output) if isinstance(folder, StorePath) else _disk_lock(folder, output)
-    )
     with contextlib.ExitStack() as held:
-        with explained(folder):
-            check = held.enter_context(lock)
+        with outputs.explained(folder):
+            check = held.enter_context(
+                _store_lock(folder, output)
+                if isinstance(folder, StorePath)
+                else _disk_lock(folder, output)
+            )
             journal = Journal(folder, _begun(folder, settings, resume), check)
         yield journal
-        with explained(folder):
+        with outputs.explained(folder):
             folder.remove()
 
 
@@ -399,64 +378,54 @@ BEAT_SECONDS = 5.0
 BEATS_WATCHED = 3
 
 
-class _StoreLock:
+@contextlib.contextmanager
+def _store_lock(folder: StorePath, output: FilePath) -> Iterator[Callable[[], None]]:
     """An object that its holder changes again and again, for no store drops a dead run's lock.
 
     Entering takes ``BEATS_WATCHED`` beats where an earlier run left its lock behind.  Of two runs
     that begin in the same moment the one that wrote last keeps it; the other is refused with its
     next chunk.
     """
+    lock, mine = folder / "lock", uuid.uuid4().hex.encode()
+    ended, lost = threading.Event(), threading.Event()
 
-    def __init__(self, folder: StorePath, output: FilePath) -> None:
-        self._lock, self._output = folder / "lock", output
-        self._mine = uuid.uuid4().hex
-        self._end, self._lost = threading.Event(), False
-        self._thread = threading.Thread(target=self._beat, name="lock", daemon=True)
+    def check() -> None:
+        if lost.is_set():
+            raise _busy(output)
 
-    def __enter__(self) -> Callable[[], None]:
-        seen = self._read()
-        if seen is not None:
-            self._end.wait(BEATS_WATCHED * BEAT_SECONDS)
-            if self._read() not in (seen, None):
-                raise _busy(self._output)
-        self._write(0)
-        if not self._is_mine():
-            raise _busy(self._output)
-        self._thread.start()
-        return self._check
+    if seen := _held(lock):
+        time.sleep(BEATS_WATCHED * BEAT_SECONDS)
+        if _held(lock) not in (seen, b""):
+            raise _busy(output)
+    lock.write_bytes(mine + b" 0")
+    if not _held(lock).startswith(mine):
+        raise _busy(output)
+    thread = threading.Thread(target=_beat, args=(lock, mine, ended, lost), daemon=True)
+    thread.start()
+    try:
+        yield check
+    finally:
+        ended.set()
+        thread.join()
+        with contextlib.suppress(OSError):  # one that stays costs the next run a wait
+            if _held(lock).startswith(mine):
+                lock.remove()
 
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        # One that cannot be removed costs the next run a wait.
-        with contextlib.suppress(OSError):
-            if self._is_mine():
-                self._lock.remove()
 
-    def _check(self) -> None:
-        """Refuse to go on where another run has taken the lock."""
-        if self._lost:
-            raise _busy(self._output)
+def _beat(lock: StorePath, mine: bytes, ended: threading.Event, lost: threading.Event) -> None:
+    """Change the lock until the run has ``ended`` or another one has taken it."""
+    for beats in itertools.count(1):
+        if ended.wait(BEAT_SECONDS) or lost.is_set():
+            return
+        with contextlib.suppress(OSError):  # a store may answer again at the next beat
+            if _held(lock).startswith(mine):
+                lock.write_bytes(b"%s %d" % (mine, beats))
+            else:
+                lost.set()
 
-    def _beat(self) -> None:
-        beats = 0
-        while not self._end.wait(BEAT_SECONDS):
-            beats += 1
-            # A store that does not answer now may answer at the next beat.
-            with contextlib.suppress(OSError):
-                if not self._is_mine():
-                    self._lost = True
-                    return
-                self._write(beats)
 
-    def _is_mine(self) -> bool:
-        return (self._read() or b"").startswith(self._mine.encode())
-
-    def _read(self) -> bytes | None:
-        try:
-            return self._lock.read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def _write(self, beats: int) -> None:
-        self._lock.write_bytes(f"{self._mine} {beats}".encode())
+def _held(lock: StorePath) -> bytes:
+    """What its holder wrote into a lock; nothing where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return lock.read_bytes()
+    return b""

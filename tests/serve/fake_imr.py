@@ -25,14 +25,14 @@ if (
 def main() -> None:
     """Run `imr` with the fake predictor."""
     import imr.serve.explain
+    import imr.serve.processes
     import imr.serve.score
-    import imr.serve.workers
     from imr.serve.cli import main as run_imr
 
     parts: dict[str, Any] = {"load": fake.load, "resolve": fake.resolve}
     imr.serve.score.ScoreRun = functools.partial(imr.serve.score.ScoreRun, **parts)  # type: ignore[misc,assignment]
     imr.serve.explain.explain = functools.partial(imr.serve.explain.explain, **parts)
-    imr.serve.workers.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
+    imr.serve.processes.LETTER_SECONDS = float(os.environ.get("FAKE_LIMIT", "60"))
     imr.serve.score.BEAT_SECONDS = float(os.environ.get("FAKE_BEAT", "0.2"))
     run_imr()
 

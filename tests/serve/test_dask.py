@@ -75,9 +75,9 @@ class Cluster:
 
 def state() -> tuple[int, int]:
     """In a worker: its process, and how many processes it keeps for letters."""
-    from imr.serve.workers import _POOLS
+    from imr.serve.workers import _WORKERS
 
-    return os.getpid(), len(_POOLS)
+    return os.getpid(), len(_WORKERS)
 
 
 @pytest.fixture
