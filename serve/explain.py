@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 BAR_CELLS = 40
 CONTEXT_CHARS = 70
 PLAIN_WIDTH = 100
+LEAST_CANDIDATE = 0.05
+"""Guidelines less likely than this are shown by ``--json`` only; the first always is."""
 SIGNS = {"met": "✓", "not met": "✗", "not documented": "○"}
 STYLES = {"met": "green", "not met": "yellow", "not documented": "dim"}
 DIRECTIONS = ("for", "Speaks for an overturn", "+"), ("against", "Speaks against", "−")
@@ -137,7 +139,7 @@ def _letter(detail: dict[str, Any]) -> Iterator[RenderableType]:
     header = detail["header"]
     facts = [f"{name} {header[key]}" for key, name in HEADER.items() if header[key]]
     yield _line(0, f"Letter {detail['letter_id']}", style="bold")
-    yield _line(0, " · ".join([*facts, detail["source"]]), style="dim")
+    yield _line(0, " · ".join([*facts, detail["source"].rpartition("/")[2]]), style="dim")
     for fact in detail["urgent"]:
         yield _line(0, f"! {fact['text']}", style="bold red")
         yield from _quotes(detail, fact["quotes"])
@@ -151,6 +153,7 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _line(0, f"Item {item['item_index']}: {item['requested']}", style="bold")
     kind = " · ".join(x for x in dict.fromkeys((item["category"], item["subcategory"])) if x)
     action = f"{item['ur_action']} by UR" if item["ur_action"] else "asked for"
+    action += f" (authorized: {item['authorized']})" if item["authorized"] else ""
     yield _line(2, f"{kind or 'not classified'} · {action}", style="dim")
     p, low, high = (item[f"p_overturned{end}"] for end in ("", "_low", "_high"))
     interval = f"  interval {low:.1%} to {high:.1%}"
@@ -160,16 +163,22 @@ def _item(detail: dict[str, Any], item: dict[str, Any]) -> Iterator[RenderableTy
     yield _line(2, f"{item['meaning']}.", style="dim")
     if item["similar"]:
         yield _line(2, letter_json.similar_sentence(item["similar"]), style="dim")
-    if item["what_if"]:
+    told = letter_json.changes_told(item)
+    idle = [letter_json.change_action(c) for c in item["what_if"] if c not in told]
+    if told or idle:
         yield _line(2, "What would change it", style="bold")
-    for change in item["what_if"]:
+    for change in told:
         gives = letter_json.change_sentence(change, item["p_overturned"])
         yield _line(4, f"> {letter_json.change_action(change)}: ", (gives, "bold"))
+    if idle:
+        yield _line(4, f"> No gain to be seen: {'; '.join(idle)}", style="dim")
     yield from _reasons(detail, item)
     yield from _checklist(detail, item)
     if item["guidelines"]:
         yield _line(2, "Guideline the reviewer may cite", style="bold")
     for candidate in item["guidelines"]:
+        if candidate["p"] < LEAST_CANDIDATE and candidate is not item["guidelines"][0]:
+            continue
         yield _line(4, f"{candidate['p']:6.1%}  {candidate['guideline']}")
     if item["decision_guideline"]:
         yield _line(4, f"cited by the reviewer: {item['decision_guideline']}")

@@ -177,13 +177,19 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def change_sentence(change: Mapping[str, Any], p: float) -> str:
-    """What a change gives, in words: "12% → 31% (12% to 58%)"."""
+    """What a change gives, in words: "12% → 31% (up to 58%)"."""
     after, low, high = (change[f"p_overturned{end}"] for end in ("", "_low", "_high"))
     if after is None:
         return "not estimated"
-    if _percent(after) == _percent(p):
-        return "no gain"
-    return f"{_percent(p)} → {_percent(after)} ({_percent(low)} to {_percent(high)})"
+    least = "up to" if low <= p else f"{_percent(low)} to"
+    return f"{_percent(p)} → {_percent(after)} ({least} {_percent(high)})"
+
+
+def changes_told(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What would change an item's estimate, without what moves it by nothing that can be seen."""
+    p = _percent(item["p_overturned"])
+    after = ((change, change["p_overturned"]) for change in item["what_if"])
+    return [change for change, moved in after if moved is None or _percent(moved) != p]
 
 
 def _percent(p: float) -> str:

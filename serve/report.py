@@ -233,7 +233,7 @@ class Report:
                 "added": [s["sentence"] for s in change["steps"] if s["sentence"]],
                 "gives": letter_json.change_sentence(change, item["p_overturned"]),
             }
-            for change in item["what_if"]
+            for change in letter_json.changes_told(item)
         ]
         return {
             **kept,

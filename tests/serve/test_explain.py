@@ -40,7 +40,7 @@ def test_the_terminal_says_why_and_what_is_missing(letter: Path, tmp_path: Path)
         "+ MRI findings are documented", "+ The worker is 50 years old",
         "About the average of 12%.", "What would change it",
         "> Both: take films first; document care",
-        "> Document care (the record says the contrary now): no gain",
+        "> No gain to be seen: Document care (the record says the contrary now)",
         "> Amend the request to one ingredient: not estimated",
         "What an interval means:", "Documentation checklist",
         "Similar decided items (Injection): 5 of 40 overturned (12%, 2013 to 2017).",
@@ -76,7 +76,9 @@ def test_what_was_never_denied_is_asked_for(tmp_path: Path) -> None:
             {**draft, "items": [{**title, "ur_action": "denied"}]},
             {**draft, "case_summary": f"{draft['case_summary']} The request was denied in March."},
         ],
-        "modified by UR": [{**draft, "items": [{**title, "authorized": "one injection"}]}],
+        "modified by UR (authorized: one injection)": [
+            {**draft, "items": [{**title, "authorized": "one injection"}]}
+        ],
     }
     for action, cases in told.items():
         for case in cases:

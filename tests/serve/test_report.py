@@ -135,7 +135,7 @@ def test_the_page_holds_the_letters_as_data(tmp_path: Path) -> None:
         {
             "do": "Document what was tried",
             "added": ["It failed."],
-            "gives": "12% → 31% (12% to 58%)",
+            "gives": "12% → 31% (up to 58%)",
         },
         {"do": "Ask for less", "added": [], "gives": "not estimated"},
     ]  # fmt: skip
