@@ -69,12 +69,12 @@ _LEAD_WORDS = (
     re.compile(r"developed\s+the\s+following\s+clinical\s+case"),
     re.compile(r"based\s+on\s+decisions?\s+for\s+the\s+disputed"),
 )
-_SUMMARY_LEADS = tuple(
+SUMMARY_LEADS = tuple(
     f"The {who} reviewer developed the following clinical case summary based on a review of the "
     "case file, including all medical records:"
     for who in ("expert", "physician")
 )
-_ISSUES_LEADS = tuple(
+ISSUES_LEADS = tuple(
     f"The Final Determination was based on {what} set forth below:"
     for what in (
         "decisions for the disputed items/services",
@@ -133,9 +133,9 @@ def _sections(text: Text) -> tuple[str, str, str, list[str]]:
     summary_at, issues_at = _headings(text)
     head = text.text[: summary_at.start()]
     summary, in_summary = _after_lead(
-        text.text[summary_at.end() : issues_at.start()], _SUMMARY_LEAD, _SUMMARY_LEADS
+        text.text[summary_at.end() : issues_at.start()], _SUMMARY_LEAD, SUMMARY_LEADS
     )
-    issues, in_issues = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, _ISSUES_LEADS)
+    issues, in_issues = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, ISSUES_LEADS)
     if _HEAD_HEADING.search(text.text, summary_at.end()) or any(
         words.search(part) for words in _LEAD_WORDS for part in (head, summary, issues)
     ):
