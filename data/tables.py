@@ -149,7 +149,7 @@ def _faults(found: Sequence[str], names: Sequence[str], how: Reading) -> Iterato
 def _incomplete(
     found: Sequence[str], names: Sequence[str], known: Known, header: bool
 ) -> Iterator[tuple[str, str]]:
-    """What lacks a needed column or has one that looks misspelt."""
+    """A needed column that is missing, or one that looks misspelt."""
     missing = [name for name in known.required if name not in names]
     near = {
         name: close[0]
@@ -241,8 +241,7 @@ def _separator(text: io.TextIOWrapper, how: Reading) -> tuple[int, str]:
     """
     head = text.read(_HEAD_CHARS)
     text.seek(0)
-    said = _SEPARATOR_LINE.match(head)
-    if said:
+    if said := _SEPARATOR_LINE.match(head):
         text.readline()
         return 1, said[1]
 
@@ -281,19 +280,20 @@ def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterEr
         found = [_headed(sheet, how) for sheet in sheets(how.file, content)]
         if not found:
             raise how.empty("workbook")
-        heads = [_texts(sheet.head) for sheet in found]
-        counts = [how.recognised(head) for head in heads]
+        counts = [how.recognised(_texts(sheet.head)) for sheet in found]
         chosen = counts.index(max(counts))
-        sheet, head = found[chosen], heads[chosen]
+        sheet = found[chosen]
+        head = _texts(sheet.head)
         while head and not head[-1]:
             head.pop()
         names, width = columns(head, how), len(head)
-        if sheet.above:
-            how.notice(f"{how.file}: the columns are named in row {sheet.first}")
-        if len(found) > 1:
-            how.notice(f"{how.file}: only the sheet {chosen + 1} of {len(found)} is read")
-        if sheet.formulas:
-            how.notice(f"{how.file}: formulas are not computed; their saved results are read")
+        for said, told in (
+            (sheet.above, f"the columns are named in row {sheet.first}"),
+            (len(found) > 1, f"only the sheet {chosen + 1} of {len(found)} is read"),
+            (sheet.formulas, "formulas are not computed; their saved results are read"),
+        ):
+            if said:
+                how.notice(f"{how.file}: {told}")
         for number, cells in enumerate(sheet.rows, start=sheet.first + 1):
             if any(cell is not None for cell in cells[width:]):
                 where = f"{how.file} row {number}"
@@ -443,6 +443,5 @@ def parquet_rows(
     except Exception as error:  # noqa: BLE001 - a damaged file makes Arrow raise anything
         told = isinstance(error, (pa.ArrowException, OSError))
         fault = f": {' '.join(str(error).split())[:120]}" if told else f" ({type(error).__name__})"
-        yield LetterError(
-            name, "not_parquet", f"cannot read it as Parquet{fault}", "write it again"
-        )
+        problem = f"cannot read it as Parquet{fault}"
+        yield LetterError(name, "not_parquet", problem, "write it again")
