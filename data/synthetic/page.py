@@ -165,10 +165,13 @@ def _header_lines(letter: Letter, layout: Layout) -> list[str]:
     return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
 
 
+_BREAK = re.compile(r"( |(?<=[^ ]-)(?=[^\W_]))")
+
+
 class _Wrapper(textwrap.TextWrapper):
     """Breaks lines at spaces and after inner hyphens."""
 
-    wordsep_re = re.compile(r"( |(?<=[^ ]-)(?=[^\W_]))")
+    wordsep_re = _BREAK
 
 
 _WRAPPER = _Wrapper(LINE_WIDTH, expand_tabs=False, replace_whitespace=False)
