@@ -76,11 +76,9 @@ SUMMARY_LEADS = tuple(
 )
 ISSUES_LEADS = tuple(
     f"The Final Determination was based on {what} set forth below:"
-    for what in (
-        "decisions for the disputed items/services",
-        "decision for the disputed item/service",
-    )
-)
+    for what in ("decisions for the disputed items/services",
+                 "decision for the disputed item/service")
+)  # fmt: skip
 # A heading of the reviewer's own words inside the summary: what follows is the rationale.
 _REVIEWER_HEADING = re.compile(
     r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
@@ -231,7 +229,7 @@ def known_summary(section: str) -> tuple[str, list[str]]:
 
 def _warnings(items: tuple[Item, ...], decisions: tuple[Decision | None, ...]) -> Iterator[str]:
     last = decisions[-1]
-    if last is not None and not _SENTENCE_ENDS_LINE.search(last.rationale):
+    if last and not _SENTENCE_ENDS_LINE.search(last.rationale):
         yield "the last rationale ends in mid-sentence: the letter may be cut off"
     for item, decision in zip(items, decisions, strict=True):
         reviewer = decision.guideline if decision else None

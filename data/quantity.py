@@ -131,13 +131,6 @@ def _weeks(count: int | float, unit: str | None) -> float:
     return in_weeks.get((unit or "w")[0], count)
 
 
-def _periods(per: str, count: int | float, unit: str | None) -> float:
-    """How often ``per`` (week, month, day) comes round in ``count`` of ``unit``."""
-    if per[0] == (unit or per)[0]:
-        return count
-    return _weeks(count, unit) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
-
-
 @cache
 def _patterns() -> dict[str, list[tuple[re.Pattern[str], str]]]:
     """The patterns of each name, with what they count."""
@@ -176,7 +169,10 @@ def _repeated(text: str) -> Quantity | None:
     if rhythm.startswith("bi") or "other" in rhythm:
         return Quantity(_whole(_weeks(count, said["unit"]) / 2), "sessions")
     per = "month" if rhythm.startswith("month") else "day" if "da" in rhythm else "week"
-    periods = _periods(said.get("per", per), count, said["unit"])
+    per = said.get("per", per)
+    periods = _weeks(count, said["unit"]) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
+    if per[0] == (said["unit"] or per)[0]:
+        periods = count
     return Quantity(_whole(often * periods), "sessions")
 
 

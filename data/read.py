@@ -46,11 +46,7 @@ def read(paths: Iterable[str]) -> Iterator[Text | LetterError]:
 
 
 def load(source: Source) -> Text:
-    """Read one letter.
-
-    Raises:
-        LetterError: for any content that is not a letter's text (see the module's reasons).
-    """
+    """Read one letter; a :class:`LetterError` for any content that is not a letter's text."""
     name = source.name
     if source.kind == "records":
         problem, remedy = "a file of case records, not a letter", "read it as records"
@@ -77,8 +73,7 @@ def load(source: Source) -> Text:
 def decoded(data: bytes, source: str) -> str:
     """Text in UTF-8, UTF-16 or UTF-32 with its mark, else in Windows' Western code page.
 
-    Raises:
-        LetterError: reason ``not_text`` for NUL or many control bytes, or a broken encoding.
+    NUL, many control bytes or a broken encoding raise ``not_text``.
     """
     remedy = "save it as UTF-8 text or as PDF"
     not_text = LetterError(source, "not_text", "binary content, not text", remedy)
@@ -148,10 +143,8 @@ def collapse(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Text with its paragraphs separated by one blank line.
-
-    Lines keep their order and their words; white space at their ends is dropped.  Without a
-    blank line in the text, the lines stand as they are.
+    """Text with its paragraphs separated by one blank line; lines keep their order and words, and
+    without a blank line in the text they stand as they are.
     """
     lines = list(_printed(text))
     filler_blanks, filler_spaced = _filler(lines[1:])
@@ -207,9 +200,7 @@ def word_text(name: str, content: IO[bytes]) -> str:
     """The body of a Word letter, a paragraph or table row a line, as a reader sees it.
 
     Where no paragraph is blank they are set apart by a blank line, as Word does by a distance.
-
-    Raises:
-        LetterError: ``not_docx``, ``encrypted``, ``too_large``.
+    Raises ``not_docx``, ``encrypted``, ``too_large``.
     """
     archive = office_archive(name, "docx", content)
     try:
@@ -295,9 +286,7 @@ class Row:
 def pdf_text(content: bytes, source: str) -> str:
     """Text of a PDF, one printed line a line, paragraphs separated by one blank line.
 
-    Raises:
-        LetterError: reasons ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``,
-            ``too_large``.
+    Raises ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``, ``too_large``.
     """
     from pypdfium2 import PdfDocument, raw
 
@@ -376,9 +365,10 @@ def _pieces(text_page: Any, rotation: int, source: str) -> Iterator[Row]:
 
     def place(index: int) -> tuple[float, float]:
         """Baseline (upwards) and left edge of a character, as the reader sees them."""
-        x, y = ctypes.c_double(), ctypes.c_double()
-        pdfium.FPDFText_GetCharOrigin(text_page, index, x, y)
-        return _upright(x.value, y.value, rotation)
+        to_right, to_top = ctypes.c_double(), ctypes.c_double()
+        pdfium.FPDFText_GetCharOrigin(text_page, index, to_right, to_top)
+        x, y = to_right.value, to_top.value
+        return ((y, x), (-x, y), (-y, -x), (x, -y))[rotation]
 
     text = _characters(text_page, source)
     start = 0
@@ -406,11 +396,6 @@ def _is_bold(text_page: Any, index: int) -> bool:
     name, flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
     return b"bold" in name.value.lower()
-
-
-def _upright(x: float, y: float, rotation: int) -> tuple[float, float]:
-    """Baseline (upwards) and left edge as the reader of a rotated page sees them."""
-    return ((y, x), (-x, y), (-y, -x), (x, -y))[rotation]
 
 
 def _merged(pieces: Iterator[Row]) -> list[Row]:

@@ -431,8 +431,12 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
     if tags >= _BLOCKS and not _BLOCKS.isdisjoint(head.service.tags):
         return COMBINED_BLOCKS
     more = {_SAYS_MORE[tag] for tag in head.service.tags if tag in _SAYS_MORE}
-    said = (s.name for s in services if not more.isdisjoint(s.tags))
-    return next((name for name in said if _at_part(name, request)), head.service.name)
+    for name in (s.name for s in services if not more.isdisjoint(s.tags)):
+        # No "knee repair" is what an ankle arthroscopy with synovectomy would be.
+        part, parts = name.split()[0], request.body_parts
+        if part not in body_parts() or not parts or part in parts:
+            return name
+    return head.service.name
 
 
 @cache
@@ -457,12 +461,6 @@ def _of_structure(request: RequestWords, unspecified: str) -> str | None:
         return None
     named = (index.longest(request.words, at) for at in range(len(request.words)))
     return next((found[1] for found in named if found), None)
-
-
-def _at_part(name: str, request: RequestWords) -> bool:
-    """False of the "knee repair" that an ankle arthroscopy with synovectomy would be."""
-    part = name.split()[0]
-    return part not in body_parts() or not request.body_parts or part in request.body_parts
 
 
 def parts_in_order(text: str) -> tuple[str, ...]:

@@ -101,13 +101,6 @@ def _rows(table: str, region: str | None = None, **cells: str) -> tuple[Entry, .
 
 
 @functools.cache
-def _sentences(group: str, about: str, region: str) -> tuple[Entry, ...]:
-    """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
-    rows = _rows("sentences", region, group=group)
-    return tuple(row for row in rows if row["sets"].partition(";")[0] == about)
-
-
-@functools.cache
 def _openings() -> tuple[tuple[str, list[Entry]], ...]:
     """The house styles with their opening sentences."""
     styles: dict[str, list[Entry]] = {}
@@ -195,8 +188,9 @@ class _Writer:
         )
 
     def write(self, group: str, about: str = "") -> str:
-        """A sentence of the group; the facts that it states become true."""
-        return self.state(self.pick(_sentences(group, about, self.region["region"])))
+        """A sentence of the group that states the fact ``about`` ("" for none)."""
+        rows = _rows("sentences", self.region["region"], group=group)
+        return self.state(self.pick([r for r in rows if r["sets"].partition(";")[0] == about]))
 
     def state(self, sentence: Entry) -> str:
         """The sentence as this letter prints it; the facts that it states become true."""
