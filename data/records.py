@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import PurePath
 from typing import IO, Any, get_args
 
@@ -260,23 +261,18 @@ _US_DATE = re.compile(
 
 
 def _date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
     if isinstance(value, date):
-        return value
+        return value.date() if isinstance(value, datetime) else value
     if american := _US_DATE.fullmatch(value):
         month, day, year = map(int, american.groups())
         return date(year, month, day)
     return datetime.fromisoformat(value).date()
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if value not in allowed:
-            raise ValueError
-        return value
-
-    return check
+def _one_of(allowed: tuple[str, ...], value: Any) -> Any:
+    if value not in allowed:
+        raise ValueError
+    return value
 
 
 def _guideline(value: Any) -> Citation:
@@ -289,7 +285,7 @@ def _guideline(value: Any) -> Citation:
 
 def _known_decision(value: Any) -> Decision:
     parts = value if isinstance(value, Mapping) else {"outcome": value}
-    outcome = _one_of(get_args(Outcome))(parts["outcome"])
+    outcome = _one_of(get_args(Outcome), parts["outcome"])
     cited = parts.get("guideline")
     rationale = _text(parts.get("rationale") or "")
     return Decision(outcome, None if cited is None else _guideline(cited), rationale)
@@ -313,7 +309,9 @@ DATE = Kind(
     {"type": ["string", "null"], "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(
-    _one_of(get_args(UrAction)), "'denied' or 'modified'", {"enum": [*get_args(UrAction), None]}
+    partial(_one_of, get_args(UrAction)),
+    "'denied' or 'modified'",
+    {"enum": [*get_args(UrAction), None]},
 )
 GUIDELINE = Kind(_guideline, "text or an object with raw", {"type": ["string", "object", "null"]})
 DECISION = Kind(
@@ -334,11 +332,7 @@ class Field:
     most: int = MAX_HEADING_CHARS
 
     def value(self, values: Mapping[str, Any], where: str = "") -> Any:
-        """The checked value of this column; None where there is none.
-
-        Raises:
-            _NotAllowedError: naming ``where`` and the column.
-        """
+        """The checked value of this column; None where there is none."""
         value = values.get(self.name)
         column = f"{where}column {self.name!r}"
         if isinstance(value, str):
@@ -349,12 +343,12 @@ class Field:
                 )
         if value is None or value == "" or (isinstance(value, float) and value != value):
             if self.required:
-                raise _NotAllowedError.of(column, None, "text")
+                raise _not_allowed(column, None, "text")
             return None
         try:
             return self.kind.check(value)
         except (ValueError, TypeError, KeyError):
-            raise _NotAllowedError.of(column, value, self.kind.allowed) from None
+            raise _not_allowed(column, value, self.kind.allowed) from None
 
 
 LETTER_FIELDS = (
@@ -411,18 +405,13 @@ ITEM = Known(_ON_ITEMS, ("title",))
 class _NotAllowedError(Exception):
     """A value that is not allowed; the message names the column.  It never leaves the module."""
 
-    @classmethod
-    def of(cls, where: str, value: Any, allowed: str) -> _NotAllowedError:
-        """The error for ``value`` where only ``allowed`` is."""
-        return cls(f"{where}: received {_described(value)}, allowed is {allowed}")
+
+def _not_allowed(where: str, value: Any, allowed: str) -> _NotAllowedError:
+    return _NotAllowedError(f"{where}: received {_described(value)}, allowed is {allowed}")
 
 
 def letter_from_record(record: RawRecord) -> Letter:
-    """The letter of a record.
-
-    Raises:
-        LetterError: reason ``record``, naming what is not allowed in it.
-    """
+    """The letter of a record; a :class:`LetterError` that names what is not allowed in it."""
     try:
         return _letter(record)
     except _NotAllowedError as problem:
@@ -445,7 +434,7 @@ def _letter(record: RawRecord) -> Letter:
     warnings += cut
     rows = values.get("items")
     if not isinstance(rows, list) or not rows:
-        raise _NotAllowedError.of("column 'items'", rows, "a list of items")
+        raise _not_allowed("column 'items'", rows, "a list of items")
     if len(rows) > MAX_ITEMS:
         problem = f"received {len(rows)} items, allowed are {MAX_ITEMS}"
         raise _NotAllowedError(f"column 'items': {problem}")
@@ -453,7 +442,7 @@ def _letter(record: RawRecord) -> Letter:
     items, decisions = zip(*read, strict=True)
     nested = values.get("header") or {}
     if not isinstance(nested, Mapping):
-        raise _NotAllowedError.of("column 'header'", nested, "an object")
+        raise _not_allowed("column 'header'", nested, "an object")
     warnings += _unknown(nested, _HEADER_NAMES, "header: ")
     nested = {**nested, **{k: v for k, v in values.items() if v is not None}}
     header = CaseHeader(**{field.name: field.value(nested) for field in HEADER_FIELDS})
@@ -475,7 +464,7 @@ def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, 
 
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
-        raise _NotAllowedError.of(f"items[{index}]", row, "an object with title")
+        raise _not_allowed(f"items[{index}]", row, "an object with title")
     if not flat:
         warnings += _unknown(row, ITEM.names, where)
     value = {field.name: field.value(row, where) for field in ITEM_FIELDS}

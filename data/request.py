@@ -143,18 +143,18 @@ class PhraseIndex(Generic[Value]):
 
     def __init__(self, phrases: Iterable[tuple[str, Value]]) -> None:
         self.values: dict[tuple[str, ...], Value] = {}
-        self._most: dict[str, int] = {}  # first word -> how many the longest run has
+        lengths: dict[str, set[int]] = {}
         for phrase, value in phrases:
             if key := tuple(map(_singular, _tokens(phrase))):
                 self.values.setdefault(key, value)
-                self._most[key[0]] = max(len(key), self._most.get(key[0], 0))
+                lengths.setdefault(key[0], set()).add(len(key))
+        self._lengths = {first: sorted(some, reverse=True) for first, some in lengths.items()}
 
     def longest(self, words: tuple[str, ...], at: int) -> tuple[int, Value] | None:
         """The end and value of the longest phrase that starts at word ``at``."""
-        most = self._most.get(words[at], 0)
-        for end in range(min(at + most, len(words)), at, -1):
-            if words[at:end] in self.values:
-                return end, self.values[words[at:end]]
+        for length in self._lengths.get(words[at], ()):
+            if (run := words[at : at + length]) in self.values:
+                return at + len(run), self.values[run]
         return None
 
 

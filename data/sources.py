@@ -308,8 +308,8 @@ def is_pdf(content: bytes) -> bool:
 def content(source: Source) -> bytes:
     """The bytes behind a source, from disk or store, an archive's member or standard input.
 
-    Raises a :class:`LetterError`: ``missing``, ``unreadable``, ``unsupported``, ``too_large``,
-    ``empty``, ``bad_zip``, ``encrypted``.
+    Raises ``missing``, ``unreadable``, ``unsupported``, ``too_large``, ``empty``, ``bad_zip``,
+    ``encrypted``.
     """
     limit = MAX_BYTES[source.kind]
     if source.content is not None:
@@ -406,9 +406,7 @@ def office_archive(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
 
     Nothing in it is run or followed: macros, links, embedded objects and pictures are not opened,
     no formula is computed, an entity of the XML is refused.  What is unpacked is bounded here.
-
-    Raises:
-        LetterError: ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
+    Raises ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
     """
     start, packed = content.read(len(_OLD_OFFICE)), content.seek(0, os.SEEK_END)
     content.seek(0)

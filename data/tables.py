@@ -82,13 +82,12 @@ class Reading:
 
     def tell(self, renamed: Mapping[str, str], word: str = "") -> None:
         """Tell in one line which names are read as others."""
-        said = ", ".join(f"{name!r} is read as {meant!r}" for name, meant in renamed.items())
-        if said:
+        if said := ", ".join(f"{name!r} is read as {meant!r}" for name, meant in renamed.items()):
             self.notice(f"{self.file}: {word}{said}")
 
-    def recognised(self, found: Iterable[str]) -> int:
-        """How many of the names are known in one way or another."""
-        return sum(self.meaning(name) is not None for name in found)
+    def recognised(self, cells: Iterable[Any]) -> int:
+        """How many of the cells are names that are known in one way or another."""
+        return sum(self.meaning(name) is not None for name in _texts(cells))
 
     def empty(self, what: str) -> LetterError:
         """The error of a file without a header."""
@@ -114,9 +113,8 @@ def _aliases() -> dict[str, tuple[str, int]]:
 def columns(found: Sequence[str], how: Reading) -> tuple[str, ...]:
     """What records call the columns of a table whose header says ``found``; guesses are told.
 
-    Raises:
-        LetterError: reason ``columns``, where a name stands twice, could be two columns, looks
-            misspelt, or a column that is needed is missing.
+    Raises ``columns``, where a name stands twice, could be two columns, looks misspelt, or a column
+    that is needed is missing.
     """
     names = tuple(how.names(found))
     for problem, remedy in _faults(found, names, how):
@@ -280,7 +278,7 @@ def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterEr
         found = [_headed(sheet, how) for sheet in sheets(how.file, content)]
         if not found:
             raise how.empty("workbook")
-        counts = [how.recognised(_texts(sheet.head)) for sheet in found]
+        counts = [how.recognised(sheet.head) for sheet in found]
         chosen = counts.index(max(counts))
         sheet = found[chosen]
         head = _texts(sheet.head)
@@ -329,12 +327,12 @@ def _headed(sheet: Sheet, how: Reading) -> Sheet:
     """The sheet from its header on, where a title stands above it: the first row of several names
     that are known, if the first row of all has none.
     """
-    if how.recognised(_texts(sheet.head)):
+    if how.recognised(sheet.head):
         return sheet
     above: list[list[Any]] = []
     for row in islice(sheet.rows, TITLE_ROWS):
         above.append(row)
-        if how.recognised(_texts(row)) >= NAMES_OF_A_HEADER:
+        if how.recognised(row) >= NAMES_OF_A_HEADER:
             return replace(sheet, head=row, first=sheet.first + len(above), above=True)
     return replace(sheet, rows=chain(above, sheet.rows))
 
@@ -342,8 +340,7 @@ def _headed(sheet: Sheet, how: Reading) -> Sheet:
 def sheets(name: str, content: IO[bytes]) -> list[Sheet]:
     """The visible sheets of a workbook that have cells: text, numbers, truth values, dates, None.
 
-    Raises:
-        LetterError: ``not_xlsx``, ``encrypted``, ``too_large``.
+    Raises ``not_xlsx``, ``encrypted``, ``too_large``.
     """
     archive = office_archive(name, "xlsx", content)
     packed = max(content.seek(0, io.SEEK_END), 2**20)

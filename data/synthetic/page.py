@@ -55,11 +55,9 @@ USUAL = Printing()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight.  Those
-    of ``lines`` are separated by line feeds and stand without blank lines between them.
-    """
+    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight."""
 
-    kind: Literal["header", "heading", "lines", "paragraph"]
+    kind: Literal["header", "heading", "paragraph"]
     bold: str = ""
     text: str = ""
     gap: str = " "
@@ -83,7 +81,7 @@ def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
         *([Block("header")] if header else []),
         Block("heading", "HOW THE IMR FINAL DETERMINATION WAS MADE"),
         Block("paragraph", text=_INTRODUCTION),
-        *([Block("lines", text=credentials)] if named else []),
+        *([Block("paragraph", text=credentials)] if named else []),
         Block("heading", "CLINICAL CASE SUMMARY"),
         Block("paragraph", text=SUMMARY_LEADS[0]),
         Block("paragraph", text=letter.case.case_summary),
@@ -232,7 +230,7 @@ def render_pdf(letter: Letter, *, header: bool = True, printing: Printing = USUA
             canvas.setFont(_BOLD, _SIZE)
             canvas.drawCentredString((_LEFT + _RIGHT) / 2, y, block.bold)
         else:
-            for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
+            for part in block.text.split("\n"):
                 for line in _pdf_lines(block.bold, part, block.gap):
                     y, before = down(before), _PITCH
                     _draw_line(canvas, y, line)
