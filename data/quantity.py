@@ -158,21 +158,18 @@ def _repeated(text: str) -> Quantity | None:
     said = _first("hours_a_day", text) or _first("frequency", text)
     if not said:
         return None
-    often, count = (
-        _upper(said.get("low") or "1", said.get("high")),
-        _upper(said["least"], said["most"]),
-    )
+    often = _upper(said.get("low") or "1", said.get("high"))
+    count, unit = _upper(said["least"], said["most"]), said["unit"]
     if "days" in said:
-        hours = often * _upper(said["days"], said["most_days"]) * _weeks(count, said["unit"])
+        hours = often * _upper(said["days"], said["most_days"]) * _weeks(count, unit)
         return Quantity(_whole(hours), "hours")
     rhythm = said.get("rhythm", "")
     if rhythm.startswith("bi") or "other" in rhythm:
-        return Quantity(_whole(_weeks(count, said["unit"]) / 2), "sessions")
+        return Quantity(_whole(_weeks(count, unit) / 2), "sessions")
     per = "month" if rhythm.startswith("month") else "day" if "da" in rhythm else "week"
     per = said.get("per", per)
-    periods = _weeks(count, said["unit"]) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
-    if per[0] == (said["unit"] or per)[0]:
-        periods = count
+    in_weeks = _weeks(count, unit) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
+    periods = count if per[0] == (unit or per)[0] else in_weeks
     return Quantity(_whole(often * periods), "sessions")
 
 
