@@ -67,28 +67,31 @@ def _chapters() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @functools.cache
+def _printed() -> list[tuple[str, str, str]]:
+    """Each way in which a section is printed: short chapter, printed name, section."""
+    return [
+        (row["chapter"], printed, row["section"])
+        for row in table_rows("reference/mtus_sections")
+        for printed in (row["section"], *filter(None, row["also_printed"].split("|")))
+    ]
+
+
+@functools.cache
 def _sections() -> dict[str, dict[str, str]]:
     """Short chapter -> folded section name (and number, where it has one) -> section name."""
     found: dict[str, dict[str, str]] = {}
-    for row in table_rows("reference/mtus_sections"):
-        names = found.setdefault(row["chapter"], {})
-        for printed in _printed(row):
-            names[_fold(printed)] = row["section"]
-            if number := _section_number(row["section"]):
-                names[number] = row["section"]
+    for chapter, printed, section in _printed():
+        names = found.setdefault(chapter, {})
+        names[_fold(printed)] = section
+        if number := _section_number(section):
+            names[number] = section
     return found
 
 
 @functools.cache
 def _names_with_comma() -> frozenset[str]:
     """Folded section names that hold a comma, so that a list of sections is cut around them."""
-    rows = table_rows("reference/mtus_sections")
-    return frozenset(_fold(name) for row in rows for name in _printed(row) if "," in name)
-
-
-def _printed(row: dict[str, str]) -> list[str]:
-    """Each way in which a section is printed."""
-    return [row["section"], *filter(None, row["also_printed"].split("|"))]
+    return frozenset(_fold(printed) for _, printed, _ in _printed() if "," in printed)
 
 
 def _chapter_at(text: str) -> tuple[int, str] | None:
@@ -118,12 +121,9 @@ def catalogue_section(chapter: str, printed: str) -> str | None:
     Sections of the opioid guideline are known by number: letters print them with the part's title
     in front ("3.3 Opioids for Chronic Pain ...: Initiating").
     """
-    names = _sections().get(chapter, {})
-    number, key = _section_number(printed), _fold(printed)
-    for known in (number, key):
-        if known in names:
-            return names[known]
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.88)
+    names, key = _sections().get(chapter, {}), _fold(printed)
+    exact = [name for name in (_section_number(printed), key) if name in names]
+    close = exact or difflib.get_close_matches(key, names, n=1, cutoff=0.88)
     return names[close[0]] if close else None
 
 
@@ -142,8 +142,11 @@ def _opens_chapter(rest: str, before: str, separator: str) -> bool:
     """True where a known chapter name follows the separator and none spans it, so that "Forearm,
     Wrist, and Hand Complaints" stays whole; an unknown chapter is proved by year and section label.
     """
-    if _ends_inside_chapter(before, separator, rest):
-        return False
+    words = before.rsplit(",", 2)
+    for tail in (before, words[-1], ",".join(words[-2:])):
+        upto = tail.strip() + separator
+        if (chapter := _chapter_at(upto + rest)) and chapter[0] > len(upto):
+            return False  # "Neck" | "Upper Back Complaints"
     if chapter := _chapter_at(rest):
         name, tail = rest[: chapter[0]], rest[chapter[0] :]
         # A body part can be a section name ("Knee", "Shoulder" of the Postsurgical chapter) and
@@ -153,16 +156,6 @@ def _opens_chapter(rest: str, before: str, separator: str) -> bool:
     return bool(
         "and" in separator and re.match(r"[A-Z][^:,]{3,80}? (?:19|20)\d\d,? (?:Section|Page)", rest)
     )
-
-
-def _ends_inside_chapter(before: str, separator: str, rest: str) -> bool:
-    """True where a chapter name spans the separator ("Neck" | "Upper Back Complaints")."""
-    words = before.rsplit(",", 2)
-    for tail in (before, words[-1], ",".join(words[-2:])):
-        upto = tail.strip() + separator
-        if (chapter := _chapter_at(upto + rest)) and chapter[0] > len(upto):
-            return True
-    return False
 
 
 def _split_sections(text: str) -> tuple[str, ...]:
@@ -209,20 +202,13 @@ def _mtus_citation(text: str) -> MtusCitation | None:
         sections = _split_sections(text[label.end() :])
         text = text[: label.start()].strip(" ,;.")
     if match := _EDITION.match(text):
-        rest = text[match.end() :].strip(" ,;.:")
-        return MtusCitation(
-            match["chapter"].strip(" ,"), match["edition"], sections or _split_sections(rest), pages
-        )
-    chapter = _chapter_at(text)
-    if chapter is None:
+        name, edition, end = match["chapter"], match["edition"], match.end()
+    elif chapter := _chapter_at(text):
+        name, edition, end = text[: chapter[0]], None, chapter[0]
+    else:
         return MtusCitation(text, None, sections, pages)
-    name, rest = text[: chapter[0]].strip(" ,"), text[chapter[0] :].strip(" ,;.:")
-    return MtusCitation(name, None, sections or _split_sections(rest), pages)
-
-
-def _sources(text: str) -> Iterator[str]:
-    stripped = (source.strip(" ,;") for source in _NEXT_SOURCE.split(text))
-    return filter(None, (s[:-1].rstrip() if s.endswith(".") else s for s in stripped))
+    rest = text[end:].strip(" ,;.:")
+    return MtusCitation(name.strip(" ,"), edition, sections or _split_sections(rest), pages)
 
 
 @functools.lru_cache(maxsize=8192)  # letters cite the same few paragraphs over and over
@@ -237,12 +223,13 @@ def parse_citation(raw: str) -> Citation:
     non_mtus_at = _NON_MTUS.search(raw)
     mtus_part = raw[: non_mtus_at.start()] if non_mtus_at else raw
     outside = _NON_MTUS.split(raw[non_mtus_at.start() :]) if non_mtus_at else []
-    non_mtus = tuple(source for part in outside for source in _sources(part))
+    sources = (source.strip(" ,;") for part in outside for source in _NEXT_SOURCE.split(part))
+    named = (s[:-1].rstrip() if s.endswith(".") else s for s in sources)
     mtus: list[MtusCitation] = []
     if label := _MTUS.search(mtus_part):
         body = mtus_part[label.end() :].strip()
         mtus = [c for part in _split_chapters(body) if (c := _mtus_citation(part))]
-    return Citation(raw, mtus=tuple(mtus), non_mtus=non_mtus)
+    return Citation(raw, mtus=tuple(mtus), non_mtus=tuple(filter(None, named)))
 
 
 def unknown_chapters(citation: Citation | None) -> tuple[str, ...]:

@@ -69,18 +69,16 @@ _LEAD_WORDS = (
     re.compile(r"developed\s+the\s+following\s+clinical\s+case"),
     re.compile(r"based\s+on\s+decisions?\s+for\s+the\s+disputed"),
 )
-_SUMMARY_LEADS = tuple(
+SUMMARY_LEADS = tuple(
     f"The {who} reviewer developed the following clinical case summary based on a review of the "
     "case file, including all medical records:"
     for who in ("expert", "physician")
 )
-_ISSUES_LEADS = tuple(
+ISSUES_LEADS = tuple(
     f"The Final Determination was based on {what} set forth below:"
-    for what in (
-        "decisions for the disputed items/services",
-        "decision for the disputed item/service",
-    )
-)
+    for what in ("decisions for the disputed items/services",
+                 "decision for the disputed item/service")
+)  # fmt: skip
 # A heading of the reviewer's own words inside the summary: what follows is the rationale.
 _REVIEWER_HEADING = re.compile(
     r"(?:\bThe\s+)?(?:\b(?:Physician|Expert|IMR)\s+Reviewer(?:'s|\u2019s)?\s+)?"
@@ -133,9 +131,9 @@ def _sections(text: Text) -> tuple[str, str, str, list[str]]:
     summary_at, issues_at = _headings(text)
     head = text.text[: summary_at.start()]
     summary, in_summary = _after_lead(
-        text.text[summary_at.end() : issues_at.start()], _SUMMARY_LEAD, _SUMMARY_LEADS
+        text.text[summary_at.end() : issues_at.start()], _SUMMARY_LEAD, SUMMARY_LEADS
     )
-    issues, in_issues = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, _ISSUES_LEADS)
+    issues, in_issues = _after_lead(text.text[issues_at.end() :], _ISSUES_LEAD, ISSUES_LEADS)
     if _HEAD_HEADING.search(text.text, summary_at.end()) or any(
         words.search(part) for words in _LEAD_WORDS for part in (head, summary, issues)
     ):
@@ -231,7 +229,7 @@ def known_summary(section: str) -> tuple[str, list[str]]:
 
 def _warnings(items: tuple[Item, ...], decisions: tuple[Decision | None, ...]) -> Iterator[str]:
     last = decisions[-1]
-    if last is not None and not _SENTENCE_ENDS_LINE.search(last.rationale):
+    if last and not _SENTENCE_ENDS_LINE.search(last.rationale):
         yield "the last rationale ends in mid-sentence: the letter may be cut off"
     for item, decision in zip(items, decisions, strict=True):
         reviewer = decision.guideline if decision else None

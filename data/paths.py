@@ -69,10 +69,8 @@ class UnsupportedPathError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or a folder.
-
-    ``size`` in bytes and ``state``, which changes with an object, stand only where a store tells
-    them; of a file on a disk they are asked for when needed.
+    """A file or a folder.  ``size`` in bytes and ``state``, which changes with an object, stand
+    only where a store tells them; of a file on a disk they are asked for when needed.
     """
 
     path: FilePath
@@ -152,12 +150,11 @@ class LocalPath(_Named):
     def entries(self) -> list[Entry]:
         """What lies directly in this folder, sorted by name; links to folders are left out."""
         with os.scandir(self.address or ".") as listed:
-            shown = sorted(listed, key=lambda one: one.name)
-        return [
-            Entry(self / one.name, one.is_dir(follow_symlinks=False))
-            for one in shown
-            if not (one.is_symlink() and os.path.isdir(one))
-        ]
+            return [
+                Entry(self / one.name, one.is_dir(follow_symlinks=False))
+                for one in sorted(listed, key=lambda one: one.name)
+                if not (one.is_symlink() and os.path.isdir(one))
+            ]
 
     def is_folder(self) -> bool:
         """True where a folder lies there."""
@@ -169,9 +166,8 @@ class LocalPath(_Named):
 
     def matches(self) -> list[LocalPath]:
         """What this path names as a pattern, sorted."""
-        if not glob.has_magic(self.address):
-            return []
-        return [LocalPath(one) for one in sorted(glob.glob(self.address, recursive=True))]
+        found = glob.glob(self.address, recursive=True) if glob.has_magic(self.address) else ()
+        return [LocalPath(one) for one in sorted(found)]
 
     def open(self) -> BinaryIO:
         """The file; what is no regular file is refused."""
@@ -286,12 +282,13 @@ class StorePath(_Named):
             listed = {str(one["name"]): one for one in store.ls(key, detail=True)}
             store.invalidate_cache()
         above = key.rstrip("/") + "/"
-        found = []
-        for name, one in sorted(listed.items()):
-            inside = name.removeprefix(above).strip("/")
-            if name.startswith(above) and inside not in ("", ".", "..") and "/" not in inside:
-                found.append(_entry(self / inside, one))
-        return found
+        return [
+            _entry(self / inside, one)
+            for name, one in sorted(listed.items())
+            if name.startswith(above)
+            and (inside := name.removeprefix(above).strip("/")) not in ("", ".", "..")
+            and "/" not in inside
+        ]
 
     def is_folder(self) -> bool:
         """True where a folder lies there."""
@@ -319,10 +316,8 @@ class StorePath(_Named):
         return [base / one for one in found]
 
     def open(self) -> BinaryIO:
-        """The object; what a server gives only as a whole is copied to a temporary file first.
-
-        Raises:
-            OSError: also where the copy would be larger than ``MAX_SPOOLED_BYTES``.
+        """The object; what a server gives only as a whole is copied to a temporary file first, an
+        :class:`OSError` where that would be larger than ``MAX_SPOOLED_BYTES``.
         """
         file = self._ask("open", "rb")
         if not self.on_web or _gives_parts(file):
@@ -340,12 +335,8 @@ class StorePath(_Named):
         if not self.on_web:
             return bytes(self._ask("cat_file", start=0, end=limit + 1))
         # A server may ignore the range and send everything.
-        with _StoreFile(self._ask("open", "rb", block_size=0)) as file:
-            parts, left = [], limit + 1
-            while left and (part := file.read(min(left, READ_BYTES))):
-                parts.append(part)
-                left -= len(part)
-            return b"".join(parts)
+        with io.BufferedReader(_StoreFile(self._ask("open", "rb", block_size=0))) as file:
+            return file.read(limit + 1)
 
     def create(self) -> BinaryIO:
         """A new object; it appears when the file is closed."""
@@ -401,8 +392,8 @@ class StorePath(_Named):
         except ImportError:
             module = str(known_implementations[name]["class"]).partition(".")[0]
             package = _PACKAGES.get(name, module)
-            message = f"protocol {name} needs {package}"
-            raise UnsupportedPathError(message, f"pip install {package}") from None
+            problem, remedy = f"protocol {name} needs {package}", f"pip install {package}"
+            raise UnsupportedPathError(problem, remedy) from None
         except (ValueError, TypeError) as error:
             message = f"protocol {name} cannot be used here ({type(error).__name__})"
             raise UnsupportedPathError(message, _REMEDY) from None
@@ -417,9 +408,9 @@ def file_path(text: str | os.PathLike[str]) -> FilePath:
     """The path that a user named; a ``file://`` URL is a path on this machine."""
     text = os.fspath(text)
     url = _URL.match(text)
-    if url is None:
-        return LocalPath(text)
-    return LocalPath(text[url.end() :]) if url[1].lower() in _LOCAL else StorePath(text)
+    if url and url[1].lower() not in _LOCAL:
+        return StorePath(text)
+    return LocalPath(text[url.end() :] if url else text)
 
 
 def _entry(path: StorePath, info: Mapping[str, Any]) -> Entry:
@@ -507,14 +498,11 @@ def _as_disk_errors() -> Iterator[None]:
 
 
 def _as_disk_error(error: BaseException) -> OSError:
-    cause = error.__cause__
-    if isinstance(error, FileNotFoundError):
-        # fsspec says so of every web server that did not answer.
-        if cause is not None and type(cause).__module__.startswith("aiohttp"):
-            return _as_disk_error(cause)
-        return FileNotFoundError(errno.ENOENT, "no such object")
+    cause, missing = error.__cause__, isinstance(error, FileNotFoundError)
+    if missing and cause and type(cause).__module__.startswith("aiohttp"):
+        return _as_disk_error(cause)  # fsspec says "missing" of every server that did not answer
     status = getattr(error, "status", None)
-    if status in (404, 410):
+    if missing or status in (404, 410):
         return FileNotFoundError(errno.ENOENT, "no such object")
     if isinstance(error, PermissionError) or status in (401, 403):
         return PermissionError(errno.EACCES, "permission denied")

@@ -11,6 +11,10 @@ Rules, in the order they are tried (the hand-made annotations are the source of 
 5. A duration of rental, supply, stay or membership: ``14 days``; a year is twelve months.
 
 Strengths, views, panels, levels, clock hours and volumes (``420 ml``) are no quantity.
+
+How headings print it stands in ``reference/quantities.csv``: patterns of one name are tried in
+their order, ``(?&name)`` is the part of that name, ``counts`` what the number counts.  Of a range
+the groups are ``low`` and ``high``, of a duration ``least``, ``most`` and its ``unit``.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
+
+from imr.data import table_rows
 
 NUMBER_WORDS: dict[str, int] = {
     word: value
@@ -52,77 +59,6 @@ class Quantity:
     kind: str
 
 
-_N = r"\d+(?:\.\d+)?"
-_RANGE = rf"({_N})(?:\s*(?:-|to|or)\s*({_N}))?"
-_WEEK = r"(?:weeks?|wks?|w(?=\s*x\s*\d)|days?|months?|mos?)\b"
-_PER = r"(?:(?:in\s+)?(?:a|an|per|each|every|/|x)\s*)*"
-_VISIT = r"(?:sessions?|visits?|treatments?|appointments?|classes|rides|trips|tx)\b"
-_FREQUENCY_NEXT = r"(?!\s*(?:\)\s*)?(?:/|a\b|per\b|each\b|every\b|weekly\b|x?\s*(?:week|wk)))"
-
-_SESSIONS = re.compile(
-    rf"(?<![\d./-]){_RANGE}[\s-]*\)?\s*"
-    r"(?:(?!a\b|per\b|times\b|x\b|for\b|week|wk|month|mg\b|days?\b|hours?\b|refills?\b)"
-    rf"[a-z][a-z'-]*[\s/,-]+){{0,5}}?{_VISIT}{_FREQUENCY_NEXT}"
-)
-_SESSIONS_FIRST = re.compile(
-    rf"\b{_VISIT}\s*[,:;(-]?\s*(?:x|times|#|qty|quantity)?\s*[:#]?\s*{_RANGE}\b"
-    r"(?!\s*(?:x|/|times?\b|a\b|per\b|days?\b|hours?\b|weeks?\b|wks?\b|months?\b|-|%|mg|visits?"
-    r"|more|minutes?))"
-)
-_HOURS_DAYS_WEEKS = re.compile(
-    rf"(?<!\d){_RANGE}\s*(?:hours?|hrs?)\s*{_PER}day[\s,;x*-]*(?:for\s+)?"
-    rf"{_RANGE}\s*days?\s*{_PER}(?:week|wk)[\s,;x*-]*(?:for\s+|times\s+)?{_RANGE}\s*{_WEEK}"
-)
-_FREQUENCY = re.compile(
-    rf"(?<![\d./-]){_RANGE}\s*-?\s*(?:x|times?|visits?|sessions?|days?|treatments?|tx)?\s*"
-    rf"{_PER}(week|wk|month|mo|day)(?:ly|s)?\b\.?"
-    rf"[^\d#]{{0,60}}?(?<![a-z]){_RANGE}(?:\s*\(\d+\))?\s*[- ]?({_WEEK})?"
-)
-_FREQUENCY_LAST = re.compile(
-    rf"(?<!\d){_RANGE}[\s-]*(weeks?|wks?|months?)\b[^\d#]{{0,25}}?{_RANGE}\s*(?:x|times?|visits?|sessions?"
-    rf"|days?)\s*{_PER}(week|wk|month)(?:ly)?\b"
-)
-_WEEKLY = re.compile(
-    r"\b(every other week|bi-?weekly|weekly|monthly|daily|(?:every|each) week|(?:every|each) day)\b"
-    rf"[^\d#]{{0,40}}?(?<![a-z]){_RANGE}\s*[- ]?({_WEEK})?"
-)
-_TIMES = re.compile(
-    r"(?<![\d./#-])(\d{1,2}(?:\s*(?:-|to)\s*\d{1,2})?)\s*(?:x|times)\s*(\d{1,2})\b(?!\s*mg)"
-)
-_HASH = re.compile(rf"(?<!tylenol )(?<!codeine )(?<!tooth )(?<!teeth )(?<!t)#\s*({_N})(?![\d.]*\d)")
-_QTY = re.compile(
-    r"\b(?:qty|quantity|quant|disp|dispense|number|total|count|series)\b\.?"
-    rf"\s*(?:of|:|=|-|is|#|x)*\s*#?\s*({_N})\b(?!\s*(?:mg|mcg|days?\s+supply|hours?))"
-)
-_COUNTED = re.compile(
-    r"(?<![\d./a-z-])(\d{1,4})\s*-?\s*"
-    r"(?:tabs?|tablets?|caps?|capsules?|caplets?|pills?|patche?s?|count|ct|boxe?s?|tubes?|"
-    r"bottles?|vials?|pairs?|sets?|ea|syringes?|suppositor(?:y|ies)|packs?|lozenges?|"
-    r"injections?)\b"
-    r"(?!\s*(?:\(?s\)?\s*)?(?:every|po\b|p\.o|by\b|orally|q\b|q\.?\d|qd|qhs|bid|b\.i\.d|tid|"
-    r"t\.i\.d|prn|daily|a\b|per\b|at\b|once|twice|in\b|each|to\b|\d+\s*(?:x|times)\b|/))"
-)
-_UNITS = re.compile(r"(?<![\d./a-z-])(\d{1,4})\s*-?\s*units?\b(?!\s*(?:rental|/))")
-_X = re.compile(
-    r"(?<![a-z])(?:x|times)\s*[-:=]?\s*#?\s*(\d{1,4})\b(?:\s*\(\d+\))?"
-    r"(?!\s*-?\s*(?:x\b|/|a\b|per\b|daily|weekly|week|wk|day|month|mo\b|year|yr|mg|mcg|hour|hr|min"
-    r"|times|cm|inch|refill|\.\d|%))"
-)
-_LEADING = re.compile(
-    r"(?:^|[:;]\s*)(?:(?:retrospective|retro|prospective|use|pharmacy|prescription|request|authorization|purchase|rental|"
-    r"trial|additional|another|for|of|the|a|post-?\s?op(?:erative)?|pre-?\s?op(?:erative)?|(?:right|"
-    r"left|bilateral))\s+)*\(?(\d{1,3})\)?\s+"
-    r"(?!(?:mg|mcg|ml|cc|gm?|grams?|lbs?|pounds?|tesla|views?|levels?|panels?|phase|leads?|wheel"
-    r"|wheeled|points?|in\b|x\b|times?|d\b|inch|channels?|days?|weeks?|wks?|months?|years?|hours?|"
-    r"hrs?|minutes?|part|step|stage|-|to\b|or\b|piece|unit\s+sessions|percent|drug)\b)[a-z]"
-)
-_PAREN = re.compile(r"\((\d{1,3})\)")
-_DURATION = re.compile(
-    rf"(?<![\d./])(?<!q )(?<!every )(?<!per )(?<!each )(?<!in ){_RANGE}[\s-]*"
-    r"(days?|weeks?|wks?|months?|mos?|years?|yrs?|hours?|hrs?)\b"
-    r"(?!\s*-?\s*(?:follow|post|re-?check|re-?eval|old|on\b|off\b|ago|after|holter|release|a\b|per\b|/|daily|each))"
-)
-_DAILY_SIG = re.compile(r"\b(?:every|q)\s*\d+\s*(?:-\s*\d+\s*)?(?:hours?|hrs?|h)\b")
 _DATE = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
 _DATE_IN_WORDS = re.compile(
     r"\b(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)[a-z]{0,6}\.? \d{1,2}(?:st|nd|rd|th)?\b"
@@ -130,9 +66,8 @@ _DATE_IN_WORDS = re.compile(
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _DOUBLED = re.compile(r"\b(\d+)\s*\(\s*#?\1\s*\)")
+_DAILY_SIG = re.compile(r"\b(?:every|q)\s*\d+\s*(?:-\s*\d+\s*)?(?:hours?|hrs?|h)\b")
 _TIME_UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "months", "h": "hours"}
-
-
 _DIGITS = {word: str(value) for word, value in NUMBER_WORDS.items()} | {
     word: f"{value} times" for word, value in TIMES_WORDS.items()
 }
@@ -196,46 +131,56 @@ def _weeks(count: int | float, unit: str | None) -> float:
     return in_weeks.get((unit or "w")[0], count)
 
 
-def _periods(per: str, count: int | float, unit: str | None) -> float:
-    """How often ``per`` (week, month, day) comes round in ``count`` of ``unit``."""
-    if per[0] == (unit or per)[0]:
-        return count
-    return _weeks(count, unit) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
+@cache
+def _patterns() -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    """The patterns of each name, with what they count."""
+    parts: dict[str, str] = {}
+    found: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    for row in table_rows("reference/quantities"):
+        pattern = re.sub(r"\(\?&(\w+)\)", lambda part: parts[part[1]], row["pattern"])
+        if row["counts"] == "part":
+            parts[row["name"]] = pattern
+        else:
+            found.setdefault(row["name"], []).append((re.compile(pattern), row["counts"]))
+    return found
 
 
-def _sessions(text: str) -> Quantity | None:
+def _first(name: str, text: str) -> dict[str, Any]:
+    """The groups of the first pattern of a name that finds something, and what it ``counts``."""
+    for pattern, counts in _patterns()[name]:
+        if match := pattern.search(text):
+            return {**match.groupdict(), "counts": counts}
+    return {}
+
+
+def _repeated(text: str) -> Quantity | None:
     """How many times something is done at a frequency and for a duration; hours of a home aide."""
-    if match := _HOURS_DAYS_WEEKS.search(text):
-        weeks = _weeks(_upper(match[5], match[6]), re.split(r"[\d\s]+", match.group())[-1])
-        hours = _upper(match[1], match[2]) * _upper(match[3], match[4]) * weeks
-        return Quantity(_whole(hours), "hours")
-    if match := _FREQUENCY.search(text):
-        low, high, per, least, most, unit = match.groups()
-    elif match := _FREQUENCY_LAST.search(text):
-        least, most, unit, low, high, per = match.groups()
-    elif match := _WEEKLY.search(text):
-        word, least, most, unit = match.groups()
-        if word.startswith("bi") or "other" in word:
-            return Quantity(_whole(_weeks(_upper(least, most), unit) / 2), "sessions")
-        low = high = "1"
-        per = "month" if word.startswith("month") else "day" if "da" in word else "week"
-    else:
+    said = _first("hours_a_day", text) or _first("frequency", text)
+    if not said:
         return None
-    periods = _periods(per, _upper(least, most), unit)
-    return Quantity(_whole(_upper(low, high) * periods), "sessions")
+    often = _upper(said.get("low") or "1", said.get("high"))
+    count, unit = _upper(said["least"], said["most"]), said["unit"]
+    if "days" in said:
+        hours = often * _upper(said["days"], said["most_days"]) * _weeks(count, unit)
+        return Quantity(_whole(hours), "hours")
+    rhythm = said.get("rhythm", "")
+    if rhythm.startswith("bi") or "other" in rhythm:
+        return Quantity(_whole(_weeks(count, unit) / 2), "sessions")
+    per = "month" if rhythm.startswith("month") else "day" if "da" in rhythm else "week"
+    per = said.get("per", per)
+    in_weeks = _weeks(count, unit) * {"m": 1 / 4, "d": 7}.get(per[0], 1)
+    periods = count if per[0] == (unit or per)[0] else in_weeks
+    return Quantity(_whole(often * periods), "sessions")
 
 
 def _duration(text: str, hours: bool) -> Quantity | None:
-    for match in _DURATION.finditer(_DAILY_SIG.sub(" ", text)):
-        unit = _TIME_UNITS[match[3][0]]
+    [(pattern, _)] = _patterns()["duration"]
+    for match in pattern.finditer(_DAILY_SIG.sub(" ", text)):
+        unit = _TIME_UNITS[match["unit"][0]]
         if unit != "hours" or hours:
-            value = _upper(match[1], match[2])
-            return Quantity(value * 12 if match[3].startswith("y") else value, unit)
+            value = _upper(match["low"], match["high"])
+            return Quantity(value * 12 if match["unit"].startswith("y") else value, unit)
     return None
-
-
-_COUNTS = ((_HASH, "units"), (_QTY, "units"), (_COUNTED, "units"), (_X, "counted"),
-           (_LEADING, "units"), (_PAREN, "units"))  # fmt: skip
 
 
 def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quantity | None:
@@ -247,18 +192,16 @@ def find_quantity(text: str, category: str, in_sessions: bool = False) -> Quanti
     if not any(character.isdigit() for character in text):
         return None
     if in_sessions or category not in _NO_FREQUENCY:
-        if match := _SESSIONS.search(text) or _SESSIONS_FIRST.search(text):
-            return Quantity(_upper(match[1], match[2]), "sessions")
-        if found := _sessions(text):
+        if said := _first("counted_sessions", text):
+            return Quantity(_upper(said["low"], said["high"]), "sessions")
+        if found := _repeated(text):
             return found
-        match = _TIMES.search(text) if in_sessions or category != "Diagnostic Testing" else None
-        if match:
-            times = _upper(re.split(r"\s*(?:-|to)\s*", match[1])[-1])
-            return Quantity(_whole(times * _upper(match[2])), "sessions")
-    in_units = ((_UNITS, "units"),) if category in _IN_UNITS else ()
-    for pattern, kind in (*_COUNTS, *in_units):
-        if match := pattern.search(text):
-            return Quantity(_upper(match[1]), kind)
+        if (in_sessions or category != "Diagnostic Testing") and (said := _first("times", text)):
+            times = _upper(said["low"], said["high"]) * _upper(said["least"])
+            return Quantity(_whole(times), "sessions")
+    said = _first("count", text) or (_first("units", text) if category in _IN_UNITS else {})
+    if said:
+        return Quantity(_upper(said["low"]), said["counts"])
     return None if category in _NO_DURATION else _duration(text, category in _CLOCK)
 
 

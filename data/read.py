@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -46,11 +46,7 @@ def read(paths: Iterable[str]) -> Iterator[Text | LetterError]:
 
 
 def load(source: Source) -> Text:
-    """Read one letter.
-
-    Raises:
-        LetterError: for any content that is not a letter's text (see the module's reasons).
-    """
+    """Read one letter; a :class:`LetterError` for any content that is not a letter's text."""
     name = source.name
     if source.kind == "records":
         problem, remedy = "a file of case records, not a letter", "read it as records"
@@ -77,8 +73,7 @@ def load(source: Source) -> Text:
 def decoded(data: bytes, source: str) -> str:
     """Text in UTF-8, UTF-16 or UTF-32 with its mark, else in Windows' Western code page.
 
-    Raises:
-        LetterError: reason ``not_text`` for NUL or many control bytes, or a broken encoding.
+    NUL, many control bytes or a broken encoding raise ``not_text``.
     """
     remedy = "save it as UTF-8 text or as PDF"
     not_text = LetterError(source, "not_text", "binary content, not text", remedy)
@@ -148,10 +143,8 @@ def collapse(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Text with its paragraphs separated by one blank line.
-
-    Lines keep their order and their words; white space at their ends is dropped.  Without a
-    blank line in the text, the lines stand as they are.
+    """Text with its paragraphs separated by one blank line; lines keep their order and words, and
+    without a blank line in the text they stand as they are.
     """
     lines = list(_printed(text))
     filler_blanks, filler_spaced = _filler(lines[1:])
@@ -207,9 +200,7 @@ def word_text(name: str, content: IO[bytes]) -> str:
     """The body of a Word letter, a paragraph or table row a line, as a reader sees it.
 
     Where no paragraph is blank they are set apart by a blank line, as Word does by a distance.
-
-    Raises:
-        LetterError: ``not_docx``, ``encrypted``, ``too_large``.
+    Raises ``not_docx``, ``encrypted``, ``too_large``.
     """
     archive = office_archive(name, "docx", content)
     try:
@@ -276,7 +267,6 @@ PARAGRAPH_GAP = 1.3
 _LOOK_BACK_ROWS = 4  # a piece of a table row stands at most this many lines after its row
 _FONT_NAME_BYTES = 128
 _TRIED_CHARS = 100  # of a page, to see which way its text stands
-_PASSWORD, _SECURITY = 4, 5  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 _SOFT_HYPHEN = "\ufffe"  # PDFium's sign for a hyphen at the end of a line
 
 
@@ -296,28 +286,24 @@ class Row:
 def pdf_text(content: bytes, source: str) -> str:
     """Text of a PDF, one printed line a line, paragraphs separated by one blank line.
 
-    Raises:
-        LetterError: reasons ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``,
-            ``too_large``.
+    Raises ``corrupt``, ``encrypted``, ``image_only``, ``too_many_pages``, ``too_large``.
     """
-    from pypdfium2 import raw as pdfium
+    from pypdfium2 import PdfDocument, raw
 
-    document = pdfium.FPDF_LoadMemDocument64(content, len(content), None)
-    if not document:
-        if pdfium.FPDF_GetLastError() in (_PASSWORD, _SECURITY):
+    handle = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if not handle:
+        if raw.FPDF_GetLastError() in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
             problem, remedy = "the PDF is encrypted", "save a copy without a password"
             raise LetterError(source, "encrypted", problem, remedy)
         raise _corrupt(source, "the PDF is damaged and cannot be opened")
-    try:
-        count = pdfium.FPDF_GetPageCount(document)
+    with closing(PdfDocument(handle)) as document:
+        count = len(document)
         if count < 1:
             raise _corrupt(source, "the PDF has no pages")
         if count > MAX_PAGES:
             problem = f"the PDF has {count} pages, a letter at most {MAX_PAGES}"
             raise LetterError(source, "too_many_pages", problem, "split it into letters")
-        rows = [row for n in range(count) for row in _page_rows(pdfium, document, n, source)]
-    finally:
-        pdfium.FPDF_CloseDocument(document)
+        rows = [row for number in range(count) for row in _page_rows(document, number, source)]
     if not rows:
         problem = "the PDF has pages but no text, as a scan has"
         raise LetterError(source, "image_only", problem, "run text recognition (OCR) on it first")
@@ -328,86 +314,81 @@ def _corrupt(source: str, message: str) -> LetterError:
     return LetterError(source, "corrupt", message, "fetch the file again")
 
 
-def _page_rows(pdfium: Any, document: Any, number: int, source: str) -> list[Row]:
-    page = pdfium.FPDF_LoadPage(document, number)
-    if not page:
-        raise _corrupt(source, f"page {number + 1} of the PDF cannot be read")
+def _page_rows(document: Any, number: int, source: str) -> list[Row]:
+    from pypdfium2 import PdfiumError
+
+    what = f"page {number + 1} of the PDF"
     try:
-        with _text_page(pdfium, page, number, source) as text_page:
-            rotation = _text_rotation(pdfium, text_page)
-            if rotation == pdfium.FPDFPage_GetRotation(page):
-                return _merged(_pieces(pdfium, text_page, rotation, source))
-        # The page was put on its side or head: PDFium reads it only as a reader would turn it.
-        pdfium.FPDFPage_SetRotation(page, rotation)
-        with _text_page(pdfium, page, number, source) as text_page:
-            return _merged(_pieces(pdfium, text_page, rotation, source))
-    finally:
-        pdfium.FPDF_ClosePage(page)
+        with closing(document[number]) as page:
+            what = f"the text of {what}"
+            text_page = page.get_textpage()
+            rotation = _text_rotation(text_page)
+            if rotation * 90 != page.get_rotation():
+                # The page was put on its side or head: PDFium reads it only as a reader would.
+                page.set_rotation(rotation * 90)
+                text_page = page.get_textpage()
+            return _merged(_pieces(text_page, rotation, source))
+    except PdfiumError:
+        raise _corrupt(source, f"{what} cannot be read") from None
 
 
-@contextmanager
-def _text_page(pdfium: Any, page: Any, number: int, source: str) -> Iterator[Any]:
-    text_page = pdfium.FPDFText_LoadPage(page)
-    if not text_page:
-        raise _corrupt(source, f"the text of page {number + 1} of the PDF cannot be read")
-    try:
-        yield text_page
-    finally:
-        pdfium.FPDFText_ClosePage(text_page)
-
-
-def _text_rotation(pdfium: Any, text_page: Any) -> int:
+def _text_rotation(text_page: Any) -> int:
     """The quarter turns of a page at which most of its text stands upright for a reader."""
-    count = pdfium.FPDFText_CountChars(text_page)
-    step = max(1, count // _TRIED_CHARS)
-    angles = (pdfium.FPDFText_GetCharAngle(text_page, at) for at in range(0, count, step))
+    from pypdfium2.raw import FPDFText_GetCharAngle as angle_of
+
+    count = text_page.count_chars()
+    angles = (angle_of(text_page, at) for at in range(0, count, max(1, count // _TRIED_CHARS)))
     turns = Counter(round(-2 * angle / math.pi) % 4 for angle in angles if angle >= 0)
     return turns.most_common(1)[0][0] if turns else 0
 
 
-def _characters(pdfium: Any, text_page: Any, source: str) -> tuple[str, bool]:
-    """The page's characters, and whether they have the indices that PDFium gives them."""
-    count = pdfium.FPDFText_CountChars(text_page)
+def _characters(text_page: Any, source: str) -> str:
+    """The page's characters, as many as PDFium counts or some less."""
+    from pypdfium2.raw import FPDFText_GetText
+
+    count = text_page.count_chars()
     if count > MAX_PAGE_CHARS:
         problem = f"a page of the PDF holds {count} characters, at most {MAX_PAGE_CHARS} are read"
         raise LetterError(source, "too_large", problem, "check that it is a letter")
-    if count < 1:
-        return "", True
     buffer = (ctypes.c_ushort * (count + 1))()
-    written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
-    text = bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
-    return text, len(text) == count
+    written = FPDFText_GetText(text_page, 0, count, buffer) if count else 0
+    return bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
 
 
-def _pieces(pdfium: Any, text_page: Any, rotation: int, source: str) -> Iterator[Row]:
+def _pieces(text_page: Any, rotation: int, source: str) -> Iterator[Row]:
     """The runs of text between PDFium's line ends, each with the place of its first character.
 
     A run with a soft hyphen spans two printed lines: its row then has the baseline of the
     second, for the distance to the line below is what counts.
     """
-    text, same_index = _characters(pdfium, text_page, source)
-    x, y = ctypes.c_double(), ctypes.c_double()
-    origin = pdfium.FPDFText_GetCharOrigin
+    from pypdfium2 import raw as pdfium
+
+    def place(index: int) -> tuple[float, float]:
+        """Baseline (upwards) and left edge of a character, as the reader sees them."""
+        to_right, to_top = ctypes.c_double(), ctypes.c_double()
+        pdfium.FPDFText_GetCharOrigin(text_page, index, to_right, to_top)
+        x, y = to_right.value, to_top.value
+        return ((y, x), (-x, y), (-y, -x), (x, -y))[rotation]
+
+    text = _characters(text_page, source)
     start = 0
     for line in text.split("\r\n"):
-        printed = line.strip()
-        if printed:
+        if printed := line.strip():
             index = start if line[0] != " " else start + len(line) - len(line.lstrip())
-            if not same_index:
+            if len(text) != text_page.count_chars():
                 index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, index)
-            origin(text_page, index, x, y)
-            baseline, left = _upright(x.value, y.value, rotation)
-            row = Row(baseline, left, 0.0, _is_bold(pdfium, text_page, index), printed)
+            baseline, left = place(index)
+            row = Row(baseline, left, 0.0, _is_bold(text_page, index), printed)
             if _SOFT_HYPHEN in line:
-                last = index + printed.rindex(_SOFT_HYPHEN) + 1
-                if origin(text_page, last, x, y):
-                    row.gap = baseline - _upright(x.value, y.value, rotation)[0]
+                row.gap = baseline - place(index + printed.rindex(_SOFT_HYPHEN) + 1)[0]
                 row.text = printed.replace(_SOFT_HYPHEN, "-")
             yield row
         start += len(line) + 2
 
 
-def _is_bold(pdfium: Any, text_page: Any, index: int) -> bool:
+def _is_bold(text_page: Any, index: int) -> bool:
+    from pypdfium2 import raw as pdfium
+
     weight: int = pdfium.FPDFText_GetFontWeight(text_page, index)
     if weight > 0:
         return weight >= BOLD_WEIGHT
@@ -415,11 +396,6 @@ def _is_bold(pdfium: Any, text_page: Any, index: int) -> bool:
     name, flags = ctypes.create_string_buffer(_FONT_NAME_BYTES), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
     return b"bold" in name.value.lower()
-
-
-def _upright(x: float, y: float, rotation: int) -> tuple[float, float]:
-    """Baseline (upwards) and left edge as the reader of a rotated page sees them."""
-    return ((y, x), (-x, y), (-y, -x), (x, -y))[rotation]
 
 
 def _merged(pieces: Iterator[Row]) -> list[Row]:

@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import PurePath
 from typing import IO, Any, get_args
 
@@ -115,14 +116,12 @@ def _json_records(content: IO[bytes], how: Reading) -> Iterator[RawRecord | Lett
             yield LetterError(source, "too_large", problem, remedy)
         elif line.strip():
             try:
-                text = line.decode("utf-8-sig")
-                values = json.loads(text, strict=False)
+                values = json.loads(line.decode("utf-8-sig"), strict=False)
             except UnicodeDecodeError:
                 problem = "the line is not UTF-8 text"
                 yield LetterError(source, "not_utf8", problem, "save it as UTF-8")
             except (ValueError, RecursionError) as error:
-                fault = getattr(error, "msg", "nested too deeply or a number too long")
-                problem = f"not JSON: {fault}{_likely(error)}"
+                problem = f"not JSON: {_fault(error)}"
                 yield LetterError(source, "not_json", problem, remedy)
             else:
                 yield _json_record(source, values, how, told)
@@ -140,8 +139,7 @@ def _json_file(content: IO[bytes], how: Reading) -> Iterator[RawRecord | LetterE
         values = json.loads(text.decode("utf-8-sig"), strict=False)
     except (ValueError, RecursionError) as error:
         place = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        fault = getattr(error, "msg", "no UTF-8 text, nested too deeply or a number too long")
-        problem = f"not JSON{place}: {fault}{_likely(error)}"
+        problem = f"not JSON{place}: {_fault(error, 'no UTF-8 text, ')}"
         yield LetterError(how.file, "not_json", problem, remedy)
         return
     told = set[str]()
@@ -157,20 +155,20 @@ _CURLY_QUOTE = re.compile(r"[{\[,:]\s*[“”„‟]|[“”„‟]\s*[}\],:]")
 _COMMA_TOO_MANY = re.compile(r"[,\[{]\s*,|,\s*[}\]]")
 
 
-def _likely(error: Exception) -> str:
-    """What typing or pasting makes of JSON, where that is likely the fault."""
+def _fault(error: Exception, or_else: str = "") -> str:
+    """What is wrong with a JSON text, and what of typing or pasting likely made it so."""
     if not isinstance(error, json.JSONDecodeError):
-        return ""
+        return f"{or_else}nested too deeply or a number too long"
     text, at = error.doc, error.pos
     start = max(len(text[:at].rstrip()) - 1, 0)
     if _COMMA_TOO_MANY.match(text, start) or _COMMA_TOO_MANY.match(text, at):
-        return ", likely a comma too many"
+        return f"{error.msg}, likely a comma too many"
     # A text that a curly quote should have ended runs on to the next straight one.
     end = None if error.msg.startswith("Unterminated") else at + 2
     around = text[text.rfind("\n", 0, at) + 1 : end]
     if text[at : at + 1] in tuple("“”„‟") or _CURLY_QUOTE.search(around):
-        return ', likely curly quotes where straight ones (") belong'
-    return ""
+        return f'{error.msg}, likely curly quotes where straight ones (") belong'
+    return error.msg
 
 
 def _lines(content: IO[bytes]) -> Iterator[bytes]:
@@ -239,8 +237,7 @@ def _grouped(
 def _from_group(
     name: str, first: int, group: list[dict[str, Any]], seen: set[Any]
 ) -> RawRecord | LetterError:
-    source = f"{name} row {first}"
-    letter_id = group[0].get("letter_id")
+    source, letter_id = f"{name} row {first}", group[0].get("letter_id")
     if letter_id is not None and letter_id in seen:
         problem = "column 'letter_id': rows of this letter stand apart"
         return LetterError(source, "rows_apart", problem, "sort the table by letter_id")
@@ -264,23 +261,18 @@ _US_DATE = re.compile(
 
 
 def _date(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
     if isinstance(value, date):
-        return value
+        return value.date() if isinstance(value, datetime) else value
     if american := _US_DATE.fullmatch(value):
         month, day, year = map(int, american.groups())
         return date(year, month, day)
     return datetime.fromisoformat(value).date()
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if value not in allowed:
-            raise ValueError
-        return value
-
-    return check
+def _one_of(allowed: tuple[str, ...], value: Any) -> Any:
+    if value not in allowed:
+        raise ValueError
+    return value
 
 
 def _guideline(value: Any) -> Citation:
@@ -293,7 +285,7 @@ def _guideline(value: Any) -> Citation:
 
 def _known_decision(value: Any) -> Decision:
     parts = value if isinstance(value, Mapping) else {"outcome": value}
-    outcome = _one_of(get_args(Outcome))(parts["outcome"])
+    outcome = _one_of(get_args(Outcome), parts["outcome"])
     cited = parts.get("guideline")
     rationale = _text(parts.get("rationale") or "")
     return Decision(outcome, None if cited is None else _guideline(cited), rationale)
@@ -317,7 +309,9 @@ DATE = Kind(
     {"type": ["string", "null"], "format": "date", "examples": ["2016-10-13"]},
 )
 UR_ACTION = Kind(
-    _one_of(get_args(UrAction)), "'denied' or 'modified'", {"enum": [*get_args(UrAction), None]}
+    partial(_one_of, get_args(UrAction)),
+    "'denied' or 'modified'",
+    {"enum": [*get_args(UrAction), None]},
 )
 GUIDELINE = Kind(_guideline, "text or an object with raw", {"type": ["string", "object", "null"]})
 DECISION = Kind(
@@ -338,11 +332,7 @@ class Field:
     most: int = MAX_HEADING_CHARS
 
     def value(self, values: Mapping[str, Any], where: str = "") -> Any:
-        """The checked value of this column; None where there is none.
-
-        Raises:
-            _NotAllowedError: naming ``where`` and the column.
-        """
+        """The checked value of this column; None where there is none."""
         value = values.get(self.name)
         column = f"{where}column {self.name!r}"
         if isinstance(value, str):
@@ -353,17 +343,12 @@ class Field:
                 )
         if value is None or value == "" or (isinstance(value, float) and value != value):
             if self.required:
-                raise _NotAllowedError.of(column, None, "text")
+                raise _not_allowed(column, None, "text")
             return None
         try:
             return self.kind.check(value)
         except (ValueError, TypeError, KeyError):
-            raise _NotAllowedError.of(column, value, self.kind.allowed) from None
-
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema of this column."""
-        required = {"type": ["string", "integer"], "minLength": 1} if self.required else {}
-        return {"description": self.definition, **self.kind.schema, **required}
+            raise _not_allowed(column, value, self.kind.allowed) from None
 
 
 LETTER_FIELDS = (
@@ -420,18 +405,13 @@ ITEM = Known(_ON_ITEMS, ("title",))
 class _NotAllowedError(Exception):
     """A value that is not allowed; the message names the column.  It never leaves the module."""
 
-    @classmethod
-    def of(cls, where: str, value: Any, allowed: str) -> _NotAllowedError:
-        """The error for ``value`` where only ``allowed`` is."""
-        return cls(f"{where}: received {_described(value)}, allowed is {allowed}")
+
+def _not_allowed(where: str, value: Any, allowed: str) -> _NotAllowedError:
+    return _NotAllowedError(f"{where}: received {_described(value)}, allowed is {allowed}")
 
 
 def letter_from_record(record: RawRecord) -> Letter:
-    """The letter of a record.
-
-    Raises:
-        LetterError: reason ``record``, naming what is not allowed in it.
-    """
+    """The letter of a record; a :class:`LetterError` that names what is not allowed in it."""
     try:
         return _letter(record)
     except _NotAllowedError as problem:
@@ -454,16 +434,15 @@ def _letter(record: RawRecord) -> Letter:
     warnings += cut
     rows = values.get("items")
     if not isinstance(rows, list) or not rows:
-        raise _NotAllowedError.of("column 'items'", rows, "a list of items")
+        raise _not_allowed("column 'items'", rows, "a list of items")
     if len(rows) > MAX_ITEMS:
         problem = f"received {len(rows)} items, allowed are {MAX_ITEMS}"
         raise _NotAllowedError(f"column 'items': {problem}")
-    items, decisions = zip(
-        *(_item(index, row, record.flat, warnings) for index, row in enumerate(rows)), strict=True
-    )
+    read = [_item(index, row, record.flat, warnings) for index, row in enumerate(rows)]
+    items, decisions = zip(*read, strict=True)
     nested = values.get("header") or {}
     if not isinstance(nested, Mapping):
-        raise _NotAllowedError.of("column 'header'", nested, "an object")
+        raise _not_allowed("column 'header'", nested, "an object")
     warnings += _unknown(nested, _HEADER_NAMES, "header: ")
     nested = {**nested, **{k: v for k, v in values.items() if v is not None}}
     header = CaseHeader(**{field.name: field.value(nested) for field in HEADER_FIELDS})
@@ -474,11 +453,9 @@ def _letter(record: RawRecord) -> Letter:
 
 def asks(values: Mapping[str, Any]) -> bool:
     """True for a record that `imr new` made, as long as its questions stand in it."""
-    rows = values.get("items")
-    return any(
-        isinstance(row, Mapping) and row.get(QUESTIONS)
-        for row in (values, *(rows if isinstance(rows, list) else ()))
-    )
+    items = values.get("items")
+    rows = (values, *items) if isinstance(items, list) else (values,)
+    return any(isinstance(row, Mapping) and row.get(QUESTIONS) for row in rows)
 
 
 def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, Decision | None]:
@@ -487,7 +464,7 @@ def _item(index: int, row: Any, flat: bool, warnings: list[str]) -> tuple[Item, 
 
     where = f"row {index + 1} of the letter: " if flat else f"items[{index}]: "
     if not isinstance(row, Mapping):
-        raise _NotAllowedError.of(f"items[{index}]", row, "an object with title")
+        raise _not_allowed(f"items[{index}]", row, "an object with title")
     if not flat:
         warnings += _unknown(row, ITEM.names, where)
     value = {field.name: field.value(row, where) for field in ITEM_FIELDS}
@@ -529,7 +506,10 @@ def _described(value: Any) -> str:
 def record_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of one record, as `imr schema` prints it."""
     letter, item = _object_schema(LETTER_FIELDS + HEADER_FIELDS), _object_schema(ITEM_FIELDS)
-    items = {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item}
+    letter["properties"]["items"] = {
+        "type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": item
+    }  # fmt: skip
+    letter["required"].append("items")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Undecided case record",
@@ -539,15 +519,19 @@ def record_schema() -> dict[str, Any]:
             "the item's, rows of a letter together. Columns that are not named here are not read; "
             "objects that imr parse prints are records too."
         ),
-        "type": "object",
-        "properties": {**letter["properties"], "items": items},
-        "required": [*letter["required"], "items"],
+        **letter,
     }
 
 
 def _object_schema(fields: Sequence[Field]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {field.name: field.schema() for field in fields},
-        "required": [field.name for field in fields if field.required],
+    filled = {"type": ["string", "integer"], "minLength": 1}
+    properties = {
+        field.name: {
+            "description": field.definition,
+            **field.kind.schema,
+            **(filled if field.required else {}),
+        }
+        for field in fields
     }
+    required = [field.name for field in fields if field.required]
+    return {"type": "object", "properties": properties, "required": required}

@@ -21,9 +21,10 @@ What no table knows is Other / Other, with a dispensed number (``#60``) an other
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Generic, TypeVar
 
 from imr.data import table_rows
@@ -49,10 +50,8 @@ NAMED = 40  # rank from which a term names a service rather than a kind of word
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One row of a service table: what a run of words stands for.
-
-    ``tags`` are for ``combinations.csv``; ``topical`` is the subcategory of a drug that is put on
-    the skin (empty where that changes nothing).
+    """One row of a service table; ``tags`` are for ``combinations.csv``, ``topical`` is the
+    subcategory of a drug that is put on the skin (empty where that changes nothing).
     """
 
     name: str
@@ -70,11 +69,6 @@ class NamedService:
     service: Service
     start: int
     end: int
-
-    @property
-    def words(self) -> range:
-        """The places of its words."""
-        return range(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +88,10 @@ class RequestWords:
         """The word at which the purpose of the service begins (the number of words if none)."""
         words = enumerate(self.words)
         return next((at for at, word in words if at and word in _PURPOSE), len(self.words))
+
+    def said_with(self, head: NamedService) -> int:
+        """Where the words end that say what ``head`` is: at the purpose, unless it stands there."""
+        return self.purpose if head.start < self.purpose else len(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,30 +139,22 @@ def _tokens(text: str) -> list[str]:
 
 
 class PhraseIndex(Generic[Value]):
-    """Runs of words -> values."""
+    """Runs of words -> values; of the tables that name one, the first has it."""
 
-    def __init__(self) -> None:
-        self._values: dict[tuple[str, ...], Value] = {}
-        self._lengths: dict[str, list[int]] = {}
+    def __init__(self, phrases: Iterable[tuple[str, Value]]) -> None:
+        self.values: dict[tuple[str, ...], Value] = {}
+        lengths: dict[str, set[int]] = {}
+        for phrase, value in phrases:
+            if key := tuple(map(_singular, _tokens(phrase))):
+                self.values.setdefault(key, value)
+                lengths.setdefault(key[0], set()).add(len(key))
+        self._lengths = {first: sorted(some, reverse=True) for first, some in lengths.items()}
 
-    def add(self, phrase: str, value: Value) -> None:
-        """Add one phrase; the first table that names a phrase keeps it."""
-        key = tuple(map(_singular, _tokens(phrase)))
-        if key and key not in self._values:
-            self._values[key] = value
-            lengths = {len(key), *self._lengths.get(key[0], ())}
-            self._lengths[key[0]] = sorted(lengths, reverse=True)
-
-    def words(self) -> set[str]:
-        """Every word of every phrase."""
-        return {word for key in self._values for word in key}
-
-    def longest(self, words: Sequence[str], at: int) -> tuple[int, Value] | None:
+    def longest(self, words: tuple[str, ...], at: int) -> tuple[int, Value] | None:
         """The end and value of the longest phrase that starts at word ``at``."""
         for length in self._lengths.get(words[at], ()):
-            key = tuple(words[at : at + length])
-            if key in self._values:
-                return at + len(key), self._values[key]
+            if (run := words[at : at + length]) in self.values:
+                return at + len(run), self.values[run]
         return None
 
 
@@ -178,7 +168,7 @@ _SPINE = {"c": ("cervical spine", 8), "t": ("thoracic spine", 12), "l": ("lumbar
 _LEVEL_WORDS = frozenset(("vitamin", "free", "tsh", "thyroid", "no", "schedule", "hepatitis"))
 
 
-def _level(words: Sequence[str], at: int) -> str | None:
+def _level(words: tuple[str, ...], at: int) -> str | None:
     """The region of a spinal level (``L4``, ``C 5``, ``T-2``) that starts at word ``at``."""
     number = words[at + 1] if at + 1 < len(words) else ""
     if words[at] not in _SPINE or not number.isdigit() or (at and words[at - 1] in _LEVEL_WORDS):
@@ -187,35 +177,34 @@ def _level(words: Sequence[str], at: int) -> str | None:
     return name if 1 <= int(number) <= most else None
 
 
-def _by_phrase(table: str, column: str) -> dict[str, list[str]]:
+def _by_phrase(table: str, column: str) -> PhraseIndex[list[str]]:
     """Term -> what the rows that list it have in a column, where they have something."""
     values: dict[str, list[str]] = {}
     for row in table_rows(f"reference/{table}"):
         for phrase in _split(row["terms"]):
             values.setdefault(phrase, []).extend(filter(None, [row[column]]))
-    return values
+    return PhraseIndex(values.items())
+
+
+def _services() -> Iterator[tuple[str, Service]]:
+    """Term -> service, in the order of the tables."""
+    for table in SERVICE_TABLES:
+        for row in table_rows(f"reference/{table}"):
+            kind = row["name"], row["category"], row["subcategory"]
+            of_row = frozenset(_split(row["tags"])), int(row["rank"]), row.get("topical", "")
+            service = Service(*kind, *of_row)
+            yield from ((phrase, service) for phrase in _split(row["terms"]))
 
 
 class RequestLexicon:
     """All service, context and body-part tables, indexed."""
 
     def __init__(self) -> None:
-        self.services: PhraseIndex[Service] = PhraseIndex()
-        self.contexts: PhraseIndex[tuple[str, ...]] = PhraseIndex()
-        self.body: PhraseIndex[tuple[str, ...]] = PhraseIndex()
-        for table in SERVICE_TABLES:
-            for row in table_rows(f"reference/{table}"):
-                kind = row["name"], row["category"], row["subcategory"]
-                of_row = frozenset(_split(row["tags"])), int(row["rank"]), row.get("topical", "")
-                service = Service(*kind, *of_row)
-                for phrase in _split(row["terms"]):
-                    self.services.add(phrase, service)
-        for phrase, tags in _by_phrase("contexts", "tag").items():
-            self.contexts.add(phrase, tuple(tags))
-        for phrase, parts in _by_phrase("body_parts", "body_part").items():
-            self.body.add(phrase, tuple(parts))
-        words = self.services.words() | self.contexts.words() | self.body.words()
-        self.known = frozenset({*words, *NUMBER_WORDS, *TIMES_WORDS})
+        self.services = PhraseIndex(_services())
+        self.contexts = _by_phrase("contexts", "tag")
+        self.body = _by_phrase("body_parts", "body_part")
+        phrases = (*self.services.values, *self.contexts.values, *self.body.values)
+        self.known = frozenset({*chain.from_iterable(phrases), *NUMBER_WORDS, *TIMES_WORDS})
         self._by_gap: dict[str, set[str]] = {}
         for word in self.known:
             if len(word) >= MIN_CORRECTED and word.isalpha():
@@ -260,9 +249,9 @@ class RequestLexicon:
                 busy = service[0]
                 if at == 0 or words[at - 1] != "post":
                     services.append(NamedService(service[1], at, service[0]))
-        in_name = {n for one in services if _GIVER & one.service.tags for n in one.words}
-        in_order = tuple(sorted(parts, key=lambda part: parts[part] in in_name))
-        return RequestWords(words, tuple(services), tuple(contexts), in_order)
+        givers = [one for one in services if _GIVER & one.service.tags]
+        in_order = sorted(parts, key=lambda p: any(g.start <= parts[p] < g.end for g in givers))
+        return RequestWords(words, tuple(services), tuple(contexts), tuple(in_order))
 
     def _body_at(self, words: tuple[str, ...], at: int, parts: dict[str, int]) -> int:
         """Add the body parts named at a word; returns where the next may begin."""
@@ -283,7 +272,7 @@ class RequestLexicon:
 @cache
 def service_names() -> frozenset[str]:
     """The names of all rows of the service tables."""
-    return frozenset(r["name"] for t in SERVICE_TABLES for r in table_rows(f"reference/{t}"))
+    return frozenset(service.name for _, service in _services())
 
 
 @cache
@@ -300,28 +289,21 @@ _IN_SESSIONS = frozenset(("electrical_modality", "ultrasound", "cold", "modality
 _PERCENT = re.compile(r"\d\s?(?:%|percent)")
 _TOPICAL = "Topical Analgesics"
 _COMPOUND = "Topical Compounds"
-_UNKNOWN = Service("", "Other", "Other")
-_UNKNOWN_DRUG = Service("", "Pharmaceuticals", "Other")  # "#60" of no known name
-_DISPENSED = re.compile(r"#\s?\d")
+_DISPENSED = re.compile(r"#\s?\d")  # of no known name, a drug
 # "Bridge #3-#5": the teeth, not how many.
 _TOOTH = re.compile(
     r"#\s?\d{1,2}(?:\s?(?:,|-|&|and|to|through)\s?#?\s?\d{1,2}(?!\d)){0,8}"
     r"(?!\d| ?(?:visit|session))"
 )
 _KINDLESS = frozenset(("treatment, unspecified", "therapy, unspecified"))
-# What stands before "therapy" or "treatment" without saying of what kind it is.
-_SAYS_NO_KIND = frozenset(
-    re.findall(
-        r"\w+",
-        """
+_SAYS_NO_KIND = frozenset(re.findall(r"\w+", """
     active additional another authorized care certified continuation continue continued continuing
     course current daily denied formal from further future hour initial more month monthly necessary
     office ongoing other outpatient patient prescribed program prospective recommended remaining
     requested restart resume retro retrospective same session skilled some supervised visit week
     weekly with year
-    """,
-    )
-)
+"""))  # fmt: skip
+"""What stands before "therapy" or "treatment" without saying of what kind it is."""
 _SHORTEST_NAME = 4
 
 
@@ -350,8 +332,8 @@ def classify(requested: str, title: str | None = None) -> ItemClass:
         head = _head(request_lexicon().find(title))
     if head is not None and _of_unknown_kind(request, head):
         head = None
-    unknown = _UNKNOWN_DRUG if _DISPENSED.search(requested) else _UNKNOWN
-    service = head.service if head else unknown
+    unknown = "Pharmaceuticals" if _DISPENSED.search(requested) else "Other"
+    service = head.service if head else Service("", unknown, "Other")
     text = spell_out(requested)
     if "dental" in service.tags:
         text = _TOOTH.sub(" ", text)
@@ -378,8 +360,8 @@ def _of_unknown_kind(request: RequestWords, head: NamedService) -> bool:
     if head.service.name not in _KINDLESS or head.start == 0:
         return False
     word = request.words[head.start - 1]
-    named = word.isalpha() and len(word) >= _SHORTEST_NAME and word not in _SAYS_NO_KIND
-    return named and word not in request_lexicon().known
+    no_kind = _SAYS_NO_KIND | request_lexicon().known
+    return word.isalpha() and len(word) >= _SHORTEST_NAME and word not in no_kind
 
 
 def _head(request: RequestWords) -> NamedService | None:
@@ -391,8 +373,8 @@ def _head(request: RequestWords) -> NamedService | None:
     # The visits of "therapy, 12 visits" count the therapy.
     uncounted = [n for n in request.services if request.words[n.start] != "visit"]
     services = uncounted or request.services
-    purpose = request.purpose
-    best = max((n for n in services if n.start < purpose), key=priority, default=None)
+    before = (n for n in services if n.start < request.purpose)
+    best = max(before, key=priority, default=None)
     if best is not None and best.service.rank >= NAMED:
         return best
     return max(services, key=priority, default=None)
@@ -425,13 +407,14 @@ def main_term(requested: str, title: str | None = None) -> str | None:
 def operation_named(text: str) -> str | None:
     """The name of the first operation of a text, as :func:`main_term` has it."""
     request = request_lexicon().find(text)
-    operations = tuple(n for n in request.services if _is_operation(n.service))
+    operations = tuple(
+        n
+        for n in request.services
+        if n.service.category == "Surgery"
+        and n.service.rank >= NAMED
+        and n.service.tags.isdisjoint(("adjunct", "adjunct_prefix"))
+    )
     return _said_best(replace(request, services=operations), operations[0]) if operations else None
-
-
-def _is_operation(service: Service) -> bool:
-    adjunct = "adjunct" in service.tags or "adjunct_prefix" in service.tags
-    return service.category == "Surgery" and service.rank >= NAMED and not adjunct
 
 
 def _said_best(request: RequestWords, head: NamedService) -> str:
@@ -443,14 +426,17 @@ def _said_best(request: RequestWords, head: NamedService) -> str:
         return _said_best(replace(request, services=rest), thing)
     if structure := _of_structure(request, head.service.name):
         return structure
-    purpose = request.purpose if head.start < request.purpose else len(request.words)
-    services = [n.service for n in request.services if n.start < purpose]
+    services = [n.service for n in request.services if n.start < request.said_with(head)]
     tags = {tag for service in services for tag in service.tags}
     if tags >= _BLOCKS and not _BLOCKS.isdisjoint(head.service.tags):
         return COMBINED_BLOCKS
     more = {_SAYS_MORE[tag] for tag in head.service.tags if tag in _SAYS_MORE}
-    said = (s.name for s in services if not more.isdisjoint(s.tags))
-    return next((name for name in said if _at_part(name, request)), head.service.name)
+    for name in (s.name for s in services if not more.isdisjoint(s.tags)):
+        # No "knee repair" is what an ankle arthroscopy with synovectomy would be.
+        part, parts = name.split()[0], request.body_parts
+        if part not in body_parts() or not parts or part in parts:
+            return name
+    return head.service.name
 
 
 @cache
@@ -458,12 +444,11 @@ def _structures() -> dict[tuple[str, str], PhraseIndex[str]]:
     """A name that leaves open what is done, and the region -> structures, with the name that says
     it there.
     """
-    found: dict[tuple[str, str], PhraseIndex[str]] = {}
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in table_rows("reference/structures"):
-        index = found.setdefault((row["unspecified"], row["region"]), PhraseIndex())
-        for phrase in _split(row["terms"]):
-            index.add(phrase, row["name"])
-    return found
+        named = ((phrase, row["name"]) for phrase in _split(row["terms"]))
+        found.setdefault((row["unspecified"], row["region"]), []).extend(named)
+    return {key: PhraseIndex(phrases) for key, phrases in found.items()}
 
 
 def _of_structure(request: RequestWords, unspecified: str) -> str | None:
@@ -478,40 +463,29 @@ def _of_structure(request: RequestWords, unspecified: str) -> str | None:
     return next((found[1] for found in named if found), None)
 
 
-def _at_part(name: str, request: RequestWords) -> bool:
-    """False of the "knee repair" that an ankle arthroscopy with synovectomy would be."""
-    part = name.split()[0]
-    return part not in body_parts() or not request.body_parts or part in request.body_parts
-
-
 def parts_in_order(text: str) -> tuple[str, ...]:
     """The body parts that a request names, in printed order."""
     return request_lexicon().find(text).body_parts
 
 
-Combination = tuple[frozenset[str], frozenset[str], str, str]
-"""Tags that must be there, tags that must not, category, subcategory."""
-
-
 @cache
-def _combinations() -> dict[str, list[Combination]]:
-    """Head tag -> its rows of ``combinations.csv``, in the order of the table."""
-    by_head: dict[str, list[Combination]] = {}
+def _combinations() -> list[tuple[set[str], set[str], set[str], tuple[str, str]]]:
+    """Of each row of ``combinations.csv``: head tags, tags that must be there, tags that must not,
+    category and subcategory.
+    """
+    found = []
     for row in table_rows("reference/combinations"):
-        tags, without = frozenset(_split(row["with"])), frozenset(_split(row["without"]))
-        for head in row["head"].split(";"):
-            rows = by_head.setdefault(head, [])
-            rows.append((tags, without, row["category"], row["subcategory"]))
-    return by_head
+        head, needed, without = (set(_split(row[tags])) for tags in ("head", "with", "without"))
+        found.append((head, needed, without, (row["category"], row["subcategory"])))
+    return found
 
 
 def _category(request: RequestWords, head: NamedService, tags: frozenset[str]) -> tuple[str, str]:
     """Category and subcategory of a request that ``head`` names."""
     service = head.service
-    for tag in service.tags:
-        for needed, without, category, subcategory in _combinations().get(tag, ()):
-            if needed <= tags and without.isdisjoint(tags):
-                return category, subcategory
+    for heads, needed, without, kind in _combinations():
+        if heads & service.tags and needed <= tags and without.isdisjoint(tags):
+            return kind
     if "drug" in service.tags:
         return service.category, _drug_subcategory(service, request, tags)
     return service.category, service.subcategory
@@ -521,10 +495,10 @@ def _tags(
     request: RequestWords, head: NamedService, text: str, quantity: Quantity | None
 ) -> frozenset[str]:
     """Everything ``combinations.csv`` can ask about the heading."""
-    purpose = request.purpose if head.start < request.purpose else len(request.words)
-    tags = {tag for tag, at in request.contexts if at < purpose}
+    end = request.said_with(head)
+    tags = {tag for tag, at in request.contexts if at < end}
     for named in request.services:
-        if named.start < purpose or "injection" in named.service.tags:
+        if named.start < end or "injection" in named.service.tags:
             tags |= named.service.tags
     if request.body_parts:
         tags.add("body_part")
@@ -555,26 +529,17 @@ def _drug_subcategory(service: Service, request: RequestWords, tags: frozenset[s
 
 # --- the heading of an item --------------------------------------------------------------------
 
-_OUTCOME = re.compile(
-    r"\s?[:;]?\s?\b(?P<outcome>Upheld|Overturned)\s?[.:]?\Z",
-    re.IGNORECASE,
-)
+_OUTCOME = re.compile(r"\s?[:;]?\s?\b(Upheld|Overturned)\s?[.:]?\Z", re.IGNORECASE)
 # These read headings with their blanks collapsed.
 _MODIFIED = re.compile(
     r"^(?P<original>.+?) (?:was|were|is) the original request\. ?(?P<rest>.+)$",
     re.DOTALL | re.IGNORECASE,
 )
-_AUTHORIZED = (
-    re.compile(
-        r"^(?P<authorized>.+?) (?:was|were|has been|is) authorized by the "
-        r"Claims Administrator\b",
-        re.DOTALL | re.IGNORECASE,
-    ),
-    re.compile(
-        r"^The Claims Administrator (?:has )?authorized (?P<authorized>.+?)"
-        r"(?:, ?leaving the original request|\. The (?:remaining|original)|\Z)",
-        re.DOTALL | re.IGNORECASE,
-    ),
+_AUTHORIZED = re.compile(
+    r"^(?:(.+?) (?:was|were|has been|is) authorized by the Claims Administrator\b|"
+    r"The Claims Administrator (?:has )?authorized (.+?)"
+    r"(?:, ?leaving the original request|\. The (?:remaining|original)|\Z))",
+    re.DOTALL | re.IGNORECASE,
 )
 _UNDER_REVIEW = re.compile(
     r"(?:The )?(?:remaining IMR[- ]eligible portion of the original request|"
@@ -620,7 +585,7 @@ def split_outcome(heading: str) -> tuple[str, Outcome | None]:
     match = _OUTCOME.search(heading)
     if match is None:
         return heading.rstrip(" :;"), None
-    outcome: Outcome = "Overturned" if match["outcome"].lower() == "overturned" else "Upheld"
+    outcome: Outcome = "Overturned" if match[1].lower() == "overturned" else "Upheld"
     return heading[: match.start()].rstrip(" :;"), outcome
 
 
@@ -630,9 +595,9 @@ def _modified_parts(title: str) -> tuple[str | None, str | None, str]:
     if match is None:
         return None, None, title
     rest = match["rest"]
-    authorized = next((m["authorized"] for p in _AUTHORIZED if (m := p.match(rest))), None)
+    allowed = _AUTHORIZED.match(rest)
     review = None
     if found := list(re.finditer(r"remaining IMR|(?<=\.) ?The original request", rest)):
         review = _UNDER_REVIEW.search(rest, found[-1].start())
     requested = review["requested"] if review else match["original"]
-    return match["original"], authorized, requested.strip(" ,:;")
+    return match["original"], allowed and (allowed[1] or allowed[2]), requested.strip(" ,:;")

@@ -2,7 +2,7 @@
 
 ``sources`` lists it, cheaply; ``content`` gives the bytes of one of them.  All of it may lie on an
 object store or a web server as well as on this machine (:mod:`imr.data.paths`), under the same
-bounds and refusals.  A :class:`Source` can be sent to another process.
+bounds and refusals.
 
 Every failure is a :class:`~imr.data.letter.LetterError` with a reason: ``missing``, ``unreadable``,
 ``unsupported``, ``no_letters``, ``empty``, ``encrypted``, ``too_large``, ``bad_zip``.  One letter's
@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Literal
 
@@ -31,16 +32,9 @@ from imr.data.paths import Entry, FilePath, StoreError, UnsupportedPathError, fi
 Kind = Literal["pdf", "text", "word", "records"]
 
 KINDS: dict[str, Kind] = {
-    ".pdf": "pdf",
-    ".txt": "text",
-    ".docx": "word",
-    ".json": "records",
-    ".jsonl": "records",
-    ".csv": "records",
-    ".tsv": "records",
-    ".xlsx": "records",
-    ".parquet": "records",
-}
+    ".pdf": "pdf", ".txt": "text", ".docx": "word", ".json": "records", ".jsonl": "records",
+    ".csv": "records", ".tsv": "records", ".xlsx": "records", ".parquet": "records",
+}  # fmt: skip
 """What a file holds, by its ending in lower case."""
 
 ZIP_ENDING = ".zip"
@@ -144,15 +138,14 @@ def sources(paths: Iterable[str], ending: str = "") -> Iterator[Source | LetterE
     in it) is listed once.
     """
     seen: set[tuple[str, str | None]] = set()
-    for path in paths:
-        for source in _named(path, ending):
-            if isinstance(source, Source):
-                on_store = file_path(source.path).on_store
-                place = source.path if on_store else os.path.abspath(source.path)
-                if (place, source.member) in seen:
-                    continue
-                seen.add((place, source.member))
-            yield source
+    for source in chain.from_iterable(_named(path, ending) for path in paths):
+        if isinstance(source, Source):
+            on_store = file_path(source.path).on_store
+            place = source.path if on_store else os.path.abspath(source.path)
+            if (place, source.member) in seen:
+                continue
+            seen.add((place, source.member))
+        yield source
 
 
 def _named(text: str, ending: str) -> Iterator[Source | LetterError]:
@@ -173,7 +166,7 @@ def _named(text: str, ending: str) -> Iterator[Source | LetterError]:
         except OSError as error:
             found = _not_opened(path, error)
     for one in map(_looked_at, matches) if matches else (found,):
-        yield from (one,) if isinstance(one, LetterError) else _at(one)
+        yield from _at(one)
 
 
 def _looked_at(path: FilePath) -> Entry | LetterError:
@@ -183,17 +176,19 @@ def _looked_at(path: FilePath) -> Entry | LetterError:
         return _not_opened(path, error)
 
 
-def _at(entry: Entry) -> Iterator[Source | LetterError]:
-    if not entry.folder:
+def _at(entry: Entry | LetterError) -> Iterator[Source | LetterError]:
+    if isinstance(entry, LetterError):
+        yield entry
+    elif entry.folder:
+        found = False
+        for one in _walk(entry.path, MAX_FOLDER_DEPTH):
+            found = True
+            yield from _at(one)
+        if not found:
+            yield _no_letters(str(entry.path), "folder")
+    else:
         archive = entry.path.suffix.lower() == ZIP_ENDING
         yield from _archived(entry) if archive else (_source(entry),)
-        return
-    found = False
-    for one in _walk(entry.path, MAX_FOLDER_DEPTH):
-        found = True
-        yield from (one,) if isinstance(one, LetterError) else _at(one)
-    if not found:
-        yield _no_letters(str(entry.path), "folder")
 
 
 def _source(entry: Entry, member: str | None = None) -> Source | LetterError:
@@ -220,16 +215,15 @@ def _walk(folder: FilePath, depth: int) -> Iterator[Entry | LetterError]:
     except OSError as error:
         yield _not_opened(folder, error)
         return
-    visible = sorted((one for one in listed if not _hidden(one.path.name)), key=_by_part)
-    yield from (one for one in visible if not one.folder)
+    visible = sorted((one for one in listed if not _hidden(one.path.name)), key=_files_by_part)
     for one in visible:
-        if one.folder:
-            yield from _walk(one.path, depth - 1)
+        yield from _walk(one.path, depth - 1) if one.folder else (one,)
 
 
-def _by_part(entry: Entry) -> str:
-    """The name, by which parts of a table are in the order of their numbers."""
-    return _PART.sub(lambda part: f"part{part[1]}{int(part[2]):018}", entry.path.name, count=1)
+def _files_by_part(entry: Entry) -> tuple[bool, str]:
+    """Files before folders, by name, parts of a table in the order of their numbers."""
+    name = entry.path.name
+    return entry.folder, _PART.sub(lambda p: f"part{p[1]}{int(p[2]):018}", name, count=1)
 
 
 def _hidden(name: str) -> bool:
@@ -314,9 +308,8 @@ def is_pdf(content: bytes) -> bool:
 def content(source: Source) -> bytes:
     """The bytes behind a source, from disk or store, an archive's member or standard input.
 
-    Raises:
-        LetterError: reasons ``missing``, ``unreadable``, ``unsupported``, ``too_large``,
-            ``empty``, ``bad_zip``, ``encrypted``.
+    Raises ``missing``, ``unreadable``, ``unsupported``, ``too_large``, ``empty``, ``bad_zip``,
+    ``encrypted``.
     """
     limit = MAX_BYTES[source.kind]
     if source.content is not None:
@@ -339,11 +332,7 @@ def content(source: Source) -> bytes:
 
 
 def opened(source: Source) -> BinaryIO:
-    """The bytes behind a source as a file: a large one is read piece by piece.
-
-    Raises:
-        LetterError: as :func:`content`.
-    """
+    """The bytes behind a source as a file, read piece by piece; raises as :func:`content`."""
     if source.member is not None or source.content is not None:
         return io.BytesIO(content(source))
     path = file_path(source.path)
@@ -417,12 +406,9 @@ def office_archive(name: str, kind: str, content: IO[bytes]) -> zipfile.ZipFile:
 
     Nothing in it is run or followed: macros, links, embedded objects and pictures are not opened,
     no formula is computed, an entity of the XML is refused.  What is unpacked is bounded here.
-
-    Raises:
-        LetterError: ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
+    Raises ``not_docx``, ``not_xlsx``, ``encrypted``, ``too_large``.
     """
-    start = content.read(len(_OLD_OFFICE))
-    packed = content.seek(0, 2)
+    start, packed = content.read(len(_OLD_OFFICE)), content.seek(0, os.SEEK_END)
     content.seek(0)
     if start == _OLD_OFFICE:
         problem = "encrypted, or a file of Office before 2007"

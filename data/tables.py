@@ -82,13 +82,12 @@ class Reading:
 
     def tell(self, renamed: Mapping[str, str], word: str = "") -> None:
         """Tell in one line which names are read as others."""
-        said = ", ".join(f"{name!r} is read as {meant!r}" for name, meant in renamed.items())
-        if said:
+        if said := ", ".join(f"{name!r} is read as {meant!r}" for name, meant in renamed.items()):
             self.notice(f"{self.file}: {word}{said}")
 
-    def recognised(self, found: Iterable[str]) -> int:
-        """How many of the names are known in one way or another."""
-        return sum(self.meaning(name) is not None for name in found)
+    def recognised(self, cells: Iterable[Any]) -> int:
+        """How many of the cells are names that are known in one way or another."""
+        return sum(self.meaning(name) is not None for name in _texts(cells))
 
     def empty(self, what: str) -> LetterError:
         """The error of a file without a header."""
@@ -114,9 +113,8 @@ def _aliases() -> dict[str, tuple[str, int]]:
 def columns(found: Sequence[str], how: Reading) -> tuple[str, ...]:
     """What records call the columns of a table whose header says ``found``; guesses are told.
 
-    Raises:
-        LetterError: reason ``columns``, where a name stands twice, could be two columns, looks
-            misspelt, or a column that is needed is missing.
+    Raises ``columns``, where a name stands twice, could be two columns, looks misspelt, or a column
+    that is needed is missing.
     """
     names = tuple(how.names(found))
     for problem, remedy in _faults(found, names, how):
@@ -149,7 +147,7 @@ def _faults(found: Sequence[str], names: Sequence[str], how: Reading) -> Iterato
 def _incomplete(
     found: Sequence[str], names: Sequence[str], known: Known, header: bool
 ) -> Iterator[tuple[str, str]]:
-    """What lacks a needed column or has one that looks misspelt."""
+    """A needed column that is missing, or one that looks misspelt."""
     missing = [name for name in known.required if name not in names]
     near = {
         name: close[0]
@@ -241,8 +239,7 @@ def _separator(text: io.TextIOWrapper, how: Reading) -> tuple[int, str]:
     """
     head = text.read(_HEAD_CHARS)
     text.seek(0)
-    said = _SEPARATOR_LINE.match(head)
-    if said:
+    if said := _SEPARATOR_LINE.match(head):
         text.readline()
         return 1, said[1]
 
@@ -281,19 +278,20 @@ def excel_rows(content: IO[bytes], how: Reading) -> Iterator[Numbered | LetterEr
         found = [_headed(sheet, how) for sheet in sheets(how.file, content)]
         if not found:
             raise how.empty("workbook")
-        heads = [_texts(sheet.head) for sheet in found]
-        counts = [how.recognised(head) for head in heads]
+        counts = [how.recognised(sheet.head) for sheet in found]
         chosen = counts.index(max(counts))
-        sheet, head = found[chosen], heads[chosen]
+        sheet = found[chosen]
+        head = _texts(sheet.head)
         while head and not head[-1]:
             head.pop()
         names, width = columns(head, how), len(head)
-        if sheet.above:
-            how.notice(f"{how.file}: the columns are named in row {sheet.first}")
-        if len(found) > 1:
-            how.notice(f"{how.file}: only the sheet {chosen + 1} of {len(found)} is read")
-        if sheet.formulas:
-            how.notice(f"{how.file}: formulas are not computed; their saved results are read")
+        for said, told in (
+            (sheet.above, f"the columns are named in row {sheet.first}"),
+            (len(found) > 1, f"only the sheet {chosen + 1} of {len(found)} is read"),
+            (sheet.formulas, "formulas are not computed; their saved results are read"),
+        ):
+            if said:
+                how.notice(f"{how.file}: {told}")
         for number, cells in enumerate(sheet.rows, start=sheet.first + 1):
             if any(cell is not None for cell in cells[width:]):
                 where = f"{how.file} row {number}"
@@ -329,12 +327,12 @@ def _headed(sheet: Sheet, how: Reading) -> Sheet:
     """The sheet from its header on, where a title stands above it: the first row of several names
     that are known, if the first row of all has none.
     """
-    if how.recognised(_texts(sheet.head)):
+    if how.recognised(sheet.head):
         return sheet
     above: list[list[Any]] = []
     for row in islice(sheet.rows, TITLE_ROWS):
         above.append(row)
-        if how.recognised(_texts(row)) >= NAMES_OF_A_HEADER:
+        if how.recognised(row) >= NAMES_OF_A_HEADER:
             return replace(sheet, head=row, first=sheet.first + len(above), above=True)
     return replace(sheet, rows=chain(above, sheet.rows))
 
@@ -342,8 +340,7 @@ def _headed(sheet: Sheet, how: Reading) -> Sheet:
 def sheets(name: str, content: IO[bytes]) -> list[Sheet]:
     """The visible sheets of a workbook that have cells: text, numbers, truth values, dates, None.
 
-    Raises:
-        LetterError: ``not_xlsx``, ``encrypted``, ``too_large``.
+    Raises ``not_xlsx``, ``encrypted``, ``too_large``.
     """
     archive = office_archive(name, "xlsx", content)
     packed = max(content.seek(0, io.SEEK_END), 2**20)
@@ -443,6 +440,5 @@ def parquet_rows(
     except Exception as error:  # noqa: BLE001 - a damaged file makes Arrow raise anything
         told = isinstance(error, (pa.ArrowException, OSError))
         fault = f": {' '.join(str(error).split())[:120]}" if told else f" ({type(error).__name__})"
-        yield LetterError(
-            name, "not_parquet", f"cannot read it as Parquet{fault}", "write it again"
-        )
+        problem = f"cannot read it as Parquet{fault}"
+        yield LetterError(name, "not_parquet", problem, "write it again")

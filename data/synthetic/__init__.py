@@ -101,13 +101,6 @@ def _rows(table: str, region: str | None = None, **cells: str) -> tuple[Entry, .
 
 
 @functools.cache
-def _sentences(group: str, about: str, region: str) -> tuple[Entry, ...]:
-    """Sentences of a group that state the fact ``about`` ("" for none) and fit the region."""
-    rows = _rows("sentences", region, group=group)
-    return tuple(row for row in rows if row["sets"].partition(";")[0] == about)
-
-
-@functools.cache
 def _openings() -> tuple[tuple[str, list[Entry]], ...]:
     """The house styles with their opening sentences."""
     styles: dict[str, list[Entry]] = {}
@@ -190,24 +183,24 @@ class _Writer:
         """The template with its slots filled, from ``more`` words too."""
         words = {**self.words, **(more or {})}
         return SLOT.sub(
-            lambda slot: words[slot[1]] if slot[1] in words else _SLOTS[slot[1]](self), template
+            lambda slot: words[slot[1]] if slot[1] in words else str(_SLOTS[slot[1]](self)),
+            template,
         )
 
     def write(self, group: str, about: str = "") -> str:
-        """A sentence of the group; the facts that it states become true."""
-        return self.state(self.pick(_sentences(group, about, self.region["region"])))
+        """A sentence of the group that states the fact ``about`` ("" for none)."""
+        rows = _rows("sentences", self.region["region"], group=group)
+        return self.state(self.pick([r for r in rows if r["sets"].partition(";")[0] == about]))
 
     def state(self, sentence: Entry) -> str:
         """The sentence as this letter prints it; the facts that it states become true."""
-        if sentence["sets"]:
-            facts = sentence["sets"].split(";")
-            self.stated.update(facts)
-            if facts[0] == "pain":
-                self.pain = self.number(3, 10)
-            elif facts[0] == "relief":
-                self.relief = 5 * self.number(2, 20)
-            elif facts[0] in _WORK:
-                self.work = _WORK[facts[0]]
+        facts = sentence["sets"].split(";")
+        self.stated.update(facts)  # "" too, which is no fact
+        if facts[0] == "pain":
+            self.pain = self.number(3, 10)
+        elif facts[0] == "relief":
+            self.relief = 5 * self.number(2, 20)
+        self.work = _WORK.get(facts[0], self.work)
         return self.fill(sentence["text"])
 
     def day(self, ordinal: int) -> str:
@@ -230,12 +223,9 @@ class _Writer:
             true |= self.stated & set(_TREATMENTS)
         sentences += self._treatment(true)
         sentences += [self.write(study, study) for study in (*_STUDIES, "emg") if study in true]
-        sentences += self._visit(true)
-        sentences += relief
-        sentences += self._denials(true)
-        sentences += [
-            self.write(g) for g in ("noise", "noise", "filler", "filler") if self.chance(0.4)
-        ]
+        sentences += [*self._visit(true), *relief, *self._denials(true)]
+        aside = ("noise", "noise", "filler", "filler")
+        sentences += [self.write(group) for group in aside if self.chance(0.4)]
         sentences.append(self.write("request"))
         if self.chance(0.5):
             sentences.append(self.write("review"))
@@ -290,9 +280,8 @@ class _Writer:
         chances = tuple(map(self._chance, rows))
         decisions = tuple(map(self._decision, requests, items, chances))
         day = date.fromordinal(self.decided) if self.header else None
-        determination = Determination(
-            day, self._several("state"), self._several("specialty"), decisions
-        )
+        who = self._several("state"), self._several("specialty")
+        determination = Determination(day, *who, decisions)
         if not decided:
             determination = Determination(decisions=(None,) * len(items))
         letter = printed = Letter(case, determination)
@@ -406,20 +395,19 @@ class _Writer:
         """Heading, what is under review, what was authorized, and the quantity under review."""
         allowed = n // 2
         authorized, _ = self._title(request, allowed)
+        first = f"{original} was the original request."
         if self.chance(0.3):
             heading = (
-                f"{original} was the original request. The Claims Administrator authorized "
-                f"{authorized}, leaving the original request IMR eligible. "
-                f"The original request, {original} is"
+                f"{first} The Claims Administrator authorized {authorized}, leaving the original "
+                f"request IMR eligible. The original request, {original} is"
             )
             return heading, original, authorized, n
         requested, quantity = self._title(request, n - allowed)
         heading = (
-            f"{original} was the original request. {authorized} was authorized by the Claims "
-            f"Administrator. The remaining IMR eligible portion of the original request, "
-            f"{requested}{' is' if self.chance(0.85) else ''}"
+            f"{first} {authorized} was authorized by the Claims Administrator. The remaining IMR "
+            f"eligible portion of the original request, {requested}"
         )
-        return heading, requested, authorized, quantity
+        return heading + (" is" if self.chance(0.85) else ""), requested, authorized, quantity
 
     # guidelines
 
@@ -427,18 +415,18 @@ class _Writer:
         if self.chance(0.25):
             raw = "The Claims Administrator did not cite any medical evidence for its decision."
             return Citation(raw, none_cited=True)
-        return self._own(request, "Claims Administrator", outside_only=0.3, outside_too=0.3)
+        return self._own(request, "Claims Administrator", 0.3, 0.3)
 
     def _reviewer(self, request: Entry, item: Item) -> Citation:
         administrator, side = item.claims_administrator_guideline, "Expert Reviewer"
-        if administrator is not None and administrator.mtus and self.chance(COPY_SHARE):
+        if administrator and administrator.mtus and self.chance(COPY_SHARE):
             return self._cited(side, administrator.mtus, ())
-        return self._own(request, side, outside_only=OUTSIDE_SHARE, outside_too=0.25)
+        return self._own(request, side, OUTSIDE_SHARE, 0.25)
 
-    def _own(
-        self, request: Entry, side: str, *, outside_only: float, outside_too: float
-    ) -> Citation:
-        """A citation of the side's own: of the schedule, of sources outside of it, or of both."""
+    def _own(self, request: Entry, side: str, outside_only: float, outside_too: float) -> Citation:
+        """A citation of the side's own: of the schedule, of sources outside of it, or of both, as
+        often as the shares say.
+        """
         if self.chance(outside_only):
             return self._cited(side, (), self._sources(request))
         outside = self._sources(request) if self.chance(outside_too) else ()
@@ -446,7 +434,7 @@ class _Writer:
 
     def _cited_chapters(self, request: Entry) -> tuple[MtusCitation, ...]:
         row = self.pick(_chapters(request["guideline"], 2016 if self.header else 2009))
-        sections = tuple(row["sections"].split("|")) if row["sections"] else ()
+        sections = tuple(filter(None, row["sections"].split("|")))
         cited = self._mtus(row["chapter"], row["edition"], sections, row["pages"] or None)
         own = self._mtus("(region)", "2004")
         if self.header and own.chapter != cited.chapter and self.chance(CHAIN_SHARE):
@@ -479,8 +467,8 @@ class _Writer:
             cited = ", and ".join(printed_chapter(chapter, guidelines) for chapter in mtus)
             raw = f"Decision based on MTUS {cited}."
         elif self.header:
-            recommended = "recommendation(s) outside of the MTUS Guidelines"
-            raw = f"The {side} based their decision on {recommended}."
+            outside_of = "recommendation(s) outside of the MTUS Guidelines"
+            raw = f"The {side} based their decision on {outside_of}."
         else:
             raw = f"The {side} did not base their decision on the MTUS."
         if outside:
@@ -508,24 +496,24 @@ _DATE_FORMATS: tuple[Callable[[date], str], ...] = (
     lambda day: f"{day.month}/{day.day}/{day.year % 100:02d}",
     lambda day: f"{month_name[day.month]} {day.day}, {day.year}",
 )
-_SLOTS: dict[str, Callable[[_Writer], str]] = {
+_SLOTS: dict[str, Callable[[_Writer], object]] = {
     "doi": lambda w: w.day(w.injury),
     "ur": lambda w: w.day(w.ur),
     "date": lambda w: w.day(w.number(w.injury + 8, w.ur - 3)),
-    "n": lambda w: str(w.number(2, 24)),
-    "pct": lambda w: str(5 * w.number(2, 19)),
-    "relief": lambda w: str(w.relief),
-    "score": lambda w: str(w.pain),
-    "low": lambda w: str(w.number(1, (w.pain or 3) - 1)),
-    "level": lambda w: str(w.pick(w.of_region("levels"))),
+    "n": lambda w: w.number(2, 24),
+    "pct": lambda w: 5 * w.number(2, 19),
+    "relief": lambda w: w.relief,
+    "score": lambda w: w.pain,
+    "low": lambda w: w.number(1, (w.pain or 3) - 1),
+    "level": lambda w: w.pick(w.of_region("levels")),
     "dx": lambda w: w.of_region("diagnoses")[0],
-    "dx2": lambda w: str(w.pick(w.of_region("diagnoses")[1:])),
-    "finding": lambda w: str(w.pick(w.of_region("findings"))),
-    "xfinding": lambda w: str(w.pick(w.of_region("xray_findings"))),
-    "drug": lambda w: str(w.pick(_words("drug")[:4])),
-    "drug2": lambda w: str(w.pick(_words("drug")[4:])),
-    "job": lambda w: str(w.pick(_words("job"))),
-    "mechanism": lambda w: str(w.pick(_words("mechanism"))),
+    "dx2": lambda w: w.pick(w.of_region("diagnoses")[1:]),
+    "finding": lambda w: w.pick(w.of_region("findings")),
+    "xfinding": lambda w: w.pick(w.of_region("xray_findings")),
+    "drug": lambda w: w.pick(_words("drug")[:4]),
+    "drug2": lambda w: w.pick(_words("drug")[4:]),
+    "job": lambda w: w.pick(_words("job")),
+    "mechanism": lambda w: w.pick(_words("mechanism")),
 }
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from io import BytesIO
 from typing import Any, Literal, get_args
 
 from imr.data.letter import Decision, Item, Letter, MtusCitation
+from imr.data.parse import ISSUES_LEADS, SUMMARY_LEADS
 
 Layout = Literal["printed", "formfeed", "crlf", "doubled", "tight"]
 """How a text letter is laid out.
@@ -39,14 +40,6 @@ _INTRODUCTION = (
     "picked because training and daily work match the condition and the services in dispute. "
     "The reviewer knows the rules of independent review and how they rank medical evidence."
 )
-_SUMMARY_LEAD = (
-    "The expert reviewer developed the following clinical case summary based on a review of the "
-    "case file, including all medical records:"
-)
-_ISSUES_LEAD = (
-    "The Final Determination was based on decisions for the disputed items/services set forth "
-    "below:"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +55,9 @@ USUAL = Printing()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight.  Those
-    of ``lines`` are separated by line feeds and stand without blank lines between them.
-    """
+    """A piece of the page; ``bold`` opens a paragraph, ``text`` goes on in regular weight."""
 
-    kind: Literal["header", "heading", "lines", "paragraph"]
+    kind: Literal["header", "heading", "paragraph"]
     bold: str = ""
     text: str = ""
     gap: str = " "
@@ -79,24 +70,23 @@ class Block:
 
 def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
     """The letter from top to bottom; letters before 2016 have no ``header``, the table of dates."""
-    reviewer, credentials = letter.determination, []
-    if reviewer.states or reviewer.specialties:
-        lines = (
-            "The Expert Reviewer has the following credentials:",
-            f"State(s) of Licensure: {printing.between_states.join(reviewer.states)}",
-            f"Certification(s)/Specialty: {', '.join(reviewer.specialties)}",
-        )
-        credentials = [Block("lines", text="\n".join(lines))]
-    page = [Block("header")] if header else []
-    page += [
+    reviewer = letter.determination
+    credentials = (
+        "The Expert Reviewer has the following credentials:\n"
+        f"State(s) of Licensure: {printing.between_states.join(reviewer.states)}\n"
+        f"Certification(s)/Specialty: {', '.join(reviewer.specialties)}"
+    )
+    named = reviewer.states or reviewer.specialties
+    page = [
+        *([Block("header")] if header else []),
         Block("heading", "HOW THE IMR FINAL DETERMINATION WAS MADE"),
         Block("paragraph", text=_INTRODUCTION),
-        *credentials,
+        *([Block("paragraph", text=credentials)] if named else []),
         Block("heading", "CLINICAL CASE SUMMARY"),
-        Block("paragraph", text=_SUMMARY_LEAD),
+        Block("paragraph", text=SUMMARY_LEADS[0]),
         Block("paragraph", text=letter.case.case_summary),
         Block("heading", "IMR ISSUES, DECISIONS AND RATIONALES"),
-        Block("paragraph", text=_ISSUES_LEAD),
+        Block("paragraph", text=ISSUES_LEADS[0]),
     ]
     decisions = reviewer.decisions or (None,) * len(letter.case.items)
     for item, decision in zip(letter.case.items, decisions, strict=True):
@@ -107,12 +97,11 @@ def blocks(letter: Letter, header: bool, printing: Printing) -> list[Block]:
 def _item_blocks(item: Item, decision: Decision | None, printing: Printing) -> Iterator[Block]:
     outcome = decision.outcome if decision else ""
     yield Block("paragraph", f"{item.title}:", outcome, printing.before_outcome)
-    if item.claims_administrator_guideline is not None:
-        raw = item.claims_administrator_guideline.raw
-        yield Block("paragraph", "Claims Administrator guideline:", raw)
-    if decision is not None:
-        if decision.guideline is not None:
-            yield Block("paragraph", "MAXIMUS guideline:", decision.guideline.raw)
+    if cited := item.claims_administrator_guideline:
+        yield Block("paragraph", "Claims Administrator guideline:", cited.raw)
+    if decision and decision.guideline:
+        yield Block("paragraph", "MAXIMUS guideline:", decision.guideline.raw)
+    if decision:
         yield Block("paragraph", "Decision rationale:", decision.rationale)
 
 
@@ -128,17 +117,16 @@ def printed_chapter(citation: MtusCitation, guidelines: str = "") -> str:
 
 def _header_cells(letter: Letter) -> list[tuple[str, str, str, str]]:
     """Rows of the header table: label, value, label, value."""
-
-    def printed(day: date | None) -> str:
-        return f"{day.month:02d}/{day.day:02d}/{day.year}" if day else ""
-
     header, decided = letter.case.header, letter.determination.decision_date
-    assigned, injury = printed(header.date_assigned), printed(header.date_of_injury)
-    denial, received = printed(header.ur_denial_date), printed(header.application_received)
+    days = (header.date_assigned, header.date_of_injury, header.ur_denial_date,
+            header.application_received, decided)  # fmt: skip
+    assigned, injury, denial, received, decision = (
+        f"{day.month:02d}/{day.day:02d}/{day.year}" if day else "" for day in days
+    )
     return [
         ("Case Number:", header.case_number or "", "", ""),
         ("Date Assigned:", assigned, "Date of Injury:", injury),
-        ("Decision Date:" if decided else "", printed(decided), "UR Denial Date:", denial),
+        ("Decision Date:" if decided else "", decision, "UR Denial Date:", denial),
         ("Priority:", header.priority or "", "Application", received),
         ("", "", "Received:", ""),
     ]
@@ -161,7 +149,7 @@ def render_text(
     paragraphs = [
         _header_lines(letter, layout)
         if block.kind == "header"
-        else [line for part in block.words.split("\n") for line in _wrapped(part)]
+        else [line for part in block.words.split("\n") for line in _WRAPPER.wrap(part) or [""]]
         for block in blocks(letter, header, printing)
     ]
     return _laid_out(paragraphs, layout)
@@ -170,30 +158,21 @@ def render_text(
 def _header_lines(letter: Letter, layout: Layout) -> list[str]:
     rows = _header_cells(letter)
     if layout == "tight":  # cell after cell, the second half of the split label on its own line
-        lines = [" ".join(cell for cell in row if cell) for row in rows[:3]]
-        received = rows[3][3]
-        return [*lines, f"Priority: {rows[3][1]} Application", "Received:", received]
+        lines = [" ".join(filter(None, row)) for row in rows[:3]]
+        return [*lines, f"Priority: {rows[3][1]} Application", "Received:", rows[3][3]]
     return [f"{a:<20}{b:<22}{c:<20}{d}".rstrip() for a, b, c, d in rows]
 
 
-def _wrapped(text: str) -> list[str]:
-    """Greedy lines, broken at spaces and after inner hyphens."""
-    lines: list[str] = []
-    start, width = 0, LINE_WIDTH
-    while len(text) - start > width:
-        space = text.rfind(" ", start, start + width + 1)
-        hyphen = text.rfind("-", start, start + width) + 1
-        if hyphen > space and hyphen > start and text[hyphen].isalnum() and text[hyphen - 2] != " ":
-            lines.append(text[start:hyphen])
-            start = hyphen
-        elif space > start:
-            lines.append(text[start:space])
-            start = space + 1
-        else:  # a word longer than the line
-            lines.append(text[start : start + width])
-            start += width
-    lines.append(text[start:])
-    return lines
+_BREAK = re.compile(r"( |(?<=[^ ]-)(?=[^\W_]))")
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines at spaces and after inner hyphens."""
+
+    wordsep_re = _BREAK
+
+
+_WRAPPER = _Wrapper(LINE_WIDTH, expand_tabs=False, replace_whitespace=False)
 
 
 def _laid_out(paragraphs: Sequence[list[str]], layout: Layout) -> str:
@@ -251,7 +230,7 @@ def render_pdf(letter: Letter, *, header: bool = True, printing: Printing = USUA
             canvas.setFont(_BOLD, _SIZE)
             canvas.drawCentredString((_LEFT + _RIGHT) / 2, y, block.bold)
         else:
-            for part in block.text.split("\n") if block.kind == "lines" else [block.text]:
+            for part in block.text.split("\n"):
                 for line in _pdf_lines(block.bold, part, block.gap):
                     y, before = down(before), _PITCH
                     _draw_line(canvas, y, line)

@@ -244,6 +244,7 @@ def test_patterns_of_the_words_beside_a_mention() -> None:
 def of_reference_tables() -> list[Tried]:
     """What functions make from tables: ``data/reference``, ``features/rules``."""
     from imr.data.citations import _chapters
+    from imr.data.quantity import _patterns
     from imr.features.families.request import _fields_known, _tests_and_organs
     from imr.features.statements.findings import _kinds
     from imr.features.table import _urgent_rules
@@ -255,17 +256,19 @@ def of_reference_tables() -> list[Tried]:
         *(Tried(f"{rule.text}: with", rule.with_, anchored=False) for rule in urgent),
         *(Tried(f"{rule.text}: unless", rule.unless, anchored=False) for rule in urgent),
         *(Tried(name, pattern, anchored=False) for name, pattern in pairs),
+        *(Tried(name, p, anchored=False) for name, rows in _patterns().items() for p, _ in rows),
     ]
 
 
 def test_patterns_made_from_the_reference_tables() -> None:
     tried = of_reference_tables()
-    assert len(tried) > 10
+    assert len(tried) > 25
     assert all_slow("reference", tried) == []
 
 
 MADE_BY = {
     "data/citations._chapters",
+    "data/quantity._patterns",
     "features/statements/findings._kinds",
     "features/table._urgent_rules",
     "features/families/request._fields_known",

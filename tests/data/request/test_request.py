@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imr.data import table_rows
-from imr.data.quantity import find_quantity, spell_out
+from imr.data.quantity import _patterns, find_quantity, spell_out
 from imr.data.request import SERVICE_TABLES, ItemClass, body_parts, classify, request_lexicon
 from tests.timing import looks
 
@@ -236,3 +236,16 @@ def test_body_parts_cover_body_parts() -> None:
     covering = {name: part.covers for name, part in parts.items() if part.covers}
     assert len(covering) == 13
     assert all(covers <= parts.keys() - {name} for name, covers in covering.items())
+
+
+def test_every_pattern_of_a_quantity_finds_its_example() -> None:
+    rows = [row for row in table_rows("reference/quantities") if row["counts"] != "part"]
+    patterns = [pattern for found in _patterns().values() for pattern, _ in found]
+    assert len(patterns) == len(rows) > 10
+    missed = [
+        row["example"]
+        for row, pattern in zip(rows, patterns, strict=True)
+        if not pattern.search(spell_out(row["example"]))
+    ]
+    assert missed == []
+    assert all(row["source"] for row in rows)
