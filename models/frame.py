@@ -21,8 +21,6 @@ import pandas as pd
 from imr.data import table_rows
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
-from imr.features.condition import Condition, Term
-from imr.features.signal import Value
 from imr.features.table import CaseSignals, arrays, signals
 
 Array = npt.NDArray[np.float64]
@@ -153,22 +151,6 @@ def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) ->
     codes, values = pd.factorize(column)
     # The code of null is -1: the last.
     return np.array([function(v) for v in [*values.tolist(), None]], dtype=np.float64)[codes]
-
-
-def conditions_hold(
-    frame: pd.DataFrame, conditions: Sequence[Condition]
-) -> list[npt.NDArray[np.bool_]]:
-    """For each condition, whether it holds of each item; each term is asked once a value."""
-    terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
-    holds = {t: by_value(frame[t.name], partial(_holds, t)).astype(bool) for t in terms}
-    return [
-        np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
-        for alternatives in conditions
-    ]
-
-
-def _holds(term: Term, value: Value) -> bool:
-    return term.holds({term.name: value})
 
 
 def _year(day: object) -> float:

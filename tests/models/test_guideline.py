@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imr.data import table_rows
+from imr.features.condition import holds
 from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.guideline import candidates as cand
@@ -138,6 +139,20 @@ def test_every_link_names_a_label_of_the_catalogue():
         reached = {cand.absolute(link.label, chapter) for chapter in chapters}
         assert reached & set(cand.catalogue_labels()), link
         assert link.source
+
+
+def test_requests_are_linked_to_the_sections_that_the_conditions_name(model, unseen):
+    requests = cand.describe(unseen)
+    names, pairs = cand.make_pairs(requests, model.labels, model.shares, len(model.labels))
+    linked = pairs[:, :, cand.PAIR_FEATURES.index("link")]
+    assert linked.sum() > 50
+    for request, own, found in zip(requests.to_dict("records"), names, linked, strict=True):
+        meant = {
+            cand.absolute(link.label, request["body_chapter"])
+            for link in cand.guideline_links()
+            if holds(link.when, request)
+        }
+        assert set(own[found == 1]) == meant & set(own)
 
 
 def test_every_chapter_of_a_body_part_is_in_the_catalogue():
