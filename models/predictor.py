@@ -181,8 +181,7 @@ class Predictor:
         """
 
         def log_odds(table: pd.DataFrame) -> Array:
-            p = self.outcome.predict(table)["p_overturned"].to_numpy(dtype=np.float64)
-            return np.asarray(logit(p))
+            return np.asarray(logit(self.outcome.predict(table)["p_overturned"]))
 
         return what_if(cases, derived, [one.p_overturned for one in predictions], log_odds)
 

@@ -125,21 +125,22 @@ class Link(NamedTuple):
     source: str
 
 
-def _rows(name: str) -> Sequence[Mapping[str, str]]:
+def rows_of(name: str) -> Sequence[Mapping[str, str]]:
+    """The rows of a table beside this module."""
     return table_rows(name, Path(__file__).parent)
 
 
 @cache
 def guideline_links() -> tuple[Link, ...]:
     """``models/guideline/links.csv``: which section a kind of request falls under."""
-    rows = _rows("links")
+    rows = rows_of("links")
     return tuple(Link(condition(row["when"]), row["label"], row["source"]) for row in rows)
 
 
 @cache
 def body_chapters() -> Mapping[str, str]:
     """Body part -> the chapter that treats it (``models/guideline/body_parts.csv``)."""
-    return {row["body_part"]: row["chapter"] for row in _rows("body_parts")}
+    return {row["body_part"]: row["chapter"] for row in rows_of("body_parts")}
 
 
 @cache
@@ -166,7 +167,7 @@ def cited_by_readers(
 @cache
 def _cited_by_readers() -> Mapping[Kind, Mapping[str, float]]:
     asked: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in _rows("readers"):
+    for row in rows_of("readers"):
         label = relative(row["label"], row["body_chapter"])
         asked[tuple(row[name] for name in KIND_COLUMNS)][label] += float(row["percent"]) / 100
     within: dict[Kind, list[Mapping[str, float]]] = defaultdict(list)
