@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from imr.data.letter import Letter, LetterError
 from imr.models.prediction import SCORE_COLUMNS
@@ -165,15 +165,11 @@ def signature() -> Any:
     Text and not ``any``: MLflow's server reads CSV only where every column has a type.  Lists,
     dates and numbers in JSON pass as they are and are checked by row (``data/records.py``).
     """
-    given: list[ColSpec | TensorSpec] = [
-        ColSpec("string", name, required=False) for name in RECORD_COLUMNS
-    ]
-    made: list[ColSpec | TensorSpec] = [
-        ColSpec(MLFLOW_TYPES.get(column.kind, "string"), column.name, required=False)
-        for column in SCORE_COLUMNS
-    ]
+    types = {column.name: MLFLOW_TYPES.get(column.kind, "string") for column in SCORE_COLUMNS}
+    given = Schema([ColSpec("string", name, required=False) for name in RECORD_COLUMNS])
+    made = Schema([ColSpec(kind, name, required=False) for name, kind in types.items()])
     params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
-    return ModelSignature(Schema(given), Schema(made), params)
+    return ModelSignature(given, made, params)
 
 
 def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:

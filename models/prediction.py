@@ -152,7 +152,7 @@ def meaning_of(p: float, average: float, missed_cost: float) -> str:
     whole = missed_cost in range(1, len(_NUMBERS))
     cost = _NUMBERS[int(missed_cost)] if whole else f"{missed_cost:g}"
     return (
-        f"{times[0].upper()}{times[1:]} of {average:.0%}; called Overturned from "
+        f"{times.capitalize()} of {average:.0%}; called Overturned from "
         f"{1 / (1 + missed_cost):.0%} on, because a missed overturn is taken to cost {cost} false "
         f"alarm{'' if missed_cost == 1 else 's'}"
     )

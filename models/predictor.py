@@ -42,10 +42,7 @@ from imr.models.whatif import Change, what_if
 ALL = "all requests"
 # With fewer decided items a share says nothing; the wider class is shown instead.
 MIN_ITEMS = 5
-RECORD_COLUMNS = (
-    *("letter_id", "case_summary", "items", "text"),
-    *(field.name for field in HEADER_FIELDS),
-)
+RECORD_COLUMNS = ("letter_id", "case_summary", "items", "text", *(f.name for f in HEADER_FIELDS))
 NAME = "imr"
 """The model's name in its rows: inside a logged model nobody knows the address it was loaded by."""
 FRAME_TYPES = {"int": "Int64", "float": "Float64"}

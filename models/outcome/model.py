@@ -43,14 +43,7 @@ from imr.models.frame import (
     drawn_letters,
     row_order,
 )
-from imr.models.outcome.start import (
-    Judgement,
-    Known,
-    Start,
-    TreeContributions,
-    shipped,
-    some_rows,
-)
+from imr.models.outcome.start import Judgement, Known, Start, TreeContributions, shipped, some_rows
 
 if TYPE_CHECKING:
     import lightgbm as lgb
