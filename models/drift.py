@@ -40,11 +40,8 @@ def profile(frame: pd.DataFrame, columns: Iterable[str], p: Sequence[float]) -> 
     ``p`` are the items' probabilities, best those of folds that left them out.
     """
     table = frame[[c for c in columns if c in frame]].assign(**{SCORE: list(p)})
-    told = {}
-    for name in table:
-        if _comparable(table[name]):
-            bins = _bins(table[name])
-            told[str(name)] = {**bins, "counts": _count(bins, table[name])}
+    binned = ((str(name), _bins(table[name])) for name in table)
+    told = {n: {**bins, "counts": _count(bins, table[n])} for n, bins in binned if bins}
     return {"items": len(table), "columns": told}
 
 
@@ -85,25 +82,18 @@ def psi(old: Sequence[int], new: Sequence[int]) -> float:
     return sum((b - a) * math.log(b / a) for a, b in zip(before, after, strict=True))
 
 
-def _comparable(column: pd.Series[Any]) -> bool:
-    """Not days, which move on, and not texts that nearly every letter has of its own."""
-    from pandas.api.types import is_numeric_dtype
-
-    if is_numeric_dtype(column.dtype):
-        return True
-    known = column.dropna().astype(str)
-    return known.nunique() <= MOST_TEXTS and not known.str.match(r"\d{4}-\d\d-\d\d").any()
-
-
-def _bins(column: pd.Series[Any]) -> dict[str, Any]:
+def _bins(column: pd.Series[Any]) -> dict[str, Any] | None:
+    """None for days, which move on, and for texts that nearly every letter has of its own."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if is_bool_dtype(column.dtype):
         return {"values": ["False", "True"]}
     if is_numeric_dtype(column.dtype):
-        known = column.dropna().astype("float64")
-        cuts = {float(known.quantile(k / BINS)) for k in range(1, BINS)} if len(known) else set()
-        return {"edges": sorted(cuts)}
+        cuts = column.dropna().astype("float64").quantile([k / BINS for k in range(1, BINS)])
+        return {"edges": sorted(set(cuts.dropna().tolist()))}
+    known = column.dropna().astype(str)
+    if known.nunique() > MOST_TEXTS or known.str.match(r"\d{4}-\d\d-\d\d").any():
+        return None
     return {"values": [str(v) for v in column.value_counts().index[:MOST_VALUES]]}
 
 

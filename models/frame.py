@@ -5,11 +5,10 @@ matrix for trees.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ import pandas as pd
 from imr.data import table_rows
 from imr.data.citations import labels
 from imr.data.letter import Case, Item
-from imr.features.condition import Condition, Term
-from imr.features.signal import Value
 from imr.features.table import CaseSignals, arrays, signals
 
 Array = npt.NDArray[np.float64]
@@ -148,27 +145,11 @@ def listed(cell: object) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, parts)))
 
 
-def by_value(column: pd.Series[Any], function: Callable[[Any], float | bool]) -> Array:
-    """``function`` of every cell, null as None, called once a distinct value: columns repeat."""
+def by_value(column: pd.Series[Any], function: Callable[[Any], float | None]) -> Array:
+    """``function`` of every cell, null as None and the reverse, called once a distinct value."""
     codes, values = pd.factorize(column)
     # The code of null is -1: the last.
     return np.array([function(v) for v in [*values.tolist(), None]], dtype=np.float64)[codes]
-
-
-def conditions_hold(
-    frame: pd.DataFrame, conditions: Sequence[Condition]
-) -> list[npt.NDArray[np.bool_]]:
-    """For each condition, whether it holds of each item; each term is asked once a value."""
-    terms = {term for alternatives in conditions for all_of in alternatives for term in all_of}
-    holds = {t: by_value(frame[t.name], partial(_holds, t)).astype(bool) for t in terms}
-    return [
-        np.logical_or.reduce([np.logical_and.reduce([holds[t] for t in c]) for c in alternatives])
-        for alternatives in conditions
-    ]
-
-
-def _holds(term: Term, value: Value) -> bool:
-    return term.holds({term.name: value})
 
 
 def _year(day: object) -> float:
@@ -214,8 +195,8 @@ class SignalInputs:
         matrix = np.empty((len(frame), len(self.columns)))
         for place, name in enumerate(self.columns):
             if name in self.labels:
-                codes = {label: float(code) for code, label in enumerate(self.labels[name])}
-                matrix[:, place] = by_value(frame[name], partial(_code, codes))
+                codes = {label: code for code, label in enumerate(self.labels[name])}
+                matrix[:, place] = by_value(frame[name], codes.get)
             elif name in self.facts:
                 matrix[:, place] = np.nan_to_num(2.0 * numbers(frame[name]) - 1.0)
             else:
@@ -229,7 +210,3 @@ class SignalInputs:
         """From the fields as JSON holds them."""
         known = {name: tuple(values) for name, values in labels.items()}
         return cls(tuple(columns), known, frozenset(facts))
-
-
-def _code(codes: Mapping[str, float], value: object) -> float:
-    return codes.get(str(value), math.nan)

@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from imr.data.letter import Letter, LetterError
 from imr.models.prediction import SCORE_COLUMNS
@@ -116,22 +116,16 @@ def see_params() -> None:
 def check_params(params: Any) -> None:
     """Raise :class:`Refused` for a parameter that there is none of, or that is no truth value."""
     for name, value in params.items() if isinstance(params, dict) else ():
+        if name in PARAMS and isinstance(value, (bool, np.bool_)):
+            continue
+        wrong = "neither true nor false"
         if name not in PARAMS:
             meant = difflib.get_close_matches(str(name), PARAMS, n=1)
-            near = f"; did you mean {meant[0]!r}?" if meant else ""
-            said = f"{_named(name)} is not known{near}"
-        elif not isinstance(value, (bool, np.bool_)):
-            said = f"{_named(name)} is neither true nor false"
-        else:
-            continue
-        allowed = " and ".join(PARAMS)
-        raise Refused(f"params: {said} (allowed are {allowed}, each true or false)",
-                      INVALID_PARAMETER_VALUE)  # fmt: skip
-
-
-def _named(name: Any) -> str:
-    """A name of the request for a message, on one line and no longer than names are."""
-    return repr(str(name)[:40])
+            wrong = "not known" + (f"; did you mean {meant[0]!r}?" if meant else "")
+        # Of the request no more than a name, on one line.
+        said, allowed = f"{str(name)[:40]!r} is {wrong}", " and ".join(PARAMS)
+        refusal = f"params: {said} (allowed are {allowed}, each true or false)"
+        raise Refused(refusal, INVALID_PARAMETER_VALUE)
 
 
 # --- what is logged ------------------------------------------------------------------------------
@@ -171,15 +165,11 @@ def signature() -> Any:
     Text and not ``any``: MLflow's server reads CSV only where every column has a type.  Lists,
     dates and numbers in JSON pass as they are and are checked by row (``data/records.py``).
     """
-    given: list[ColSpec | TensorSpec] = [
-        ColSpec("string", name, required=False) for name in RECORD_COLUMNS
-    ]
-    made: list[ColSpec | TensorSpec] = [
-        ColSpec(MLFLOW_TYPES.get(column.kind, "string"), column.name, required=False)
-        for column in SCORE_COLUMNS
-    ]
+    types = {column.name: MLFLOW_TYPES.get(column.kind, "string") for column in SCORE_COLUMNS}
+    given = Schema([ColSpec("string", name, required=False) for name in RECORD_COLUMNS])
+    made = Schema([ColSpec(kind, name, required=False) for name, kind in types.items()])
     params = ParamSchema([ParamSpec(name, "boolean", usual) for name, usual in PARAMS.items()])
-    return ModelSignature(Schema(given), Schema(made), params)
+    return ModelSignature(given, made, params)
 
 
 def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFrame:
@@ -194,25 +184,9 @@ def letters_frame(found: pd.DataFrame, letters: Sequence[Letter]) -> pd.DataFram
 
 
 def example_input() -> pd.DataFrame:
-    """One undecided case record, written for this purpose."""
-    cited = "Decision based on MTUS Knee Complaints 2004, Section(s): Special Studies."
-    title = "MRI of the right knee without contrast"
-    items = [
-        {"title": title, "claims_administrator_guideline": cited},
-        {"title": "Physical therapy, 12 sessions for the right knee"},
-    ]
-    summary = (
-        "A 41-year-old woman twisted her right knee at work on 08-02-2016. Plain films showed no "
-        "fracture. She had six visits of physical therapy and took naproxen. The knee locks, and "
-        "the McMurray sign is positive."
-    )
-    record = {
-        "letter_id": "example",
-        "case_summary": summary,
-        "items": json.dumps(items),
-        "ur_denial_date": "2016-09-30",
-    }
-    return pd.DataFrame([record])
+    """One undecided case record, written for this purpose (``models/example.json``)."""
+    record = json.loads(resources.files("imr.models").joinpath("example.json").read_text("utf-8"))
+    return pd.DataFrame([record | {"items": json.dumps(record["items"])}])
 
 
 mlflow.models.set_model(ImrModel())

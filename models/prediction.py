@@ -151,7 +151,7 @@ def meaning_of(p: float, average: float, missed_cost: float) -> str:
     """
     ratio = p / average if average else 1.0
     times = next(said for most, said in _TIMES if ratio < most)
-    said, called_from = f"{times[0].upper()}{times[1:]} of {average:.0%}", 1 / (1 + missed_cost)
+    said, called_from = f"{times.capitalize()} of {average:.0%}", 1 / (1 + missed_cost)
     if p < called_from:
         return said
     whole = missed_cost in range(1, len(_NUMBERS))

@@ -42,10 +42,7 @@ from imr.models.whatif import Change, what_if
 ALL = "all requests"
 # With fewer decided items a share says nothing; the wider class is shown instead.
 MIN_ITEMS = 5
-RECORD_COLUMNS = (
-    *("letter_id", "case_summary", "items", "text"),
-    *(field.name for field in HEADER_FIELDS),
-)
+RECORD_COLUMNS = ("letter_id", "case_summary", "items", "text", *(f.name for f in HEADER_FIELDS))
 NAME = "imr"
 """The model's name in its rows: inside a logged model nobody knows the address it was loaded by."""
 FRAME_TYPES = {"int": "Int64", "float": "Float64"}
@@ -181,8 +178,7 @@ class Predictor:
         """
 
         def log_odds(table: pd.DataFrame) -> Array:
-            p = self.outcome.predict(table)["p_overturned"].to_numpy(dtype=np.float64)
-            return np.asarray(logit(p))
+            return np.asarray(logit(self.outcome.predict(table)["p_overturned"]))
 
         return what_if(cases, derived, [one.p_overturned for one in predictions], log_odds)
 

@@ -46,9 +46,6 @@ REASONS_EACH_WAY = 4
 QUOTES = 2
 NOT_DOCUMENTED = "Not documented: "
 DRUGS = "Pharmaceuticals"
-# Six visits are a usual trial (MTUS Chronic Pain 2009, manual therapy; ACOEM; ODG), over two to
-# three weeks; twelve in six weeks are more than one.
-FEW_VISITS, MANY_VISITS, FEW_WEEKS, MANY_WEEKS = 6, 8, 3, 6
 RECENT = 90
 """Days after an injury that is not chronic yet (8 CCR 9792.20)."""
 POSTSURGICAL = 183
@@ -83,12 +80,10 @@ class Words:
 @cache
 def plain_words() -> Mapping[str, Words]:
     """The rows of ``plain_words.csv`` by signal."""
-    found = {}
-    for row in table_rows("plain_words"):
-        told: dict[str, Any] = {name: row[name] for name in ("signal", "topic", "said", "contrary")}
-        told |= {name: condition(row[name]) for name in ("where", "either")}
-        found[row["signal"]] = Words(sign=int(row["sign"]), **told)
-    return found
+    read: dict[str, Callable[[str], Any]] = {"sign": int, "where": condition, "either": condition}
+    rows = table_rows("plain_words")
+    words = (Words(**{n: read.get(n, str)(row[n]) for n in Words.__slots__}) for row in rows)
+    return {one.signal: one for one in words}
 
 
 def reasons_of(
@@ -351,6 +346,8 @@ def _continued(text: str) -> str:
     return text if text[1:2].isupper() else text[0].lower() + text[1:]
 
 
+# Six visits are a usual trial (MTUS Chronic Pain 2009, manual therapy; ACOEM; ODG), over two to
+# three weeks; twelve in six weeks are more than one.
 _PLACEHOLDERS: Mapping[str, Filling] = {
     "value": lambda value, _direction, _row: (
         f"{value:g}" if isinstance(value, int | float) else str(value)
@@ -366,10 +363,8 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
         ("off_work", "for"): "is off work",
         ("full_duty", "against"): "works full duty",
     }.get((value, direction)),
-    "visits": lambda value, direction, _row: _size(
-        value, direction, "visit", FEW_VISITS, MANY_VISITS
-    ),
-    "weeks": lambda value, direction, _row: _size(value, direction, "week", FEW_WEEKS, MANY_WEEKS),
+    "visits": lambda value, direction, _row: _size(value, direction, "visit", 6, 8),
+    "weeks": lambda value, direction, _row: _size(value, direction, "week", 3, 6),
     "strength": _strength,
     "diagnosis": _diagnosis,
     "indication": _indication,

@@ -14,7 +14,7 @@ difference of the estimates is the gain.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
@@ -28,7 +28,7 @@ from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, condition, holds
 from imr.features.criteria import Rule, Status, asked_of, judge, verdict
 from imr.features.families.request import region, requested_parts, side_of
-from imr.features.signal import table_rows
+from imr.features.signal import Value, table_rows
 from imr.features.table import CaseSignals, item_rows
 from imr.models.frame import Array, signals_frame
 
@@ -101,20 +101,6 @@ class Change:
 
 Place = tuple[Case, int, CaseSignals]
 """An item: its case, where it stands there, and the signals of the case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A changed case: the signals of the item at ``place`` (of all items) after ``steps``, and of
-    the changed case that item alone.
-    """
-
-    place: int
-    steps: tuple[Step, ...]
-    case: Case
-    row: Row
-
-
 Estimate = Callable[[pd.DataFrame], Array]
 """A frame of items -> the log odds of *overturned*."""
 
@@ -138,18 +124,25 @@ def what_if(
         for case, position, found in places
     ]
     before = logit(np.clip(np.asarray(p, dtype=np.float64), 1e-6, 1 - 1e-6))
-    single = _read_anew(places, [[(s,) for s in own if s.kind != ADVISE] for own in steps])
-    gains = _gains(single, before, estimate)
-    pairs = _read_anew(places, _pairs(single, gains, len(places)))
-    gains += _gains(pairs, before, estimate)
-    found: list[list[Change]] = [[] for _ in places]
-    for variant, gain in zip([*single, *pairs], gains, strict=True):
-        found[variant.place].append(_change(variant.steps, float(before[variant.place]), gain))
+    alone = [[(step,) for step in own if step.kind != ADVISE] for own in steps]
+    single = [_told_once(own) for own in _changes(places, alone, before, estimate)]
+    pairs = _changes(places, [_pair(own) for own in single], before, estimate)
     advised = (
         [Change((s,)) for s in {s.action: s for s in own if s.kind == ADVISE}.values()]
         for own in steps
     )
-    return [(*_ranked(known), *told) for known, told in zip(found, advised, strict=True)]
+    return [
+        (*(pair for pair in both if _gain(pair) >= _gain(own[0]) + LEAST_MORE), *own, *told)
+        for own, both, told in zip(single, pairs, advised, strict=True)
+    ]
+
+
+def _told_once(ranked: Sequence[Change]) -> list[Change]:
+    """Single steps, of those that add the same sentence the best."""
+    told: dict[object, Change] = {}
+    for change in ranked:
+        told.setdefault(change.steps[0].sentence or change, change)
+    return [*told.values()]
 
 
 @cache
@@ -210,7 +203,7 @@ def remedy_of(criterion: str, item: Item, row: Row) -> Remedy | None:
     return None
 
 
-def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[Step]:
+def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> list[Step]:
     """A smaller request, where the limit of the criterion leaves one."""
     asked = row.get("quantity")
     for term in chain(*rule.met_if):
@@ -222,33 +215,59 @@ def _amended(rule: Rule, remedy: Remedy, status: Status, row: Row) -> Iterator[S
         left = float(term.value or 0) - (counted - asked)
         if 1 <= left < asked:
             action = remedy.action.format(n=f"{left:g}")
-            yield Step(rule.id, status, AMEND, action, quantity=left)
-            return
+            return [Step(rule.id, status, AMEND, action, quantity=left)]
+    return []
+
+
+def _changes(
+    places: Sequence[Place],
+    chosen: Sequence[Sequence[tuple[Step, ...]]],
+    before: Array,
+    estimate: Estimate,
+) -> list[list[Change]]:
+    """For every item what its chosen steps give, most first; ``before`` are the log odds without
+    them, below which nothing falls.
+    """
+    found: list[list[Change]] = [[] for _ in places]
+    read = _read_anew(places, chosen)
+    if not read:
+        return found
+    numbers, steps, cases, rows = zip(*read, strict=True)
+    frame = signals_frame(cases, [CaseSignals("", [row]) for row in rows])
+    start = before[[*numbers]]
+    after = start + np.maximum(0.0, estimate(frame) - start)
+    reach = NormalDist().inv_cdf(0.5 + LEVEL / 2) * CHANGE_SD
+    now, p, low, high = expit([start, after, after - reach, after + reach])
+    figures = np.stack([p - now, p, np.maximum(now, low), high], axis=1)
+    for number, own, row in zip(numbers, steps, figures.tolist(), strict=True):
+        found[number].append(Change(own, *row))
+    return [sorted(own, key=_gain, reverse=True) for own in found]
 
 
 def _read_anew(
-    places: Sequence[Place], steps: Sequence[Sequence[tuple[Step, ...]]]
-) -> list[Variant]:
-    """The changed cases in which the criteria of all steps are met.
+    places: Sequence[Place], chosen: Sequence[Sequence[tuple[Step, ...]]]
+) -> list[tuple[int, tuple[Step, ...], Case, dict[str, Value]]]:
+    """The steps after which their criteria are all met: the item (its number), the steps, and of
+    the changed case that item alone and its signals.
 
-    Each is read once: items of one letter share what is added.
+    Each changed case is read once: items of one letter share what is added.
     """
     asked = [
-        (place, position, some, changed_case(case, position, some))
-        for place, ((case, position, _), chosen) in enumerate(zip(places, steps, strict=True))
-        for some in chosen
+        (number, position, steps, changed_case(case, position, steps))
+        for number, ((case, position, _), own) in enumerate(zip(places, chosen, strict=True))
+        for steps in own
     ]
     wanted: dict[Case, set[int]] = defaultdict(set)
     for _, position, _, changed in asked:
         wanted[changed].add(position)
     read = {changed: item_rows(changed, positions) for changed, positions in wanted.items()}
     found = []
-    for place, position, some, changed in asked:
+    for number, position, steps, changed in asked:
         row = read[changed][position]
         status = statuses(changed, position, row)
-        if all(status.get(step.criterion) == "met" for step in some):
+        if all(status.get(step.criterion) == "met" for step in steps):
             alone = replace(changed, items=(changed.items[position],))
-            found.append(Variant(place, some, alone, row))
+            found.append((number, steps, alone, row))
     return found
 
 
@@ -263,7 +282,7 @@ def case_with(case: Case, position: int, found: CaseSignals, criterion: str) -> 
     steps = [s for s in _steps(case, position, found) if s.criterion == criterion]
     chosen = [(s,) for s in steps if s.kind == DOCUMENT]
     read = _read_anew([(case, position, found)], [chosen])
-    return changed_case(case, position, read[0].steps) if read else None
+    return changed_case(case, position, read[0][1]) if read else None
 
 
 def changed_case(case: Case, position: int, steps: Sequence[Step]) -> Case:
@@ -281,51 +300,12 @@ def changed_case(case: Case, position: int, steps: Sequence[Step]) -> Case:
     return replace(case, case_summary=summary, items=tuple(items))
 
 
-def _gains(variants: Sequence[Variant], before: Array, estimate: Estimate) -> list[float]:
-    """What each changed case adds to the log odds, from 0 on."""
-    if not variants:
-        return []
-    rows = [CaseSignals(v.case.letter_id, [dict(v.row)]) for v in variants]
-    after = estimate(signals_frame([v.case for v in variants], rows))
-    return [max(0.0, float(x - before[v.place])) for v, x in zip(variants, after, strict=True)]
+def _pair(ranked: Sequence[Change]) -> Sequence[tuple[Step, ...]]:
+    """The step that gains most, with the next that does something else."""
+    steps = [change.steps[0] for change in ranked]
+    others = (s for s in steps if (s.sentence, s.kind) != (steps[0].sentence, steps[0].kind))
+    return [(steps[0], step) for step in others][:1]
 
 
-def _pairs(
-    single: Sequence[Variant], gains: Sequence[float], places: int
-) -> list[list[tuple[Step, ...]]]:
-    """For every item the step that gains most, with the next that does something else."""
-    pairs: list[list[tuple[Step, ...]]] = [[] for _ in range(places)]
-    best: dict[int, Step] = {}
-    for variant, _ in sorted(zip(single, gains, strict=True), key=lambda pair: -pair[1]):
-        [step], place = variant.steps, variant.place
-        first = best.setdefault(place, step)
-        if not pairs[place] and (step.sentence, step.kind) != (first.sentence, first.kind):
-            pairs[place] = [(first, step)]
-    return pairs
-
-
-def _change(steps: tuple[Step, ...], before: float, gain: float) -> Change:
-    after, now = before + gain, float(expit(before))
-    reach = NormalDist().inv_cdf(0.5 + LEVEL / 2) * CHANGE_SD
-    return Change(
-        steps,
-        gain=float(expit(after)) - now,
-        p_overturned=float(expit(after)),
-        p_overturned_low=max(now, float(expit(after - reach))),
-        p_overturned_high=float(expit(after + reach)),
-    )
-
-
-def _ranked(changes: Iterable[Change]) -> list[Change]:
-    """The best pair, where it gives more than either of its steps, and the single steps, each
-    sentence once.
-    """
-    ranked = sorted(changes, key=lambda change: -(change.gain or 0.0))
-    told: dict[object, Change] = {}
-    for change in ranked:
-        if len(change.steps) == 1:
-            told.setdefault(change.steps[0].sentence or change, change)
-    single = [*told.values()]
-    pairs = [change for change in ranked if len(change.steps) > 1]
-    more = [p for p in pairs if (p.gain or 0.0) >= (single[0].gain or 0.0) + LEAST_MORE]
-    return [*more, *single]
+def _gain(change: Change) -> float:
+    return change.gain or 0.0

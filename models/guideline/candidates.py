@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property, lru_cache
@@ -26,8 +26,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from imr.data import table_rows
-from imr.features.condition import Condition, condition
-from imr.models.frame import DATE_COLUMNS, Array, conditions_hold, listed, numbers, texts
+from imr.features.condition import Condition, condition, holds
+from imr.models.frame import DATE_COLUMNS, Array, listed, numbers, texts
 
 NONE_CITED, NON_MTUS = "None cited", "Non-MTUS"
 ARROW, RELATIVE = " > ", "*"
@@ -125,21 +125,22 @@ class Link(NamedTuple):
     source: str
 
 
-def _rows(name: str) -> Sequence[Mapping[str, str]]:
+def rows_of(name: str) -> Sequence[Mapping[str, str]]:
+    """The rows of a table beside this module."""
     return table_rows(name, Path(__file__).parent)
 
 
 @cache
 def guideline_links() -> tuple[Link, ...]:
     """``models/guideline/links.csv``: which section a kind of request falls under."""
-    rows = _rows("links")
+    rows = rows_of("links")
     return tuple(Link(condition(row["when"]), row["label"], row["source"]) for row in rows)
 
 
 @cache
 def body_chapters() -> Mapping[str, str]:
     """Body part -> the chapter that treats it (``models/guideline/body_parts.csv``)."""
-    return {row["body_part"]: row["chapter"] for row in _rows("body_parts")}
+    return {row["body_part"]: row["chapter"] for row in rows_of("body_parts")}
 
 
 @cache
@@ -166,7 +167,7 @@ def cited_by_readers(
 @cache
 def _cited_by_readers() -> Mapping[Kind, Mapping[str, float]]:
     asked: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in _rows("readers"):
+    for row in rows_of("readers"):
         label = relative(row["label"], row["body_chapter"])
         asked[tuple(row[name] for name in KIND_COLUMNS)][label] += float(row["percent"]) / 100
     within: dict[Kind, list[Mapping[str, float]]] = defaultdict(list)
@@ -190,16 +191,15 @@ def _coarser(category: str, subcategory: str, term: str, body: str) -> tuple[Kin
     )
 
 
+@lru_cache(maxsize=4096)
 def out_of_force(day: date | None) -> tuple[str, ...]:
     """Chapters of which no edition was in force on that day, sorted; none where the day is not
     known.  The windows are those of whole chapters in ``data/reference/guideline_catalogue.csv``.
     """
     if day is None:
         return ()
-    in_force: dict[str, bool] = {}
-    for chapter, start, end in _windows():
-        in_force[chapter] = in_force.get(chapter, False) or start <= day <= end
-    return tuple(sorted(chapter for chapter, ever in in_force.items() if not ever))
+    in_force = {chapter for chapter, start, end in _windows() if start <= day <= end}
+    return tuple(sorted({chapter for chapter, *_ in _windows()} - in_force))
 
 
 @cache
@@ -227,21 +227,19 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     """
     facts = _request(frame)
     facts["letter_id"] = frame["letter_id"].astype(str).tolist()
-    facts["request_term"] = _mapped(facts["request_terms"], _first_named)
-    facts["body_chapters"] = _mapped(facts["request_body_parts"], _body_chapters)
-    facts["body_chapter"] = _mapped(facts["body_chapters"], _first_named)
-    facts["first_cited"] = _mapped(facts[CITED], _first_named)
-    chapters = zip(_mapped(facts["first_cited"], chapter_of), facts["body_chapter"], strict=True)
-    facts["cited_chapter"] = [relative(cited, body) for cited, body in chapters]
+    facts["request_term"] = [*map(_first_named, facts["request_terms"])]
+    facts["body_chapters"] = [*map(_body_chapters, facts["request_body_parts"])]
+    facts["body_chapter"] = [*map(_first_named, facts["body_chapters"])]
+    facts["first_cited"] = [*map(_first_named, facts[CITED])]
+    chapters = map(chapter_of, facts["first_cited"])
+    facts["cited_chapter"] = [*map(relative, chapters, facts["body_chapter"])]
     roles = zip(facts["associated_with_surgery"], facts["primary_surgery_in_letter"], strict=True)
     facts["surgical_role"] = [
         ("disputed" if disputed else "not disputed") if associated else ""
         for associated, disputed in roles
     ]
     # Objects, for rows are picked and compared far more often than columns are worked on.
-    typed = ("n_items", *FLAGS)
-    columns = {n: v if n in typed else pd.Series(v, dtype=object) for n, v in facts.items()}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(facts, dtype=object)
 
 
 def request_keys(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -256,9 +254,8 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
         facts[flag] = (numbers(frame[flag]) == 1).tolist()
     dates = zip(*(texts(frame[column].astype("string")) for column in DATE_COLUMNS), strict=True)
     days = [next(filter(None, known), "")[:10] for known in dates]
-    facts["out_of_force"] = _mapped(
-        days, lambda day: "|".join(out_of_force(date.fromisoformat(day) if day else None))
-    )
+    retired = (out_of_force(date.fromisoformat(day) if day else None) for day in days)
+    facts["out_of_force"] = ["|".join(chapters) for chapters in retired]
     # A request that names no body part is about the region of the case; drugs are decided under
     # their own sections, whatever hurts.
     of_case = facts.pop("case_body_part")
@@ -272,17 +269,13 @@ def _request(frame: pd.DataFrame) -> dict[str, list[Any]]:
     return facts
 
 
-def _mapped(values: Sequence[str], function: Callable[[str], str]) -> list[str]:
-    """``function`` of every value, called once a distinct value."""
-    results = {value: function(value) for value in set(values)}
-    return [results[value] for value in values]
-
-
+@lru_cache(maxsize=4096)
 def _first_named(cell: str) -> str:
     """The first of a list that names something ("drug, unspecified" does not)."""
     return next((entry for entry in listed(cell) if not entry.endswith(UNSPECIFIED)), "")
 
 
+@lru_cache(maxsize=4096)
 def _body_chapters(cell: str) -> str:
     """The chapters of the requested body parts, in their order, joined; of a part without a row
     that of the longest name it contains.
@@ -295,39 +288,6 @@ def _body_chapters(cell: str) -> str:
 
 
 # --- shares ---
-
-
-@dataclass(frozen=True, slots=True)
-class LabelTable:
-    """Rows beside the labels, shape (rows, labels); ``codes`` is the row of each item.
-
-    Few rows stand for many items: most features depend on one part of the request.
-    """
-
-    codes: Codes
-    rows: Array
-
-    @property
-    def by_item(self) -> Array:
-        """The values of every item, shape (items, labels)."""
-        return self.rows[self.codes]
-
-
-def alike(columns: Sequence[npt.NDArray[Any]], rows: int) -> tuple[Codes, Codes]:
-    """Rows alike in all columns share a number: the first row of each number, and the numbers."""
-    codes = np.zeros(rows, dtype=np.intp)
-    for column in columns:
-        column_codes, values = pd.factorize(column)
-        codes = np.unique(codes * max(len(values), 1) + column_codes, return_inverse=True)[1]
-    _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
-    return first, codes
-
-
-def _distinct(items: pd.DataFrame, names: Sequence[str]) -> tuple[list[tuple[Any, ...]], Codes]:
-    """The distinct rows of some columns, and which of them each item is."""
-    columns = [items[name].to_numpy(dtype=object) for name in names]
-    first, codes = alike(columns, len(items))
-    return list(zip(*(column[first] for column in columns), strict=True)), codes
 
 
 @dataclass
@@ -344,15 +304,13 @@ class Shares:
     @classmethod
     def learned(cls, items: pd.DataFrame, truth: Sequence[str], smoothing: float) -> Shares:
         """Counts over decided items; siblings alike weigh together as much as their root."""
-        shares = cls({}, smoothing)
-        label_of, names = pd.factorize(np.array(relative_truth(items, truth), dtype=object))
+        shares, labels = cls({}, smoothing), relative_truth(items, truth)
         for name in CONTEXTS:
-            codes, _, keys = _context_keys(items, name)
-            table: dict[str, dict[str, float]] = {key: {} for key in keys}
-            met = codes * len(names) + label_of
-            totals = np.bincount(met, _letter_weights(items, codes)[1])
-            for place in np.unique(met):
-                table[keys[place // len(names)]][names[place % len(names)]] = float(totals[place])
+            table: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+            keys = _context_keys(items, name)
+            weights = _siblings(items, keys)[1].tolist()
+            for key, label, weight in zip(keys, labels, weights, strict=True):
+                table[key][label] += weight
             shares.counts[name] = {key: dict(sorted(row.items())) for key, row in table.items()}
         return shares
 
@@ -368,29 +326,28 @@ class Shares:
 
     def by_context(
         self, items: pd.DataFrame, decided: Sequence[str] | None = None
-    ) -> dict[str, LabelTable]:
-        """Smoothed shares of each context, beside the vocabulary and 'never cited'.
+    ) -> dict[str, Array]:
+        """Smoothed shares of each context, shape (items, vocabulary and 'never cited').
 
         ``decided`` are the items' relative labels where these items were counted: what their
-        letter added is then taken out again, so that each item has a row of its own.
+        letter added is then taken out again.
         """
-        tables: dict[str, LabelTable] = {}
+        shares: dict[str, Array] = {}
         width = len(self.vocabulary) + 1
         for name, (_, coarser) in CONTEXTS.items():
-            codes, first, keys = _context_keys(items, name)
+            keys = _context_keys(items, name)
             row_of, matrix = self._matrices[name]
             counts = matrix[[row_of.get(key, -1) for key in keys]]
             if decided is not None:
-                own = self._of_own_letter(items, codes, decided)
-                counts = np.clip(counts[codes] - own, 0, None)
-                codes = first = np.arange(len(items))
-            base = np.full((1, width), 1.0 / width)
-            if coarser:
-                base = tables[coarser].rows[tables[coarser].codes[first]]
+                letter_of, weights = _siblings(items, keys)
+                own = np.zeros((letter_of.max() + 1, width))
+                places = np.array([self.position[label] for label in decided])
+                np.add.at(own, (letter_of, places), weights)
+                counts = np.clip(counts - own[letter_of], 0, None)
+            base = shares[coarser] if coarser else 1.0 / width
             total = counts.sum(axis=1, keepdims=True)
-            smoothed = (counts + self.smoothing * base) / (total + self.smoothing)
-            tables[name] = LabelTable(codes, smoothed)
-        return tables
+            shares[name] = (counts + self.smoothing * base) / (total + self.smoothing)
+        return shares
 
     @cached_property
     def _matrices(self) -> dict[str, tuple[dict[str, int], Array]]:
@@ -403,34 +360,24 @@ class Shares:
             matrices[name] = {key: row for row, key in enumerate(table)}, matrix
         return matrices
 
-    def _of_own_letter(self, items: pd.DataFrame, codes: Codes, decided: Sequence[str]) -> Array:
-        pairs, weights = _letter_weights(items, codes)
-        matrix = np.zeros((pairs.max() + 1, len(self.vocabulary) + 1))
-        places = np.array([self.position[label] for label in decided], dtype=np.intp)
-        np.add.at(matrix, (pairs, places), weights)
-        return matrix[pairs]
-
 
 def relative_truth(items: pd.DataFrame, truth: Sequence[str]) -> list[str]:
     """The decided labels with the requested body part's chapter written as ``*``."""
     return [relative(*pair) for pair in zip(truth, items["body_chapter"], strict=True)]
 
 
-def _context_keys(items: pd.DataFrame, context: str) -> tuple[Codes, Codes, list[str]]:
-    """A context's value for each item: its number, the first item of each number, and the values
-    as text.
-    """
-    columns = [items[column].to_numpy(dtype=object) for column in CONTEXTS[context][0]]
-    first, codes = alike(columns, len(items))
-    return codes, first, ["\t".join(column[row] for column in columns) for row in first]
+def _context_keys(items: pd.DataFrame, context: str) -> list[str]:
+    """A context's value for each item, as text."""
+    return ["\t".join(row) for row in items[[*CONTEXTS[context][0]]].to_numpy(dtype=object)]
 
 
-def _letter_weights(items: pd.DataFrame, codes: Codes) -> tuple[Codes, Array]:
+def _siblings(items: pd.DataFrame, keys: Sequence[str]) -> tuple[Codes, Array]:
     """Items of one letter with the same key share a number, and weigh together as the root of how
     many they are.
     """
-    pairs = alike([items["letter_id"].to_numpy(dtype=object), codes], len(items))[1]
-    return pairs, np.asarray(1.0 / np.sqrt(np.bincount(pairs)[pairs]))
+    alike = items.groupby(["letter_id", np.array(keys, dtype=object)])
+    numbers = np.asarray(alike.ngroup(), dtype=np.intp)
+    return numbers, 1.0 / np.sqrt(np.bincount(numbers)[numbers])
 
 
 # --- pairs ---
@@ -451,33 +398,28 @@ def make_pairs(
     printed = {label for cell in items[CITED].unique() for label in listed(cell)}
     known = [*labels, *sorted(printed - set(labels))]
     chapters = np.array([chapter_of(label) for label in known])
-    tables = {
+    facts = {
         **_shares(items, known, shares, decided),
         **_cited(items, known, chapters),
         **_links(items, known, chapters),
-        "share_readers": _readers(items, known),
         **_item_facts(items, known, chapters),
     }
     # Labels that only another item's administrator prints, and chapters not in force.
     impossible = np.zeros((len(items), len(known)), dtype=bool)
     impossible[:, len(labels) :] = True
-    for retired in items["out_of_force"].unique():
-        rows = (items["out_of_force"] == retired).to_numpy()
-        impossible[np.ix_(rows, np.isin(chapters, listed(retired)))] = True
-    promise = _promise(tables)
-    promise[impossible & (tables["cited_label"].by_item == 0)] = -np.inf
+    for retired, rows in _groups(items, "out_of_force"):
+        impossible[rows[:, None], np.isin(chapters, listed(retired))] = True
+    promise = np.where(impossible & (facts["cited_label"] == 0), -np.inf, _promise(facts))
     best = np.argsort(-promise, axis=1, kind="stable")[:, :kept]
-    features = np.empty((*best.shape, len(PAIR_FEATURES)), dtype=np.float32)
-    for place, name in enumerate(PAIR_FEATURES):
-        features[:, :, place] = tables[name].rows[tables[name].codes[:, None], best]
-    return np.array(known, dtype=object)[best], features.astype(np.float64)
+    pairs = [np.take_along_axis(facts[name], best, axis=1) for name in PAIR_FEATURES]
+    return np.array(known, dtype=object)[best], np.stack(pairs, 2, dtype=np.float32).astype(float)
 
 
-def _promise(tables: Mapping[str, LabelTable]) -> Array:
+def _promise(facts: Mapping[str, Array]) -> Array:
     """A first, rough order: which candidates are worth ranking."""
 
     def total(*names: str) -> Any:
-        return sum(tables[name].by_item for name in names)
+        return sum(facts[name] for name in names)
 
     sure = total("cited_label", "link", "is_none_cited", "is_non_mtus")
     shares = total(*(f"share_{name}" for name in _FINER)) + 2 * total("share_readers")
@@ -485,133 +427,97 @@ def _promise(tables: Mapping[str, LabelTable]) -> Array:
     return np.asarray(_KEPT_FOR_SURE * sure + shares + 0.01 * chapters, dtype=np.float64)
 
 
+def _groups(items: pd.DataFrame, names: str | list[str]) -> Iterable[tuple[Any, Codes]]:
+    """The distinct values of columns, each with the places of its items."""
+    groups: Any = items.groupby(names, dropna=False).indices
+    return [*groups.items()]
+
+
+# --- features of pairs by name, shape (items, labels) ---
+
+
 def _shares(
     items: pd.DataFrame, labels: list[str], shares: Shares, decided: Sequence[str] | None
-) -> dict[str, LabelTable]:
+) -> dict[str, Array]:
     """Shares of the labels and of their chapters; ``*`` stands for the item's own chapter."""
-    bodies, body_of = np.unique(items["body_chapter"].to_numpy(dtype=str), return_inverse=True)
-    # The labels as an item with some body chapter sees them: their places in the vocabulary,
-    # their chapters, and which words of the vocabulary belong to each chapter.
+    facts: dict[str, Array] = defaultdict(lambda: np.empty((len(items), len(labels))))
     never = len(shares.vocabulary)
     vocabulary = np.array([*map(chapter_of, shares.vocabulary)], dtype=str)
-    views = []
-    for body in bodies.tolist():
+    tables = shares.by_context(items, decided)
+    for body, rows in _groups(items, "body_chapter"):
+        # The labels as an item with that body chapter sees them: their places in the vocabulary,
+        # their chapters, and which words of the vocabulary belong to each chapter.
         names = [relative(label, body) for label in labels]
         places = [shares.position.get(name, never) for name in names]
         chapters, codes = np.unique([*map(chapter_of, names)], return_inverse=True)
-        views.append((places, codes, (vocabulary[:, None] == chapters).astype(np.float64)))
-    result: dict[str, LabelTable] = {}
-    for name, table in shares.by_context(items, decided).items():
-        first, codes = alike([table.codes, body_of], len(items))
-        own, of_chapter = np.empty((2, len(first), len(labels)))
-        for number, (places, chapters, belongs) in enumerate(views):
-            chosen = np.flatnonzero(body_of[first] == number)
-            rows = table.rows[table.codes[first[chosen]]]
-            own[chosen] = rows[:, places]
-            of_chapter[chosen] = (rows[:, :never] @ belongs)[:, chapters]
-        result[f"share_{name}"] = LabelTable(codes, own)
-        if name != "all":
-            result[f"chapter_share_{name}"] = LabelTable(codes, of_chapter)
-    return result
+        belongs = (vocabulary[:, None] == chapters).astype(np.float64)
+        for name, table in tables.items():
+            facts[f"share_{name}"][rows] = table[rows[:, None], places]
+            facts[f"chapter_share_{name}"][rows] = (table[rows, :never] @ belongs)[:, codes]
+    return facts
 
 
-def _cited(
-    items: pd.DataFrame, labels: list[str], chapters: npt.NDArray[Any]
-) -> dict[str, LabelTable]:
-    """What the administrator's citation, a row each, says of the labels."""
-    codes, cells = pd.factorize(items[CITED])
+def _cited(items: pd.DataFrame, labels: list[str], chapters: npt.NDArray[Any]) -> dict[str, Array]:
+    """What the administrator's citation says of the labels."""
     place = {label: column for column, label in enumerate(labels)}
-    names = ("cited_label", "cited_first", "cited_chapter", "cited_count", "none_cited_at_all")
-    values = {name: np.zeros((len(cells), len(labels))) for name in names}
-    for row, cell in enumerate(cells):
+    facts: dict[str, Array] = defaultdict(lambda: np.zeros((len(items), len(labels))))
+    for cell, rows in _groups(items, CITED):
         printed = listed(cell)
-        values["cited_count"][row] = len(printed)
-        values["none_cited_at_all"][row] = float(NONE_CITED in printed)
-        for label in printed:
-            values["cited_label"][row, place[label]] = 1.0
-            values["cited_chapter"][row, chapters == chapter_of(label)] = 1.0
-        if printed:
-            values["cited_first"][row, place[printed[0]]] = 1.0
-    return {name: LabelTable(codes, rows) for name, rows in values.items()}
+        columns = [place[label] for label in printed]
+        of_chapter = np.isin(chapters, [*map(chapter_of, printed)])
+        facts["cited_count"][rows] = len(printed)
+        facts["none_cited_at_all"][rows] = NONE_CITED in printed
+        facts["cited_label"][rows[:, None], columns] = 1.0
+        facts["cited_first"][rows[:, None], columns[:1]] = 1.0
+        facts["cited_chapter"][rows[:, None], of_chapter] = 1.0
+    return facts
 
 
-def _links(
-    items: pd.DataFrame, labels: list[str], chapters: npt.NDArray[Any]
-) -> dict[str, LabelTable]:
+def _links(items: pd.DataFrame, labels: list[str], chapters: npt.NDArray[Any]) -> dict[str, Array]:
     """The sections that the kind of request falls under, and their chapters."""
     place = {label: column for column, label in enumerate(labels)}
-    whens = [link.when for link in guideline_links()]
-    columns = sorted({term.name for when in whens for terms in when for term in terms})
-    read = [items[name].to_numpy(dtype=object) for name in (*columns, "body_chapter")]
-    first, codes = alike(read, len(items))
-    requests = items.iloc[first].reset_index(drop=True)
-    linked, linked_chapter = np.zeros((2, len(requests), len(labels)))
-    bodies, body_of = np.unique(requests["body_chapter"].to_numpy(dtype=str), return_inverse=True)
-    for link, applies in zip(guideline_links(), conditions_hold(requests, whens), strict=True):
-        for code in np.unique(body_of[applies]):
-            label = absolute(link.label, str(bodies[code]))
-            if label in place:
-                rows = np.flatnonzero(applies & (body_of == code))
+    linked, linked_chapter = np.zeros((2, len(items), len(labels)))
+    asked = {term.name for link in guideline_links() for terms in link.when for term in terms}
+    columns = sorted(asked | {"body_chapter"})
+    for values, rows in _groups(items, columns):
+        request = dict(zip(columns, values, strict=True))
+        for link in guideline_links():
+            label = absolute(link.label, request["body_chapter"])
+            if label in place and holds(link.when, request):
                 linked[rows, place[label]] = 1.0
-                same = np.flatnonzero(chapters == chapter_of(label))
-                linked_chapter[np.ix_(rows, same)] = 1.0
-    return {"link": LabelTable(codes, linked), "link_chapter": LabelTable(codes, linked_chapter)}
-
-
-def _readers(items: pd.DataFrame, labels: list[str]) -> LabelTable:
-    """The share that readers of kinds of requests give each label."""
-    kinds, codes = _distinct(items, KIND_COLUMNS)
-    rows = np.zeros((len(kinds), len(labels)))
-    for row, kind in enumerate(kinds):
-        if shares := cited_by_readers(*kind):
-            rows[row] = [shares.get(relative(label, kind[-1]), 0.0) for label in labels]
-    return LabelTable(codes, rows)
+                linked_chapter[rows[:, None], chapters == chapter_of(label)] = 1.0
+    return {"link": linked, "link_chapter": linked_chapter}
 
 
 def _item_facts(
     items: pd.DataFrame, labels: list[str], chapters: npt.NDArray[Any]
-) -> dict[str, LabelTable]:
-    """Facts of the item alone, and of the label alone."""
-    bodies, named = pd.factorize(items["body_chapters"])
-    about = [np.isin(chapters, listed(cell)) for cell in named]
-    kinds, asked = _distinct(items, ("request_terms", "subcategory"))
-    requests = [f"{terms.replace(UNSPECIFIED, '')} {kind}" for terms, kind in kinds]
-
-    def of_labels(values: Any) -> LabelTable:
-        return LabelTable(np.zeros(len(items), dtype=np.intp), np.array([values], dtype=np.float64))
-
-    def of_items(values: pd.Series[Any]) -> LabelTable:
-        codes, distinct = pd.factorize(values, use_na_sentinel=False)
-        rows = np.array(distinct, dtype=np.float64)[:, None]
-        return LabelTable(codes, np.broadcast_to(rows, (len(distinct), len(labels))))
-
+) -> dict[str, Array]:
+    """What readers of kinds of requests expect; facts of the item alone, and of the label alone."""
+    shape = len(items), len(labels)
+    readers, about = np.empty((2, *shape))
+    for kind, rows in _groups(items, [*KIND_COLUMNS]):
+        shares = cited_by_readers(*kind)
+        readers[rows] = [shares.get(relative(label, kind[-1]), 0.0) for label in labels]
+    for named, rows in _groups(items, "body_chapters"):
+        about[rows] = np.isin(chapters, listed(named))
+    terms = items["request_terms"].str.replace(UNSPECIFIED, "")
+    of_labels = {
+        "has_section": [ARROW in label for label in labels],
+        "is_none_cited": chapters == NONE_CITED,
+        "is_non_mtus": chapters == NON_MTUS,
+    }
+    of_items = {"n_items": items["n_items"], "surgical": items["surgical_role"] != ""}
     return {
-        "body_part": LabelTable(bodies, np.array(about, dtype=np.float64)),
-        "wording": LabelTable(asked, _overlaps(requests, tuple(labels))),
-        "has_section": of_labels([ARROW in label for label in labels]),
-        "is_none_cited": of_labels(chapters == NONE_CITED),
-        "is_non_mtus": of_labels(chapters == NON_MTUS),
-        "n_items": of_items(items["n_items"]),
-        "surgical": of_items(items["surgical_role"] != ""),
+        "share_readers": readers,
+        "body_part": about,
+        "wording": _overlaps(terms + " " + items["subcategory"], labels),
+        **{n: np.broadcast_to(np.array(v, float), shape) for n, v in of_labels.items()},
+        **{n: np.broadcast_to(np.array(v, float)[:, None], shape) for n, v in of_items.items()},
     }
 
 
-def _overlaps(requests: Sequence[str], labels: tuple[str, ...]) -> Array:
+def _overlaps(requests: Iterable[str], labels: Sequence[str]) -> Array:
     """The share of each section's words that a request has, shape (requests, labels)."""
-    holding, sizes = _section_words(labels)
-    common = np.zeros((len(requests), len(labels)))
-    for row, asked in enumerate(requests):
-        for word in words(asked) & holding.keys():
-            common[row, holding[word]] += 1.0
-    return common / sizes
-
-
-@lru_cache(maxsize=64)
-def _section_words(labels: tuple[str, ...]) -> tuple[dict[str, list[int]], Array]:
-    """The labels whose section holds a word, by word, and how many words each section has."""
     sections = [words(section_of(label)) for label in labels]
-    holding: dict[str, list[int]] = defaultdict(list)
-    for place, section in enumerate(sections):
-        for word in section:
-            holding[word].append(place)
-    return holding, np.array([max(len(section), 1) for section in sections], dtype=np.float64)
+    common = [[len(own & asked) for own in sections] for asked in map(words, requests)]
+    return np.reshape(common, (-1, len(labels))) / [max(len(own), 1) for own in sections]

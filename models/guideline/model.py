@@ -40,6 +40,7 @@ from imr.models.guideline.candidates import (
     make_pairs,
     relative_truth,
     request_keys,
+    rows_of,
 )
 
 if TYPE_CHECKING:
@@ -65,20 +66,6 @@ PRODUCTS = (
 )
 PLAIN = tuple(name for name in PAIR_FEATURES if name not in OF_THE_ITEM)
 INPUTS = (*PLAIN, *(" x ".join(product) for product in PRODUCTS))
-# What is expected before any letter is read, in log odds: reviewers answer the administrator's
-# citation, a request is decided under the section about it, and readers know what is cited.
-EXPECTED = {
-    "cited_first": 0.5,
-    "cited_label": 0.5,
-    "cited_chapter": 0.3,
-    "link": 1.0,
-    "body_part": 0.5,
-    "wording": 1.0,
-    "share_term": 0.3,
-    "share_part": 0.3,
-    "share_class_cited": 0.3,
-    "share_readers": 1.0,
-}
 
 
 @dataclass
@@ -285,14 +272,17 @@ def _choice_inputs(features: Array) -> Array:
 
 
 def _fit_choice(features: Array, hits: npt.NDArray[np.bool_], weight: Array, l2: float) -> Array:
-    """The most probable weights of ``INPUTS``; an item whose label is no candidate is left out."""
+    """The most probable weights of ``INPUTS``, given what is expected before any letter is read
+    (``expected.csv``, log odds); an item whose label is no candidate is left out.
+    """
     usable = hits.any(axis=1)
     x, chosen, w = _choice_inputs(features[usable]), hits[usable].astype(np.float64), weight[usable]
     scale = x.reshape(-1, x.shape[2]).std(axis=0)
     scale[scale < 1e-9] = np.inf
     x = x / scale
     finite = np.where(np.isfinite(scale), scale, 0.0)
-    expected = np.array([EXPECTED.get(name, 0.0) for name in INPUTS]) * finite
+    before = {row["input"]: float(row["log_odds"]) for row in rows_of("expected")}
+    expected = np.array([before.get(name, 0.0) for name in INPUTS]) * finite
 
     def loss(beta: Array) -> tuple[float, Array]:
         p = softmax(x @ beta, axis=1)

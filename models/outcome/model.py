@@ -43,14 +43,7 @@ from imr.models.frame import (
     drawn_letters,
     row_order,
 )
-from imr.models.outcome.start import (
-    Judgement,
-    Known,
-    Start,
-    TreeContributions,
-    shipped,
-    some_rows,
-)
+from imr.models.outcome.start import Judgement, Known, Start, TreeContributions, shipped, some_rows
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -214,7 +207,12 @@ class OutcomeModel:
         order = row_order(frame)
         labels = np.asarray(overturned, dtype=np.float64)
         letters = frame["letter_id"].astype(str).to_numpy()
-        _check_labels(labels, letters)
+        if len(set(letters)) < 3:
+            letters_there = f"{len(set(letters))} letter(s)"
+            raise TrainingDataError(f"{letters_there}: at least 3 are needed to train")
+        if len(set(labels)) < 2:
+            told = f"all {len(labels)} items are {OVERTURNED if labels[0] else UPHELD}"
+            raise TrainingDataError(f"{told}: both outcomes are needed to train")
         most = self.config.members * self.config.most_letters
         order = order[drawn_letters(letters[order], most, self.config.seed)]
         with threadpool_limits(limits=1, user_api="blas"):
@@ -480,16 +478,6 @@ def _shares(
         inside = np.isin(codes, others)
         if 0 < y[inside].sum() < inside.sum():
             yield inside, share_of[codes] == share
-
-
-def _check_labels(y: Array, letters: npt.NDArray[Any]) -> None:
-    if len(set(letters)) < 3:
-        raise TrainingDataError(f"{len(set(letters))} letter(s): at least 3 are needed to train")
-    if len(set(y)) < 2:
-        alike = OVERTURNED if y[0] else UPHELD
-        raise TrainingDataError(
-            f"all {len(y)} items are {alike}: both outcomes are needed to train"
-        )
 
 
 def any_overturned(letters: npt.NDArray[Any], p: Array, share: float) -> Array:

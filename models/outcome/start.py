@@ -95,24 +95,19 @@ class TreeContributions:
 
     def contributions(self, matrix: Array) -> Array:
         """What each input adds to the raw score above the roots' values, shape (items, inputs)."""
-        added = np.empty((len(matrix), self.table.shape[1]))
-        # The leaves of all items in all trees would take gigabytes.
-        for start in range(0, len(matrix), ITEMS_AT_ONCE):
-            rows = slice(start, start + ITEMS_AT_ONCE)
-            added[rows] = self._added(matrix[rows])
-        return added
-
-    def _added(self, matrix: Array) -> Array:
         from scipy.sparse import csr_array
 
-        items, trees = len(matrix), len(self.starts)
-        leaves = np.asarray(self.booster.predict(matrix, pred_leaf=True, num_threads=1))
-        places = leaves.reshape(items, trees).astype(np.intp) + self.starts
-        reached = csr_array(
-            (np.ones(items * trees), places.ravel(), np.arange(items + 1) * trees),
-            shape=(items, self.table.shape[0]),
-        )
-        return np.asarray((reached @ self.table).toarray(), dtype=np.float64)
+        (rows, inputs), trees = self.table.shape, len(self.starts)
+        added = [np.empty((0, inputs))]
+        # The leaves of all items in all trees would take gigabytes.
+        for first in range(0, len(matrix), ITEMS_AT_ONCE):
+            some = matrix[first : first + ITEMS_AT_ONCE]
+            leaves = np.asarray(self.booster.predict(some, pred_leaf=True, num_threads=1))
+            places = leaves.reshape(len(some), trees).astype(np.intp) + self.starts
+            ends = np.arange(len(some) + 1) * trees
+            reached = csr_array((np.ones(places.size), places.ravel(), ends), (len(some), rows))
+            added.append((reached @ self.table).toarray())
+        return np.concatenate(added)
 
 
 def _steps_to_root(tree: str, start: int) -> tuple[list[Array], int]:

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imr.data import table_rows
+from imr.features.condition import holds
 from imr.models.frame import DecisionColumnError, MissingColumnsError, TrainingDataError
 from imr.models.guideline import GuidelineConfig, GuidelineModel
 from imr.models.guideline import candidates as cand
+from imr.models.guideline.model import INPUTS
 from tests.models.conftest import inputs, made_table
 
 QUICK = GuidelineConfig(members=1, rounds=5, inner_folds=3)
@@ -140,8 +142,28 @@ def test_every_link_names_a_label_of_the_catalogue():
         assert link.source
 
 
+def test_requests_are_linked_to_the_sections_that_the_conditions_name(model, unseen):
+    requests = cand.describe(unseen)
+    names, pairs = cand.make_pairs(requests, model.labels, model.shares, len(model.labels))
+    linked = pairs[:, :, cand.PAIR_FEATURES.index("link")]
+    assert linked.sum() > 50
+    for request, own, found in zip(requests.to_dict("records"), names, linked, strict=True):
+        meant = {
+            cand.absolute(link.label, request["body_chapter"])
+            for link in cand.guideline_links()
+            if holds(link.when, request)
+        }
+        assert set(own[found == 1]) == meant & set(own)
+
+
 def test_every_chapter_of_a_body_part_is_in_the_catalogue():
     assert set(cand.body_chapters().values()) <= set(cand.catalogue_labels())
+
+
+def test_what_is_expected_before_any_letter_is_of_inputs_of_the_choice():
+    rows = cand.rows_of("expected")
+    assert len(rows) == len({row["input"] for row in rows} & set(INPUTS)) > 5
+    assert all(row["source"] for row in rows)
 
 
 def test_readers_share_out_each_kind_over_labels_of_the_catalogue():

@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imr.data.read import visible
-from imr.features.condition import condition, holds
 from imr.features.table import all_columns, frame
 from imr.models import drift
-from imr.models.frame import conditions_hold, numbers
+from imr.models.frame import numbers
 from imr.models.guideline import candidates as cand
-from imr.models.guideline.candidates import _overlaps, describe
+from imr.models.guideline.candidates import _overlaps
 from imr.models.outcome import OutcomeModel
 from imr.serve.model import collected_once
 from imr.serve.outputs import encodable
@@ -59,27 +58,6 @@ def test_a_frame_holds_the_cells_of_its_rows(listed: list[dict[str, object]]) ->
         }
     )
     pd.testing.assert_frame_equal(frame(listed), plain)
-
-
-def test_a_column_told_apart_once_answers_every_condition_as_row_by_row(
-    table: pd.DataFrame,
-) -> None:
-    requests = describe(inputs(table))
-    conditions = [link.when for link in cand.guideline_links()]
-    assert len(conditions) > 50
-    rows = requests.to_dict("records")
-    told = conditions_hold(requests, conditions)
-    assert sum(map(sum, told)) > 50
-    for asked, found in zip(conditions, told, strict=True):
-        assert found.tolist() == [holds(asked, row) for row in rows], asked
-
-
-@given(st.lists(st.none() | st.sampled_from(["", "a", "b", "a | b", "b;c", "1", "a & b"])))
-def test_any_texts_answer_as_row_by_row(cells: list[str | None]) -> None:
-    asked = [condition(t) for t in ("x=a | x=1", "!x", "x~a & x~b", 'x="a & b"', "x>=1", "x")]
-    told = conditions_hold(pd.DataFrame({"x": pd.Series(cells, dtype="string")}), asked)
-    for one, found in zip(asked, told, strict=True):
-        assert found.tolist() == [holds(one, {"x": cell}) for cell in cells]
 
 
 WORDS = sorted({w for label in cand.catalogue_labels() for w in cand.words(label)} | {"knee", "x"})
