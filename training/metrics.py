@@ -241,9 +241,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The model against another on the same drawn letters; above 0 the model is better, and
-    ``p_better`` is the share of draws in which it is.
-    """
+    """The model against another; above 0 it is better, in the share ``p_better`` of draws."""
 
     subject: str
     against: str
@@ -326,10 +324,8 @@ def figures(all_draws: Mapping[Key, Array]) -> list[Figure]:
     """Every figure of every contender, of :meth:`Draws.all`."""
     kinds = contender_kinds()
     return [
-        Figure(
-            subject, name, kinds[subject, name], metric, estimate(values, biased=metric in BIASED)
-        )
-        for (subject, name, metric), values in all_draws.items()
+        Figure(of, name, kinds[of, name], metric, estimate(values, biased=metric in BIASED))
+        for (of, name, metric), values in all_draws.items()
     ]
 
 

@@ -57,14 +57,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-UI_ADDRESS = "http://127.0.0.1:5000"
-
-
 @dataclass(frozen=True)
 class Evaluation:
-    """What the protocol found: ``figures`` of every contender, ``differences`` of the model to each
-    other, ``studies`` of slices, curves and probes.
-    """
+    """What the protocol found; ``differences`` are those of the model to each other contender."""
 
     config: TrainConfig
     sample: Sample
@@ -188,7 +183,7 @@ class TrainResult:
             yield f"Run: {found.run_id} in experiment {found.experiment_id} of {_shown(found)}"
             if found.alias == "candidate":
                 yield f"The champion stays; score with this one: --model {found.model_uri}"
-            local = old_runs_line() or f"See it: mlflow ui, then {UI_ADDRESS}"
+            local = old_runs_line() or "See it: mlflow ui, then http://127.0.0.1:5000"
             yield local if found.is_local else f"See it: {_shown(found)}"
 
 
@@ -297,8 +292,15 @@ def evaluate(
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     """Both models on all items; ``settings`` default to those of the configuration."""
-    data = evaluation.sample
+    data, facts, tested = evaluation.sample, evaluation.facts, evaluation.predictions.tested
     settings = settings or Settings.of(evaluation.config)
+    p = evaluation.predictions.per_item(MODEL)[tested].tolist()
+    # What it was made from: no path, no clock; and for the drift warning, of the training items
+    # signals and out-of-fold scores.
+    wanted = ("letters", "items", "overturned", "data_digest", "source")
+    about = {name: facts[name] for name in wanted}
+    about["seed"] = evaluation.config.seed
+    about["profile"] = profile(data.frame[tested], OutcomeModel().columns, p)
     with threadpool_limits(1):
         return Predictor.fit(
             data.frame,
@@ -306,21 +308,5 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
             data.guideline.tolist(),
             outcome_model=OutcomeModel(config=settings.outcome),
             guideline_model=GuidelineModel(config=settings.guideline),
-            about=about(evaluation),
+            about=about,
         )
-
-
-def about(evaluation: Evaluation) -> dict[str, Any]:
-    """What the model was made from, for its manifest: no path, no clock."""
-    facts, tested = evaluation.facts, evaluation.predictions.tested
-    wanted = ("letters", "items", "overturned", "data_digest", "source")
-    return {
-        **{name: facts[name] for name in wanted},
-        "seed": evaluation.config.seed,
-        # Signals and out-of-fold scores of the training items, for the drift warning.
-        "profile": profile(
-            evaluation.sample.frame[tested],
-            OutcomeModel().columns,
-            evaluation.predictions.per_item(MODEL)[tested].tolist(),
-        ),
-    }
