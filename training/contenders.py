@@ -249,17 +249,15 @@ def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame,
     """All signals as LightGBM reads them: numbers, and text as categories met in training; no dates
     (their codes would be one a letter), nor what tells what raters of a letter saw.
     """
-    columns_a: dict[str, Any] = {}
-    columns_b: dict[str, Any] = {}
-    for name in map(str, train.columns):
-        if name in (*KEY_COLUMNS, JUDGED_APART) or "date" in name or name == "application_received":
-            continue
-        a, b = train[name], test[name]
-        if pd.api.types.is_string_dtype(a.dtype):
-            columns_a[name], columns_b[name] = _categories(a, b)
+    left_out = {*KEY_COLUMNS, JUDGED_APART, "application_received"}
+    read = [str(name) for name in train if name not in left_out and "date" not in str(name)]
+    a, b = {}, {}
+    for name in read:
+        if pd.api.types.is_string_dtype(train[name].dtype):
+            a[name], b[name] = _categories(train[name], test[name])
         else:
-            columns_a[name], columns_b[name] = numbers(a), numbers(b)
-    return pd.DataFrame(columns_a), pd.DataFrame(columns_b)
+            a[name], b[name] = numbers(train[name]), numbers(test[name])
+    return pd.DataFrame(a), pd.DataFrame(b)
 
 
 def _categories(train: pd.Series[Any], test: pd.Series[Any]) -> tuple[Any, Any]:

@@ -25,29 +25,14 @@ from imr.models.drift import profile
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.predictor import Predictor
+from imr.training import metrics, run_folder
 from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Fold, Predictions, folds_of, run_folds
-from imr.training.metrics import (
-    Difference,
-    Draws,
-    Estimate,
-    Figure,
-    differences,
-    figures,
-    flat,
-    ratio,
-)
+from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
 from imr.training.report.tables import as_text, evaluation_tables
-from imr.training.run_folder import (
-    RunFolder,
-    Unfinished,
-    remove,
-    unfinished,
-    write_run_folder,
-    written_to,
-)
+from imr.training.run_folder import RunFolder, Unfinished, write_run_folder
 from imr.training.studies import Studies, studied
 from imr.training.studies.importance import permuted_families
 from imr.training.tracking import Logged, TrackingError, log, old_runs_line
@@ -110,7 +95,7 @@ class Evaluation:
             if result.interval is not None:
                 sums[:, result.fold.test] += result.interval
                 counts[result.fold.test] += 1
-        low, high = ratio(sums, counts)
+        low, high = metrics.ratio(sums, counts)
         columns = {
             "letter_id": frame["letter_id"].to_numpy(dtype=object),
             "item_index": frame["item_index"].to_numpy(dtype=np.int64),
@@ -215,7 +200,7 @@ def _run(command: str, config: TrainConfig, corpus: Corpus | None) -> TrainResul
     Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
-    with unfinished(config, corpus) as kept:
+    with run_folder.unfinished(config, corpus) as kept:
         evaluation = evaluate(config, corpus, kept)
         if command == "evaluate":
             return _recorded(command, evaluation, started)
@@ -239,7 +224,7 @@ def _recorded(
     """On disk first, then in the experiment log; what it took is removed from the disk."""
     config = evaluation.config
     name = datetime.fromtimestamp(started / 1000, UTC).strftime(f"{command}-%Y%m%d-%H%M%S")
-    with written_to(Path(config.keep)):
+    with run_folder.written_to(Path(config.keep)):
         kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
         logged = log(kept, config)
@@ -247,7 +232,7 @@ def _recorded(
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
     if logged.version and not logged.alias:
         return TrainResult(evaluation, predictor, logged=logged, kept=kept)
-    remove(kept.folder)
+    run_folder.remove(kept.folder)
     return TrainResult(evaluation, predictor, logged=logged)
 
 

@@ -170,10 +170,13 @@ def permutation(
     folds = [replace(fold, test=fold.test[part.rows]) for fold, part in pairs]
     draws = draws.part(np.isin(draws.rows, np.concatenate([fold.test for fold in folds])))
     plain = filled(draws, folds, [part.plain for part in parts])
+    # Folds of many items are shuffled fewer times than those of few.
+    fewest = min(len(v) for part in parts for by in part.shuffled.values() for v in by.values())
     rows = []
     for name, columns in parts[0].columns.items():
-        shuffled = filled(draws, folds, [part.shuffled[name] for part in parts])
-        rows.append(Loss(name, columns, _worse(draws, subject, plain, shuffled)))
+        values = [{of: v[:fewest] for of, v in part.shuffled[name].items()} for part in parts]
+        worse = _worse(draws, subject, plain, filled(draws, folds, values))
+        rows.append(Loss(name, columns, worse))
     return _sorted(rows)
 
 
