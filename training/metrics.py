@@ -42,10 +42,11 @@ class Estimate:
     low: float
     high: float
 
-    def __str__(self) -> str:
-        if np.isnan(self.value):
-            return "–"
-        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
+    def shown(self, form: str = "{:.2f} ({:.2f}–{:.2f})") -> str:
+        """Value and ends in that form; a dash where there is no figure."""
+        return "–" if np.isnan(self.value) else form.format(self.value, self.low, self.high)
+
+    __str__ = shown
 
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))

@@ -415,14 +415,13 @@ def quiet() -> Iterator[None]:
     os.environ.update(given)
     import mlflow  # noqa: F401 - its import sets the levels of its loggers
 
-    loggers = [logging.getLogger(name) for name in LOUD]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
+    levels = {logger: logger.level for logger in map(logging.getLogger, LOUD)}
+    for logger in levels:
         logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
         for name in given:
             os.environ.pop(name, None)

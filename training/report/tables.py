@@ -12,8 +12,6 @@ from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imr.training.contenders import Kind, Settings
 from imr.training.metrics import Difference, Estimate
 from imr.training.studies.importance import EXTRAPOLATED_LETTERS
@@ -143,9 +141,7 @@ def _table(
 
 def cell(e: Estimate) -> str:
     """``0.71 0.60–0.82``; a dash where there is nothing to say."""
-    if np.isnan(e.value):
-        return "–"
-    return f"{e.value:.2f} {e.low:.2f}–{e.high:.2f}".replace("-", "−")
+    return e.shown("{:.2f} {:.2f}–{:.2f}").replace("-", "−")
 
 
 def remarks(evaluation: Evaluation) -> list[str]:
@@ -241,4 +237,4 @@ def rivals(evaluation: Evaluation, subject: str, metric: str) -> list[Difference
 
 def interval(e: Estimate) -> str:
     """``0.71 (0.60 to 0.82)``; a dash where there is nothing to say."""
-    return "–" if np.isnan(e.value) else f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
+    return e.shown("{:.2f} ({:.2f} to {:.2f})")
