@@ -171,9 +171,7 @@ def register(
 
 
 def described(text: str) -> str:
-    """A description as MLflow's pages take it: a line a paragraph, for they keep the line breaks
-    that they are given, and whole paragraphs up to what they hold.
-    """
+    """As MLflow's pages take it: a line a paragraph, whole paragraphs up to what they hold."""
     return shortened(_WRAPPED.sub(" ", text), DESCRIPTION_LENGTH)
 
 

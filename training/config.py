@@ -122,9 +122,7 @@ def checked(values: Mapping[str, Any], types: Mapping[str, type], of: str = "") 
 
 
 def _assign(values: dict[str, Any], assignment: str) -> None:
-    """Put ``key=value`` or ``model.key=value`` into ``values``; the value is one of TOML's, or else
-    a text.
-    """
+    """Put ``key=value`` or ``model.key=value`` into ``values``; the value is TOML's, or a text."""
     name, equals, text = assignment.partition("=")
     if not equals or not name.strip():
         raise ConfigError(f"--set {assignment}: key=value is expected, as in outcome.missed_cost=2")

@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -36,7 +35,7 @@ from imr.models.guideline.candidates import chapter_of
 from imr.models.outcome import OutcomeConfig, OutcomeModel
 from imr.models.outcome.start import JUDGED_APART, published_odds
 from imr.training.config import ConfigError, TrainConfig, checked
-from imr.training.decisions import Sample
+from imr.training.decisions import DATA, Sample
 
 if TYPE_CHECKING:
     from imr.training.folds import Predictions
@@ -86,14 +85,12 @@ STOCK_SHARE = 0.02
 OTHER = "other"
 _WORD = re.compile(r"[a-z]+")
 _SENTENCE = re.compile(r"[.!?]\s")
-PREDICTIONS = "text_predictions.csv"
+PREDICTIONS = Path(str(DATA / "text_predictions.csv"))
 
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """Predicted guidelines an item, likeliest first: full labels (None: it predicts chapters
-    only), and chapters.
-    """
+    """Guidelines an item, likeliest first; ``labels`` None of who predicts chapters only."""
 
     labels: Labels | None
     chapters: Labels
@@ -119,9 +116,7 @@ class Settings:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Settings:
-        """What a run was told.  Raises :class:`ConfigError` for a setting that a model lacks or
-        that is outside its range.
-        """
+        """What a run was told; :class:`ConfigError` for what a model lacks or does not allow."""
         seeded = {"seed": config.seed}
         return cls(
             outcome=_told("outcome", OutcomeConfig(), {**seeded, **config.outcome}),
@@ -169,14 +164,10 @@ def guideline_contenders(settings: Settings) -> tuple[Contender, ...]:
 
 def contender_kinds() -> dict[tuple[str, str], Kind]:
     """(subject, contender) -> kind, in the order of the table, the model first."""
-    kinds: dict[tuple[str, str], Kind] = {}
-    for subject, contenders in (
-        ("outcome", outcome_contenders),
-        ("guideline", guideline_contenders),
-    ):
-        kinds[subject, MODEL] = "model"
-        kinds |= {(subject, c.name): c.kind for c in contenders(Settings())}
-    return kinds
+    kinds: dict[tuple[str, str], Kind] = {("outcome", MODEL): "model"}
+    kinds |= {("outcome", c.name): c.kind for c in outcome_contenders(Settings())}
+    kinds["guideline", MODEL] = "model"
+    return kinds | {("guideline", c.name): c.kind for c in guideline_contenders(Settings())}
 
 
 # --- the models under test, and parts of them -----------------------------------------------------
@@ -258,17 +249,15 @@ def plain_matrix(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame,
     """All signals as LightGBM reads them: numbers, and text as categories met in training; no dates
     (their codes would be one a letter), nor what tells what raters of a letter saw.
     """
-    columns_a: dict[str, Any] = {}
-    columns_b: dict[str, Any] = {}
-    for name in map(str, train.columns):
-        if name in (*KEY_COLUMNS, JUDGED_APART) or "date" in name or name == "application_received":
-            continue
-        a, b = train[name], test[name]
-        if pd.api.types.is_string_dtype(a.dtype):
-            columns_a[name], columns_b[name] = _categories(a, b)
+    left_out = {*KEY_COLUMNS, JUDGED_APART, "application_received"}
+    read = [str(name) for name in train if name not in left_out and "date" not in str(name)]
+    a, b = {}, {}
+    for name in read:
+        if pd.api.types.is_string_dtype(train[name].dtype):
+            a[name], b[name] = _categories(train[name], test[name])
         else:
-            columns_a[name], columns_b[name] = numbers(a), numbers(b)
-    return pd.DataFrame(columns_a), pd.DataFrame(columns_b)
+            a[name], b[name] = numbers(train[name]), numbers(test[name])
+    return pd.DataFrame(a), pd.DataFrame(b)
 
 
 def _categories(train: pd.Series[Any], test: pd.Series[Any]) -> tuple[Any, Any]:
@@ -309,9 +298,7 @@ def most_cited_in_subcategory(train: Sample, test: Sample) -> Cited:
 
 
 def copy_administrator(train: Sample, test: Sample) -> Cited:
-    """The reviewer cites what the claims administrator cited, in the same order; places that the
-    administrator leaves open go to the labels cited most often.
-    """
+    """What the administrator cited, in the same order, then the labels cited most often."""
     overall = by_count(train.guideline)
     cells = test.frame["administrator_labels"]
     labels = [list(dict.fromkeys((*listed(cell), *overall))) for cell in cells]
@@ -320,9 +307,7 @@ def copy_administrator(train: Sample, test: Sample) -> Cited:
 
 
 def chapter_lightgbm(seed: int, train: Sample, test: Sample) -> Cited:
-    """LightGBM multiclass over the chapters met in training, on the class of the request and the
-    administrator's first citation.
-    """
+    """LightGBM multiclass over the chapters met in training, on :data:`CHAPTER_INPUTS`."""
     a, b = pd.DataFrame(), pd.DataFrame()
     for name in CHAPTER_INPUTS:
         first = (
@@ -364,9 +349,7 @@ def text_outcome(columns: Sequence[str], train: Sample, test: Sample) -> Array:
 
 
 def text_guideline(columns: Sequence[str], train: Sample, test: Sample) -> Cited:
-    """TF-IDF with logistic regression over the labels, and over the chapters, met in training: of
-    at most :data:`MOST_TEXTS` items, for its time grows with items times labels.
-    """
+    """TF-IDF with logistic regression over labels and chapters, of :data:`MOST_TEXTS` items."""
     if len(train) > MOST_TEXTS:
         rows = np.random.default_rng(0).permutation(len(train))[:MOST_TEXTS]
         train = train.part(np.sort(rows))
@@ -455,10 +438,9 @@ def style_probability(
     from sklearn.preprocessing import StandardScaler
 
     stock = stock_openings(train)
-    regression = LogisticRegression(C=STYLE_STRENGTH, max_iter=1000)
-    fitted = make_pipeline(StandardScaler(), regression)
-    fitted.fit(style_matrix(train, stock), list(overturned))
-    return np.asarray(fitted.predict_proba(style_matrix(test, stock))[:, 1], dtype=np.float64)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=STYLE_STRENGTH, max_iter=1000))
+    model.fit(style_matrix(train, stock), list(overturned))
+    return np.asarray(model.predict_proba(style_matrix(test, stock))[:, 1], dtype=np.float64)
 
 
 def style_probe(train: Sample, test: Sample) -> Array:
@@ -470,11 +452,6 @@ def style_probe(train: Sample, test: Sample) -> Array:
 # --- what contenders on texts gave for the shipped decisions --------------------------------------
 
 
-def shipped_path() -> Path:
-    """Where the predictions stand."""
-    return Path(str(resources.files("imr.data") / PREDICTIONS))
-
-
 def shipped_for(
     sample: Sample, fold: NDArray[np.intp]
 ) -> tuple[dict[str, Array], dict[str, dict[str, Array]]] | None:
@@ -482,7 +459,7 @@ def shipped_for(
     items); None where an item is not among them or was tested in another fold.
     """
     keys = ["repeat", *KEY_COLUMNS]
-    table = pd.read_csv(shipped_path(), dtype={"letter_id": "string"}).set_index(keys)
+    table = pd.read_csv(PREDICTIONS, dtype={"letter_id": "string"}).set_index(keys)
     items = sample.frame[[*KEY_COLUMNS]].astype({"letter_id": "string", "item_index": "int64"})
     asked = pd.concat([items.assign(repeat=repeat) for repeat in range(len(fold))])
     rows = table.reindex(pd.MultiIndex.from_frame(asked[keys]))
@@ -525,8 +502,8 @@ def main() -> None:
     config = TrainConfig()
     names = {c.name for c in outcome_contenders(Settings()) if c.needs_texts}
     table = table_of(data, run_folds(data, folds_of(data, config), config), names)
-    table.to_csv(shipped_path(), index=False, lineterminator="\n")
-    print(f"{shipped_path()}: {len(table)} rows of {len(data)} items")
+    table.to_csv(PREDICTIONS, index=False, lineterminator="\n")
+    print(f"{PREDICTIONS}: {len(table)} rows of {len(data)} items")
 
 
 if __name__ == "__main__":

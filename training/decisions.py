@@ -34,6 +34,7 @@ from imr.models.outcome.start import JUDGED_APART
 
 DATA = resources.files("imr.data")
 APART = "judged_apart.csv"
+SHIPPED = Path(str(DATA / "decisions.csv"))
 LABEL_PREFIX = "label_"
 LABELS: dict[str, str] = {
     "label_outcome": "string",  # Upheld or Overturned
@@ -67,9 +68,7 @@ class Corpus:
 
 
 def build(letters: Iterable[Letter]) -> Corpus:
-    """The training table of decided letters; undecided items are left out.  Raises
-    :class:`NoDecisionsError` where no item is decided.
-    """
+    """The table of the decided items.  Raises :class:`NoDecisionsError` where there is none."""
     letters = list(letters)
     table = case_frame([letter.case for letter in letters])
     decided: list[bool] = []
@@ -116,9 +115,7 @@ def _text_row(case: Case, item: Item, decision: Decision) -> dict[str, str]:
 
 
 def read_corpus(paths: Iterable[str]) -> Corpus:
-    """Read, parse and tabulate letters.  Raises :class:`NoDecisionsError` where nothing decided
-    remains.
-    """
+    """Read letters into a table.  Raises :class:`NoDecisionsError` where none is decided."""
     paths = list(paths)
     letters: list[Letter] = []
     errors: list[LetterError] = []
@@ -142,16 +139,11 @@ def dtypes() -> dict[str, str]:
     return signals_types | {k: v for k, v in CASE_FACTS.items() if k not in signals_types} | LABELS
 
 
-def shipped_path() -> Path:
-    """The decisions that the project ships."""
-    return Path(str(resources.files("imr.data") / "decisions.csv"))
-
-
 def load_decisions(path: str | Path | None = None) -> Corpus:
     """A table written by :func:`write_decisions`, by default the shipped one.  Raises
     :class:`NoDecisionsError` where the file is missing, empty or of another version.
     """
-    path = Path(path) if path else shipped_path()
+    path = Path(path) if path else SHIPPED
     if not path.is_file():
         raise NoDecisionsError(f"{path}: no such file (build it: python -m imr.training.decisions)")
     types = dtypes()
@@ -184,9 +176,7 @@ def inputs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_apart(table: pd.DataFrame) -> NDArray[Any]:
-    """Of each item, what judgements that did not learn from its letter's ratings say less than the
-    shipped one (log odds); 0 of letters that nobody rated.
-    """
+    """What judgements without a letter's ratings say less than the shipped one, in log odds."""
     apart = pd.read_csv(str(DATA / APART), dtype={"letter_id": str}).set_index([*KEY_COLUMNS])
     found = apart[JUDGED_APART].reindex(keys_of(table)).fillna(0.0)
     return found.to_numpy(dtype=np.float64)
@@ -288,7 +278,7 @@ def main() -> None:
     """``python -m imr.training.decisions LETTERS... -o FILE``."""
     parser = argparse.ArgumentParser(description="Build the table of decisions from letters.")
     parser.add_argument("letters", nargs="+")
-    parser.add_argument("-o", "--output", type=Path, default=shipped_path())
+    parser.add_argument("-o", "--output", type=Path, default=SHIPPED)
     arguments = parser.parse_args()
     corpus = read_corpus(arguments.letters)
     write_decisions(corpus, arguments.output)

@@ -14,20 +14,9 @@ from numpy.typing import NDArray
 
 from imr.models.frame import Array
 from imr.models.guideline.candidates import chapter_of
-from imr.training import shortened
+from imr.training import contenders, shortened
 from imr.training.config import TrainConfig
-from imr.training.contenders import (
-    MODEL,
-    Cited,
-    Contender,
-    Settings,
-    cited,
-    fit_guideline,
-    fit_outcome,
-    guideline_contenders,
-    outcome_contenders,
-    shipped_for,
-)
+from imr.training.contenders import MODEL, Cited, Contender, Settings, cited
 from imr.training.decisions import Sample, groups
 from imr.training.workers import each
 
@@ -75,7 +64,7 @@ class FoldResult:
     outcome: dict[str, Array] = field(default_factory=dict)
     hits: dict[str, dict[str, Array]] = field(default_factory=dict)
     interval: Array | None = None
-    contributions: Any = None
+    contributions: dict[str, Array] = field(default_factory=dict)
     examined: Any = None
     study: Study | None = None
     failed: dict[str, str] = field(default_factory=dict)
@@ -108,9 +97,7 @@ class Predictions:
 def group_folds(
     table: pd.DataFrame, y: NDArray[np.int_], folds: int, repeats: int, seed: int
 ) -> Iterator[Fold]:
-    """Stratified grouped folds, repeated with other shuffles.  Raises :class:`SplitError` where
-    fewer positives' groups than folds exist.
-    """
+    """Stratified grouped folds, shuffled anew each repeat; :class:`SplitError` where too few."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     group = groups(table)
@@ -202,7 +189,7 @@ def run_folds(
 def _with_shipped_texts(sample: Sample, predictions: Predictions) -> Predictions:
     """What contenders on texts gave in these folds, where it is shipped and texts are not."""
     missing = {name for name, why in predictions.left_out.items() if why == NEEDS_LETTERS}
-    found = shipped_for(sample, predictions.fold) if missing else None
+    found = contenders.shipped_for(sample, predictions.fold) if missing else None
     if found is None:
         return predictions
     outcome, hits = found
@@ -226,17 +213,19 @@ def run_fold(
 
         result.study = tuned(train, config, fold.name)
         settings = result.study.chosen
-    outcome, guideline = fit_outcome(train, settings), fit_guideline(train, settings)
+    outcome = contenders.fit_outcome(train, settings)
+    guideline = contenders.fit_guideline(train, settings)
     found = outcome.predict(test.frame)
     names = ("p_overturned", "p_overturned_low", "p_overturned_high")
     p, low, high = (found[name].to_numpy(dtype=np.float64) for name in names)
     result.outcome[MODEL], result.interval = p, np.stack([low, high])
-    result.contributions = outcome.contributions(test.frame)
+    contributions = outcome.contributions(test.frame)
+    result.contributions = {name: values.to_numpy() for name, values in contributions.items()}
     result.hits[MODEL] = guideline_hits(cited(guideline, test), test)
-    for contender in outcome_contenders(settings):
+    for contender in contenders.outcome_contenders(settings):
         if (p := _attempt(contender, train, test, result)) is not None:
             result.outcome[contender.name] = p
-    for contender in guideline_contenders(settings):
+    for contender in contenders.guideline_contenders(settings):
         if (places := _attempt(contender, train, test, result)) is not None:
             result.hits[contender.name] = guideline_hits(places, test)
     if examine is not None:

@@ -42,10 +42,11 @@ class Estimate:
     low: float
     high: float
 
-    def __str__(self) -> str:
-        if np.isnan(self.value):
-            return "–"
-        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
+    def shown(self, form: str = "{:.2f} ({:.2f}–{:.2f})") -> str:
+        """Value and ends in that form; a dash where there is no figure."""
+        return "–" if np.isnan(self.value) else form.format(self.value, self.low, self.high)
+
+    __str__ = shown
 
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
@@ -241,9 +242,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The model against another on the same drawn letters; above 0 the model is better, and
-    ``p_better`` is the share of draws in which it is.
-    """
+    """The model against another; above 0 it is better, in the share ``p_better`` of draws."""
 
     subject: str
     against: str
@@ -326,10 +325,8 @@ def figures(all_draws: Mapping[Key, Array]) -> list[Figure]:
     """Every figure of every contender, of :meth:`Draws.all`."""
     kinds = contender_kinds()
     return [
-        Figure(
-            subject, name, kinds[subject, name], metric, estimate(values, biased=metric in BIASED)
-        )
-        for (subject, name, metric), values in all_draws.items()
+        Figure(of, name, kinds[of, name], metric, estimate(values, biased=metric in BIASED))
+        for (of, name, metric), values in all_draws.items()
     ]
 
 

@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -72,16 +73,13 @@ FOLD_FIGURES = ("average_precision", "brier", "log_loss")
 SETTINGS = ("by", "folds", "time_parts", "gap_days", "seed", "tune", "outcome", "guideline")
 """The settings that a fold's figures depend on."""
 _KEPT = (FoldResult, Fold, Permuted, Study, Trial, Settings, OutcomeConfig, GuidelineConfig)
-_CLASSES: Mapping[str, Any] = {kept.__name__: kept for kept in _KEPT}
 _ROOM = "make room or name another folder, --set keep=FOLDER"
 _REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EFBIG: _ROOM}
 
 
 @contextmanager
 def written_to(folder: Path) -> Iterator[None]:
-    """What the file system says while a run is written to ``folder`` becomes a
-    :class:`ConfigError` with folder, reason and remedy.
-    """
+    """Failures to write to ``folder`` become a :class:`ConfigError` with reason and remedy."""
     try:
         yield
     except OSError as error:
@@ -147,8 +145,6 @@ def _packed(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: getattr(value, f.name) for f in fields(value)}
         return {"class": type(value).__name__, "fields": parts}
-    if isinstance(value, pd.DataFrame):
-        return {"columns": list(value.columns), "values": value.to_numpy(np.float64)}
     if isinstance(value, np.ndarray):
         raw = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {"dtype": value.dtype.str, "shape": value.shape, "bytes": raw}
@@ -158,9 +154,8 @@ def _packed(value: Any) -> Any:
 def _unpacked(stored: dict[str, Any]) -> Any:
     """The inverse of :func:`_packed`, from the innermost out."""
     if stored.keys() == {"class", "fields"}:
-        return _CLASSES[stored["class"]](**stored["fields"])
-    if stored.keys() == {"columns", "values"}:
-        return pd.DataFrame(stored["values"], columns=stored["columns"])
+        (kept,) = (kept for kept in _KEPT if kept.__name__ == stored["class"])
+        return kept(**stored["fields"])
     if stored.keys() == {"dtype", "shape", "bytes"}:
         raw = np.frombuffer(base64.b64decode(stored["bytes"]), dtype=stored["dtype"])
         return raw.reshape(stored["shape"]).copy()
@@ -378,7 +373,9 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
         e = figure.value
         if figure.contender != MODEL:
             if figure.metric in OF_ALTERNATIVES:
-                found[f"alternatives/{_name(figure.contender)} {figure.metric}"] = e.value
+                # A name that MLflow takes: letters, digits, dashes, dots, single blanks.
+                known_as = " ".join(re.sub(r"[^\w. -]", " ", figure.contender).split())
+                found[f"alternatives/{known_as} {figure.metric}"] = e.value
             continue
         name = f"{figure.subject}/{figure.metric}"
         found[name] = e.value
@@ -388,11 +385,6 @@ def run_metrics(evaluation: Evaluation) -> dict[str, float]:
     found["outcome/precision_at_threshold"] = own.precision.value
     found["outcome/recall_at_threshold"] = own.recall.value
     return {name: value for name, value in found.items() if not np.isnan(value)}
-
-
-def _name(contender: str) -> str:
-    """A name that MLflow takes: letters, digits, dashes, dots, single blanks."""
-    return " ".join("".join(c if c.isalnum() or c in "-. _" else " " for c in contender).split())
 
 
 def fold_run(evaluation: Evaluation, result: FoldResult) -> dict[str, Any]:
@@ -449,9 +441,7 @@ def lexicon_digests() -> dict[str, str]:
 
 
 def user() -> str:
-    """Who MLflow's pages name beside the run: the name given to the tracking server, else that of
-    the system, which some containers have not.
-    """
+    """Who MLflow's pages name: the user of the tracking server, else that of the system."""
     try:
         return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
     except (ImportError, KeyError, OSError):
@@ -459,9 +449,7 @@ def user() -> str:
 
 
 def git_tags() -> dict[str, str]:
-    """The commit of the code and whether files differ from it, under MLflow's own names; empty
-    outside a repository.
-    """
+    """Commit of the code, and whether files differ from it; empty outside a repository."""
     root = Path(str(resources.files("imr.training"))).parent
     if not (root / ".git").exists():
         return {}

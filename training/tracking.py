@@ -39,15 +39,6 @@ PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 TRIAL_STATUS = {COMPLETE: "FINISHED", FAILED: "FAILED", BROKEN_OFF: "KILLED"}
 EVALUATED = "no model was registered"
-FOLD_NOTE = (
-    "One fold of the protocol: the figures are of the test letters, which the fold's model had "
-    "not seen. A fold holds few overturned items; the run above has the figures with intervals."
-)
-STUDY_NOTE = (
-    "Settings of the outcome model tried by Optuna, inside these training letters alone: a run a "
-    "trial, the usual settings first. The log loss is that of inner folds; the parameters are the "
-    "chosen ones. The journal among the artifacts takes the study up again."
-)
 # A user's own settings win.  MLflow alone would try a dead server for several minutes.
 QUIET_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -151,9 +142,7 @@ class _Session:
 
 
 def log(kept: RunFolder, config: TrainConfig) -> Logged:
-    """Log and register a kept run where ``config`` says.  Raises :class:`TrackingError`; the folder
-    is left as it is.
-    """
+    """Log and register a kept run, which is left as it is.  Raises :class:`TrackingError`."""
     with quiet(), patient_sqlite():
         import mlflow
 
@@ -198,7 +187,7 @@ def _logged(session: _Session, config: TrainConfig) -> Logged:
         # What became of it and why, the table's remarks, and what the figures mean.
         became = f"**{logged.alias or 'evaluation'}**: {logged.reason or EVALUATED}"
         remarks = "".join(f"* {line}\n" for line in kept.run["remarks"])
-        client.set_tag(run_id, NOTE, f"{became}\n\n{remarks}\n{_page('run').rstrip()}")
+        client.set_tag(run_id, NOTE, f"{became}\n\n{remarks}\n{_page('run')}")
         client.set_terminated(run_id, "FINISHED", session.times[1])
     except BaseException:
         _mark_failed(session)
@@ -223,10 +212,8 @@ def _registered(session: _Session, logged: Logged, config: TrainConfig) -> Logge
 
 
 def _page(name: str) -> str:
-    """What MLflow's page of an ``experiment`` or a ``run`` explains.  A line is a paragraph: the
-    pages keep the line breaks that they are given.
-    """
-    return (resources.files("imr.training.report") / f"{name}_page.txt").read_text("utf-8")
+    """A text of MLflow's pages: a line is a paragraph, for they keep the line breaks given."""
+    return (resources.files("imr.training.report") / f"{name}_page.txt").read_text("utf-8").rstrip()
 
 
 def _mark_failed(session: _Session) -> None:
@@ -327,15 +314,13 @@ def wide(figures: pd.DataFrame) -> pd.DataFrame:
 def _folds(session: _Session, run_id: str) -> None:
     for fold in session.kept.run["folds"]:
         figures = ((name, value, 0) for name, value in fold["metrics"].items())
-        tags = {PARENT: run_id, "kind": "fold", NOTE: FOLD_NOTE}
+        tags = {PARENT: run_id, "kind": "fold", NOTE: _page("fold")}
         child = session.start(fold["name"], session.times, fold["params"], tags, figures)
         session.client.set_terminated(child, "FINISHED", session.times[1])
 
 
 def _tuning(session: _Session, run_id: str) -> None:
-    """A run a study under the training run, a run a trial under the study: settings, loss and the
-    loss of each inner fold (a step a fold); a failed one its reason.
-    """
+    """A run a study, below it a run a trial: settings, loss, loss by inner fold, or the reason."""
     client, kept = session.client, session.kept
     for study in kept.run.get("tuning", ()):
         trials = study["trials"]
@@ -343,7 +328,7 @@ def _tuning(session: _Session, run_id: str) -> None:
         failed = sum(trial["state"] != COMPLETE for trial in trials)
         counts = {LOSS: study["value"], "trials": len(trials), "failed_trials": failed}
         figures = [(name, value, 0) for name, value in counts.items()]
-        tags = {PARENT: run_id, "kind": "tuning", NOTE: STUDY_NOTE}
+        tags = {PARENT: run_id, "kind": "tuning", NOTE: _page("study")}
         parent = session.start(study["name"], times, study["params"], tags, figures)
         client.log_artifact(parent, str(kept.folder / JOURNALS / study["journal"]))
         for trial in trials:
@@ -360,9 +345,7 @@ def _tuning(session: _Session, run_id: str) -> None:
 
 
 def _model(run_id: str, name: str, kept: RunFolder) -> tuple[str, str]:
-    """Log the predictor as a model from code, named after run and registered model, and described;
-    its id and address.
-    """
+    """Log the predictor as a model from code, named and described; its id and address."""
     import mlflow
 
     from imr.models.mlflow_model import logging_arguments
@@ -432,14 +415,13 @@ def quiet() -> Iterator[None]:
     os.environ.update(given)
     import mlflow  # noqa: F401 - its import sets the levels of its loggers
 
-    loggers = [logging.getLogger(name) for name in LOUD]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
+    levels = {logger: logger.level for logger in map(logging.getLogger, LOUD)}
+    for logger in levels:
         logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
         for name in given:
             os.environ.pop(name, None)

@@ -25,29 +25,14 @@ from imr.models.drift import profile
 from imr.models.guideline import GuidelineModel
 from imr.models.outcome import OutcomeModel
 from imr.models.predictor import Predictor
+from imr.training import metrics, run_folder
 from imr.training.config import TrainConfig
 from imr.training.contenders import MODEL, Kind, Settings, contender_kinds
 from imr.training.decisions import Corpus, Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import Fold, Predictions, folds_of, run_folds
-from imr.training.metrics import (
-    Difference,
-    Draws,
-    Estimate,
-    Figure,
-    differences,
-    figures,
-    flat,
-    ratio,
-)
+from imr.training.metrics import Difference, Draws, Estimate, Figure, differences, figures, flat
 from imr.training.report.tables import as_text, evaluation_tables
-from imr.training.run_folder import (
-    RunFolder,
-    Unfinished,
-    remove,
-    unfinished,
-    write_run_folder,
-    written_to,
-)
+from imr.training.run_folder import RunFolder, Unfinished, write_run_folder
 from imr.training.studies import Studies, studied
 from imr.training.studies.importance import permuted_families
 from imr.training.tracking import Logged, TrackingError, log, old_runs_line
@@ -57,14 +42,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-UI_ADDRESS = "http://127.0.0.1:5000"
-
-
 @dataclass(frozen=True)
 class Evaluation:
-    """What the protocol found: ``figures`` of every contender, ``differences`` of the model to each
-    other, ``studies`` of slices, curves and probes.
-    """
+    """What the protocol found; ``differences`` are those of the model to each other contender."""
 
     config: TrainConfig
     sample: Sample
@@ -115,7 +95,7 @@ class Evaluation:
             if result.interval is not None:
                 sums[:, result.fold.test] += result.interval
                 counts[result.fold.test] += 1
-        low, high = ratio(sums, counts)
+        low, high = metrics.ratio(sums, counts)
         columns = {
             "letter_id": frame["letter_id"].to_numpy(dtype=object),
             "item_index": frame["item_index"].to_numpy(dtype=np.int64),
@@ -188,7 +168,7 @@ class TrainResult:
             yield f"Run: {found.run_id} in experiment {found.experiment_id} of {_shown(found)}"
             if found.alias == "candidate":
                 yield f"The champion stays; score with this one: --model {found.model_uri}"
-            local = old_runs_line() or f"See it: mlflow ui, then {UI_ADDRESS}"
+            local = old_runs_line() or "See it: mlflow ui, then http://127.0.0.1:5000"
             yield local if found.is_local else f"See it: {_shown(found)}"
 
 
@@ -220,7 +200,7 @@ def _run(command: str, config: TrainConfig, corpus: Corpus | None) -> TrainResul
     Settings.of(config)  # refused before the letters are read
     started = _now_ms()
     corpus = ordered(corpus or read(config))
-    with unfinished(config, corpus) as kept:
+    with run_folder.unfinished(config, corpus) as kept:
         evaluation = evaluate(config, corpus, kept)
         if command == "evaluate":
             return _recorded(command, evaluation, started)
@@ -244,7 +224,7 @@ def _recorded(
     """On disk first, then in the experiment log; what it took is removed from the disk."""
     config = evaluation.config
     name = datetime.fromtimestamp(started / 1000, UTC).strftime(f"{command}-%Y%m%d-%H%M%S")
-    with written_to(Path(config.keep)):
+    with run_folder.written_to(Path(config.keep)):
         kept = write_run_folder(evaluation, predictor, name, (started, _now_ms()), study)
     try:
         logged = log(kept, config)
@@ -252,7 +232,7 @@ def _recorded(
         return TrainResult(evaluation, predictor, kept=kept, error=str(error))
     if logged.version and not logged.alias:
         return TrainResult(evaluation, predictor, logged=logged, kept=kept)
-    remove(kept.folder)
+    run_folder.remove(kept.folder)
     return TrainResult(evaluation, predictor, logged=logged)
 
 
@@ -297,8 +277,15 @@ def evaluate(
 
 def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
     """Both models on all items; ``settings`` default to those of the configuration."""
-    data = evaluation.sample
+    data, facts, tested = evaluation.sample, evaluation.facts, evaluation.predictions.tested
     settings = settings or Settings.of(evaluation.config)
+    p = evaluation.predictions.per_item(MODEL)[tested].tolist()
+    # What it was made from: no path, no clock; and for the drift warning, of the training items
+    # signals and out-of-fold scores.
+    wanted = ("letters", "items", "overturned", "data_digest", "source")
+    about = {name: facts[name] for name in wanted}
+    about["seed"] = evaluation.config.seed
+    about["profile"] = profile(data.frame[tested], OutcomeModel().columns, p)
     with threadpool_limits(1):
         return Predictor.fit(
             data.frame,
@@ -306,21 +293,5 @@ def fit(evaluation: Evaluation, settings: Settings | None = None) -> Predictor:
             data.guideline.tolist(),
             outcome_model=OutcomeModel(config=settings.outcome),
             guideline_model=GuidelineModel(config=settings.guideline),
-            about=about(evaluation),
+            about=about,
         )
-
-
-def about(evaluation: Evaluation) -> dict[str, Any]:
-    """What the model was made from, for its manifest: no path, no clock."""
-    facts, tested = evaluation.facts, evaluation.predictions.tested
-    wanted = ("letters", "items", "overturned", "data_digest", "source")
-    return {
-        **{name: facts[name] for name in wanted},
-        "seed": evaluation.config.seed,
-        # Signals and out-of-fold scores of the training items, for the drift warning.
-        "profile": profile(
-            evaluation.sample.frame[tested],
-            OutcomeModel().columns,
-            evaluation.predictions.per_item(MODEL)[tested].tolist(),
-        ),
-    }

@@ -14,6 +14,7 @@ from imr.training.decisions import (
     CASE_FACTS,
     LABELS,
     LIST_SEPARATOR,
+    SHIPPED,
     NoDecisionsError,
     case_frame,
     dtypes,
@@ -21,13 +22,12 @@ from imr.training.decisions import (
     load_decisions,
     outcomes,
     read_corpus,
-    shipped_path,
     write_decisions,
 )
 
 
 def test_shipped_columns_are_those_of_the_builders() -> None:
-    with shipped_path().open(encoding="utf-8", newline="") as handle:
+    with SHIPPED.open(encoding="utf-8", newline="") as handle:
         header = next(csv.reader(handle))
     assert header == list(dtypes())
     assert {c.name for c in all_columns()} | set(CASE_FACTS) | set(LABELS) == set(header)
@@ -64,7 +64,7 @@ def test_models_see_no_label() -> None:
 def test_table_survives_writing_and_reading(tmp_path: Path) -> None:
     corpus = load_decisions()
     write_decisions(corpus, tmp_path / "again.csv")
-    assert (tmp_path / "again.csv").read_bytes() == shipped_path().read_bytes()
+    assert (tmp_path / "again.csv").read_bytes() == SHIPPED.read_bytes()
     pd.testing.assert_frame_equal(load_decisions(tmp_path / "again.csv").table, corpus.table)
 
 
@@ -105,4 +105,4 @@ def test_real_letters_rebuild_the_shipped_table(real_letters: Path, tmp_path: Pa
     if len(list(real_letters.rglob("CM1*.pdf"))) != 130:
         pytest.skip("IMR_LETTERS is not the folder that the shipped table was built from")
     write_decisions(read_corpus([str(real_letters)]), tmp_path / "rebuilt.csv")
-    assert (tmp_path / "rebuilt.csv").read_bytes() == shipped_path().read_bytes()
+    assert (tmp_path / "rebuilt.csv").read_bytes() == SHIPPED.read_bytes()

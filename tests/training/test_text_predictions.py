@@ -11,11 +11,11 @@ import pytest
 
 from imr.training.config import TrainConfig
 from imr.training.contenders import (
+    PREDICTIONS,
     Settings,
     guideline_contenders,
     outcome_contenders,
     shipped_for,
-    shipped_path,
 )
 from imr.training.decisions import Sample, load_decisions, ordered, read_corpus, sample
 from imr.training.folds import HITS, NEEDS_LETTERS, Predictions, _with_shipped_texts, folds_of
@@ -61,7 +61,7 @@ def test_they_are_not_shown_for_other_folds_or_letters(shipped, folds):
 
 
 def test_they_hold_numbers_only():
-    table = pd.read_csv(shipped_path())
+    table = pd.read_csv(PREDICTIONS)
     texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     assert texts == ["letter_id"]
     assert set(table["letter_id"]) == set(load_decisions().table["letter_id"])

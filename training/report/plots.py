@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from imr.training.train import Evaluation
 
 
-Draw = Callable[[Any], Any]
-
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, AMBER, GREY, INK = "#56B4E9", "#E69F00", "#8A8A8A", "#222222"
-LOOK = "plots.mplstyle"
 # Contenders of the curves, the model last, on top; the rest stands in the table.
 CURVES: Mapping[str, dict[str, Any]] = {
     "category base rate": {"color": ORANGE, "ls": "--", "lw": 1.6},
@@ -51,17 +48,16 @@ KIND_LOOKS = {
     "alternative": (GREY, "s"),
     "probe": (AMBER, "^"),
 }
-OUTCOME_PANELS = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "brier_skill": "Brier skill",
-}
-GUIDELINE_PANELS = {name: title for name, title in GUIDELINE_COLUMNS.items() if "any" not in name}
-WORSE = {
-    "auc": "AUC lost",
-    "log_loss": "log loss gained",
-    "section_top1": "section top-1 lost",
-    "chapter_top1": "chapter top-1 lost",
+# Panels by figure, and what the title begins with.
+COMPARISONS = {
+    "outcome": (
+        {"auc": "AUC", "average_precision": "average precision", "brier_skill": "Brier skill"},
+        "p(overturned)",
+    ),
+    "guideline": (
+        {name: title for name, title in GUIDELINE_COLUMNS.items() if "any" not in name},
+        "Cited guideline",
+    ),
 }
 CURVE_TITLES = {
     "auc": "AUC of the outcome",
@@ -72,30 +68,24 @@ CURVE_TITLES = {
 }
 
 
-def draw_all(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Draw every plot the evaluation has figures for; the paths written, PNG."""
+def draw_all(evaluation: Evaluation, folder: Path) -> None:
+    """Draw every plot that the evaluation has figures for, as PNG."""
     import matplotlib as mpl
 
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    with mpl.rc_context(fname=str(resources.files("imr.training.report") / LOOK)):
+    with mpl.rc_context(fname=str(resources.files("imr.training.report") / "plots.mplstyle")):
         for name, draw in PLOTS.items():
-            figure = draw(evaluation)
-            if figure is not None:
-                path = folder / f"{name}.png"
+            if (figure := draw(evaluation)) is not None:
                 # No date and no version: the same figures give the same file.
-                figure.savefig(path, bbox_inches="tight", metadata={"Software": None})
-                written.append(path)
-    return written
+                look = {"bbox_inches": "tight", "metadata": {"Software": None}}
+                figure.savefig(folder / f"{name}.png", **look)
 
 
 def _figure(width: float, height: float, **grid: Any) -> Any:
     """A figure that needs no display, and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure, figure.subplots(**grid)
 
 
@@ -111,8 +101,7 @@ def _framed(figure: Figure, evaluation: Evaluation, title: str, extra: str) -> F
     """A title over all panels, and the sample in small print below them."""
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     figure.supxlabel(f"{_sample_line(evaluation)}; {extra}", x=0.01, ha="left", **SMALL)
-    engine: Any = figure.get_layout_engine()
-    engine.set(w_pad=0.12)
+    figure.set_layout_engine("constrained", w_pad=0.12)
     return figure
 
 
@@ -282,10 +271,9 @@ def scores(evaluation: Evaluation) -> Any:
     return figure
 
 
-def comparison(
-    evaluation: Evaluation, *, subject: str, panels: Mapping[str, str], title: str
-) -> Any:
+def comparison(evaluation: Evaluation, *, subject: str) -> Any:
     """All contenders, a row each, a panel a figure."""
+    panels, title = COMPARISONS[subject]
     kinds = {
         name: kind
         for (of, name), kind in evaluation.kinds.items()
@@ -305,6 +293,7 @@ def comparison(
             ax.plot(e.value, place, marker, color=colour, ms=8 if name == MODEL else 6.5)
         ax.axvline(evaluation.figure(subject, metric).value, color=BLUE, lw=0.8, alpha=0.5)
         _panel(ax, label)
+    title = f"{title}: the model and what one would use instead"
     return _framed(figure, evaluation, title, "bars: 95% intervals over letters")
 
 
@@ -339,14 +328,14 @@ def losses(evaluation: Evaluation, *, study: str, title: str) -> Any:
     figures = LOSS_FIGURES[study.partition("_")[0]]
     figure, axes = _figure(9.6, 1.5 + 0.3 * len(rows), ncols=len(figures), sharey=True)
     places = _rows_of(axes[0], [row.family.replace("_", " ") for row in rows])
-    for ax, name in zip(axes, figures, strict=True):
+    for ax, (name, lost) in zip(axes, figures.items(), strict=True):
         ax.axvline(0, color=GREY, lw=1)
         for place, row in zip(places, rows, strict=True):
             e = row.worse[name]
             colour, fill = (BLUE, BLUE) if e.low > 0 else (GREY, "white")
             ax.plot([e.low, e.high], [place, place], color=colour, lw=2.2, alpha=0.6)
             ax.plot(e.value, place, "o", ms=6.5, color=colour, mfc=fill)
-        _panel(ax, WORSE[name])
+        _panel(ax, lost)
     return _framed(figure, evaluation, title, "filled: the 95% interval lies above 0")
 
 
@@ -430,27 +419,19 @@ LOSSES = {
     "guideline_permutation": "Guideline: what is lost when an input is shuffled",
     "guideline_ablation": "Guideline: what is lost without an input (the model refitted)",
 }
-LOSS_FIGURES = {"outcome": ("auc", "log_loss"), "guideline": ("section_top1", "chapter_top1")}
-PLOTS: dict[str, Draw] = {
-    "outcome_comparison": partial(
-        comparison,
-        subject="outcome",
-        panels=OUTCOME_PANELS,
-        title="p(overturned): the model and what one would use instead",
-    ),
+LOSS_FIGURES = {
+    "outcome": {"auc": "AUC lost", "log_loss": "log loss gained"},
+    "guideline": {"section_top1": "section top-1 lost", "chapter_top1": "chapter top-1 lost"},
+}
+PLOTS: dict[str, Callable[[Any], Any]] = {
     "outcome_roc": roc,
     "outcome_precision_recall": precision_recall,
     "outcome_calibration": calibration,
     "outcome_scores": scores,
     "outcome_importance": importance,
     "outcome_style": style,
-    "guideline_comparison": partial(
-        comparison,
-        subject="guideline",
-        panels=GUIDELINE_PANELS,
-        title="Cited guideline: the model and what one would use instead",
-    ),
     "learning_curve": learning_curve,
     "slices": slices,
+    **{f"{name}_comparison": partial(comparison, subject=name) for name in COMPARISONS},
     **{name: partial(losses, study=name, title=title) for name, title in LOSSES.items()},
 }

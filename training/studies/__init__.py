@@ -10,19 +10,10 @@ from imr.training.config import TrainConfig
 from imr.training.contenders import Settings
 from imr.training.folds import Fold
 from imr.training.metrics import Draws, flat
-from imr.training.studies import importance
+from imr.training.studies import importance, ratings, slices
 from imr.training.studies.importance import Contribution, CurvePoint, Loss
-from imr.training.studies.ratings import Raters, Sensitivity, raters_study, twin_sensitivity
-from imr.training.studies.slices import (
-    CalibrationBin,
-    Slice,
-    Style,
-    Threshold,
-    calibration_curve,
-    sliced,
-    style_study,
-    thresholds,
-)
+from imr.training.studies.ratings import Raters, Sensitivity
+from imr.training.studies.slices import CalibrationBin, Slice, Style, Threshold
 
 if TYPE_CHECKING:
     from imr.training.tuning import Study
@@ -80,14 +71,14 @@ def studied(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Studies
         for subject in (importance.OUTCOME, importance.GUIDELINE)
     }
     found = Studies(
-        thresholds=thresholds(draws, Settings.of(config).outcome.threshold),
-        calibration=calibration_curve(draws),
-        slices=sliced(draws),
+        thresholds=slices.thresholds(draws, Settings.of(config).outcome.threshold),
+        calibration=slices.calibration_curve(draws),
+        slices=slices.sliced(draws),
         outcome_importance=importance.contributions(results),
         outcome_permutation=permuted["outcome"],
         guideline_permutation=permuted["guideline"],
-        style=style_study(draws, folds, config),
-        raters=raters_study(draws),
+        style=slices.style_study(draws, folds, config),
+        raters=ratings.raters_study(draws),
         tuning=[r.study for r in results if r.study is not None],
     )
     if not config.full:
@@ -99,5 +90,5 @@ def studied(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> Studies
         outcome_ablation=importance.ablation(draws, folds, config),
         guideline_ablation=importance.ablation(draws, folds, config, importance.GUIDELINE),
         learning_curve=importance.learning_curve(draws, folds, config),
-        sensitivity=twin_sensitivity(),
+        sensitivity=ratings.twin_sensitivity(),
     )

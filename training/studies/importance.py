@@ -18,16 +18,9 @@ from numpy.typing import NDArray
 
 from imr.features.table import all_columns
 from imr.models.frame import KEY_COLUMNS, Array, drawn_letters
-from imr.training import metrics
+from imr.training import contenders, metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders import (
-    Settings,
-    cited,
-    fit_guideline,
-    fit_outcome,
-    letters_alone,
-    p_overturned,
-)
+from imr.training.contenders import Settings, cited, fit_guideline, fit_outcome
 from imr.training.decisions import Sample
 from imr.training.folds import Fold, guideline_hits
 from imr.training.metrics import OUTCOME_FIGURES, Draws, Estimate, better_by
@@ -139,7 +132,7 @@ def _grouped(columns: Iterable[str], family_of: Mapping[str, str]) -> dict[str, 
 
 def predicted(model: Any, test: Sample) -> Values:
     """p(overturned) as ``p``."""
-    return {"p": p_overturned(model, test)}
+    return {"p": contenders.p_overturned(model, test)}
 
 
 def hit(model: Any, test: Sample) -> Values:
@@ -172,17 +165,18 @@ def permuted_families(test: Sample, models: Mapping[str, Any], seed: int) -> dic
 def permutation(
     draws: Draws, folds: Sequence[Fold], parts: Sequence[Permuted], subject: Subject
 ) -> list[Loss]:
-    """What each figure loses when a family's values are shuffled among the unseen items of a fold
-    (of :data:`MOST_LETTERS` letters at most), the mean over the shuffles.
-    """
+    """What each figure loses when a family is shuffled among unseen items, the mean of shuffles."""
     pairs = zip(folds, parts, strict=True)
     folds = [replace(fold, test=fold.test[part.rows]) for fold, part in pairs]
     draws = draws.part(np.isin(draws.rows, np.concatenate([fold.test for fold in folds])))
     plain = filled(draws, folds, [part.plain for part in parts])
+    # Folds of many items are shuffled fewer times than those of few.
+    fewest = min(len(v) for part in parts for by in part.shuffled.values() for v in by.values())
     rows = []
     for name, columns in parts[0].columns.items():
-        shuffled = filled(draws, folds, [part.shuffled[name] for part in parts])
-        rows.append(Loss(name, columns, _worse(draws, subject, plain, shuffled)))
+        values = [{of: v[:fewest] for of, v in part.shuffled[name].items()} for part in parts]
+        worse = _worse(draws, subject, plain, filled(draws, folds, values))
+        rows.append(Loss(name, columns, worse))
     return _sorted(rows)
 
 
@@ -270,9 +264,7 @@ def first_repeat(draws: Draws, figure: str, values: Array) -> Array:
 def ablation(
     draws: Draws, folds: Sequence[Fold], config: TrainConfig, subject: Subject = OUTCOME
 ) -> list[Loss]:
-    """What each figure loses when the model is fitted without a family: its columns are made
-    undocumented, in training and in test.
-    """
+    """What each figure loses when a family is made undocumented, in training and in test."""
     model = subject.fit(draws.sample.part(folds[0].train), Settings.of(config))
     left_out = subject.families(model.columns)
     tasks = [
@@ -309,11 +301,12 @@ def undocumented(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
 
 def contributions(results: Sequence[FoldResult]) -> list[Contribution]:
     """Mean size and spread of each effect's contribution (log odds) on unseen items."""
-    parts = pd.concat([r.contributions for r in results], ignore_index=True).fillna(0.0)
+    frames = [pd.DataFrame(r.contributions) for r in results]
+    parts = pd.concat(frames, ignore_index=True).fillna(0.0)
     size = parts.abs().mean().sort_values(ascending=False, kind="stable")
     spread = parts.std(ddof=0)
     return [
-        Contribution(str(name), float(value), float(spread[name]))
+        Contribution(str(name), float(value), float(spread[str(name)]))
         for name, value in size.items()
         if value > 0
     ]
@@ -323,9 +316,7 @@ def contributions(results: Sequence[FoldResult]) -> list[Contribution]:
 
 
 def learning_curve(draws: Draws, folds: Sequence[Fold], config: TrainConfig) -> list[CurvePoint]:
-    """Figures against the number of training letters, and what lines through them would give at
-    1,000 and 10,000.  Sizes are spaced by the logarithm.
-    """
+    """Figures against the number of training letters, and what lines through them would give."""
     shares = np.geomspace(SMALLEST, 1.0, POINTS)
     tasks = [(fold, config, share) for share in shares for fold in folds]
     found = each(_part_trained, draws.sample, tasks, config.jobs, "learning curve")
@@ -355,7 +346,7 @@ def _part_trained(
     settings = Settings.of(config)
     found = {
         **predicted(fit_outcome(train, settings), test),
-        "learned": letters_alone(settings, train, test),
+        "learned": contenders.letters_alone(settings, train, test),
         **hit(fit_guideline(train, settings), test),
     }
     count = int(train.frame["letter_id"].nunique())
@@ -365,9 +356,7 @@ def _part_trained(
 def nested_part(
     sample: Sample, rows: NDArray[np.intp], share: float, seed: int
 ) -> NDArray[np.intp]:
-    """Rows of that share of the groups with and without an overturned item; a smaller share is
-    part of a larger one.
-    """
+    """Rows of that share of the groups, by outcome; a smaller share lies inside a larger one."""
     random = np.random.default_rng(seed)
     group = sample.groups[rows]
     positive = set(group[sample.y[rows] == 1])

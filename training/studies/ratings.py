@@ -59,18 +59,14 @@ def correlation(one: Array, other: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Raters:
-    """``figures`` of the mean rating by metric; ``agreement`` by contender: Pearson's correlation
-    of its log odds with the mean rating.
-    """
+    """``figures`` of the mean rating; contenders' ``agreement`` with it (Pearson, log odds)."""
 
     figures: dict[str, Estimate]
     agreement: dict[str, Estimate]
 
 
 def raters_study(draws: Draws) -> Raters | None:
-    """The raters' own figures and each contender's agreement with them; None where not all items
-    were rated.
-    """
+    """The raters' figures and agreement with them; None where not all items were rated."""
     rated = ratings(draws.sample.table)
     if np.isnan(rated).any():
         return None
@@ -152,9 +148,7 @@ def twin_sensitivity() -> list[Sensitivity]:
 def documented(
     vignettes: Sequence[Vignette], derived: Sequence[CaseSignals]
 ) -> Iterator[Documented]:
-    """The twins that meet just one criterion more than their base case, which our sentence meets
-    as well; ``derived`` are the signals of the vignettes.
-    """
+    """Twins that meet one criterion more than their base case, which our sentence meets, too."""
     first: dict[str, int] = {}
     for place, vignette in enumerate(vignettes):
         base = first.setdefault(vignette.base, place)

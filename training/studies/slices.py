@@ -18,18 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imr.models.frame import Array
-from imr.training import metrics
+from imr.training import contenders, metrics
 from imr.training.config import TrainConfig
-from imr.training.contenders import (
-    MODEL,
-    OTHER,
-    STYLE,
-    by_count,
-    plain_booster,
-    plain_matrix,
-    stock_openings,
-    style_of,
-)
+from imr.training.contenders import MODEL, OTHER, STYLE, by_count, stock_openings, style_of
 from imr.training.folds import Fold
 from imr.training.metrics import UNDEFINED, Draws, Estimate
 
@@ -45,9 +36,7 @@ LEVELS_OUT, SCORE_OUT = "lost with style levels out", "lost with style score out
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What calling items *Overturned* from ``threshold`` on gives, as shares of items;
-    ``default`` marks the threshold of the model.
-    """
+    """Shares when *Overturned* is called from ``threshold`` on; ``default`` is the model's own."""
 
     threshold: float
     default: bool
@@ -67,9 +56,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Figures of the items whose ``slice`` (category, UR action …) is ``value``; ``observed`` and
-    ``expected`` are shares overturned.
-    """
+    """Figures of the items whose ``slice`` is ``value``; ``observed``, ``expected``: overturned."""
 
     slice: str
     value: str
@@ -298,9 +285,9 @@ def _recognised(
     target = (style == "house A").astype(np.float64)
     p = np.full(len(sample), np.nan)
     for fold in folds:
-        a, b = plain_matrix(sample.frame.iloc[fold.train], sample.frame.iloc[fold.test])
+        a, b = contenders.plain_matrix(sample.frame.iloc[fold.train], sample.frame.iloc[fold.test])
         y = target[fold.train].astype(int)
-        p[fold.test] = plain_booster(config.seed).fit(a, y).predict_proba(b)[:, 1]
+        p[fold.test] = contenders.plain_booster(config.seed).fit(a, y).predict_proba(b)[:, 1]
     strata = draws.predictions.fold[0, draws.rows]
     found = metrics.auc(target[draws.rows], p[draws.rows], draws.weights, strata)
     return metrics.estimate(found)

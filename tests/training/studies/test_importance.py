@@ -92,6 +92,17 @@ def test_of_many_letters_some_are_shuffled_once(evaluation, draws, monkeypatch):
     assert not any(np.isnan(row.worse["section_top1"].value) for row in rows)
 
 
+def test_folds_of_many_and_of_few_items_are_shuffled_alike_often(evaluation, draws, monkeypatch):
+    parts = []
+    for fold, most in zip(evaluation.folds[0], (50, 12), strict=True):
+        monkeypatch.setattr(importance, "MOST_LETTERS", most)
+        train, test = (evaluation.sample.part(rows) for rows in (fold.train, fold.test))
+        parts.append(_permuted(GUIDELINE, GUIDELINE.fit(train, _settings()), test, 1))
+    assert len({len(v["section_top1"]) for part in parts for v in part.shuffled.values()}) == 2
+    rows = permutation(draws, evaluation.folds[0], parts, GUIDELINE)
+    assert not any(np.isnan(row.worse["section_top1"].value) for row in rows)
+
+
 def test_a_family_left_out_is_left_out_of_both_sides(draws, evaluation, monkeypatch):
     seen = []
 

@@ -8,7 +8,7 @@ import pytest
 
 from imr.training.contenders import LETTERS_ALONE
 from imr.training.metrics import Draws
-from imr.training.report.tables import curve_line, model_card
+from imr.training.report.tables import model_card, remarks
 from imr.training.studies import importance as curve
 from imr.training.studies.importance import CURVE_FIGURES, EXTRAPOLATED_LETTERS, learning_curve
 
@@ -44,10 +44,11 @@ def test_the_largest_size_is_the_protocol_itself(rows, evaluation):
 
 
 def test_the_line_says_that_nobody_measured_it(rows, evaluation):
-    said = curve_line(rows)
+    extended = replace(evaluation, studies=replace(evaluation.studies, learning_curve=rows))
+    said = remarks(extended)[-1]
     last = max(row.letters for row in rows if row.measured)
     assert said.startswith("With 10,000 letters like these: AUC ")
     assert f"extrapolated from {last} training letters" in said
-    card = model_card(replace(evaluation, studies=replace(evaluation.studies, learning_curve=rows)))
+    card = model_card(extended)
     assert said in card
     assert "10000 (extrapolated, not measured)" in card
