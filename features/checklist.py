@@ -97,6 +97,10 @@ _OF_WHICH_PART = frozenset(
 )
 # Computed terms that another item of the letter shows.
 _OF_SAME_PART = {"invasive_in_letter": invasive_beside, "operation_beside": operation_beside}
+_OF_THE_OPERATION = {
+    "operation_indicated": "the operation has its indication documented",
+    "operation_lesion_imaged": "a study shows a lesion that the operation can repair",
+}
 _CARE_IN_VAIN = "_conservative"
 _GOES_ON = condition("pain_goes_on | neurological_complaint")
 
@@ -165,7 +169,8 @@ class _Quotes:
             earlier = term.name.removesuffix("_prior").replace("_", " ")
             said = f"no earlier {earlier} is documented"
         else:
-            said = f"{term.name.replace('_', ' ')}: {_number(value)}"
+            named = _OF_THE_OPERATION.get(term.name) or term.name.replace("_", " ")
+            said = f"{named}: {_number(value)}"
         return self._evidence(term, said, "computation")
 
     def _request_words(self, term: Term) -> str:

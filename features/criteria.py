@@ -246,12 +246,13 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     or injection of the same region, ``operation_beside`` where it is an operation,
     ``baseline_asked`` where a first test is asked for, ``replacement_asked`` where a joint is to be
     replaced, ``acute_operation`` where the operation treats a recent fracture, rupture, laceration
-    or infection, ``therapy_in_letter`` where active therapy is asked for beside it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where
-    nursing or therapy at home is, ``routine_panel`` where blood counts or chemistry are;
-    ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
-    pinched nerve is; ``spine_asked`` where one of the requested parts is of the spine;
+    or infection, ``therapy_in_letter`` where active therapy is asked for beside it,
+    ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
+    therapy at home is, ``routine_panel`` where blood counts or chemistry are; ``one_visit_asked``
+    where a single visit is and ``entrapment_asked`` where an injection at a pinched nerve is;
+    ``spine_asked`` where one of the requested parts is of the spine;
     ``rental_days`` is how long equipment is to be rented, ``parts_reached`` whether a case is about
-    joints alone that a topical drug reaches, where the request names no part;
+    joints alone that a topical drug reaches, or about none, where the request names no part;
     ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
     a larger operation of the knee; ``consult_field`` is the field of the specialist.
     """
@@ -320,15 +321,17 @@ _REACHED = frozenset(
 _NO_JOINT = frozenset(("upper extremity", "lower extremity", "forearm", "lower leg"))
 
 
-def _parts_reached(row: Row) -> bool:
+def _parts_reached(row: Row) -> bool | None:
     """Whether the case is about joints under thin skin alone, where neither the request nor the
-    summary says where a drug is put.
+    summary says where a drug is put; None where it is about others too.
     """
     if row.get("request_body_part") is not None or row.get("topical_place") is not None:
-        return False
+        return None
     named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
     joints = named - _NO_JOINT - {""}
-    return bool(joints) and joints <= _REACHED
+    if not joints or (joints & _REACHED and not joints <= _REACHED):
+        return None
+    return joints <= _REACHED
 
 
 @lru_cache(maxsize=4096)
