@@ -20,7 +20,7 @@ from imr.features.criteria import (
     Rule,
     Status,
     asked_of,
-    care_had,
+    at_least_had,
     invasive_beside,
     operation_beside,
     verdict,
@@ -59,13 +59,18 @@ def _judged(rule: Rule, row: Row, quotes: _Quotes) -> Criterion:
     # The chapter of the requested region where the rule stands for it, else the rule's own.
     chapter = Chapter(f"{rule.guideline} {rule.edition}".strip(), rule.source)
     if rule.guideline in REGIONAL:
-        chapter = chapter_of(rule.applies, rule.id, requested_parts(quotes.item)) or chapter
+        chapter = chapter_of(rule.applies, rule.id, _parts_asked(quotes.item, row)) or chapter
     # Care in vain takes two: the care, and that the complaint goes on.
     if status == "met" and rule.id.endswith(_CARE_IN_VAIN):
         terms += next((told for told in _GOES_ON if told[0].holds(row)), ())
-    # Not the same words twice, where two signals rest on them.
+    # Not the same words twice, where two signals rest on them; and where the summary tells, not
+    # the request, which only says of which part it has to.
     shown: dict[tuple[str, int, int, str], Evidence] = {}
-    for quote in (quote for term in terms for quote in quotes.of(term)):
+    found = [(term, quote) for term in terms for quote in quotes.of(term)]
+    told = any(quote.field == "case_summary" for _, quote in found)
+    for term, quote in found:
+        if told and quote.field == "request" and term.name in _OF_WHICH_PART:
+            continue
         shown.setdefault((quote.field, quote.start, quote.end, quote.quote), quote)
     kept = tuple(shown.values())
     return Criterion(rule.id, chapter.guideline, chapter.source, rule.text, status, kept)
@@ -87,8 +92,15 @@ _OF_THE_REQUEST = (
     "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
     "one_visit_asked", "entrapment_asked", "rental_days", "baseline_asked", "spine_asked",
 )  # fmt: skip
+_OF_WHICH_PART = frozenset(
+    {"request_region", "request_body_part", "request_term", "spine_asked", "consult_field"}
+)
 # Computed terms that another item of the letter shows.
 _OF_SAME_PART = {"invasive_in_letter": invasive_beside, "operation_beside": operation_beside}
+_OF_THE_OPERATION = {
+    "operation_indicated": "the operation has its indication documented",
+    "operation_lesion_imaged": "a study shows a lesion that the operation can repair",
+}
 _CARE_IN_VAIN = "_conservative"
 _GOES_ON = condition("pain_goes_on | neurological_complaint")
 
@@ -140,7 +152,7 @@ class _Quotes:
             dated = self.case.header.ur_denial_date is not None
             until = "the denial" if dated else "the last day that the summary tells"
             said = f"{_number(value)} days from the injury to {until}"
-        elif term.name in ("case_body_parts", "parts_reached"):
+        elif term.name in ("case_body_parts", "parts_reached", "requested_part_documented"):
             named = self.row.get("case_body_parts")
             said = f"the case is about: {str(named).replace(LIST_SEPARATOR, ', ')}"
         elif term.name in _OF_SAME_PART:
@@ -157,7 +169,8 @@ class _Quotes:
             earlier = term.name.removesuffix("_prior").replace("_", " ")
             said = f"no earlier {earlier} is documented"
         else:
-            said = f"{term.name.replace('_', ' ')}: {_number(value)}"
+            named = _OF_THE_OPERATION.get(term.name) or term.name.replace("_", " ")
+            said = f"{named}: {_number(value)}"
         return self._evidence(term, said, "computation")
 
     def _request_words(self, term: Term) -> str:
@@ -171,10 +184,14 @@ class _Quotes:
     def _sum(self, term: Term, what: str, asked: Value) -> str:
         """An addition as a reader would write it: "6 + 8 = 14 visits, limit 10"."""
         authorized = self.row.get("authorized_sessions")
-        parts = [care_had(self.row) or 0, authorized if what == "visits" else None, asked]
-        shown = " + ".join(_number(part) for part in parts if part is not None)
+        had = self.row.get("care_counted")
+        open_ended = "at least " if had is None or at_least_had(self.row) else ""
+        parts = [had or 0, authorized if what == "visits" else None, asked]
+        shown = [_number(part) for part in parts if part is not None]
+        shown[0] = "those had, of unknown number," if had is None else f"{open_ended}{shown[0]}"
         limit = f", limit {term.value}" if term.value else ""
-        return f"{shown} = {_number(self.row.get(term.name))} {what}{limit}"
+        total = f"{open_ended}{_number(self.row.get(term.name))}"
+        return f"{' + '.join(shown)} = {total} {what}{limit}"
 
     def _evidence(self, term: Term, said: str, field: str) -> Evidence:
         length = len(said) if field == "request" else 0
@@ -195,6 +212,23 @@ def _number(value: Value) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "not stated"}[value]
     return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+# "Of the upper extremity": the parts of it, or the neck, that the case is about.
+_WHOLE_ARM = "upper extremity"
+_WITHIN_ARM = frozenset({"cervical spine", "elbow", "forearm", "wrist", "hand", "finger", "thumb"})
+
+
+def _parts_asked(item: Item, row: Row) -> tuple[str, ...]:
+    """The parts whose chapter is shown: those requested, and for a whole arm what of it the case
+    is about.
+    """
+    parts = requested_parts(item)
+    named = str(row.get("case_body_parts") or "").split(LIST_SEPARATOR)
+    within = [part for part in named if part in _WITHIN_ARM]
+    if _WHOLE_ARM not in parts or not within:
+        return tuple(parts)
+    return tuple(dict.fromkeys([*(p for p in parts if p != _WHOLE_ARM), *within]))
 
 
 # --- chapters -------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ COMPUTED = (
     "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
     "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
     "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
-    "operation_beside", "baseline_asked", "spine_asked",
+    "operation_beside", "baseline_asked", "spine_asked", "care_counted",
 )  # fmt: skip
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
@@ -238,20 +238,21 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     """The row with what follows from adding up, and no earlier care where the summary denies it.
 
     ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
-    counted, and ``course_least`` what it comes to at least; what the summary says is asked for
-    counts where the request prints no number; ``injections_asked`` one where the
-    request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
-    ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
-    where another item is an operation or injection of the same region, ``operation_beside`` where
-    it is an operation, ``baseline_asked`` where a first test is asked for, ``replacement_asked``
-    where a joint is to be replaced, ``acute_operation`` where the operation treats a recent
-    fracture, rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked
-    for beside it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where
-    nursing or therapy at home is, ``routine_panel`` where blood counts or chemistry are;
-    ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
-    pinched nerve is; ``spine_asked`` where one of the requested parts is of the spine;
+    counted or "at least" so many, and ``course_least`` what it comes to at least; ``care_counted``
+    is what was had, null where it is not counted; what the summary says is asked for counts where
+    the request prints no number; ``injections_asked`` one where the request gives no number,
+    ``injections_total`` with those had; ``supply_days_least`` and ``supply_days_most`` bound how
+    long the drug asked for lasts; ``invasive_in_letter`` is true where another item is an operation
+    or injection of the same region, ``operation_beside`` where it is an operation,
+    ``baseline_asked`` where a first test is asked for, ``replacement_asked`` where a joint is to be
+    replaced, ``acute_operation`` where the operation treats a recent fracture, rupture, laceration
+    or infection, ``therapy_in_letter`` where active therapy is asked for beside it,
+    ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
+    therapy at home is, ``routine_panel`` where blood counts or chemistry are; ``one_visit_asked``
+    where a single visit is and ``entrapment_asked`` where an injection at a pinched nerve is;
+    ``spine_asked`` where one of the requested parts is of the spine;
     ``rental_days`` is how long equipment is to be rented, ``parts_reached`` whether a case is about
-    joints alone that a topical drug reaches, where the request names no part;
+    joints alone that a topical drug reaches, or about none, where the request names no part;
     ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
     a larger operation of the knee; ``consult_field`` is the field of the specialist.
     """
@@ -263,6 +264,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     same = same_treatment(item)
     if same and row.get("same_care_had") is False:
         known[f"{same}_prior"] = False  # "further visits" are asked for, but "he has had none"
+    known["care_counted"] = had
     known["injections_total"] = None if had is None else had + _float(row, "quantity", 1)
     for own, told in _TOLD_INSTEAD.items():
         if row.get(own) is None:
@@ -270,7 +272,8 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     asked = known["request_sessions"]
     if isinstance(asked, int | float):
         known["course_least"] = (had or 0) + _float(known, "authorized_sessions") + asked
-        known["course_total"] = None if had is None else known["course_least"]
+        counted = had is not None and not at_least_had(row)
+        known["course_total"] = known["course_least"] if counted else None
     known.update(_supply(item, row))
     known.update(_kind_of_request(case, item, row))
     known["invasive_in_letter"] = any(invasive_beside(item, other) for other in case.items)
@@ -318,15 +321,17 @@ _REACHED = frozenset(
 _NO_JOINT = frozenset(("upper extremity", "lower extremity", "forearm", "lower leg"))
 
 
-def _parts_reached(row: Row) -> bool:
+def _parts_reached(row: Row) -> bool | None:
     """Whether the case is about joints under thin skin alone, where neither the request nor the
-    summary says where a drug is put.
+    summary says where a drug is put; None where it is about others too.
     """
     if row.get("request_body_part") is not None or row.get("topical_place") is not None:
-        return False
+        return None
     named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
     joints = named - _NO_JOINT - {""}
-    return bool(joints) and joints <= _REACHED
+    if not joints or (joints & _REACHED and not joints <= _REACHED):
+        return None
+    return joints <= _REACHED
 
 
 @lru_cache(maxsize=4096)
@@ -391,13 +396,20 @@ def care_had(row: Row) -> float | None:
     return None if row.get("same_care_had") or more else 0.0
 
 
+def at_least_had(row: Row) -> bool:
+    """Whether the number of sessions had is told as one that may be larger: "at least five"."""
+    least = row.get("same_care_at_least")
+    return isinstance(least, int | float) and least >= (care_had(row) or 0)
+
+
 def _float(row: Row, name: str, absent: float = 0.0) -> float:
     value = row.get(name)
     return float(value) if isinstance(value, int | float) else absent
 
 
-# By their labels taken once a day.
+# By their labels taken once, and twice, a day.
 _DAILY = re.compile(r"\b(?:tramadol|ultram|hydromorphone|hysingla|cyclobenzaprine|amrix)\b")
+_TWICE_A_DAY = re.compile(r"\b(?:norflex|orphenadrine)\b")
 _PATCH = re.compile(r"\bpatch")
 
 
@@ -420,6 +432,8 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
         pace = pace and (often, often)
     elif pace and _PATCH.search(words):
         pace = _PATCHES_A_DAY
+    elif pace and _TWICE_A_DAY.search(words):
+        pace = (2.0, 2.0)
     elif pace and row.get("request_extended_release"):
         pace = _ONCE_A_DAY if _DAILY.search(words) else _LONG_ACTING_A_DAY
     if pace is None:

@@ -68,7 +68,7 @@ FACTS = tuple(column.name for column in listed()["facts"] if column.dtype == "bo
 FOR_CRITERIA = (
     *sorted({row["fact"] for row in table_rows("facts")}.difference(FACTS)),
     "sessions_told", "certified_of_course", "per_week_told", "told_per_day", "told_units",
-    "told_supply_days", "course_begun", "told_points", "operation_disputed",
+    "told_supply_days", "course_begun", "told_points", "operation_disputed", "same_care_at_least",
 )  # fmt: skip
 """Those that only the criteria read, and what else they do: keys of a row, and no columns."""
 
@@ -538,7 +538,9 @@ def _numbers(summary: Summary, case: Case, item: Item) -> dict[str, tuple[float,
 
 
 _COUNTED = "same_test_count"
-_OF_THE_MOST = frozenset({"same_care_count", "same_care_days", "morphine_dose", "lesion_extent"})
+_OF_THE_MOST = frozenset(
+    {"same_care_count", "same_care_at_least", "same_care_days", "morphine_dose", "lesion_extent"}
+)
 
 
 def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
@@ -565,6 +567,7 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
         if repeated and said.subject == "treatment":
             one = 1.0 if _beside("one_injection", said) else None
             yield "same_care_count", one if said.count is None else said.count, said
+            yield "same_care_at_least", said.count if _beside("at_least", said) else None, said
             yield "same_care_days_ago", _days_before(summary, case, said), said
         if repeated and said.subject == "drug":
             yield "same_care_days", _days_used(summary, said), said

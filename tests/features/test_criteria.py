@@ -185,6 +185,18 @@ def test_the_chapter_is_that_of_the_region(item: tuple[str, str, str], chapters:
     assert {c.guideline for c in listed("", asked, IN_2017)} == chapters
 
 
+def test_a_whole_arm_stands_for_the_part_of_it_that_the_case_is_about() -> None:
+    title = "EMG of the right upper extremity"
+    item = Item(0, title, title, subcategory="EMG/NCV/NCS", body_parts=("upper extremity",))
+
+    def shown(summary: str) -> set[str]:
+        return {c.guideline for c in listed(summary, item) if c.id == "emg_symptoms"}
+
+    assert shown("Her right hand is numb.") == {"Forearm Wrist and Hand 2004"}
+    assert shown("His right arm is numb.") == {"Neck and Upper Back 2004"}
+    assert shown("She has neck pain with a numb right arm.") == {"Neck and Upper Back 2004"}
+
+
 def test_two_regions_show_both_chapters() -> None:
     title = "EMG of the arms and legs"
     parts = ("lower extremity", "upper extremity")
