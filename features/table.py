@@ -36,7 +36,7 @@ from imr.features.families import (
 )
 from imr.features.families.letter import is_associated, is_primary_surgery
 from imr.features.signal import Column, Family, Findings, Value, listed, table_rows
-from imr.features.statements import statements
+from imr.features.statements import Statement, statements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -346,15 +346,40 @@ def _urgent_rules() -> dict[tuple[str, str], list[_UrgentRule]]:
 def urgent(summary: Summary) -> tuple[Urgent, ...]:
     """What the record says of the patient that is a matter for a physician today."""
     found: dict[str, Urgent] = {}
-    for said in statements(summary):
+    told = statements(summary)
+    for said in told:
         rules = _urgent_rules().get((said.subject, said.concept), ())
         if not rules or said.polarity != "affirmed" or said.source != "record" or said.past:
             continue
         if said.ago is not None and said.ago > NEWS_DAYS:
             continue
         for rule in rules:
-            if rule.with_.search(said.clause) and not rule.unless.search(said.clause):
+            if rule.with_.search(said.clause) and not (
+                rule.unless.search(said.clause) or _over(summary, said, rule, told)
+            ):
                 start, words = said.quote
                 quote = Evidence("urgent", start, start + len(words), words, said.mention.rule_id)
                 found.setdefault(rule.text, Urgent(rule.text, quote))
     return tuple(found.values())
+
+
+# "This was drained", "no sign of infection" at the next visit.
+_NO_MORE = re.compile(
+    r"\b(?:drained|evacuated|resolved|healed|cleared|cured|subsided|excluded|ruled out)\b"
+)
+_POINTS_BACK = re.compile(r"(?:this|that|it|which|these|they)\b")
+
+
+def _over(summary: Summary, said: Statement, rule: _UrgentRule, told: Sequence[Statement]) -> bool:
+    """Whether what follows denies what was said, or says that it is no more."""
+    if said.mention.sentence + 1 < len(summary.bounds):
+        behind = summary.sentence_lower(said.mention.sentence + 1)
+        if _POINTS_BACK.match(behind) and _NO_MORE.search(behind):
+            return True
+    return any(
+        (later.polarity == "denied" or _NO_MORE.search(later.clause))
+        and rule.with_.search(later.clause)
+        for later in told
+        if later.start > said.start
+        and (later.subject, later.concept) == (said.subject, said.concept)
+    )
