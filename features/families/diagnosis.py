@@ -308,7 +308,7 @@ _DEFICITS = frozenset(
     HERE["sign", concept]
     for concept in (
         "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
-        "weakness", "foot drop", "upper motor neuron", "brain deficit",
+        "weakness", "foot drop", "upper motor neuron",
     )
 )  # fmt: skip
 
