@@ -281,7 +281,7 @@ IBUPROFEN = Item(
 )
 NAUSEA = Item(0, "Zofran", "Zofran", category="Pharmaceuticals", terms=("ondansetron",))
 WRIST_MRI = replace(WRIST, category="Diagnostic Testing", subcategory="CT/MRI/PET Scans")
-HAD_TEST = "same_test_had"
+HAD_TEST, GAIN = "same_test_had", "function_better"
 RELAXANT = Item(
     0, "Baclofen", "Baclofen", category="Pharmaceuticals", subcategory="Muscle Relaxant"
 )
@@ -305,6 +305,11 @@ ABOUT: list[tuple[str, Item, str, bool | None]] = [
     ("Therapy of the wrist improved its flexion.", WRIST, "pain_goes_on", None),
     ("She reports improvement of the wrist, which feels better.", WRIST, "pain_goes_on", False),
     ("She has worked with the same firm for nine years.", WRIST, "pain_goes_on", None),
+    # One motion and the next are no gain, nor is what makes it worse.
+    ("Wrist flexion was 30 degrees and extension was 15 degrees.", WRIST, GAIN, None),
+    ("With increased activities of daily living the hand is numb.", WRIST, GAIN, None),
+    ("He is able to hear a whisper.", WRIST, GAIN, None),
+    ("Wrist flexion is 60 degrees, previously 30.", WRIST, GAIN, True),
     # A release to work is no daily life, and an examiner's finding none either.
     ("She was released to full duty with no restrictions.", WRIST, "function_limited", None),
     ("She performs all ADLs without restriction.", WRIST, "function_limited", False),
