@@ -36,7 +36,7 @@ from imr.features.families import (
 )
 from imr.features.families.letter import is_associated, is_primary_surgery
 from imr.features.signal import Column, Family, Findings, Value, listed, table_rows
-from imr.features.statements import statements
+from imr.features.statements import Statement, statements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -344,17 +344,41 @@ def _urgent_rules() -> dict[tuple[str, str], list[_UrgentRule]]:
 
 
 def urgent(summary: Summary) -> tuple[Urgent, ...]:
-    """What the record says of the patient that is a matter for a physician today."""
+    """What the record says of the patient that is a matter for a physician today, and nothing
+    further on denies or tells to be gone.
+    """
     found: dict[str, Urgent] = {}
-    for said in statements(summary):
-        rules = _urgent_rules().get((said.subject, said.concept), ())
-        if not rules or said.polarity != "affirmed" or said.source != "record" or said.past:
-            continue
-        if said.ago is not None and said.ago > NEWS_DAYS:
-            continue
-        for rule in rules:
-            if rule.with_.search(said.clause) and not rule.unless.search(said.clause):
+    over: set[_UrgentRule] = set()
+    for said in sorted(statements(summary), key=lambda said: said.start, reverse=True):
+        for rule in _urgent_rules().get((said.subject, said.concept), ()):
+            if not rule.with_.search(said.clause):
+                continue
+            if said.polarity == "denied" or _is_over(summary, said):
+                over.add(rule)
+            elif rule not in over and _is_news(said) and not rule.unless.search(said.clause):
                 start, words = said.quote
                 quote = Evidence("urgent", start, start + len(words), words, said.mention.rule_id)
-                found.setdefault(rule.text, Urgent(rule.text, quote))
-    return tuple(found.values())
+                found.pop(rule.text, None)  # what is told first is quoted, and stands first
+                found[rule.text] = Urgent(rule.text, quote)
+    return tuple(reversed(found.values()))
+
+
+def _is_news(said: Statement) -> bool:
+    recent = said.ago is None or said.ago <= NEWS_DAYS
+    return said.polarity == "affirmed" and said.source == "record" and not said.past and recent
+
+
+# "The abscess was drained", or in the next sentence "this was drained".
+_NO_MORE = re.compile(
+    r"\b(?:drained|evacuated|resolved|healed|cleared|cured|subsided|excluded|ruled out)\b"
+)
+_POINTS_BACK = re.compile(r"(?:this|that|it|which|these|they)\b")
+
+
+def _is_over(summary: Summary, said: Statement) -> bool:
+    if _NO_MORE.search(said.clause):
+        return True
+    if said.mention.sentence + 1 >= len(summary.bounds):
+        return False
+    behind = summary.sentence_lower(said.mention.sentence + 1)
+    return _POINTS_BACK.match(behind) is not None and _NO_MORE.search(behind) is not None

@@ -292,9 +292,25 @@ def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Finding
             continue
         if value and reported.get(name) is False:
             continue
-        if value or own.values.get(name) is None or _last_decides(statement):
+        known = own.values.get(name)
+        if value or known is None or _last_decides(statement):
+            if known is not None and known != value:
+                own.support = [said for said in own.support if said[0] != name]
             own.put(name, value, statement.mention)
+    if own.values.get(_SOUND_NERVES) and any(own.values.get(deficit) for deficit in _DEFICITS):
+        own.values[_SOUND_NERVES] = False  # full strength of a leg that is numb is no normal leg
+        own.support = [said for said in own.support if said[0] != _SOUND_NERVES]
     return own
+
+
+_SOUND_NERVES = HERE["sign", "normal neurology"]
+_DEFICITS = frozenset(
+    HERE["sign", concept]
+    for concept in (
+        "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
+        "weakness", "foot drop", "upper motor neuron",
+    )
+)  # fmt: skip
 
 
 def _last_decides(statement: Statement) -> bool:

@@ -950,6 +950,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
     "distal": _within_hand_or_foot,
+    # Cramps of the fingers are no spasm of the muscles along a spine.
+    "in_hand_or_foot": lambda said: bool(said.regions) and _DISTAL.issuperset(said.regions),
     # A bruise of the knee is no injury of the head, whatever is requested.
     "of_head": lambda said: "head" in said.regions,
 }

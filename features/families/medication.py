@@ -76,10 +76,14 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
         if m.rule.extra["generic"] in names or (_drug(m) and m.text.lower().split(" ")[0] in words)
     ]
     own.put("same_drug_taken", bool(same), *same)
-    of_class = [m for m in taken if m.value == item.subcategory]
+    # A class that holds what has none of its own is no class.
+    of_class = [m for m in taken if m.value == item.subcategory != _NO_CLASS]
     own.put("same_class_taken", bool(of_class or same), *(of_class or same))
     own.values["same_class_days"] = _days_of_use(summary, case, [*of_class, *same])
     return own
+
+
+_NO_CLASS = "Other"
 
 
 @once

@@ -137,6 +137,7 @@ def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
 _ASKED_OR_USED = re.compile(
     r"\b(?:plan(?:s|ned)?|request\w*|rfa|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order(?:s|ed)|"
     r"wants?|seeks?|sought|propos\w+|refer(?:red|ral)|dispens\w+|refill\w*|rx|"
+    r"(?:was|is|were|are|will) (?:to )?receive|"
     r"continu\w+|takes|taking|current(?:ly)?|uses|using|pursu\w+|"
     r"med(?:ication)?s (?:include|are))\b"
 )
@@ -196,7 +197,7 @@ def _class_in(summary: Summary, item: Item) -> list[int]:
         for said in statements(summary)
         if said.subject == "drug"
         and said.concept == item.subcategory
-        and not (said.of or said.mention.rule.extra.get("generic"))
+        and said.mention.rule.extra.get("kind") != "drug"
     ]
 
 

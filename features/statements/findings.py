@@ -541,7 +541,8 @@ def _nerve_studies(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("electrodiagnostics"):
         times = times_of(summary, mention)
         if not mention.documented and not beside("told_done", summary, mention):
-            polarity: Polarity = "denied" if mention.qualifier == "negated" else "planned"
+            unknown = mention.qualifier != "negated" or beside("not_on_file", summary, mention)
+            polarity: Polarity = "planned" if unknown else "denied"
             yield state(summary, mention, "study", "electrodiagnostic", polarity)
             continue
         result = studies.nerve_result_of(summary, mention)

@@ -1,5 +1,6 @@
 """What care was had, what it did, and what was taken: sentences of our own and their statements."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -279,6 +280,11 @@ IBUPROFEN = Item(
     0, "Motrin", "Motrin", category="Pharmaceuticals", subcategory="NSAID", terms=("ibuprofen",)
 )
 NAUSEA = Item(0, "Zofran", "Zofran", category="Pharmaceuticals", terms=("ondansetron",))
+WRIST_MRI = replace(WRIST, category="Diagnostic Testing", subcategory="CT/MRI/PET Scans")
+HAD_TEST, GAIN = "same_test_had", "function_better"
+RELAXANT = Item(
+    0, "Baclofen", "Baclofen", category="Pharmaceuticals", subcategory="Muscle Relaxant"
+)
 ABOUT: list[tuple[str, Item, str, bool | None]] = [
     # Somewhat better is no end; the latest visit decides.
     ("She has wrist pain, which therapy improved.", WRIST, "pain_goes_on", True),
@@ -294,6 +300,42 @@ ABOUT: list[tuple[str, Item, str, bool | None]] = [
         WRIST,
         "pain_goes_on",
         False,
+    ),
+    ("She reports more improvement of the wrist, which is stiff.", WRIST, "pain_goes_on", None),
+    ("Therapy of the wrist improved its flexion.", WRIST, "pain_goes_on", None),
+    ("She reports improvement of the wrist, which feels better.", WRIST, "pain_goes_on", False),
+    ("She has worked with the same firm for nine years.", WRIST, "pain_goes_on", None),
+    # One motion and the next are no gain, nor is what makes it worse.
+    ("Wrist flexion was 30 degrees and extension was 15 degrees.", WRIST, GAIN, None),
+    ("With increased activities of daily living the hand is numb.", WRIST, GAIN, None),
+    ("He is able to hear a whisper.", WRIST, GAIN, None),
+    ("Wrist flexion is 60 degrees, previously 30.", WRIST, GAIN, True),
+    # A release to work is no daily life, and an examiner's finding none either.
+    ("She was released to full duty with no restrictions.", WRIST, "function_limited", None),
+    ("She performs all ADLs without restriction.", WRIST, "function_limited", False),
+    ("On examination he is unable to bend.", SPINE, "function_limited", None),
+    ("He is unable to bend to tie his shoes.", SPINE, "function_limited", True),
+    ("He walked with some pain, but had no antalgic gait.", SPINE, "gait_impaired", None),
+    ("There is no antalgic gait.", SPINE, "gait_impaired", False),
+    ("She is unable to stand long enough to cook.", SPINE, "gait_impaired", None),
+    ("She is unable to stand.", SPINE, "gait_impaired", True),
+    # A word of severity belongs to the finding that it stands at.
+    ("Severe tenderness and swelling of the wrist.", WRIST, "severe_lesion", None),
+    ("Mild edema with skin color change of the wrist.", WRIST, "severe_lesion", None),
+    ("MRI of the wrist shows severe joint degeneration.", WRIST, "severe_lesion", True),
+    ("A displaced fracture of the second toe.", RIDE, "severe_lesion", None),
+    ("The wrist has a displaced fracture.", WRIST, "severe_lesion", True),
+    ("Nondisplaced comminuted fracture of the wrist.", WRIST, "severe_lesion", False),
+    ("No note makes mention of a need for the MRI of the wrist.", WRIST_MRI, HAD_TEST, None),
+    ("No MRI of the wrist was done.", WRIST_MRI, HAD_TEST, False),
+    ("There is cramping of the hands when she bends them.", RELAXANT, "spasm_found", None),
+    ("There is spasm of the neck.", RELAXANT, "spasm_found", True),
+    # What the review calls the operation is the review's.
+    (
+        "The rationale for the denial included labs not being for minor procedures.",
+        WRIST,
+        "operation_large",
+        None,
     ),
     ("She works double shifts despite her wrist pain.", WRIST, "care_failed", None),
     ("The wrist hurts despite treatment.", WRIST, "care_failed", True),

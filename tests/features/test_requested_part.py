@@ -196,3 +196,61 @@ def test_a_study_of_the_other_side_is_none_of_the_requested_part() -> None:
     told = "MRI of the right hip showed a cyst. The MRI was read again."
     assert row_of(told, item)["imaging_of_requested_part"] is False
     assert row_of("MRI of the hip showed a cyst.", item)["imaging_of_requested_part"] is True
+
+
+@pytest.mark.parametrize(
+    ("summary", "normal"),
+    [
+        ("Strength of the legs is 5/5.", True),
+        ("Strength of the legs is 5/5. Sensation is decreased in the left leg.", False),
+        ("Strength of the arms is 4/5. Sensation of the legs is intact.", True),
+    ],
+)
+def test_nerves_are_sound_where_none_fails(summary: str, normal: bool) -> None:
+    """A deficit of the same region speaks against it, one of another does not."""
+    row = row_of(summary, item_of("MRI of the lumbar spine"))
+    assert row["sign_normal_neurology_here"] is normal
+
+
+def test_what_is_denied_is_no_quote_of_what_is_there() -> None:
+    """Numbness that is denied of the arm and told of the thumb."""
+    record = {
+        "letter_id": "x",
+        "case_summary": "No numbness of the left arm is noted. He has tingling of the left thumb.",
+        "items": [{"title": "EMG of the left upper extremity"}],
+    }
+    found = signals(letter_from_record(RawRecord("x", record)).case)
+    assert found.rows[0]["complaint_numbness_here"] is True
+    told = [e.quote for e in found.evidence if e.signal == "complaint_numbness_here"]
+    assert told == ["tingling"]
+
+
+RELAXANT = Item(
+    0, "Baclofen", "Baclofen", category="Pharmaceuticals", subcategory="Muscle Relaxant"
+)
+VIAGRA = Item(
+    0, "Viagra", "Viagra", category="Pharmaceuticals", subcategory="Other", terms=("sildenafil",)
+)
+DICLOFENAC = Item(
+    0,
+    "Diclofenac gel",
+    "Diclofenac gel",
+    category="Pharmaceuticals",
+    subcategory="Topical Analgesics",
+    terms=("diclofenac",),
+)
+
+
+@pytest.mark.parametrize(
+    ("summary", "item", "signal", "value"),
+    [
+        ("There is spasm of the neck.", RELAXANT, "indication_documented", True),
+        ("She takes lisinopril.", VIAGRA, "same_class_taken", False),
+        ("She takes Viagra.", VIAGRA, "same_class_taken", True),
+        ("She is to receive a brace and a topical cream.", DICLOFENAC, "request_told", True),
+        ("She is to receive a brace.", DICLOFENAC, "request_told", False),
+    ],
+)
+def test_of_a_drug(summary: str, item: Item, signal: str, value: bool) -> None:
+    """One reading of spasm; what has no class of its own shares none; a class by its name."""
+    assert row_of(summary, item)[signal] is value

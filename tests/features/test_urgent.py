@@ -9,6 +9,7 @@ from imr.features.table import urgent
 
 CAUDA = "Signs of cauda equina: bladder or bowel or the saddle area"
 SUICIDE = "Thoughts of suicide or self-harm"
+LEGS = "Weakness and numbness of both legs"
 FRACTURE = "An unstable or open fracture"
 
 
@@ -43,6 +44,14 @@ FRACTURE = "An unstable or open fracture"
             "Warning signs after a head injury",
         ),
         ("Gabapentin was stopped for confusion.", None),
+        ("He is incontinent of stool since Monday.", CAUDA),
+        ("She could not hold her urine on the way home.", CAUDA),
+        ("He is able to hold his urine.", None),
+        ("Back pain goes down both legs, with numbness and weakness in both legs.", LEGS),
+        ("She has new weakness of both legs.", "New weakness of both legs"),
+        ("There is weakness and numbness of both arms.", None),
+        ("He denies weakness and numbness of both legs.", None),
+        ("He has weakness of both legs but no numbness.", None),
     ],
 )
 def test_what_is_urgent(said: str, expected: str | None) -> None:
@@ -52,3 +61,18 @@ def test_what_is_urgent(said: str, expected: str | None) -> None:
     for one in found:
         assert summary.text[one.quote.start : one.quote.end] == one.quote.quote
         assert one.quote.quote in said
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("A wound infection is diagnosed. On the last visit there is no sign of infection.", []),
+        ("CT showed an abscess of the thigh. This was drained in the ward.", []),
+        ("She had an abscess of the thigh. Later the abscess was drained.", []),
+        ("There was no sign of infection. In June the wound is infected.", ["An infection"]),
+        ("He lost control of his bladder. He denies fever.", [CAUDA]),
+    ],
+)
+def test_what_is_over_is_not_urgent(said: str, expected: list[str]) -> None:
+    """What a later sentence denies or tells to be gone; another finding denied leaves it."""
+    assert [one.text for one in urgent(read_summary(said))] == expected
