@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from imr.data.quantity import COUNT
 from imr.features.context import Mention, Summary, clause_text
 from imr.features.signal import table_rows
+from imr.features.words import filled, parts
 
 Words = Callable[[Summary, Mention, int], str]
 # Where a pattern of each column looks.
@@ -76,28 +76,6 @@ class Row:
 
 
 @cache
-def parts() -> Mapping[str, str]:
-    """The patterns of ``beside_parts.csv`` by name, and ``count``."""
-    found = {"count": COUNT}
-    for row in table_rows("beside_parts"):
-        found[row["name"]] = _filled(row["pattern"], found)
-    return found
-
-
-@cache
-def part(name: str) -> re.Pattern[str]:
-    """One of those patterns, for words that are looked for elsewhere."""
-    return re.compile(parts()[name])
-
-
-def _filled(pattern: str, known: Mapping[str, str]) -> str:
-    return _PART.sub(lambda part: known[part[1]], pattern)
-
-
-_PART = re.compile(r"\(\?&(\w+)\)")
-
-
-@cache
 def table() -> Mapping[str, tuple[Row, ...]]:
     """The rows by name; raises ValueError where a pattern cannot be read."""
     found: dict[str, list[Row]] = {}
@@ -113,7 +91,7 @@ def _row(cells: Mapping[str, str]) -> Row:
     for place, words in PLACES.items():
         if cells[place]:
             try:
-                pattern = re.compile(_filled(cells[place], parts()))
+                pattern = re.compile(filled(cells[place], parts()))
             except re.error as error:
                 raise ValueError(f"beside.csv, {cells['name']}, {place}: {error}") from error
             reach = reaches[0] if place == "before" else reaches[-1]

@@ -26,6 +26,7 @@ from imr.features.families.request import region, requested_parts, specialist_fi
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
 from imr.features.where_when import any_same_region
+from imr.features.words import kinds, pattern
 
 Status = Literal["met", "not met", "not documented"]
 
@@ -331,7 +332,7 @@ def _parts_reached(row: Row) -> bool:
 
 @lru_cache(maxsize=4096)
 def _said_of(words: str) -> dict[str, bool]:
-    return {name: known.search(words) is not None for name, known in _REQUESTS.items()}
+    return {name: known.search(words) is not None for name, known in kinds("request")}
 
 
 _ACUTE_DAYS = 90
@@ -340,42 +341,6 @@ _NAMED = (
     "replacement_asked", "ablation_asked", "nursing_asked", "routine_panel", "one_visit_asked",
     "entrapment_asked", "baseline_asked",
 )  # fmt: skip
-_REQUESTS = {
-    "replacement_asked": re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b"),
-    "ablation_asked": re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b"),
-    "nursing_asked": re.compile(
-        r"\bnurs(?:e|ing)\b|\brn\b|\blvn\b|wound|dressing|\biv\b|infusion|physical therap"
-    ),
-    "routine_panel": re.compile(
-        r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|"
-        r"blood count|\blabs?\b"
-    ),
-    # "Follow-up in six weeks": one visit, unless it is to be made again and again.
-    "one_visit_asked": re.compile(
-        r"^(?!.*\b(?:visits|follow-?\s?ups|appointments|consult\w*s|evaluations|exams|examinations|"
-        r"every|each|per|monthly|weekly|bi-?\s?weekly|bi-?\s?monthly|quarterly|series|ongoing|"
-        r"continu\w+|as needed|prn|x ?\d+|\d+ ?x|until|regular|periodic|once|twice|times)\b).*"
-        r"\b(?:visit|follow-?\s?up|appointment|consult(?:ation)?|re-?\s?evaluation|evaluation|"
-        r"re-?check|exam(?:ination)?)\b"
-    ),
-    "entrapment_asked": re.compile(r"\b(?:carpal|cubital|tarsal|radial) tunnel|\bcts\b"),
-    "baseline_asked": re.compile(r"\bbaseline\b|\binitial\b|\bfirst (?:urine|drug|screen|test)"),
-    "acute": re.compile(
-        r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|"
-        r"\bcrpp\b|kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|"
-        r"drainage|foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|"
-        r"patellar|biceps)(?: \w+)? (?:tendon )?repair|"
-        r"repair of (?:\w+ ){0,4}(?:tendon|rupture|laceration)|tendon rupture|"
-        r"(?:nerve|artery) repair|ulnar collateral ligament repair|compartment syndrome|fasciotomy|"
-        r"amputation|skin graft"
-    ),
-    "late": re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy"),
-    "emergency": re.compile(r"\bemergen|\burgent"),
-    "meniscectomy": re.compile(r"\bmenisc?ectom"),
-    "larger_of_knee": re.compile(
-        r"reconstruct|\b[ap]cl\b|cruciate|ligament|osteotomy|menisc(?:al|us) (?:repair|transplant)"
-    ),
-}
 ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
 
 
@@ -396,8 +361,6 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
     return float(value) if isinstance(value, int | float) else absent
 
 
-# By their labels taken once a day.
-_DAILY = re.compile(r"\b(?:tramadol|ultram|hydromorphone|hysingla|cyclobenzaprine|amrix)\b")
 _PATCH = re.compile(r"\bpatch")
 
 
@@ -421,21 +384,18 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
     elif pace and _PATCH.search(words):
         pace = _PATCHES_A_DAY
     elif pace and row.get("request_extended_release"):
-        pace = _ONCE_A_DAY if _DAILY.search(words) else _LONG_ACTING_A_DAY
+        pace = _ONCE_A_DAY if pattern("taken_once_a_day").search(words) else _LONG_ACTING_A_DAY
     if pace is None:
         return {}
     units = quantity * (1 + _float(row, "request_refills"))
     return {"supply_days_least": units / pace[1], "supply_days_most": units / pace[0]}
 
 
-_SMALL_INJECTION = re.compile(
-    r"botox|botulin|trigger point|toradol|ketorolac|intramuscular|\bim\b|b-?12|vitamin|\biv\b"
-)
-
-
 def invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    large = other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
+    large = other.category == "Injection" and not pattern("small_injection").search(
+        other.requested.lower()
+    )
     return operation_beside(item, other) or (large and _of_same_part(item, other))
 
 

@@ -19,6 +19,7 @@ from imr.data.quantity import number_words
 from imr.data.request import body_parts
 from imr.features.beside import beside
 from imr.features.context import Clause, Mention, Summary, clause_of, once
+from imr.features.words import pattern
 
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
@@ -113,7 +114,7 @@ def _chain_ahead(
     for part in parts:
         if not joined.fullmatch(summary.lower, position, part.start):
             break
-        if found and object_told and _OWN_NOUN.match(summary.lower, part.end):
+        if found and object_told and pattern("noun_of_its_own").match(summary.lower, part.end):
             break
         found.append(part.value)
         position, joined = part.end, _JOINS
@@ -121,13 +122,6 @@ def _chain_ahead(
 
 
 _OF = re.compile(r"\b(?:of|to|in|over|involving)\b")
-# "Sprain of the neck, elbow contusion": the elbow has its own noun.
-_OWN_NOUN = re.compile(
-    r" (?:(?:spine|joint|muscle|ligament|soft|tissue|region|closed|open) ){0,2}(?:strains?|"
-    r"sprains?|contusions?|fractures?|lacerations?|radicul\w+|"
-    r"pain|tears?|tend[io]n[io]\w+|injur(?:y|ies)|syndrome|derangement|numbness|weakness|"
-    r"x-?rays?|mri)\b"
-)
 
 
 def _chain_behind(
@@ -218,11 +212,6 @@ def is_or_explains(region: str, part: str) -> bool:
     return same_region(region, part) or region in LIMB.get(part, ()) or part in LIMB.get(region, ())
 
 
-# The first letter before the look behind, as below: that is tried at every character.
-_SIDES = re.compile(
-    r"([lrb](?<!\w.)(?:(?<=l)(?:eft|(?=[\s.,;)])|t\b(?!\s[lr]\b))|(?<=r)(?:ight|(?=[\s.,;)])|t\b)|"
-    r"(?<=b)(?:ilat(?:eral(?:ly)?)?\b|oth|/l\b)|(?=[ul]es?\b)))"
-)
 _DISCS = frozenset({"cervical spine", "thoracic spine", "lumbar spine"})
 _SIDE = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
 
@@ -258,12 +247,16 @@ def side_of_part(summary: Summary, part: Mention) -> str | None:
     follow ("shoulder pain on the left") and are of no other part; ``both`` of a plural.
     """
     lower, clause = summary.lower, clause_of(summary, part)
-    before = _SIDES.findall(lower, max(part.start - _NEAR, clause.start), part.end)
+    before = pattern("word_for_a_side").findall(
+        lower, max(part.start - _NEAR, clause.start), part.end
+    )
     if before:
         return _named_side(before[-1])
     if beside("names_both_sides", summary, part):
         return "both"
-    ahead = _SIDES.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
+    ahead = pattern("word_for_a_side").search(
+        lower, part.end, min(part.end + 2 * _NEAR, clause.end)
+    )
     if ahead is None or _left_over(summary, ahead):
         return None
     others = parts_of(summary, part.sentence)
@@ -301,13 +294,19 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     before = [p for p in parts if p.start < clause.start]
     named = before or parts_of(summary, clause.sentence - 1)
     heading = named[-1] if named else None
-    every = _ALL_OF_THEM.search(summary.lower, clause.start, clause.end) if named else None
+    every = (
+        pattern("all_places_meant").search(summary.lower, clause.start, clause.end)
+        if named
+        else None
+    )
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
         (match.start(), _named_side(match[1]))
-        for match in _SIDES.finditer(summary.lower, clause.start, clause.end)
-        if not _COMPARED.search(summary.lower, max(match.start() - 24, 0), match.start())
+        for match in pattern("word_for_a_side").finditer(summary.lower, clause.start, clause.end)
+        if not pattern("compared_with").search(
+            summary.lower, max(match.start() - 24, 0), match.start()
+        )
         and not _left_over(summary, match)
     )
     return _Setting(
@@ -315,48 +314,17 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
         heading,
         tuple(dict.fromkeys(p.value for p in named)) if every else _chained(summary, named),
         sides,
-        _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
+        pattern("side_not_claimed").search(summary.lower, clause.start, clause.end) is not None,
         None if sides or every or heading is None else _side_before(summary, heading),
     )
 
 
-# "Tenderness in all of these areas": in all that were named before.
-_ALL_OF_THEM = re.compile(
-    r"\b(?:all|each|both)(?: of)?(?: (?:the|these|those|said|above|affected|corresponding|same|"
-    r"aforementioned|mentioned|injured)){1,3} (?:areas?|parts?|regions?|sites?|joints?|places?)\b"
-)
-
-
 def _side_before(summary: Summary, part: Mention) -> str | None:
     """The side of a part, by the words before it."""
-    found = _SIDES.findall(summary.lower, max(part.start - 24, 0), part.end)
+    found = pattern("word_for_a_side").findall(summary.lower, max(part.start - 24, 0), part.end)
     return _named_side(found[-1]) if found else None
 
 
-# The first letters before the looks behind: those are tried at every character.
-_OTHER_SIDE = re.compile(
-    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )(?<!as )"
-    r"(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
-    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|"
-    r"uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
-)
-
-
-# "Pinch 8 lb (16 left)", "grip 20 vs 48 on the left": the other side, to compare with.
-_COMPARED = re.compile(
-    r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
-    r" ?(?:(?:on|in) )?(?:the )?$|\b(?:than|versus|vs\.?|against) (?:the |on the |his |her )?$"
-)
-
-# "Left the hospital", "what padding is left": a verb, and no side.
-_LEFT_BEHIND = re.compile(
-    r"left (?:the (?:hospital|office|clinic|room|job|building|emergency)|him|her|me|it|them|work|"
-    r"with|over|untreated|alone|early|ama)\b"
-)
-_REMAINS = re.compile(
-    r"\b(?:padding|cartilage|cushion|space|line|height|nothing|anything|none|whatsoever|refills?|"
-    r"visits|sessions|pills|tablets|is|was|are) $"
-)
 _REMAINS_AFTER = re.compile(r"left(?=[.,;]|$| (?:of|on|in|to|between|at|and|but|for)\b)")
 
 
@@ -365,10 +333,10 @@ def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     if match[1] != "left":
         return False
     lower, start = summary.lower, match.start()
-    remains = _REMAINS_AFTER.match(lower, start) and _REMAINS.search(
+    remains = _REMAINS_AFTER.match(lower, start) and pattern("what_remains").search(
         lower, max(start - 12, 0), start
     )
-    return bool(remains or _LEFT_BEHIND.match(lower, start))
+    return bool(remains or pattern("left_is_a_verb").match(lower, start))
 
 
 def _named_side(word: str) -> str:
@@ -456,36 +424,12 @@ _NUMBERS: dict[str, float] = number_words(20) | {
     "thirty-six": 36, "forty-eight": 48, "seventy-two": 72,
 }  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
-_LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
-_SPAN = re.compile(
-    rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half|"
-    r"(?:twenty-four|thirty-six|forty-eight|seventy-two)(?= h))(?: and a half)?"
-    rf"(?: of|(?<=half) an?)?(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
-    r"(?:(?:good|full|solid|whole|straight|pain-free|comfortable) )?"
-    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|week(?:end)?s?|wks?|months?|"
-    r"mos?|years?|yrs?)"
-    r"\b(?![- ]old)"
-)
-_AGO = re.compile(
-    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|"
-    r"status[- ]post|post-?op\w*|after (?:the |his |her |an? )?"
-    r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
-)
+
 _POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
 # "Last week" is a time ago; "for the last week" is none.
 _LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
-# "For an afternoon", "for the rest of that day".
-_PART_OF_TIME = re.compile(
-    r"\b(?<=for )(?:the rest of )?(?:an?|one|that|the) "
-    r"(afternoon|evening|morning|night|weekend|day)\b"
-)
 _LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
 _PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
-# "Five tablets a month" is a rate, and no time.
-_RATE = re.compile(
-    r"\b(?:tablets?|tabs?|pills?|capsules?|times?|once|twice|doses?|visits?|hours?|days?|units?|"
-    r"sessions?|injections?|patches|one|two|three|four|five|six|eight|\d{1,2}|mg) $"
-)
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
 _UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")
 
@@ -502,19 +446,19 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     units = _units_of_time(summary)
     if bisect_left(units, clause.start) == bisect_left(units, clause.end):
         return found
-    for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
+    for match in pattern("span_of_time").finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]
         value = float(_NUMBERS.get(number, number))
         after = summary.lower[match.end() : match.end() + 40]
         value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
-        ago = _AGO.match(after) is not None
-        rate = number in ("a", "an") and _RATE.search(
+        ago = pattern("time_is_ago").match(after) is not None
+        rate = number in ("a", "an") and pattern("stands_for_a_rate").search(
             summary.lower, max(match.start() - 16, clause.start), match.start()
         )
         if ago or not (_PLANNED_SPAN.search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
-    parts = _PART_OF_TIME.finditer(summary.lower, clause.start, clause.end)
+    parts = pattern("part_of_a_day").finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), 2.0 if match[1] == "weekend" else 0.5, False) for match in parts]
     recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
@@ -522,15 +466,6 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
-# "Quieted the knee until the next autumn", "lasted to early Sept".
-_UNTIL = re.compile(
-    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|"
-    r"(?:(?<=lasted )|(?<=relief )|(?<=helped )|(?<=benefit ))(?:well )?into)"
-    r"(?: (?:about|the|following|next|early|mid|late|end of|start of|beginning of|middle of))"
-    r"{0,4}[ -](?P<mon>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|spring|summer|autumn|"
-    r"fall|winter|christmas|thanksgiving|easter)(?:\b|\.|uary|ruary|ch\b|il\b|ust\b|tember|ember|"
-    r"ober)(?:,? (?:of )?(?P<year>20\d\d))?(?! ?\d)"
-)
 _SEASONS = {
     "spring": 4, "summer": 7, "autumn": 10, "fall": 10, "winter": 1, "christmas": 12,
     "thanksgiving": 11, "easter": 4,
@@ -541,7 +476,7 @@ _UNTIL_REACH = 110
 def days_until(summary: Summary, mention: Mention) -> float | None:
     """How long something lasted that a month or a season ended, from the last date told before."""
     end = min(summary.sentence_span(mention.sentence)[1], mention.end + _UNTIL_REACH)
-    until = _UNTIL.search(summary.lower, mention.start, end)
+    until = pattern("until_a_month").search(summary.lower, mention.start, end)
     if until is None:
         return None
     begun = [found.day for found in dates(summary) if found.mention.start < until.start()]

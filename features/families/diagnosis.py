@@ -43,6 +43,7 @@ from imr.features.where_when import (
     is_or_explains,
     side_of_part,
 )
+from imr.features.words import pattern
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -397,20 +398,16 @@ def build_indication(
     return own
 
 
-# "Umbilical hernia repair" where the summary tells of an inguinal hernia alone.
-_HERNIA = re.compile(
-    r"\b(?:(inguinal|groin)|(umbilical|ventral|incisional|epigastric)|(femoral)|(hiatal))\b"
-)
-
-
 def _of_another_place(summary: Summary, item: Item) -> bool:
     """Whether a hernia is to be repaired, and those that the summary places are all elsewhere."""
-    asked = _HERNIA.search(item.requested.lower())
+    asked = pattern("place_of_hernia").search(item.requested.lower())
     if asked is None or "hernia" not in item.requested.lower():
         return False
     said = [m for m in summary.mentions("diagnosis") if m.value == "hernia" and m.documented]
     sentences = {summary.sentence_lower(m.sentence) for m in said}
-    placed = {m.lastindex for sentence in sentences for m in _HERNIA.finditer(sentence)}
+    placed = {
+        m.lastindex for sentence in sentences for m in pattern("place_of_hernia").finditer(sentence)
+    }
     return bool(placed) and asked.lastindex not in placed
 
 

@@ -25,6 +25,7 @@ from imr.data.letter import Case
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
+from imr.features.words import pattern
 
 FAMILY = "examination"
 _SIGNS = (
@@ -39,41 +40,10 @@ _FINDINGS = (
     "spasm", "trigger_points", "swelling", "gait_abnormal", "crepitus", "sensory_loss",
     "weakness", "foot_drop", "neuro_deficit", "fracture", "red_flag",
 )  # fmt: skip
-# "Produces back pain only" is a negative tension sign.
-_NOT_RADICULAR = re.compile(
-    r"^(?:[\s(,]{1,2}(?:on the |to the )?(?:left|right|both|bilateral\w*))?[\s(,]{1,2}(?:only )?"
-    r"(?:(?:for|with|causing|of) )?(?:(?:low(?:er)?|axial|local|the) )*"
-    r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
-)
 # "McMurray causes nothing", "Tinel produces no tingling".
 _NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
-# "Facet loading positive bilaterally, SLR to 75 degrees": that was the result of the last test.
-_OF_THE_LAST = re.compile(
-    r"^(?: (?:bilat\w*|on|the|both|sides|left|right|l|r))*, (?:and )?(?:the )?$"
-)
-_TESTS_WERE = re.compile(
-    r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
-)
 _NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)")
 _UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
-# A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
-_NEW_STATEMENT = re.compile(
-    r"\b(?:but|however|was|were|is|are|with|has|had|revealed|showed|noted|reports?|tenderness|"
-    r"spasms?|range|motion|strength|sensation|decreased|limited|intact|normal)\b"
-)
-# "Positive Neer's, Hawkins and O'Brien": what stands between is a list of tests.
-_TEST_LIST = re.compile(r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*")
-_NO_LIST = re.compile(
-    r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b"
-)
-_SPINE = re.compile(
-    r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)"
-)
-_MUSCLE = re.compile(
-    r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|"
-    r"toe extension|ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|"
-    r"wrist (?:ext|flex)\w+|finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
-)
 _LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
 
 
@@ -104,7 +74,7 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     after = match_beside("result_behind", summary, mention)
     if after is not None:
         told = summary.after(mention, 150)[after.end() :]
-        if _NOT_RADICULAR.match(told) or _NOTHING.match(told):
+        if pattern("back_pain_alone").match(told) or _NOTHING.match(told):
             return False
         return not _NEGATIVE.match(after["sign"].strip())
     joined = match_beside("result_of_all_behind", summary, mention)
@@ -113,11 +83,13 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     before = match_beside("result_before", summary, mention)
     if before is None or _UNSURE.match(before["sign"]):
         return None
-    if _OF_THE_LAST.match(before["gap"]) and beside("in_degrees", summary, mention):
+    if pattern("result_of_the_last_test").match(before["gap"]) and beside(
+        "in_degrees", summary, mention
+    ):
         return None
-    gap = _TESTS_WERE.sub(" ", before["gap"])
-    listed = _TEST_LIST.fullmatch(gap) and not _NO_LIST.search(gap)
-    if _NEW_STATEMENT.search(gap) and not listed:
+    gap = pattern("tests_were").sub(" ", before["gap"])
+    listed = pattern("list_of_tests").fullmatch(gap) and not pattern("no_list_of_tests").search(gap)
+    if pattern("new_statement").search(gap) and not listed:
         return None
     return not _NEGATIVE.match(before["sign"])
 
@@ -197,11 +169,11 @@ def _myotomal(
 ) -> list[Mention]:
     """Weakness with a spinal level or a key muscle, in a case about the spine."""
     weak = _seen(summary, by, "motor_myotomal")
-    spine = bool(weak or grades) and _SPINE.search(summary.lower) is not None
+    spine = bool(weak or grades) and pattern("case_of_the_spine").search(summary.lower) is not None
     levelled = [
         m for m in weak if _LEVELLED.search(m.text.lower()) or (spine and _of_nerve(summary, m))
     ]
-    graded = [m for m in grades if spine and _MUSCLE.search(_clause(summary, m))]
+    graded = [m for m in grades if spine and pattern("key_muscle").search(_clause(summary, m))]
     return [
         *levelled,
         *(m for m in graded if _of_nerve(summary, m)),

@@ -28,7 +28,7 @@ from functools import cache, partial
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import Service, request_lexicon
-from imr.features.beside import beside, match_beside, part
+from imr.features.beside import beside, match_beside
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
@@ -60,6 +60,7 @@ from imr.features.where_when import (
     spans_of_time,
     visit_of,
 )
+from imr.features.words import kinds_in, pattern
 
 SAME = "$same"
 ANY = "*"
@@ -282,20 +283,6 @@ def _quotes(
         yield _evidence(name, said, item)
 
 
-_ASKS = re.compile(
-    r"\b(?:rx|req|plan|request\w*|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order\w*|wants?|"
-    r"seeks?|sought|propos\w+|to try|more|further|additional)\b"
-)
-# What the review certified or recites is not what was asked for.
-_OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|guidelines?)\b")
-_BARE_COURSE = re.compile(
-    r"\b(?:acup\w*|chiro\w*|pt|ot|therapy) x ?(?P<times>\d{1,3})\b(?! ?(?:w|d|m|x|/|hours?))|"
-    r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
-    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b|,? (?:are|were|is) (?:now |being )?(?:requested|"
-    r"asked|sought|wanted)\b))"
-)
-
-
 def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
     if item.category not in _COURSES:
@@ -312,7 +299,7 @@ def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
     """
     if item.category != "Rehabilitation" or item.quantity_unit in ("sessions", "visits"):
         return None
-    last = _LAST_NUMBER.search(item.requested)
+    last = pattern("course_ends_with_number").search(item.requested)
     if last is not None:
         return float(last[1])
     planned = next((sessions for sessions, _ in _planned(summary, item)), None)
@@ -343,23 +330,6 @@ def _per_week_told(summary: Summary, item: Item) -> float | None:
     return next((float(week[1]) for week in weeks if week is not None), None)
 
 
-# "3 of 8 visits were certified", "UR modified it to 6 sessions", "UR certified 8 visits".
-_CERTIFIED_OF = re.compile(
-    r"(?<![\d/.-])(?P<part>\d{1,2}) (?:of|out of) (?:the )?(?P<whole>\d{1,2})\b[^.;]{0,50}\b"
-    r"(?:certified|approved|authorized|allowed)|\b(?:certified|approved|authorized|allowed) "
-    r"(?:(?:for|only|just|physical|occupational|therapy|chiropractic|acupuncture|pt|ot) )*"
-    r"(?P<part2>\d{1,2}) (?:(?:visits|sessions|treatments) )?"
-    r"(?:of|out of|instead of|rather than|in place of|against) (?:the )?(?P<whole2>\d{1,2})\b"
-)
-_CERTIFIED = re.compile(
-    r"\b(?<!non-)(?<!not )(?:certified|approved|authorized|allowed|"
-    r"(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
-    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))|"
-    r"\b(?:certified|approved|authorized|allowed) [^.;\d]{0,50}?(?P<some>\d{1,2}) of the "
-    r"(?:\w+ ){0,2}(?:visits|sessions|treatments)\b"
-)
-
-
 def _certified(summary: Summary, item: Item) -> float | None:
     """What the review certified of the course of which this request is the rest."""
     rest = sessions_printed(item)
@@ -368,18 +338,16 @@ def _certified(summary: Summary, item: Item) -> float | None:
     text = spell_out(summary.lower)
     parts = [
         (float(found["part"] or found["part2"]), float(found["whole"] or found["whole2"]))
-        for found in _CERTIFIED_OF.finditer(text)
+        for found in pattern("certified_of").finditer(text)
     ]
     wholes = {whole for whole, _ in _planned(summary, item)}
-    certified = [float(found["part"] or found["some"]) for found in _CERTIFIED.finditer(text)]
+    certified = [
+        float(found["part"] or found["some"]) for found in pattern("certified_alone").finditer(text)
+    ]
     parts += [(part, whole) for whole in wholes for part in certified]
     return next((part for part, whole in parts if part + rest == whole), None)
 
 
-_LAST_NUMBER = re.compile(
-    r"\b(?:therapy|acupuncture|chiropractic|manipulations?|pt|ot|visits?|sessions?) #?(\d{1,2})$",
-    re.IGNORECASE,
-)
 _A_WEEK = re.compile(r"(?<![\d/.])(\d) ?(?:x|times|/) ?(?=\d|a |per |week|wk)")
 _ENTRY_ENDS = re.compile(r"[,;()]| and ")
 _ENTRY_MOST = 50
@@ -395,7 +363,9 @@ def _asking(summary: Summary) -> Iterator[str]:
     """The sentences that ask for something, the last first, with numbers as digits."""
     for number in reversed(range(len(summary.bounds))):
         said = summary.sentence_lower(number)
-        if _ASKS.search(said) and not _OF_REVIEW.search(said):
+        if pattern("asks_for_care").search(said) and not pattern("certified_or_recited").search(
+            said
+        ):
             yield spell_out(said)
 
 
@@ -411,7 +381,7 @@ def _course_told(summary: Summary, item: Item) -> float | None:
         found = find_quantity(text, "Rehabilitation")
         if found is not None and found.kind == "sessions":
             return float(found.value)
-        bare = _BARE_COURSE.search(text)
+        bare = pattern("bare_course").search(text)
         if bare is not None:
             return float(bare["n"] or bare["times"])
     return None
@@ -448,17 +418,6 @@ def _of_kind(service: Service, item: Item) -> bool | None:
 
 # How the summary says that the drug asked for is to be taken, where it names the drug last.
 _PRESCRIPTION_REACH = 70
-_UNITS_TOLD = re.compile(
-    r"(?:^|[ ,(])(?:#|no\. ?|quantity ?(?:of )?|qty:? ?)(?P<n>\d{1,3})\b|"
-    r"\b(?P<m>[1-9]\d{1,2}|[6-9]) (?:tablets?|tabs?|pills|capsules?|caps)\b"
-    r"(?! (?:a|per|each|every) )"
-)
-_SUPPLY_TOLD = re.compile(
-    r"\b(?P<n>\d{1,2}|an?|one|the)[ -](?P<unit>days?|weeks?|months?)[ -]"
-    r"(?:supply|course|script|trial|rx)\b|"
-    r"\bfor (?P<m>\d{1,2}|an?|one|the)(?: first)? (?P<unit2>days?|weeks?) "
-    r"(?:after|following|post)"
-)
 
 
 def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
@@ -481,7 +440,7 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
         *(m.start for m in drugs if m.start >= last.end and m.rule.extra["kind"] == "drug"),
     )
     words = spell_out(summary.lower[last.end : end])
-    units, days = _UNITS_TOLD.search(words), _SUPPLY_TOLD.search(words)
+    units, days = pattern("units_told").search(words), pattern("supply_told").search(words)
     told: dict[str, Value] = {"told_per_day": per_day(words)}
     told["told_units"] = float(units["n"] or units["m"]) if units else None
     if days is not None:
@@ -492,18 +451,11 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
     return told
 
 
-_POINTS = re.compile(
-    r"\b(?P<n>\d{1,2}) (?:trigger points?|places|points|sites|spots|muscles|shots|injections)\b|"
-    r"\b(?:trigger[- ]points? injections?|tpis?) ?(?:x|times|#|in|at|to|:) ?(?P<m>\d{1,2})\b"
-    r"(?! ?(?:visits|sessions|weeks|months|days|/|-|x|mg|ml|cc))"
-)
-
-
 def _points_told(summary: Summary, item: Item) -> float | None:
     """Trigger points to be injected, where a sentence that asks for it tells their number."""
     if "trigger" not in item.requested.lower():
         return None
-    found = next(filter(None, map(_POINTS.search, _asking(summary))), None)
+    found = next(filter(None, map(pattern("points_told").search, _asking(summary))), None)
     return float(found["n"] or found["m"]) if found else None
 
 
@@ -571,9 +523,6 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
 
 
 _DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE)
-_EARLIER = re.compile(
-    r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
-)
 _MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
 _EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
 
@@ -582,7 +531,8 @@ def _measured(summary: Summary, said: Statement) -> Iterator[Number]:
     """How limited a motion, how large a measured lesion and how weak a graded muscle is now."""
     end = said.mention.end
     if said.concept in _MEASURED and not (
-        _EARLIER.search(summary.lower, said.start, end) or _EARLIER_AFTER.match(summary.lower, end)
+        pattern("told_of_earlier").search(summary.lower, said.start, end)
+        or _EARLIER_AFTER.match(summary.lower, end)
     ):
         yield _MEASURED[said.concept], said.percent, said
     if said.concept == "lesion extent":
@@ -616,8 +566,6 @@ def _days_used(summary: Summary, statement: Statement) -> float | None:
     return None
 
 
-# "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
-_MONTH_YEAR = re.compile(r"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<year>1[1-9])(?![\d/])")
 _YEAR = re.compile(r"\b(?:in|of) (?P<year>(?:19|20)\d\d)\b")
 _DATE_REACH = 60
 
@@ -646,7 +594,7 @@ def _days_since(summary: Summary, case: Case, statement: Statement) -> float | N
     printed = [found.day for found in dates(summary) if start <= found.mention.start < end]
     printed += [
         date(2000 + int(found["year"]), int(found["month"]), 1)
-        for found in _MONTH_YEAR.finditer(summary.lower, start, end)
+        for found in pattern("month_and_year").finditer(summary.lower, start, end)
     ]
     last = max((day for day in printed if day <= denial), default=None)
     return None if last is None else float((denial - last).days)
@@ -667,17 +615,6 @@ def _evidence(name: str, said: Statement, item: Item) -> Evidence:
 
 # --- measures of a statement ----------------------------------------------------------------------
 
-_OF_ITS_OWN = re.compile(
-    r"(?:continu\w+|ongoing|maintain\w*) (?:with|of|his|her|the|current|other|all|home|modified)\b"
-)
-_LONG_AGO = re.compile(
-    r"\b(?:years (?:ago|earlier|back|before|prior)|"
-    r"(?:before|prior to) (?:the|his|her|this) (?:injury|accident)|"
-    r"before (?:(?:this|the) (?:claim|job)|(?:he|she|i) (?:was|were) hired)|"
-    r"as a (?:child|kid|boy|girl|youth|teen\w*|(?:high school|college|young) \w+)|"
-    r"in (?:19\d\d|childhood|high school|college|(?:his|her) youth|the (?:army|navy|marines|"
-    r"service|military|seventies|eighties|nineties))|at (?:the )?age (?:of )?(?:1?\d|nine|ten))\b"
-)
 _ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
 _LONG_AGO_DAYS = 730
 _STALE_YEARS, _STALE_DAYS = 2, 365
@@ -685,10 +622,6 @@ _STALE_YEARS, _STALE_DAYS = 2, 365
 _TRIAL_VISITS = 4
 
 
-_POOL = re.compile(
-    r"\b(?:aqua(?:tics?)?|pool|hydro-?\s?therapy|whirlpool|paraffin|contrast baths?)\b",
-    re.IGNORECASE,
-)
 _BY_HAND = ("chiropractic", "acupuncture", "massage")
 
 
@@ -696,7 +629,7 @@ def _kind_of_care(item: Item) -> str | None:
     """What a course puts the body to: water, hands, needles or exercise."""
     if item.category != "Rehabilitation":
         return None
-    if _POOL.search(item.requested):
+    if pattern("care_in_water").search(item.requested):
         return "pool"
     same = same_concepts(item)
     named = next((kind for kind in _BY_HAND if kind in same), None)
@@ -744,8 +677,9 @@ def _used_long(said: Statement) -> bool:
         return True
     # "Naproxen, an injection and continuation of her exercises": what goes on is named behind.
     goes_on = (
-        found.start() < mention.start - said.start or not _OF_ITS_OWN.match(clause, found.start())
-        for found in part("goes_on_since").finditer(clause)
+        found.start() < mention.start - said.start
+        or not pattern("goes_on_of_its_own").match(clause, found.start())
+        for found in pattern("goes_on_since").finditer(clause)
     )
     return any(goes_on) and not _beside("given_anew", said)
 
@@ -753,13 +687,13 @@ def _used_long(said: Statement) -> bool:
 def _old(said: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
     long_ago = said.ago is not None and said.ago >= _LONG_AGO_DAYS
-    if long_ago or _LONG_AGO.search(said.clause):
+    if long_ago or pattern("long_before").search(said.clause):
         return True
     # "Years before he was hired, a shot had not helped": the head of the sentence dates it.
     summary = said.mention.summary
     first = summary.bounds[said.mention.sentence]
     near = 0 < said.start - first <= _HEAD_MOST
-    return near and _LONG_AGO.search(summary.lower, first, said.start) is not None
+    return near and pattern("long_before").search(summary.lower, first, said.start) is not None
 
 
 _HEAD_MOST = 60
@@ -780,18 +714,10 @@ def _stale(said: Statement) -> bool:
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
 
 
-# "The tingling has subsided" leaves the pain.
-_OF_NUMBNESS = re.compile(
-    r"(?<!pain and )(?<!pain or )(?<!pain, )\b(?:numb\w*|tingling|para?esthesias?|dysesthesias?|"
-    r"pins and needles|swelling|bruis\w+|ecchymosis|dizziness|nausea)\b"
-    r"(?:(?!\b(?:pain|symptoms?|complaints?|ache)\b)[^.;])*$"
-)
-
-
 def _of_numbness(said: Statement) -> bool:
     """Whether a response is told of numbness, swelling or the like, and of no pain."""
     before = said.mention.summary.lower[said.start : said.mention.start]
-    return _OF_NUMBNESS.search(before) is not None
+    return pattern("of_numbness_alone").search(before) is not None
 
 
 def _aged(said: Statement, case: Case) -> bool:
@@ -807,17 +733,15 @@ def _ahead(said: Statement, case: Case) -> bool:
         return False
     first, last = mention.summary.sentence_span(mention.sentence)
     end = min(mention.end + _SET_FOR_REACH, last)
-    if _WAS_DONE.search(mention.summary.lower, max(first, mention.start - _SET_FOR_REACH), end):
+    if pattern("was_done").search(
+        mention.summary.lower, max(first, mention.start - _SET_FOR_REACH), end
+    ):
         return False  # "Fusion was performed" on that day, while the review was under way
     near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
     return bool(near) and min(near) > denial
 
 
 _SET_FOR_REACH = 16
-_WAS_DONE = re.compile(
-    r"\b(?:(?:was|were|(?:has|have|had) been) (?:\w+ly |then )?(?:performed|done|completed|"
-    r"carried out)|underwent|undergone)\b"
-)
 _OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
 
 
@@ -831,19 +755,15 @@ def _latest_year(summary: Summary) -> int:
     return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
 
 
-# "Treatment to date: exercise and an NSAID. Current medication: acetaminophen."
-_NOW_LIST = re.compile(
-    r"\bcurrent (?:medications?|meds|drugs?|pain medications?)(?: (?:regimen|list))?"
-    r"(?: (?:includes?|are|is|consists? of|list(?:s|ed)?|were|was|included)\b| ?:)"
-)
-
-
 def _only_so_far(said: Statement) -> bool:
     """Whether a drug stands among treatments to date, and a list of current drugs lacks it."""
     summary, mention = said.mention.summary, said.mention
     if not _beside("among_care_to_date", said):
         return False
-    lists = {summary.sentence_at(found.start()) for found in _NOW_LIST.finditer(summary.lower)}
+    lists = {
+        summary.sentence_at(found.start())
+        for found in pattern("list_of_current_drugs").finditer(summary.lower)
+    }
     named = [m for m in summary.mentions("medication") if m.sentence in lists]
     return (
         mention.sentence not in lists
@@ -863,28 +783,13 @@ _LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
     LIMB["upper extremity"], LIMB["lower extremity"]
 )
 _SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
-_LIMB_JOINTS = re.compile(
-    r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
-)
-_TRUNK = re.compile(
-    r"(?:(?:low(?:er)?|upper|mid) )?back|neck|lumbar|cervical|thoracic|spine|lbp|"
-    r"shoulders?|hips?|trapez\w+"
-)
-# "Voltaren gel was given. She rubs it across her low back."
-_RUBBED_ON = re.compile(
-    r"\b(?:rub|appl(?:y|ie)|put|spread|smear|massage|work)(?:s|ed|ing)? "
-    r"(?:it|the (?:gel|cream|patch|ointment|lotion|tube)|some|this|one) "
-    r"(?:(?:down|in|all|right|mostly|only) )?(?:across|(?:in|on)to|on|over|to|around|along)"
-    r"(?: (?:the|his|her|my|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
-    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
-)
 _RUBBED_REACH = 200
 
 
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
     summary, mention = said.mention.summary, said.mention
     put = match_beside("put_on", summary, mention)
-    rubbed = _RUBBED_ON.search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
+    rubbed = pattern("rubbed_on").search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
     return any(found and where.fullmatch(found["where"]) for found in (put, rubbed))
 
 
@@ -941,8 +846,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         and said.mention.rule.id == "exercise"
         and not _beside("of_own_exercise", said)
     ),
-    "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
-    "put_on_trunk": lambda said: _put_on(said, _TRUNK),
+    "put_on_limb": lambda said: _put_on(said, pattern("joint_rubbed")),
+    "put_on_trunk": lambda said: _put_on(said, pattern("trunk_rubbed")),
     "of_swallowing": lambda said: said.mention.rule.id == "swallow",
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
@@ -971,11 +876,6 @@ def _another_of_class(said: Statement, item: Item) -> bool:
 
 _SEDATING = frozenset({"Opioids", "Benzodiazepines", "Sedative-hypnotics", "Muscle Relaxant"})
 _ACID = frozenset({"Proton Pump Inhibitors", "H2 Blocker"})
-# "With it she sleeps through": what is gone is gone by the drug.
-_BY_IT = re.compile(
-    r"\b(?:(?:with|on|by|thanks to|since|after|off) (?:it|them|this|these|the (?:drug|medic\w+|"
-    r"pills?|tablets?|patch|cream|gel))|medications?|meds|pills)\b"
-)
 
 
 def _asks_for(*generics: str) -> Callable[[Statement, Item], bool]:
@@ -1001,7 +901,7 @@ def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
         of_class = mention.value == item.subcategory and item.subcategory not in _ACID
         named = of_class or extra["generic"] in asked
         same, other = same or named, other or not named
-    return other, same or _BY_IT.search(said.clause) is not None
+    return other, same or pattern("by_the_drug").search(said.clause) is not None
 
 
 # "Hand surgery referral" asks for no operation.
@@ -1017,35 +917,12 @@ def _of_field(said: Statement, item: Item) -> bool:
     return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
-# Devices that may stand in for each other.
-_DEVICE_KINDS = tuple(
-    re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
-    for words in (
-        (
-            r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
-            r"immobilizers?|straps?|sleeves?|binders?|truss"
-        ),
-        r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
-        r"tens|interferential|if unit|h-?wave|stimulators?",
-        r"beds?|mattress(?:es)?",
-        r"orthotics?|insoles?|inserts?|shoes?",
-        r"commodes?|cpap|traction|pumps?|prosthes[ie]s|cushions?|chairs?",
-        r"cold|ice|gel|heat|heating|hot|packs?|wraps?",
-        r"pulleys?|wands?|bands?|putty",
-        r"pillows?",
-    )
-)
-
-
-def _kinds_of_device(words: str) -> set[int]:
-    return {number for number, kind in enumerate(_DEVICE_KINDS) if kind.search(words)}
-
-
 def _such_device(said: Statement, item: Item) -> bool:
     """Whether a device is asked for, and the one that was supplied is not of another kind: a
     splint that was fitted is no hospital bed, and no program.
     """
-    given, asked = _kinds_of_device(said.mention.text), _kinds_of_device(item.requested)
+    # Those of one kind may stand in for each other.
+    given, asked = kinds_in("device", said.mention.text), kinds_in("device", item.requested)
     if item.subcategory == "Adjunct Surgical Services":
         return not given.isdisjoint(asked)  # the sling or walker that goes with an operation
     device = item.category in (None, "DMEPOS")

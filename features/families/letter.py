@@ -23,7 +23,7 @@ from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import operation_named
-from imr.features.beside import beside, part
+from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
     WORDS,
@@ -40,6 +40,7 @@ from imr.features.families.worker import told_after
 from imr.features.signal import Findings, Value
 from imr.features.statements import statements
 from imr.features.where_when import any_same_region, dates
+from imr.features.words import pattern
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
 _MIX = {
@@ -120,11 +121,6 @@ def is_primary_surgery(item: Item) -> bool:
 # Many items are a habit of the office that writes; some beside one course are a pattern of care.
 _MOST_OF_COURSE = 3
 _MODALITY = "Other Therapies"
-# Therapies of organs that are courses of their own.
-_OWN_KIND = re.compile(
-    r"\b(?:vestibular|voice|speech|vision|visual|cognitive|lymph\w*|pelvic floor|swallow\w*)\b",
-    re.IGNORECASE,
-)
 
 
 def _course_of(item: Item) -> float | None:
@@ -145,7 +141,11 @@ def _of_one_course(item: Item, other: Item) -> bool:
     sessions, parts, others = _course_of(item), requested_parts(item), requested_parts(other)
     apart = parts and others and not any_same_region(parts, others)
     sides = {side_of(item.requested), side_of(other.requested)}
-    if apart or sides == {"left", "right"} or any(_OWN_KIND.search(i.requested) for i in both):
+    if (
+        apart
+        or sides == {"left", "right"}
+        or any(pattern("course_of_its_own").search(i.requested) for i in both)
+    ):
         return False
     return sessions is not None and sessions == _course_of(other)
 
@@ -170,7 +170,7 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
     operations = {
         number
         for number in {m.sentence for m in said}
-        if part("word_for_operation").search(summary.lower, *summary.sentence_span(number))
+        if pattern("word_for_operation").search(summary.lower, *summary.sentence_span(number))
     }
     return [m for m in said if m.sentence in operations]
 
@@ -206,19 +206,11 @@ def build_operation_item(
     return found
 
 
-# "Is thinking of a fusion", "the repair is still pending" plan none.
-_ONLY_THOUGHT_OF = re.compile(
-    r"\b(?:consider\w*|thinking|thought|may (?=be|have|need|want|undergo)|might|could|would|if|"
-    r"candidate|wants?|pending|possib\w+|"
-    r"contemplat\w+|discuss\w*|potential\w*|eventual\w*|undecided|await\w*|whether|avoid\w*|no)\b"
-)
-
-
 def _operation_told(summary: Summary) -> bool:
     """Whether a sentence tells an operation as done, planned or set."""
     sentences = (summary.sentence_lower(number) for number in range(len(summary.bounds)))
     return any(
-        part("word_for_operation").search(said) and not _ONLY_THOUGHT_OF.search(said)
+        pattern("word_for_operation").search(said) and not pattern("only_thought_of").search(said)
         for said in sentences
     )
 
@@ -323,14 +315,6 @@ def share_authorized(item: Item) -> float | None:
     return round(granted[0] / asked[0], 3) if 0 < granted[0] <= asked[0] else None
 
 
-# "UR certified 6 of 12 visits", "modified the request to six sessions", "approved two more".
-_CERTIFIED = re.compile(
-    r"\b(?<!non-)(?<!non )(?<!not )(?:certified|approv\w+|authori[sz]\w+|allowed|granted|"
-    r"allowing|allow|(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
-    r"(?:(?:only|just|an?|the|initial|trial|of|first|up to|further|additional|another|for|course|"
-    r"physical|occupational|hand|chiropractic|acupuncture|aquatic|therapy|pt|ot)\s)*"
-    r"(?P<n>\d{1,2})\b(?!\s?(?:/|x\b|times|weeks?|months?|days?|items|mg|units?|level))"
-)
 _OF_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
 
 
@@ -367,7 +351,7 @@ def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
         for stop in _PART.finditer(summary.lower, start, end):
             of_part = frozenset(m.value for m in courses if start <= m.start < stop.start())
             said = spell_out(summary.lower[start : stop.start()])
-            numbers = (float(match["n"]) for match in _CERTIFIED.finditer(said))
+            numbers = (float(match["n"]) for match in pattern("certified_of_course").finditer(said))
             found += [(n, of_part or of_sentence) for n in numbers]
             start = stop.start()
     return found

@@ -19,12 +19,8 @@ from imr.data.letter import Case
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, columns_like
+from imr.features.words import pattern
 
-_NOT_PAIN = re.compile(
-    r"(?:tender\w*|strength|motor|reflex\w*|grip|anxiety|depress\w*|stress|mood|energy|fatigue|sleep|"
-    r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
-    r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
-)
 _POINTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PAINFUL = re.compile(r"pain|ache|sore|discomfort")
 _TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
@@ -110,7 +106,9 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
         if not _PAINFUL.search(summary.sentence_lower(mention.sentence)):
             return mention.rule.id == "vas"
     before = summary.lower[max(0, start - 40) : start]
-    return not (_NOT_PAIN.search(before) or _TENDER.match(summary.after(mention, 30)))
+    return not (
+        pattern("score_of_no_pain").search(before) or _TENDER.match(summary.after(mention, 30))
+    )
 
 
 # --- relief ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
@@ -23,7 +23,8 @@ from imr.data.request import (
 )
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value, table_rows
+from imr.features.signal import Findings, Value
+from imr.features.words import kinds, kinds_in, labelled, pattern
 
 FAMILY = "request"
 _FLAGS = (
@@ -34,90 +35,22 @@ _FLAGS = (
     "evaluation",
 )  # fmt: skip
 _SIDE = re.compile(r"\b(?:left|right|lt|rt)\b", re.IGNORECASE)
-_LEVEL = re.compile(
-    r"\b([ctls])-?(\d{1,2})(?:\s?(?:-|/|to|through|thru)\s?(?:([ctls])-?)?(\d{1,2})\b(?!\s*(?:mg|%)))?",
-    re.IGNORECASE,
-)
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
 _NUMBER = {"once": 1, "twice": 2} | number_words(20)
-_N = rf"(\d{{1,2}}(?:\.\d)?|{'|'.join(_NUMBER)})"
-_PER_WEEK = re.compile(
-    rf"(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:x|times?|visits?|sessions?)?\s*\(?\d?\)?\s*"
-    r"(?:sessions?|visits?)?\s*(?:/|per|a|each|every|x)\s*(?:an?\s+)?(?:wks?|weeks?)\b",
-    re.IGNORECASE,
-)
-_TIMES = re.compile(
-    r"(?<![\d/.])(\d)\s?x\s?(\d{1,2})(?![\d/.]|\s?(?:mg|%|cm|mm|inch))", re.IGNORECASE
-)
-_WEEKLY = re.compile(rf"\b{_N}\s*(?:x|times?|visits?|sessions?)?\s*weekly", re.IGNORECASE)
-_WEEKS = re.compile(
-    rf"(?:for|x|times|over|/)\s*(?:the next\s*)?(?:{_N}\s*(?:-|to)\s*)?{_N}\s*\(?\d*\)?\s*"
-    r"(?:more\s*)?(?:wks?|weeks?)\b",
-    re.IGNORECASE,
-)
-_DOSE_MG = re.compile(
-    r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b"
-    # The strength of a gel or a liquid, "10 mg/g", is no dose.
-    r"(?!\s*(?:/|per)\s*(?:\d{1,3}\s*)?(?:g|gm|grams?|ml|cc|milliliters?)\b)",
-    re.IGNORECASE,
-)
-_REFILLS = re.compile(
-    rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b",
-    re.IGNORECASE,
-)
 _PERCENT = re.compile(r"(?<!\d)\d+(?:\.\d+)?\s?%")
 _NO_REFILL = re.compile(r"\b(?:no|0|zero|without) refills?\b", re.IGNORECASE)
-_TABLETS = re.compile(
-    rf"\b(?:take\s+)?(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:\(\d\)\s*)?"
-    r"(?:tab(?:let)?s?|cap(?:sule)?s?|pills?|po)\b(?=[^#;]{0,30}?(?:\b(?:[bt]id|q[idh]|qhs|q\d|every|"
-    r"daily|a day|per day|times|nightly|at (?:night|bedtime))|/\s?day))",
-    re.IGNORECASE,
-)
-_TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), times)
-    for pattern, times in (
-        (r"\b(?:q\.?i\.?d\.?|(?:four times|4x|4 times) (?:a |per |each )?(?:day|daily))\b", 4.0),
-        (r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b", 3.0),
-        (
-            r"\b(?:b\.?i\.?d\.?|(?:twice|two times|2x|2 times) (?:a |per |each )?(?:day|daily))\b",
-            2.0,
-        ),
-        (r"\b(?:q|every)\s?(?:\d{1,2}\s?-\s?)?(\d{1,2})\s?(?:h|hrs?|hours)\b", None),
-        (r"\b(?:q\.?h?\.?s|q\.?d\b|daily|nightly|(?:every|a|at) (?:bed|day|night)|hs\b)", 1.0),
-    )
-)
 _HOURS_A_DAY = 24
 # "60 grams, apply 4 times a day": nobody is told how much of a gel is a dose.
 _BY_WEIGHT = re.compile(r"\d ?(?:g|gms?|grams?|ml|cc|oz|ounces?)\b", re.IGNORECASE)
-# "Three per day", "up to 4 tablets a day".
-_UNITS_A_DAY = re.compile(
-    rf"(?<![\d/.-])\b{_N}(?:-\d)? (?:(?:tab(?:let)?s?|cap(?:sule)?s?|pills?) )?"
-    r"(?:a|per|each) day\b",
-    re.IGNORECASE,
-)
 _DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
-# "Supply days: 14"; the number of "#14 day supply" counts tablets.
-_SUPPLY_LABEL = re.compile(
-    r"\b(?:days?['\u2019]?s? supply|supply (?:in )?days?) ?(?:(?:[:=]|of|is) ?(\d{1,3})\b|"
-    r"(\d{1,3})(?= ?(?:$|[,;)])))",
-    re.IGNORECASE,
-)
-_DAYS_SUPPLY = re.compile(
-    rf"(?<![#\d])(?<!# )\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?",
-    re.IGNORECASE,
-)
-# Opioids that only come in a long-acting form go by their brand.
-_EXTENDED_RELEASE = re.compile(
-    r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin|hysingla|zohydro|embeda|kadian|avinza|exalgo|xtampza)"
-    r"\b|(?:extended|sustained|controlled|slow)[- ]release|long[- ]acting|\bamrix",
-    re.IGNORECASE,
-)
 
 
 def extended_release(item: Item) -> bool:
     """Whether a drug is asked for in a long-acting form."""
-    return item.category == _DRUGS and _EXTENDED_RELEASE.search(item.requested) is not None
+    return (
+        item.category == _DRUGS and pattern("extended_release").search(item.requested) is not None
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -192,7 +125,7 @@ def _amounts(item: Item) -> dict[str, Value]:
 
 @lru_cache(maxsize=4096)
 def _dose(text: str) -> float | None:
-    return _last_number(_DOSE_MG, text)
+    return _last_number(pattern("dose_mg"), text)
 
 
 @lru_cache(maxsize=4096)
@@ -242,12 +175,12 @@ def _authorized_sessions(item: Item) -> float | None:
 @lru_cache(maxsize=4096)
 def per_day(text: str) -> float | None:
     """Units a day by the printed dosing, at the most ("1-2 tablets every 6 hours" is eight)."""
-    for pattern, times in _TIMES_A_DAY:
-        match = pattern.search(text)
+    for times, known in kinds("doses_a_day"):
+        match = known.search(text)
         if match is not None:
-            often = times or _HOURS_A_DAY / max(float(match[1]), 1)
-            return often * (_last_number(_TABLETS, text) or 1)
-    return _last_number(_UNITS_A_DAY, text)
+            often = float(times or 0) or _HOURS_A_DAY / max(float(match[1]), 1)
+            return often * (_last_number(pattern("tablets_at_once"), text) or 1)
+    return _last_number(pattern("units_a_day"), text)
 
 
 def _supply_days(item: Item) -> float | None:
@@ -255,11 +188,11 @@ def _supply_days(item: Item) -> float | None:
     if item.category != _DRUGS:
         return None
     fills = fills_asked(item.requested)
-    if label := _SUPPLY_LABEL.search(item.requested):
+    if label := pattern("supply_label").search(item.requested):
         return float(label[1] or label[2]) * fills
     if item.quantity is not None and item.quantity_unit in _DAYS_OF:
         return item.quantity * _DAYS_OF[item.quantity_unit] * fills
-    printed = _DAYS_SUPPLY.search(item.requested)
+    printed = pattern("days_of_supply").search(item.requested)
     if printed is not None:
         unit = {"d": 1, "w": 7, "m": 30}[printed[2][0].lower()]
         word = printed[1].lower()
@@ -274,14 +207,16 @@ def _supply_days(item: Item) -> float | None:
 @lru_cache(maxsize=4096)
 def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
     """Sessions a week and weeks; a bare "2x6" counts only where sessions are asked for."""
-    bare = _TIMES.search(text) if is_course else None
+    bare = pattern("times_and_weeks").search(text) if is_course else None
     if bare is not None:
         return float(bare[1]), float(bare[2])
     lower = text.lower()
     if "week" not in lower and "wk" not in lower:
         return None, None
-    per_week = _last_number(_PER_WEEK, text) or _last_number(_WEEKLY, text)
-    return per_week, _last_number(_WEEKS, text)
+    per_week = _last_number(pattern("sessions_a_week"), text) or _last_number(
+        pattern("weekly"), text
+    )
+    return per_week, _last_number(pattern("weeks_of_course"), text)
 
 
 def _flags(item: Item, findings: Findings) -> None:
@@ -300,7 +235,7 @@ def _flags(item: Item, findings: Findings) -> None:
     flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _FLAGS]
     levels = [
         ("level_count", match, "request.spinal_levels")
-        for match in _LEVEL.finditer(item.requested)
+        for match in pattern("spinal_level").finditer(item.requested)
         if _segment(*match.groups())
     ]
     findings.quoted.extend(_evidence(item, *quoted) for quoted in (*flags, *levels))
@@ -318,24 +253,12 @@ def _evidence(item: Item, name: str, match: re.Match[str], rule: str) -> Evidenc
     )
 
 
-# Brands that mix several topical drugs, and "gabapentin/ketoprofen/lidocaine cream".
-_MIXED_BRANDS = re.compile(
-    r"\b(?:(?:new )?terocin|lidopro|medrox|dendracin|exoten|methoderm plus|lenza|terodolorcin)\b"
-)
-_MIXED_CREAM = re.compile(
-    # A brand with the name of its one drug ("Lidoderm/lidocaine patch") mixes nothing.
-    r"\b(?!lidoderm|flector|butrans|[a-z]{5,14}\s?/\s?(?:lidoderm|flector|butrans))"
-    r"[a-z]{5,40}(?: [\d.]{1,6}%)?\s?/\s?[a-z]{5}[^;]{0,200}"
-    r"\b(?:cream|gel|ointment|lotion|topical|transdermal|patch)"
-)
-
-
 def _mixed(item: Item) -> bool:
     # "UltraFlex-G": the brand of a mixture that names none of its drugs.
     if item.subcategory == "Topical Compounds":
         return True
     words = item.requested.lower()
-    named = _MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words)
+    named = pattern("brand_of_a_mixture").search(words) or pattern("cream_of_several").search(words)
     return item.subcategory == "Topical Analgesics" and named is not None
 
 
@@ -360,7 +283,7 @@ def spinal_levels(text: str) -> tuple[str, ...]:
     ``L4-S1`` is L4-L5 and L5-S1; ``L4-5`` and ``L4-L5`` are one segment; "L1, L2 and L3" are
     three levels.  A level that a printed segment covers is not counted again.
     """
-    segments = (_segment(*match.groups()) for match in _LEVEL.finditer(text))
+    segments = (_segment(*match.groups()) for match in pattern("spinal_level").finditer(text))
     return tuple(dict.fromkeys(level for levels in segments for level in levels))
 
 
@@ -392,19 +315,12 @@ def refills(text: str) -> float | None:
     """The number of refills printed ("with 2 refills", "refills x 3")."""
     if "refill" not in text.lower():
         return None
-    return 0.0 if _NO_REFILL.search(text) else _last_number(_REFILLS, text)
-
-
-_REFILLS_ALONE = re.compile(
-    rf"^(?:remaining |additional )?{_N}\s*(?:\(\d+\)\s*)?(?:more |additional )?"
-    r"refills? (?:of|for)\b",
-    re.IGNORECASE,
-)
+    return 0.0 if _NO_REFILL.search(text) else _last_number(pattern("refills_printed"), text)
 
 
 def fills_asked(text: str) -> float:
     """How often a drug would be dispensed: "with 2 refills" three times, "2 refills of" twice."""
-    first = 0 if _REFILLS_ALONE.match(text) else 1
+    first = 0 if pattern("refills_alone").match(text) else 1
     return first + (refills(text) or 0)
 
 
@@ -457,7 +373,6 @@ _ALSO: dict[str, tuple[str, ...]] = {
     "acupuncture": ("course",),
     **dict.fromkeys(_THERAPIES, ("course", *_THERAPIES)),
 }
-_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -466,17 +381,17 @@ def same_concepts(item: Item) -> frozenset[str]:
     name = same_treatment(item) or ""
     found = {name, name.removesuffix("_injection"), *_ALSO.get(name, ())}
     if name == "injection":
-        gel = _GEL.search(item.requested)
+        gel = pattern("joint_gel").search(item.requested)
         found |= {"viscosupplement"} if gel else {"joint", "trigger_point", "nerve_block"}
     if item.category in ("Injection", "Diagnostic Testing"):
         found |= {"last_time"}
-    if name == "facet_injection" and _ABLATION.search(item.requested):
+    if name == "facet_injection" and pattern("ablation").search(item.requested):
         found |= {"radiofrequency"}
     if item.category == "Pharmaceuticals":
         found |= {"medication", item.subcategory or ""}
-    found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
+    found |= kinds_in("program", item.requested)
     tests = tests_and_organs(item.requested)
-    if _RETROSPECTIVE.search(item.requested):
+    if pattern("in_retrospect").search(item.requested):
         # The test of that day is the one that is asked for, and none before it.
         tests = frozenset(c for c in tests - _STUDIES if not c.startswith("test:"))
     return frozenset(filter(None, found)) | tests
@@ -487,42 +402,17 @@ _STUDIES = frozenset({"mri", "ct", "xray", "ultrasound", "electrodiagnostic"})
 
 def studies_in_dispute(item: Item) -> frozenset[str]:
     """The kinds of studies that a request asks for in retrospect."""
-    retrospective = _RETROSPECTIVE.search(item.requested) is not None
+    retrospective = pattern("in_retrospect").search(item.requested) is not None
     return tests_and_organs(item.requested) & _STUDIES if retrospective else frozenset()
-
-
-_RETROSPECTIVE = re.compile(
-    r"\bretro(?:spective|active)?\b|\bdos\b|\bdate of service\b", re.IGNORECASE
-)
-
-
-@cache
-def _tests_and_organs() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
-    return tuple(
-        (re.compile(row["pattern"]), frozenset(row["concepts"].split("|")))
-        for row in table_rows("tests_and_organs")
-    )
 
 
 @lru_cache(maxsize=4096)
 def tests_and_organs(request: str) -> frozenset[str]:
     """The tests that a request would repeat, and the findings of the organ it looks after."""
-    lower = request.lower()
-    named = (concepts for pattern, concepts in _tests_and_organs() if pattern.search(lower))
-    return frozenset().union(*named)
+    lower, known = request.lower(), labelled("tests_and_organs", "concepts")
+    return frozenset(c for cell, p in known if p.search(lower) for c in cell.split("|"))
 
 
-_PROGRAMS = (
-    (re.compile(r"restoration|\bfrp\b|(?:multi|inter)-?disciplinary", re.IGNORECASE),
-     "restoration_program"),
-    (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
-    (re.compile(r"\bmassage", re.IGNORECASE), "massage"),
-    (re.compile(r"\btraction\b", re.IGNORECASE), "traction"),
-)  # fmt: skip
-_GEL = re.compile(
-    r"hyaluron|visco-?suppl|synvisc|hyalgan|supartz|orthovisc|euflexxa|monovisc|durolane|gel-?one",
-    re.IGNORECASE,
-)
 _LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
 _RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
 
@@ -540,9 +430,4 @@ def side_of(request: str) -> str | None:
 def specialist_field(request: str) -> str | None:
     """The field of the specialist that a request names; None where it names none."""
     words = request.lower()
-    return next((field for field, known in _fields_known() if known.search(words)), None)
-
-
-@cache
-def _fields_known() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((row["field"], re.compile(row["pattern"])) for row in table_rows("specialists"))
+    return next((f for f, known in labelled("specialists", "field") if known.search(words)), None)

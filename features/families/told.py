@@ -32,6 +32,7 @@ from imr.features.where_when import (
     parts_of,
     side_of_part,
 )
+from imr.features.words import pattern
 
 FAMILY = "told"
 
@@ -134,17 +135,6 @@ def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
 
 # --- asked for by the record ----------------------------------------------------------------------
 
-_ASKED_OR_USED = re.compile(
-    r"\b(?:plan(?:s|ned)?|request\w*|rfa|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order(?:s|ed)|"
-    r"wants?|seeks?|sought|propos\w+|refer(?:red|ral)|dispens\w+|refill\w*|rx|"
-    r"continu\w+|takes|taking|current(?:ly)?|uses|using|pursu\w+|"
-    r"med(?:ication)?s (?:include|are))\b"
-)
-_OF_REVIEW = re.compile(
-    r"\b(?:utili[sz]ation review\w*|ur|claims administrator|non-?\s?certif\w*|denied|denial|"
-    r"modified the|authorized by)\b"
-)
-
 
 def _request_told(summary: Summary, item: Item) -> bool | None:
     """Whether the record names what is asked for as requested, planned, prescribed or under way;
@@ -168,7 +158,10 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
 
 
 def _asks(sentence: str) -> bool:
-    return bool(_ASKED_OR_USED.search(sentence) and not _OF_REVIEW.search(sentence))
+    return bool(
+        pattern("asked_for_or_used").search(sentence)
+        and not pattern("told_of_the_review").search(sentence)
+    )
 
 
 # A device, a blood test or a visit is asked for by its own name: "mobility aid" is no scooter.
@@ -253,15 +246,6 @@ def _stems(summary: Summary, sentence: int) -> frozenset[str]:
 
 # --- a first part that is still to be had ---------------------------------------------------------
 
-# "PT was authorized and has not begun", "6 visits approved, none used so far".
-_GRANTED_NOT_HAD = re.compile(
-    r"\b(?<!non-)(?<!not )(?:authori[sz]ed|certified|approved|allowed|granted)\b[^.;]{0,50}?\b"
-    r"(?:(?:not|never) (?:yet )?(?:been )?(?:begun|started|used|attended|scheduled|had|done)|"
-    r"none (?:of \w+ )?(?:\w+ )?(?:used|attended|had|done)|"
-    r"(?:yet|still|waiting|awaits|about|due) to (?:begin|start|be (?:used|scheduled|had))|"
-    r"starts? (?:next|on|in)|unused)\b"
-)
-
 
 def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Value]) -> bool | None:
     """Whether a first part of the course that is asked for was authorized, and is still to be had
@@ -271,7 +255,7 @@ def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Val
         return None
     same = same_concepts(item)
     courses = summary.mentions("treatment")
-    for found in _GRANTED_NOT_HAD.finditer(summary.lower):
+    for found in pattern("granted_and_not_had").finditer(summary.lower):
         clause = summary.sentence_span(summary.sentence_at(found.start()))
         if any(m.value in same for m in courses if clause[0] <= m.start < found.end()):
             return True
@@ -283,47 +267,8 @@ def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Val
 
 # --- purpose and amount ---------------------------------------------------------------------------
 
-_REASON = r"(?:rationale|justification|(?:clinical |medical )?reasoning|purpose)"
-_LITTLE = (
-    r"(?:not|never|sparse|missing|absent|lacking|scant|unclear|un(?:stated|documented|explained))"
-)
-_PURPOSE_NOT_TOLD = re.compile(
-    rf"\b(?:no|without|lack(?:s|ed|ing)?|absen(?:ce|t)|insufficient|little|missing)\b"
-    rf"(?:(?!\b(?:but|and|only)\b)[^.;,]){{0,50}}\b{_REASON}\b(?! (?:beyond|other|but|except))|"
-    rf"\b{_REASON}\b(?! (?:that|to)\b)[^.;,]{{0,60}}?\b{_LITTLE}\b|"
-    r"\bnot,? (?:\w+,? ){0,2}(?:stated|explained|clear|documented|described|specified)\b"
-    r"[^.;]{0,24}?\b(?:how|why|what for)\b(?! (?:long|often|many|much))|"
-    r"\b(?:do|does|did) not (?:\w+ )?(?:explain|state|say|describe|specify|tell)\b[^.;]{0,24}?"
-    r"\b(?:why|how (?:the|this|it|such|an?)|what for)\b|"
-    r"\bno (?:\w+ ){0,3}(?:mention|statement|explanation|discussion)\b[^.;]{0,24}?\b"
-    r"(?:why|need for|purpose|reason for)\b|"
-    r"\b(?:no|without (?:a|any)) (?:\w+ )?reason (?:for (?:the |this |it\b|such )|is |was )"
-)
-_AMOUNT = r"(?:dos(?:e|es|age|ing)|quantit(?:y|ies)|amounts?|numbers?|frequency|duration|counts?)"
-_AMOUNT_NOT_TOLD = re.compile(
-    rf"\b{_AMOUNT}\b[^.;]{{0,50}}?\b(?:(?:is|are|was|were)(?: \w+)? )?not (?:been |clearly )?"
-    r"(?:specified|stated|given|provided|listed|indicated|noted|printed|documented|told|defined)\b|"
-    rf"\b(?:unspecified|unknown|undefined|open-ended) (?:\w+ )?{_AMOUNT}\b|"
-    rf"\b(?:no|without(?: an?| any)?) (?:\w+ )?{_AMOUNT}(?: (?:of|for) \w+)? "
-    r"(?:(?:is|was|are|were) )?(?:specified|stated|given|provided|listed|indicated)\b|"
-    rf"\b(?:does|do|did) not (?:specify|state|say|give|list|indicate) (?:the |an? )?(?:\w+ )?"
-    rf"(?:{_AMOUNT}|how (?:many|much|often|long))\b"
-)
-# "No rationale for any item", "denied all for lack of rationale".
-_ALL_OF_THEM = re.compile(
-    r"\b(?:(?:any|all|each|every) (?:of )?(?:the |these |this )?"
-    r"(?:item|test|request|stud|service)\w*|"
-    r"(?:the|these) (?:\w+ )?(?:requests|items|tests|services)|(?:the|this) request(?! for)|"
-    r"(?:denied|non-?\s?certified) (?:them )?(?:all|the above)|all (?:were |was )?denied|"
-    r"for any of (?:them|these|it))\b"
-)
 _NEAR = 40
 _FEW_WORDS = 5
-# "UR gave no rationale", "no rationale from the review", "denied without rationale": of the denial.
-_BY_REVIEW = re.compile(
-    r"\b(?:ur|review(?:er)?s?|administrator|carrier|insurer|determination) (?:gave|gives|offered|"
-    r"provided|included|stated|shows?)(?: \w+)? $|\bdenied (?:\w+ )?$"
-)
 _FROM_REVIEW = re.compile(r"^ (?:from|by|in|of) the (?:ur\b|utili[sz]ation|review|claims|denial)")
 
 
@@ -333,8 +278,10 @@ def _no_purpose(summary: Summary) -> list[tuple[int, int]]:
     lower = summary.lower
     return [
         found.span()
-        for found in _PURPOSE_NOT_TOLD.finditer(lower)
-        if not _BY_REVIEW.search(lower, max(0, found.start() - 60), found.start())
+        for found in pattern("purpose_not_told").finditer(lower)
+        if not pattern("words_of_the_review").search(
+            lower, max(0, found.start() - 60), found.start()
+        )
         and not _FROM_REVIEW.match(lower, found.end(), found.end() + 30)
     ]
 
@@ -359,7 +306,7 @@ def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tupl
         elif all(_heads(other).isdisjoint(words) for other in others):
             near = max(first, start - _NEAR), min(last, end + _NEAR)
             alone = len(case.items) == 1 or len(words) <= _FEW_WORDS
-            if _ALL_OF_THEM.search(summary.lower, *near) or (
+            if pattern("all_items_meant").search(summary.lower, *near) or (
                 alone and not _of_another(summary, item, left, right)
             ):
                 yield start, end
@@ -386,11 +333,6 @@ def _of_another(summary: Summary, item: Item, left: int, right: int) -> bool:
     )
 
 
-# Of the therapy or relief that was had, and not of what is asked for.
-_OF_THE_PAST = re.compile(
-    r"\b(?:prior|previous(?:ly)?|past|earlier|treat(?:ed|ment)|had|has been|received|attended|"
-    r"completed|undergone|relief|furnished|visits?|sessions?|benefit)\b"
-)
 _AMOUNT_REACH = 60
 
 
@@ -399,35 +341,15 @@ def _amount_not_told(summary: Summary, item: Item) -> Iterator[tuple[int, int]]:
     if item.category not in ("Pharmaceuticals", "DMEPOS"):
         return
     heads = _heads(item)
-    for found in _AMOUNT_NOT_TOLD.finditer(summary.lower):
+    for found in pattern("amount_not_told").finditer(summary.lower):
         first, last = summary.sentence_span(summary.sentence_at(found.start()))
         around = max(first, found.start() - _AMOUNT_REACH), min(last, found.end() + _AMOUNT_REACH)
         if heads.isdisjoint(WORDS.findall(summary.lower, *around)):
             continue
-        if not _OF_THE_PAST.search(summary.lower, around[0], found.end()):
+        if not pattern("told_of_past_care").search(summary.lower, around[0], found.end()):
             yield found.span()
 
 
-# "420 ml", "60 grams", "one tube", "a dose pack", "for 30 days".
-_SOME_AMOUNT = re.compile(
-    r"#|\b\d{1,4}(?:\.\d)? ?(?:ml|cc|g|gm|gms|grams?|oz|ounces?|tabs?|tablets?|caps?|"
-    r"capsules?|pills|units?|boxe?s?|bottles?|tubes?|patches|packs?|days?|weeks?|wks?|months?|"
-    r"vials?|refills?|doses?|injections?|times|visits|sessions)\b|"
-    r"\b(?:pack|pak|dose ?pac?k|box|bottle|tube|vial|inhaler|pen|epipen|kit|injection|injected|"
-    r"shot|im|iv)\b|\bx ?\d|\d ?x\b|\b(?:qty|quantity|count)\b(?! (?:not|un))",
-    re.IGNORECASE,
-)
-# Devices that stand among therapies, and "PT 12".
-_NO_COURSE = re.compile(
-    r"\b(?:set|collar|device|unit|lamp|kit|home|machine|chair|taping|tape|splint|purchase|rental|"
-    r"evaluation|eval|consult\w*)\b|(?<![\w.-])\d{1,2}(?![\w.%-])",
-    re.IGNORECASE,
-)
-_CONSUMED = re.compile(
-    r"\b(?:gloves|wipes|electrodes|batteries|pads|bandages|dressings|supplies|gauze|sheets|strips|"
-    r"needles|underpads|diapers|patches)\b",
-    re.IGNORECASE,
-)
 # What the summary tells of the amount, where the request prints none.
 _TOLD_BESIDE = (
     "request_supply_days", "course_sessions", "sessions_told", "told_units", "told_supply_days",
@@ -438,11 +360,11 @@ def _prints_no_amount(item: Item, row: dict[str, Value]) -> bool:
     """Whether drugs, supplies or visits are asked for, and no number of them is told anywhere."""
     asked = f"{item.original_request or ''} {item.requested}"
     if item.category == "Rehabilitation":
-        counted = _NO_COURSE.search(asked) is None
+        counted = pattern("no_course").search(asked) is None
     elif item.subcategory == "Supplies":
-        counted = _CONSUMED.search(asked) is not None
+        counted = pattern("consumed").search(asked) is not None
     else:
         counted = item.category == "Pharmaceuticals"
-    if not counted or item.quantity is not None or _SOME_AMOUNT.search(asked):
+    if not counted or item.quantity is not None or pattern("some_amount").search(asked):
         return False
     return all(row.get(name) is None for name in _TOLD_BESIDE)

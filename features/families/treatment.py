@@ -24,6 +24,7 @@ from imr.data.quantity import count_of
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
+from imr.features.words import pattern
 
 FAMILY = "treatment"
 _PRIOR = (
@@ -46,25 +47,7 @@ _SAME = {
 _CONSERVATIVE = (
     *_COUNTED, "home_exercise", "bracing", "tens", "massage", "conservative",
 )  # fmt: skip
-# "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
-# with the plan of the sentence before it ("The plan included films. Hand therapy and PT.").
-_PENDING = re.compile(
-    r"\b(?:pending|ask(?:s|ed|ing)? for|at issue (?:is|are)|in dispute (?:is|"
-    r"are))\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$"
-)
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|did|does|includ\w+|[a-z]{3,}ed|reports?|notes?|"
-    r"shows?|continues?|uses?|takes?)\b"
-)
 _PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
-_CARE_LIST = re.compile(
-    r"(?:tx|rx|(?:prior |past |previous |conservative )*(?:treatments?|care|therap(?:y|ies)))"
-    r"(?: to date| so far| history)?(?: includes?d?| has included)?:"
-)
-_OPEN = re.compile(
-    r"\b(?:request|denied|pending|recommend|declin|refus|order|authoriz|sought|schedul|plan|propos|"
-    r"consider|non-?certif|not )"
-)
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -128,11 +111,11 @@ def is_received(summary: Summary, mention: Mention) -> bool:
 def _in_list_of_care(summary: Summary, mention: Mention) -> bool:
     """An entry of "Tx: PT (18), chiro (24), ESI denied" that is not itself denied or asked for."""
     sentence = summary.sentence_lower(mention.sentence)
-    if _CARE_LIST.match(sentence) is None:
+    if pattern("list_of_care").match(sentence) is None:
         return False
     start = mention.start - summary.bounds[mention.sentence]
     entry = sentence[sentence.rfind(",", 0, start) + 1 :].split(",", 1)[0]
-    return _OPEN.search(entry) is None
+    return pattern("entry_still_open").search(entry) is None
 
 
 def _stated_received(summary: Summary, mention: Mention) -> bool | None:
@@ -156,7 +139,7 @@ def _stated_received(summary: Summary, mention: Mention) -> bool | None:
 def _merely_planned(summary: Summary, mention: Mention) -> bool:
     return (
         beside("not_yet_received", summary, mention)
-        or _PENDING.search(summary.before(mention, 320)) is not None
+        or pattern("care_pending").search(summary.before(mention, 320)) is not None
         or (mention.qualifier != "historical" and _goes_on_with_plan(summary, mention))
     )
 
@@ -164,7 +147,7 @@ def _merely_planned(summary: Summary, mention: Mention) -> bool:
 def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
     number = mention.sentence
     sentence = summary.sentence_lower(number)
-    if number == 0 or len(sentence) > 90 or _VERB.search(sentence):
+    if number == 0 or len(sentence) > 90 or pattern("holds_a_verb").search(sentence):
         return False
     return _PLAN.search(summary.sentence_lower(number - 1)) is not None
 

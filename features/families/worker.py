@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from imr.data.letter import Case
 from imr.data.quantity import number_words
-from imr.features.beside import beside, gives_beside, match_beside, part
+from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
 from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
+from imr.features.words import kinds, pattern
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
 # An adult worker; younger and older numbers are of children, events or misprints.
@@ -53,16 +54,6 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
 # --- the injury --------------------------------------------------------------------------------
 
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
-_LEAD = re.compile(
-    r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
-    r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"
-    r"adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
-)
-_ELSEWHERE = re.compile(
-    r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"
-    r"follow|evaluat|treat|return|state|therap|administrator|denied|approve|repair|status post|s/p|"
-    r"operat|fusion|fused|arthroscop|releas|replac|inject|x-?rays?|radiograph|\bct\b|stud(?:y|ies)"
-)
 # An injury is told at the start of a summary; later falls are others.
 _FIRST_SENTENCES = 3
 _FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
@@ -91,8 +82,12 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
         if beside("date_of_injury", summary, printed.mention):
             return printed
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
-        lead = _LEAD.search(before[-90:])
-        if lead and not _ELSEWHERE.search(lead["gap"] or "") and not _FIRST_REPORT.search(before):
+        lead = pattern("leads_to_injury_date").search(before[-90:])
+        if (
+            lead
+            and not pattern("leads_elsewhere").search(lead["gap"] or "")
+            and not _FIRST_REPORT.search(before)
+        ):
             return printed
     return _event_in_summary(summary)
 
@@ -105,7 +100,7 @@ def _event_in_summary(summary: Summary) -> DateMention | None:
         if beside("date_of_event", summary, printed.mention):
             return printed
         event = match_beside("event_before", summary, printed.mention)
-        if event and not _ELSEWHERE.search(event["gap"]):
+        if event and not pattern("leads_elsewhere").search(event["gap"]):
             return printed
     return None
 
@@ -192,20 +187,20 @@ def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
         return "review"
     # "The progress report and RFA of 3/1/2017" are of one day.
     asked = match_beside("asked_before", summary, at.mention)
-    if asked and not part("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
+    if asked and not pattern("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
         return "review"
     return "care" if _governs(match_beside("care_before", summary, at.mention)) else "visit"
 
 
 def _governs(found: re.Match[str] | None) -> bool:
     """Whether words before a date govern it, with no word for a note between."""
-    return found is not None and not part("word_for_a_note").search(found["gap"])
+    return found is not None and not pattern("word_for_a_note").search(found["gap"])
 
 
 def _led_by_injury(summary: Summary, mention: Mention) -> bool:
     before = summary.before(mention, 90)
-    lead = None if _FIRST_REPORT.search(before) else _LEAD.search(before)
-    return lead is not None and not _ELSEWHERE.search(lead["gap"] or "")
+    lead = None if _FIRST_REPORT.search(before) else pattern("leads_to_injury_date").search(before)
+    return lead is not None and not pattern("leads_elsewhere").search(lead["gap"] or "")
 
 
 def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
@@ -225,44 +220,19 @@ def last_visit(summary: Summary) -> DateMention | None:
     return max(told, key=lambda at: at.day, default=None)
 
 
-# "Five weeks now", "hurt his back nine months ago", "pain for the past two years": where no date of
-# the injury is printed, the longest time that the summary tells of the complaint.
-_N = rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(20))}|an?|a few|several|a couple of|half a)"
-_TOLD_SPAN = (
-    rf"(?:about |almost |nearly |over |more than |some |at least |~)?{_N}[ -]?"
-    r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
-)
-_HURT = (
-    r"(?:hurt|injur(?:ed|y)|fell|fall|accident|strain(?:ed)?|sprain(?:ed)?|twist(?:ed)?|"
-    r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|"
-    r"ach(?:es?|ing)|symptoms?|lbp|sore\w*|numb\w*)"
-)
-_TOLD = (
-    re.compile(
-        rf"\b{_HURT}\b[^.;\d]{{0,50}}?(?<![\w/.-]){_TOLD_SPAN}"
-        rf" (?:ago|back|earlier|now)\b(?! pain)"
-    ),
-    re.compile(
-        rf"\b{_HURT}\b[^.;\d]{{0,50}}?\b(?:for|x|of|over|lasting|(?:for |over )?the (?:last|past))"
-        rf" ?{_TOLD_SPAN}(?! (?:with|of (?:relief|therapy|pt)))"
-    ),
-    re.compile(
-        rf"(?:^|[.;,(] ?|\bit has been |\bit is |\bthis is )(?<![\d/]){_TOLD_SPAN}"
-        rf"(?: now\b| (?:history|hx) of\b| out\b| (?:since|after|from|post) (?:the |his |her )?"
-        rf"(?:injury|accident|fall|incident|strain|doi))"
-    ),
-)
 _TOLD_WORDS: dict[str, float] = number_words(20) | {
     "a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5,
 }  # fmt: skip
 
 
 def days_told(summary: Summary) -> int | None:
-    """How long ago the injury was, where the summary tells a time and no date."""
+    """How long ago the injury was, where the summary tells a time and no date: the longest
+    that it tells of the complaint.
+    """
     days = [
         float(_TOLD_WORDS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
-        for pattern in _TOLD
-        for found in pattern.finditer(summary.lower)
+        for _, known in kinds("injury_told_ago")
+        for found in known.finditer(summary.lower)
     ]
     return round(max(days)) if days else None
 

@@ -13,6 +13,7 @@ from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import medication, treatment
 from imr.features.statements.statement import SPINE, Polarity, Statement, Subject, state
 from imr.features.where_when import parts_of, side_told, times_of
+from imr.features.words import pattern
 
 # Plain words that deny, whatever their scope.
 DENIALS: dict[str, tuple[Subject, str]] = {
@@ -144,7 +145,7 @@ def told_before(summary: Summary, mention: Mention) -> bool:
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     """Whether a treatment was had, was not, or is still to come."""
-    if mention.value == "home_exercise" and _NOT_DONE_AT_HOME.match(
+    if mention.value == "home_exercise" and pattern("not_done_at_home").match(
         summary.lower, mention.end, mention.end + 100
     ):
         return "denied"
@@ -155,13 +156,6 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
-# "He knows his home exercises. He doesn't do them."
-_NOT_DONE_AT_HOME = re.compile(
-    r"[^.;]{0,40}?(?:\.|;|,|\bbut|\band|\bthough) (?:he |she |the \w+ )?(?:but )?(?:does not|"
-    r"doesn['’]?t|did not|didn['’]?t|has not been|hasn['’]?t been|is not|isn['’]?t|never|"
-    r"no longer) (?:(?:really|always|actually) )?(?:do(?:es|ing)?|perform\w*|kept up|keeps? up|"
-    r"keeping up)(?: with)? (?:them|it|any of (?:it|them)|those|these)\b"
-)
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
 COURSE = "course"
 _VISITED = frozenset(
@@ -195,22 +189,11 @@ def sessions_had(summary: Summary, mention: Mention) -> float | None:
     return None if counted is None else float(counted)
 
 
-_DAY = (
-    r"(?:\d{1,2}/(?:\d{1,2}/)?(?:19|20)?\d\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"[a-z]{0,6}\.?,? (?:\d{1,2},? )?(?:of )?(?:19|20)\d\d)"
-)
-_DAYS_AFTER = re.compile(
-    r"^(?: (?:on|in|from|of|dated|done|given|performed|were|was))*:? ?"
-    rf"(?P<days>{_DAY}(?:(?:,? and |, ?| & |; ?){_DAY}){{1,5}})"
-)
-_ONE_DAY = re.compile(_DAY)
-
-
 def _injections_told(summary: Summary, mention: Mention) -> int | None:
     """Injections by the days that are listed behind them, or by their order ("his second")."""
-    listed = _DAYS_AFTER.match(summary.after(mention, 120))
+    listed = pattern("days_listed_after").match(summary.after(mention, 120))
     if listed is not None:
-        return len(_ONE_DAY.findall(listed["days"]))
+        return len(pattern("day_printed").findall(listed["days"]))
     return _order(match_beside("which_was_had", summary, mention))
 
 

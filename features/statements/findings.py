@@ -32,6 +32,7 @@ from imr.features.where_when import (
     starting_between,
     times_of,
 )
+from imr.features.words import labelled, pattern
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -95,22 +96,12 @@ def _sentence_before(summary: Summary, mention: Mention) -> str:
 
 
 _ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
-# "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
-_COMPLAINED = re.compile(
-    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|"
-    r"include[sd]?)|"
-    r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
-    r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
-)
-_EXAMINED = re.compile(
-    r"\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b"
-)
 
 
 def _complained_of(summary: Summary, mention: Mention) -> bool:
     """Whether the worker, and no examiner, tells of a sign."""
-    *complained, since = _COMPLAINED.split(_sentence_before(summary, mention))
-    return bool(complained) and _EXAMINED.search(since) is None
+    *complained, since = pattern("somebody_complains").split(_sentence_before(summary, mention))
+    return bool(complained) and pattern("somebody_examines").search(since) is None
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -139,12 +130,6 @@ def _result(summary: Summary, mention: Mention) -> Polarity | None:
     return None if shown is None else "affirmed" if shown else "denied"
 
 
-# "Pain with radiation to the leg, motion half of normal": the limb where pain goes moves freely.
-_WHERE_PAIN_GOES = re.compile(
-    r"\b(?:radiat\w+|shoot\w*|refer\w+|spread\w*|travel\w*|goes|going)(?: (?:pain|down|in|into|to|"
-    r"the|his|her|both|left|right|l|r|le|lle|rle|leg|legs|arm|arms|thigh|calf|buttock|hand)){1,6}\b|"
-    r"\b(?:leg|legs|arm|arms|thigh|calf)(?: pain)? radiat\w+"
-)
 _WHOLE_LIMBS = frozenset(
     {"lower extremity", "upper extremity", "thigh", "lower leg", "upper arm", "buttock"}
 )
@@ -156,7 +141,7 @@ def _of_radiation(summary: Summary, said: Statement) -> bool:
         return False
     at = said.mention.start
     before = summary.lower[max(at - 90, 0) : at]
-    return _WHOLE_LIMBS.issuperset(said.regions) and bool(_WHERE_PAIN_GOES.search(before))
+    return _WHOLE_LIMBS.issuperset(said.regions) and bool(pattern("where_pain_goes").search(before))
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -315,10 +300,6 @@ def _stays_near(summary: Summary, mention: Mention) -> bool:
 
 # What the lexicon of signs reads as well.
 _ALSO_FOUND = frozenset({"weakness", "feeling_lost"})
-_BY_EXAMINER = re.compile(
-    r"\b(?:exam(?:ination)?|objective(?: \w+)?|palpation|(?:physician|doctor|provider|surgeon)"
-    r"(?: also)? (?:noted|found|observed|documented))\b"
-)
 _SENSATION = re.compile(r"(?:altered|abnormal|decreased|diminished|reduced) sensations?")
 
 
@@ -326,10 +307,10 @@ def _by_examiner(summary: Summary, mention: Mention) -> bool:
     """Whether an examiner, and not the worker, tells of weakness or of lost feeling; "sensation" is
     the examiner's word, where nobody complains.
     """
-    *complained, since = _COMPLAINED.split(_sentence_before(summary, mention))
+    *complained, since = pattern("somebody_complains").split(_sentence_before(summary, mention))
     if not complained and _SENSATION.fullmatch(mention.text.lower()):
         return True
-    return _BY_EXAMINER.search(since) is not None
+    return pattern("examiner_tells").search(since) is not None
 
 
 def complaints(summary: Summary) -> Iterator[Statement]:
@@ -371,12 +352,6 @@ class _Report:
     side: str | None
 
 
-_GOES_ON = re.compile(
-    r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
-    r"findings|there (?:is|was|were|are)\b|also\b)"
-)
-
-
 @once
 def _reports(summary: Summary) -> list[_Report]:
     """The imaging studies done, each with what is told of it: up to the next study, and in the
@@ -389,7 +364,9 @@ def _reports(summary: Summary) -> list[_Report]:
             continue
         sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
-        if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
+        if sentence + 1 < len(summary.bounds) and pattern("report_goes_on").match(
+            summary.lower, end
+        ):
             end = summary.sentence_span(sentence + 1)[1]
         following = done[place + 1].start if place + 1 < len(done) else end
         regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
@@ -410,19 +387,6 @@ def study_of(summary: Summary, mention: Mention) -> Mention | None:
     return next(told, None)
 
 
-@cache
-def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    rows = table_rows("imaging_findings")
-    return tuple((row["finding"], re.compile(row["pattern"])) for row in rows)
-
-
-# The word of degree nearest before a finding, in its own part of a list.
-_DEGREE = re.compile(
-    r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
-    r"(?P<severe>severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
-    r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
-    r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
-)
 _DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
 
@@ -434,7 +398,9 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
         return measured
     first = max(start, mention.start - _DEGREE_REACH)
     ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
-    words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    words = list(
+        pattern("degree_of_a_finding").finditer(summary.lower, max([first, *ends]), mention.start)
+    )
     return words[-1].lastgroup if words else None
 
 
@@ -533,7 +499,8 @@ def _findings(summary: Summary) -> Iterator[Statement]:
 
 @lru_cache(maxsize=4096)
 def _kind_of_finding(words: str) -> str:
-    return next((name for name, pattern in _kinds() if pattern.search(words)), "other")
+    known = labelled("imaging_findings", "finding")
+    return next((name for name, shown in known if shown.search(words)), "other")
 
 
 def _nerve_studies(summary: Summary) -> Iterator[Statement]:
@@ -626,31 +593,21 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
 
 _IMPLANTED = frozenset({"hardware_problem", "nonunion"})
 
-# "Sensation intact", "full motion", "a stable mood" call nerves, joints and persons well; only of
-# a structure ("the cuff is intact", "normal alignment") does it mean that no lesion is there.
-_OF_THE_BODY = re.compile(
-    r"\b(?:sens\w+|neuro\w+|motor|strength|reflex\w*|dtrs?|pulses?|vascular\w*|gait|motion|rom|"
-    r"skin|incisions?|wounds?|scars?|sutures?|vitals?|tone|light touch|cranial|condition)\b"
-)
-
 
 def _structure_sound(summary: Summary, mention: Mention) -> bool:
     """Whether what is called intact, stable or normal is a structure of the body or a study."""
     if beside("sound_by_its_words", summary, mention):
         return True
     told = match_beside("structure_before", summary, mention)
-    if told and _OF_THE_BODY.match(summary.after(mention, 40).lstrip()):
+    if told and pattern("sound_of_the_body").match(summary.after(mention, 40).lstrip()):
         told = None
     ahead = match_beside("structure_behind", summary, mention)
-    return any(named and not _OF_THE_BODY.search(named[0]) for named in (told, ahead))
+    return any(
+        named and not pattern("sound_of_the_body").search(named[0]) for named in (told, ahead)
+    )
 
 
 # --- tests and measures ---------------------------------------------------------------------------
-
-_ABNORMAL_TEST = re.compile(
-    r"\b(?:abnormal|elevated|raised|high|low|severe|moderate|loss|obstruction|prolonged|positive|"
-    r"reduced|hypertrophy|apnea|notch|db|uptake|osteoporosis|deficits?|impaired|erosive)\b"
-)
 
 
 def tests(summary: Summary) -> Iterator[Statement]:
@@ -661,7 +618,7 @@ def tests(summary: Summary) -> Iterator[Statement]:
             polarity: Polarity = "denied"
         elif not mention.documented and not beside("told_done", summary, mention):
             polarity = "planned"
-        elif _ABNORMAL_TEST.search(summary.lower, mention.end, end):
+        elif pattern("test_abnormal").search(summary.lower, mention.end, end):
             polarity = "abnormal"
         else:
             polarity = "normal" if beside("test_was_normal", summary, mention) else "affirmed"

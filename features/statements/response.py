@@ -25,6 +25,7 @@ from imr.features.statements.care import (
 )
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
+from imr.features.words import pattern
 
 
 def _no_response(summary: Summary, mention: Mention) -> bool:
@@ -53,7 +54,7 @@ def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
 def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
     causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
-    if _WEARING_IT.search(summary.lower, clause.start, mention.start):
+    if pattern("days_of_wearing_it").search(summary.lower, clause.start, mention.start):
         worn = antecedent(summary, mention)
         return causes if worn is None else [worn]
     before = [m for m in _named(summary, mention.sentence) if m.end <= clause.start]
@@ -64,14 +65,6 @@ def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     return causes
 
 
-# "On the days she wore it she worked her whole shift": the device named last.
-_WEARING_IT = re.compile(
-    r"\b(?:days|when(?:ever)?|while|evenings|nights|times)(?: (?:that|on|which|he|she|i|they))* "
-    r"(?:wears?|wore|wearing|uses?|used|using) (?:it|them|the (?:unit|machine|device))\b"
-)
-_PERCENT = re.compile(
-    r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
-)
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
 # Percent of relief that a share in words stands for ("three quarters of the pain").
@@ -117,7 +110,7 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     polarity = cast("Polarity", given or mention.value)
     # What is gone is numbness or the like, while the pain goes on.
     other = polarity == "resolved" and beside("of_another_symptom_only", summary, mention)
-    if other and _PAIN_PERSISTS.search(summary.lower):
+    if other and pattern("pain_persists").search(summary.lower):
         return
     rule = mention.rule.id
     percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
@@ -131,12 +124,6 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
-
-
-_PAIN_PERSISTS = re.compile(
-    r"\b(?:persist\w*|continu\w*|ongoing|still)\b[^.;]{0,60}\bpain\b|"
-    r"\bpain\b[^.;]{0,40}\b(?:persists?|persisted|continues?|remains?)\b"
-)
 
 
 def _worth(percent: float, otherwise: Polarity = "failed") -> Polarity:
@@ -186,7 +173,7 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     noun = mention.text.lower() in _NOUNS
     for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
         if mention.end <= start <= mention.end + _LASTED_AFTER:
-            close = bool(_LASTING.fullmatch(summary.lower[mention.end : start]))
+            close = bool(pattern("lasting").fullmatch(summary.lower[mention.end : start]))
         else:
             close = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
         if not ago and (close or mention.start <= start < mention.end):
@@ -213,18 +200,13 @@ def _told_span(groups: Mapping[str, str | None]) -> float | None:
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
-_LASTING = re.compile(
-    r"(?: (?:him|her|me|them)\b)?"
-    r"(?: ?(?:the|his|her|my)(?: \w+)? (?:pain|aching|ache|symptoms?))?[,:]? ?"
-    r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
-)
 _SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
 def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
-        printed = _PERCENT.match(summary.lower, mention.start)
+        printed = pattern("percent_printed").match(summary.lower, mention.start)
         if printed is None or beside("percent_is_no_relief", summary, mention):
             continue
         eased = beside("tells_of_relief", summary, mention) or (
@@ -341,19 +323,7 @@ _COURSES_OF_CARE = frozenset(
 )
 _NO_CAUSE = frozenset({*DENIALS, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
-_NO_VERB = (
-    r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
-    r"then|now|which|after)\b)[\w%#-]+"
-)
-_IN_LIST = re.compile(
-    rf"^(?:\s+{_NO_VERB}){{0,3}}\s?(?:\([^()]{{0,40}}\))?\s?(?:,|/|&|\+|\b(?:and|or|nor|plus|with|"
-    rf"as well as|including|such as|like)\b)(?:[\s,/&+]+{_NO_VERB}){{0,5}}[\s,/&+(]*$"
-)
 _IN_LIST_MOST = 70
-# "No change in pain, work or medication": what changed is not what changed it.
-_CHANGED = re.compile(
-    r"^\s(?:in|of)\b(?![^.;]*\b(?:with|from|after|by|on|for|using)\b)[^.;]{0,60}$"
-)
 
 
 def _causes(summary: Summary, mention: Mention) -> list[Mention]:
@@ -364,7 +334,7 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     care = [
         m
         for m in (*_named(summary, sentence - 1), *_named(summary, sentence))
-        if not _CHANGED.match(summary.lower[mention.end : m.start])
+        if not pattern("what_changed").match(summary.lower[mention.end : m.start])
         and not beside("dose_went_down", summary, m)
     ]
     cause = _cause(summary, mention, care)
@@ -400,10 +370,6 @@ def _named(summary: Summary, sentence: int) -> Sequence[Mention]:
     return _causes_named(summary).get(sentence, ())
 
 
-# What stands behind a response is its cause where it is introduced as one.
-_INTRODUCED = re.compile(
-    r"\b(?:with|from|by|to|on|after|of|following|due to|using|for|in|during)\b[^,;]*$"
-)
 _NOT_INTRODUCED = 500
 
 
@@ -414,7 +380,7 @@ def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
     if cause.start < mention.end:
         return mention.start - cause.end
     between = summary.lower[mention.end : cause.start]
-    far = 0 if _INTRODUCED.search(between) else _NOT_INTRODUCED
+    far = 0 if pattern("cause_introduced").search(between) else _NOT_INTRODUCED
     return cause.start - mention.end + far
 
 
@@ -445,7 +411,7 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
     between = summary.lower[one.end : other.start]
     if between in ("", " "):
         return True  # "topical diclofenac"
-    return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
+    return len(between) <= _IN_LIST_MOST and pattern("between_entries").match(between) is not None
 
 
 _MEASURED = "measured"
@@ -524,9 +490,6 @@ def _told_of_function(summary: Summary, mention: Mention) -> Polarity:
 _TASKS = frozenset({"can_again", "can_now_do", "let_me", "task_done"})
 _LOSS = 0.85
 """The share of a measure below which it got worse: less is within the error of measurement."""
-_YET = re.compile(
-    r"\b(?:but|although|though|however|yet|with (?:some )?(?:difficulty|pain|trouble))\b"
-)
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 
@@ -537,7 +500,9 @@ def _no_function(summary: Summary, mention: Mention) -> bool:
         return True
     # "Is able to shop but tires" is no gain, nor is a return to work that the doctor ordered.
     rest = mention.end, summary.sentence_span(mention.sentence)[1]
-    able = beside("barely_able", summary, mention) and _YET.search(summary.lower, *rest)
+    able = beside("barely_able", summary, mention) and pattern("yet_with_trouble").search(
+        summary.lower, *rest
+    )
     no_gain = able or beside("only_sent_to_work", summary, mention)
     return bool(no_gain) and not _care_in_clause(summary, mention)
 

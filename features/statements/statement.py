@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, cast
@@ -11,6 +10,7 @@ from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of
 from imr.features.signal import table_rows
 from imr.features.where_when import LIMB, is_or_explains, place_of
+from imr.features.words import pattern
 
 Subject = Literal[
     "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan",
@@ -200,11 +200,6 @@ def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
     }
 
 
-# A test that is equivocal or "only slightly positive" shows nothing, nor does what is told.
-_EQUIVOCAL = re.compile(
-    r"\b(?:equivocal(?:ly)?|questionabl[ey]|borderline|indeterminate|inconclusive|doubtful|"
-    r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+))|\+ ?/ ?-"
-)
 _EQUIVOCAL_REACH = 40
 
 
@@ -212,7 +207,9 @@ def equivocal(summary: Summary, mention: Mention) -> bool:
     """Whether the result of a test next to it is none."""
     clause = clause_of(summary, mention)
     start = max(clause.start, mention.start - _EQUIVOCAL_REACH)
-    found = _EQUIVOCAL.search(summary.lower, start, min(clause.end, mention.end + _EQUIVOCAL_REACH))
+    found = pattern("equivocal_result").search(
+        summary.lower, start, min(clause.end, mention.end + _EQUIVOCAL_REACH)
+    )
     if found is None:
         return False
     between = summary.lower[min(found.end(), mention.end) : max(found.start(), mention.start)]
