@@ -26,7 +26,7 @@ from imr.features.families.request import region, requested_parts, specialist_fi
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, table_rows
 from imr.features.where_when import any_same_region
-from imr.features.words import kinds, pattern
+from imr.features.words import group, kinds, pairs, pattern
 
 Status = Literal["met", "not met", "not documented"]
 
@@ -224,12 +224,6 @@ COMPUTED = (
 )  # fmt: skip
 """What conditions may name besides the columns: see :func:`_with_course`."""
 
-# What the summary tells of where the request prints nothing.
-_TOLD_INSTEAD = {
-    "authorized_sessions": "certified_of_course",
-    "request_sessions": "sessions_told",
-    "request_per_week": "per_week_told",
-}
 # Units a day that a prescription without dosing is taken at, at least and at most.
 _PER_DAY = {"muscle_relaxant": (1.0, 3.0), "sedative": (1.0, 1.0), "acute_opioid": (2.0, 6.0)}
 _LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0, 1.0)
@@ -265,7 +259,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
     if same and row.get("same_care_had") is False:
         known[f"{same}_prior"] = False  # "further visits" are asked for, but "he has had none"
     known["injections_total"] = None if had is None else had + _float(row, "quantity", 1)
-    for own, told in _TOLD_INSTEAD.items():
+    for own, told in pairs("told_instead").items():
         if row.get(own) is None:
             known[own] = row.get(told)
     asked = known["request_sessions"]
@@ -312,13 +306,6 @@ def _rental_days(item: Item, row: Row) -> float | None:
     return item.quantity * unit
 
 
-_REACHED = frozenset(
-    ("knee", "ankle", "foot", "heel", "toe", "elbow", "wrist", "hand", "finger", "thumb")
-)
-# "Arm pain" names no joint.
-_NO_JOINT = frozenset(("upper extremity", "lower extremity", "forearm", "lower leg"))
-
-
 def _parts_reached(row: Row) -> bool:
     """Whether the case is about joints under thin skin alone, where neither the request nor the
     summary says where a drug is put.
@@ -326,8 +313,8 @@ def _parts_reached(row: Row) -> bool:
     if row.get("request_body_part") is not None or row.get("topical_place") is not None:
         return False
     named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
-    joints = named - _NO_JOINT - {""}
-    return bool(joints) and joints <= _REACHED
+    joints = named - group("region_of_no_joint") - {""}
+    return bool(joints) and joints <= group("joint_reached_by_a_topical")
 
 
 @lru_cache(maxsize=4096)

@@ -115,16 +115,14 @@ class Family:
     """Signals that belong together: the name their columns have for it, and what finds them.
 
     ``build`` reads a summary once for all items; ``build_item`` reads it for one item and sees the
-    row as earlier families filled it.  ``made`` are columns that are named by a rule; they stand
-    before those that ``columns.csv`` lists.
+    row as earlier families filled it.
     """
 
     name: str
     build: Callable[[Summary, Case], Findings] | None = None
     build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
-    made: tuple[Column, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the family, in order."""
-        return (*self.made, *listed().get(self.name, ()))
+        return listed()[self.name]

@@ -60,18 +60,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("comorbidity", build=diagnosis.build_comorbidity),
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
     Family("requested_part", build_item=diagnosis.build_requested_part),
-    Family(
-        "authorization",
-        build=letter.build_authorization,
-        build_item=letter.build_operation_item,
-    ),
+    Family("authorization", letter.build_authorization, letter.build_operation_item),
     Family("facts", build_item=facts.build_item),
     Family("told", build_item=told.build_item),
-    Family(
-        "region_findings",
-        build_item=diagnosis.build_findings,
-        made=diagnosis.COLUMNS_HERE,
-    ),
+    Family("region_findings", build_item=diagnosis.build_findings),
     Family("indication", build_item=diagnosis.build_indication),
     Family("criteria", build_item=criteria.build_item),
 )

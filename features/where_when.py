@@ -19,7 +19,7 @@ from imr.data.quantity import number_words
 from imr.data.request import body_parts
 from imr.features.beside import beside
 from imr.features.context import Clause, Mention, Summary, clause_of, once
-from imr.features.words import pattern
+from imr.features.words import pairs, pattern, sets
 
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
@@ -186,30 +186,15 @@ def any_same_region(ones: Iterable[str], others: Iterable[str]) -> bool:
 Place = tuple[tuple[str, ...], str | None]
 """The regions something is about, and the side: ``left``, ``right``, ``both`` or ``other``."""
 
-# What explains what: the neck the arm, the low back the leg, and back.
-LIMB = {
-    "cervical spine": {"upper extremity", "upper arm", "forearm", "hand", "trapezius"},
-    "lumbar spine": {
-        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "sacrum",
-        "coccyx",
-    },
-    "sacrum": {"sacroiliac joint", "coccyx", "pelvis"},
-    "coccyx": {"sacroiliac joint", "sacrum", "pelvis"},
-    "pelvis": {"sacroiliac joint", "sacrum", "coccyx", "hip", "groin", "buttock"},
-    "upper extremity": {
-        "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
-        "thumb",
-    },
-    "lower extremity": {
-        "lumbar spine", "hip", "thigh", "knee", "lower leg", "ankle", "foot", "toe",
-    },
-}  # fmt: skip
-
 
 @lru_cache(maxsize=4096)
 def is_or_explains(region: str, part: str) -> bool:
     """Whether one is the same region as the other, or the spine or limb that explains it."""
-    return same_region(region, part) or region in LIMB.get(part, ()) or part in LIMB.get(region, ())
+    return (
+        same_region(region, part)
+        or region in sets("explains").get(part, ())
+        or part in sets("explains").get(region, ())
+    )
 
 
 _DISCS = frozenset({"cervical spine", "thoracic spine", "lumbar spine"})
@@ -466,10 +451,6 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
-_SEASONS = {
-    "spring": 4, "summer": 7, "autumn": 10, "fall": 10, "winter": 1, "christmas": 12,
-    "thanksgiving": 11, "easter": 4,
-}  # fmt: skip
 _UNTIL_REACH = 110
 
 
@@ -483,7 +464,7 @@ def days_until(summary: Summary, mention: Mention) -> float | None:
     if not begun:
         return None
     start, name = begun[-1], until["mon"]
-    month = _SEASONS.get(name) or _MONTHS.index(name[:3]) + 1
+    month = int(pairs("season").get(name) or 0) or _MONTHS.index(name[:3]) + 1
     day = 5 if "early" in until[0] else 25 if "late" in until[0] or "end" in until[0] else 15
     later = (month, day) <= (start.month, start.day)
     year = int(until["year"]) if until["year"] else start.year + later

@@ -7,6 +7,8 @@ pattern of that name in ``rules/beside_parts.csv`` or in a row above, ``(?&count
 ``(?&to_twelve)`` and ``(?&to_twenty)`` for one in words.
 
 ``rules/groups.csv``: the ``members`` of a group, with semicolons between.
+
+``rules/pairs.csv``: what each ``key`` of a name stands for.
 """
 
 from __future__ import annotations
@@ -67,11 +69,24 @@ def labelled(table: str, label: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 @cache
-def group(name: str) -> frozenset[str]:
-    """The members of a group."""
-    return _groups()[name]
+def pairs(name: str) -> Mapping[str, str]:
+    """What each key of a name stands for, in order."""
+    return {row["key"]: row["value"] for row in table_rows("pairs") if row["name"] == name}
 
 
 @cache
-def _groups() -> Mapping[str, frozenset[str]]:
+def sets(name: str) -> Mapping[str, frozenset[str]]:
+    """As :func:`pairs`, of those that stand for several."""
+    return {key: frozenset(cell.split(";")) for key, cell in pairs(name).items()}
+
+
+@cache
+def group(name: str) -> frozenset[str]:
+    """The members of a group."""
+    return groups()[name]
+
+
+@cache
+def groups() -> Mapping[str, frozenset[str]]:
+    """The members of each group of ``groups.csv``."""
     return {row["name"]: frozenset(row["members"].split(";")) for row in table_rows("groups")}

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -35,7 +36,7 @@ from imr.features.families.request import (
     specialist_field,
     tests_and_organs,
 )
-from imr.features.signal import Column, Findings, Value, columns_like, table_rows
+from imr.features.signal import Findings, Value, columns_like, table_rows
 from imr.features.statements import Statement, about, of_other_side, sides_told
 from imr.features.statements.findings import study_of
 from imr.features.where_when import (
@@ -43,7 +44,7 @@ from imr.features.where_when import (
     is_or_explains,
     side_of_part,
 )
-from imr.features.words import pattern
+from imr.features.words import group, pattern
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -167,16 +168,6 @@ def _parts_of_requests(summary: Summary) -> set[str]:
     return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
 
 
-# What is asked of the worker and not of the part, and what is no finding.
-_NO_FINDING = frozenset({"normal neurology", "red flag", "brain deficit", "mechanical symptoms"})
-_MORE_FINDINGS = frozenset(
-    {
-        "effusion", "neuropathic quality", "neurological deficit", "painful joint test",
-        "positive tests", "acromioclavicular joint", "weak grip", "insertional tenderness",
-        "no weight",
-    }
-)  # fmt: skip
-_NO_DIAGNOSIS = frozenset({"severe", "mild", "sound", "resolved", "new_event"})
 _ACHES = re.compile(r"\b(?:pain|discomfort|ach(?:es?|ing)|sore(?:ness)?|hurts?)\b")
 
 
@@ -185,12 +176,18 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
     told = [s for s, bears in about(summary, parts, side) if bears != "elsewhere"]
     there = {(s.subject, s.concept) for s in told if _SAID.get(s.polarity)}
+    known = there & HERE.keys()
+    findings = {c for subject, c in known if subject == "sign"} | {
+        c for subject, c in there if subject == "sign" and c in group("more_findings_of_a_part")
+    }
+    diagnosed = {c for subject, c in known if subject == "diagnosis"} - group("no_diagnosis")
     near = _sentences_about(summary, parts, side)
     aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
-    complains = there & _COMPLAINTS or _in(summary, "complaint", near)
+    complains = ("complaint", "pain") in there or any(s == "complaint" for s, _ in known)
+    complains = complains or _in(summary, "complaint", near)
     return {
-        "requested_part_findings": len(there & _FINDINGS),
-        "requested_part_diagnosis": bool(there & _DIAGNOSES or _in(summary, "diagnosis", near)),
+        "requested_part_findings": len(findings - group("no_finding_of_a_part")),
+        "requested_part_diagnosis": bool(diagnosed or _in(summary, "diagnosis", near)),
         "requested_part_complaint": aches or bool(complains),
     }
 
@@ -224,50 +221,18 @@ def _in(summary: Summary, family: str, sentences: set[int]) -> list[Mention]:
 
 # --- findings ------------------------------------------------------------------------------------
 
-SIGNS = (
-    "tension sign of the leg", "tension sign of the arm", "dermatomal sensory loss",
-    "myotomal weakness", "reflex deficit", "sensory loss", "weakness", "foot drop",
-    "normal neurology", "nerve entrapment", "upper motor neuron", "limited motion", "tenderness",
-    "spasm", "trigger points", "swelling", "abnormal gait", "crepitus", "instability",
-    "mechanical symptoms", "meniscus", "joint line tenderness", "patellofemoral", "impingement",
-    "rotator cuff", "labrum", "biceps tendon", "facet loading", "sacroiliac sign", "epicondyle",
-    "tenosynovitis sign", "cervical compression", "triggering", "tendon failure",
-    "occult fracture", "malalignment", "dislocates again", "brain deficit", "red flag", "unsteady",
-)  # fmt: skip
-COMPLAINTS = ("radiating pain", "numbness", "weakness")
-DIAGNOSES = (
-    "fracture", "sprain_strain", "contusion", "open_wound", "crush_injury", "hernia",
-    "dislocation", "rotator_cuff_tear", "shoulder_impingement", "labral_tear",
-    "adhesive_capsulitis", "meniscal_tear", "ligament_tear", "tendon_rupture", "epicondylitis",
-    "carpal_tunnel", "cubital_tunnel", "wrist_tenosynovitis", "trigger_finger", "ganglion",
-    "spondylolisthesis", "facet_arthropathy", "sacroiliac_pain", "failed_back_surgery",
-    "plantar_fasciitis", "joint_degeneration", "nonunion", "hardware_problem", "infection",
-    "cord_or_cauda_equina", "tendinitis", "myofascial_pain", "degenerative", "stenosis",
-    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear",
-    "crps", "severe", "mild", "sound", "resolved", "new_event",
-)  # fmt: skip
 # A joint that is swollen, where an examiner and no study found it.
 _EFFUSION = ("sign", "effusion")
-HERE = {
-    (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
-    for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
-    for concept in concepts
-}
+
+
+def _here() -> Iterator[tuple[tuple[str, str], str]]:
+    for words, name in columns_like("region_findings", "{}_here").items():
+        subject, _, concept = words.partition("_")
+        yield (subject, concept if subject == "diagnosis" else concept.replace("_", " ")), name
+
+
+HERE = dict(_here())
 """The column of each subject and concept: ``sign_reflex_deficit_here``."""
-_FINDINGS = frozenset(("sign", concept) for concept in ({*SIGNS} | _MORE_FINDINGS) - _NO_FINDING)
-_COMPLAINTS = frozenset(("complaint", concept) for concept in ("pain", *COMPLAINTS))
-_DIAGNOSES = frozenset(("diagnosis", concept) for concept in {*DIAGNOSES} - _NO_DIAGNOSIS)
-COLUMNS_HERE: tuple[Column, ...] = tuple(
-    Column(
-        name,
-        "bool",
-        f"Of the requested region: {concept.replace('_', ' ')} ({subject})",
-        null="nothing is said of it",
-        family="region_findings",
-        source="concepts.csv",
-    )
-    for (subject, concept), name in HERE.items()
-)
 _SAID = {"affirmed": True, "abnormal": True, "denied": False, "normal": False}
 
 
@@ -277,11 +242,11 @@ def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, 
     of_organ = any(c.startswith("organ:") for c in tests_and_organs(item.requested))
     if not parts and (of_organ or item.category == "Pharmaceuticals"):
         return Findings()  # what speaks for a drug, or for hearing aids, are the facts
-    return _here(summary, parts, side_of(item.requested))
+    return _told_here(summary, parts, side_of(item.requested))
 
 
 @once
-def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
+def _told_here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own, reported = Findings(), _reported(summary, parts, side)
     for statement, bears in about(summary, parts, side):
         said = (statement.subject, statement.concept)

@@ -50,9 +50,7 @@ from imr.features.signal import Findings, Value, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
-from imr.features.statements.statement import SPINE
 from imr.features.where_when import (
-    LIMB,
     at_last_visit,
     dates,
     is_or_explains,
@@ -60,7 +58,7 @@ from imr.features.where_when import (
     spans_of_time,
     visit_of,
 )
-from imr.features.words import kinds_in, pattern
+from imr.features.words import group, groups, kinds_in, pattern
 
 SAME = "$same"
 ANY = "*"
@@ -225,7 +223,6 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
 
 
 _ONE_COURSE = frozenset({"Physical Therapy", "Occupational Therapy"})
-_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 # Opioids after an operation are for its first weeks.
 _OPIOID_DAYS = 42
 
@@ -285,7 +282,7 @@ def _quotes(
 
 def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
-    if item.category not in _COURSES:
+    if item.category not in group("for_course"):
         return None
     printed = sessions_printed(item)
     return _course_told(summary, item) if printed is None else printed
@@ -369,11 +366,6 @@ def _asking(summary: Summary) -> Iterator[str]:
             yield spell_out(said)
 
 
-# Care that is counted in sessions or visits, and names of it that say no kind.
-_IN_SESSIONS = _COURSES | {"Home Health"}
-_NO_KIND = frozenset(("therapy, unspecified", "treatment, unspecified", "other therapy"))
-
-
 def _course_told(summary: Summary, item: Item) -> float | None:
     """The sessions in the last sentence that asks for some of this kind, or of none named."""
     for sentence in _asking(summary):
@@ -409,7 +401,9 @@ def _of_this_course(sentence: str, item: Item) -> str:
 
 def _of_kind(service: Service, item: Item) -> bool | None:
     """Whether a service is the kind of course that an item asks for; None of what is no course."""
-    if service.category not in _IN_SESSIONS or service.name in _NO_KIND:
+    if service.category not in group("counted_in_sessions") or service.name in group(
+        "no_kind_of_care"
+    ):
         return None
     if {service.subcategory, item.subcategory} <= _ONE_COURSE:
         return True
@@ -652,6 +646,9 @@ class Measures(dict[str, Value]):
             return _OF_THE_REQUEST[name](self.said, self.item)
         if name in _OF_THE_CASE:
             return _OF_THE_CASE[name](self.said, self.case)
+        if name in groups():
+            is_for = name.startswith("for_")
+            return _asks_for(name, self.item) if is_for else self.said.of in group(name)
         of_statement = _OF_THE_STATEMENT.get(name)
         value = self[name] = of_statement(self.said) if of_statement else _beside(name, self.said)
         return value
@@ -772,17 +769,6 @@ def _only_so_far(said: Statement) -> bool:
     )
 
 
-# Antidepressants that ease no pain; those that do are tricyclics and the drugs like duloxetine.
-_MOOD_DRUGS = frozenset(
-    {
-        "sertraline", "fluoxetine", "paroxetine", "citalopram", "escitalopram", "bupropion",
-        "mirtazapine", "trazodone", "vilazodone",
-    }
-)  # fmt: skip
-_LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
-    LIMB["upper extremity"], LIMB["lower extremity"]
-)
-_SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
 _RUBBED_REACH = 200
 
 
@@ -799,14 +785,11 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
-_DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
-
-
 def _within_hand_or_foot(said: Statement) -> bool:
     """Whether pain goes from a hand or foot into its digits, and along no limb: "wrist pain with
     tingling into the thumb".
     """
-    if not said.regions or not _DISTAL.issuperset(said.regions):
+    if not said.regions or not group("hand_or_foot").issuperset(said.regions):
         return False
     parts = said.mention.summary.mentions("body_part")
     return any(said.start <= part.start < said.mention.start for part in parts)
@@ -838,7 +821,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # Plain films show bone, and no tendon, meniscus or root.
     "film": _on_film,
     "mood_drug": lambda said: (
-        _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
+        _drug_of(said) in group("drug_for_mood_alone")
+        or said.mention.text.lower().startswith("ssri")
     ),
     # "Twelve visits of therapy with strengthening": exercises of a course that is only asked for.
     "in_course": lambda said: (
@@ -855,12 +839,6 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # A bruise of the knee is no injury of the head, whatever is requested.
     "of_head": lambda said: "head" in said.regions,
 }
-_ONE_AT_A_TIME = frozenset(
-    {
-        "NSAID", "Muscle Relaxant", "Opioids", "Anti-epilepsy drugs", "Antidepressant",
-        "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
-    }
-)  # fmt: skip
 _WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
@@ -870,18 +848,18 @@ def _another_of_class(said: Statement, item: Item) -> bool:
     # "Anti-inflammatories" may be the very drug.
     generic = extra.get("generic", "") if extra.get("kind") == "drug" else ""
     asked = {term.lower() for term in item.terms}
-    of_class = said.concept == item.subcategory and said.concept in _ONE_AT_A_TIME
+    of_class = said.concept == item.subcategory and said.concept in group("one_drug_at_a_time")
     return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
-_SEDATING = frozenset({"Opioids", "Benzodiazepines", "Sedative-hypnotics", "Muscle Relaxant"})
 _ACID = frozenset({"Proton Pump Inhibitors", "H2 Blocker"})
 
 
-def _asks_for(*generics: str) -> Callable[[Statement, Item], bool]:
-    """Whether a request names one of some drugs."""
-    known = frozenset(generics)
-    return lambda _said, item: not known.isdisjoint(term.lower() for term in item.terms)
+def _asks_for(name: str, item: Item) -> bool:
+    """Whether the class, the subclass or a drug of a request is in a group."""
+    known = group(name)
+    named = item.category in known or item.subcategory in known
+    return named or any(term.lower() in known for term in item.terms)
 
 
 def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
@@ -956,12 +934,6 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
-_THERAPIES = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
-        "exercise", "conservative",
-    }
-)  # fmt: skip
 _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "field": lambda _said, item: specialist_field(item.requested),
     "same_field": _of_field,
@@ -974,52 +946,19 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     ),
     # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
-        bool(_LIMB_REGIONS & set(requested_parts(item)))
-        and not _SPINES & set(requested_parts(item))
+        bool(group("region_of_a_limb") & set(requested_parts(item)))
+        and not group("region_of_the_spine") & set(requested_parts(item))
     ),
     "such_device": _such_device,
     "care": lambda _said, item: _kind_of_care(item),
     "for_travel": lambda _said, item: _for_travel(item),
-    "for_current": lambda _said, item: item.subcategory == "Electrical Stimulation",
     # The last thoracic vertebrae, which a support of the low back holds.
     "thoracolumbar": lambda said, item: (
         "thoracic spine" in said.regions
         and "lumbar spine" in requested_parts(item)
         and _THORACOLUMBAR.search(said.clause) is not None
     ),
-    "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
-    "for_nsaid": lambda _said, item: item.subcategory == "NSAID",
-    "for_sedating": lambda _said, item: item.subcategory in _SEDATING,
-    "for_acetaminophen": _asks_for("acetaminophen"),
-    "for_tramadol": _asks_for("tramadol", "tapentadol", "bupropion"),
-    "for_thinner": _asks_for(
-        "enoxaparin", "heparin", "rivaroxaban", "apixaban", "warfarin", "aspirin", "ketorolac"
-    ),
-    "for_acid": lambda said, item: (
-        item.subcategory in _ACID or _asks_for("sucralfate", "antacid")(said, item)
-    ),
-    "for_bowel": _asks_for(
-        "docusate",
-        "senna",
-        "sennosides",
-        "polyethylene glycol",
-        "bisacodyl",
-        "lactulose",
-        "psyllium",
-        "lubiprostone",
-        "methylnaltrexone",
-        "naloxegol",
-        "magnesium citrate",
-    ),
-    "for_hormone": lambda said, item: (
-        item.subcategory == "Androgens & Anabolic Steroids"
-        or _asks_for("alprostadil", "sildenafil", "tadalafil", "vardenafil")(said, item)
-    ),
     "other_drug": lambda said, item: _drugs_beside(said, item)[0],
     "same_beside": lambda said, item: _drugs_beside(said, item)[1],
-    # Visits of a course, which what got better may be put down to.
-    "for_course": lambda _said, item: item.category in _COURSES,
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
-    "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
-    "by_therapy": lambda said, _item: said.of in _THERAPIES,
 }

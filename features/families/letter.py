@@ -37,33 +37,12 @@ from imr.features.families.request import (
 )
 from imr.features.families.treatment import same_treatment
 from imr.features.families.worker import told_after
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, columns_like
 from imr.features.statements import statements
 from imr.features.where_when import any_same_region, dates
-from imr.features.words import pattern
+from imr.features.words import pairs, pattern, sets
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
-_MIX = {
-    "letter_has_surgery": "Surgery",
-    "letter_has_injection": "Injection",
-    "letter_has_drug": "Pharmaceuticals",
-    "letter_has_rehabilitation": "Rehabilitation",
-    "letter_has_diagnostic_test": "Diagnostic Testing",
-    "letter_has_equipment": "DMEPOS",
-}
-# What a service takes from the operation it goes with.
-_OF_THE_OPERATION = {
-    "operation_indicated": "indication_documented",
-    "operation_criteria_met_share": "criteria_met_share",
-    "operation_lesion_imaged": "repairable_lesion",
-    "operation_lesion_severe": "severe_lesion",
-    "operation_lesion_extent": "lesion_extent",
-    "operation_signs": "joint_signs",
-    "operation_care_failed": "care_failed",
-    "operation_organ_findings": "organ_findings",
-    "operation_term": "request_term",
-    "operation_levels": "request_level_count",
-}
 
 
 def build_mix(_summary: Summary, case: Case) -> Findings:
@@ -73,7 +52,9 @@ def build_mix(_summary: Summary, case: Case) -> Findings:
     found.values["n_items"] = len(case.items)
     found.values["all_items_same_category"] = len(categories) == 1
     found.values["several_actions"] = len({item.ur_action for item in case.items}) > 1
-    found.values.update((name, category in categories) for name, category in _MIX.items())
+    found.values.update(
+        (name, category in categories) for name, category in pairs("item_in_letter").items()
+    )
     return found
 
 
@@ -109,7 +90,7 @@ def _operation_planned(summary: Summary) -> tuple[str, Mention] | None:
 
 def of_operation(operation: Mapping[str, Value]) -> dict[str, Value]:
     """What a service takes over from the row of its operation, with which it stands or falls."""
-    return {own: operation.get(source) for own, source in _OF_THE_OPERATION.items()}
+    return {own: operation.get(source) for own, source in pairs("taken_from_the_operation").items()}
 
 
 def is_primary_surgery(item: Item) -> bool:
@@ -238,24 +219,6 @@ def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
 
 # --- the review so far ----------------------------------------------------------------------------
 
-_REASONS = (
-    "no_conservative_care", "no_objective_findings", "no_red_flags", "no_improvement",
-    "no_first_line_drug", "no_gi_risk", "not_recommended", "exceeds_guideline",
-    "long_term_use", "insufficient_documentation", "duplicate_or_concurrent",
-)  # fmt: skip
-# Body parts (as stems) that a chapter of the schedule is about.
-_PARTS = {
-    "Low Back": ("lumbar", "back", "sacr", "pelvi", "coccyx"),
-    "Neck and Upper Back": ("cervical", "neck", "thoracic", "upper back"),
-    "Shoulder": ("shoulder", "clavicle", "upper arm", "upper extremity", "scapula"),
-    "Elbow": ("elbow", "upper extremity", "forearm"),
-    "Forearm Wrist and Hand": ("wrist", "hand", "finger", "thumb", "forearm", "upper extremity"),
-    "Knee": ("knee", "lower extremity", "lower leg", "leg"),
-    "Ankle and Foot": ("ankle", "foot", "toe", "heel", "lower extremity"),
-    "Eye": ("eye",),
-    "Hip and Groin": ("hip", "groin", "pelvi"),
-}
-
 
 def build_review(summary: Summary, case: Case) -> Findings:
     """The dates of the review, from the header and the summary."""
@@ -297,7 +260,7 @@ def build_review_item(
     reasons = _reasons(summary)
     if len(case.items) > 1:
         reasons = _about(summary, reasons, item)
-    own.values.update(_NO_REASON)
+    own.values.update(dict.fromkeys(columns_like("review", "ur_reason_{}").values(), False))
     for mention in reasons:
         own.put(f"ur_reason_{mention.value}", True, mention)
     own.values.update(_cited(item.claims_administrator_guideline, item.body_parts))
@@ -367,19 +330,18 @@ def amount(text: str, item: Item) -> tuple[float, str] | None:
 
 
 _TIMES_KINDS = ("days", "weeks", "months", "hours")
-_ORDER = {name: place for place, name in enumerate(_REASONS)}
-_NO_REASON: dict[str, Value] = {f"ur_reason_{name}": False for name in _REASONS}
 
 
 @once
 def _reasons(summary: Summary) -> list[Mention]:
     """The reasons that the review gives, in the order of the columns."""
+    reasons = [*columns_like("review", "ur_reason_{}")]
     given = [
         m
         for m in summary.mentions("review", overlapping=True)
-        if m.value in _ORDER and m.qualifier in ("denied_by_ur", "quoted_guideline")
+        if m.value in reasons and m.qualifier in ("denied_by_ur", "quoted_guideline")
     ]
-    return sorted(given, key=lambda m: _ORDER[m.value])
+    return sorted(given, key=lambda m: reasons.index(m.value))
 
 
 def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
@@ -429,7 +391,9 @@ def _cited(citation: Citation | None, parts: Sequence[str]) -> dict[str, Value]:
 def body_part_matches(citation: Citation, parts: Sequence[str]) -> bool | None:
     """Whether a cited body-part chapter is about a requested part; None where neither can tell."""
     chapters = {catalogue_chapter(m.chapter) for m in citation.mtus}
-    stems = [stem for chapter in chapters for stem in _PARTS.get(chapter or "", ())]
+    stems = [
+        stem for chapter in chapters for stem in sets("parts_of_a_chapter").get(chapter or "", ())
+    ]
     if not stems or not parts:
         return None
     return any(stem in part for part in parts for stem in stems)

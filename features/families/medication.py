@@ -18,22 +18,9 @@ from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
+from imr.features.words import pairs
 
 FAMILY = "medication"
-_CLASSES: dict[str, str] = {
-    "Opioids": "opioid_taken",
-    "NSAID": "nsaid_taken",
-    "Muscle Relaxant": "muscle_relaxant_taken",
-    "Anti-epilepsy drugs": "antiepileptic_taken",
-    "Antidepressant": "antidepressant_taken",
-    "Benzodiazepines": "benzodiazepine_taken",
-    "Sedative-hypnotics": "sedative_taken",
-    "Proton Pump Inhibitors": "proton_pump_inhibitor_taken",
-    "H2 Blocker": "h2_blocker_taken",
-    "Topical Analgesics": "topical_taken",
-    "Adrenal Cortical Steroids": "oral_steroid_taken",
-    "Misc Analgesics": "simple_analgesic_taken",
-}
 _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
@@ -48,7 +35,7 @@ def build(summary: Summary, case: Case) -> Findings:
     by_class: dict[str, list[Mention]] = {}
     for mention in taken:
         by_class.setdefault(mention.value, []).append(mention)
-    for drug_class, column in _CLASSES.items():
+    for drug_class, column in pairs("class_taken").items():
         if drug_class in by_class:
             found.put(column, True, *by_class[drug_class])
     watched = [m for m in summary.mentions(FAMILY) if m.value in _MONITORING and monitored(m)]

@@ -19,7 +19,7 @@ from imr.data.letter import Case
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, columns_like
-from imr.features.words import pattern
+from imr.features.words import pairs, pattern
 
 _POINTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PAINFUL = re.compile(r"pain|ache|sore|discomfort")
@@ -113,11 +113,6 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
 
 # --- relief ---------------------------------------------------------------------------------------
 
-_TENS = {
-    "ten": 10.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0,
-    "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Relief:
@@ -135,7 +130,9 @@ def reliefs(summary: Summary) -> list[Relief]:
         if not beside("percent_of_relief", summary, mention):
             continue
         printed = (mention.groups["low"], mention.groups["high"])
-        percents = [_TENS.get(number) or float(number) for number in printed if number is not None]
+        percents = [
+            float(pairs("tens").get(number) or number) for number in printed if number is not None
+        ]
         found.extend(Relief(percent, mention) for percent in percents if percent <= 100)
     return found
 

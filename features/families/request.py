@@ -24,7 +24,7 @@ from imr.data.request import (
 from imr.features.context import Mention, Summary, read_summary
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value
-from imr.features.words import kinds, kinds_in, labelled, pattern
+from imr.features.words import group, kinds, kinds_in, labelled, pattern, sets
 
 FAMILY = "request"
 _FLAGS = (
@@ -333,25 +333,13 @@ def _float(value: int | float | None) -> float | None:
 VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 """The subcategories of a visit to a specialist or physician."""
 WORDS = re.compile(r"[a-z]{3,}")
-_COMMON = frozenset(
-    {
-        "the", "and", "for", "with", "without", "right", "left", "bilateral", "additional",
-        "initial", "associated", "surgical", "service", "times", "week", "weeks",
-        "sessions", "visits", "session", "two", "three", "four", "six", "eight", "twelve",
-        "per", "therapy", "original", "request", "treatment", "evaluation", "order", "unit",
-        "spine",
-    }
-)  # fmt: skip
-
-
-_OF_NO_NAME = frozenset(("and", "other", "unspecified"))  # of "bed and seating"
 
 
 @lru_cache(maxsize=4096)
 def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
-    words = set(WORDS.findall(requested.lower())) - _COMMON
+    words = set(WORDS.findall(requested.lower())) - group("common_word_of_requests")
     named = {word for term in terms for word in WORDS.findall(term.lower())}
-    return frozenset(words | (named - _OF_NO_NAME))
+    return frozenset(words | (named - group("word_of_no_name")))
 
 
 def names_of(item: Item) -> frozenset[str]:
@@ -363,23 +351,13 @@ def names_of(item: Item) -> frozenset[str]:
 
 # One course of physical medicine, whoever gives it.
 _THERAPIES = ("physical_therapy", "occupational_therapy")
-# What else repeats a treatment. Visits that are counted without their kind are those of the course
-# asked for.
-_ALSO: dict[str, tuple[str, ...]] = {
-    "injection": ("unspecified", "prp"),
-    "epidural_injection": ("unspecified",),
-    "facet_injection": ("unspecified",),
-    "chiropractic": ("course",),
-    "acupuncture": ("course",),
-    **dict.fromkeys(_THERAPIES, ("course", *_THERAPIES)),
-}
 
 
 @lru_cache(maxsize=4096)
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
     name = same_treatment(item) or ""
-    found = {name, name.removesuffix("_injection"), *_ALSO.get(name, ())}
+    found = {name, name.removesuffix("_injection"), *sets("also_repeats").get(name, ())}
     if name == "injection":
         gel = pattern("joint_gel").search(item.requested)
         found |= {"viscosupplement"} if gel else {"joint", "trigger_point", "nerve_block"}

@@ -32,7 +32,7 @@ from imr.features.where_when import (
     parts_of,
     side_of_part,
 )
-from imr.features.words import pattern
+from imr.features.words import group, pattern, sets
 
 FAMILY = "told"
 
@@ -62,37 +62,16 @@ def _evidence(name: str, span: tuple[int, int], summary: Summary, item: Item) ->
 
 # --- by which words an item is meant --------------------------------------------------------------
 
-# Words of many requests, that name none.
-_OF_ANY = frozenset(
-    {
-        "low", "back", "care", "day", "days", "month", "months", "rental", "purchase", "trial",
-        "daily", "one", "initial", "unspecified", "quantity", "retrospective", "visit", "times",
-        "follow", "treat", "evaluate", "contrast", "open", "study", "test", "testing", "scan",
-        "additional", "repeat", "physical", "medical", "upper", "lower", "unit", "use", "post",
-        "operative", "pre", "all", "therapy", "home", "work", "cold", "hot",
-        "from", "apply", "area", "affected", "dos", "per", "needed",
-    }
-)  # fmt: skip
-# What a summary calls a thing that a request abbreviates, and back.
-_OTHER_NAMES: dict[str, tuple[str, ...]] = {
-    "mri": ("magnetic",), "magnetic": ("mri",), "emg": ("electrodiagnostic", "electromyography"),
-    "ncs": ("electrodiagnostic", "nerve"), "ncv": ("electrodiagnostic", "nerve"),
-    "fce": ("functional",), "exam": ("examination",), "examination": ("exam",),
-}  # fmt: skip
-
 
 def _heads(item: Item) -> frozenset[str]:
     """The words that name what is asked for, without those of its body parts."""
-    words = names_of(item) - _OF_ANY
+    words = names_of(item) - group("word_of_any_request")
     parts = {word for part in requested_parts(item) for word in WORDS.findall(part)}
     named = words - parts
-    return named | {other for word in named for other in _OTHER_NAMES.get(word, ())}
+    return named | {other for word in named for other in sets("other_names").get(word, ())}
 
 
 # --- authorized already ---------------------------------------------------------------------------
-
-# What is given again and again: a former authorization was of former visits, shots or tablets.
-_REPEATED = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Psych Services"})
 
 
 def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
@@ -107,7 +86,9 @@ def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
             continue
         if not beside("told_of_before", summary, said):
             continue
-        once_only = item.category not in _REPEATED and not beside("used_up_since", summary, said)
+        once_only = item.category not in group("given_again_and_again") and not beside(
+            "used_up_since", summary, said
+        )
         if (once_only or beside("told_as_duplicate", summary, said)) and any(
             _is_the_item(summary, item, *part) for part in _granted(summary, said)
         ):
@@ -140,7 +121,7 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
     """Whether the record names what is asked for as requested, planned, prescribed or under way;
     False where nothing names it, None where only the past or the review does.
     """
-    if not summary.bounds or not (_terms(item) or _heads(item) - _VISIT_WORDS):
+    if not summary.bounds or not (_terms(item) or _heads(item) - group("word_for_a_visit")):
         return None  # no word of its own
     asking = [s for s in range(len(summary.bounds)) if _asks(summary.sentence_lower(s))]
     named = _naming(summary, item)
@@ -164,21 +145,14 @@ def _asks(sentence: str) -> bool:
     )
 
 
-# A device, a blood test or a visit is asked for by its own name: "mobility aid" is no scooter.
-_BY_KIND = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Programs", "Surgery"})
-_BY_KIND_TOO = frozenset({"CT/MRI/PET Scans", "X-Ray/Ultrasound/other imaging", "EMG/NCV/NCS"})
-_VISIT_WORDS = frozenset(
-    {
-        "office", "visit", "exam", "examination", "consultation", "consult", "evaluation",
-        "medical", "specialist", "surgeon", "physician", "provider",
-    }
-)  # fmt: skip
 _STEM = 7
 
 
 def _terms(item: Item) -> frozenset[str]:
     """The treatments of the tables that an item is, where their name is the thing itself."""
-    kind = item.category in _BY_KIND or item.subcategory in _BY_KIND_TOO
+    kind = item.category in group("named_by_its_kind") or item.subcategory in group(
+        "study_named_by_its_kind"
+    )
     return frozenset(t for t in item.terms if kind and not t.endswith("unspecified"))
 
 
@@ -201,8 +175,8 @@ def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
     field = specialist_field(item.requested) if visit else None
     terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
     asked = set(WORDS.findall(item.requested.lower()))
-    heads = _heads(item) - _VISIT_WORDS
-    stems = {w[:_STEM] for w in heads if w in asked or _OTHER_NAMES.keys() & asked}
+    heads = _heads(item) - group("word_for_a_visit")
+    stems = {w[:_STEM] for w in heads if w in asked or sets("other_names").keys() & asked}
 
     def naming(sentence: int) -> str | None:
         alike, services = stems & _stems(summary, sentence), _services(summary, sentence)

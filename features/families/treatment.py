@@ -23,30 +23,10 @@ from imr.data.letter import Case, Item
 from imr.data.quantity import count_of
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, Value
-from imr.features.words import pattern
+from imr.features.signal import Findings, Value, columns_like
+from imr.features.words import group, pairs, pattern
 
 FAMILY = "treatment"
-_PRIOR = (
-    "physical_therapy", "chiropractic", "acupuncture", "injection", "surgery",
-    "occupational_therapy", "home_exercise", "massage", "tens", "bracing", "heat_cold",
-    "activity_modification", "psychotherapy", "shockwave", "traction", "radiofrequency",
-    "medication",
-)  # fmt: skip
-_KINDS = ("epidural", "facet", "joint", "trigger_point")
-_COUNTED = ("physical_therapy", "chiropractic", "acupuncture", "occupational_therapy")
-# Which past treatment a request of a subcategory would repeat.
-_SAME = {
-    "Physical Therapy": "physical_therapy",
-    "Occupational Therapy": "occupational_therapy",
-    "Chiropractic": "chiropractic",
-    "Acupuncture": "acupuncture",
-    "Electrical Stimulation": "tens",
-    "Therapies": "psychotherapy",
-}
-_CONSERVATIVE = (
-    *_COUNTED, "home_exercise", "bracing", "tens", "massage", "conservative",
-)  # fmt: skip
 _PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
 
 
@@ -57,18 +37,20 @@ def build(summary: Summary, _case: Case) -> Findings:
     by_value: dict[str, list[Mention]] = {}
     for mention in received:
         by_value.setdefault(mention.value, []).append(mention)
-    for name in (name for name in _PRIOR if name in by_value):
-        found.put(f"{name}_prior", True, *by_value[name])
-    for kind in _KINDS if "injection" in by_value else ():
+    for name, column in columns_like(FAMILY, "{}_prior").items():
+        if name in by_value:
+            found.put(column, True, *by_value[name])
+    kinds = columns_like(FAMILY, "{}_injection_prior") if "injection" in by_value else {}
+    for kind, column in kinds.items():
         of_kind = [m for m in received if m.rule.extra["kind"] == kind]
-        found.put(f"{kind}_injection_prior", bool(of_kind), *of_kind)
-    for name in (name for name in _COUNTED if name in by_value):
-        counted = [(n, m) for m in by_value[name] if (n := sessions_done(summary, m)) is not None]
+        found.put(column, bool(of_kind), *of_kind)
+    for name, column in columns_like(FAMILY, "{}_sessions").items():
+        done = ((sessions_done(summary, m), m) for m in by_value.get(name, ()))
+        counted = [(float(n), m) for n, m in done if n is not None]
         if counted:
-            most, mention = max(counted, key=lambda pair: pair[0])
-            found.put(f"{name}_sessions", float(most), mention)
+            found.put(column, *max(counted, key=lambda pair: pair[0]))
     _put_epidurals(found, summary, received)
-    physical = [m for m in received if m.value in _CONSERVATIVE]
+    physical = [m for m in received if m.value in group("physical_care")]
     found.put("conservative_care_tried", bool(physical), *physical)
     return found
 
@@ -90,7 +72,7 @@ def same_treatment(item: Item) -> str | None:
         return "facet_injection"
     if item.category == "Injection":
         return "injection"
-    return _SAME.get(item.subcategory or "")
+    return pairs("treatment_repeated").get(item.subcategory or "")
 
 
 @once

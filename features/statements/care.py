@@ -13,7 +13,7 @@ from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import medication, treatment
 from imr.features.statements.statement import SPINE, Polarity, Statement, Subject, state
 from imr.features.where_when import parts_of, side_told, times_of
-from imr.features.words import pattern
+from imr.features.words import group, pattern
 
 # Plain words that deny, whatever their scope.
 DENIALS: dict[str, tuple[Subject, str]] = {
@@ -128,18 +128,11 @@ def _order(found: re.Match[str] | None) -> int | None:
     return None if found is None else _ORDINALS.get(found["order"]) or int(found["order"])
 
 
-# Care of the whole person, or of what is hurt: the sentence before does not place it.
-_WHOLE_CARE = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "medication", "conservative", "home_exercise",
-        "exercise", "chiropractic",
-    }
-)  # fmt: skip
-
-
 def told_before(summary: Summary, mention: Mention) -> bool:
     """Whether only the sentence before names a region for care that it need not be of."""
-    whole = mention.value in _WHOLE_CARE or mention.rule.family == "medication"
+    whole = (
+        mention.value in group("care_of_the_whole_person") or mention.rule.family == "medication"
+    )
     return whole and not parts_of(summary, mention.sentence)
 
 
@@ -158,19 +151,14 @@ def _whether_had(summary: Summary, mention: Mention) -> Polarity:
 
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
 COURSE = "course"
-_VISITED = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage",
-        "psychotherapy",
-    }
-)  # fmt: skip
 
 
 def counted_by_kind(summary: Summary, mention: Mention) -> bool:
     """Whether the clause names the kind of visits that another mention counts already."""
     clause = clause_of(summary, mention)
     return any(
-        clause.start <= m.start < clause.end and m.value in _VISITED for m in care_named(summary)
+        clause.start <= m.start < clause.end and m.value in group("care_in_visits")
+        for m in care_named(summary)
     )
 
 
@@ -182,7 +170,7 @@ def sessions_had(summary: Summary, mention: Mention) -> float | None:
         short = short or match_beside("number_of_visits", summary, mention)
         printed = short["n"] if short is not None else None
     counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)
-    if counted is None and mention.value in _VISITED:
+    if counted is None and mention.value in group("care_in_visits"):
         return _visits_beside(summary, mention)
     if counted is None and mention.value == "injection":
         counted = _injections_told(summary, mention)
@@ -201,7 +189,7 @@ def _visits_beside(summary: Summary, mention: Mention) -> float | None:
     """The count of visits in a clause that names one kind of care."""
     clause = clause_of(summary, mention)
     inside = [m for m in care_named(summary) if clause.start <= m.start < clause.end]
-    if sum(m.value in _VISITED for m in inside) != 1:
+    if sum(m.value in group("care_in_visits") for m in inside) != 1:
         return None
     counts = (sessions_had(summary, m) for m in inside if m.value == COURSE)
     return next((n for n in counts if n is not None), None)

@@ -32,7 +32,7 @@ from imr.features.where_when import (
     starting_between,
     times_of,
 )
-from imr.features.words import labelled, pattern
+from imr.features.words import group, labelled, pairs, pattern
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -44,13 +44,15 @@ def signs(summary: Summary) -> Iterator[Statement]:
             continue
         if beside("of_no_muscle", summary, mention) or beside("long_ago", summary, mention):
             continue
-        if mention.value in _ALSO_DIAGNOSES and _listed_as_diagnosis(summary, mention):
+        if mention.value in group("sign_or_diagnosis") and _listed_as_diagnosis(summary, mention):
             continue
         if mention.value in _ALSO_COMPLAINTS and _complained_of(summary, mention):
             continue
         subject, concept, own = known
         # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
-        if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
+        if mention.value == "knee_instability_signs" and _within(
+            summary, mention, group("stressed_elsewhere")
+        ):
             own = ()
         if concept == "impingement" and _within(summary, mention, _HIP):
             own = ("hip",)
@@ -73,7 +75,6 @@ def _broken(summary: Summary, mention: Mention) -> tuple[str, ...]:
 
 
 _HIP = frozenset({"hip", "groin"})
-_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
 
 
 def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool:
@@ -82,7 +83,6 @@ def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool
     return bool(place) and regions.issuperset(place)
 
 
-_ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
 _DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
 
 
@@ -130,18 +130,15 @@ def _result(summary: Summary, mention: Mention) -> Polarity | None:
     return None if shown is None else "affirmed" if shown else "denied"
 
 
-_WHOLE_LIMBS = frozenset(
-    {"lower extremity", "upper extremity", "thigh", "lower leg", "upper arm", "buttock"}
-)
-
-
 def _of_radiation(summary: Summary, said: Statement) -> bool:
     """Whether a motion is placed only by the limb that pain goes to in its clause."""
     if said.concept != "limited motion" or not said.regions:
         return False
     at = said.mention.start
     before = summary.lower[max(at - 90, 0) : at]
-    return _WHOLE_LIMBS.issuperset(said.regions) and bool(pattern("where_pain_goes").search(before))
+    return group("whole_limb").issuperset(said.regions) and bool(
+        pattern("where_pain_goes").search(before)
+    )
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -170,19 +167,10 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
             said = state(summary, mention, "sign", concept, polarity, own)
-            if concept in _OF_THINGS and not parts_of(summary, mention.sentence):
+            if concept in group("told_of_things") and not parts_of(summary, mention.sentence):
                 said = replace(said, regions=(), side=None)
             # "Equals the other side" is about the injured one.
             yield replace(said, side=None) if concept == "no deficit shown" else said
-
-
-# What is told of a device and of a way to travel; the sentence before does not place it.
-_OF_THINGS = frozenset(
-    {
-        "already supplied", "device never supplied", "device tried in vain", "device tried well",
-        "no way to travel", "way to travel",
-    }
-)  # fmt: skip
 
 
 def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:
@@ -212,7 +200,7 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
         return None
     if negated and not beside("begins_with_no", summary, mention):
         return None
-    return "affirmed" if concept in _NORMAL else "denied"
+    return "affirmed" if concept in group("sign_that_is_normal") else "denied"
 
 
 def _measured(summary: Summary, mention: Mention, own: tuple[str, ...]) -> Iterator[Statement]:
@@ -231,7 +219,6 @@ def _measured(summary: Summary, mention: Mention, own: tuple[str, ...]) -> Itera
 
 # The stronger hand grips a tenth more (AMA Guides, 5th ed., ch. 16.8).
 _FULL_STRENGTH = 85.0
-_NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
 def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | None:
@@ -250,7 +237,7 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
     regions = (*place_of(summary, mention)[0], *named[:-4:-1])
     known = _full_motions()
-    move = _SHORT_MOVES.get(move, move)
+    move = pairs("short_move").get(move, move)
     # "FF 85" beside "IR to L5" is of the shoulder named before, and of no spine.
     region = next((region for region in regions if move in known.get(region, {})), "")
     full = known.get(region, {}).get(move)
@@ -273,12 +260,6 @@ def _full_motions() -> Mapping[str, Mapping[str, float]]:
 # Less than this is within the error of measurement (AMA Guides, 5th ed., ch. 16.4).
 _SHORT_OF_ZERO = 10
 _ESTIMATE = 15
-_SHORT_MOVES = {
-    "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
-    "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
-}  # fmt: skip
-# "Knee, ankle and leg pain", or leg pain of a case without a back, is the leg's own.
-_JOINTS = frozenset({"shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot"})
 _JOINTS_LISTED = 3
 
 
@@ -294,7 +275,7 @@ def _stays_near(summary: Summary, mention: Mention) -> bool:
     }
     spines = any(part.value.endswith(" spine") for part in summary.mentions("body_part"))
     alone = mention.rule.id == "limb_pain_bare" and not spines
-    listed = len(named & _JOINTS) >= _JOINTS_LISTED
+    listed = len(named & group("joint_that_aches")) >= _JOINTS_LISTED
     return mention.qualifier != "negated" and (alone or listed)
 
 
@@ -456,10 +437,6 @@ def _with_finding(summary: Summary, report: _Report, said: Statement) -> Stateme
     return replace(said, end=max(said.end, next(ends, said.end)))
 
 
-# What is gone of these is the worse for it.
-_WORN = frozenset({"degeneration", "chondral defect", "bulge", "hardware"})
-
-
 def _findings(summary: Summary) -> Iterator[Statement]:
     """What the studies showed, one statement a finding, of the study's region."""
     for mention in summary.mentions("imaging_result"):
@@ -468,7 +445,7 @@ def _findings(summary: Summary) -> Iterator[Statement]:
             continue
         kind = _kind_of_finding(mention.text.lower())
         none = mention.value == "normal" and kind != "normal"
-        gone = kind not in _WORN and beside("is_gone", summary, mention)
+        gone = kind not in group("worse_when_gone") and beside("is_gone", summary, mention)
         none = none or gone or mention.qualifier == "negated"
         polarity: Polarity = "denied" if none else "affirmed"
         if polarity == "affirmed" and (
@@ -519,26 +496,13 @@ def _nerve_studies(summary: Summary) -> Iterator[Statement]:
             yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
 
 
-_DETAILS = frozenset({"fluoroscopy", "transforaminal", "interlaminar", "series_of_three"})
-
-
 def plans(summary: Summary) -> Iterator[Statement]:
     """How an injection is to be done, or was done."""
     for mention in summary.mentions("request"):
-        if mention.value in _DETAILS:
+        if mention.value in group("way_of_injecting"):
             negated = mention.qualifier == "negated"
             polarity: Polarity = "planned" if mention.qualifier == "requested" else "affirmed"
             yield state(summary, mention, "plan", mention.value, "denied" if negated else polarity)
-
-
-# Said in plans: a taper, a supply, the time of a rental, the extent of an operation, what goes on
-# beside the care that is asked for.
-_ASKED = frozenset(
-    {
-        "baseline_test", "taper", "large_supply", "short_use", "large_operation",
-        "operation_planned", "care_beside", "motivated", "taper_refused", "fluoroscopy",
-    }
-)  # fmt: skip
 
 
 def background(summary: Summary) -> Iterator[Statement]:
@@ -554,7 +518,10 @@ def background(summary: Summary) -> Iterator[Statement]:
         value = mention.value.removeprefix("no_")
         if value == "large_operation" and study_of(summary, mention) is not None:
             continue  # "films show a two level slip" tells of the spine, and of no operation
-        if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
+        if value not in group("background_of_plans") and mention.qualifier in (
+            "requested",
+            "hypothetical",
+        ):
             continue
         if beside("silent", summary, mention) or beside("of_no_drug", summary, mention):
             continue

@@ -25,7 +25,7 @@ from imr.features.statements.care import (
 )
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
-from imr.features.words import pattern
+from imr.features.words import group, pairs, pattern
 
 
 def _no_response(summary: Summary, mention: Mention) -> bool:
@@ -67,12 +67,6 @@ def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
 
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
-# Percent of relief that a share in words stands for ("three quarters of the pain").
-_SHARES: dict[str | None, float] = {
-    "all": 100, "nearly all": 90, "almost all": 90, "most": 70, "three quarters": 75,
-    "three-quarters": 75, "two thirds": 67, "two-thirds": 67, "third": 33, "quarter": 25,
-    "fifth": 20, "tenth": 10, "little": 10, "none": 0,
-}  # fmt: skip
 
 
 def responses(summary: Summary) -> Iterator[Statement]:
@@ -85,7 +79,10 @@ def responses(summary: Summary) -> Iterator[Statement]:
         if mention.value == _MEASURED:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
-            percent, weeks = _SHARES[mention.groups["share"]], _longest(summary, mention)
+            percent, weeks = (
+                float(pairs("share_of_relief")[str(mention.groups["share"])]),
+                _longest(summary, mention),
+            )
             yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
         else:
             yield from _in_words(summary, mention)
@@ -278,7 +275,7 @@ def _response(
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
         # The visits of a course of care that stand next to it.
-        visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
+        visits = sessions_had(summary, cause) if cause.value in group("course_of_care") else None
         more = {"of": _called(cause), "count": visits}
         found = state(summary, mention, "response", concept, polarity, own, **more, **said)
         # Nor does the sentence before place what care of the whole person did.
@@ -318,9 +315,6 @@ def _called(cause: Mention) -> str:
     return cause.rule.extra.get("generic") or care_concept(cause)
 
 
-_COURSES_OF_CARE = frozenset(
-    {"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage"}
-)
 _NO_CAUSE = frozenset({*DENIALS, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
 _IN_LIST_MOST = 70

@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of
 from imr.features.signal import table_rows
-from imr.features.where_when import LIMB, is_or_explains, place_of
-from imr.features.words import pattern
+from imr.features.where_when import is_or_explains, place_of
+from imr.features.words import group, pattern, sets
 
 Subject = Literal[
     "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan",
@@ -71,28 +71,6 @@ class Statement:
 
 _EDGE = " \t\n\r,;:.-–—"
 SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
-# What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
-_SUPPLIED = {
-    "cervical spine": LIMB["upper extremity"] | {"upper extremity"},
-    "lumbar spine": LIMB["lower extremity"] | {"lower extremity"},
-    # A numb thumb says that an aching trapezius may be the neck's.
-    "trapezius": LIMB["upper extremity"] | {"upper extremity"},
-}
-_OF_NERVES = frozenset(
-    {
-        "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
-        "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality", "no neuropathic quality", "clumsy hands", "nerve study root",
-        "no nerve study root", "nerve study abnormal", "nerve study normal", "worsening nerves",
-    }
-)  # fmt: skip
-# What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
-_ALONG_NERVES = _OF_NERVES | {
-    "tension sign of the arm", "tension sign of the leg", "foot drop", "upper motor neuron",
-    "abnormal gait", "cervical compression", "red flag", "no weight bearing", "stenosis",
-    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "crps", "cord_or_cauda_equina",
-    "spondylolisthesis", "failed_back_surgery", "recent onset",
-}  # fmt: skip
 
 
 def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> Bearing:
@@ -108,25 +86,28 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "elsewhere" if placed else "unplaced"
     if not statement.regions:
         return "unplaced"
-    stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
+    stays = statement.subject in ("sign", "diagnosis") and statement.concept not in group(
+        "along_nerves"
+    )
     # A bunion that was removed is no operation of the back.
     stays = stays or (statement.subject, statement.concept) in _STAY
-    reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
+    reaches = _reach(statement.regions, statement.concept in group("of_nerves"), stays, parts)
     if not reaches and _CORD in parts and _sound(statement):
-        reaches = not _LEGS.isdisjoint(statement.regions)
+        legs = sets("supplied_by_nerves")["lumbar spine"].difference(SPINE)
+        reaches = not legs.isdisjoint(statement.regions)
     return "requested" if reaches else "elsewhere"
 
 
 # Nor does a film of the neck show the forearm.
 _STAY = frozenset({("treatment", "surgery"), ("study", "xray"), ("study", "finding: fracture")})
-_CORD, _LEGS = "thoracic spine", _SUPPLIED["lumbar spine"] - {*SPINE}
+_CORD = "thoracic spine"
 
 
 def _sound(statement: Statement) -> bool:
     """Whether nerves are found sound: so they are from the cord down, which legs that are weak do
     not tell of it.
     """
-    if statement.subject != "sign" or statement.concept not in _OF_NERVES:
+    if statement.subject != "sign" or statement.concept not in group("of_nerves"):
         return False
     normal = statement.concept in ("normal neurology", "nerve study normal")
     return statement.polarity == ("affirmed" if normal else "denied")
@@ -145,17 +126,15 @@ def _reach(regions: tuple[str, ...], nerves: bool, stays: bool, parts: tuple[str
     """
     return any(
         (is_or_explains(region, part) and not (stays and _spine_and_limb(region, part)))
-        or (nerves and region in _SUPPLIED.get(part, ()))
+        or (nerves and region in sets("supplied_by_nerves").get(part, ()))
         for region in regions
         for part in parts
     )
 
 
 def _spine_and_limb(one: str, other: str) -> bool:
-    return (one in SPINE and other in _LIMBS) or (other in SPINE and one in _LIMBS)
-
-
-_LIMBS = frozenset().union(*_SUPPLIED.values()) - {*SPINE}
+    limbs = group("region_of_a_limb")
+    return (one in SPINE and other in limbs) or (other in SPINE and one in limbs)
 
 
 def state(

@@ -8,6 +8,7 @@ from datetime import date
 from imr.features.context import Summary
 from imr.features.statements.statement import Statement
 from imr.features.where_when import any_same_region, visit_of
+from imr.features.words import group
 
 
 def latest(summary: Summary, told: Sequence[Statement]) -> list[Statement]:
@@ -22,20 +23,10 @@ def latest(summary: Summary, told: Sequence[Statement]) -> list[Statement]:
     return [s for s in told if not (_is_one(s) and _is_over(summary, s, denied))]
 
 
-# Those that a denial denies as a whole: no clicking is not no buckling, and a back that is not
-# tender at its midline may be beside it.
-_WHOLE = frozenset(
-    {
-        "limited motion", "spasm", "swelling", "effusion", "abnormal gait", "unsteady", "no weight",
-        "weakness", "myotomal weakness", "sensory loss", "dermatomal sensory loss",
-        "reflex deficit", "tension sign of the leg", "tension sign of the arm", "numbness",
-        "radiating pain", "trigger points", "crepitus",
-    }
-)  # fmt: skip
-
-
 def _is_one(statement: Statement) -> bool:
-    return statement.subject in ("sign", "complaint") and statement.concept in _WHOLE
+    return statement.subject in ("sign", "complaint") and statement.concept in group(
+        "denied_as_a_whole"
+    )
 
 
 def _is_whole(statement: Statement) -> bool:
@@ -55,9 +46,6 @@ def _is_over(summary: Summary, said: Statement, denied: Sequence[tuple[Statement
 def _same_place(later: Statement, earlier: Statement) -> bool:
     if later.subject != earlier.subject or later.side not in (None, "both", earlier.side):
         return False
-    if earlier.concept in _OF_NO_PART or not (later.regions or earlier.regions):
+    if earlier.concept in group("sign_of_no_part") or not (later.regions or earlier.regions):
         return True
     return any_same_region(later.regions, earlier.regions)
-
-
-_OF_NO_PART = frozenset({"abnormal gait", "unsteady", "no weight"})

@@ -14,6 +14,7 @@ from imr.features.beside import beside, gives_beside, match_beside, table
 from imr.features.context import Summary
 from imr.features.families.facts import _OF_THE_CASE, _OF_THE_REQUEST, _OF_THE_STATEMENT, rules
 from imr.features.signal import table_rows
+from imr.features.words import groups
 
 ROWS = table_rows("beside")
 NUMBERED = [(row["name"], number) for number, row in enumerate(ROWS)]
@@ -61,7 +62,7 @@ def test_each_name_is_asked_for_and_each_question_is_in_the_table() -> None:
     asked = set(re.findall(r'_?beside\(\s*"(\w+)"', SOURCE))
     # The conditions of the facts ask for what is no measure of a statement, request or case.
     terms = {t.name for of in rules().values() for r in of for all_of in r.where for t in all_of}
-    asked |= terms - {*_OF_THE_STATEMENT, *_OF_THE_REQUEST, *_OF_THE_CASE}
+    asked |= terms - {*_OF_THE_STATEMENT, *_OF_THE_REQUEST, *_OF_THE_CASE, *groups()}
     inside = {name for row in ROWS for cell in ("also", "unless") for name in row[cell].split(";")}
     assert asked | inside - {""} == set(table())
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from imr.features import words as module
+from imr.features.families.facts import rules
 from imr.features.signal import table_rows
-from imr.features.words import filled, kinds, kinds_in, parts
+from imr.features.words import filled, groups, kinds, kinds_in, parts
 
 ROWS = table_rows("patterns")
 SOURCE = "\n".join(
@@ -49,3 +50,23 @@ def test_each_pattern_is_asked_for() -> None:
 def test_names_of_patterns_are_told_apart() -> None:
     of_beside = {row["name"] for row in table_rows("beside_parts")}
     assert of_beside.isdisjoint(row["name"] for row in ROWS)
+
+
+def test_each_group_is_asked_for() -> None:
+    """By code, or as what a request is for or a response due to by the conditions of the facts."""
+    terms = {t.name for of in rules().values() for r in of for all_of in r.where for t in all_of}
+    of_facts = {name for name in terms & groups().keys() if name.startswith(("for_", "by_"))}
+    asked = set(re.findall(r'\bgroup\(\s*"(\w+)"', SOURCE))
+    assert terms & groups().keys() == of_facts
+    assert asked | of_facts == set(groups())
+    rows = table_rows("groups")
+    assert len(rows) == len(groups())
+    assert [row["name"] for row in rows if "" in row["members"].split(";")] == []
+
+
+def test_each_pair_is_asked_for() -> None:
+    rows = table_rows("pairs")
+    assert {row["name"] for row in rows} == set(re.findall(r'\b(?:pairs|sets)\("(\w+)"\)', SOURCE))
+    keys = [(row["name"], row["key"]) for row in rows]
+    assert len(keys) == len(set(keys))
+    assert all(row["value"] and row["source"] for row in rows)
