@@ -32,7 +32,7 @@ PLACES: Mapping[str, Words] = {
     "after": Summary.after,
     "ahead": Summary.after,
     "text": lambda summary, mention, _reach: summary.lower[mention.start : mention.end],
-    "clause": lambda summary, mention, _reach: clause_text(summary, mention),
+    "clause": lambda _summary, mention, _reach: clause_text(mention),
     "sentence": lambda summary, mention, _reach: summary.sentence_lower(mention.sentence),
 }
 
@@ -56,21 +56,21 @@ class Row:
         """Whether it is about mentions of a rule and a value."""
         return not self.rules or rule in self.rules or value in self.values
 
-    def matches(self, summary: Summary, mention: Mention) -> Matches | None:
+    def matches(self, mention: Mention) -> Matches | None:
         """What its patterns found; None where the row does not hold."""
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
         found: Matches = ()
         for words, reach, find in self.looks:
-            match = find(words(summary, mention, reach))
+            match = find(words(mention.summary, mention, reach))
             if match is None:
                 return None
             found += (match,)
         for name in self.also:
-            if not beside(name, summary, mention):
+            if not beside(name, mention):
                 return None
         for name in self.unless:
-            if beside(name, summary, mention):
+            if beside(name, mention):
                 return None
         return found
 
@@ -117,29 +117,27 @@ def _about(name: str, rule: str, value: str) -> tuple[Row, ...]:
     return tuple(row for row in table()[name] if row.is_of(rule, value))
 
 
-def beside(name: str, summary: Summary, mention: Mention) -> bool:
+def beside(name: str, mention: Mention) -> bool:
     """Whether one of the rows of a name holds."""
-    return gives_beside(name, summary, mention) is not None
+    return gives_beside(name, mention) is not None
 
 
-def each_beside(
-    name: str, summary: Summary, mention: Mention
-) -> Iterator[tuple[str, re.Match[str]]]:
+def each_beside(name: str, mention: Mention) -> Iterator[tuple[str, re.Match[str]]]:
     """What each row that holds ``gives``, and what its first pattern found."""
     for row in _about(name, mention.rule.id, mention.value):
-        found = row.matches(summary, mention)
+        found = row.matches(mention)
         if found:
             yield row.gives, found[0]
 
 
-def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
+def match_beside(name: str, mention: Mention) -> re.Match[str] | None:
     """What the first pattern of the first row that holds found, for its groups."""
-    return next((match for _, match in each_beside(name, summary, mention)), None)
+    return next((match for _, match in each_beside(name, mention)), None)
 
 
-def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:
+def gives_beside(name: str, mention: Mention) -> str | None:
     """What the first row that holds ``gives``; None where none does."""
     for row in _about(name, mention.rule.id, mention.value):
-        if row.matches(summary, mention) is not None:
+        if row.matches(mention) is not None:
             return row.gives
     return None

@@ -341,9 +341,7 @@ class Summary:
         return not (cue.kind == "negated" and forward and self._new_clause(first, start))
 
     def _bracket_closed(self, first: int, last: int) -> bool:
-        """Whether what denies stands in brackets that end before the span: "therapy (visits not
-        counted) and ibuprofen" denies no ibuprofen.
-        """
+        """Of "therapy (visits not counted) and ibuprofen" no ibuprofen is denied."""
         closed = self.lower.find(")", first, last)
         return closed >= 0 and self.lower.find("(", first, closed) < 0
 
@@ -448,18 +446,18 @@ def _clauses(summary: Summary) -> tuple[list[Clause], list[int]]:
     return found, [clause.start for clause in found]
 
 
-def clause_of(summary: Summary, mention: Mention) -> Clause:
+def clause_of(mention: Mention) -> Clause:
     """The clause a mention starts in."""
     if mention._clause is None:
-        found, starts = _clauses(summary)
+        found, starts = _clauses(mention.summary)
         mention._clause = found[bisect_right(starts, mention.start) - 1]
     return mention._clause
 
 
-def clause_text(summary: Summary, mention: Mention) -> str:
+def clause_text(mention: Mention) -> str:
     """The clause of a mention, in lower case."""
-    clause = clause_of(summary, mention)
-    return summary.lower[clause.start : clause.end]
+    clause = clause_of(mention)
+    return mention.summary.lower[clause.start : clause.end]
 
 
 def _terminates(stop: Cue, cue: Cue, first: int, last: int) -> bool:

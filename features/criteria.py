@@ -24,7 +24,7 @@ from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import region, requested_parts, specialist_field
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value, table_rows
+from imr.features.signal import Findings, Value, computed, table_rows
 from imr.features.where_when import any_same_region
 from imr.features.words import group, kinds, pairs, pattern
 
@@ -119,9 +119,7 @@ def _class_signals() -> tuple[str, ...]:
 
 
 def asked_of(case: Case, item: Item, row: Row) -> tuple[Row, list[Rule]]:
-    """The criteria that an item is asked, and its row with what follows from adding up, which
-    their conditions read.
-    """
+    """The criteria of an item, and its row with the computed terms that they read."""
     known = _with_course(case, item, row)
     return known, _asked(case, known)
 
@@ -151,22 +149,18 @@ def _asked(case: Case, row: Row) -> list[Rule]:
 
 
 def _may_hold(alternatives: Condition, row: Row) -> bool:
-    """Whether a condition holds, or may once there is a case summary: earlier care is not known
-    to be none before it is written.
-    """
+    """As :func:`holds`, where earlier care is not known to be none before a summary is written."""
     return any(all(t.holds(row) or _of_summary(t) for t in terms) for terms in alternatives)
 
 
 def _of_summary(term: Term) -> bool:
     """Whether a term asks for what only a case summary tells."""
-    computed = term.name in COMPUTED or term.name.startswith("request_")
-    return not (term.negated or term.op or computed)
+    of_letter = computed().get(term.name, "summary") != "summary"
+    return not (term.negated or term.op or of_letter or term.name.startswith("request_"))
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:
-    """What to know of the edition shown where the day of the review is not told, or none in the
-    table was in force on it.
-    """
+    """What to know of the edition shown, where none was in force or no day of review is told."""
     day, asked = review_day(case, row), _asked(case, row)
     if not asked:
         return []
@@ -215,41 +209,13 @@ def _told_day(case: Case, row: Row) -> date | None:
     return header.ur_denial_date or requested or header.application_received or header.date_assigned
 
 
-COMPUTED = (
-    "injections_asked", "injections_total", "course_total", "course_least", "supply_days_least",
-    "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
-    "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
-    "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
-    "operation_beside", "baseline_asked", "spine_asked",
-)  # fmt: skip
-"""What conditions may name besides the columns: see :func:`_with_course`."""
-
 # Units a day that a prescription without dosing is taken at, at least and at most.
 _PER_DAY = {"muscle_relaxant": (1.0, 3.0), "sedative": (1.0, 1.0), "acute_opioid": (2.0, 6.0)}
 _LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0, 1.0)
 
 
 def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
-    """The row with what follows from adding up, and no earlier care where the summary denies it.
-
-    ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
-    counted, and ``course_least`` what it comes to at least; what the summary says is asked for
-    counts where the request prints no number; ``injections_asked`` one where the
-    request gives no number, ``injections_total`` with those had; ``supply_days_least`` and
-    ``supply_days_most`` bound how long the drug asked for lasts; ``invasive_in_letter`` is true
-    where another item is an operation or injection of the same region, ``operation_beside`` where
-    it is an operation, ``baseline_asked`` where a first test is asked for, ``replacement_asked``
-    where a joint is to be replaced, ``acute_operation`` where the operation treats a recent
-    fracture, rupture, laceration or infection, ``therapy_in_letter`` where active therapy is asked
-    for beside it, ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where
-    nursing or therapy at home is, ``routine_panel`` where blood counts or chemistry are;
-    ``one_visit_asked`` where a single visit is and ``entrapment_asked`` where an injection at a
-    pinched nerve is; ``spine_asked`` where one of the requested parts is of the spine;
-    ``rental_days`` is how long equipment is to be rented, ``parts_reached`` whether a case is about
-    joints alone that a topical drug reaches, where the request names no part;
-    ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
-    a larger operation of the knee; ``consult_field`` is the field of the specialist.
-    """
+    """The row with what ``computed.csv`` lists, and no earlier care where the summary denies it."""
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
     had = care_had(row)
@@ -283,7 +249,8 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     operations = [_said_of(o.requested.lower()) for o in others if is_primary_surgery(o)]
     knee = [said, *operations]
     return {
-        **{name: said[name] for name in _NAMED},
+        # The other words tell whether an operation is acute.
+        **{name: told for name, told in said.items() if name in computed()},
         "acute_operation": recent and acute,
         "meniscectomy_alone": any(o["meniscectomy"] for o in knee)
         and not any(o["larger_of_knee"] or o["replacement_asked"] for o in knee),
@@ -307,9 +274,7 @@ def _rental_days(item: Item, row: Row) -> float | None:
 
 
 def _parts_reached(row: Row) -> bool:
-    """Whether the case is about joints under thin skin alone, where neither the request nor the
-    summary says where a drug is put.
-    """
+    """Whether a case is about joints under thin skin alone, and nobody says where a drug is put."""
     if row.get("request_body_part") is not None or row.get("topical_place") is not None:
         return False
     named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
@@ -323,11 +288,6 @@ def _said_of(words: str) -> dict[str, bool]:
 
 
 _ACUTE_DAYS = 90
-# The words of a request that conditions ask for; the others tell whether an operation is acute.
-_NAMED = (
-    "replacement_asked", "ablation_asked", "nursing_asked", "routine_panel", "one_visit_asked",
-    "entrapment_asked", "baseline_asked",
-)  # fmt: skip
 ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
 
 
@@ -352,9 +312,7 @@ _PATCH = re.compile(r"\bpatch")
 
 
 def _supply(item: Item, row: Row) -> dict[str, Value]:
-    """Bounds of the days that the requested drug lasts, by what the request prints, else by what
-    the summary tells of it; empty where no amount is told.
-    """
+    """Bounds of the days that the drug asked for lasts; empty where no amount is told."""
     days, quantity = row.get("request_supply_days"), row.get("quantity")
     if days is None and quantity is None:
         days, quantity = row.get("told_supply_days"), row.get("told_units")
@@ -380,9 +338,8 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
 
 def invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    large = other.category == "Injection" and not pattern("small_injection").search(
-        other.requested.lower()
-    )
+    small = pattern("small_injection").search(other.requested.lower())
+    large = other.category == "Injection" and not small
     return operation_beside(item, other) or (large and _of_same_part(item, other))
 
 

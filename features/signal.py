@@ -54,6 +54,12 @@ def table_rows(name: str) -> list[dict[str, str]]:
 
 
 @cache
+def computed() -> Mapping[str, str]:
+    """What conditions may name besides the columns, and what of: request, letter or summary."""
+    return {row["name"]: row["from"] for row in table_rows("computed")}
+
+
+@cache
 def listed() -> Mapping[str, tuple[Column, ...]]:
     """The columns of ``columns.csv`` by family, in order."""
     found: dict[str, list[Column]] = {}

@@ -77,9 +77,7 @@ def all_columns() -> tuple[Column, ...]:
 
 @dataclass(slots=True)
 class CaseSignals:
-    """The rows of a case, one an item, keys in the order of ``all_columns()``; what to warn of, and
-    what a physician must see today.
-    """
+    """The rows of a case, in the order of ``all_columns()``, its warnings and what is urgent."""
 
     letter_id: str
     rows: list[dict[str, Value]]

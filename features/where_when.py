@@ -71,7 +71,7 @@ def regions_in_list(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """
     if near := regions_of(summary, mention):
         return tuple(near)
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     before = _ITEM_ENDS.search(summary.lower[clause.start : mention.start][::-1])
     after = _ITEM_ENDS.search(summary.lower, mention.end, clause.end)
     first = mention.start - before.start() if before else clause.start
@@ -205,7 +205,7 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     """Where a mention is: its own region, its clause's, the sentence's before it, or the last one
     of the sentence before.
     """
-    setting = _setting(summary, clause_of(summary, mention))
+    setting = _setting(summary, clause_of(mention))
     regions = own or tuple(regions_of(summary, mention)) or setting.inside or setting.headed
     if setting.other:
         return regions, "other"
@@ -231,17 +231,13 @@ def side_of_part(summary: Summary, part: Mention) -> str | None:
     """The side of a body part that is named: by the words before it, else those of its clause that
     follow ("shoulder pain on the left") and are of no other part; ``both`` of a plural.
     """
-    lower, clause = summary.lower, clause_of(summary, part)
-    before = pattern("word_for_a_side").findall(
-        lower, max(part.start - _NEAR, clause.start), part.end
-    )
+    lower, clause, sides = summary.lower, clause_of(part), pattern("word_for_a_side")
+    before = sides.findall(lower, max(part.start - _NEAR, clause.start), part.end)
     if before:
         return _named_side(before[-1])
-    if beside("names_both_sides", summary, part):
+    if beside("names_both_sides", part):
         return "both"
-    ahead = pattern("word_for_a_side").search(
-        lower, part.end, min(part.end + 2 * _NEAR, clause.end)
-    )
+    ahead = sides.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
     if ahead is None or _left_over(summary, ahead):
         return None
     others = parts_of(summary, part.sentence)
@@ -255,7 +251,7 @@ _NEAR = 24
 
 def side_told(summary: Summary, mention: Mention) -> bool:
     """Whether the clause of a mention names a side."""
-    return bool(_setting(summary, clause_of(summary, mention)).sides)
+    return bool(_setting(summary, clause_of(mention)).sides)
 
 
 class _Setting(NamedTuple):
@@ -285,13 +281,12 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
         else None
     )
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
+    compared = pattern("compared_with")
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
         (match.start(), _named_side(match[1]))
         for match in pattern("word_for_a_side").finditer(summary.lower, clause.start, clause.end)
-        if not pattern("compared_with").search(
-            summary.lower, max(match.start() - 24, 0), match.start()
-        )
+        if not compared.search(summary.lower, max(match.start() - _NEAR, 0), match.start())
         and not _left_over(summary, match)
     )
     return _Setting(
@@ -318,10 +313,10 @@ def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     if match[1] != "left":
         return False
     lower, start = summary.lower, match.start()
-    remains = _REMAINS_AFTER.match(lower, start) and pattern("what_remains").search(
-        lower, max(start - 12, 0), start
-    )
-    return bool(remains or pattern("left_is_a_verb").match(lower, start))
+    if pattern("left_is_a_verb").match(lower, start):
+        return True
+    before = pattern("what_remains").search(lower, max(start - 12, 0), start)
+    return bool(before and _REMAINS_AFTER.match(lower, start))
 
 
 def _named_side(word: str) -> str:
@@ -372,14 +367,12 @@ def visits(summary: Summary) -> list[tuple[int, date]]:
     return [
         (found.mention.start, found.day)
         for found in dates(summary)
-        if found.exact and not beside("no_day_of_a_visit", summary, found.mention)
+        if found.exact and not beside("no_day_of_a_visit", found.mention)
     ]
 
 
 def visit_of(summary: Summary, mention: Mention) -> date | None:
-    """The day of the visit that a mention is told of: the last one before it, where its sentence
-    names none but behind it.
-    """
+    """The visit that a mention is told of: the last before it, else the one behind it."""
     start, end = summary.sentence_span(mention.sentence)
     before = [(at, day) for at, day in visits(summary) if at < mention.start]
     behind = [day for at, day in visits(summary) if mention.start <= at < end]
@@ -438,9 +431,8 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
         ago = pattern("time_is_ago").match(after) is not None
-        rate = number in ("a", "an") and pattern("stands_for_a_rate").search(
-            summary.lower, max(match.start() - 16, clause.start), match.start()
-        )
+        told = summary.lower, max(match.start() - 16, clause.start), match.start()
+        rate = number in ("a", "an") and pattern("stands_for_a_rate").search(*told)
         if ago or not (_PLANNED_SPAN.search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
     parts = pattern("part_of_a_day").finditer(summary.lower, clause.start, clause.end)
@@ -478,7 +470,7 @@ _UNTIL_MOST = 550
 def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
     found: dict[str, Any] = {}
-    spans = spans_of_time(summary, clause_of(summary, mention))
+    spans = spans_of_time(summary, clause_of(mention))
     for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
         found.setdefault("ago" if ago else "days", round(days, 1))
     return found

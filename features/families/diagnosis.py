@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 from imr.data.letter import Case, Item
 from imr.data.request import parts_in_order
@@ -111,9 +112,7 @@ def build_requested_part(
 def _side_not_told(
     summary: Summary, item: Item, parts: tuple[str, ...], row: dict[str, Value]
 ) -> bool | None:
-    """Whether all that is told of the parts is of another side than is asked for, or of one where
-    both are; None where no side is asked for or told.
-    """
+    """Whether all that is told is of another side than is asked for; None where no side is."""
     told, side = sides_told(summary, parts), side_of(item.requested)
     both = row["request_side"] == "bilateral" and (row["request_bilateral"] or len(parts) == 1)
     if not told or not (side or both):
@@ -162,9 +161,7 @@ def _parts_told(summary: Summary) -> set[str]:
 
 @once
 def _parts_of_requests(summary: Summary) -> set[str]:
-    """The parts that the summary names in words of requests ("the whole spine", "TMJ"), but those
-    that it names in what is asked for or denied.
-    """
+    """The parts named in words of requests ("the whole spine"), but those of what is asked for."""
     return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
 
 
@@ -176,19 +173,16 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
     told = [s for s, bears in about(summary, parts, side) if bears != "elsewhere"]
     there = {(s.subject, s.concept) for s in told if _SAID.get(s.polarity)}
-    known = there & HERE.keys()
-    findings = {c for subject, c in known if subject == "sign"} | {
-        c for subject, c in there if subject == "sign" and c in group("more_findings_of_a_part")
-    }
-    diagnosed = {c for subject, c in known if subject == "diagnosis"} - group("no_diagnosis")
+    more, none = group("more_findings_of_a_part"), group("no_finding_of_a_part")
+    signs = {c for s, c in there if s == "sign" and ((s, c) in HERE or c in more)} - none
+    named = {c for s, c in there & HERE.keys() if s == "diagnosis"} - group("no_diagnosis")
+    complains = any(s == "complaint" and (c == "pain" or (s, c) in HERE) for s, c in there)
     near = _sentences_about(summary, parts, side)
     aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
-    complains = ("complaint", "pain") in there or any(s == "complaint" for s, _ in known)
-    complains = complains or _in(summary, "complaint", near)
     return {
-        "requested_part_findings": len(findings - group("no_finding_of_a_part")),
-        "requested_part_diagnosis": bool(diagnosed or _in(summary, "diagnosis", near)),
-        "requested_part_complaint": aches or bool(complains),
+        "requested_part_findings": len(signs),
+        "requested_part_diagnosis": bool(named or _in(summary, "diagnosis", near)),
+        "requested_part_complaint": aches or complains or bool(_in(summary, "complaint", near)),
     }
 
 
@@ -200,15 +194,13 @@ def _sentences_about(summary: Summary, parts: tuple[str, ...], side: str | None)
         for mention in summary.mentions("body_part")
         if any_same_region((mention.value,), parts)
         and mention.documented
-        and not beside("names_no_part", summary, mention)
+        and not beside("names_no_part", mention)
         and not _is_opposite(summary, mention, side, others)
     }
 
 
 def _is_opposite(summary: Summary, part: Mention, side: str | None, others: bool) -> bool:
-    """Whether a part that is named is of the side that is not asked for; ``others`` where those
-    without a side are.
-    """
+    """Whether a part is of the side not asked for; ``others`` where those without a side are."""
     if side is None:
         return False
     own = side_of_part(summary, part)
@@ -264,9 +256,7 @@ def _told_here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Fi
 
 
 def _last_decides(statement: Statement) -> bool:
-    """Whether what is told last holds: an "infected wound" among the diagnoses, and at the next
-    visit "no sign of infection".
-    """
+    """As "infected wound" among the diagnoses, and at the next visit "no sign of infection"."""
     return statement.concept == "infection" and "infect" in statement.mention.text.lower()
 
 
@@ -306,14 +296,9 @@ class Indication:
 @cache
 def indications() -> tuple[Indication, ...]:
     """The rows of ``indications.csv``, in order."""
+    read: dict[str, Callable[[str], Any]] = {"when": condition, "indicated_if": condition}
     return tuple(
-        Indication(
-            row["id"],
-            condition(row["when"]),
-            condition(row["indicated_if"]),
-            row["text"],
-            row["source"],
-        )
+        Indication(**{name: read.get(name, str)(cell) for name, cell in row.items()})
         for row in table_rows("indications")
     )
 

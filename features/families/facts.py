@@ -2,18 +2,8 @@
 
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by their bearing on the
-request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
-``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
-(``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
-``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
-``past`` (told of as former), ``only_so_far`` (a drug of the treatments to date that the list of
-current ones lacks), ``first_given`` (prescribed at the last visit), ``other`` (due to another
-treatment than what is asked for), ``by_same`` (due to the treatment that is asked for),
-``other_drug`` (its clause names another drug), ``same_beside`` (or the one asked for, or "it"),
-``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the request: for a
-drug, for visits), ``care`` (of the request: ``pool``, ``chiropractic``, ``acupuncture``,
-``massage`` or ``exercise``); what is no measure is asked of ``rules/beside.csv``.
-``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
+request; ``where`` is a condition (:mod:`imr.features.condition`) on their :class:`Measures`.
+``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept.  The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
 
@@ -46,7 +36,7 @@ from imr.features.families.request import (
     studies_in_dispute,
 )
 from imr.features.families.studies import in_dispute
-from imr.features.signal import Findings, Value, listed, table_rows
+from imr.features.signal import Findings, Value, computed, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
@@ -66,9 +56,8 @@ FACTS = tuple(column.name for column in listed()["facts"] if column.dtype == "bo
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA = (
     *sorted({row["fact"] for row in table_rows("facts")}.difference(FACTS)),
-    "sessions_told", "certified_of_course", "per_week_told", "told_per_day", "told_units",
-    "told_supply_days", "course_begun", "told_points", "operation_disputed",
-)  # fmt: skip
+    *(name for name, made_from in computed().items() if made_from == "summary"),
+)
 """Those that only the criteria read, and what else they do: keys of a row, and no columns."""
 
 
@@ -209,7 +198,7 @@ def _drug_of(said: Statement) -> str | None:
 
 def _beside(name: str, said: Statement) -> bool:
     """Whether ``beside.csv`` says so of the words beside what a statement rests on."""
-    return beside(name, said.mention.summary, said.mention)
+    return beside(name, said.mention)
 
 
 def _complains(said: Statement) -> bool:
@@ -360,9 +349,8 @@ def _asking(summary: Summary) -> Iterator[str]:
     """The sentences that ask for something, the last first, with numbers as digits."""
     for number in reversed(range(len(summary.bounds))):
         said = summary.sentence_lower(number)
-        if pattern("asks_for_care").search(said) and not pattern("certified_or_recited").search(
-            said
-        ):
+        recited = pattern("certified_or_recited").search(said)
+        if pattern("asks_for_care").search(said) and not recited:
             yield spell_out(said)
 
 
@@ -401,9 +389,8 @@ def _of_this_course(sentence: str, item: Item) -> str:
 
 def _of_kind(service: Service, item: Item) -> bool | None:
     """Whether a service is the kind of course that an item asks for; None of what is no course."""
-    if service.category not in group("counted_in_sessions") or service.name in group(
-        "no_kind_of_care"
-    ):
+    counted = service.category in group("counted_in_sessions")
+    if not counted or service.name in group("no_kind_of_care"):
         return None
     if {service.subcategory, item.subcategory} <= _ONE_COURSE:
         return True
@@ -415,9 +402,7 @@ _PRESCRIPTION_REACH = 70
 
 
 def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
-    """Units, units a day and days of the drug asked for, where the summary names it last, and
-    whether it is begun there.
-    """
+    """Units, units a day and days of the drug asked for, where the summary names it last."""
     if item.category != "Pharmaceuticals":
         return {}
     names = {term.lower() for term in item.terms}
@@ -441,7 +426,7 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
         number, unit = days["n"] or days["m"], days["unit"] or days["unit2"]
         long = {"d": 1.0, "w": 7.0, "m": 30.0}[unit[0]]
         told["told_supply_days"] = long * (float(number) if number.isdigit() else 1.0)
-    told["course_begun"] = beside("course_begun", summary, last)
+    told["course_begun"] = beside("course_begun", last)
     return told
 
 
@@ -549,7 +534,7 @@ _A_RATE = re.compile(r"\b(?:mg|mcg|ml|med|mme|tablets?|pills?)(?: of \w+)?[ /]$"
 def _days_used(summary: Summary, statement: Statement) -> float | None:
     """The duration next to a drug; None where the words between speak of a complaint."""
     mention = statement.mention
-    for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+    for at, days, ago in spans_of_time(summary, clause_of(mention)):
         # A patch is worn, or a dose lasts, for hours.
         if days < 1 or _A_RATE.search(summary.lower, max(at - 16, 0), at):
             continue
@@ -632,8 +617,11 @@ def _kind_of_care(item: Item) -> str | None:
 
 
 class Measures(dict[str, Value]):
-    """What ``where`` may name of a statement, worked out when it is asked for; ``item`` is the
-    request that those of ``_OF_THE_REQUEST`` compare it with.
+    """What ``where`` may name of a statement, worked out when it is asked for.
+
+    What it tells by itself (``_OF_THE_STATEMENT``), beside the ``item`` (``_OF_THE_REQUEST``) and
+    the ``case`` (``_OF_THE_CASE``); ``for_…`` where the request is for one of that group, ``by_…``
+    where it is due to one (``groups.csv``); all else are words beside it (``beside.csv``).
     """
 
     def __init__(self, said: Statement) -> None:
@@ -697,9 +685,7 @@ _HEAD_MOST = 60
 
 
 def _stale(said: Statement) -> bool:
-    """Long before the injury, a year before the latest date that the summary prints, or two years
-    before the latest year.
-    """
+    """Long before the injury, or a year before the latest day (two, where but years are told)."""
     long_ago = said.ago is not None and said.ago > _STALE_DAYS
     if long_ago or _old(said) or _beside("on_a_film", said):
         return True
@@ -730,9 +716,8 @@ def _ahead(said: Statement, case: Case) -> bool:
         return False
     first, last = mention.summary.sentence_span(mention.sentence)
     end = min(mention.end + _SET_FOR_REACH, last)
-    if pattern("was_done").search(
-        mention.summary.lower, max(first, mention.start - _SET_FOR_REACH), end
-    ):
+    start = max(first, mention.start - _SET_FOR_REACH)
+    if pattern("was_done").search(mention.summary.lower, start, end):
         return False  # "Fusion was performed" on that day, while the review was under way
     near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
     return bool(near) and min(near) > denial
@@ -774,7 +759,7 @@ _RUBBED_REACH = 200
 
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
     summary, mention = said.mention.summary, said.mention
-    put = match_beside("put_on", summary, mention)
+    put = match_beside("put_on", mention)
     rubbed = pattern("rubbed_on").search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
     return any(found and where.fullmatch(found["where"]) for found in (put, rubbed))
 
@@ -786,9 +771,7 @@ def _on_film(said: Statement) -> bool:
 
 
 def _within_hand_or_foot(said: Statement) -> bool:
-    """Whether pain goes from a hand or foot into its digits, and along no limb: "wrist pain with
-    tingling into the thumb".
-    """
+    """Whether pain stays in hand or foot: "wrist pain with tingling into the thumb"."""
     if not said.regions or not group("hand_or_foot").issuperset(said.regions):
         return False
     parts = said.mention.summary.mentions("body_part")
@@ -896,9 +879,7 @@ def _of_field(said: Statement, item: Item) -> bool:
 
 
 def _such_device(said: Statement, item: Item) -> bool:
-    """Whether a device is asked for, and the one that was supplied is not of another kind: a
-    splint that was fitted is no hospital bed, and no program.
-    """
+    """Whether a device is asked for that the one supplied may be: a splint is no hospital bed."""
     # Those of one kind may stand in for each other.
     given, asked = kinds_in("device", said.mention.text), kinds_in("device", item.requested)
     if item.subcategory == "Adjunct Surgical Services":

@@ -160,8 +160,8 @@ def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
     words = _said_of_operations(summary)
-    granted = [m for m in words if beside("granted", summary, m)]
-    refused = [m for m in words if m not in granted and not beside("never_asked_for", summary, m)]
+    granted = [m for m in words if beside("granted", m)]
+    refused = [m for m in words if m not in granted and not beside("never_asked_for", m)]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
@@ -197,15 +197,11 @@ def _operation_told(summary: Summary) -> bool:
 
 
 def _operations_refused(summary: Summary) -> list[Mention]:
-    """Refusals right beside the word for an operation: "denied the brace for the knee arthroscopy"
-    refuses none, and what is only pending is not refused.
-    """
+    """Refusals beside its word: "denied the brace for the knee arthroscopy" refuses none."""
     return [
         m
         for m in _said_of_operations(summary)
-        if m.value != "pending"
-        and not beside("granted", summary, m)
-        and beside("of_an_operation", summary, m)
+        if m.value != "pending" and not beside("granted", m) and beside("of_an_operation", m)
     ]
 
 
@@ -301,9 +297,7 @@ _PART = re.compile(r"[,;]|\band (?=(?:denied|approved|certified|modified|non)\b)
 
 @once
 def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
-    """The numbers that the review certified, with the courses that their part of the sentence
-    names, or the whole sentence where its part names none.
-    """
+    """The numbers that the review certified, each with the courses named beside it."""
     found = []
     for number in range(len(summary.bounds)):
         if not any(cue.kind == "denied_by_ur" for cue in summary.cues(number)[0]):
@@ -366,7 +360,7 @@ def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention]
         for d in dates(summary)
         if d.exact
         and (denial is None or d.day <= denial)
-        and beside("authorization_asked", summary, d.mention)
+        and beside("authorization_asked", d.mention)
     ]
     return max(asked, key=lambda pair: pair[0], default=None)
 

@@ -73,19 +73,19 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
 def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
-    return [m for m in classes if _taken(summary, m) and not beside("for_the_heart", summary, m)]
+    return [m for m in classes if _taken(m) and not beside("for_the_heart", m)]
 
 
 def _drug(mention: Mention) -> bool:
     return mention.rule.extra["kind"] == "drug"
 
 
-def _taken(summary: Summary, mention: Mention) -> bool:
-    if beside("not_taken", summary, mention):
+def _taken(mention: Mention) -> bool:
+    if beside("not_taken", mention):
         return False
-    if mention.documented or beside("taken_in_vain", summary, mention):
+    if mention.documented or beside("taken_in_vain", mention):
         return True
-    return beside("taken_and_asked_for", summary, mention)
+    return beside("taken_and_asked_for", mention)
 
 
 def monitored(mention: Mention) -> bool:

@@ -41,7 +41,7 @@ def pain_scores(summary: Summary) -> list[PainScore]:
     """Every printed pain score in order, both ends of a range."""
     found = []
     for mention in _rated(summary):
-        near = match_beside("score_on_medication", summary, mention)
+        near = match_beside("score_on_medication", mention)
         on_medication = None if near is None else near[1] not in _WITHOUT
         for name in ("low", "high"):
             printed = mention.groups.get(name)
@@ -127,7 +127,7 @@ def reliefs(summary: Summary) -> list[Relief]:
     """Every documented percentage of relief or improvement, in order."""
     found: list[Relief] = []
     for mention in summary.mentions("relief"):
-        if not beside("percent_of_relief", summary, mention):
+        if not beside("percent_of_relief", mention):
             continue
         printed = (mention.groups["low"], mention.groups["high"])
         percents = [

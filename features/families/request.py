@@ -8,8 +8,8 @@ none is printed.  Lexicon: ``lexicons/request.csv``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import number_words
@@ -21,19 +21,12 @@ from imr.data.request import (
     parts_in_order,
     service_names,
 )
-from imr.features.context import Mention, Summary, read_summary
+from imr.features.context import Mention, Summary, lexicon, read_summary
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, columns_like
 from imr.features.words import group, kinds, kinds_in, labelled, pattern, sets
 
 FAMILY = "request"
-_FLAGS = (
-    "initial", "trial", "additional", "continuing", "repeat", "retrospective",
-    "postoperative", "preoperative", "associated_surgical", "post_injection", "compound",
-    "oral_suspension", "sedation", "fluoroscopy", "image_guidance", "rental", "purchase",
-    "unspecified", "bilateral", "transforaminal", "interlaminar", "caudal", "series_of_three",
-    "evaluation",
-)  # fmt: skip
 _SIDE = re.compile(r"\b(?:left|right|lt|rt)\b", re.IGNORECASE)
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
@@ -140,9 +133,7 @@ def parts_named(text: str) -> tuple[str, ...]:
 
 
 def requested_parts(item: Item) -> tuple[str, ...]:
-    """The body parts of the request in printed order; where what remains of a modified request
-    names none, those of the original one.
-    """
+    """The body parts of the request, else of the original one, in printed order."""
     if len(item.body_parts) > 1:
         return tuple(sorted(item.body_parts, key=_place_of(item.requested)))
     if item.body_parts or not item.original_request:
@@ -219,20 +210,27 @@ def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
     return per_week, _last_number(pattern("weeks_of_course"), text)
 
 
+@cache
+def _flag_columns() -> Mapping[str, str]:
+    """The columns that are named after words of the lexicon."""
+    words = {rule.value for rule in lexicon().rules if rule.family == FAMILY}
+    columns = columns_like(FAMILY, "request_{}").items()
+    return {word: column for word, column in columns if word in words}
+
+
 def _flags(item: Item, findings: Findings) -> None:
     """Flags from the request and, for the part that a modified request left out, its title."""
     mentions = request_mentions(item.requested)
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
     # Only the classes of criteria ask.
     findings.values["request_medication_management"] = "medication_management" in values
-    for name in _FLAGS:
-        findings.values[f"request_{name}"] = name in values
+    findings.values.update((column, word in values) for word, column in _flag_columns().items())
     mixed = _percents(item.requested) > 1 or _mixed(item)
     findings.values["request_compound"] = "compound" in values or mixed
     contrast = (kind for kind in ("without", "with") if f"contrast_{kind}" in values)
     findings.values["request_contrast"] = next(contrast, None)
     findings.values["request_side"] = _side(f"{item.requested} {item.title}", "bilateral" in values)
-    flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _FLAGS]
+    flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _flag_columns()]
     levels = [
         ("level_count", match, "request.spinal_levels")
         for match in pattern("spinal_level").finditer(item.requested)

@@ -84,23 +84,23 @@ def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
     for said in summary.mentions("authorization"):
         if said.value != "authorized" or said.qualifier == "negated":
             continue
-        if not beside("told_of_before", summary, said):
+        if not beside("told_of_before", said):
             continue
         once_only = item.category not in group("given_again_and_again") and not beside(
-            "used_up_since", summary, said
+            "used_up_since", said
         )
-        if (once_only or beside("told_as_duplicate", summary, said)) and any(
-            _is_the_item(summary, item, *part) for part in _granted(summary, said)
+        if (once_only or beside("told_as_duplicate", said)) and any(
+            _is_the_item(summary, item, *part) for part in _granted(said)
         ):
             yield said
 
 
-def _granted(summary: Summary, said: Mention) -> Iterator[tuple[int, int]]:
+def _granted(said: Mention) -> Iterator[tuple[int, int]]:
     """Where the thing stands that a word of authorization is about: behind or before it."""
-    behind = match_beside("what_behind", summary, said)
+    behind = match_beside("what_behind", said)
     if behind is not None:
         yield said.end, said.end + behind.end()
-    before = match_beside("what_before", summary, said)
+    before = match_beside("what_before", said)
     if before is not None:
         yield said.start - len(before[0]), said.start
 
@@ -150,10 +150,9 @@ _STEM = 7
 
 def _terms(item: Item) -> frozenset[str]:
     """The treatments of the tables that an item is, where their name is the thing itself."""
-    kind = item.category in group("named_by_its_kind") or item.subcategory in group(
-        "study_named_by_its_kind"
-    )
-    return frozenset(t for t in item.terms if kind and not t.endswith("unspecified"))
+    if group("named_by_its_kind").isdisjoint((item.category, item.subcategory)):
+        return frozenset()
+    return frozenset(term for term in item.terms if not term.endswith("unspecified"))
 
 
 def _class_in(summary: Summary, item: Item) -> list[int]:
@@ -168,9 +167,7 @@ def _class_in(summary: Summary, item: Item) -> list[int]:
 
 
 def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
-    """What tells of a sentence whether it names what is asked for (``named``) or a part of it
-    (``like``), and no other part or side.
-    """
+    """Tells whether a sentence names the thing asked for (``named``) or a part of it (``like``)."""
     visit = item.subcategory in VISITS
     field = specialist_field(item.requested) if visit else None
     terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
@@ -192,9 +189,7 @@ def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
 
 
 def _is_apart(summary: Summary, item: Item, sentence: int) -> bool:
-    """Whether a sentence is about other parts only than are asked about, or about the other side
-    of them.
-    """
+    """Whether a sentence is about other parts only, or about the side that is not asked about."""
     asked, side = requested_parts(item), side_of(item.requested)
     parts = parts_of(summary, sentence)
     if not parts or not asked:
@@ -249,13 +244,11 @@ _FROM_REVIEW = re.compile(r"^ (?:from|by|in|of) the (?:ur\b|utili[sz]ation|revie
 @once
 def _no_purpose(summary: Summary) -> list[tuple[int, int]]:
     """Where the text says that a purpose is not told."""
-    lower = summary.lower
+    lower, by_review = summary.lower, pattern("words_of_the_review")
     return [
         found.span()
         for found in pattern("purpose_not_told").finditer(lower)
-        if not pattern("words_of_the_review").search(
-            lower, max(0, found.start() - 60), found.start()
-        )
+        if not by_review.search(lower, max(0, found.start() - 60), found.start())
         and not _FROM_REVIEW.match(lower, found.end(), found.end() + 30)
     ]
 
@@ -264,9 +257,7 @@ _PART_OF_LIST = re.compile(r";|, (?:and )?(?=the request)|, and (?=an? |no )")
 
 
 def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tuple[int, int]]:
-    """Where the purpose of the item is said not to be told: its name stands in the same part of a
-    list, or all items are meant.
-    """
+    """Where the purpose is said not to be told, of the item by its name or of all items."""
     heads = _heads(item)
     for start, end in _no_purpose(summary):
         first, last = summary.sentence_span(summary.sentence_at(start))

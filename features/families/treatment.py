@@ -49,7 +49,7 @@ def build(summary: Summary, _case: Case) -> Findings:
         counted = [(float(n), m) for n, m in done if n is not None]
         if counted:
             found.put(column, *max(counted, key=lambda pair: pair[0]))
-    _put_epidurals(found, summary, received)
+    _put_epidurals(found, received)
     physical = [m for m in received if m.value in group("physical_care")]
     found.put("conservative_care_tried", bool(physical), *physical)
     return found
@@ -78,15 +78,15 @@ def same_treatment(item: Item) -> str | None:
 @once
 def is_received(summary: Summary, mention: Mention) -> bool:
     """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
-    if beside("not_received", summary, mention):
+    if beside("not_received", mention):
         return False
-    stated = _stated_received(summary, mention)
+    stated = _stated_received(mention)
     if stated is not None:
         return stated
     if mention.documented:
         return not _merely_planned(summary, mention)
     return mention.qualifier == "requested" and (
-        beside("continued", summary, mention) or _in_list_of_care(summary, mention)
+        beside("continued", mention) or _in_list_of_care(summary, mention)
     )
 
 
@@ -100,27 +100,27 @@ def _in_list_of_care(summary: Summary, mention: Mention) -> bool:
     return pattern("entry_still_open").search(entry) is None
 
 
-def _stated_received(summary: Summary, mention: Mention) -> bool | None:
+def _stated_received(mention: Mention) -> bool | None:
     """What the words next to a treatment say of its receipt; None where they say nothing."""
-    told = match_beside("receipt_told", summary, mention)
+    told = match_beside("receipt_told", mention)
     if told is not None:
         return told["not"] is None
-    told = match_beside("response_told", summary, mention)
+    told = match_beside("response_told", mention)
     if told is not None:
         return told["not"] is None and mention.qualifier != "denied_by_ur"
     if mention.qualifier == "negated":
         return None
-    told = match_beside("failure_told", summary, mention)
+    told = match_beside("failure_told", mention)
     if told is not None:
         return told["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
-    return beside("receipt_told_after", summary, mention) or None
+    return beside("receipt_told_after", mention) or None
 
 
 def _merely_planned(summary: Summary, mention: Mention) -> bool:
     return (
-        beside("not_yet_received", summary, mention)
+        beside("not_yet_received", mention)
         or pattern("care_pending").search(summary.before(mention, 320)) is not None
         or (mention.qualifier != "historical" and _goes_on_with_plan(summary, mention))
     )
@@ -135,12 +135,12 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
 
 
 @once
-def sessions_done(summary: Summary, mention: Mention) -> int | None:
+def sessions_done(_summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
-    used = match_beside("used_after_approval", summary, mention)
+    used = match_beside("used_after_approval", mention)
     if used is not None and used["n"]:
         return _value(used["n"])  # "six visits were certified and four attended"
-    match = match_beside("sessions_counted", summary, mention)
+    match = match_beside("sessions_counted", mention)
     n = _value(match["n"]) if match else None
     return n if n is not None and 0 < n <= 200 else None
 
@@ -149,9 +149,9 @@ def _value(word: str) -> int | None:
     return 1 if word in ("a", "an") else count_of(word)
 
 
-def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:
+def _put_epidurals(found: Findings, received: Iterable[Mention]) -> None:
     for mention in (m for m in received if m.rule.extra["kind"] == "epidural"):
-        match = match_beside("injections_counted", summary, mention)
+        match = match_beside("injections_counted", mention)
         n = _value(match["n"]) if match else None
         if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
             found.put("epidural_count", float(n), mention)

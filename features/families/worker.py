@@ -31,7 +31,7 @@ _AGES = range(14, 100)
 def build_person(summary: Summary, _: Case) -> Findings:
     """Age and sex from the first phrase that gives each, an introduction before a title."""
     found = Findings()
-    age = next(filter(None, (_age(summary, m) for m in summary.mentions("person"))), None)
+    age = next(filter(None, (_age(m) for m in summary.mentions("person"))), None)
     if age:
         found.put("age", age[0], age[1])
     sexed = [m for m in summary.mentions("person", overlapping=True) if m.groups.get("sex")]
@@ -42,11 +42,11 @@ def build_person(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
+def _age(mention: Mention) -> tuple[int, Mention] | None:
     printed = mention.groups.get("age")
     if printed is None or int(printed) not in _AGES:
         return None
-    if mention.value != "age_sex" and beside("age_of_then", summary, mention):
+    if mention.value != "age_sex" and beside("age_of_then", mention):
         return None
     return int(printed), mention
 
@@ -79,7 +79,7 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact:
             continue
-        if beside("date_of_injury", summary, printed.mention):
+        if beside("date_of_injury", printed.mention):
             return printed
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
         lead = pattern("leads_to_injury_date").search(before[-90:])
@@ -97,9 +97,9 @@ def _event_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact or summary.sentence_at(printed.mention.start) > _FIRST_SENTENCES:
             continue
-        if beside("date_of_event", summary, printed.mention):
+        if beside("date_of_event", printed.mention):
             return printed
-        event = match_beside("event_before", summary, printed.mention)
+        event = match_beside("event_before", printed.mention)
         if event and not pattern("leads_elsewhere").search(event["gap"]):
             return printed
     return None
@@ -170,26 +170,24 @@ class Recorded(NamedTuple):
 
 @once
 def recorded(summary: Summary) -> list[Recorded]:
-    """The days that the summary prints, but those of the injury, of a birth and of what is only
-    to come, with what each is the day of.
-    """
+    """The days that are printed, each with its kind, but those of the injury and those to come."""
     told = ((_kind_of_day(summary, at), at) for at in dates(summary) if at.exact)
     return [Recorded(kind, at) for kind, at in told if kind is not None]
 
 
 def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
-    if beside("no_day_of_record", summary, at.mention) or _led_by_injury(summary, at.mention):
+    if beside("no_day_of_record", at.mention) or _led_by_injury(summary, at.mention):
         return None
-    kind = gives_beside("kind_of_day", summary, at.mention)
+    kind = gives_beside("kind_of_day", at.mention)
     if kind is not None:
         return kind
-    if _governs(match_beside("reviewed_before", summary, at.mention)):
+    if _governs(match_beside("reviewed_before", at.mention)):
         return "review"
     # "The progress report and RFA of 3/1/2017" are of one day.
-    asked = match_beside("asked_before", summary, at.mention)
+    asked = match_beside("asked_before", at.mention)
     if asked and not pattern("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
         return "review"
-    return "care" if _governs(match_beside("care_before", summary, at.mention)) else "visit"
+    return "care" if _governs(match_beside("care_before", at.mention)) else "visit"
 
 
 def _governs(found: re.Match[str] | None) -> bool:
@@ -210,7 +208,7 @@ def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
         for r in recorded(summary)
         if r.kind != "review"
         and 0 < (r.at.day - day).days <= most
-        and beside("told_there", summary, r.at.mention)
+        and beside("told_there", r.at.mention)
     ]
 
 
@@ -226,9 +224,7 @@ _TOLD_WORDS: dict[str, float] = number_words(20) | {
 
 
 def days_told(summary: Summary) -> int | None:
-    """How long ago the injury was, where the summary tells a time and no date: the longest
-    that it tells of the complaint.
-    """
+    """The longest time since the injury that the summary tells, where it prints no date of it."""
     days = [
         float(_TOLD_WORDS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
         for _, known in kinds("injury_told_ago")
@@ -243,8 +239,8 @@ def days_told(summary: Summary) -> int | None:
 def build_work_status(summary: Summary, _: Case) -> Findings:
     """The stated status with the latest date; a bare mention of restrictions only alone."""
     found = Findings()
-    stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
-    stated = [m for m in stated if not beside("returns_later", summary, m)] or stated
+    stated = [m for m in summary.mentions("work_status") if _stated(m)]
+    stated = [m for m in stated if not beside("returns_later", m)] or stated
     if not stated:
         return found
     ranks = [int(mention.rule.extra["rank"]) for mention in stated]
@@ -255,11 +251,11 @@ def build_work_status(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _stated(summary: Summary, mention: Mention) -> bool:
+def _stated(mention: Mention) -> bool:
     if mention.qualifier in ("negated", "hypothetical", "quoted_guideline", "denied_by_ur"):
         # Cues of negation inside the phrase ("not working") do not count.
         return mention.qualifier == "negated" and mention.rule.id in _DENIES_ITSELF
-    return not beside("status_not_told", summary, mention)
+    return not beside("status_not_told", mention)
 
 
 _DENIES_ITSELF = ("no_restrictions", "not_working", "no_work", "no_return")

@@ -30,7 +30,7 @@ from imr.features.words import group, pairs, pattern
 
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
-    said = gives_beside("says_nothing_of_care", summary, mention)
+    said = gives_beside("says_nothing_of_care", mention)
     if said == "nothing" or _only_planned(summary, mention):
         return True
     return said is not None and not any(
@@ -41,26 +41,26 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
 
 def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatments and drugs that the clause of a mention names."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     return [
         m
         for m in _named(summary, mention.sentence)
         if clause.start <= m.start < clause.end
-        and not beside("less_is_taken", summary, m)
-        and not (m.start >= mention.start and beside("is_what_care_lets_do", summary, m))
+        and not beside("less_is_taken", m)
+        and not (m.start >= mention.start and beside("is_what_care_lets_do", m))
     ]
 
 
 def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
-    causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
+    causes, clause = _care_in_clause(summary, mention), clause_of(mention)
     if pattern("days_of_wearing_it").search(summary.lower, clause.start, mention.start):
         worn = antecedent(summary, mention)
         return causes if worn is None else [worn]
     before = [m for m in _named(summary, mention.sentence) if m.end <= clause.start]
     if not causes and summary.lower.startswith(":", clause.start):
         return before[-1:]
-    if not causes and beside("after_what_was_told", summary, mention):
+    if not causes and beside("after_what_was_told", mention):
         return [*_named(summary, mention.sentence - 1), *before][-1:]
     return causes
 
@@ -72,8 +72,8 @@ _WORKS_ON_PAIN = 30.0
 def responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
-        if beside("all_care_failed", summary, mention):
-            yield state(summary, mention, "response", "conservative", "failed", of="care")
+        if beside("all_care_failed", mention):
+            yield state(mention, "response", "conservative", "failed", of="care")
         if _no_response(summary, mention):
             continue
         if mention.value == _MEASURED:
@@ -92,7 +92,7 @@ def responses(summary: Summary) -> Iterator[Statement]:
 
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     spans = (days for _, days, ago in spans_of_time(summary, clause) if not ago)
     return _weeks(max(spans, default=None) or days_until(summary, mention))
 
@@ -103,10 +103,10 @@ def _weeks(days: float | None) -> float | None:
 
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A response without a number, unless it is a half."""
-    given = gives_beside("response_in_words_is", summary, mention)
+    given = gives_beside("response_in_words_is", mention)
     polarity = cast("Polarity", given or mention.value)
     # What is gone is numbness or the like, while the pain goes on.
-    other = polarity == "resolved" and beside("of_another_symptom_only", summary, mention)
+    other = polarity == "resolved" and beside("of_another_symptom_only", mention)
     if other and pattern("pain_persists").search(summary.lower):
         return
     rule = mention.rule.id
@@ -145,12 +145,10 @@ def _only_planned(summary: Summary, mention: Mention) -> bool:
     visits were approved and used, disability from 60 to 40") nor of what is past ("therapy has
     failed and surgery is considered").
     """
-    if mention.qualifier != "requested" or beside("past_in_a_plan", summary, mention):
+    if mention.qualifier != "requested" or beside("past_in_a_plan", mention):
         return False
     return not any(
-        m.value == IN_USE
-        or beside("used_after_approval", summary, m)
-        or beside("approved_and_used", summary, m)
+        m.value == IN_USE or beside("used_after_approval", m) or beside("approved_and_used", m)
         for m in _named(summary, mention.sentence)
         if m.start < mention.start and mention.start - m.end <= _USE_REACH
     )
@@ -168,7 +166,7 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     if told is not None:
         return told
     noun = mention.text.lower() in _NOUNS
-    for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+    for start, days, ago in spans_of_time(summary, clause_of(mention)):
         if mention.end <= start <= mention.end + _LASTED_AFTER:
             close = bool(pattern("lasting").fullmatch(summary.lower[mention.end : start]))
         else:
@@ -204,14 +202,14 @@ def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
         printed = pattern("percent_printed").match(summary.lower, mention.start)
-        if printed is None or beside("percent_is_no_relief", summary, mention):
+        if printed is None or beside("percent_is_no_relief", mention):
             continue
-        eased = beside("tells_of_relief", summary, mention) or (
-            beside("rated_after_care", summary, mention) and _of_injection(summary, mention)
+        eased = beside("tells_of_relief", mention) or (
+            beside("rated_after_care", mention) and _of_injection(summary, mention)
         )
         if not eased:
             continue
-        less = beside("less_than_stated", summary, mention)
+        less = beside("less_than_stated", mention)
         percent, weeks = float(printed["high"] or printed["low"]), _longest(summary, mention)
         helps = "failed" if less and percent == _WORKS_ON_PAIN else _worth(percent)
         yield from _response(summary, mention, helps, percent, "<" if less else "=", weeks)
@@ -226,8 +224,8 @@ def _of_injection(summary: Summary, mention: Mention) -> bool:
 def _falls(summary: Summary) -> Iterator[Statement]:
     """Pain scores with and without a treatment, as a percentage of relief."""
     for mention in summary.mentions("pain_score"):
-        start = clause_of(summary, mention).start
-        for told, match in each_beside("scores_before_and_after", summary, mention):
+        start = clause_of(mention).start
+        for told, match in each_beside("scores_before_and_after", mention):
             first, last = start + match.start(), start + match.end()
             if not (first < mention.end and mention.start < last):
                 continue
@@ -242,9 +240,9 @@ def _falls(summary: Summary) -> Iterator[Statement]:
                 yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
             break
         else:
-            if beside("score_is_the_same_with_care", summary, mention):
+            if beside("score_is_the_same_with_care", mention):
                 yield from _response(summary, mention, "failed", 0.0)
-            if beside("little_is_left_with_care", summary, mention):
+            if beside("little_is_left_with_care", mention):
                 yield from _response(summary, mention, "helped")
 
 
@@ -262,13 +260,13 @@ def _response(
     if any(cause.qualifier == "other_person" for cause in causes):
         return
     goes_on = mention.rule.id == "persists"
-    if goes_on and (not causes or beside("care_helped_all_the_same", summary, mention)):
+    if goes_on and (not causes or beside("care_helped_all_the_same", mention)):
         # Complaints that go on are what care did only where the sentence names the care.
-        yield state(summary, mention, "complaint", "pain", "affirmed")
+        yield state(mention, "complaint", "pain", "affirmed")
         return
     # What fails is care that is named: "works full shifts despite her pain" tells of none.
     if not causes and mention.rule.id not in ("failed", "despite"):
-        yield state(summary, mention, "response", "care", polarity, **said)
+        yield state(mention, "response", "care", polarity, **said)
     for concept, cause in {care_concept(cause): cause for cause in causes}.items():
         unplaced = told_before(summary, cause)
         own = () if unplaced else place_of(summary, cause)[0]
@@ -277,7 +275,7 @@ def _response(
         # The visits of a course of care that stand next to it.
         visits = sessions_had(summary, cause) if cause.value in group("course_of_care") else None
         more = {"of": _called(cause), "count": visits}
-        found = state(summary, mention, "response", concept, polarity, own, **more, **said)
+        found = state(mention, "response", concept, polarity, own, **more, **said)
         # Nor does the sentence before place what care of the whole person did.
         anywhere = unplaced and not parts_of(summary, mention.sentence)
         yield replace(found, regions=(), side=None) if anywhere else found
@@ -329,7 +327,7 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
         m
         for m in (*_named(summary, sentence - 1), *_named(summary, sentence))
         if not pattern("what_changed").match(summary.lower[mention.end : m.start])
-        and not beside("dose_went_down", summary, m)
+        and not beside("dose_went_down", m)
     ]
     cause = _cause(summary, mention, care)
     if cause is None:
@@ -353,7 +351,7 @@ def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
     found: dict[int, list[Mention]] = {}
     for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
-        if m.value in _NO_CAUSE or beside("is_only_where_care_was", summary, m):
+        if m.value in _NO_CAUSE or beside("is_only_where_care_was", m):
             continue
         if m.value != COURSE or not counted_by_kind(summary, m):
             found.setdefault(m.sentence, []).append(m)
@@ -379,7 +377,7 @@ def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
 
 
 def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     inside = [m for m in care if clause.start <= m.start < clause.end]
     before = [m for m in care if m.start < mention.start]
     headed = before and summary.lower.startswith(":", clause.start)
@@ -391,7 +389,7 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
         earlier = [m for m in before if m.sentence < mention.sentence]
         # "She had an epidural. It eased the leg, and she took half the pills": what "it" was.
         aside = earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED
-        it_did = aside and beside("sentence_starts_with_it", summary, mention)
+        it_did = aside and beside("sentence_starts_with_it", mention)
         return earlier[-1] if it_did else nearest
     if before:
         return before[-1]
@@ -412,7 +410,7 @@ _MEASURED = "measured"
 _ARC_FROM = 15
 
 
-def _closer(_summary: Summary, mention: Mention) -> Polarity:
+def _closer(mention: Mention) -> Polarity:
     """Fingertips that come nearer to the palm or the floor are a gain."""
     before, after = map(float, _from_and_to(mention))
     return "improved" if after < before else "not improved"
@@ -425,17 +423,17 @@ def _from_and_to(mention: Mention) -> tuple[str, str]:
     return before or "0", after or groups.get("now") or "0"
 
 
-def _measured(summary: Summary, mention: Mention) -> Polarity | None:
+def _measured(mention: Mention) -> Polarity | None:
     """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is.
 
     "Motion is 20 to 65 degrees" is an arc, and no change.
     """
-    told = gives_beside("numbers_are", summary, mention)
+    told = gives_beside("numbers_are", mention)
     arc = told == "a change or an arc"
     if told is None or (arc and float(mention.groups.get("before") or 0) <= _ARC_FROM):
         return None
     before, after = _from_and_to(mention)
-    units = _units(mention.text.lower() + summary.after(mention, 12))
+    units = _units(mention.text.lower() + mention.summary.after(mention, 12))
     if not (before in units and after in units):
         units = {}  # "20 to 45 minutes"
     more = _number(after) * units.get(after, 1.0) > _number(before) * units.get(before, 1.0)
@@ -460,7 +458,7 @@ def _units(text: str) -> dict[str, float]:
     }
 
 
-def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
+def _dose(mention: Mention) -> Polarity | None:
     """Whether fewer pills are taken than before ("Norco 4->2"); "1 to 2 a day" is a range."""
     if float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0):
         return "medication reduced"
@@ -469,16 +467,16 @@ def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
 
 
 # What two numbers, before and after, say of a task, a distance and a dose.
-_CHANGES: dict[str, Callable[[Summary, Mention], Polarity | None]] = {
+_CHANGES: dict[str, Callable[[Mention], Polarity | None]] = {
     _MEASURED: _measured,
     "distance": _closer,
     "dose": _dose,
 }
 
 
-def _told_of_function(summary: Summary, mention: Mention) -> Polarity:
+def _told_of_function(mention: Mention) -> Polarity:
     """What words for a task say of it."""
-    return cast("Polarity", gives_beside("function_is", summary, mention) or mention.value)
+    return cast("Polarity", gives_beside("function_is", mention) or mention.value)
 
 
 _TASKS = frozenset({"can_again", "can_now_do", "let_me", "task_done"})
@@ -490,14 +488,12 @@ _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    if beside("nothing_of_function", summary, mention) or _only_planned(summary, mention):
+    if beside("nothing_of_function", mention) or _only_planned(summary, mention):
         return True
     # "Is able to shop but tires" is no gain, nor is a return to work that the doctor ordered.
-    rest = mention.end, summary.sentence_span(mention.sentence)[1]
-    able = beside("barely_able", summary, mention) and pattern("yet_with_trouble").search(
-        summary.lower, *rest
-    )
-    no_gain = able or beside("only_sent_to_work", summary, mention)
+    rest = summary.lower, mention.end, summary.sentence_span(mention.sentence)[1]
+    able = beside("barely_able", mention) and pattern("yet_with_trouble").search(*rest)
+    no_gain = able or beside("only_sent_to_work", mention)
     return bool(no_gain) and not _care_in_clause(summary, mention)
 
 
@@ -506,11 +502,11 @@ def functions(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("function"):
         if _no_function(summary, mention):
             continue
-        polarity = _CHANGES.get(mention.value, _told_of_function)(summary, mention)
+        polarity = _CHANGES.get(mention.value, _told_of_function)(mention)
         if polarity is None:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
-        off = polarity == "not improved" and beside("says_off_work", summary, mention)
+        off = polarity == "not improved" and beside("says_off_work", mention)
         named = _named(summary, mention.sentence)
         if off and not any(m.start < mention.start for m in named):
             continue
@@ -518,7 +514,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
         of = cause and _called(cause)
-        said = state(summary, mention, "function", "function", polarity, of=of)
+        said = state(mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
         # Nor does a task place itself ("can turn my head again", "steps foot over foot").
@@ -528,4 +524,4 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if mention.value == _MEASURED and polarity == "not improved":
             before, after = map(_number, _from_and_to(mention))
             if after < _LOSS * before:
-                yield state(summary, mention, "sign", "worsening", "affirmed")
+                yield state(mention, "sign", "worsening", "affirmed")

@@ -86,9 +86,8 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "elsewhere" if placed else "unplaced"
     if not statement.regions:
         return "unplaced"
-    stays = statement.subject in ("sign", "diagnosis") and statement.concept not in group(
-        "along_nerves"
-    )
+    goes_along = statement.concept in group("along_nerves")
+    stays = statement.subject in ("sign", "diagnosis") and not goes_along
     # A bunion that was removed is no operation of the back.
     stays = stays or (statement.subject, statement.concept) in _STAY
     reaches = _reach(statement.regions, statement.concept in group("of_nerves"), stays, parts)
@@ -104,9 +103,7 @@ _CORD = "thoracic spine"
 
 
 def _sound(statement: Statement) -> bool:
-    """Whether nerves are found sound: so they are from the cord down, which legs that are weak do
-    not tell of it.
-    """
+    """Whether nerves are found sound, as they then are from the cord down."""
     if statement.subject != "sign" or statement.concept not in group("of_nerves"):
         return False
     normal = statement.concept in ("normal neurology", "nerve study normal")
@@ -138,7 +135,6 @@ def _spine_and_limb(one: str, other: str) -> bool:
 
 
 def state(
-    summary: Summary,
     mention: Mention,
     subject: Subject,
     concept: str,
@@ -147,8 +143,8 @@ def state(
     **more: Any,
 ) -> Statement:
     """The statement a mention makes; ``own`` are regions it is always about."""
-    clause, qualifier = clause_of(summary, mention), mention.qualifier
-    regions, side = place_of(summary, mention, own)
+    clause, qualifier = clause_of(mention), mention.qualifier
+    regions, side = place_of(mention.summary, mention, own)
     source = _SOURCES.get(qualifier, "record")
     past = qualifier == "historical"
     return Statement(
@@ -184,26 +180,24 @@ _EQUIVOCAL_REACH = 40
 
 def equivocal(summary: Summary, mention: Mention) -> bool:
     """Whether the result of a test next to it is none."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     start = max(clause.start, mention.start - _EQUIVOCAL_REACH)
-    found = pattern("equivocal_result").search(
-        summary.lower, start, min(clause.end, mention.end + _EQUIVOCAL_REACH)
-    )
+    end = min(clause.end, mention.end + _EQUIVOCAL_REACH)
+    found = pattern("equivocal_result").search(summary.lower, start, end)
     if found is None:
         return False
     between = summary.lower[min(found.end(), mention.end) : max(found.start(), mention.start)]
     return "," not in between
 
 
-def pain_degree(summary: Summary, mention: Mention) -> str | None:
+def pain_degree(mention: Mention) -> str | None:
     """How strong pain is said to be; two of ten at most is mild."""
-    if beside("pain_is_mild", summary, mention):
+    if beside("pain_is_mild", mention):
         return "mild"
-    strong = match_beside("pain_is_strong", summary, mention)
+    strong = match_beside("pain_is_strong", mention)
     return strong and ("severe" if strong["severe"] else "moderate")
 
 
-def diagnosis_polarity(summary: Summary, mention: Mention) -> Polarity:
-    """Whether a diagnosis is made, excluded or gone, or only suspected."""
-    given = gives_beside("diagnosis", summary, mention)
-    return cast("Polarity", given or "affirmed")
+def polarity_beside(name: str, mention: Mention) -> Polarity | None:
+    """The polarity that the words beside a mention give it."""
+    return cast("Polarity | None", gives_beside(name, mention))

@@ -23,12 +23,12 @@ SOURCE = "\n".join(
 )
 
 
-def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
-    """A summary, and a mention of what stands between brackets that the row is about."""
+def marked(example: str, row: dict[str, str]) -> Any:
+    """A mention of what stands between brackets that the row is about."""
     start, end = example.index("["), example.index("]") - 1
     summary = Summary(example.replace("[", "").replace("]", ""))
     value = row["of"].split(";")[0].rpartition(".")[2]
-    mention = SimpleNamespace(
+    return SimpleNamespace(
         summary=summary,
         start=start,
         end=end,
@@ -39,23 +39,22 @@ def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
         text=summary.text[start:end],
         _clause=None,
     )
-    return summary, mention
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERED)
 def test_a_row_holds_of_its_example(name: str, number: int) -> None:
     row = ROWS[number]
     place = sum(other["name"] == name for other in ROWS[:number])
-    summary, mention = marked(row["example"], row)
-    assert table()[name][place].matches(summary, mention) is not None
-    assert beside(name, summary, mention)
+    mention = marked(row["example"], row)
+    assert table()[name][place].matches(mention) is not None
+    assert beside(name, mention)
 
 
 def test_the_first_row_that_holds_gives_its_answer() -> None:
-    summary, mention = marked("Possible [fracture] of the wrist.", ROWS[0])
-    assert gives_beside("diagnosis", summary, mention) == "suspected"
-    assert match_beside("pain_is_strong", *marked("She has severe [pain].", ROWS[0])) is not None
-    assert gives_beside("diagnosis", *marked("A [fracture] of the wrist.", ROWS[0])) is None
+    mention = marked("Possible [fracture] of the wrist.", ROWS[0])
+    assert gives_beside("diagnosis", mention) == "suspected"
+    assert match_beside("pain_is_strong", marked("She has severe [pain].", ROWS[0])) is not None
+    assert gives_beside("diagnosis", marked("A [fracture] of the wrist.", ROWS[0])) is None
 
 
 def test_each_name_is_asked_for_and_each_question_is_in_the_table() -> None:
