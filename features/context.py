@@ -390,9 +390,7 @@ Reading = TypeVar("Reading")
 About = TypeVarTuple("About")
 
 
-def once(
-    read: Callable[[Summary, *About], Reading],
-) -> Callable[[Summary, *About], Reading]:
+def once(read: Callable[[Summary, *About], Reading]) -> Callable[[Summary, *About], Reading]:
     """Read a thing once a summary and further arguments; later calls give the first result."""
 
     def remembered(summary: Summary, *about: *About) -> Reading:

@@ -11,7 +11,6 @@ where that is another one, the letter carries a warning (:mod:`imr.features.tabl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -308,9 +307,6 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
     return float(value) if isinstance(value, int | float) else absent
 
 
-_PATCH = re.compile(r"\bpatch")
-
-
 def _supply(item: Item, row: Row) -> dict[str, Value]:
     """Bounds of the days that the drug asked for lasts; empty where no amount is told."""
     days, quantity = row.get("request_supply_days"), row.get("quantity")
@@ -326,7 +322,7 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
     often = row.get("told_per_day")
     if isinstance(often, int | float) and often:
         pace = pace and (often, often)
-    elif pace and _PATCH.search(words):
+    elif pace and pattern("patch_asked").search(words):
         pace = _PATCHES_A_DAY
     elif pace and row.get("request_extended_release"):
         pace = _ONCE_A_DAY if pattern("taken_once_a_day").search(words) else _LONG_ACTING_A_DAY

@@ -184,16 +184,8 @@ def _undocumented() -> dict[str, Value]:
 
 def _evidence(signal: str, mention: Mention, index: int | None, item: Item | None) -> Evidence:
     in_request = item is not None and mention.summary.text == item.requested
-    return Evidence(
-        signal=signal,
-        start=mention.start,
-        end=mention.end,
-        quote=mention.text,
-        rule=mention.rule_id,
-        qualifier=mention.qualifier,
-        field="request" if in_request else "case_summary",
-        item_index=index,
-    )
+    words = signal, mention.start, mention.end, mention.text, mention.rule_id, mention.qualifier
+    return Evidence(*words, "request" if in_request else "case_summary", index)
 
 
 def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:

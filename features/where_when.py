@@ -72,24 +72,22 @@ def regions_in_list(summary: Summary, mention: Mention) -> tuple[str, ...]:
     if near := regions_of(summary, mention):
         return tuple(near)
     clause = clause_of(mention)
-    before = _ITEM_ENDS.search(summary.lower[clause.start : mention.start][::-1])
-    after = _ITEM_ENDS.search(summary.lower, mention.end, clause.end)
+    ends = pattern("item_of_a_list_ends")
+    before = ends.search(summary.lower[clause.start : mention.start][::-1])
+    after = ends.search(summary.lower, mention.end, clause.end)
     first = mention.start - before.start() if before else clause.start
     last = after.start() if after else clause.end
     inside = [p for p in parts_of(summary, mention.sentence) if first <= p.start < last]
     if not inside:
         return ()
     # What is joined to them ("the muscles of the neck, left shoulder and arm").
-    parts, ends = parts_of(summary, mention.sentence), inside[-1]
-    ahead = _chain_ahead(summary, ends, [p for p in parts if p.start >= ends.end], _JOINS)
+    parts, final = parts_of(summary, mention.sentence), inside[-1]
+    ahead = _chain_ahead(summary, final, [p for p in parts if p.start >= final.end], _JOINS)
     behind = []
     if inside[0].end <= mention.start:
         known = [p for p in parts if p.end <= inside[0].start]
         behind = _chain_behind(summary, inside[0], known, _JOINS)
     return tuple(dict.fromkeys([*behind, *(p.value for p in inside), *ahead]))
-
-
-_ITEM_ENDS = re.compile(r"[,;:]| (?:and|dna) ")
 
 
 def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
@@ -110,7 +108,8 @@ def _chain_ahead(
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.end, lead
-    object_told = parts and _OF.search(summary.lower, mention.end, parts[0].start)
+    between = (summary.lower, mention.end, parts[0].start) if parts else ("", 0, 0)
+    object_told = pattern("object_told").search(*between)
     for part in parts:
         if not joined.fullmatch(summary.lower, position, part.start):
             break
@@ -121,14 +120,8 @@ def _chain_ahead(
     return list(dict.fromkeys(found))
 
 
-_OF = re.compile(r"\b(?:of|to|in|over|involving)\b")
-
-
 def _chain_behind(
-    summary: Summary,
-    mention: Mention,
-    parts: Sequence[Mention],
-    lead: re.Pattern[str] = _ADJACENT,
+    summary: Summary, mention: Mention, parts: Sequence[Mention], lead: re.Pattern[str] = _ADJACENT
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.start, lead
@@ -305,9 +298,6 @@ def _side_before(summary: Summary, part: Mention) -> str | None:
     return _named_side(found[-1]) if found else None
 
 
-_REMAINS_AFTER = re.compile(r"left(?=[.,;]|$| (?:of|on|in|to|between|at|and|but|for)\b)")
-
-
 def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     """Whether the word "left" is a verb."""
     if match[1] != "left":
@@ -316,7 +306,7 @@ def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     if pattern("left_is_a_verb").match(lower, start):
         return True
     before = pattern("what_remains").search(lower, max(start - 12, 0), start)
-    return bool(before and _REMAINS_AFTER.match(lower, start))
+    return bool(before and pattern("left_behind_words").match(lower, start))
 
 
 def _named_side(word: str) -> str:
@@ -403,11 +393,7 @@ _NUMBERS: dict[str, float] = number_words(20) | {
 }  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 
-_POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
-# "Last week" is a time ago; "for the last week" is none.
-_LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
 _LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
-_PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
 _UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")
 
@@ -433,13 +419,13 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         ago = pattern("time_is_ago").match(after) is not None
         told = summary.lower, max(match.start() - 16, clause.start), match.start()
         rate = number in ("a", "an") and pattern("stands_for_a_rate").search(*told)
-        if ago or not (_PLANNED_SPAN.search(before) or rate):
+        if ago or not (pattern("span_ahead").search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
     parts = pattern("part_of_a_day").finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), 2.0 if match[1] == "weekend" else 0.5, False) for match in parts]
-    recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
+    recent = pattern("lately").finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
-    days_after = _POD.finditer(summary.lower, clause.start, clause.end)
+    days_after = pattern("day_after_operation").finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 

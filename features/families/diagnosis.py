@@ -19,7 +19,6 @@ signals of the row (:mod:`imr.features.condition`), and the first row whose ``wh
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,11 +39,7 @@ from imr.features.families.request import (
 from imr.features.signal import Findings, Value, columns_like, table_rows
 from imr.features.statements import Statement, about, of_other_side, sides_told
 from imr.features.statements.findings import study_of
-from imr.features.where_when import (
-    any_same_region,
-    is_or_explains,
-    side_of_part,
-)
+from imr.features.where_when import any_same_region, is_or_explains, side_of_part
 from imr.features.words import group, pattern
 
 MOST_PARTS = 4
@@ -165,9 +160,6 @@ def _parts_of_requests(summary: Summary) -> set[str]:
     return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
 
 
-_ACHES = re.compile(r"\b(?:pain|discomfort|ach(?:es?|ing)|sore(?:ness)?|hurts?)\b")
-
-
 @once
 def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str, Value]:
     """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
@@ -178,7 +170,7 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     named = {c for s, c in there & HERE.keys() if s == "diagnosis"} - group("no_diagnosis")
     complains = any(s == "complaint" and (c == "pain" or (s, c) in HERE) for s, c in there)
     near = _sentences_about(summary, parts, side)
-    aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
+    aches = any(pattern("it_aches").search(summary.sentence_lower(sentence)) for sentence in near)
     return {
         "requested_part_findings": len(signs),
         "requested_part_diagnosis": bool(named or _in(summary, "diagnosis", near)),

@@ -33,11 +33,6 @@ _OF_ROOTS = (
     "spurling", "sensory_dermatomal", "reflex_deficit", "motor_myotomal", "motor_deficit",
     "neuro_normal",
 )  # fmt: skip
-# "McMurray causes nothing", "Tinel produces no tingling".
-_NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)")
-_UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
-_LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -66,14 +61,14 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     after = match_beside("result_behind", mention)
     if after is not None:
         told = summary.after(mention, 150)[after.end() :]
-        if pattern("back_pain_alone").match(told) or _NOTHING.match(told):
+        if pattern("back_pain_alone").match(told) or pattern("test_shows_nothing").match(told):
             return False
-        return not _NEGATIVE.match(after["sign"].strip())
+        return not pattern("result_is_negative").match(after["sign"].strip())
     joined = match_beside("result_of_all_behind", mention)
     if joined is not None:
-        return not _NEGATIVE.match(joined["sign"])
+        return not pattern("result_is_negative").match(joined["sign"])
     before = match_beside("result_before", mention)
-    if before is None or _UNSURE.match(before["sign"]):
+    if before is None or pattern("result_is_unsure").match(before["sign"]):
         return None
     if pattern("result_of_the_last_test").match(before["gap"]) and beside("in_degrees", mention):
         return None
@@ -81,7 +76,7 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     listed = pattern("list_of_tests").fullmatch(gap) and not pattern("no_list_of_tests").search(gap)
     if pattern("new_statement").search(gap) and not listed:
         return None
-    return not _NEGATIVE.match(before["sign"])
+    return not pattern("result_is_negative").match(before["sign"])
 
 
 def _found(mention: Mention) -> bool:
@@ -161,14 +156,12 @@ def _myotomal(
     weak = _seen(by, "motor_myotomal")
     spine = bool(weak or grades) and pattern("case_of_the_spine").search(summary.lower) is not None
     levelled = [
-        m for m in weak if _LEVELLED.search(m.text.lower()) or (spine and _of_nerve(summary, m))
+        m
+        for m in weak
+        if pattern("level_of_a_root").search(m.text.lower()) or (spine and _of_nerve(summary, m))
     ]
     graded = [m for m in grades if spine and pattern("key_muscle").search(_clause(summary, m))]
-    return [
-        *levelled,
-        *(m for m in graded if _of_nerve(summary, m)),
-        *_seen(by, "foot_drop"),
-    ]
+    return [*levelled, *(m for m in graded if _of_nerve(summary, m)), *_seen(by, "foot_drop")]
 
 
 def _clause(summary: Summary, mention: Mention) -> str:
@@ -183,7 +176,7 @@ def _of_nerve(summary: Summary, mention: Mention) -> bool:
 
     In a case with radicular complaints or diagnosis, and not under a joint's own examination.
     """
-    if _LEVELLED.search(_clause(summary, mention)):
+    if pattern("level_of_a_root").search(_clause(summary, mention)):
         return True
     return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
 

@@ -312,7 +312,7 @@ def _per_week_told(summary: Summary, item: Item) -> float | None:
     """How often a week the summary plans what is asked for."""
     if item.category != "Rehabilitation":
         return None
-    weeks = (_A_WEEK.search(entry) for _, entry in _planned(summary, item))
+    weeks = (pattern("times_a_week").search(entry) for _, entry in _planned(summary, item))
     return next((float(week[1]) for week in weeks if week is not None), None)
 
 
@@ -334,15 +334,13 @@ def _certified(summary: Summary, item: Item) -> float | None:
     return next((part for part, whole in parts if part + rest == whole), None)
 
 
-_A_WEEK = re.compile(r"(?<![\d/.])(\d) ?(?:x|times|/) ?(?=\d|a |per |week|wk)")
-_ENTRY_ENDS = re.compile(r"[,;()]| and ")
 _ENTRY_MOST = 50
 
 
 def _entry_after(summary: Summary, said: Statement) -> str:
     """A planned treatment with what stands behind it in its entry of a list."""
     after = summary.after(said.mention, _ENTRY_MOST)
-    return spell_out(said.mention.text + _ENTRY_ENDS.split(after, maxsplit=1)[0])
+    return spell_out(said.mention.text + pattern("entry_ends").split(after, maxsplit=1)[0])
 
 
 def _asking(summary: Summary) -> Iterator[str]:
@@ -381,7 +379,7 @@ def _of_this_course(sentence: str, item: Item) -> str:
         return sentence
     entries = [
         entry
-        for entry in _ENTRY_ENDS.split(sentence)
+        for entry in pattern("entry_ends").split(sentence)
         if any(_of_kind(n.service, item) for n in request_lexicon().find(entry).services)
     ]
     return "; ".join(entries)
@@ -439,9 +437,6 @@ def _points_told(summary: Summary, item: Item) -> float | None:
 
 
 _NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated"})
-# A duration that belongs to the complaint ("a flare for five days") is none of a drug.
-_OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
-_BEGUN = re.compile(r"\b(?:begun|began|started)\b")
 _USE_REACH = 50
 
 
@@ -486,7 +481,7 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
             yield "same_test_days_ago", days, said
         if said.polarity not in _HAD:
             continue
-        of_test = concept == "last_time" and _DRUG_TEST.search(item.requested)
+        of_test = concept == "last_time" and pattern("drug_test_asked").search(item.requested)
         if of_test or concept == "urine_drug_test_done":
             yield "drug_test_days_ago", _days_since(summary, case, said), said
         if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
@@ -501,9 +496,7 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
             yield "same_care_days", _days_used(summary, said), said
 
 
-_DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE)
 _MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
-_EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
 
 
 def _measured(summary: Summary, said: Statement) -> Iterator[Number]:
@@ -511,24 +504,19 @@ def _measured(summary: Summary, said: Statement) -> Iterator[Number]:
     end = said.mention.end
     if said.concept in _MEASURED and not (
         pattern("told_of_earlier").search(summary.lower, said.start, end)
-        or _EARLIER_AFTER.match(summary.lower, end)
+        or pattern("earlier_right_behind").match(summary.lower, end)
     ):
         yield _MEASURED[said.concept], said.percent, said
     if said.concept == "lesion extent":
         yield "lesion_extent", said.percent, said
     if said.concept in _GRADED_SIGNS:
-        graded = _GRADED.search(said.mention.text)
+        graded = pattern("strength_graded").search(said.mention.text)
         yield "strength_grade", float(graded[1]) if graded else None, said
 
 
 _GRADED_SIGNS = frozenset({"weakness", "myotomal weakness", "rotator cuff"})
-_GRADED = re.compile(r"(?<![\d/])([0-5])\s?[+-]?\s?/\s?5\b")
 _DONE = frozenset({"affirmed", "normal", "abnormal"})
 _HAD = frozenset({"affirmed", "consistent", "inconsistent", "stopped"})
-
-
-# "400 mg a day" is a dose, and no time.
-_A_RATE = re.compile(r"\b(?:mg|mcg|ml|med|mme|tablets?|pills?)(?: of \w+)?[ /]$")
 
 
 def _days_used(summary: Summary, statement: Statement) -> float | None:
@@ -536,16 +524,17 @@ def _days_used(summary: Summary, statement: Statement) -> float | None:
     mention = statement.mention
     for at, days, ago in spans_of_time(summary, clause_of(mention)):
         # A patch is worn, or a dose lasts, for hours.
-        if days < 1 or _A_RATE.search(summary.lower, max(at - 16, 0), at):
+        if days < 1 or pattern("dose_and_no_time").search(summary.lower, max(at - 16, 0), at):
             continue
         between = summary.lower[min(at, mention.end) : max(at, mention.end)]
-        begun = ago and _BEGUN.search(between)
-        if len(between) <= _USE_REACH and (begun or not (ago or _OF_COMPLAINT.search(between))):
+        begun = ago and pattern("was_begun").search(between)
+        if len(between) <= _USE_REACH and (
+            begun or not (ago or pattern("time_of_complaint").search(between))
+        ):
             return days
     return None
 
 
-_YEAR = re.compile(r"\b(?:in|of) (?P<year>(?:19|20)\d\d)\b")
 _DATE_REACH = 60
 
 
@@ -556,8 +545,8 @@ def _days_before(summary: Summary, case: Case, statement: Statement) -> float | 
         return statement.ago
     day = nearest_date(summary, mention, _DATE_REACH, _DATE_REACH)
     if day is None:
-        end = summary.sentence_span(mention.sentence)[1]
-        year = _YEAR.search(summary.lower, mention.end, min(end, mention.end + _DATE_REACH))
+        end = min(summary.sentence_span(mention.sentence)[1], mention.end + _DATE_REACH)
+        year = pattern("year_told").search(summary.lower, mention.end, end)
         day = None if year is None else date(int(year["year"]), 7, 1)
     return None if day is None or day > denial else float((denial - day).days)
 
@@ -580,27 +569,17 @@ def _days_since(summary: Summary, case: Case, statement: Statement) -> float | N
 
 
 def _evidence(name: str, said: Statement, item: Item) -> Evidence:
-    start, quote = said.quote
-    return Evidence(
-        signal=name,
-        start=start,
-        end=start + len(quote),
-        quote=quote,
-        rule=said.mention.rule_id,
-        qualifier=said.polarity,
-        item_index=item.index,
-    )
+    start, words = said.quote
+    quote = name, start, start + len(words), words, said.mention.rule_id, said.polarity
+    return Evidence(*quote, item_index=item.index)
 
 
 # --- measures of a statement ----------------------------------------------------------------------
 
-_ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
 _LONG_AGO_DAYS = 730
 _STALE_YEARS, _STALE_DAYS = 2, 365
 # Visits from which a course counts as a trial of care.
 _TRIAL_VISITS = 4
-
-
 _BY_HAND = ("chiropractic", "acupuncture", "massage")
 
 
@@ -693,7 +672,7 @@ def _stale(said: Statement) -> bool:
     day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
     if day is not None and latest is not None and (latest - day).days > _STALE_DAYS:
         return True
-    years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
+    years = [int(y) for y in pattern("any_year").findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
 
 
@@ -734,7 +713,7 @@ def _latest_date(summary: Summary) -> date | None:
 
 @once
 def _latest_year(summary: Summary) -> int:
-    return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
+    return max((int(year) for year in pattern("any_year").findall(summary.lower)), default=0)
 
 
 def _only_so_far(said: Statement) -> bool:
@@ -865,16 +844,13 @@ def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
     return other, same or pattern("by_the_drug").search(said.clause) is not None
 
 
-# "Hand surgery referral" asks for no operation.
-_REFERRAL = re.compile(r"\b(?:referrals?|consult\w*|evaluation|second opinion)\b")
-
-
 def _of_field(said: Statement, item: Item) -> bool:
     """Whether a consultation is asked of the field that a specialist seen already is of."""
     field = specialist_field(item.requested)
     groups = said.mention.groups.items()
     known = next((words for name, words in groups if name.startswith("field") and words), None)
-    consulted = item.subcategory in VISITS or _REFERRAL.search(item.requested.lower())
+    referred = pattern("referral_asked").search(item.requested.lower())
+    consulted = item.subcategory in VISITS or referred
     return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
@@ -888,13 +864,11 @@ def _such_device(said: Statement, item: Item) -> bool:
     return device and (not given or not asked or not given.isdisjoint(asked))
 
 
-# A van that takes a wheelchair is travel to care, whatever it is filed under.
-_TRAVEL = re.compile(r"\b(?:transport\w*|van|taxi|rides?|mileage)\b", re.IGNORECASE)
-_THORACOLUMBAR = re.compile(r"\bt-?1[0-2]\b|\bthoraco-?lumbar\b")
-
-
 def _for_travel(item: Item) -> bool:
-    return item.category == "Transportation" or _TRAVEL.search(item.requested) is not None
+    return (
+        item.category == "Transportation"
+        or pattern("travel_asked").search(item.requested) is not None
+    )
 
 
 def _of_another(said: Statement, item: Item) -> bool:
@@ -937,7 +911,7 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "thoracolumbar": lambda said, item: (
         "thoracic spine" in said.regions
         and "lumbar spine" in requested_parts(item)
-        and _THORACOLUMBAR.search(said.clause) is not None
+        and pattern("lowest_thoracic").search(said.clause) is not None
     ),
     "other_drug": lambda said, item: _drugs_beside(said, item)[0],
     "same_beside": lambda said, item: _drugs_beside(said, item)[1],

@@ -14,7 +14,6 @@ template as much as the case.  They serve explanation.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
@@ -292,9 +291,6 @@ def sessions_certified(summary: Summary, item: Item) -> float | None:
     return told[-1] if told else None
 
 
-_PART = re.compile(r"[,;]|\band (?=(?:denied|approved|certified|modified|non)\b)|$")
-
-
 @once
 def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
     """The numbers that the review certified, each with the courses named beside it."""
@@ -305,7 +301,7 @@ def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
         start, end = summary.sentence_span(number)
         courses = [m for m in summary.mentions("treatment") if m.value in _OF_COURSES]
         of_sentence = frozenset(m.value for m in courses if start <= m.start < end)
-        for stop in _PART.finditer(summary.lower, start, end):
+        for stop in pattern("part_of_a_verdict").finditer(summary.lower, start, end):
             of_part = frozenset(m.value for m in courses if start <= m.start < stop.start())
             said = spell_out(summary.lower[start : stop.start()])
             numbers = (float(match["n"]) for match in pattern("certified_of_course").finditer(said))

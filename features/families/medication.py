@@ -11,21 +11,18 @@ right in 131 letters.
 
 from __future__ import annotations
 
-import re
-
 from imr.data.letter import Case, Item
 from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, Value
 from imr.features.where_when import dates
-from imr.features.words import pairs
+from imr.features.words import pairs, pattern
 
 FAMILY = "medication"
 _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
 )  # fmt: skip
-_SINCE = re.compile(r"^[^.;]{0,60}?\bsince (?:at least |about |approximately )?$")
 
 
 def build(summary: Summary, case: Case) -> Findings:
@@ -104,7 +101,7 @@ def _days_of_use(summary: Summary, case: Case, mentions: list[Mention]) -> float
         for m in mentions
         for d in dates(summary)
         if 0 <= d.mention.start - m.end <= 70
-        and _SINCE.match(summary.lower[m.end : d.mention.start])
+        and pattern("used_since").match(summary.lower[m.end : d.mention.start])
     ]
     past = [day for day in starts if day <= denial]
     return float((denial - min(past)).days) if past else None

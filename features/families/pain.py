@@ -11,7 +11,6 @@ complaints were not annotated.  The rules were tuned on the same letters.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -22,8 +21,6 @@ from imr.features.signal import Findings, columns_like
 from imr.features.words import pairs, pattern
 
 _POINTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_PAINFUL = re.compile(r"pain|ache|sore|discomfort")
-_TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
 _WITHOUT = ("without", "before", "off")
 
 
@@ -103,11 +100,12 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
         start = mention.start
     else:
         start = mention.match.start("low")
-        if not _PAINFUL.search(summary.sentence_lower(mention.sentence)):
+        if not pattern("words_of_pain").search(summary.sentence_lower(mention.sentence)):
             return mention.rule.id == "vas"
     before = summary.lower[max(0, start - 40) : start]
     return not (
-        pattern("score_of_no_pain").search(before) or _TENDER.match(summary.after(mention, 30))
+        pattern("score_of_no_pain").search(before)
+        or pattern("tender_right_behind").match(summary.after(mention, 30))
     )
 
 

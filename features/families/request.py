@@ -27,15 +27,10 @@ from imr.features.signal import Findings, Value, columns_like
 from imr.features.words import group, kinds, kinds_in, labelled, pattern, sets
 
 FAMILY = "request"
-_SIDE = re.compile(r"\b(?:left|right|lt|rt)\b", re.IGNORECASE)
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
 _NUMBER = {"once": 1, "twice": 2} | number_words(20)
-_PERCENT = re.compile(r"(?<!\d)\d+(?:\.\d+)?\s?%")
-_NO_REFILL = re.compile(r"\b(?:no|0|zero|without) refills?\b", re.IGNORECASE)
 _HOURS_A_DAY = 24
-# "60 grams, apply 4 times a day": nobody is told how much of a gel is a dose.
-_BY_WEIGHT = re.compile(r"\d ?(?:g|gms?|grams?|ml|cc|oz|ounces?)\b", re.IGNORECASE)
 _DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
 
 
@@ -123,7 +118,7 @@ def _dose(text: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _percents(text: str) -> int:
-    return len(_PERCENT.findall(text))
+    return len(pattern("percent_of_a_drug").findall(text))
 
 
 @lru_cache(maxsize=4096)
@@ -189,7 +184,7 @@ def _supply_days(item: Item) -> float | None:
         word = printed[1].lower()
         return float(_NUMBER.get(word) or word) * unit * fills
     often = per_day(item.requested)
-    counted = item.quantity_unit == "units" and not _BY_WEIGHT.search(item.requested)
+    counted = item.quantity_unit == "units" and not pattern("by_weight").search(item.requested)
     if item.quantity is None or not counted or not often:
         return None
     return round(item.quantity * fills / often, 1)
@@ -240,15 +235,9 @@ def _flags(item: Item, findings: Findings) -> None:
 
 
 def _evidence(item: Item, name: str, match: re.Match[str], rule: str) -> Evidence:
-    return Evidence(
-        signal=f"request_{name}",
-        start=match.start(),
-        end=match.end(),
-        quote=item.requested[match.start() : match.end()],
-        rule=rule,
-        field="request",
-        item_index=item.index,
-    )
+    (start, end), signal = match.span(), f"request_{name}"
+    words = item.requested[start:end]
+    return Evidence(signal, start, end, words, rule, field="request", item_index=item.index)
 
 
 def _mixed(item: Item) -> bool:
@@ -262,7 +251,10 @@ def _mixed(item: Item) -> bool:
 
 @lru_cache(maxsize=4096)
 def _side(text: str, bilateral: bool) -> str | None:
-    sides = {{"l": "left", "r": "right"}[match[0][0].lower()] for match in _SIDE.finditer(text)}
+    sides = {
+        {"l": "left", "r": "right"}[match[0][0].lower()]
+        for match in pattern("side_printed").finditer(text)
+    }
     if bilateral or len(sides) == 2:
         return "bilateral"
     return next(iter(sides), None)
@@ -313,7 +305,9 @@ def refills(text: str) -> float | None:
     """The number of refills printed ("with 2 refills", "refills x 3")."""
     if "refill" not in text.lower():
         return None
-    return 0.0 if _NO_REFILL.search(text) else _last_number(pattern("refills_printed"), text)
+    return (
+        0.0 if pattern("no_refill").search(text) else _last_number(pattern("refills_printed"), text)
+    )
 
 
 def fills_asked(text: str) -> float:
@@ -389,14 +383,10 @@ def tests_and_organs(request: str) -> frozenset[str]:
     return frozenset(c for cell, p in known if p.search(lower) for c in cell.split("|"))
 
 
-_LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
-_RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
-
-
 @lru_cache(maxsize=4096)
 def side_of(request: str) -> str | None:
     """The one side a request names; None where it names none or both."""
-    left, right = _LEFT.search(request), _RIGHT.search(request)
+    left, right = pattern("left_asked").search(request), pattern("right_asked").search(request)
     if bool(left) == bool(right):
         return None
     return "left" if left else "right"

@@ -14,7 +14,6 @@ The rules were tuned on the same letters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +32,7 @@ from imr.features.where_when import (
     same_region,
     starting_between,
 )
+from imr.features.words import pattern
 
 Result = Literal["normal", "abnormal", "not_stated"]
 _MODALITIES = ("mri", "ct", "xray")
@@ -193,14 +193,14 @@ def _listed(summary: Summary, mention: Mention) -> Iterator[Mention]:
     for _ in range(LONGEST_LIST):
         yield mention
         following = _next_study(summary, mention)
-        if not following or not _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
+        between = summary.lower[mention.end : following.start] if following else ""
+        if not following or not pattern("and_another").fullmatch(between):
             return
         mention = following
 
 
 LONGEST_LIST = 30
 """Studies that one sentence can list; a chain of hundreds is no sentence."""
-_AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
 @once

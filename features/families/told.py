@@ -7,7 +7,6 @@ not told is that of this thing.  That a record is merely silent is never read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from imr.data.letter import Case, Evidence, Item
@@ -26,12 +25,7 @@ from imr.features.families.request import (
 )
 from imr.features.signal import Findings, Value
 from imr.features.statements import statements
-from imr.features.where_when import (
-    any_same_region,
-    is_or_explains,
-    parts_of,
-    side_of_part,
-)
+from imr.features.where_when import any_same_region, is_or_explains, parts_of, side_of_part
 from imr.features.words import group, pattern, sets
 
 FAMILY = "told"
@@ -238,7 +232,6 @@ def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Val
 
 _NEAR = 40
 _FEW_WORDS = 5
-_FROM_REVIEW = re.compile(r"^ (?:from|by|in|of) the (?:ur\b|utili[sz]ation|review|claims|denial)")
 
 
 @once
@@ -249,11 +242,8 @@ def _no_purpose(summary: Summary) -> list[tuple[int, int]]:
         found.span()
         for found in pattern("purpose_not_told").finditer(lower)
         if not by_review.search(lower, max(0, found.start() - 60), found.start())
-        and not _FROM_REVIEW.match(lower, found.end(), found.end() + 30)
+        and not pattern("from_the_review").match(lower, found.end(), found.end() + 30)
     ]
-
-
-_PART_OF_LIST = re.compile(r";|, (?:and )?(?=the request)|, and (?=an? |no )")
 
 
 def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tuple[int, int]]:
@@ -261,7 +251,9 @@ def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tupl
     heads = _heads(item)
     for start, end in _no_purpose(summary):
         first, last = summary.sentence_span(summary.sentence_at(start))
-        stops = [m.end() for m in _PART_OF_LIST.finditer(summary.lower, first, last)]
+        stops = [
+            m.end() for m in pattern("part_of_list_begins").finditer(summary.lower, first, last)
+        ]
         left = max((stop for stop in stops if stop <= start), default=first)
         right = min((stop for stop in stops if stop >= end), default=last)
         words = WORDS.findall(summary.lower, left, right)

@@ -16,7 +16,6 @@ Source of the definitions: the reading rules of the annotations (``tests/annotat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
@@ -27,7 +26,6 @@ from imr.features.signal import Findings, Value, columns_like
 from imr.features.words import group, pairs, pattern
 
 FAMILY = "treatment"
-_PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
 
 
 def build(summary: Summary, _case: Case) -> Findings:
@@ -131,7 +129,7 @@ def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
     sentence = summary.sentence_lower(number)
     if number == 0 or len(sentence) > 90 or pattern("holds_a_verb").search(sentence):
         return False
-    return _PLAN.search(summary.sentence_lower(number - 1)) is not None
+    return pattern("words_of_a_plan").search(summary.sentence_lower(number - 1)) is not None
 
 
 @once

@@ -56,7 +56,6 @@ def _age(mention: Mention) -> tuple[int, Mention] | None:
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
 # An injury is told at the start of a summary; later falls are others.
 _FIRST_SENTENCES = 3
-_FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
 
 
 def build_injury(summary: Summary, case: Case) -> Findings:
@@ -86,7 +85,7 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
         if (
             lead
             and not pattern("leads_elsewhere").search(lead["gap"] or "")
-            and not _FIRST_REPORT.search(before)
+            and not pattern("first_report").search(before)
         ):
             return printed
     return _event_in_summary(summary)
@@ -197,7 +196,11 @@ def _governs(found: re.Match[str] | None) -> bool:
 
 def _led_by_injury(summary: Summary, mention: Mention) -> bool:
     before = summary.before(mention, 90)
-    lead = None if _FIRST_REPORT.search(before) else pattern("leads_to_injury_date").search(before)
+    lead = (
+        None
+        if pattern("first_report").search(before)
+        else pattern("leads_to_injury_date").search(before)
+    )
     return lead is not None and not pattern("leads_elsewhere").search(lead["gap"] or "")
 
 

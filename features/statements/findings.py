@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -82,12 +81,9 @@ def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool
     return bool(place) and regions.issuperset(place)
 
 
-_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
-
-
 def _listed_as_diagnosis(summary: Summary, mention: Mention) -> bool:
     """Whether a mention stands after words that begin a list of diagnoses."""
-    return _DIAGNOSES.search(_sentence_before(summary, mention)) is not None
+    return pattern("list_of_diagnoses").search(_sentence_before(summary, mention)) is not None
 
 
 def _sentence_before(summary: Summary, mention: Mention) -> str:
@@ -278,13 +274,12 @@ def _stays_near(summary: Summary, mention: Mention) -> bool:
 
 # What the lexicon of signs reads as well.
 _ALSO_FOUND = frozenset({"weakness", "feeling_lost"})
-_SENSATION = re.compile(r"(?:altered|abnormal|decreased|diminished|reduced) sensations?")
 
 
 def _by_examiner(summary: Summary, mention: Mention) -> bool:
     """Whether an examiner tells of a sign; "sensation" is his word where nobody complains."""
     *complained, since = pattern("somebody_complains").split(_sentence_before(summary, mention))
-    if not complained and _SENSATION.fullmatch(mention.text.lower()):
+    if not complained and pattern("sensation_altered").fullmatch(mention.text.lower()):
         return True
     return pattern("examiner_tells").search(since) is not None
 
@@ -362,7 +357,6 @@ def study_of(summary: Summary, mention: Mention) -> Mention | None:
     return next(told, None)
 
 
-_DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
 
 
@@ -372,7 +366,10 @@ def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     if measured:
         return measured
     first = max(start, mention.start - _DEGREE_REACH)
-    ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
+    ends = [
+        end.end()
+        for end in pattern("part_of_finding_ends").finditer(summary.lower, first, mention.start)
+    ]
     words = list(
         pattern("degree_of_a_finding").finditer(summary.lower, max([first, *ends]), mention.start)
     )
@@ -609,10 +606,7 @@ def _amount(mention: Mention, unit: str) -> float | None:
     printed = mention.groups.get("n")
     if printed is not None:
         return float(_GRADES.get(printed) or printed)
-    for match in (
-        match_beside("amount_behind", mention),
-        match_beside("amount_before", mention),
-    ):
+    for match in (match_beside("amount_behind", mention), match_beside("amount_before", mention)):
         if match is None:
             continue
         said = _SAME_UNIT.get(match["unit"], match["unit"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -170,7 +169,9 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
         if mention.end <= start <= mention.end + _LASTED_AFTER:
             close = bool(pattern("lasting").fullmatch(summary.lower[mention.end : start]))
         else:
-            close = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
+            close = noun and bool(
+                pattern("span_right_before").fullmatch(summary.lower[start : mention.start])
+            )
         if not ago and (close or mention.start <= start < mention.end):
             return _weeks(days)
     return _weeks(days_until(summary, mention))
@@ -195,7 +196,6 @@ def _told_span(groups: Mapping[str, str | None]) -> float | None:
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
-_SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
 def _percents(summary: Summary) -> Iterator[Statement]:
@@ -445,13 +445,12 @@ def _number(text: str) -> float:
     return float(count_of(text) or 0)
 
 
-_WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
 _SCALES = {"h": 60.0, "mil": 10.0}
 
 
 def _units(text: str) -> dict[str, float]:
     """The numbers with a unit of time or way, and its size: "15 minutes to 1 hour" is a gain."""
-    found = _WITH_UNIT.findall(text)
+    found = pattern("number_with_unit").findall(text)
     return {
         number: next((size for start, size in _SCALES.items() if unit.startswith(start)), 1.0)
         for number, unit in found

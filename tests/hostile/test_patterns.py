@@ -36,7 +36,7 @@ SOURCE_LAYOUT = {"data/read", "data/parse", "data/request"}
 WINDOWS = {"pain", "examination", "treatment"}
 """The patterns of these modules look at the words around a mention: at most 170 characters."""
 
-ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE", "response._SPAN_BEFORE"}
+ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE"}
 """Handed to another function, which uses ``fullmatch``."""
 
 WINDOW = 170
