@@ -17,12 +17,12 @@ patterns against it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from imr.features.context import Mention, Summary, clause_text
-from imr.features.signal import table_rows
+from imr.features.signal import grouped, table_rows
 from imr.features.words import filled, parts
 
 Words = Callable[[Summary, Mention, int], str]
@@ -76,12 +76,9 @@ class Row:
 
 
 @cache
-def table() -> Mapping[str, tuple[Row, ...]]:
+def table() -> Mapping[str, Sequence[Row]]:
     """The rows by name; raises ValueError where a pattern cannot be read."""
-    found: dict[str, list[Row]] = {}
-    for cells in table_rows("beside"):
-        found.setdefault(cells["name"], []).append(_row(cells))
-    return {name: tuple(rows) for name, rows in found.items()}
+    return grouped((cells["name"], _row(cells)) for cells in table_rows("beside"))
 
 
 def _row(cells: Mapping[str, str]) -> Row:

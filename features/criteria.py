@@ -21,7 +21,7 @@ from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
-from imr.features.families.request import region, requested_parts, specialist_field
+from imr.features.families.request import DAYS_OF, region, requested_parts, specialist_field
 from imr.features.families.treatment import same_treatment
 from imr.features.signal import Findings, Value, computed, table_rows
 from imr.features.where_when import any_same_region
@@ -261,12 +261,9 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     }
 
 
-_DAYS_OF = {"days": 1.0, "weeks": 7.0, "months": 30.0}
-
-
 def _rental_days(item: Item, row: Row) -> float | None:
     """How many days equipment is to be rented for; None where the request does not tell."""
-    unit = _DAYS_OF.get(item.quantity_unit or "")
+    unit = DAYS_OF.get(item.quantity_unit or "")
     if not row.get("request_rental") or unit is None or item.quantity is None:
         return None
     return item.quantity * unit

@@ -19,6 +19,7 @@ from imr.data.quantity import number_words
 from imr.data.request import body_parts
 from imr.features.beside import beside
 from imr.features.context import Clause, Mention, Summary, clause_of, once
+from imr.features.signal import grouped
 from imr.features.words import pairs, pattern, sets
 
 _JOINS = re.compile(
@@ -97,10 +98,7 @@ def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
 
 @once
 def _parts(summary: Summary) -> dict[int, list[Mention]]:
-    found: dict[int, list[Mention]] = {}
-    for part in summary.mentions("body_part"):
-        found.setdefault(part.sentence, []).append(part)
-    return found
+    return grouped((part.sentence, part) for part in summary.mentions("body_part"))
 
 
 def _chain_ahead(
@@ -387,9 +385,10 @@ def _valid(year: int, month: int, day: int) -> date | None:
 
 # --- spans of time --------------------------------------------------------------------------------
 
-_NUMBERS: dict[str, float] = number_words(20) | {
+NUMBERS: dict[str, float] = number_words(20) | {
     "a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5, "twenty-four": 24,
-    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72,
+    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72, "a few": 3, "a couple of": 2,
+    "half a": 0.5,
 }  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
 
@@ -412,7 +411,7 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
         return found
     for match in pattern("span_of_time").finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]
-        value = float(_NUMBERS.get(number, number))
+        value = float(NUMBERS.get(number, number))
         after = summary.lower[match.end() : match.end() + 40]
         value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]

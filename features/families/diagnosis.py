@@ -37,7 +37,7 @@ from imr.features.families.request import (
     tests_and_organs,
 )
 from imr.features.signal import Findings, Value, columns_like, table_rows
-from imr.features.statements import Statement, about, of_other_side, sides_told
+from imr.features.statements import about, of_other_side, sides_told
 from imr.features.statements.findings import study_of
 from imr.features.where_when import any_same_region, is_or_explains, side_of_part
 from imr.features.words import group, pattern
@@ -242,14 +242,11 @@ def _told_here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Fi
             continue
         if value and reported.get(name) is False:
             continue
-        if value or own.values.get(name) is None or _last_decides(statement):
+        # "Infected wound" among the diagnoses, and at the next visit "no sign of infection".
+        last = statement.concept == "infection" and "infect" in statement.mention.text.lower()
+        if value or last or own.values.get(name) is None:
             own.put(name, value, statement.mention)
     return own
-
-
-def _last_decides(statement: Statement) -> bool:
-    """As "infected wound" among the diagnoses, and at the next visit "no sign of infection"."""
-    return statement.concept == "infection" and "infect" in statement.mention.text.lower()
 
 
 # What a scan shows or excludes, whatever the list of diagnoses says.

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from imr.data.letter import Case
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, listed
+from imr.features.signal import Findings, grouped, listed
 from imr.features.words import pattern
 
 FAMILY = "examination"
@@ -38,9 +38,7 @@ _OF_ROOTS = (
 def build(summary: Summary, _case: Case) -> Findings:
     """Signs found on examination; False where a sign is not documented or negative."""
     found = Findings()
-    by_value: dict[str, list[Mention]] = {}
-    for mention in summary.mentions(FAMILY, overlapping=True):
-        by_value.setdefault(mention.value, []).append(mention)
+    by_value = grouped((m.value, m) for m in summary.mentions(FAMILY, overlapping=True))
     _put_radicular(found, summary, by_value)
     for name in (column.name for column in listed()[FAMILY] if column.name not in _OF_ROOTS):
         told = by_value.get(name, ())

@@ -36,7 +36,7 @@ from imr.features.families.request import (
     studies_in_dispute,
 )
 from imr.features.families.studies import in_dispute
-from imr.features.signal import Findings, Value, computed, listed, table_rows
+from imr.features.signal import Findings, Value, computed, grouped, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
@@ -82,23 +82,23 @@ class FactRule:
 
 
 @cache
-def rules() -> Mapping[str, tuple[FactRule, ...]]:
+def rules() -> Mapping[str, Sequence[FactRule]]:
     """The rows of ``facts.csv`` by the subject they read."""
-    found: dict[str, list[FactRule]] = {}
-    for row in table_rows("facts"):
-        rule = FactRule(
-            fact=row["fact"],
-            speaks_for=row["sign"] == "for",
-            subject=row["subject"],
-            concepts=frozenset(row["concepts"].split("|")),
-            polarities=frozenset(row["polarity"].split("|")),
-            bearings=frozenset(row["bearing"].split("|")),
-            where=condition(row["where"]),
-            priority=int(row["priority"]),
-            source=row["source"],
-        )
-        found.setdefault(rule.subject, []).append(rule)
-    return {subject: tuple(of_subject) for subject, of_subject in found.items()}
+    return grouped((row["subject"], _rule(row)) for row in table_rows("facts"))
+
+
+def _rule(row: Mapping[str, str]) -> FactRule:
+    return FactRule(
+        fact=row["fact"],
+        speaks_for=row["sign"] == "for",
+        subject=row["subject"],
+        concepts=frozenset(row["concepts"].split("|")),
+        polarities=frozenset(row["polarity"].split("|")),
+        bearings=frozenset(row["bearing"].split("|")),
+        where=condition(row["where"]),
+        priority=int(row["priority"]),
+        source=row["source"],
+    )
 
 
 @cache
@@ -127,7 +127,8 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     spoken: _Spoken = {}
     disputed, foreign = bool(studies_in_dispute(item)), _of_no_part(summary, item)
     for said, bears in _said_about(summary, item):
-        if disputed and _of_disputed_study(summary, item, said):
+        study = study_of(summary, said.mention) if disputed else None
+        if study is not None and in_dispute(summary, item, study):
             continue
         asked = said.concept in same or _drug_of(said) in named
         if foreign and said.subject == "study" and bears == "unplaced":
@@ -186,11 +187,6 @@ def _of_no_part(summary: Summary, item: Item) -> bool:
     return bool(parts and known) and not any(is_or_explains(k, p) for k in known for p in parts)
 
 
-def _of_disputed_study(summary: Summary, item: Item, said: Statement) -> bool:
-    study = study_of(summary, said.mention)
-    return study is not None and in_dispute(summary, item, study)
-
-
 def _drug_of(said: Statement) -> str | None:
     """The drug that a statement is about, whatever class its tables put it in."""
     return said.of or said.mention.rule.extra.get("generic")
@@ -199,11 +195,6 @@ def _drug_of(said: Statement) -> str | None:
 def _beside(name: str, said: Statement) -> bool:
     """Whether ``beside.csv`` says so of the words beside what a statement rests on."""
     return beside(name, said.mention)
-
-
-def _complains(said: Statement) -> bool:
-    """Whether somebody complains, or the words need not say so."""
-    return said.subject != "complaint" or _beside("complained_of", said)
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
@@ -258,7 +249,11 @@ def _quotes(
         value = _decides(pairs)
         deciding = [(rule, said) for rule, said in pairs if rule.speaks_for == value]
         # A motion "with pain" proves no complaint where somebody complains.
-        told = [pair for pair in deciding if _complains(pair[1])] or deciding
+        told = [
+            (rule, said)
+            for rule, said in deciding
+            if said.subject != "complaint" or _beside("complained_of", said)
+        ] or deciding
         # What a complaint is like now is told last.
         if name in _OF_THE_LAST_VISIT and value:
             told.reverse()

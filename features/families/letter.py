@@ -254,7 +254,8 @@ def build_review_item(
     own.values["sessions_certified"] = sessions_certified(summary, item)
     reasons = _reasons(summary)
     if len(case.items) > 1:
-        reasons = _about(summary, reasons, item)
+        names = names_of(item)
+        reasons = [m for m in reasons if not names.isdisjoint(_words_around(summary, m))]
     own.values.update(dict.fromkeys(columns_like("review", "ur_reason_{}").values(), False))
     for mention in reasons:
         own.put(f"ur_reason_{mention.value}", True, mention)
@@ -332,12 +333,6 @@ def _reasons(summary: Summary) -> list[Mention]:
         if m.value in reasons and m.qualifier in ("denied_by_ur", "quoted_guideline")
     ]
     return sorted(given, key=lambda m: reasons.index(m.value))
-
-
-def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
-    """The reasons whose clause names the item."""
-    names = names_of(item)
-    return [m for m in mentions if not names.isdisjoint(_words_around(summary, m))]
 
 
 @once

@@ -14,7 +14,7 @@ from __future__ import annotations
 from imr.data.letter import Case, Item
 from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, grouped
 from imr.features.where_when import dates
 from imr.features.words import pairs, pattern
 
@@ -29,9 +29,7 @@ def build(summary: Summary, case: Case) -> Findings:
     """Classes taken, response to them, monitoring; False where nothing is documented."""
     found = Findings()
     taken = drugs_taken(summary)
-    by_class: dict[str, list[Mention]] = {}
-    for mention in taken:
-        by_class.setdefault(mention.value, []).append(mention)
+    by_class = grouped((m.value, m) for m in taken)
     for drug_class, column in pairs("class_taken").items():
         if drug_class in by_class:
             found.put(column, True, *by_class[drug_class])
@@ -57,7 +55,8 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     same = [
         m
         for m in taken
-        if m.rule.extra["generic"] in names or (_drug(m) and m.text.lower().split(" ")[0] in words)
+        if m.rule.extra["generic"] in names
+        or (m.rule.extra["kind"] == "drug" and m.text.lower().split(" ")[0] in words)
     ]
     own.put("same_drug_taken", bool(same), *same)
     of_class = [m for m in taken if m.value == item.subcategory]
@@ -71,10 +70,6 @@ def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
     return [m for m in classes if _taken(m) and not beside("for_the_heart", m)]
-
-
-def _drug(mention: Mention) -> bool:
-    return mention.rule.extra["kind"] == "drug"
 
 
 def _taken(mention: Mention) -> bool:

@@ -31,7 +31,7 @@ _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
 _NUMBER = {"once": 1, "twice": 2} | number_words(20)
 _HOURS_A_DAY = 24
-_DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
+DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
 
 
 def extended_release(item: Item) -> bool:
@@ -176,8 +176,8 @@ def _supply_days(item: Item) -> float | None:
     fills = fills_asked(item.requested)
     if label := pattern("supply_label").search(item.requested):
         return float(label[1] or label[2]) * fills
-    if item.quantity is not None and item.quantity_unit in _DAYS_OF:
-        return item.quantity * _DAYS_OF[item.quantity_unit] * fills
+    if item.quantity is not None and item.quantity_unit in DAYS_OF:
+        return item.quantity * DAYS_OF[item.quantity_unit] * fills
     printed = pattern("days_of_supply").search(item.requested)
     if printed is not None:
         unit = {"d": 1, "w": 7, "m": 30}[printed[2][0].lower()]
@@ -340,9 +340,6 @@ def names_of(item: Item) -> frozenset[str]:
 
 
 # --- what a request is about ----------------------------------------------------------------------
-
-# One course of physical medicine, whoever gives it.
-_THERAPIES = ("physical_therapy", "occupational_therapy")
 
 
 @lru_cache(maxsize=4096)

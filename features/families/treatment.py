@@ -22,7 +22,7 @@ from imr.data.letter import Case, Item
 from imr.data.quantity import count_of
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, Value, columns_like
+from imr.features.signal import Findings, Value, columns_like, grouped
 from imr.features.words import group, pairs, pattern
 
 FAMILY = "treatment"
@@ -32,9 +32,7 @@ def build(summary: Summary, _case: Case) -> Findings:
     """What was received, with session counts and response; False where nothing is documented."""
     found = Findings()
     received = [m for m in summary.mentions(FAMILY) if is_received(summary, m)]
-    by_value: dict[str, list[Mention]] = {}
-    for mention in received:
-        by_value.setdefault(mention.value, []).append(mention)
+    by_value = grouped((m.value, m) for m in received)
     for name, column in columns_like(FAMILY, "{}_prior").items():
         if name in by_value:
             found.put(column, True, *by_value[name])

@@ -16,11 +16,10 @@ from datetime import date
 from typing import NamedTuple
 
 from imr.data.letter import Case
-from imr.data.quantity import number_words
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
-from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
+from imr.features.where_when import NUMBERS, UNITS_OF_TIME, DateMention, dates
 from imr.features.words import kinds, pattern
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
@@ -221,15 +220,10 @@ def last_visit(summary: Summary) -> DateMention | None:
     return max(told, key=lambda at: at.day, default=None)
 
 
-_TOLD_WORDS: dict[str, float] = number_words(20) | {
-    "a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5,
-}  # fmt: skip
-
-
 def days_told(summary: Summary) -> int | None:
     """The longest time since the injury that the summary tells, where it prints no date of it."""
     days = [
-        float(_TOLD_WORDS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
+        float(NUMBERS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
         for _, known in kinds("injury_told_ago")
         for found in known.finditer(summary.lower)
     ]

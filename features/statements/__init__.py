@@ -77,7 +77,11 @@ def _latest(summary: Summary, told: Sequence[Statement]) -> list[Statement]:
     denied = [
         (s, day)
         for s in told
-        if s.polarity == "denied" and _is_whole(s) and (day := visit_of(summary, s.mention))
+        # One motion that is full leaves the others.
+        if s.polarity == "denied"
+        and _is_one(s)
+        and s.percent is None
+        and (day := visit_of(summary, s.mention))
     ]
     if not denied:
         return list(told)
@@ -87,11 +91,6 @@ def _latest(summary: Summary, told: Sequence[Statement]) -> list[Statement]:
 def _is_one(statement: Statement) -> bool:
     whole = statement.concept in group("denied_as_a_whole")
     return whole and statement.subject in ("sign", "complaint")
-
-
-def _is_whole(statement: Statement) -> bool:
-    """Whether a denial is of the whole sign: one motion that is full leaves the others."""
-    return _is_one(statement) and statement.percent is None
 
 
 def _is_over(summary: Summary, said: Statement, denied: Sequence[tuple[Statement, date]]) -> bool:

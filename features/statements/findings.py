@@ -401,17 +401,21 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
 
 def _all_gone(summary: Summary, report: _Report) -> bool:
     """Whether a study shows what is normal, and all else that is told of it is gone."""
-    inside = (summary.mentions("imaging_result"), report.mention.end, report.end)
-    told = list(starting_between(*inside))
-    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    told, shown = _told_by(summary, report)
     sound = any(f.value == "normal" for f in told)
     return sound and bool(shown) and all(beside("is_gone", f) for f in shown)
 
 
+def _told_by(summary: Summary, report: _Report) -> tuple[list[Mention], list[Mention]]:
+    """What is told of a study, and what of that is abnormal and there."""
+    results = summary.mentions("imaging_result")
+    told = list(starting_between(results, report.mention.end, report.end))
+    return told, [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+
+
 def _only_mild_wear(summary: Summary, report: _Report) -> bool:
     """Whether mild degeneration is all that a study shows."""
-    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
-    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    shown = _told_by(summary, report)[1]
     return bool(shown) and all(
         _kind_of_finding(f.text.lower()) == "degeneration"
         and _degree(summary, report.mention.end, f) == "mild"
@@ -421,8 +425,7 @@ def _only_mild_wear(summary: Summary, report: _Report) -> bool:
 
 def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
     """A study whose clause goes on to its first finding ("MRI: partial tear")."""
-    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
-    ends = (clause_of(first).end for first in told)
+    ends = (clause_of(first).end for first in _told_by(summary, report)[0])
     return replace(said, end=max(said.end, next(ends, said.end)))
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from imr.data.quantity import count_of
 from imr.features.beside import beside, each_beside, gives_beside
 from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.signal import grouped
 from imr.features.statements.care import (
     COURSE,
     DENIALS,
@@ -349,13 +350,14 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
 @once
 def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
-    found: dict[int, list[Mention]] = {}
-    for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
-        if m.value in _NO_CAUSE or beside("is_only_where_care_was", m):
-            continue
-        if m.value != COURSE or not counted_by_kind(summary, m):
-            found.setdefault(m.sentence, []).append(m)
-    return found
+    named = [*care_named(summary), *summary.mentions("medication")]
+    return grouped(
+        (m.sentence, m)
+        for m in sorted(named, key=lambda m: m.start)
+        if m.value not in _NO_CAUSE
+        and not beside("is_only_where_care_was", m)
+        and not (m.value == COURSE and counted_by_kind(summary, m))
+    )
 
 
 def _named(summary: Summary, sentence: int) -> Sequence[Mention]:
