@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 RULES = Path(__file__).parent / "rules"
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
-Key, Member = TypeVar("Key"), TypeVar("Member")
+Key = TypeVar("Key")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True, slots=True)
