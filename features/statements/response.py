@@ -80,7 +80,7 @@ def responses(summary: Summary) -> Iterator[Statement]:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
             percent, weeks = (
-                float(pairs("share_of_relief")[str(mention.groups["share"])]),
+                int(pairs("share_of_relief")[str(mention.groups["share"])]),
                 _longest(summary, mention),
             )
             yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
