@@ -79,10 +79,8 @@ def responses(summary: Summary) -> Iterator[Statement]:
         if mention.value == _MEASURED:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
-            percent, weeks = (
-                int(pairs("share_of_relief")[str(mention.groups["share"])]),
-                _longest(summary, mention),
-            )
+            percent = int(pairs("share_of_relief")[str(mention.groups["share"])])
+            weeks = _longest(summary, mention)
             yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
         else:
             yield from _in_words(summary, mention)
