@@ -17,13 +17,13 @@ patterns against it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from imr.data.quantity import COUNT
 from imr.features.context import Mention, Summary, clause_text
-from imr.features.signal import table_rows
+from imr.features.signal import grouped, table_rows
+from imr.features.words import filled, parts
 
 Words = Callable[[Summary, Mention, int], str]
 # Where a pattern of each column looks.
@@ -32,7 +32,7 @@ PLACES: Mapping[str, Words] = {
     "after": Summary.after,
     "ahead": Summary.after,
     "text": lambda summary, mention, _reach: summary.lower[mention.start : mention.end],
-    "clause": lambda summary, mention, _reach: clause_text(summary, mention),
+    "clause": lambda _summary, mention, _reach: clause_text(mention),
     "sentence": lambda summary, mention, _reach: summary.sentence_lower(mention.sentence),
 }
 
@@ -56,54 +56,29 @@ class Row:
         """Whether it is about mentions of a rule and a value."""
         return not self.rules or rule in self.rules or value in self.values
 
-    def matches(self, summary: Summary, mention: Mention) -> Matches | None:
+    def matches(self, mention: Mention) -> Matches | None:
         """What its patterns found; None where the row does not hold."""
         if self.qualifiers and mention.qualifier not in self.qualifiers:
             return None
         found: Matches = ()
         for words, reach, find in self.looks:
-            match = find(words(summary, mention, reach))
+            match = find(words(mention.summary, mention, reach))
             if match is None:
                 return None
             found += (match,)
         for name in self.also:
-            if not beside(name, summary, mention):
+            if not beside(name, mention):
                 return None
         for name in self.unless:
-            if beside(name, summary, mention):
+            if beside(name, mention):
                 return None
         return found
 
 
 @cache
-def parts() -> Mapping[str, str]:
-    """The patterns of ``beside_parts.csv`` by name, and ``count``."""
-    found = {"count": COUNT}
-    for row in table_rows("beside_parts"):
-        found[row["name"]] = _filled(row["pattern"], found)
-    return found
-
-
-@cache
-def part(name: str) -> re.Pattern[str]:
-    """One of those patterns, for words that are looked for elsewhere."""
-    return re.compile(parts()[name])
-
-
-def _filled(pattern: str, known: Mapping[str, str]) -> str:
-    return _PART.sub(lambda part: known[part[1]], pattern)
-
-
-_PART = re.compile(r"\(\?&(\w+)\)")
-
-
-@cache
-def table() -> Mapping[str, tuple[Row, ...]]:
+def table() -> Mapping[str, Sequence[Row]]:
     """The rows by name; raises ValueError where a pattern cannot be read."""
-    found: dict[str, list[Row]] = {}
-    for cells in table_rows("beside"):
-        found.setdefault(cells["name"], []).append(_row(cells))
-    return {name: tuple(rows) for name, rows in found.items()}
+    return grouped((cells["name"], _row(cells)) for cells in table_rows("beside"))
 
 
 def _row(cells: Mapping[str, str]) -> Row:
@@ -113,7 +88,7 @@ def _row(cells: Mapping[str, str]) -> Row:
     for place, words in PLACES.items():
         if cells[place]:
             try:
-                pattern = re.compile(_filled(cells[place], parts()))
+                pattern = re.compile(filled(cells[place], parts()))
             except re.error as error:
                 raise ValueError(f"beside.csv, {cells['name']}, {place}: {error}") from error
             reach = reaches[0] if place == "before" else reaches[-1]
@@ -139,29 +114,27 @@ def _about(name: str, rule: str, value: str) -> tuple[Row, ...]:
     return tuple(row for row in table()[name] if row.is_of(rule, value))
 
 
-def beside(name: str, summary: Summary, mention: Mention) -> bool:
+def beside(name: str, mention: Mention) -> bool:
     """Whether one of the rows of a name holds."""
-    return gives_beside(name, summary, mention) is not None
+    return gives_beside(name, mention) is not None
 
 
-def each_beside(
-    name: str, summary: Summary, mention: Mention
-) -> Iterator[tuple[str, re.Match[str]]]:
+def each_beside(name: str, mention: Mention) -> Iterator[tuple[str, re.Match[str]]]:
     """What each row that holds ``gives``, and what its first pattern found."""
     for row in _about(name, mention.rule.id, mention.value):
-        found = row.matches(summary, mention)
+        found = row.matches(mention)
         if found:
             yield row.gives, found[0]
 
 
-def match_beside(name: str, summary: Summary, mention: Mention) -> re.Match[str] | None:
+def match_beside(name: str, mention: Mention) -> re.Match[str] | None:
     """What the first pattern of the first row that holds found, for its groups."""
-    return next((match for _, match in each_beside(name, summary, mention)), None)
+    return next((match for _, match in each_beside(name, mention)), None)
 
 
-def gives_beside(name: str, summary: Summary, mention: Mention) -> str | None:
+def gives_beside(name: str, mention: Mention) -> str | None:
     """What the first row that holds ``gives``; None where none does."""
     for row in _about(name, mention.rule.id, mention.value):
-        if row.matches(summary, mention) is not None:
+        if row.matches(mention) is not None:
             return row.gives
     return None

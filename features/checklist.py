@@ -28,14 +28,12 @@ from imr.features.criteria import (
 from imr.features.families.diagnosis import LIST_SEPARATOR
 from imr.features.families.letter import is_primary_surgery
 from imr.features.families.request import parts_named, requested_parts
-from imr.features.signal import Value, table_rows
+from imr.features.signal import Value, computed, table_rows
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One criterion judged for one item; ``quotes`` are the words, the request or the
-    computation that decide it.
-    """
+    """One criterion judged for one item; ``quotes`` are what decides it."""
 
     id: str
     guideline: str
@@ -86,12 +84,7 @@ _WORDS = 40
 _AROUND = 90
 _CLAUSE_STARTS = re.compile(r"[.;:](?:\s+|$)")
 _CLAUSE_ENDS = re.compile(r"[.;](?:\s+|$)")
-# Computed terms that the words of the request show.
-_OF_THE_REQUEST = (
-    "request_", "quantity", "injections_asked", "supply_days", "authorized_sessions",
-    "replacement_asked", "acute_operation", "consult_field", "routine_panel", "nursing_asked",
-    "one_visit_asked", "entrapment_asked", "rental_days", "baseline_asked", "spine_asked",
-)  # fmt: skip
+_OF_THE_REQUEST = ("request_", "quantity", "authorized_sessions")
 _OF_WHICH_PART = frozenset(
     {"request_region", "request_body_part", "request_term", "spine_asked", "consult_field"}
 )
@@ -163,7 +156,7 @@ class _Quotes:
             said = _beside(filter(is_primary_surgery, others))
         elif term.name == "therapy_in_letter":
             said = _beside(o for o in self.case.items if o.subcategory in ACTIVE_THERAPY)
-        elif term.name.startswith(_OF_THE_REQUEST):
+        elif term.name.startswith(_OF_THE_REQUEST) or computed().get(term.name) == "request":
             return self._evidence(term, self._request_words(term), "request")
         elif term.name.endswith("_prior") and not value:
             earlier = term.name.removesuffix("_prior").replace("_", " ")

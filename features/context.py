@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, TypeVarTuple, cast
 
 from imr.features.signal import RULES, table_rows
+from imr.features.words import pattern
 
 FOLDER = RULES / "lexicons"
 TOKEN = re.compile(r"[a-zø]+|[0-9]+")  # "Ø" is a word of charts: none
@@ -167,36 +168,9 @@ _CLAUSE_KINDS = frozenset({"negated", "hypothetical", "historical"})
 # "EMG showed a radiculopathy; UR denied ...": what stands in a clause of its own before the review
 # is no part of what the review says.
 _OWN_CLAUSE = re.compile(r";|,\s(?:and|but|so)\s(?:the\s)?$")
-# A request goes on through a list, up to what is told of the worker: "plating; the patient smokes".
-_OF_THE_WORKER = re.compile(
-    r";\s(?:(?:the |an? )?(?:patient|injured worker|worker|claimant|employee|he|she)\s"
-    r"(?!should|would|may\b|might|could|will|needs?\b|is to\b)|"
-    r"(?:flexion|extension|motion|rom|abduction|grip|strength|pain)\s(?:is|was|lacks|\d))"
-)
 # A list under a negation goes on with these; a verb right after a mention is the mention's own,
 # unless it only says that nothing was seen.
 _LIST_GOES_ON = re.compile(r"\b(?:or|nor)\b")
-# A sign with its place ("tenderness over the bursa"), and no further "or" in its part of the list.
-_FINDING_TOLD = re.compile(
-    r"(?:tender(?:ness)?|ttp|spasms?|hypertonicity|guarding|crepitus|swelling|edema|effusion)\b"
-    r"(?: \w+){0,2}? (?:at|over|along|to|of|with|around|on|in|throughout)\b(?![^.;,]*\bn?or\b)"
-)
-_OWN_VERB = re.compile(
-    r"[\w'/-]+\s+(?:[\w'/-]+\s+){0,4}?(?:(?:is|was|are|were|has|had|have)\b(?!\s+(?:been\s+|also\s+)?"
-    r"(?:noted?|reported|found|seen|documented|elicited|identified|appreciated|present|described|"
-    r"observed|detected|performed|done|provided|tried|not)\b)|(?:started|begun|continue[sd]?|helps|"
-    r"helped|remain(?:s|ed)?|shows|showed|given|taken|prescribed|worsened|improved|normal|intact|"
-    r"positive|persists?|completed|failed|only|soft|supple|stable|symmetric(?:al)?|equal)\b)"
-)
-
-# What was done to watch over opioids, with its own result: "UDS clean", "pain agreement on file".
-_MONITORED = re.compile(
-    r", (?:and )?(?:(?:the|a|his|her|signed|pain|opioid|narcotic|treatment|last) ){0,3}"
-    r"(?:cures|pdmp|uds|urine|drug (?:test|screen)|agreement|contract)\b"
-    r"(?: (?:is|was|were|report|drug|test|screen|has been)){0,3} (?:clean|checked|reviewed|signed|"
-    r"on file|in place|in effect|consistent|appropriate|current|ok|okay|right|done|negative|normal|"
-    r"as (?:expected|it should be)|held|grew|showed|found|had|came back|matched|matches|shows)\b"
-)
 
 
 class Cue:
@@ -359,15 +333,15 @@ class Summary:
             return False
         if cue.kind not in _CLAUSE_KINDS:
             asked = cue.kind == "requested" and forward
-            return not (asked and _OF_THE_WORKER.search(self.lower, first, start + 12))
+            return not (
+                asked and pattern("told_of_the_worker").search(self.lower, first, start + 12)
+            )
         if self.lower.find(";", first, last) >= 0:
             return False
         return not (cue.kind == "negated" and forward and self._new_clause(first, start))
 
     def _bracket_closed(self, first: int, last: int) -> bool:
-        """Whether what denies stands in brackets that end before the span: "therapy (visits not
-        counted) and ibuprofen" denies no ibuprofen.
-        """
+        """Of "therapy (visits not counted) and ibuprofen" no ibuprofen is denied."""
         closed = self.lower.find(")", first, last)
         return closed >= 0 and self.lower.find("(", first, closed) < 0
 
@@ -378,11 +352,14 @@ class Summary:
         were noted" denies all. "No early refills, CURES clean" tells of CURES.
         """
         comma = self.lower.rfind(",", first, start)
-        if comma >= 0 and _MONITORED.match(self.lower, comma):
+        if comma >= 0 and pattern("monitored_behind").match(self.lower, comma):
             return True
         if comma < 0 or _LIST_GOES_ON.search(self.lower, comma, start):
             return False
-        return bool(_OWN_VERB.match(self.lower, start) or self._list_ended(first, comma, start))
+        return bool(
+            pattern("own_verb_behind").match(self.lower, start)
+            or self._list_ended(first, comma, start)
+        )
 
     def _list_ended(self, first: int, comma: int, start: int) -> bool:
         """Whether a list under a negation was closed by "or" before a comma.
@@ -393,7 +370,7 @@ class Summary:
         part = self.lower.rfind(",", first, comma) + 1
         if not _LIST_GOES_ON.search(self.lower, max(part, first), comma):
             return False
-        return _FINDING_TOLD.match(self.lower, start) is not None
+        return pattern("finding_with_its_place").match(self.lower, start) is not None
 
 
 def _bounds(lower: str) -> list[int]:
@@ -413,9 +390,7 @@ Reading = TypeVar("Reading")
 About = TypeVarTuple("About")
 
 
-def once(
-    read: Callable[[Summary, *About], Reading],
-) -> Callable[[Summary, *About], Reading]:
+def once(read: Callable[[Summary, *About], Reading]) -> Callable[[Summary, *About], Reading]:
     """Read a thing once a summary and further arguments; later calls give the first result."""
 
     def remembered(summary: Summary, *about: *About) -> Reading:
@@ -469,18 +444,18 @@ def _clauses(summary: Summary) -> tuple[list[Clause], list[int]]:
     return found, [clause.start for clause in found]
 
 
-def clause_of(summary: Summary, mention: Mention) -> Clause:
+def clause_of(mention: Mention) -> Clause:
     """The clause a mention starts in."""
     if mention._clause is None:
-        found, starts = _clauses(summary)
+        found, starts = _clauses(mention.summary)
         mention._clause = found[bisect_right(starts, mention.start) - 1]
     return mention._clause
 
 
-def clause_text(summary: Summary, mention: Mention) -> str:
+def clause_text(mention: Mention) -> str:
     """The clause of a mention, in lower case."""
-    clause = clause_of(summary, mention)
-    return summary.lower[clause.start : clause.end]
+    clause = clause_of(mention)
+    return mention.summary.lower[clause.start : clause.end]
 
 
 def _terminates(stop: Cue, cue: Cue, first: int, last: int) -> bool:

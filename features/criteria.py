@@ -11,7 +11,6 @@ where that is another one, the letter carries a warning (:mod:`imr.features.tabl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,10 +21,11 @@ from imr.data.letter import Case, Item
 from imr.features.condition import Condition, Row, Term, condition, holds
 from imr.features.context import Summary
 from imr.features.families.letter import is_primary_surgery
-from imr.features.families.request import region, requested_parts, specialist_field
+from imr.features.families.request import DAYS_OF, region, requested_parts, specialist_field
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value, table_rows
+from imr.features.signal import Findings, Value, computed, table_rows
 from imr.features.where_when import any_same_region
+from imr.features.words import group, kinds, pairs, pattern
 
 Status = Literal["met", "not met", "not documented"]
 
@@ -118,9 +118,7 @@ def _class_signals() -> tuple[str, ...]:
 
 
 def asked_of(case: Case, item: Item, row: Row) -> tuple[Row, list[Rule]]:
-    """The criteria that an item is asked, and its row with what follows from adding up, which
-    their conditions read.
-    """
+    """The criteria of an item, and its row with the computed terms that they read."""
     known = _with_course(case, item, row)
     return known, _asked(case, known)
 
@@ -150,22 +148,18 @@ def _asked(case: Case, row: Row) -> list[Rule]:
 
 
 def _may_hold(alternatives: Condition, row: Row) -> bool:
-    """Whether a condition holds, or may once there is a case summary: earlier care is not known
-    to be none before it is written.
-    """
+    """As :func:`holds`, where earlier care is not known to be none before a summary is written."""
     return any(all(t.holds(row) or _of_summary(t) for t in terms) for terms in alternatives)
 
 
 def _of_summary(term: Term) -> bool:
     """Whether a term asks for what only a case summary tells."""
-    computed = term.name in COMPUTED or term.name.startswith("request_")
-    return not (term.negated or term.op or computed)
+    of_letter = computed().get(term.name, "summary") != "summary"
+    return not (term.negated or term.op or of_letter or term.name.startswith("request_"))
 
 
 def edition_notes(case: Case, row: Row) -> list[str]:
-    """What to know of the edition shown where the day of the review is not told, or none in the
-    table was in force on it.
-    """
+    """What to know of the edition shown, where none was in force or no day of review is told."""
     day, asked = review_day(case, row), _asked(case, row)
     if not asked:
         return []
@@ -214,48 +208,13 @@ def _told_day(case: Case, row: Row) -> date | None:
     return header.ur_denial_date or requested or header.application_received or header.date_assigned
 
 
-COMPUTED = (
-    "injections_asked", "injections_total", "course_total", "course_least", "supply_days_least",
-    "supply_days_most", "invasive_in_letter", "replacement_asked", "acute_operation",
-    "consult_field", "therapy_in_letter", "routine_panel", "ablation_asked", "nursing_asked",
-    "meniscectomy_alone", "one_visit_asked", "entrapment_asked", "rental_days", "parts_reached",
-    "operation_beside", "baseline_asked", "spine_asked", "care_counted",
-)  # fmt: skip
-"""What conditions may name besides the columns: see :func:`_with_course`."""
-
-# What the summary tells of where the request prints nothing.
-_TOLD_INSTEAD = {
-    "authorized_sessions": "certified_of_course",
-    "request_sessions": "sessions_told",
-    "request_per_week": "per_week_told",
-}
 # Units a day that a prescription without dosing is taken at, at least and at most.
 _PER_DAY = {"muscle_relaxant": (1.0, 3.0), "sedative": (1.0, 1.0), "acute_opioid": (2.0, 6.0)}
 _LONG_ACTING_A_DAY, _PATCHES_A_DAY, _ONCE_A_DAY = (1.0, 2.0), (1 / 7, 1.0), (1.0, 1.0)
 
 
 def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
-    """The row with what follows from adding up, and no earlier care where the summary denies it.
-
-    ``course_total`` is sessions had, authorized and asked for, null where sessions were had but not
-    counted or "at least" so many, and ``course_least`` what it comes to at least; ``care_counted``
-    is what was had, null where it is not counted; what the summary says is asked for counts where
-    the request prints no number; ``injections_asked`` one where the request gives no number,
-    ``injections_total`` with those had; ``supply_days_least`` and ``supply_days_most`` bound how
-    long the drug asked for lasts; ``invasive_in_letter`` is true where another item is an operation
-    or injection of the same region, ``operation_beside`` where it is an operation,
-    ``baseline_asked`` where a first test is asked for, ``replacement_asked`` where a joint is to be
-    replaced, ``acute_operation`` where the operation treats a recent fracture, rupture, laceration
-    or infection, ``therapy_in_letter`` where active therapy is asked for beside it,
-    ``ablation_asked`` where facet nerves are to be burned, ``nursing_asked`` where nursing or
-    therapy at home is, ``routine_panel`` where blood counts or chemistry are; ``one_visit_asked``
-    where a single visit is and ``entrapment_asked`` where an injection at a pinched nerve is;
-    ``spine_asked`` where one of the requested parts is of the spine;
-    ``rental_days`` is how long equipment is to be rented, ``parts_reached`` whether a case is about
-    joints alone that a topical drug reaches, or about none, where the request names no part;
-    ``meniscectomy_alone`` where the request, or an operation beside it, is a meniscectomy and none
-    a larger operation of the knee; ``consult_field`` is the field of the specialist.
-    """
+    """The row with what ``computed.csv`` lists, and no earlier care where the summary denies it."""
     known = dict(row)
     known["injections_asked"] = row.get("quantity") or 1
     had = care_had(row)
@@ -266,7 +225,7 @@ def _with_course(case: Case, item: Item, row: Row) -> dict[str, Value]:
         known[f"{same}_prior"] = False  # "further visits" are asked for, but "he has had none"
     known["care_counted"] = had
     known["injections_total"] = None if had is None else had + _float(row, "quantity", 1)
-    for own, told in _TOLD_INSTEAD.items():
+    for own, told in pairs("told_instead").items():
         if row.get(own) is None:
             known[own] = row.get(told)
     asked = known["request_sessions"]
@@ -291,7 +250,8 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     operations = [_said_of(o.requested.lower()) for o in others if is_primary_surgery(o)]
     knee = [said, *operations]
     return {
-        **{name: said[name] for name in _NAMED},
+        # The other words tell whether an operation is acute.
+        **{name: told for name, told in said.items() if name in computed()},
         "acute_operation": recent and acute,
         "meniscectomy_alone": any(o["meniscectomy"] for o in knee)
         and not any(o["larger_of_knee"] or o["replacement_asked"] for o in knee),
@@ -303,84 +263,36 @@ def _kind_of_request(case: Case, item: Item, row: Row) -> dict[str, Value]:
     }
 
 
-_DAYS_OF = {"days": 1.0, "weeks": 7.0, "months": 30.0}
-
-
 def _rental_days(item: Item, row: Row) -> float | None:
     """How many days equipment is to be rented for; None where the request does not tell."""
-    unit = _DAYS_OF.get(item.quantity_unit or "")
+    unit = DAYS_OF.get(item.quantity_unit or "")
     if not row.get("request_rental") or unit is None or item.quantity is None:
         return None
     return item.quantity * unit
 
 
-_REACHED = frozenset(
-    ("knee", "ankle", "foot", "heel", "toe", "elbow", "wrist", "hand", "finger", "thumb")
-)
-# "Arm pain" names no joint.
-_NO_JOINT = frozenset(("upper extremity", "lower extremity", "forearm", "lower leg"))
-
-
 def _parts_reached(row: Row) -> bool | None:
-    """Whether the case is about joints under thin skin alone, where neither the request nor the
-    summary says where a drug is put; None where it is about others too.
+    """Whether a case is about joints under thin skin alone, and nobody says where a drug is put;
+    None where it is about others too.
     """
     if row.get("request_body_part") is not None or row.get("topical_place") is not None:
         return None
     named = {part.strip() for part in str(row.get("case_body_parts") or "").split("|")}
-    joints = named - _NO_JOINT - {""}
-    if not joints or (joints & _REACHED and not joints <= _REACHED):
+    joints, reached = (
+        named - group("region_of_no_joint") - {""},
+        group("joint_reached_by_a_topical"),
+    )
+    if not joints or (joints & reached and not joints <= reached):
         return None
-    return joints <= _REACHED
+    return joints <= reached
 
 
 @lru_cache(maxsize=4096)
 def _said_of(words: str) -> dict[str, bool]:
-    return {name: known.search(words) is not None for name, known in _REQUESTS.items()}
+    return {name: known.search(words) is not None for name, known in kinds("request")}
 
 
 _ACUTE_DAYS = 90
-# The words of a request that conditions ask for; the others tell whether an operation is acute.
-_NAMED = (
-    "replacement_asked", "ablation_asked", "nursing_asked", "routine_panel", "one_visit_asked",
-    "entrapment_asked", "baseline_asked",
-)  # fmt: skip
-_REQUESTS = {
-    "replacement_asked": re.compile(r"\barthroplast|\breplacement|\bresurfacing|\bt[hks]a\b"),
-    "ablation_asked": re.compile(r"radio-?\s?frequency|rhizotom|neurotom|ablation|\brf[an]s?\b"),
-    "nursing_asked": re.compile(
-        r"\bnurs(?:e|ing)\b|\brn\b|\blvn\b|wound|dressing|\biv\b|infusion|physical therap"
-    ),
-    "routine_panel": re.compile(
-        r"\bcbc\b|\bcmp\b|\bbmp\b|metabolic|chemistry|liver|kidney|renal|creatinine|"
-        r"blood count|\blabs?\b"
-    ),
-    # "Follow-up in six weeks": one visit, unless it is to be made again and again.
-    "one_visit_asked": re.compile(
-        r"^(?!.*\b(?:visits|follow-?\s?ups|appointments|consult\w*s|evaluations|exams|examinations|"
-        r"every|each|per|monthly|weekly|bi-?\s?weekly|bi-?\s?monthly|quarterly|series|ongoing|"
-        r"continu\w+|as needed|prn|x ?\d+|\d+ ?x|until|regular|periodic|once|twice|times)\b).*"
-        r"\b(?:visit|follow-?\s?up|appointment|consult(?:ation)?|re-?\s?evaluation|evaluation|"
-        r"re-?check|exam(?:ination)?)\b"
-    ),
-    "entrapment_asked": re.compile(r"\b(?:carpal|cubital|tarsal|radial) tunnel|\bcts\b"),
-    "baseline_asked": re.compile(r"\bbaseline\b|\binitial\b|\bfirst (?:urine|drug|screen|test)"),
-    "acute": re.compile(
-        r"\bfracture|\borif\b|open reduction|closed reduction|internal fixation|\bpinning\b|"
-        r"\bcrpp\b|kyphoplasty|vertebroplasty|lacerat|irrigation|debridement of wound|wash-?out|"
-        r"drainage|foreign body|nail bed|exploration|(?:flexor|extensor|achilles|quadriceps|"
-        r"patellar|biceps)(?: \w+)? (?:tendon )?repair|"
-        r"repair of (?:\w+ ){0,4}(?:tendon|rupture|laceration)|tendon rupture|"
-        r"(?:nerve|artery) repair|ulnar collateral ligament repair|compartment syndrome|fasciotomy|"
-        r"amputation|skin graft"
-    ),
-    "late": re.compile(r"non-?union|malunion|hardware|revision|neuroma|old\b|corrective|osteotomy"),
-    "emergency": re.compile(r"\bemergen|\burgent"),
-    "meniscectomy": re.compile(r"\bmenisc?ectom"),
-    "larger_of_knee": re.compile(
-        r"reconstruct|\b[ap]cl\b|cruciate|ligament|osteotomy|menisc(?:al|us) (?:repair|transplant)"
-    ),
-}
 ACTIVE_THERAPY = frozenset(("Physical Therapy", "Occupational Therapy"))
 
 
@@ -407,16 +319,8 @@ def _float(row: Row, name: str, absent: float = 0.0) -> float:
     return float(value) if isinstance(value, int | float) else absent
 
 
-# By their labels taken once, and twice, a day.
-_DAILY = re.compile(r"\b(?:tramadol|ultram|hydromorphone|hysingla|cyclobenzaprine|amrix)\b")
-_TWICE_A_DAY = re.compile(r"\b(?:norflex|orphenadrine)\b")
-_PATCH = re.compile(r"\bpatch")
-
-
 def _supply(item: Item, row: Row) -> dict[str, Value]:
-    """Bounds of the days that the requested drug lasts, by what the request prints, else by what
-    the summary tells of it; empty where no amount is told.
-    """
+    """Bounds of the days that the drug asked for lasts; empty where no amount is told."""
     days, quantity = row.get("request_supply_days"), row.get("quantity")
     if days is None and quantity is None:
         days, quantity = row.get("told_supply_days"), row.get("told_units")
@@ -430,26 +334,22 @@ def _supply(item: Item, row: Row) -> dict[str, Value]:
     often = row.get("told_per_day")
     if isinstance(often, int | float) and often:
         pace = pace and (often, often)
-    elif pace and _PATCH.search(words):
+    elif pace and pattern("patch_asked").search(words):
         pace = _PATCHES_A_DAY
-    elif pace and _TWICE_A_DAY.search(words):
+    elif pace and pattern("taken_twice_a_day").search(words):
         pace = (2.0, 2.0)
     elif pace and row.get("request_extended_release"):
-        pace = _ONCE_A_DAY if _DAILY.search(words) else _LONG_ACTING_A_DAY
+        pace = _ONCE_A_DAY if pattern("taken_once_a_day").search(words) else _LONG_ACTING_A_DAY
     if pace is None:
         return {}
     units = quantity * (1 + _float(row, "request_refills"))
     return {"supply_days_least": units / pace[1], "supply_days_most": units / pace[0]}
 
 
-_SMALL_INJECTION = re.compile(
-    r"botox|botulin|trigger point|toradol|ketorolac|intramuscular|\bim\b|b-?12|vitamin|\biv\b"
-)
-
-
 def invasive_beside(item: Item, other: Item) -> bool:
     """Whether another item is an operation or injection of a region of this one."""
-    large = other.category == "Injection" and not _SMALL_INJECTION.search(other.requested.lower())
+    small = pattern("small_injection").search(other.requested.lower())
+    large = other.category == "Injection" and not small
     return operation_beside(item, other) or (large and _of_same_part(item, other))
 
 

@@ -9,7 +9,7 @@ import csv
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from imr.data.letter import Evidence
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RULES = Path(__file__).parent / "rules"
 Dtype = Literal["bool", "int", "float", "str", "date"]
 Value = bool | int | float | str | None
+Key = TypeVar("Key")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,25 @@ def table_rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+def grouped(pairs: Iterable[tuple[Key, Member]]) -> dict[Key, list[Member]]:
+    """The members of each key, in order."""
+    found: dict[Key, list[Member]] = {}
+    for key, member in pairs:
+        found.setdefault(key, []).append(member)
+    return found
+
+
+@cache
+def computed() -> Mapping[str, str]:
+    """What conditions may name besides the columns, and what of: request, letter or summary."""
+    return {row["name"]: row["from"] for row in table_rows("computed")}
+
+
 @cache
 def listed() -> Mapping[str, tuple[Column, ...]]:
     """The columns of ``columns.csv`` by family, in order."""
-    found: dict[str, list[Column]] = {}
-    for row in table_rows("columns"):
-        column = Column(**row)  # type: ignore[arg-type]
-        found.setdefault(column.family, []).append(column)
-    return {family: tuple(columns) for family, columns in found.items()}
+    columns = grouped((row["family"], Column(**row)) for row in table_rows("columns"))  # type: ignore[arg-type]
+    return {family: tuple(of_family) for family, of_family in columns.items()}
 
 
 @cache
@@ -101,10 +114,7 @@ class Findings:
 
     def flag_each(self, columns: Mapping[str, str], mentions: Iterable[Mention]) -> None:
         """As :meth:`flag`, of the column of each value; what nothing documents stays False."""
-        documented: dict[str, list[Mention]] = {}
-        for mention in mentions:
-            if mention.documented:
-                documented.setdefault(mention.value, []).append(mention)
+        documented = grouped((m.value, m) for m in mentions if m.documented)
         for value, column in columns.items():
             if value in documented:
                 self.put(column, True, *documented[value])
@@ -115,16 +125,14 @@ class Family:
     """Signals that belong together: the name their columns have for it, and what finds them.
 
     ``build`` reads a summary once for all items; ``build_item`` reads it for one item and sees the
-    row as earlier families filled it.  ``made`` are columns that are named by a rule; they stand
-    before those that ``columns.csv`` lists.
+    row as earlier families filled it.
     """
 
     name: str
     build: Callable[[Summary, Case], Findings] | None = None
     build_item: Callable[[Summary, Case, Item, dict[str, Value]], Findings] | None = None
-    made: tuple[Column, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the family, in order."""
-        return (*self.made, *listed().get(self.name, ()))
+        return listed()[self.name]

@@ -60,18 +60,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("comorbidity", build=diagnosis.build_comorbidity),
     Family("diagnosis", build=diagnosis.build, build_item=diagnosis.build_item),
     Family("requested_part", build_item=diagnosis.build_requested_part),
-    Family(
-        "authorization",
-        build=letter.build_authorization,
-        build_item=letter.build_operation_item,
-    ),
+    Family("authorization", letter.build_authorization, letter.build_operation_item),
     Family("facts", build_item=facts.build_item),
     Family("told", build_item=told.build_item),
-    Family(
-        "region_findings",
-        build_item=diagnosis.build_findings,
-        made=diagnosis.COLUMNS_HERE,
-    ),
+    Family("region_findings", build_item=diagnosis.build_findings),
     Family("indication", build_item=diagnosis.build_indication),
     Family("criteria", build_item=criteria.build_item),
 )
@@ -85,9 +77,7 @@ def all_columns() -> tuple[Column, ...]:
 
 @dataclass(slots=True)
 class CaseSignals:
-    """The rows of a case, one an item, keys in the order of ``all_columns()``; what to warn of, and
-    what a physician must see today.
-    """
+    """The rows of a case, in the order of ``all_columns()``, its warnings and what is urgent."""
 
     letter_id: str
     rows: list[dict[str, Value]]
@@ -194,16 +184,8 @@ def _undocumented() -> dict[str, Value]:
 
 def _evidence(signal: str, mention: Mention, index: int | None, item: Item | None) -> Evidence:
     in_request = item is not None and mention.summary.text == item.requested
-    return Evidence(
-        signal=signal,
-        start=mention.start,
-        end=mention.end,
-        quote=mention.text,
-        rule=mention.rule_id,
-        qualifier=mention.qualifier,
-        field="request" if in_request else "case_summary",
-        item_index=index,
-    )
+    words = signal, mention.start, mention.end, mention.text, mention.rule_id, mention.qualifier
+    return Evidence(*words, "request" if in_request else "case_summary", index)
 
 
 def frame(rows: Iterable[Mapping[str, Value]]) -> pd.DataFrame:

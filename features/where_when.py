@@ -19,6 +19,8 @@ from imr.data.quantity import number_words
 from imr.data.request import body_parts
 from imr.features.beside import beside
 from imr.features.context import Clause, Mention, Summary, clause_of, once
+from imr.features.signal import grouped
+from imr.features.words import pairs, pattern, sets
 
 _JOINS = re.compile(
     r"(?:[\s,/()&-]|"
@@ -70,25 +72,23 @@ def regions_in_list(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """
     if near := regions_of(summary, mention):
         return tuple(near)
-    clause = clause_of(summary, mention)
-    before = _ITEM_ENDS.search(summary.lower[clause.start : mention.start][::-1])
-    after = _ITEM_ENDS.search(summary.lower, mention.end, clause.end)
+    clause = clause_of(mention)
+    ends = pattern("item_of_a_list_ends")
+    before = ends.search(summary.lower[clause.start : mention.start][::-1])
+    after = ends.search(summary.lower, mention.end, clause.end)
     first = mention.start - before.start() if before else clause.start
     last = after.start() if after else clause.end
     inside = [p for p in parts_of(summary, mention.sentence) if first <= p.start < last]
     if not inside:
         return ()
     # What is joined to them ("the muscles of the neck, left shoulder and arm").
-    parts, ends = parts_of(summary, mention.sentence), inside[-1]
-    ahead = _chain_ahead(summary, ends, [p for p in parts if p.start >= ends.end], _JOINS)
+    parts, final = parts_of(summary, mention.sentence), inside[-1]
+    ahead = _chain_ahead(summary, final, [p for p in parts if p.start >= final.end], _JOINS)
     behind = []
     if inside[0].end <= mention.start:
         known = [p for p in parts if p.end <= inside[0].start]
         behind = _chain_behind(summary, inside[0], known, _JOINS)
     return tuple(dict.fromkeys([*behind, *(p.value for p in inside), *ahead]))
-
-
-_ITEM_ENDS = re.compile(r"[,;:]| (?:and|dna) ")
 
 
 def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
@@ -98,10 +98,7 @@ def parts_of(summary: Summary, sentence: int) -> Sequence[Mention]:
 
 @once
 def _parts(summary: Summary) -> dict[int, list[Mention]]:
-    found: dict[int, list[Mention]] = {}
-    for part in summary.mentions("body_part"):
-        found.setdefault(part.sentence, []).append(part)
-    return found
+    return grouped((part.sentence, part) for part in summary.mentions("body_part"))
 
 
 def _chain_ahead(
@@ -109,32 +106,20 @@ def _chain_ahead(
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.end, lead
-    object_told = parts and _OF.search(summary.lower, mention.end, parts[0].start)
+    between = (summary.lower, mention.end, parts[0].start) if parts else ("", 0, 0)
+    object_told = pattern("object_told").search(*between)
     for part in parts:
         if not joined.fullmatch(summary.lower, position, part.start):
             break
-        if found and object_told and _OWN_NOUN.match(summary.lower, part.end):
+        if found and object_told and pattern("noun_of_its_own").match(summary.lower, part.end):
             break
         found.append(part.value)
         position, joined = part.end, _JOINS
     return list(dict.fromkeys(found))
 
 
-_OF = re.compile(r"\b(?:of|to|in|over|involving)\b")
-# "Sprain of the neck, elbow contusion": the elbow has its own noun.
-_OWN_NOUN = re.compile(
-    r" (?:(?:spine|joint|muscle|ligament|soft|tissue|region|closed|open) ){0,2}(?:strains?|"
-    r"sprains?|contusions?|fractures?|lacerations?|radicul\w+|"
-    r"pain|tears?|tend[io]n[io]\w+|injur(?:y|ies)|syndrome|derangement|numbness|weakness|"
-    r"x-?rays?|mri)\b"
-)
-
-
 def _chain_behind(
-    summary: Summary,
-    mention: Mention,
-    parts: Sequence[Mention],
-    lead: re.Pattern[str] = _ADJACENT,
+    summary: Summary, mention: Mention, parts: Sequence[Mention], lead: re.Pattern[str] = _ADJACENT
 ) -> list[str]:
     found: list[str] = []
     position, joined = mention.start, lead
@@ -192,37 +177,17 @@ def any_same_region(ones: Iterable[str], others: Iterable[str]) -> bool:
 Place = tuple[tuple[str, ...], str | None]
 """The regions something is about, and the side: ``left``, ``right``, ``both`` or ``other``."""
 
-# What explains what: the neck the arm, the low back the leg, and back.
-LIMB = {
-    "cervical spine": {"upper extremity", "upper arm", "forearm", "hand", "trapezius"},
-    "lumbar spine": {
-        "lower extremity", "thigh", "lower leg", "foot", "buttock", "sacroiliac joint", "sacrum",
-        "coccyx",
-    },
-    "sacrum": {"sacroiliac joint", "coccyx", "pelvis"},
-    "coccyx": {"sacroiliac joint", "sacrum", "pelvis"},
-    "pelvis": {"sacroiliac joint", "sacrum", "coccyx", "hip", "groin", "buttock"},
-    "upper extremity": {
-        "cervical spine", "shoulder", "upper arm", "elbow", "forearm", "wrist", "hand", "finger",
-        "thumb",
-    },
-    "lower extremity": {
-        "lumbar spine", "hip", "thigh", "knee", "lower leg", "ankle", "foot", "toe",
-    },
-}  # fmt: skip
-
 
 @lru_cache(maxsize=4096)
 def is_or_explains(region: str, part: str) -> bool:
     """Whether one is the same region as the other, or the spine or limb that explains it."""
-    return same_region(region, part) or region in LIMB.get(part, ()) or part in LIMB.get(region, ())
+    return (
+        same_region(region, part)
+        or region in sets("explains").get(part, ())
+        or part in sets("explains").get(region, ())
+    )
 
 
-# The first letter before the look behind, as below: that is tried at every character.
-_SIDES = re.compile(
-    r"([lrb](?<!\w.)(?:(?<=l)(?:eft|(?=[\s.,;)])|t\b(?!\s[lr]\b))|(?<=r)(?:ight|(?=[\s.,;)])|t\b)|"
-    r"(?<=b)(?:ilat(?:eral(?:ly)?)?\b|oth|/l\b)|(?=[ul]es?\b)))"
-)
 _DISCS = frozenset({"cervical spine", "thoracic spine", "lumbar spine"})
 _SIDE = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
 
@@ -231,7 +196,7 @@ def place_of(summary: Summary, mention: Mention, own: tuple[str, ...] = ()) -> P
     """Where a mention is: its own region, its clause's, the sentence's before it, or the last one
     of the sentence before.
     """
-    setting = _setting(summary, clause_of(summary, mention))
+    setting = _setting(summary, clause_of(mention))
     regions = own or tuple(regions_of(summary, mention)) or setting.inside or setting.headed
     if setting.other:
         return regions, "other"
@@ -257,13 +222,13 @@ def side_of_part(summary: Summary, part: Mention) -> str | None:
     """The side of a body part that is named: by the words before it, else those of its clause that
     follow ("shoulder pain on the left") and are of no other part; ``both`` of a plural.
     """
-    lower, clause = summary.lower, clause_of(summary, part)
-    before = _SIDES.findall(lower, max(part.start - _NEAR, clause.start), part.end)
+    lower, clause, sides = summary.lower, clause_of(part), pattern("word_for_a_side")
+    before = sides.findall(lower, max(part.start - _NEAR, clause.start), part.end)
     if before:
         return _named_side(before[-1])
-    if beside("names_both_sides", summary, part):
+    if beside("names_both_sides", part):
         return "both"
-    ahead = _SIDES.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
+    ahead = sides.search(lower, part.end, min(part.end + 2 * _NEAR, clause.end))
     if ahead is None or _left_over(summary, ahead):
         return None
     others = parts_of(summary, part.sentence)
@@ -277,7 +242,7 @@ _NEAR = 24
 
 def side_told(summary: Summary, mention: Mention) -> bool:
     """Whether the clause of a mention names a side."""
-    return bool(_setting(summary, clause_of(summary, mention)).sides)
+    return bool(_setting(summary, clause_of(mention)).sides)
 
 
 class _Setting(NamedTuple):
@@ -301,13 +266,18 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
     before = [p for p in parts if p.start < clause.start]
     named = before or parts_of(summary, clause.sentence - 1)
     heading = named[-1] if named else None
-    every = _ALL_OF_THEM.search(summary.lower, clause.start, clause.end) if named else None
+    every = (
+        pattern("all_places_meant").search(summary.lower, clause.start, clause.end)
+        if named
+        else None
+    )
     inside = dict.fromkeys(p.value for p in parts if clause.start <= p.start < clause.end)
+    compared = pattern("compared_with")
     # "(16 left)", "colder than left" compare with the other side.
     sides = tuple(
         (match.start(), _named_side(match[1]))
-        for match in _SIDES.finditer(summary.lower, clause.start, clause.end)
-        if not _COMPARED.search(summary.lower, max(match.start() - 24, 0), match.start())
+        for match in pattern("word_for_a_side").finditer(summary.lower, clause.start, clause.end)
+        if not compared.search(summary.lower, max(match.start() - _NEAR, 0), match.start())
         and not _left_over(summary, match)
     )
     return _Setting(
@@ -315,49 +285,15 @@ def _setting(summary: Summary, clause: Clause) -> _Setting:
         heading,
         tuple(dict.fromkeys(p.value for p in named)) if every else _chained(summary, named),
         sides,
-        _OTHER_SIDE.search(summary.lower, clause.start, clause.end) is not None,
+        pattern("side_not_claimed").search(summary.lower, clause.start, clause.end) is not None,
         None if sides or every or heading is None else _side_before(summary, heading),
     )
 
 
-# "Tenderness in all of these areas": in all that were named before.
-_ALL_OF_THEM = re.compile(
-    r"\b(?:all|each|both)(?: of)?(?: (?:the|these|those|said|above|affected|corresponding|same|"
-    r"aforementioned|mentioned|injured)){1,3} (?:areas?|parts?|regions?|sites?|joints?|places?)\b"
-)
-
-
 def _side_before(summary: Summary, part: Mention) -> str | None:
     """The side of a part, by the words before it."""
-    found = _SIDES.findall(summary.lower, max(part.start - 24, 0), part.end)
+    found = pattern("word_for_a_side").findall(summary.lower, max(part.start - 24, 0), part.end)
     return _named_side(found[-1]) if found else None
-
-
-# The first letters before the looks behind: those are tried at every character.
-_OTHER_SIDE = re.compile(
-    r"\b(?=[ocun])(?<!than )(?<!than the )(?<!to )(?<!to the )(?<!with )(?<!with the )(?<!as )"
-    r"(?<!as the )(?:opposite|contralateral|unaffected|uninvolved|uninjured|unclaimed|"
-    r"other,? unclaimed|non-?\s?(?:industrial|claimed|injured)|other)(?:,? (?:and|unclaimed|"
-    r"uninjured))? (?:side|knee|shoulder|leg|arm|hand|wrist|ankle|foot|hip|elbow|limb|extremity)\b"
-)
-
-
-# "Pinch 8 lb (16 left)", "grip 20 vs 48 on the left": the other side, to compare with.
-_COMPARED = re.compile(
-    r"(?:\(|\bvs\.? |\bversus |\bcompared (?:to|with) )\d{1,3} ?(?:lbs?|pounds|kg|degrees|deg|°)?"
-    r" ?(?:(?:on|in) )?(?:the )?$|\b(?:than|versus|vs\.?|against) (?:the |on the |his |her )?$"
-)
-
-# "Left the hospital", "what padding is left": a verb, and no side.
-_LEFT_BEHIND = re.compile(
-    r"left (?:the (?:hospital|office|clinic|room|job|building|emergency)|him|her|me|it|them|work|"
-    r"with|over|untreated|alone|early|ama)\b"
-)
-_REMAINS = re.compile(
-    r"\b(?:padding|cartilage|cushion|space|line|height|nothing|anything|none|whatsoever|refills?|"
-    r"visits|sessions|pills|tablets|is|was|are) $"
-)
-_REMAINS_AFTER = re.compile(r"left(?=[.,;]|$| (?:of|on|in|to|between|at|and|but|for)\b)")
 
 
 def _left_over(summary: Summary, match: re.Match[str]) -> bool:
@@ -365,10 +301,10 @@ def _left_over(summary: Summary, match: re.Match[str]) -> bool:
     if match[1] != "left":
         return False
     lower, start = summary.lower, match.start()
-    remains = _REMAINS_AFTER.match(lower, start) and _REMAINS.search(
-        lower, max(start - 12, 0), start
-    )
-    return bool(remains or _LEFT_BEHIND.match(lower, start))
+    if pattern("left_is_a_verb").match(lower, start):
+        return True
+    before = pattern("what_remains").search(lower, max(start - 12, 0), start)
+    return bool(before and pattern("left_behind_words").match(lower, start))
 
 
 def _named_side(word: str) -> str:
@@ -419,14 +355,12 @@ def visits(summary: Summary) -> list[tuple[int, date]]:
     return [
         (found.mention.start, found.day)
         for found in dates(summary)
-        if found.exact and not beside("no_day_of_a_visit", summary, found.mention)
+        if found.exact and not beside("no_day_of_a_visit", found.mention)
     ]
 
 
 def visit_of(summary: Summary, mention: Mention) -> date | None:
-    """The day of the visit that a mention is told of: the last one before it, where its sentence
-    names none but behind it.
-    """
+    """The visit that a mention is told of: the last before it, else the one behind it."""
     start, end = summary.sentence_span(mention.sentence)
     before = [(at, day) for at, day in visits(summary) if at < mention.start]
     behind = [day for at, day in visits(summary) if mention.start <= at < end]
@@ -451,41 +385,14 @@ def _valid(year: int, month: int, day: int) -> date | None:
 
 # --- spans of time --------------------------------------------------------------------------------
 
-_NUMBERS: dict[str, float] = number_words(20) | {
+NUMBERS: dict[str, float] = number_words(20) | {
     "a": 1, "an": 1, "several": 3, "few": 3, "couple": 2, "half": 0.5, "twenty-four": 24,
-    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72,
+    "thirty-six": 36, "forty-eight": 48, "seventy-two": 72, "a few": 3, "a couple of": 2,
+    "half a": 0.5,
 }  # fmt: skip
 UNITS_OF_TIME: dict[str, float] = {"h": 1 / 24, "d": 1, "w": 7, "m": 365 / 12, "y": 365}
-_LOW, _HIGH = ("|".join(number_words(most)) for most in (20, 12))
-_SPAN = re.compile(
-    rf"(?<![\d/#.$-])\b(?P<n>\d{{1,3}}(?:\.\d)?|{_LOW}|an?|several|few|couple|half|"
-    r"(?:twenty-four|thirty-six|forty-eight|seventy-two)(?= h))(?: and a half)?"
-    rf"(?: of|(?<=half) an?)?(?:\s?(?:-|to|or)\s?(?P<m>\d{{1,2}}|{_HIGH}))?\+?[\s-]?"
-    r"(?:(?:good|full|solid|whole|straight|pain-free|comfortable) )?"
-    r"(?P<unit>hours?|hrs?|days?|(?<=\d )[hd]|(?<=\d)[hd]|week(?:end)?s?|wks?|months?|"
-    r"mos?|years?|yrs?)"
-    r"\b(?![- ]old)"
-)
-_AGO = re.compile(
-    r"^(?: and a half)?\.?\s*(?:ago|earlier|before|prior|back\b(?! pain)|out\b|later|s/p|"
-    r"status[- ]post|post-?op\w*|after (?:the |his |her |an? )?"
-    r"(?:surg|oper|arthro|fusion|repair|replac|procedure|injury))"
-)
-_POD = re.compile(r"\b(?:pod|post-?op(?:erative)? day) ?#?(?P<n>\d{1,3})\b")
-# "Last week" is a time ago; "for the last week" is none.
-_LATELY = re.compile(r"(?<!the )(?<!his )(?<!her )\b(yesterday|last (?:night|week|month|year))\b")
-# "For an afternoon", "for the rest of that day".
-_PART_OF_TIME = re.compile(
-    r"\b(?<=for )(?:the rest of )?(?:an?|one|that|the) "
-    r"(afternoon|evening|morning|night|weekend|day)\b"
-)
+
 _LATELY_DAYS = {"yesterday": 1, "last night": 1, "last week": 7, "last month": 30, "last year": 365}
-_PLANNED_SPAN = re.compile(r"\b(?:in|after|within|next|every|each|per|a|another)\s$")
-# "Five tablets a month" is a rate, and no time.
-_RATE = re.compile(
-    r"\b(?:tablets?|tabs?|pills?|capsules?|times?|once|twice|doses?|visits?|hours?|days?|units?|"
-    r"sessions?|injections?|patches|one|two|three|four|five|six|eight|\d{1,2}|mg) $"
-)
 # Every span of time holds one of these; they are looked for once, for most clauses have none.
 _UNIT_OF_TIME = re.compile(r"hour|hr|day|week|wk|mo|year|yr|pod|noon|even|night|\d ?[hd]\b")
 
@@ -502,53 +409,39 @@ def spans_of_time(summary: Summary, clause: Clause) -> list[tuple[int, float, bo
     units = _units_of_time(summary)
     if bisect_left(units, clause.start) == bisect_left(units, clause.end):
         return found
-    for match in _SPAN.finditer(summary.lower, clause.start, clause.end):
+    for match in pattern("span_of_time").finditer(summary.lower, clause.start, clause.end):
         number = match["m"] or match["n"]
-        value = float(_NUMBERS.get(number, number))
+        value = float(NUMBERS.get(number, number))
         after = summary.lower[match.end() : match.end() + 40]
         value += 0.5 * after.startswith(" and a half")
         before = summary.lower[max(match.start() - 8, clause.start) : match.start()]
-        ago = _AGO.match(after) is not None
-        rate = number in ("a", "an") and _RATE.search(
-            summary.lower, max(match.start() - 16, clause.start), match.start()
-        )
-        if ago or not (_PLANNED_SPAN.search(before) or rate):
+        ago = pattern("time_is_ago").match(after) is not None
+        told = summary.lower, max(match.start() - 16, clause.start), match.start()
+        rate = number in ("a", "an") and pattern("stands_for_a_rate").search(*told)
+        if ago or not (pattern("span_ahead").search(before) or rate):
             found.append((match.start(), value * UNITS_OF_TIME[match["unit"][0]], ago))
-    parts = _PART_OF_TIME.finditer(summary.lower, clause.start, clause.end)
+    parts = pattern("part_of_a_day").finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), 2.0 if match[1] == "weekend" else 0.5, False) for match in parts]
-    recent = _LATELY.finditer(summary.lower, clause.start, clause.end)
+    recent = pattern("lately").finditer(summary.lower, clause.start, clause.end)
     found += [(match.start(), _LATELY_DAYS[match[1]], True) for match in recent]
-    days_after = _POD.finditer(summary.lower, clause.start, clause.end)
+    days_after = pattern("day_after_operation").finditer(summary.lower, clause.start, clause.end)
     return [*found, *((match.start(), float(match["n"]), True) for match in days_after)]
 
 
-# "Quieted the knee until the next autumn", "lasted to early Sept".
-_UNTIL = re.compile(
-    r"\b(?:until|till?|through|thru|last(?:ed|s|ing) (?:in)?to|up to|"
-    r"(?:(?<=lasted )|(?<=relief )|(?<=helped )|(?<=benefit ))(?:well )?into)"
-    r"(?: (?:about|the|following|next|early|mid|late|end of|start of|beginning of|middle of))"
-    r"{0,4}[ -](?P<mon>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|spring|summer|autumn|"
-    r"fall|winter|christmas|thanksgiving|easter)(?:\b|\.|uary|ruary|ch\b|il\b|ust\b|tember|ember|"
-    r"ober)(?:,? (?:of )?(?P<year>20\d\d))?(?! ?\d)"
-)
-_SEASONS = {
-    "spring": 4, "summer": 7, "autumn": 10, "fall": 10, "winter": 1, "christmas": 12,
-    "thanksgiving": 11, "easter": 4,
-}  # fmt: skip
 _UNTIL_REACH = 110
 
 
 def days_until(summary: Summary, mention: Mention) -> float | None:
     """How long something lasted that a month or a season ended, from the last date told before."""
     end = min(summary.sentence_span(mention.sentence)[1], mention.end + _UNTIL_REACH)
-    until = _UNTIL.search(summary.lower, mention.start, end)
+    until = pattern("until_a_month").search(summary.lower, mention.start, end)
     if until is None:
         return None
     begun = [found.day for found in dates(summary) if found.mention.start < until.start()]
     if not begun:
         return None
     start, name = begun[-1], until["mon"]
-    month = _SEASONS.get(name) or _MONTHS.index(name[:3]) + 1
+    month = int(pairs("season").get(name) or 0) or _MONTHS.index(name[:3]) + 1
     day = 5 if "early" in until[0] else 25 if "late" in until[0] or "end" in until[0] else 15
     later = (month, day) <= (start.month, start.day)
     year = int(until["year"]) if until["year"] else start.year + later
@@ -562,7 +455,7 @@ _UNTIL_MOST = 550
 def times_of(summary: Summary, mention: Mention) -> dict[str, Any]:
     """``days`` and ``ago`` of the spans of time nearest to a mention in its clause."""
     found: dict[str, Any] = {}
-    spans = spans_of_time(summary, clause_of(summary, mention))
+    spans = spans_of_time(summary, clause_of(mention))
     for _, days, ago in sorted(spans, key=lambda span: abs(span[0] - mention.start)):
         found.setdefault("ago" if ago else "days", round(days, 1))
     return found

@@ -19,10 +19,11 @@ signals of the row (:mod:`imr.features.condition`), and the first row whose ``wh
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 from imr.data.letter import Case, Item
 from imr.data.request import parts_in_order
@@ -35,14 +36,11 @@ from imr.features.families.request import (
     specialist_field,
     tests_and_organs,
 )
-from imr.features.signal import Column, Findings, Value, columns_like, table_rows
-from imr.features.statements import Statement, about, of_other_side, sides_told
+from imr.features.signal import Findings, Value, columns_like, table_rows
+from imr.features.statements import about, of_other_side, sides_told
 from imr.features.statements.findings import study_of
-from imr.features.where_when import (
-    any_same_region,
-    is_or_explains,
-    side_of_part,
-)
+from imr.features.where_when import any_same_region, is_or_explains, side_of_part
+from imr.features.words import group, pattern
 
 MOST_PARTS = 4
 LIST_SEPARATOR = " | "
@@ -109,9 +107,7 @@ def build_requested_part(
 def _side_not_told(
     summary: Summary, item: Item, parts: tuple[str, ...], row: dict[str, Value]
 ) -> bool | None:
-    """Whether all that is told of the parts is of another side than is asked for, or of one where
-    both are; None where no side is asked for or told.
-    """
+    """Whether all that is told is of another side than is asked for; None where no side is."""
     told, side = sides_told(summary, parts), side_of(item.requested)
     both = row["request_side"] == "bilateral" and (row["request_bilateral"] or len(parts) == 1)
     if not told or not (side or both):
@@ -160,23 +156,8 @@ def _parts_told(summary: Summary) -> set[str]:
 
 @once
 def _parts_of_requests(summary: Summary) -> set[str]:
-    """The parts that the summary names in words of requests ("the whole spine", "TMJ"), but those
-    that it names in what is asked for or denied.
-    """
+    """The parts named in words of requests ("the whole spine"), but those of what is asked for."""
     return {*parts_in_order(summary.text)} - {m.value for m in summary.mentions("body_part")}
-
-
-# What is asked of the worker and not of the part, and what is no finding.
-_NO_FINDING = frozenset({"normal neurology", "red flag", "brain deficit", "mechanical symptoms"})
-_MORE_FINDINGS = frozenset(
-    {
-        "effusion", "neuropathic quality", "neurological deficit", "painful joint test",
-        "positive tests", "acromioclavicular joint", "weak grip", "insertional tenderness",
-        "no weight",
-    }
-)  # fmt: skip
-_NO_DIAGNOSIS = frozenset({"severe", "mild", "sound", "resolved", "new_event"})
-_ACHES = re.compile(r"\b(?:pain|discomfort|ach(?:es?|ing)|sore(?:ness)?|hurts?)\b")
 
 
 @once
@@ -184,13 +165,16 @@ def _of(summary: Summary, parts: tuple[str, ...], side: str | None) -> dict[str,
     """How many kinds of findings a part has, whether it has a diagnosis and a complaint."""
     told = [s for s, bears in about(summary, parts, side) if bears != "elsewhere"]
     there = {(s.subject, s.concept) for s in told if _SAID.get(s.polarity)}
+    more, none = group("more_findings_of_a_part"), group("no_finding_of_a_part")
+    signs = {c for s, c in there if s == "sign" and ((s, c) in HERE or c in more)} - none
+    named = {c for s, c in there & HERE.keys() if s == "diagnosis"} - group("no_diagnosis")
+    complains = any(s == "complaint" and (c == "pain" or (s, c) in HERE) for s, c in there)
     near = _sentences_about(summary, parts, side)
-    aches = any(_ACHES.search(summary.sentence_lower(sentence)) for sentence in near)
-    complains = there & _COMPLAINTS or _in(summary, "complaint", near)
+    aches = any(pattern("it_aches").search(summary.sentence_lower(sentence)) for sentence in near)
     return {
-        "requested_part_findings": len(there & _FINDINGS),
-        "requested_part_diagnosis": bool(there & _DIAGNOSES or _in(summary, "diagnosis", near)),
-        "requested_part_complaint": aches or bool(complains),
+        "requested_part_findings": len(signs),
+        "requested_part_diagnosis": bool(named or _in(summary, "diagnosis", near)),
+        "requested_part_complaint": aches or complains or bool(_in(summary, "complaint", near)),
     }
 
 
@@ -202,15 +186,13 @@ def _sentences_about(summary: Summary, parts: tuple[str, ...], side: str | None)
         for mention in summary.mentions("body_part")
         if any_same_region((mention.value,), parts)
         and mention.documented
-        and not beside("names_no_part", summary, mention)
+        and not beside("names_no_part", mention)
         and not _is_opposite(summary, mention, side, others)
     }
 
 
 def _is_opposite(summary: Summary, part: Mention, side: str | None, others: bool) -> bool:
-    """Whether a part that is named is of the side that is not asked for; ``others`` where those
-    without a side are.
-    """
+    """Whether a part is of the side not asked for; ``others`` where those without a side are."""
     if side is None:
         return False
     own = side_of_part(summary, part)
@@ -223,50 +205,18 @@ def _in(summary: Summary, family: str, sentences: set[int]) -> list[Mention]:
 
 # --- findings ------------------------------------------------------------------------------------
 
-SIGNS = (
-    "tension sign of the leg", "tension sign of the arm", "dermatomal sensory loss",
-    "myotomal weakness", "reflex deficit", "sensory loss", "weakness", "foot drop",
-    "normal neurology", "nerve entrapment", "upper motor neuron", "limited motion", "tenderness",
-    "spasm", "trigger points", "swelling", "abnormal gait", "crepitus", "instability",
-    "mechanical symptoms", "meniscus", "joint line tenderness", "patellofemoral", "impingement",
-    "rotator cuff", "labrum", "biceps tendon", "facet loading", "sacroiliac sign", "epicondyle",
-    "tenosynovitis sign", "cervical compression", "triggering", "tendon failure",
-    "occult fracture", "malalignment", "dislocates again", "brain deficit", "red flag", "unsteady",
-)  # fmt: skip
-COMPLAINTS = ("radiating pain", "numbness", "weakness")
-DIAGNOSES = (
-    "fracture", "sprain_strain", "contusion", "open_wound", "crush_injury", "hernia",
-    "dislocation", "rotator_cuff_tear", "shoulder_impingement", "labral_tear",
-    "adhesive_capsulitis", "meniscal_tear", "ligament_tear", "tendon_rupture", "epicondylitis",
-    "carpal_tunnel", "cubital_tunnel", "wrist_tenosynovitis", "trigger_finger", "ganglion",
-    "spondylolisthesis", "facet_arthropathy", "sacroiliac_pain", "failed_back_surgery",
-    "plantar_fasciitis", "joint_degeneration", "nonunion", "hardware_problem", "infection",
-    "cord_or_cauda_equina", "tendinitis", "myofascial_pain", "degenerative", "stenosis",
-    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "nerve_entrapment", "tear",
-    "crps", "severe", "mild", "sound", "resolved", "new_event",
-)  # fmt: skip
 # A joint that is swollen, where an examiner and no study found it.
 _EFFUSION = ("sign", "effusion")
-HERE = {
-    (subject, concept): f"{subject}_{concept.replace(' ', '_')}_here"
-    for subject, concepts in (("sign", SIGNS), ("complaint", COMPLAINTS), ("diagnosis", DIAGNOSES))
-    for concept in concepts
-}
+
+
+def _here() -> Iterator[tuple[tuple[str, str], str]]:
+    for words, name in columns_like("region_findings", "{}_here").items():
+        subject, _, concept = words.partition("_")
+        yield (subject, concept if subject == "diagnosis" else concept.replace("_", " ")), name
+
+
+HERE = dict(_here())
 """The column of each subject and concept: ``sign_reflex_deficit_here``."""
-_FINDINGS = frozenset(("sign", concept) for concept in ({*SIGNS} | _MORE_FINDINGS) - _NO_FINDING)
-_COMPLAINTS = frozenset(("complaint", concept) for concept in ("pain", *COMPLAINTS))
-_DIAGNOSES = frozenset(("diagnosis", concept) for concept in {*DIAGNOSES} - _NO_DIAGNOSIS)
-COLUMNS_HERE: tuple[Column, ...] = tuple(
-    Column(
-        name,
-        "bool",
-        f"Of the requested region: {concept.replace('_', ' ')} ({subject})",
-        null="nothing is said of it",
-        family="region_findings",
-        source="concepts.csv",
-    )
-    for (subject, concept), name in HERE.items()
-)
 _SAID = {"affirmed": True, "abnormal": True, "denied": False, "normal": False}
 
 
@@ -276,11 +226,11 @@ def build_findings(summary: Summary, _case: Case, item: Item, _found: dict[str, 
     of_organ = any(c.startswith("organ:") for c in tests_and_organs(item.requested))
     if not parts and (of_organ or item.category == "Pharmaceuticals"):
         return Findings()  # what speaks for a drug, or for hearing aids, are the facts
-    return _here(summary, parts, side_of(item.requested))
+    return _told_here(summary, parts, side_of(item.requested))
 
 
 @once
-def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
+def _told_here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Findings:
     own, reported = Findings(), _reported(summary, parts, side)
     for statement, bears in about(summary, parts, side):
         said = (statement.subject, statement.concept)
@@ -292,34 +242,21 @@ def _here(summary: Summary, parts: tuple[str, ...], side: str | None) -> Finding
             continue
         if value and reported.get(name) is False:
             continue
+        # "Infected wound" among the diagnoses, and at the next visit "no sign of infection".
+        last = statement.concept == "infection" and "infect" in statement.mention.text.lower()
         known = own.values.get(name)
-        if value or known is None or _last_decides(statement):
+        if value or last or known is None:
             if known is not None and known != value:
                 own.support = [said for said in own.support if said[0] != name]
             own.put(name, value, statement.mention)
-    if own.values.get(_SOUND_NERVES) and any(own.values.get(deficit) for deficit in _DEFICITS):
+    deficits = (HERE["sign", concept] for concept in group("sign_of_a_nerve_deficit"))
+    if own.values.get(_SOUND_NERVES) and any(own.values.get(deficit) for deficit in deficits):
         own.values[_SOUND_NERVES] = False  # full strength of a leg that is numb is no normal leg
         own.support = [said for said in own.support if said[0] != _SOUND_NERVES]
     return own
 
 
 _SOUND_NERVES = HERE["sign", "normal neurology"]
-_DEFICITS = frozenset(
-    HERE["sign", concept]
-    for concept in (
-        "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
-        "weakness", "foot drop", "upper motor neuron",
-    )
-)  # fmt: skip
-
-
-def _last_decides(statement: Statement) -> bool:
-    """Whether what is told last holds: an "infected wound" among the diagnoses, and at the next
-    visit "no sign of infection".
-    """
-    return statement.concept == "infection" and "infect" in statement.mention.text.lower()
-
-
 # What a scan shows or excludes, whatever the list of diagnoses says.
 _SCANNED = frozenset({"labral_tear", "rotator_cuff_tear", "meniscal_tear"})
 _SCANS = frozenset({"mri", "ct"})
@@ -356,14 +293,9 @@ class Indication:
 @cache
 def indications() -> tuple[Indication, ...]:
     """The rows of ``indications.csv``, in order."""
+    read: dict[str, Callable[[str], Any]] = {"when": condition, "indicated_if": condition}
     return tuple(
-        Indication(
-            row["id"],
-            condition(row["when"]),
-            condition(row["indicated_if"]),
-            row["text"],
-            row["source"],
-        )
+        Indication(**{name: read.get(name, str)(cell) for name, cell in row.items()})
         for row in table_rows("indications")
     )
 
@@ -413,20 +345,16 @@ def build_indication(
     return own
 
 
-# "Umbilical hernia repair" where the summary tells of an inguinal hernia alone.
-_HERNIA = re.compile(
-    r"\b(?:(inguinal|groin)|(umbilical|ventral|incisional|epigastric)|(femoral)|(hiatal))\b"
-)
-
-
 def _of_another_place(summary: Summary, item: Item) -> bool:
     """Whether a hernia is to be repaired, and those that the summary places are all elsewhere."""
-    asked = _HERNIA.search(item.requested.lower())
+    asked = pattern("place_of_hernia").search(item.requested.lower())
     if asked is None or "hernia" not in item.requested.lower():
         return False
     said = [m for m in summary.mentions("diagnosis") if m.value == "hernia" and m.documented]
     sentences = {summary.sentence_lower(m.sentence) for m in said}
-    placed = {m.lastindex for sentence in sentences for m in _HERNIA.finditer(sentence)}
+    placed = {
+        m.lastindex for sentence in sentences for m in pattern("place_of_hernia").finditer(sentence)
+    }
     return bool(placed) and asked.lastindex not in placed
 
 

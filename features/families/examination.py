@@ -24,74 +24,29 @@ from collections.abc import Iterable
 from imr.data.letter import Case
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings
+from imr.features.signal import Findings, grouped, listed
+from imr.features.words import pattern
 
 FAMILY = "examination"
-_SIGNS = (
-    "facet_signs", "sacroiliac_signs", "cervical_compression", "entrapment_signs",
-    "finkelstein", "impingement_signs", "rotator_cuff_signs", "labral_signs", "biceps_signs",
-    "shoulder_instability_signs", "ac_joint_signs", "meniscal_signs",
-    "knee_instability_signs", "patellofemoral_signs", "epicondylitis_signs",
-    "upper_motor_neuron_signs", "nonorganic_signs",
+# What the signs of a nerve root decide together.
+_OF_ROOTS = (
+    "spurling", "sensory_dermatomal", "reflex_deficit", "motor_myotomal", "motor_deficit",
+    "neuro_normal",
 )  # fmt: skip
-_FINDINGS = (
-    "joint_line_tenderness", "instability_finding", "mechanical_symptoms", "tenderness",
-    "spasm", "trigger_points", "swelling", "gait_abnormal", "crepitus", "sensory_loss",
-    "weakness", "foot_drop", "neuro_deficit", "fracture", "red_flag",
-)  # fmt: skip
-# "Produces back pain only" is a negative tension sign.
-_NOT_RADICULAR = re.compile(
-    r"^(?:[\s(,]{1,2}(?:on the |to the )?(?:left|right|both|bilateral\w*))?[\s(,]{1,2}(?:only )?"
-    r"(?:(?:for|with|causing|of) )?(?:(?:low(?:er)?|axial|local|the) )*"
-    r"(?:(?:back |neck )?pain|hamstring \w+) (?:only|alone|without|but (?:no\b|nothing|not\b))"
-)
-# "McMurray causes nothing", "Tinel produces no tingling".
-_NOTHING = re.compile(r"^ (?:no\b|nothing\b|none\b|neither\b)")
-# "Facet loading positive bilaterally, SLR to 75 degrees": that was the result of the last test.
-_OF_THE_LAST = re.compile(
-    r"^(?: (?:bilat\w*|on|the|both|sides|left|right|l|r))*, (?:and )?(?:the )?$"
-)
-_TESTS_WERE = re.compile(
-    r"\b(?:tests?|signs?|findings?|maneuvers?) (?:were|are|was|is|include[sd]?)\b:?"
-)
-_NEGATIVE = re.compile(r"^(?:neg|no\b|without|stable|normal|unremarkable|painless|comfortable|-)")
-_UNSURE = re.compile(r"^(?:questionable|equivocal|possible)")
-# A comma and a verb open a new statement: an earlier "positive" no longer speaks for the test.
-_NEW_STATEMENT = re.compile(
-    r"\b(?:but|however|was|were|is|are|with|has|had|revealed|showed|noted|reports?|tenderness|"
-    r"spasms?|range|motion|strength|sensation|decreased|limited|intact|normal)\b"
-)
-# "Positive Neer's, Hawkins and O'Brien": what stands between is a list of tests.
-_TEST_LIST = re.compile(r"[\s\w'/()-]{0,40}(?:,[\s\w'/()-]{0,40})*(?:,|\band\b|\bwith\b)\s*")
-_NO_LIST = re.compile(
-    r"\b(?:but|however|was|were|is|are|has|had|revealed|showed|reports?|decreased|limited)\b"
-)
-_SPINE = re.compile(
-    r"\b(?:radicul|lumbar|cervical|low(?:er)? back|neck|sciatic|spondyl|spine|disc)"
-)
-_MUSCLE = re.compile(
-    r"\b(?:ehl|extensor hallucis|dorsi-?flex\w*|plantar-?\s?flex\w*|(?:big|great) toe|"
-    r"toe extension|ever(?:sion|tors)|[cls]-?\d(?!\s?(?:mg|/))|myotom\w+|triceps|deltoids?|"
-    r"wrist (?:ext|flex)\w+|finger (?:ext|abd|flex)\w+|hip flex\w+|iliopsoas|quadriceps|biceps)\b"
-)
-_LEVELLED = re.compile(r"\b(?:ehl|extensor hallucis|great toe|big toe|[cls]-?\d|myotom\w+)\b")
 
 
 def build(summary: Summary, _case: Case) -> Findings:
     """Signs found on examination; False where a sign is not documented or negative."""
     found = Findings()
-    by_value: dict[str, list[Mention]] = {}
-    for mention in summary.mentions(FAMILY, overlapping=True):
-        by_value.setdefault(mention.value, []).append(mention)
+    by_value = grouped((m.value, m) for m in summary.mentions(FAMILY, overlapping=True))
     _put_radicular(found, summary, by_value)
-    for name in _SIGNS:
-        _put(found, name, (m for m in by_value.get(name, ()) if polarity(summary, m)))
-    for name in _FINDINGS:
-        _put(found, name, (m for m in by_value.get(name, ()) if _found(summary, m)))
+    for name in (column.name for column in listed()[FAMILY] if column.name not in _OF_ROOTS):
+        told = by_value.get(name, ())
+        _put(found, name, (m for m in told if (polarity(summary, m) if is_test(m) else _found(m))))
     motions = [(motion(summary, m), m) for m in by_value.get("rom", ())]
     if not _put(found, "range_of_motion_limited", (m for kind, m in motions if kind == "limited")):
         _put(found, "range_of_motion_full", (m for kind, m in motions if kind == "full"))
-    denied = [m for m in by_value.get("red_flags_named", ()) if not _found(summary, m)]
+    denied = [m for m in by_value.get("red_flags_named", ()) if not _found(m)]
     _put(found, "red_flags_denied", denied)
     return found
 
@@ -101,31 +56,31 @@ def polarity(summary: Summary, mention: Mention) -> bool | None:
     """True where a test is positive, False where negative, None where no result is printed."""
     if mention.qualifier in ("quoted_guideline", "denied_by_ur", "requested"):
         return None
-    after = match_beside("result_behind", summary, mention)
+    after = match_beside("result_behind", mention)
     if after is not None:
         told = summary.after(mention, 150)[after.end() :]
-        if _NOT_RADICULAR.match(told) or _NOTHING.match(told):
+        if pattern("back_pain_alone").match(told) or pattern("test_shows_nothing").match(told):
             return False
-        return not _NEGATIVE.match(after["sign"].strip())
-    joined = match_beside("result_of_all_behind", summary, mention)
+        return not pattern("result_is_negative").match(after["sign"].strip())
+    joined = match_beside("result_of_all_behind", mention)
     if joined is not None:
-        return not _NEGATIVE.match(joined["sign"])
-    before = match_beside("result_before", summary, mention)
-    if before is None or _UNSURE.match(before["sign"]):
+        return not pattern("result_is_negative").match(joined["sign"])
+    before = match_beside("result_before", mention)
+    if before is None or pattern("result_is_unsure").match(before["sign"]):
         return None
-    if _OF_THE_LAST.match(before["gap"]) and beside("in_degrees", summary, mention):
+    if pattern("result_of_the_last_test").match(before["gap"]) and beside("in_degrees", mention):
         return None
-    gap = _TESTS_WERE.sub(" ", before["gap"])
-    listed = _TEST_LIST.fullmatch(gap) and not _NO_LIST.search(gap)
-    if _NEW_STATEMENT.search(gap) and not listed:
+    gap = pattern("tests_were").sub(" ", before["gap"])
+    listed = pattern("list_of_tests").fullmatch(gap) and not pattern("no_list_of_tests").search(gap)
+    if pattern("new_statement").search(gap) and not listed:
         return None
-    return not _NEGATIVE.match(before["sign"])
+    return not pattern("result_is_negative").match(before["sign"])
 
 
-def _found(summary: Summary, mention: Mention) -> bool:
+def _found(mention: Mention) -> bool:
     """Whether a finding is stated as present."""
     any_will_do = mention.value != "joint_line_tenderness"
-    return mention.documented and (any_will_do or beside("tender_there", summary, mention))
+    return mention.documented and (any_will_do or beside("tender_there", mention))
 
 
 def _put(found: Findings, column: str, mentions: Iterable[Mention]) -> list[Mention]:
@@ -140,15 +95,15 @@ def _put_radicular(found: Findings, summary: Summary, by: dict[str, list[Mention
     signs: list[Mention] = []
     for name, column in _TENSION.items():
         signs += _put(found, column, (m for m, result in tests[name] if result is True))
-    signs += _put(found, "sensory_dermatomal", _seen(summary, by, "sensory_dermatomal"))
+    signs += _put(found, "sensory_dermatomal", _seen(by, "sensory_dermatomal"))
     signs += _put(found, "reflex_deficit", _reflexes(summary, by))
-    grades = _seen(summary, by, "motor_deficit")
+    grades = _seen(by, "motor_deficit")
     _put(found, "motor_deficit", grades)
     signs += _put(found, "motor_myotomal", _myotomal(summary, by, grades))
     _put(found, "radicular_findings", signs)
     negative = [m for pairs in tests.values() for m, result in pairs if result is False]
     _put(found, "radicular_signs_negative", negative if not signs else ())
-    lost = [m for m in by.get("sensory_loss", ()) if _found(summary, m)]
+    lost = [m for m in by.get("sensory_loss", ()) if _found(m)]
     normal = [m for m in by.get("neuro_normal", ()) if stated_normal(m)]
     _put(found, "neuro_normal", normal if not signs and not grades and not lost else ())
 
@@ -161,12 +116,12 @@ def stated_normal(mention: Mention) -> bool:
     if mention.documented or mention.qualifier != "negated":
         return mention.documented
     stated = mention.rule.extra["kind"] == "stated"
-    return stated or not beside("right_behind_a_no", mention.summary, mention)
+    return stated or not beside("right_behind_a_no", mention)
 
 
-def _seen(summary: Summary, by: dict[str, list[Mention]], name: str) -> list[Mention]:
+def _seen(by: dict[str, list[Mention]], name: str) -> list[Mention]:
     """The signs of a name that are documented, and no complaints, plans or denials."""
-    return [m for m in by.get(name, ()) if beside("seen_by_an_examiner", summary, m)]
+    return [m for m in by.get(name, ()) if beside("seen_by_an_examiner", m)]
 
 
 def _reflexes(summary: Summary, by: dict[str, list[Mention]]) -> list[Mention]:
@@ -176,7 +131,7 @@ def _reflexes(summary: Summary, by: dict[str, list[Mention]]) -> list[Mention]:
         sides = grades.setdefault(_site(mention), {})
         sides.setdefault(str(mention.groups["side"]), str(mention.groups["grade"]))
     unequal = {site for site, sides in grades.items() if len(set(sides.values())) > 1}
-    return [*_seen(summary, by, "reflex_deficit"), *(m for m in graded if _site(m) in unequal)]
+    return [*_seen(by, "reflex_deficit"), *(m for m in graded if _site(m) in unequal)]
 
 
 def _near(summary: Summary, mention: Mention) -> str:
@@ -196,17 +151,15 @@ def _myotomal(
     summary: Summary, by: dict[str, list[Mention]], grades: list[Mention]
 ) -> list[Mention]:
     """Weakness with a spinal level or a key muscle, in a case about the spine."""
-    weak = _seen(summary, by, "motor_myotomal")
-    spine = bool(weak or grades) and _SPINE.search(summary.lower) is not None
+    weak = _seen(by, "motor_myotomal")
+    spine = bool(weak or grades) and pattern("case_of_the_spine").search(summary.lower) is not None
     levelled = [
-        m for m in weak if _LEVELLED.search(m.text.lower()) or (spine and _of_nerve(summary, m))
+        m
+        for m in weak
+        if pattern("level_of_a_root").search(m.text.lower()) or (spine and _of_nerve(summary, m))
     ]
-    graded = [m for m in grades if spine and _MUSCLE.search(_clause(summary, m))]
-    return [
-        *levelled,
-        *(m for m in graded if _of_nerve(summary, m)),
-        *_seen(summary, by, "foot_drop"),
-    ]
+    graded = [m for m in grades if spine and pattern("key_muscle").search(_clause(summary, m))]
+    return [*levelled, *(m for m in graded if _of_nerve(summary, m)), *_seen(by, "foot_drop")]
 
 
 def _clause(summary: Summary, mention: Mention) -> str:
@@ -221,18 +174,19 @@ def _of_nerve(summary: Summary, mention: Mention) -> bool:
 
     In a case with radicular complaints or diagnosis, and not under a joint's own examination.
     """
-    if _LEVELLED.search(_clause(summary, mention)):
+    if pattern("level_of_a_root").search(_clause(summary, mention)):
         return True
     return re.search(r"\b(?:radicul\w+|sciatica|myelopath\w+)", summary.lower) is not None
 
 
-TESTS = frozenset({*_TENSION, *_SIGNS})
-"""Values of the lexicon that are tests with a result of their own (:func:`polarity`)."""
+def is_test(mention: Mention) -> bool:
+    """Whether it is a test with a result of its own (:func:`polarity`)."""
+    return mention.rule.extra["kind"] == "test"
 
 
 @once
-def motion(summary: Summary, mention: Mention) -> str | None:
+def motion(_summary: Summary, mention: Mention) -> str | None:
     """``limited``, ``full`` or None where nothing is said of a range of motion."""
     if mention.qualifier in ("quoted_guideline", "requested"):
         return None
-    return gives_beside("motion", summary, mention)
+    return gives_beside("motion", mention)

@@ -2,18 +2,8 @@
 
 ``rules/facts.csv`` is the table: a row names the statements (:mod:`imr.features.statements`) that
 speak ``for`` or ``against`` a fact, by subject, concept and polarity, and by their bearing on the
-request; ``where`` is a condition (:mod:`imr.features.condition`) on the measures of a statement:
-``percent`` of relief (``rated`` where one is told), ``weeks`` that it lasted, ``count`` of visits
-(``few``: under four), ``days``, ``mild``, ``severe``, ``old`` (before the injury or two years ago),
-``stale`` (or of years before the latest that is printed), ``aged`` (a year before the denial),
-``past`` (told of as former), ``only_so_far`` (a drug of the treatments to date that the list of
-current ones lacks), ``first_given`` (prescribed at the last visit), ``other`` (due to another
-treatment than what is asked for), ``by_same`` (due to the treatment that is asked for),
-``other_drug`` (its clause names another drug), ``same_beside`` (or the one asked for, or "it"),
-``by_therapy`` (due to therapy or exercise), ``for_drug`` and ``for_course`` (of the request: for a
-drug, for visits), ``care`` (of the request: ``pool``, ``chiropractic``, ``acupuncture``,
-``massage`` or ``exercise``); what is no measure is asked of ``rules/beside.csv``.
-``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept. The
+request; ``where`` is a condition (:mod:`imr.features.condition`) on their :class:`Measures`.
+``$same`` stands for the treatment or class of drug that is asked for, ``*`` for any concept.  The
 row of the highest ``priority`` decides, for before against; without a statement a fact is null.
 """
 
@@ -28,7 +18,7 @@ from functools import cache, partial
 from imr.data.letter import Case, Evidence, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import Service, request_lexicon
-from imr.features.beside import beside, match_beside, part
+from imr.features.beside import beside, match_beside
 from imr.features.condition import Condition, condition, holds
 from imr.features.context import Summary, clause_of, once
 from imr.features.families.diagnosis import case_parts
@@ -46,13 +36,11 @@ from imr.features.families.request import (
     studies_in_dispute,
 )
 from imr.features.families.studies import in_dispute
-from imr.features.signal import Findings, Value, listed, table_rows
+from imr.features.signal import Findings, Value, computed, grouped, listed, table_rows
 from imr.features.statements import Bearing, Statement, about
 from imr.features.statements.care import MONITORING
 from imr.features.statements.findings import study_of
-from imr.features.statements.statement import SPINE
 from imr.features.where_when import (
-    LIMB,
     at_last_visit,
     dates,
     is_or_explains,
@@ -60,6 +48,7 @@ from imr.features.where_when import (
     spans_of_time,
     visit_of,
 )
+from imr.features.words import group, groups, kinds_in, pattern
 
 SAME = "$same"
 ANY = "*"
@@ -67,9 +56,8 @@ FACTS = tuple(column.name for column in listed()["facts"] if column.dtype == "bo
 """The facts of ``facts.csv`` that are columns."""
 FOR_CRITERIA = (
     *sorted({row["fact"] for row in table_rows("facts")}.difference(FACTS)),
-    "sessions_told", "certified_of_course", "per_week_told", "told_per_day", "told_units",
-    "told_supply_days", "course_begun", "told_points", "operation_disputed", "same_care_at_least",
-)  # fmt: skip
+    *(name for name, made_from in computed().items() if made_from == "summary"),
+)
 """Those that only the criteria read, and what else they do: keys of a row, and no columns."""
 
 
@@ -94,23 +82,23 @@ class FactRule:
 
 
 @cache
-def rules() -> Mapping[str, tuple[FactRule, ...]]:
+def rules() -> Mapping[str, Sequence[FactRule]]:
     """The rows of ``facts.csv`` by the subject they read."""
-    found: dict[str, list[FactRule]] = {}
-    for row in table_rows("facts"):
-        rule = FactRule(
-            fact=row["fact"],
-            speaks_for=row["sign"] == "for",
-            subject=row["subject"],
-            concepts=frozenset(row["concepts"].split("|")),
-            polarities=frozenset(row["polarity"].split("|")),
-            bearings=frozenset(row["bearing"].split("|")),
-            where=condition(row["where"]),
-            priority=int(row["priority"]),
-            source=row["source"],
-        )
-        found.setdefault(rule.subject, []).append(rule)
-    return {subject: tuple(of_subject) for subject, of_subject in found.items()}
+    return grouped((row["subject"], _rule(row)) for row in table_rows("facts"))
+
+
+def _rule(row: Mapping[str, str]) -> FactRule:
+    return FactRule(
+        fact=row["fact"],
+        speaks_for=row["sign"] == "for",
+        subject=row["subject"],
+        concepts=frozenset(row["concepts"].split("|")),
+        polarities=frozenset(row["polarity"].split("|")),
+        bearings=frozenset(row["bearing"].split("|")),
+        where=condition(row["where"]),
+        priority=int(row["priority"]),
+        source=row["source"],
+    )
 
 
 @cache
@@ -139,7 +127,8 @@ def _spoken(summary: Summary, case: Case, item: Item) -> _Spoken:
     spoken: _Spoken = {}
     disputed, foreign = bool(studies_in_dispute(item)), _of_no_part(summary, item)
     for said, bears in _said_about(summary, item):
-        if disputed and _of_disputed_study(summary, item, said):
+        study = study_of(summary, said.mention) if disputed else None
+        if study is not None and in_dispute(summary, item, study):
             continue
         asked = said.concept in same or _drug_of(said) in named
         if foreign and said.subject == "study" and bears == "unplaced":
@@ -198,11 +187,6 @@ def _of_no_part(summary: Summary, item: Item) -> bool:
     return bool(parts and known) and not any(is_or_explains(k, p) for k in known for p in parts)
 
 
-def _of_disputed_study(summary: Summary, item: Item, said: Statement) -> bool:
-    study = study_of(summary, said.mention)
-    return study is not None and in_dispute(summary, item, study)
-
-
 def _drug_of(said: Statement) -> str | None:
     """The drug that a statement is about, whatever class its tables put it in."""
     return said.of or said.mention.rule.extra.get("generic")
@@ -210,12 +194,7 @@ def _drug_of(said: Statement) -> str | None:
 
 def _beside(name: str, said: Statement) -> bool:
     """Whether ``beside.csv`` says so of the words beside what a statement rests on."""
-    return beside(name, said.mention.summary, said.mention)
-
-
-def _complains(said: Statement) -> bool:
-    """Whether somebody complains, or the words need not say so."""
-    return said.subject != "complaint" or _beside("complained_of", said)
+    return beside(name, said.mention)
 
 
 def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
@@ -224,7 +203,6 @@ def _decides(said: Sequence[tuple[FactRule, Statement]]) -> bool:
 
 
 _ONE_COURSE = frozenset({"Physical Therapy", "Occupational Therapy"})
-_COURSES = frozenset({"Rehabilitation", "Programs", "Psych Services"})
 # Opioids after an operation are for its first weeks.
 _OPIOID_DAYS = 42
 
@@ -271,7 +249,11 @@ def _quotes(
         value = _decides(pairs)
         deciding = [(rule, said) for rule, said in pairs if rule.speaks_for == value]
         # A motion "with pain" proves no complaint where somebody complains.
-        told = [pair for pair in deciding if _complains(pair[1])] or deciding
+        told = [
+            (rule, said)
+            for rule, said in deciding
+            if said.subject != "complaint" or _beside("complained_of", said)
+        ] or deciding
         # What a complaint is like now is told last.
         if name in _OF_THE_LAST_VISIT and value:
             told.reverse()
@@ -282,23 +264,9 @@ def _quotes(
         yield _evidence(name, said, item)
 
 
-_ASKS = re.compile(
-    r"\b(?:rx|req|plan|request\w*|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order\w*|wants?|"
-    r"seeks?|sought|propos\w+|to try|more|further|additional)\b"
-)
-# What the review certified or recites is not what was asked for.
-_OF_REVIEW = re.compile(r"\b(?:certif\w*|denied|denial|modif\w*|utilization|ur|guidelines?)\b")
-_BARE_COURSE = re.compile(
-    r"\b(?:acup\w*|chiro\w*|pt|ot|therapy) x ?(?P<times>\d{1,3})\b(?! ?(?:w|d|m|x|/|hours?))|"
-    r"(?<![\d/.-])(?P<n>\d{1,3})(?: (?:more|further|additional)\b|"
-    r"(?= (?:\w+ )?(?:acup|chiro|pt|ot|times)\b|,? (?:are|were|is) (?:now |being )?(?:requested|"
-    r"asked|sought|wanted)\b))"
-)
-
-
 def course_sessions(summary: Summary, item: Item) -> float | None:
     """Sessions asked for: printed in the request, else in the last sentence that asks for them."""
-    if item.category not in _COURSES:
+    if item.category not in group("for_course"):
         return None
     printed = sessions_printed(item)
     return _course_told(summary, item) if printed is None else printed
@@ -312,7 +280,7 @@ def course_asked(summary: Summary, case: Case, item: Item) -> float | None:
     """
     if item.category != "Rehabilitation" or item.quantity_unit in ("sessions", "visits"):
         return None
-    last = _LAST_NUMBER.search(item.requested)
+    last = pattern("course_ends_with_number").search(item.requested)
     if last is not None:
         return float(last[1])
     planned = next((sessions for sessions, _ in _planned(summary, item)), None)
@@ -339,25 +307,8 @@ def _per_week_told(summary: Summary, item: Item) -> float | None:
     """How often a week the summary plans what is asked for."""
     if item.category != "Rehabilitation":
         return None
-    weeks = (_A_WEEK.search(entry) for _, entry in _planned(summary, item))
+    weeks = (pattern("times_a_week").search(entry) for _, entry in _planned(summary, item))
     return next((float(week[1]) for week in weeks if week is not None), None)
-
-
-# "3 of 8 visits were certified", "UR modified it to 6 sessions", "UR certified 8 visits".
-_CERTIFIED_OF = re.compile(
-    r"(?<![\d/.-])(?P<part>\d{1,2}) (?:of|out of) (?:the )?(?P<whole>\d{1,2})\b[^.;]{0,50}\b"
-    r"(?:certified|approved|authorized|allowed)|\b(?:certified|approved|authorized|allowed) "
-    r"(?:(?:for|only|just|physical|occupational|therapy|chiropractic|acupuncture|pt|ot) )*"
-    r"(?P<part2>\d{1,2}) (?:(?:visits|sessions|treatments) )?"
-    r"(?:of|out of|instead of|rather than|in place of|against) (?:the )?(?P<whole2>\d{1,2})\b"
-)
-_CERTIFIED = re.compile(
-    r"\b(?<!non-)(?<!not )(?:certified|approved|authorized|allowed|"
-    r"(?:modified|reduced)[^.;\d]{0,40}? to) (?:only )?"
-    r"(?P<part>\d{1,2})\b(?! ?(?:/|x|of|out of|months?|days?|weeks?|hours?))|"
-    r"\b(?:certified|approved|authorized|allowed) [^.;\d]{0,50}?(?P<some>\d{1,2}) of the "
-    r"(?:\w+ ){0,2}(?:visits|sessions|treatments)\b"
-)
 
 
 def _certified(summary: Summary, item: Item) -> float | None:
@@ -368,40 +319,32 @@ def _certified(summary: Summary, item: Item) -> float | None:
     text = spell_out(summary.lower)
     parts = [
         (float(found["part"] or found["part2"]), float(found["whole"] or found["whole2"]))
-        for found in _CERTIFIED_OF.finditer(text)
+        for found in pattern("certified_of").finditer(text)
     ]
     wholes = {whole for whole, _ in _planned(summary, item)}
-    certified = [float(found["part"] or found["some"]) for found in _CERTIFIED.finditer(text)]
+    certified = [
+        float(found["part"] or found["some"]) for found in pattern("certified_alone").finditer(text)
+    ]
     parts += [(part, whole) for whole in wholes for part in certified]
     return next((part for part, whole in parts if part + rest == whole), None)
 
 
-_LAST_NUMBER = re.compile(
-    r"\b(?:therapy|acupuncture|chiropractic|manipulations?|pt|ot|visits?|sessions?) #?(\d{1,2})$",
-    re.IGNORECASE,
-)
-_A_WEEK = re.compile(r"(?<![\d/.])(\d) ?(?:x|times|/) ?(?=\d|a |per |week|wk)")
-_ENTRY_ENDS = re.compile(r"[,;()]| and ")
 _ENTRY_MOST = 50
 
 
 def _entry_after(summary: Summary, said: Statement) -> str:
     """A planned treatment with what stands behind it in its entry of a list."""
     after = summary.after(said.mention, _ENTRY_MOST)
-    return spell_out(said.mention.text + _ENTRY_ENDS.split(after, maxsplit=1)[0])
+    return spell_out(said.mention.text + pattern("entry_ends").split(after, maxsplit=1)[0])
 
 
 def _asking(summary: Summary) -> Iterator[str]:
     """The sentences that ask for something, the last first, with numbers as digits."""
     for number in reversed(range(len(summary.bounds))):
         said = summary.sentence_lower(number)
-        if _ASKS.search(said) and not _OF_REVIEW.search(said):
+        recited = pattern("certified_or_recited").search(said)
+        if pattern("asks_for_care").search(said) and not recited:
             yield spell_out(said)
-
-
-# Care that is counted in sessions or visits, and names of it that say no kind.
-_IN_SESSIONS = _COURSES | {"Home Health"}
-_NO_KIND = frozenset(("therapy, unspecified", "treatment, unspecified", "other therapy"))
 
 
 def _course_told(summary: Summary, item: Item) -> float | None:
@@ -411,7 +354,7 @@ def _course_told(summary: Summary, item: Item) -> float | None:
         found = find_quantity(text, "Rehabilitation")
         if found is not None and found.kind == "sessions":
             return float(found.value)
-        bare = _BARE_COURSE.search(text)
+        bare = pattern("bare_course").search(text)
         if bare is not None:
             return float(bare["n"] or bare["times"])
     return None
@@ -431,7 +374,7 @@ def _of_this_course(sentence: str, item: Item) -> str:
         return sentence
     entries = [
         entry
-        for entry in _ENTRY_ENDS.split(sentence)
+        for entry in pattern("entry_ends").split(sentence)
         if any(_of_kind(n.service, item) for n in request_lexicon().find(entry).services)
     ]
     return "; ".join(entries)
@@ -439,7 +382,8 @@ def _of_this_course(sentence: str, item: Item) -> str:
 
 def _of_kind(service: Service, item: Item) -> bool | None:
     """Whether a service is the kind of course that an item asks for; None of what is no course."""
-    if service.category not in _IN_SESSIONS or service.name in _NO_KIND:
+    counted = service.category in group("counted_in_sessions")
+    if not counted or service.name in group("no_kind_of_care"):
         return None
     if {service.subcategory, item.subcategory} <= _ONE_COURSE:
         return True
@@ -448,23 +392,10 @@ def _of_kind(service: Service, item: Item) -> bool | None:
 
 # How the summary says that the drug asked for is to be taken, where it names the drug last.
 _PRESCRIPTION_REACH = 70
-_UNITS_TOLD = re.compile(
-    r"(?:^|[ ,(])(?:#|no\. ?|quantity ?(?:of )?|qty:? ?)(?P<n>\d{1,3})\b|"
-    r"\b(?P<m>[1-9]\d{1,2}|[6-9]) (?:tablets?|tabs?|pills|capsules?|caps)\b"
-    r"(?! (?:a|per|each|every) )"
-)
-_SUPPLY_TOLD = re.compile(
-    r"\b(?P<n>\d{1,2}|an?|one|the)[ -](?P<unit>days?|weeks?|months?)[ -]"
-    r"(?:supply|course|script|trial|rx)\b|"
-    r"\bfor (?P<m>\d{1,2}|an?|one|the)(?: first)? (?P<unit2>days?|weeks?) "
-    r"(?:after|following|post)"
-)
 
 
 def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
-    """Units, units a day and days of the drug asked for, where the summary names it last, and
-    whether it is begun there.
-    """
+    """Units, units a day and days of the drug asked for, where the summary names it last."""
     if item.category != "Pharmaceuticals":
         return {}
     names = {term.lower() for term in item.terms}
@@ -481,36 +412,26 @@ def _prescription(summary: Summary, item: Item) -> dict[str, Value]:
         *(m.start for m in drugs if m.start >= last.end and m.rule.extra["kind"] == "drug"),
     )
     words = spell_out(summary.lower[last.end : end])
-    units, days = _UNITS_TOLD.search(words), _SUPPLY_TOLD.search(words)
+    units, days = pattern("units_told").search(words), pattern("supply_told").search(words)
     told: dict[str, Value] = {"told_per_day": per_day(words)}
     told["told_units"] = float(units["n"] or units["m"]) if units else None
     if days is not None:
         number, unit = days["n"] or days["m"], days["unit"] or days["unit2"]
         long = {"d": 1.0, "w": 7.0, "m": 30.0}[unit[0]]
         told["told_supply_days"] = long * (float(number) if number.isdigit() else 1.0)
-    told["course_begun"] = beside("course_begun", summary, last)
+    told["course_begun"] = beside("course_begun", last)
     return told
-
-
-_POINTS = re.compile(
-    r"\b(?P<n>\d{1,2}) (?:trigger points?|places|points|sites|spots|muscles|shots|injections)\b|"
-    r"\b(?:trigger[- ]points? injections?|tpis?) ?(?:x|times|#|in|at|to|:) ?(?P<m>\d{1,2})\b"
-    r"(?! ?(?:visits|sessions|weeks|months|days|/|-|x|mg|ml|cc))"
-)
 
 
 def _points_told(summary: Summary, item: Item) -> float | None:
     """Trigger points to be injected, where a sentence that asks for it tells their number."""
     if "trigger" not in item.requested.lower():
         return None
-    found = next(filter(None, map(_POINTS.search, _asking(summary))), None)
+    found = next(filter(None, map(pattern("points_told").search, _asking(summary))), None)
     return float(found["n"] or found["m"]) if found else None
 
 
 _NOT_TOLD = frozenset({"denied_by_ur", "quoted_guideline", "negated"})
-# A duration that belongs to the complaint ("a flare for five days") is none of a drug.
-_OF_COMPLAINT = re.compile(r"\b(?:pain|flare\w*|injur\w*|symptom\w*|spasms?|back|neck|ago)\b")
-_BEGUN = re.compile(r"\b(?:begun|began|started)\b")
 _USE_REACH = 50
 
 
@@ -557,7 +478,7 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
             yield "same_test_days_ago", days, said
         if said.polarity not in _HAD:
             continue
-        of_test = concept == "last_time" and _DRUG_TEST.search(item.requested)
+        of_test = concept == "last_time" and pattern("drug_test_asked").search(item.requested)
         if of_test or concept == "urine_drug_test_done":
             yield "drug_test_days_ago", _days_since(summary, case, said), said
         if here and said.mention.value == "surgery" and said.mention.rule.family == "treatment":
@@ -573,55 +494,45 @@ def _told_numbers(summary: Summary, case: Case, item: Item) -> Iterator[Number]:
             yield "same_care_days", _days_used(summary, said), said
 
 
-_DRUG_TEST = re.compile(r"\burine|\bdrug (?:screen|test)|toxicol", re.IGNORECASE)
-_EARLIER = re.compile(
-    r"\b(?:earlier|initial(?:ly)?|at (?:the )?(?:start|first)|before|pre-?op\w*|uninjured|other)\b"
-)
 _MEASURED = {"limited motion": "motion_share", "weak grip": "grip_share"}
-_EARLIER_AFTER = re.compile(r"(?: degrees?)?,? (?:before|earlier|at first|initially|pre-?op)\b")
 
 
 def _measured(summary: Summary, said: Statement) -> Iterator[Number]:
     """How limited a motion, how large a measured lesion and how weak a graded muscle is now."""
     end = said.mention.end
     if said.concept in _MEASURED and not (
-        _EARLIER.search(summary.lower, said.start, end) or _EARLIER_AFTER.match(summary.lower, end)
+        pattern("told_of_earlier").search(summary.lower, said.start, end)
+        or pattern("earlier_right_behind").match(summary.lower, end)
     ):
         yield _MEASURED[said.concept], said.percent, said
     if said.concept == "lesion extent":
         yield "lesion_extent", said.percent, said
     if said.concept in _GRADED_SIGNS:
-        graded = _GRADED.search(said.mention.text)
+        graded = pattern("strength_graded").search(said.mention.text)
         yield "strength_grade", float(graded[1]) if graded else None, said
 
 
 _GRADED_SIGNS = frozenset({"weakness", "myotomal weakness", "rotator cuff"})
-_GRADED = re.compile(r"(?<![\d/])([0-5])\s?[+-]?\s?/\s?5\b")
 _DONE = frozenset({"affirmed", "normal", "abnormal"})
 _HAD = frozenset({"affirmed", "consistent", "inconsistent", "stopped"})
-
-
-# "400 mg a day" is a dose, and no time.
-_A_RATE = re.compile(r"\b(?:mg|mcg|ml|med|mme|tablets?|pills?)(?: of \w+)?[ /]$")
 
 
 def _days_used(summary: Summary, statement: Statement) -> float | None:
     """The duration next to a drug; None where the words between speak of a complaint."""
     mention = statement.mention
-    for at, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+    for at, days, ago in spans_of_time(summary, clause_of(mention)):
         # A patch is worn, or a dose lasts, for hours.
-        if days < 1 or _A_RATE.search(summary.lower, max(at - 16, 0), at):
+        if days < 1 or pattern("dose_and_no_time").search(summary.lower, max(at - 16, 0), at):
             continue
         between = summary.lower[min(at, mention.end) : max(at, mention.end)]
-        begun = ago and _BEGUN.search(between)
-        if len(between) <= _USE_REACH and (begun or not (ago or _OF_COMPLAINT.search(between))):
+        begun = ago and pattern("was_begun").search(between)
+        if len(between) <= _USE_REACH and (
+            begun or not (ago or pattern("time_of_complaint").search(between))
+        ):
             return days
     return None
 
 
-# "UDS 2/15, 11/14": month and year; years up to ten would be scores of pain.
-_MONTH_YEAR = re.compile(r"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<year>1[1-9])(?![\d/])")
-_YEAR = re.compile(r"\b(?:in|of) (?P<year>(?:19|20)\d\d)\b")
 _DATE_REACH = 60
 
 
@@ -632,8 +543,8 @@ def _days_before(summary: Summary, case: Case, statement: Statement) -> float | 
         return statement.ago
     day = nearest_date(summary, mention, _DATE_REACH, _DATE_REACH)
     if day is None:
-        end = summary.sentence_span(mention.sentence)[1]
-        year = _YEAR.search(summary.lower, mention.end, min(end, mention.end + _DATE_REACH))
+        end = min(summary.sentence_span(mention.sentence)[1], mention.end + _DATE_REACH)
+        year = pattern("year_told").search(summary.lower, mention.end, end)
         day = None if year is None else date(int(year["year"]), 7, 1)
     return None if day is None or day > denial else float((denial - day).days)
 
@@ -649,49 +560,24 @@ def _days_since(summary: Summary, case: Case, statement: Statement) -> float | N
     printed = [found.day for found in dates(summary) if start <= found.mention.start < end]
     printed += [
         date(2000 + int(found["year"]), int(found["month"]), 1)
-        for found in _MONTH_YEAR.finditer(summary.lower, start, end)
+        for found in pattern("month_and_year").finditer(summary.lower, start, end)
     ]
     last = max((day for day in printed if day <= denial), default=None)
     return None if last is None else float((denial - last).days)
 
 
 def _evidence(name: str, said: Statement, item: Item) -> Evidence:
-    start, quote = said.quote
-    return Evidence(
-        signal=name,
-        start=start,
-        end=start + len(quote),
-        quote=quote,
-        rule=said.mention.rule_id,
-        qualifier=said.polarity,
-        item_index=item.index,
-    )
+    start, words = said.quote
+    quote = name, start, start + len(words), words, said.mention.rule_id, said.polarity
+    return Evidence(*quote, item_index=item.index)
 
 
 # --- measures of a statement ----------------------------------------------------------------------
 
-_OF_ITS_OWN = re.compile(
-    r"(?:continu\w+|ongoing|maintain\w*) (?:with|of|his|her|the|current|other|all|home|modified)\b"
-)
-_LONG_AGO = re.compile(
-    r"\b(?:years (?:ago|earlier|back|before|prior)|"
-    r"(?:before|prior to) (?:the|his|her|this) (?:injury|accident)|"
-    r"before (?:(?:this|the) (?:claim|job)|(?:he|she|i) (?:was|were) hired)|"
-    r"as a (?:child|kid|boy|girl|youth|teen\w*|(?:high school|college|young) \w+)|"
-    r"in (?:19\d\d|childhood|high school|college|(?:his|her) youth|the (?:army|navy|marines|"
-    r"service|military|seventies|eighties|nineties))|at (?:the )?age (?:of )?(?:1?\d|nine|ten))\b"
-)
-_ANY_YEAR = re.compile(r"(?:(?<![\d/])|(?<=\d/))(?:19|20)\d\d\b")
 _LONG_AGO_DAYS = 730
 _STALE_YEARS, _STALE_DAYS = 2, 365
 # Visits from which a course counts as a trial of care.
 _TRIAL_VISITS = 4
-
-
-_POOL = re.compile(
-    r"\b(?:aqua(?:tics?)?|pool|hydro-?\s?therapy|whirlpool|paraffin|contrast baths?)\b",
-    re.IGNORECASE,
-)
 _BY_HAND = ("chiropractic", "acupuncture", "massage")
 
 
@@ -699,7 +585,7 @@ def _kind_of_care(item: Item) -> str | None:
     """What a course puts the body to: water, hands, needles or exercise."""
     if item.category != "Rehabilitation":
         return None
-    if _POOL.search(item.requested):
+    if pattern("care_in_water").search(item.requested):
         return "pool"
     same = same_concepts(item)
     named = next((kind for kind in _BY_HAND if kind in same), None)
@@ -708,8 +594,11 @@ def _kind_of_care(item: Item) -> str | None:
 
 
 class Measures(dict[str, Value]):
-    """What ``where`` may name of a statement, worked out when it is asked for; ``item`` is the
-    request that those of ``_OF_THE_REQUEST`` compare it with.
+    """What ``where`` may name of a statement, worked out when it is asked for.
+
+    What it tells by itself (``_OF_THE_STATEMENT``), beside the ``item`` (``_OF_THE_REQUEST``) and
+    the ``case`` (``_OF_THE_CASE``); ``for_…`` where the request is for one of that group, ``by_…``
+    where it is due to one (``groups.csv``); all else are words beside it (``beside.csv``).
     """
 
     def __init__(self, said: Statement) -> None:
@@ -722,6 +611,9 @@ class Measures(dict[str, Value]):
             return _OF_THE_REQUEST[name](self.said, self.item)
         if name in _OF_THE_CASE:
             return _OF_THE_CASE[name](self.said, self.case)
+        if name in groups():
+            is_for = name.startswith("for_")
+            return _asks_for(name, self.item) if is_for else self.said.of in group(name)
         of_statement = _OF_THE_STATEMENT.get(name)
         value = self[name] = of_statement(self.said) if of_statement else _beside(name, self.said)
         return value
@@ -747,8 +639,9 @@ def _used_long(said: Statement) -> bool:
         return True
     # "Naproxen, an injection and continuation of her exercises": what goes on is named behind.
     goes_on = (
-        found.start() < mention.start - said.start or not _OF_ITS_OWN.match(clause, found.start())
-        for found in part("goes_on_since").finditer(clause)
+        found.start() < mention.start - said.start
+        or not pattern("goes_on_of_its_own").match(clause, found.start())
+        for found in pattern("goes_on_since").finditer(clause)
     )
     return any(goes_on) and not _beside("given_anew", said)
 
@@ -756,22 +649,20 @@ def _used_long(said: Statement) -> bool:
 def _old(said: Statement) -> bool:
     """Care before the injury or years ago, which is no care for the complaint of today."""
     long_ago = said.ago is not None and said.ago >= _LONG_AGO_DAYS
-    if long_ago or _LONG_AGO.search(said.clause):
+    if long_ago or pattern("long_before").search(said.clause):
         return True
     # "Years before he was hired, a shot had not helped": the head of the sentence dates it.
     summary = said.mention.summary
     first = summary.bounds[said.mention.sentence]
     near = 0 < said.start - first <= _HEAD_MOST
-    return near and _LONG_AGO.search(summary.lower, first, said.start) is not None
+    return near and pattern("long_before").search(summary.lower, first, said.start) is not None
 
 
 _HEAD_MOST = 60
 
 
 def _stale(said: Statement) -> bool:
-    """Long before the injury, a year before the latest date that the summary prints, or two years
-    before the latest year.
-    """
+    """Long before the injury, or a year before the latest day (two, where but years are told)."""
     long_ago = said.ago is not None and said.ago > _STALE_DAYS
     if long_ago or _old(said) or _beside("on_a_film", said):
         return True
@@ -779,22 +670,14 @@ def _stale(said: Statement) -> bool:
     day, latest = nearest_date(summary, said.mention, 40, 40), _latest_date(summary)
     if day is not None and latest is not None and (latest - day).days > _STALE_DAYS:
         return True
-    years = [int(y) for y in _ANY_YEAR.findall(summary.lower, said.start, said.end)]
+    years = [int(y) for y in pattern("any_year").findall(summary.lower, said.start, said.end)]
     return bool(years) and max(years) <= _latest_year(summary) - _STALE_YEARS
-
-
-# "The tingling has subsided" leaves the pain.
-_OF_NUMBNESS = re.compile(
-    r"(?<!pain and )(?<!pain or )(?<!pain, )\b(?:numb\w*|tingling|para?esthesias?|dysesthesias?|"
-    r"pins and needles|swelling|bruis\w+|ecchymosis|dizziness|nausea)\b"
-    r"(?:(?!\b(?:pain|symptoms?|complaints?|ache)\b)[^.;])*$"
-)
 
 
 def _of_numbness(said: Statement) -> bool:
     """Whether a response is told of numbness, swelling or the like, and of no pain."""
     before = said.mention.summary.lower[said.start : said.mention.start]
-    return _OF_NUMBNESS.search(before) is not None
+    return pattern("of_numbness_alone").search(before) is not None
 
 
 def _aged(said: Statement, case: Case) -> bool:
@@ -810,17 +693,14 @@ def _ahead(said: Statement, case: Case) -> bool:
         return False
     first, last = mention.summary.sentence_span(mention.sentence)
     end = min(mention.end + _SET_FOR_REACH, last)
-    if _WAS_DONE.search(mention.summary.lower, max(first, mention.start - _SET_FOR_REACH), end):
+    start = max(first, mention.start - _SET_FOR_REACH)
+    if pattern("was_done").search(mention.summary.lower, start, end):
         return False  # "Fusion was performed" on that day, while the review was under way
     near = [d.day for d in dates(mention.summary) if mention.start <= d.mention.start < end]
     return bool(near) and min(near) > denial
 
 
 _SET_FOR_REACH = 16
-_WAS_DONE = re.compile(
-    r"\b(?:(?:was|were|(?:has|have|had) been) (?:\w+ly |then )?(?:performed|done|completed|"
-    r"carried out)|underwent|undergone)\b"
-)
 _OF_THE_CASE: dict[str, Callable[[Statement, Case], bool]] = {"aged": _aged, "ahead": _ahead}
 
 
@@ -831,14 +711,7 @@ def _latest_date(summary: Summary) -> date | None:
 
 @once
 def _latest_year(summary: Summary) -> int:
-    return max((int(year) for year in _ANY_YEAR.findall(summary.lower)), default=0)
-
-
-# "Treatment to date: exercise and an NSAID. Current medication: acetaminophen."
-_NOW_LIST = re.compile(
-    r"\bcurrent (?:medications?|meds|drugs?|pain medications?)(?: (?:regimen|list))?"
-    r"(?: (?:includes?|are|is|consists? of|list(?:s|ed)?|were|was|included)\b| ?:)"
-)
+    return max((int(year) for year in pattern("any_year").findall(summary.lower)), default=0)
 
 
 def _only_so_far(said: Statement) -> bool:
@@ -846,7 +719,10 @@ def _only_so_far(said: Statement) -> bool:
     summary, mention = said.mention.summary, said.mention
     if not _beside("among_care_to_date", said):
         return False
-    lists = {summary.sentence_at(found.start()) for found in _NOW_LIST.finditer(summary.lower)}
+    lists = {
+        summary.sentence_at(found.start())
+        for found in pattern("list_of_current_drugs").finditer(summary.lower)
+    }
     named = [m for m in summary.mentions("medication") if m.sentence in lists]
     return (
         mention.sentence not in lists
@@ -855,39 +731,13 @@ def _only_so_far(said: Statement) -> bool:
     )
 
 
-# Antidepressants that ease no pain; those that do are tricyclics and the drugs like duloxetine.
-_MOOD_DRUGS = frozenset(
-    {
-        "sertraline", "fluoxetine", "paroxetine", "citalopram", "escitalopram", "bupropion",
-        "mirtazapine", "trazodone", "vilazodone",
-    }
-)  # fmt: skip
-_LIMB_REGIONS = {"upper extremity", "lower extremity"}.union(
-    LIMB["upper extremity"], LIMB["lower extremity"]
-)
-_SPINES = frozenset({*SPINE, "sacrum", "coccyx", "sacroiliac joint"})
-_LIMB_JOINTS = re.compile(
-    r"knees?|ankles?|f(?:oo|ee)t|heels?|toes?|elbows?|wrists?|hands?|fingers?|thumbs?"
-)
-_TRUNK = re.compile(
-    r"(?:(?:low(?:er)?|upper|mid) )?back|neck|lumbar|cervical|thoracic|spine|lbp|"
-    r"shoulders?|hips?|trapez\w+"
-)
-# "Voltaren gel was given. She rubs it across her low back."
-_RUBBED_ON = re.compile(
-    r"\b(?:rub|appl(?:y|ie)|put|spread|smear|massage|work)(?:s|ed|ing)? "
-    r"(?:it|the (?:gel|cream|patch|ointment|lotion|tube)|some|this|one) "
-    r"(?:(?:down|in|all|right|mostly|only) )?(?:across|(?:in|on)to|on|over|to|around|along)"
-    r"(?: (?:the|his|her|my|both|right|left|bilateral|painful|sore|each|[rl])){0,3} "
-    r"(?P<where>(?:(?:low(?:er)?|upper|mid) )?\w+)"
-)
 _RUBBED_REACH = 200
 
 
 def _put_on(said: Statement, where: re.Pattern[str]) -> bool:
     summary, mention = said.mention.summary, said.mention
-    put = match_beside("put_on", summary, mention)
-    rubbed = _RUBBED_ON.search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
+    put = match_beside("put_on", mention)
+    rubbed = pattern("rubbed_on").search(summary.lower, mention.end, mention.end + _RUBBED_REACH)
     return any(found and where.fullmatch(found["where"]) for found in (put, rubbed))
 
 
@@ -897,14 +747,9 @@ def _on_film(said: Statement) -> bool:
     return study is not None and study.value == "xray"
 
 
-_DISTAL = frozenset({"wrist", "hand", "finger", "thumb", "ankle", "foot", "toe", "heel"})
-
-
 def _within_hand_or_foot(said: Statement) -> bool:
-    """Whether pain goes from a hand or foot into its digits, and along no limb: "wrist pain with
-    tingling into the thumb".
-    """
-    if not said.regions or not _DISTAL.issuperset(said.regions):
+    """Whether pain stays in hand or foot: "wrist pain with tingling into the thumb"."""
+    if not said.regions or not group("hand_or_foot").issuperset(said.regions):
         return False
     parts = said.mention.summary.mentions("body_part")
     return any(said.start <= part.start < said.mention.start for part in parts)
@@ -936,7 +781,8 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
     # Plain films show bone, and no tendon, meniscus or root.
     "film": _on_film,
     "mood_drug": lambda said: (
-        _drug_of(said) in _MOOD_DRUGS or said.mention.text.lower().startswith("ssri")
+        _drug_of(said) in group("drug_for_mood_alone")
+        or said.mention.text.lower().startswith("ssri")
     ),
     # "Twelve visits of therapy with strengthening": exercises of a course that is only asked for.
     "in_course": lambda said: (
@@ -944,23 +790,19 @@ _OF_THE_STATEMENT: dict[str, Callable[[Statement], Value]] = {
         and said.mention.rule.id == "exercise"
         and not _beside("of_own_exercise", said)
     ),
-    "put_on_limb": lambda said: _put_on(said, _LIMB_JOINTS),
-    "put_on_trunk": lambda said: _put_on(said, _TRUNK),
+    "put_on_limb": lambda said: _put_on(said, pattern("joint_rubbed")),
+    "put_on_trunk": lambda said: _put_on(said, pattern("trunk_rubbed")),
     "of_swallowing": lambda said: said.mention.rule.id == "swallow",
     # A syndrome named after an operation tells nothing of when it was.
     "by_syndrome": lambda said: said.mention.rule.id == "fbss",
     "distal": _within_hand_or_foot,
     # Cramps of the fingers are no spasm of the muscles along a spine.
-    "in_hand_or_foot": lambda said: bool(said.regions) and _DISTAL.issuperset(said.regions),
+    "in_hand_or_foot": lambda said: (
+        bool(said.regions) and group("hand_or_foot").issuperset(said.regions)
+    ),
     # A bruise of the knee is no injury of the head, whatever is requested.
     "of_head": lambda said: "head" in said.regions,
 }
-_ONE_AT_A_TIME = frozenset(
-    {
-        "NSAID", "Muscle Relaxant", "Opioids", "Anti-epilepsy drugs", "Antidepressant",
-        "Sedative-hypnotics", "Benzodiazepines", "Proton Pump Inhibitors",
-    }
-)  # fmt: skip
 _WHOLE_CLASS = frozenset({"medication", "care", "course"})
 
 
@@ -970,23 +812,18 @@ def _another_of_class(said: Statement, item: Item) -> bool:
     # "Anti-inflammatories" may be the very drug.
     generic = extra.get("generic", "") if extra.get("kind") == "drug" else ""
     asked = {term.lower() for term in item.terms}
-    of_class = said.concept == item.subcategory and said.concept in _ONE_AT_A_TIME
+    of_class = said.concept == item.subcategory and said.concept in group("one_drug_at_a_time")
     return of_class and bool(generic) and bool(asked) and generic not in asked
 
 
-_SEDATING = frozenset({"Opioids", "Benzodiazepines", "Sedative-hypnotics", "Muscle Relaxant"})
 _ACID = frozenset({"Proton Pump Inhibitors", "H2 Blocker"})
-# "With it she sleeps through": what is gone is gone by the drug.
-_BY_IT = re.compile(
-    r"\b(?:(?:with|on|by|thanks to|since|after|off) (?:it|them|this|these|the (?:drug|medic\w+|"
-    r"pills?|tablets?|patch|cream|gel))|medications?|meds|pills)\b"
-)
 
 
-def _asks_for(*generics: str) -> Callable[[Statement, Item], bool]:
-    """Whether a request names one of some drugs."""
-    known = frozenset(generics)
-    return lambda _said, item: not known.isdisjoint(term.lower() for term in item.terms)
+def _asks_for(name: str, item: Item) -> bool:
+    """Whether the class, the subclass or a drug of a request is in a group."""
+    known = group(name)
+    named = item.category in known or item.subcategory in known
+    return named or any(term.lower() in known for term in item.terms)
 
 
 def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
@@ -1006,11 +843,7 @@ def _drugs_beside(said: Statement, item: Item) -> tuple[bool, bool]:
         of_class = mention.value == item.subcategory and item.subcategory not in _ACID
         named = of_class or extra["generic"] in asked
         same, other = same or named, other or not named
-    return other, same or _BY_IT.search(said.clause) is not None
-
-
-# "Hand surgery referral" asks for no operation.
-_REFERRAL = re.compile(r"\b(?:referrals?|consult\w*|evaluation|second opinion)\b")
+    return other, same or pattern("by_the_drug").search(said.clause) is not None
 
 
 def _of_field(said: Statement, item: Item) -> bool:
@@ -1018,52 +851,26 @@ def _of_field(said: Statement, item: Item) -> bool:
     field = specialist_field(item.requested)
     groups = said.mention.groups.items()
     known = next((words for name, words in groups if name.startswith("field") and words), None)
-    consulted = item.subcategory in VISITS or _REFERRAL.search(item.requested.lower())
+    referred = pattern("referral_asked").search(item.requested.lower())
+    consulted = item.subcategory in VISITS or referred
     return bool(consulted and field and known) and specialist_field(known or "") == field
 
 
-# Devices that may stand in for each other.
-_DEVICE_KINDS = tuple(
-    re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
-    for words in (
-        (
-            r"braces?|splints?|slings?|boots?|collars?|corsets?|lso|orthos[ie]s|supports?|"
-            r"immobilizers?|straps?|sleeves?|binders?|truss"
-        ),
-        r"walkers?|canes?|crutch\w*|wheelchairs?|w/c|fww|scooters?",
-        r"tens|interferential|if unit|h-?wave|stimulators?",
-        r"beds?|mattress(?:es)?",
-        r"orthotics?|insoles?|inserts?|shoes?",
-        r"commodes?|cpap|traction|pumps?|prosthes[ie]s|cushions?|chairs?",
-        r"cold|ice|gel|heat|heating|hot|packs?|wraps?",
-        r"pulleys?|wands?|bands?|putty",
-        r"pillows?",
-    )
-)
-
-
-def _kinds_of_device(words: str) -> set[int]:
-    return {number for number, kind in enumerate(_DEVICE_KINDS) if kind.search(words)}
-
-
 def _such_device(said: Statement, item: Item) -> bool:
-    """Whether a device is asked for, and the one that was supplied is not of another kind: a
-    splint that was fitted is no hospital bed, and no program.
-    """
-    given, asked = _kinds_of_device(said.mention.text), _kinds_of_device(item.requested)
+    """Whether a device is asked for that the one supplied may be: a splint is no hospital bed."""
+    # Those of one kind may stand in for each other.
+    given, asked = kinds_in("device", said.mention.text), kinds_in("device", item.requested)
     if item.subcategory == "Adjunct Surgical Services":
         return not given.isdisjoint(asked)  # the sling or walker that goes with an operation
     device = item.category in (None, "DMEPOS")
     return device and (not given or not asked or not given.isdisjoint(asked))
 
 
-# A van that takes a wheelchair is travel to care, whatever it is filed under.
-_TRAVEL = re.compile(r"\b(?:transport\w*|van|taxi|rides?|mileage)\b", re.IGNORECASE)
-_THORACOLUMBAR = re.compile(r"\bt-?1[0-2]\b|\bthoraco-?lumbar\b")
-
-
 def _for_travel(item: Item) -> bool:
-    return item.category == "Transportation" or _TRAVEL.search(item.requested) is not None
+    return (
+        item.category == "Transportation"
+        or pattern("travel_asked").search(item.requested) is not None
+    )
 
 
 def _of_another(said: Statement, item: Item) -> bool:
@@ -1084,12 +891,6 @@ def _sole(summary: Summary, parts: tuple[str, ...]) -> bool:
     return all(any(is_or_explains(region, part) for part in parts) for region in named)
 
 
-_THERAPIES = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "home_exercise",
-        "exercise", "conservative",
-    }
-)  # fmt: skip
 _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     "field": lambda _said, item: specialist_field(item.requested),
     "same_field": _of_field,
@@ -1102,52 +903,19 @@ _OF_THE_REQUEST: dict[str, Callable[[Statement, Item], Value]] = {
     ),
     # A worn joint of a limb; a spine wears in everybody, and a head not at all.
     "limb": lambda _said, item: (
-        bool(_LIMB_REGIONS & set(requested_parts(item)))
-        and not _SPINES & set(requested_parts(item))
+        bool(group("region_of_a_limb") & set(requested_parts(item)))
+        and not group("region_of_the_spine") & set(requested_parts(item))
     ),
     "such_device": _such_device,
     "care": lambda _said, item: _kind_of_care(item),
     "for_travel": lambda _said, item: _for_travel(item),
-    "for_current": lambda _said, item: item.subcategory == "Electrical Stimulation",
     # The last thoracic vertebrae, which a support of the low back holds.
     "thoracolumbar": lambda said, item: (
         "thoracic spine" in said.regions
         and "lumbar spine" in requested_parts(item)
-        and _THORACOLUMBAR.search(said.clause) is not None
-    ),
-    "for_drug": lambda _said, item: item.category == "Pharmaceuticals",
-    "for_nsaid": lambda _said, item: item.subcategory == "NSAID",
-    "for_sedating": lambda _said, item: item.subcategory in _SEDATING,
-    "for_acetaminophen": _asks_for("acetaminophen"),
-    "for_tramadol": _asks_for("tramadol", "tapentadol", "bupropion"),
-    "for_thinner": _asks_for(
-        "enoxaparin", "heparin", "rivaroxaban", "apixaban", "warfarin", "aspirin", "ketorolac"
-    ),
-    "for_acid": lambda said, item: (
-        item.subcategory in _ACID or _asks_for("sucralfate", "antacid")(said, item)
-    ),
-    "for_bowel": _asks_for(
-        "docusate",
-        "senna",
-        "sennosides",
-        "polyethylene glycol",
-        "bisacodyl",
-        "lactulose",
-        "psyllium",
-        "lubiprostone",
-        "methylnaltrexone",
-        "naloxegol",
-        "magnesium citrate",
-    ),
-    "for_hormone": lambda said, item: (
-        item.subcategory == "Androgens & Anabolic Steroids"
-        or _asks_for("alprostadil", "sildenafil", "tadalafil", "vardenafil")(said, item)
+        and pattern("lowest_thoracic").search(said.clause) is not None
     ),
     "other_drug": lambda said, item: _drugs_beside(said, item)[0],
     "same_beside": lambda said, item: _drugs_beside(said, item)[1],
-    # Visits of a course, which what got better may be put down to.
-    "for_course": lambda _said, item: item.category in _COURSES,
     "by_same": lambda said, item: said.of is not None and said.of in same_concepts(item),
-    "by_exercise": lambda said, _item: said.of in ("home_exercise", "exercise"),
-    "by_therapy": lambda said, _item: said.of in _THERAPIES,
 }

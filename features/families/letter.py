@@ -14,7 +14,6 @@ template as much as the case.  They serve explanation.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
@@ -23,7 +22,7 @@ from imr.data.citations import catalogue_chapter, primary_label
 from imr.data.letter import Case, Citation, Item
 from imr.data.quantity import find_quantity, spell_out
 from imr.data.request import operation_named
-from imr.features.beside import beside, part
+from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
 from imr.features.families.request import (
     WORDS,
@@ -37,32 +36,12 @@ from imr.features.families.request import (
 )
 from imr.features.families.treatment import same_treatment
 from imr.features.families.worker import told_after
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, columns_like
 from imr.features.statements import statements
 from imr.features.where_when import any_same_region, dates
+from imr.features.words import pairs, pattern, sets
 
 _OPERATIONS = ("Spine", "Arthroscopic Surgery", "Non-arthroscopic Surgery")
-_MIX = {
-    "letter_has_surgery": "Surgery",
-    "letter_has_injection": "Injection",
-    "letter_has_drug": "Pharmaceuticals",
-    "letter_has_rehabilitation": "Rehabilitation",
-    "letter_has_diagnostic_test": "Diagnostic Testing",
-    "letter_has_equipment": "DMEPOS",
-}
-# What a service takes from the operation it goes with.
-_OF_THE_OPERATION = {
-    "operation_indicated": "indication_documented",
-    "operation_criteria_met_share": "criteria_met_share",
-    "operation_lesion_imaged": "repairable_lesion",
-    "operation_lesion_severe": "severe_lesion",
-    "operation_lesion_extent": "lesion_extent",
-    "operation_signs": "joint_signs",
-    "operation_care_failed": "care_failed",
-    "operation_organ_findings": "organ_findings",
-    "operation_term": "request_term",
-    "operation_levels": "request_level_count",
-}
 
 
 def build_mix(_summary: Summary, case: Case) -> Findings:
@@ -72,7 +51,9 @@ def build_mix(_summary: Summary, case: Case) -> Findings:
     found.values["n_items"] = len(case.items)
     found.values["all_items_same_category"] = len(categories) == 1
     found.values["several_actions"] = len({item.ur_action for item in case.items}) > 1
-    found.values.update((name, category in categories) for name, category in _MIX.items())
+    found.values.update(
+        (name, category in categories) for name, category in pairs("item_in_letter").items()
+    )
     return found
 
 
@@ -108,7 +89,7 @@ def _operation_planned(summary: Summary) -> tuple[str, Mention] | None:
 
 def of_operation(operation: Mapping[str, Value]) -> dict[str, Value]:
     """What a service takes over from the row of its operation, with which it stands or falls."""
-    return {own: operation.get(source) for own, source in _OF_THE_OPERATION.items()}
+    return {own: operation.get(source) for own, source in pairs("taken_from_the_operation").items()}
 
 
 def is_primary_surgery(item: Item) -> bool:
@@ -120,11 +101,6 @@ def is_primary_surgery(item: Item) -> bool:
 # Many items are a habit of the office that writes; some beside one course are a pattern of care.
 _MOST_OF_COURSE = 3
 _MODALITY = "Other Therapies"
-# Therapies of organs that are courses of their own.
-_OWN_KIND = re.compile(
-    r"\b(?:vestibular|voice|speech|vision|visual|cognitive|lymph\w*|pelvic floor|swallow\w*)\b",
-    re.IGNORECASE,
-)
 
 
 def _course_of(item: Item) -> float | None:
@@ -145,7 +121,11 @@ def _of_one_course(item: Item, other: Item) -> bool:
     sessions, parts, others = _course_of(item), requested_parts(item), requested_parts(other)
     apart = parts and others and not any_same_region(parts, others)
     sides = {side_of(item.requested), side_of(other.requested)}
-    if apart or sides == {"left", "right"} or any(_OWN_KIND.search(i.requested) for i in both):
+    if (
+        apart
+        or sides == {"left", "right"}
+        or any(pattern("course_of_its_own").search(i.requested) for i in both)
+    ):
         return False
     return sessions is not None and sessions == _course_of(other)
 
@@ -170,7 +150,7 @@ def _said_of_operations(summary: Summary) -> list[Mention]:
     operations = {
         number
         for number in {m.sentence for m in said}
-        if part("word_for_operation").search(summary.lower, *summary.sentence_span(number))
+        if pattern("word_for_operation").search(summary.lower, *summary.sentence_span(number))
     }
     return [m for m in said if m.sentence in operations]
 
@@ -179,8 +159,8 @@ def build_authorization(summary: Summary, _case: Case) -> Findings:
     """Authorization and refusal of an operation, with the words that say so."""
     found = Findings()
     words = _said_of_operations(summary)
-    granted = [m for m in words if beside("granted", summary, m)]
-    refused = [m for m in words if m not in granted and not beside("never_asked_for", summary, m)]
+    granted = [m for m in words if beside("granted", m)]
+    refused = [m for m in words if m not in granted and not beside("never_asked_for", m)]
     found.put("operation_authorized", bool(granted), *granted)
     found.put("operation_not_authorized", bool(refused), *refused)
     return found
@@ -206,33 +186,21 @@ def build_operation_item(
     return found
 
 
-# "Is thinking of a fusion", "the repair is still pending" plan none.
-_ONLY_THOUGHT_OF = re.compile(
-    r"\b(?:consider\w*|thinking|thought|may (?=be|have|need|want|undergo)|might|could|would|if|"
-    r"candidate|wants?|pending|possib\w+|"
-    r"contemplat\w+|discuss\w*|potential\w*|eventual\w*|undecided|await\w*|whether|avoid\w*|no)\b"
-)
-
-
 def _operation_told(summary: Summary) -> bool:
     """Whether a sentence tells an operation as done, planned or set."""
     sentences = (summary.sentence_lower(number) for number in range(len(summary.bounds)))
     return any(
-        part("word_for_operation").search(said) and not _ONLY_THOUGHT_OF.search(said)
+        pattern("word_for_operation").search(said) and not pattern("only_thought_of").search(said)
         for said in sentences
     )
 
 
 def _operations_refused(summary: Summary) -> list[Mention]:
-    """Refusals right beside the word for an operation: "denied the brace for the knee arthroscopy"
-    refuses none, and what is only pending is not refused.
-    """
+    """Refusals beside its word: "denied the brace for the knee arthroscopy" refuses none."""
     return [
         m
         for m in _said_of_operations(summary)
-        if m.value != "pending"
-        and not beside("granted", summary, m)
-        and beside("of_an_operation", summary, m)
+        if m.value != "pending" and not beside("granted", m) and beside("of_an_operation", m)
     ]
 
 
@@ -245,24 +213,6 @@ def denials_under_review(summary: Summary, case: Case) -> list[Mention]:
 
 
 # --- the review so far ----------------------------------------------------------------------------
-
-_REASONS = (
-    "no_conservative_care", "no_objective_findings", "no_red_flags", "no_improvement",
-    "no_first_line_drug", "no_gi_risk", "not_recommended", "exceeds_guideline",
-    "long_term_use", "insufficient_documentation", "duplicate_or_concurrent",
-)  # fmt: skip
-# Body parts (as stems) that a chapter of the schedule is about.
-_PARTS = {
-    "Low Back": ("lumbar", "back", "sacr", "pelvi", "coccyx"),
-    "Neck and Upper Back": ("cervical", "neck", "thoracic", "upper back"),
-    "Shoulder": ("shoulder", "clavicle", "upper arm", "upper extremity", "scapula"),
-    "Elbow": ("elbow", "upper extremity", "forearm"),
-    "Forearm Wrist and Hand": ("wrist", "hand", "finger", "thumb", "forearm", "upper extremity"),
-    "Knee": ("knee", "lower extremity", "lower leg", "leg"),
-    "Ankle and Foot": ("ankle", "foot", "toe", "heel", "lower extremity"),
-    "Eye": ("eye",),
-    "Hip and Groin": ("hip", "groin", "pelvi"),
-}
 
 
 def build_review(summary: Summary, case: Case) -> Findings:
@@ -304,8 +254,9 @@ def build_review_item(
     own.values["sessions_certified"] = sessions_certified(summary, item)
     reasons = _reasons(summary)
     if len(case.items) > 1:
-        reasons = _about(summary, reasons, item)
-    own.values.update(_NO_REASON)
+        names = names_of(item)
+        reasons = [m for m in reasons if not names.isdisjoint(_words_around(summary, m))]
+    own.values.update(dict.fromkeys(columns_like("review", "ur_reason_{}").values(), False))
     for mention in reasons:
         own.put(f"ur_reason_{mention.value}", True, mention)
     own.values.update(_cited(item.claims_administrator_guideline, item.body_parts))
@@ -323,14 +274,6 @@ def share_authorized(item: Item) -> float | None:
     return round(granted[0] / asked[0], 3) if 0 < granted[0] <= asked[0] else None
 
 
-# "UR certified 6 of 12 visits", "modified the request to six sessions", "approved two more".
-_CERTIFIED = re.compile(
-    r"\b(?<!non-)(?<!non )(?<!not )(?:certified|approv\w+|authori[sz]\w+|allowed|granted|"
-    r"allowing|allow|(?:modif\w+|reduced|limited|cut)\b[^.;]{0,70}?\b(?:to|for|of))\s"
-    r"(?:(?:only|just|an?|the|initial|trial|of|first|up to|further|additional|another|for|course|"
-    r"physical|occupational|hand|chiropractic|acupuncture|aquatic|therapy|pt|ot)\s)*"
-    r"(?P<n>\d{1,2})\b(?!\s?(?:/|x\b|times|weeks?|months?|days?|items|mg|units?|level))"
-)
 _OF_COURSES = frozenset({"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture"})
 
 
@@ -349,14 +292,9 @@ def sessions_certified(summary: Summary, item: Item) -> float | None:
     return told[-1] if told else None
 
 
-_PART = re.compile(r"[,;]|\band (?=(?:denied|approved|certified|modified|non)\b)|$")
-
-
 @once
 def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
-    """The numbers that the review certified, with the courses that their part of the sentence
-    names, or the whole sentence where its part names none.
-    """
+    """The numbers that the review certified, each with the courses named beside it."""
     found = []
     for number in range(len(summary.bounds)):
         if not any(cue.kind == "denied_by_ur" for cue in summary.cues(number)[0]):
@@ -364,10 +302,10 @@ def _certified(summary: Summary) -> list[tuple[float, frozenset[str]]]:
         start, end = summary.sentence_span(number)
         courses = [m for m in summary.mentions("treatment") if m.value in _OF_COURSES]
         of_sentence = frozenset(m.value for m in courses if start <= m.start < end)
-        for stop in _PART.finditer(summary.lower, start, end):
+        for stop in pattern("part_of_a_verdict").finditer(summary.lower, start, end):
             of_part = frozenset(m.value for m in courses if start <= m.start < stop.start())
             said = spell_out(summary.lower[start : stop.start()])
-            numbers = (float(match["n"]) for match in _CERTIFIED.finditer(said))
+            numbers = (float(match["n"]) for match in pattern("certified_of_course").finditer(said))
             found += [(n, of_part or of_sentence) for n in numbers]
             start = stop.start()
     return found
@@ -383,25 +321,18 @@ def amount(text: str, item: Item) -> tuple[float, str] | None:
 
 
 _TIMES_KINDS = ("days", "weeks", "months", "hours")
-_ORDER = {name: place for place, name in enumerate(_REASONS)}
-_NO_REASON: dict[str, Value] = {f"ur_reason_{name}": False for name in _REASONS}
 
 
 @once
 def _reasons(summary: Summary) -> list[Mention]:
     """The reasons that the review gives, in the order of the columns."""
+    reasons = [*columns_like("review", "ur_reason_{}")]
     given = [
         m
         for m in summary.mentions("review", overlapping=True)
-        if m.value in _ORDER and m.qualifier in ("denied_by_ur", "quoted_guideline")
+        if m.value in reasons and m.qualifier in ("denied_by_ur", "quoted_guideline")
     ]
-    return sorted(given, key=lambda m: _ORDER[m.value])
-
-
-def _about(summary: Summary, mentions: list[Mention], item: Item) -> list[Mention]:
-    """The reasons whose clause names the item."""
-    names = names_of(item)
-    return [m for m in mentions if not names.isdisjoint(_words_around(summary, m))]
+    return sorted(given, key=lambda m: reasons.index(m.value))
 
 
 @once
@@ -420,7 +351,7 @@ def _request_date(summary: Summary, denial: date | None) -> tuple[date, Mention]
         for d in dates(summary)
         if d.exact
         and (denial is None or d.day <= denial)
-        and beside("authorization_asked", summary, d.mention)
+        and beside("authorization_asked", d.mention)
     ]
     return max(asked, key=lambda pair: pair[0], default=None)
 
@@ -445,7 +376,9 @@ def _cited(citation: Citation | None, parts: Sequence[str]) -> dict[str, Value]:
 def body_part_matches(citation: Citation, parts: Sequence[str]) -> bool | None:
     """Whether a cited body-part chapter is about a requested part; None where neither can tell."""
     chapters = {catalogue_chapter(m.chapter) for m in citation.mtus}
-    stems = [stem for chapter in chapters for stem in _PARTS.get(chapter or "", ())]
+    stems = [
+        stem for chapter in chapters for stem in sets("parts_of_a_chapter").get(chapter or "", ())
+    ]
     if not stems or not parts:
         return None
     return any(stem in part for part in parts for stem in stems)

@@ -11,44 +11,26 @@ right in 131 letters.
 
 from __future__ import annotations
 
-import re
-
 from imr.data.letter import Case, Item
 from imr.features.beside import beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, grouped
 from imr.features.where_when import dates
+from imr.features.words import pairs, pattern
 
 FAMILY = "medication"
-_CLASSES: dict[str, str] = {
-    "Opioids": "opioid_taken",
-    "NSAID": "nsaid_taken",
-    "Muscle Relaxant": "muscle_relaxant_taken",
-    "Anti-epilepsy drugs": "antiepileptic_taken",
-    "Antidepressant": "antidepressant_taken",
-    "Benzodiazepines": "benzodiazepine_taken",
-    "Sedative-hypnotics": "sedative_taken",
-    "Proton Pump Inhibitors": "proton_pump_inhibitor_taken",
-    "H2 Blocker": "h2_blocker_taken",
-    "Topical Analgesics": "topical_taken",
-    "Adrenal Cortical Steroids": "oral_steroid_taken",
-    "Misc Analgesics": "simple_analgesic_taken",
-}
 _MONITORING = (
     "opioid_agreement", "cures_checked", "urine_drug_test_done", "opioid_risk_assessed",
     "tapering",
 )  # fmt: skip
-_SINCE = re.compile(r"^[^.;]{0,60}?\bsince (?:at least |about |approximately )?$")
 
 
 def build(summary: Summary, case: Case) -> Findings:
     """Classes taken, response to them, monitoring; False where nothing is documented."""
     found = Findings()
     taken = drugs_taken(summary)
-    by_class: dict[str, list[Mention]] = {}
-    for mention in taken:
-        by_class.setdefault(mention.value, []).append(mention)
-    for drug_class, column in _CLASSES.items():
+    by_class = grouped((m.value, m) for m in taken)
+    for drug_class, column in pairs("class_taken").items():
         if drug_class in by_class:
             found.put(column, True, *by_class[drug_class])
     watched = [m for m in summary.mentions(FAMILY) if m.value in _MONITORING and monitored(m)]
@@ -73,7 +55,8 @@ def build_item(summary: Summary, case: Case, item: Item, _found: dict[str, Value
     same = [
         m
         for m in taken
-        if m.rule.extra["generic"] in names or (_drug(m) and m.text.lower().split(" ")[0] in words)
+        if m.rule.extra["generic"] in names
+        or (m.rule.extra["kind"] == "drug" and m.text.lower().split(" ")[0] in words)
     ]
     own.put("same_drug_taken", bool(same), *same)
     # A class that holds what has none of its own is no class.
@@ -90,19 +73,15 @@ _NO_CLASS = "Other"
 def drugs_taken(summary: Summary) -> list[Mention]:
     """Mentions of drugs and drug classes that the summary documents as taken or tried."""
     classes = (m for m in summary.mentions(FAMILY) if m.value[0].isupper())
-    return [m for m in classes if _taken(summary, m) and not beside("for_the_heart", summary, m)]
+    return [m for m in classes if _taken(m) and not beside("for_the_heart", m)]
 
 
-def _drug(mention: Mention) -> bool:
-    return mention.rule.extra["kind"] == "drug"
-
-
-def _taken(summary: Summary, mention: Mention) -> bool:
-    if beside("not_taken", summary, mention):
+def _taken(mention: Mention) -> bool:
+    if beside("not_taken", mention):
         return False
-    if mention.documented or beside("taken_in_vain", summary, mention):
+    if mention.documented or beside("taken_in_vain", mention):
         return True
-    return beside("taken_and_asked_for", summary, mention)
+    return beside("taken_and_asked_for", mention)
 
 
 def monitored(mention: Mention) -> bool:
@@ -121,7 +100,7 @@ def _days_of_use(summary: Summary, case: Case, mentions: list[Mention]) -> float
         for m in mentions
         for d in dates(summary)
         if 0 <= d.mention.start - m.end <= 70
-        and _SINCE.match(summary.lower[m.end : d.mention.start])
+        and pattern("used_since").match(summary.lower[m.end : d.mention.start])
     ]
     past = [day for day in starts if day <= denial]
     return float((denial - min(past)).days) if past else None

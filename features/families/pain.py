@@ -11,7 +11,6 @@ complaints were not annotated.  The rules were tuned on the same letters.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -19,15 +18,9 @@ from imr.data.letter import Case
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings, columns_like
+from imr.features.words import pairs, pattern
 
-_NOT_PAIN = re.compile(
-    r"(?:tender\w*|strength|motor|reflex\w*|grip|anxiety|depress\w*|stress|mood|energy|fatigue|sleep|"
-    r"quality of life|spasms?|function|tinnitus|weakness|numbness|swelling)"
-    r"(?: \w+){0,3}(?: at| of| is| was| as|,|:)* $"
-)
 _POINTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_PAINFUL = re.compile(r"pain|ache|sore|discomfort")
-_TENDER = re.compile(r"^\s(?:tender|spasm|strength|in strength)")
 _WITHOUT = ("without", "before", "off")
 
 
@@ -45,7 +38,7 @@ def pain_scores(summary: Summary) -> list[PainScore]:
     """Every printed pain score in order, both ends of a range."""
     found = []
     for mention in _rated(summary):
-        near = match_beside("score_on_medication", summary, mention)
+        near = match_beside("score_on_medication", mention)
         on_medication = None if near is None else near[1] not in _WITHOUT
         for name in ("low", "high"):
             printed = mention.groups.get(name)
@@ -107,18 +100,16 @@ def _of_pain(summary: Summary, mention: Mention) -> bool:
         start = mention.start
     else:
         start = mention.match.start("low")
-        if not _PAINFUL.search(summary.sentence_lower(mention.sentence)):
+        if not pattern("words_of_pain").search(summary.sentence_lower(mention.sentence)):
             return mention.rule.id == "vas"
     before = summary.lower[max(0, start - 40) : start]
-    return not (_NOT_PAIN.search(before) or _TENDER.match(summary.after(mention, 30)))
+    return not (
+        pattern("score_of_no_pain").search(before)
+        or pattern("tender_right_behind").match(summary.after(mention, 30))
+    )
 
 
 # --- relief ---------------------------------------------------------------------------------------
-
-_TENS = {
-    "ten": 10.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0,
-    "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +125,12 @@ def reliefs(summary: Summary) -> list[Relief]:
     """Every documented percentage of relief or improvement, in order."""
     found: list[Relief] = []
     for mention in summary.mentions("relief"):
-        if not beside("percent_of_relief", summary, mention):
+        if not beside("percent_of_relief", mention):
             continue
         printed = (mention.groups["low"], mention.groups["high"])
-        percents = [_TENS.get(number) or float(number) for number in printed if number is not None]
+        percents = [
+            float(pairs("tens").get(number) or number) for number in printed if number is not None
+        ]
         found.extend(Relief(percent, mention) for percent in percents if percent <= 100)
     return found
 

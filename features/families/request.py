@@ -8,7 +8,7 @@ none is printed.  Lexicon: ``lexicons/request.csv``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 
 from imr.data.letter import Case, Evidence, Item
@@ -21,103 +21,24 @@ from imr.data.request import (
     parts_in_order,
     service_names,
 )
-from imr.features.context import Mention, Summary, read_summary
+from imr.features.context import Mention, Summary, lexicon, read_summary
 from imr.features.families.treatment import same_treatment
-from imr.features.signal import Findings, Value, table_rows
+from imr.features.signal import Findings, Value, columns_like
+from imr.features.words import group, kinds, kinds_in, labelled, pattern, sets
 
 FAMILY = "request"
-_FLAGS = (
-    "initial", "trial", "additional", "continuing", "repeat", "retrospective",
-    "postoperative", "preoperative", "associated_surgical", "post_injection", "compound",
-    "oral_suspension", "sedation", "fluoroscopy", "image_guidance", "rental", "purchase",
-    "unspecified", "bilateral", "transforaminal", "interlaminar", "caudal", "series_of_three",
-    "evaluation",
-)  # fmt: skip
-_SIDE = re.compile(r"\b(?:left|right|lt|rt)\b", re.IGNORECASE)
-_LEVEL = re.compile(
-    r"\b([ctls])-?(\d{1,2})(?:\s?(?:-|/|to|through|thru)\s?(?:([ctls])-?)?(\d{1,2})\b(?!\s*(?:mg|%)))?",
-    re.IGNORECASE,
-)
 _LAST = {"c": 7, "t": 12, "l": 5, "s": 5}
 _ORDER = [f"{region}{n}" for region, last in _LAST.items() for n in range(1, last + 1)]
 _NUMBER = {"once": 1, "twice": 2} | number_words(20)
-_N = rf"(\d{{1,2}}(?:\.\d)?|{'|'.join(_NUMBER)})"
-_PER_WEEK = re.compile(
-    rf"(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:x|times?|visits?|sessions?)?\s*\(?\d?\)?\s*"
-    r"(?:sessions?|visits?)?\s*(?:/|per|a|each|every|x)\s*(?:an?\s+)?(?:wks?|weeks?)\b",
-    re.IGNORECASE,
-)
-_TIMES = re.compile(
-    r"(?<![\d/.])(\d)\s?x\s?(\d{1,2})(?![\d/.]|\s?(?:mg|%|cm|mm|inch))", re.IGNORECASE
-)
-_WEEKLY = re.compile(rf"\b{_N}\s*(?:x|times?|visits?|sessions?)?\s*weekly", re.IGNORECASE)
-_WEEKS = re.compile(
-    rf"(?:for|x|times|over|/)\s*(?:the next\s*)?(?:{_N}\s*(?:-|to)\s*)?{_N}\s*\(?\d*\)?\s*"
-    r"(?:more\s*)?(?:wks?|weeks?)\b",
-    re.IGNORECASE,
-)
-_DOSE_MG = re.compile(
-    r"(?<!\d)(\d+(?:\.\d+)?)(?:\s*[-/]\s*\d+(?:\.\d+)?)?\s*(?:mg|milligrams?)\b"
-    # The strength of a gel or a liquid, "10 mg/g", is no dose.
-    r"(?!\s*(?:/|per)\s*(?:\d{1,3}\s*)?(?:g|gm|grams?|ml|cc|milliliters?)\b)",
-    re.IGNORECASE,
-)
-_REFILLS = re.compile(
-    rf"\b{_N}\s*(?:\(\d+\)\s*)?(?:additional\s*)?refills?|refills?\s*(?:x|times|:)?\s*{_N}\b",
-    re.IGNORECASE,
-)
-_PERCENT = re.compile(r"(?<!\d)\d+(?:\.\d+)?\s?%")
-_NO_REFILL = re.compile(r"\b(?:no|0|zero|without) refills?\b", re.IGNORECASE)
-_TABLETS = re.compile(
-    rf"\b(?:take\s+)?(?:{_N}\s*(?:-|to|or)\s*)?{_N}\s*(?:\(\d\)\s*)?"
-    r"(?:tab(?:let)?s?|cap(?:sule)?s?|pills?|po)\b(?=[^#;]{0,30}?(?:\b(?:[bt]id|q[idh]|qhs|q\d|every|"
-    r"daily|a day|per day|times|nightly|at (?:night|bedtime))|/\s?day))",
-    re.IGNORECASE,
-)
-_TIMES_A_DAY: tuple[tuple[re.Pattern[str], float | None], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), times)
-    for pattern, times in (
-        (r"\b(?:q\.?i\.?d\.?|(?:four times|4x|4 times) (?:a |per |each )?(?:day|daily))\b", 4.0),
-        (r"\b(?:t\.?i\.?d\.?|(?:three times|thrice|3x|3 times) (?:a |per )?(?:day|daily))\b", 3.0),
-        (
-            r"\b(?:b\.?i\.?d\.?|(?:twice|two times|2x|2 times) (?:a |per |each )?(?:day|daily))\b",
-            2.0,
-        ),
-        (r"\b(?:q|every)\s?(?:\d{1,2}\s?-\s?)?(\d{1,2})\s?(?:h|hrs?|hours)\b", None),
-        (r"\b(?:q\.?h?\.?s|q\.?d\b|daily|nightly|(?:every|a|at) (?:bed|day|night)|hs\b)", 1.0),
-    )
-)
 _HOURS_A_DAY = 24
-# "60 grams, apply 4 times a day": nobody is told how much of a gel is a dose.
-_BY_WEIGHT = re.compile(r"\d ?(?:g|gms?|grams?|ml|cc|oz|ounces?)\b", re.IGNORECASE)
-# "Three per day", "up to 4 tablets a day".
-_UNITS_A_DAY = re.compile(
-    rf"(?<![\d/.-])\b{_N}(?:-\d)? (?:(?:tab(?:let)?s?|cap(?:sule)?s?|pills?) )?"
-    r"(?:a|per|each) day\b",
-    re.IGNORECASE,
-)
-_DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
-# "Supply days: 14"; the number of "#14 day supply" counts tablets.
-_SUPPLY_LABEL = re.compile(
-    r"\b(?:days?['\u2019]?s? supply|supply (?:in )?days?) ?(?:(?:[:=]|of|is) ?(\d{1,3})\b|"
-    r"(\d{1,3})(?= ?(?:$|[,;)])))",
-    re.IGNORECASE,
-)
-_DAYS_SUPPLY = re.compile(
-    rf"(?<![#\d])(?<!# )\b(?:for|x)?\s*{_N}[ -]?(days?|weeks?|wks?|months?)\b(?: supply)?",
-    re.IGNORECASE,
-)
-# Opioids that only come in a long-acting form go by their brand.
-_EXTENDED_RELEASE = re.compile(
-    r"\b(?:er|xr|sr|cr|la|xl|contin|oxycontin|hysingla|zohydro|embeda|kadian|avinza|exalgo|xtampza)"
-    r"\b|(?:extended|sustained|controlled|slow)[- ]release|long[- ]acting|\bamrix",
-    re.IGNORECASE,
-)
+DAYS_OF = {"days": 1, "weeks": 7, "months": 30}
 
 
 def extended_release(item: Item) -> bool:
     """Whether a drug is asked for in a long-acting form."""
-    return item.category == _DRUGS and _EXTENDED_RELEASE.search(item.requested) is not None
+    return (
+        item.category == _DRUGS and pattern("extended_release").search(item.requested) is not None
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -192,12 +113,12 @@ def _amounts(item: Item) -> dict[str, Value]:
 
 @lru_cache(maxsize=4096)
 def _dose(text: str) -> float | None:
-    return _last_number(_DOSE_MG, text)
+    return _last_number(pattern("dose_mg"), text)
 
 
 @lru_cache(maxsize=4096)
 def _percents(text: str) -> int:
-    return len(_PERCENT.findall(text))
+    return len(pattern("percent_of_a_drug").findall(text))
 
 
 @lru_cache(maxsize=4096)
@@ -207,9 +128,7 @@ def parts_named(text: str) -> tuple[str, ...]:
 
 
 def requested_parts(item: Item) -> tuple[str, ...]:
-    """The body parts of the request in printed order; where what remains of a modified request
-    names none, those of the original one.
-    """
+    """The body parts of the request, else of the original one, in printed order."""
     if len(item.body_parts) > 1:
         return tuple(sorted(item.body_parts, key=_place_of(item.requested)))
     if item.body_parts or not item.original_request:
@@ -242,12 +161,12 @@ def _authorized_sessions(item: Item) -> float | None:
 @lru_cache(maxsize=4096)
 def per_day(text: str) -> float | None:
     """Units a day by the printed dosing, at the most ("1-2 tablets every 6 hours" is eight)."""
-    for pattern, times in _TIMES_A_DAY:
-        match = pattern.search(text)
+    for times, known in kinds("doses_a_day"):
+        match = known.search(text)
         if match is not None:
-            often = times or _HOURS_A_DAY / max(float(match[1]), 1)
-            return often * (_last_number(_TABLETS, text) or 1)
-    return _last_number(_UNITS_A_DAY, text)
+            often = float(times or 0) or _HOURS_A_DAY / max(float(match[1]), 1)
+            return often * (_last_number(pattern("tablets_at_once"), text) or 1)
+    return _last_number(pattern("units_a_day"), text)
 
 
 def _supply_days(item: Item) -> float | None:
@@ -255,17 +174,17 @@ def _supply_days(item: Item) -> float | None:
     if item.category != _DRUGS:
         return None
     fills = fills_asked(item.requested)
-    if label := _SUPPLY_LABEL.search(item.requested):
+    if label := pattern("supply_label").search(item.requested):
         return float(label[1] or label[2]) * fills
-    if item.quantity is not None and item.quantity_unit in _DAYS_OF:
-        return item.quantity * _DAYS_OF[item.quantity_unit] * fills
-    printed = _DAYS_SUPPLY.search(item.requested)
+    if item.quantity is not None and item.quantity_unit in DAYS_OF:
+        return item.quantity * DAYS_OF[item.quantity_unit] * fills
+    printed = pattern("days_of_supply").search(item.requested)
     if printed is not None:
         unit = {"d": 1, "w": 7, "m": 30}[printed[2][0].lower()]
         word = printed[1].lower()
         return float(_NUMBER.get(word) or word) * unit * fills
     often = per_day(item.requested)
-    counted = item.quantity_unit == "units" and not _BY_WEIGHT.search(item.requested)
+    counted = item.quantity_unit == "units" and not pattern("by_weight").search(item.requested)
     if item.quantity is None or not counted or not often:
         return None
     return round(item.quantity * fills / often, 1)
@@ -274,14 +193,24 @@ def _supply_days(item: Item) -> float | None:
 @lru_cache(maxsize=4096)
 def _course(text: str, is_course: bool) -> tuple[float | None, float | None]:
     """Sessions a week and weeks; a bare "2x6" counts only where sessions are asked for."""
-    bare = _TIMES.search(text) if is_course else None
+    bare = pattern("times_and_weeks").search(text) if is_course else None
     if bare is not None:
         return float(bare[1]), float(bare[2])
     lower = text.lower()
     if "week" not in lower and "wk" not in lower:
         return None, None
-    per_week = _last_number(_PER_WEEK, text) or _last_number(_WEEKLY, text)
-    return per_week, _last_number(_WEEKS, text)
+    per_week = _last_number(pattern("sessions_a_week"), text) or _last_number(
+        pattern("weekly"), text
+    )
+    return per_week, _last_number(pattern("weeks_of_course"), text)
+
+
+@cache
+def _flag_columns() -> Mapping[str, str]:
+    """The columns that are named after words of the lexicon."""
+    words = {rule.value for rule in lexicon().rules if rule.family == FAMILY}
+    columns = columns_like(FAMILY, "request_{}").items()
+    return {word: column for word, column in columns if word in words}
 
 
 def _flags(item: Item, findings: Findings) -> None:
@@ -290,44 +219,25 @@ def _flags(item: Item, findings: Findings) -> None:
     values = {m.value: m for m in (*request_mentions(item.title), *mentions)}
     # Only the classes of criteria ask.
     findings.values["request_medication_management"] = "medication_management" in values
-    for name in _FLAGS:
-        findings.values[f"request_{name}"] = name in values
+    findings.values.update((column, word in values) for word, column in _flag_columns().items())
     mixed = _percents(item.requested) > 1 or _mixed(item)
     findings.values["request_compound"] = "compound" in values or mixed
     contrast = (kind for kind in ("without", "with") if f"contrast_{kind}" in values)
     findings.values["request_contrast"] = next(contrast, None)
     findings.values["request_side"] = _side(f"{item.requested} {item.title}", "bilateral" in values)
-    flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _FLAGS]
+    flags = [(m.value, m.match, m.rule_id) for m in mentions if m.value in _flag_columns()]
     levels = [
         ("level_count", match, "request.spinal_levels")
-        for match in _LEVEL.finditer(item.requested)
+        for match in pattern("spinal_level").finditer(item.requested)
         if _segment(*match.groups())
     ]
     findings.quoted.extend(_evidence(item, *quoted) for quoted in (*flags, *levels))
 
 
 def _evidence(item: Item, name: str, match: re.Match[str], rule: str) -> Evidence:
-    return Evidence(
-        signal=f"request_{name}",
-        start=match.start(),
-        end=match.end(),
-        quote=item.requested[match.start() : match.end()],
-        rule=rule,
-        field="request",
-        item_index=item.index,
-    )
-
-
-# Brands that mix several topical drugs, and "gabapentin/ketoprofen/lidocaine cream".
-_MIXED_BRANDS = re.compile(
-    r"\b(?:(?:new )?terocin|lidopro|medrox|dendracin|exoten|methoderm plus|lenza|terodolorcin)\b"
-)
-_MIXED_CREAM = re.compile(
-    # A brand with the name of its one drug ("Lidoderm/lidocaine patch") mixes nothing.
-    r"\b(?!lidoderm|flector|butrans|[a-z]{5,14}\s?/\s?(?:lidoderm|flector|butrans))"
-    r"[a-z]{5,40}(?: [\d.]{1,6}%)?\s?/\s?[a-z]{5}[^;]{0,200}"
-    r"\b(?:cream|gel|ointment|lotion|topical|transdermal|patch)"
-)
+    (start, end), signal = match.span(), f"request_{name}"
+    words = item.requested[start:end]
+    return Evidence(signal, start, end, words, rule, field="request", item_index=item.index)
 
 
 def _mixed(item: Item) -> bool:
@@ -335,13 +245,16 @@ def _mixed(item: Item) -> bool:
     if item.subcategory == "Topical Compounds":
         return True
     words = item.requested.lower()
-    named = _MIXED_BRANDS.search(words) or _MIXED_CREAM.search(words)
+    named = pattern("brand_of_a_mixture").search(words) or pattern("cream_of_several").search(words)
     return item.subcategory == "Topical Analgesics" and named is not None
 
 
 @lru_cache(maxsize=4096)
 def _side(text: str, bilateral: bool) -> str | None:
-    sides = {{"l": "left", "r": "right"}[match[0][0].lower()] for match in _SIDE.finditer(text)}
+    sides = {
+        {"l": "left", "r": "right"}[match[0][0].lower()]
+        for match in pattern("side_printed").finditer(text)
+    }
     if bilateral or len(sides) == 2:
         return "bilateral"
     return next(iter(sides), None)
@@ -360,7 +273,7 @@ def spinal_levels(text: str) -> tuple[str, ...]:
     ``L4-S1`` is L4-L5 and L5-S1; ``L4-5`` and ``L4-L5`` are one segment; "L1, L2 and L3" are
     three levels.  A level that a printed segment covers is not counted again.
     """
-    segments = (_segment(*match.groups()) for match in _LEVEL.finditer(text))
+    segments = (_segment(*match.groups()) for match in pattern("spinal_level").finditer(text))
     return tuple(dict.fromkeys(level for levels in segments for level in levels))
 
 
@@ -392,19 +305,14 @@ def refills(text: str) -> float | None:
     """The number of refills printed ("with 2 refills", "refills x 3")."""
     if "refill" not in text.lower():
         return None
-    return 0.0 if _NO_REFILL.search(text) else _last_number(_REFILLS, text)
-
-
-_REFILLS_ALONE = re.compile(
-    rf"^(?:remaining |additional )?{_N}\s*(?:\(\d+\)\s*)?(?:more |additional )?"
-    r"refills? (?:of|for)\b",
-    re.IGNORECASE,
-)
+    return (
+        0.0 if pattern("no_refill").search(text) else _last_number(pattern("refills_printed"), text)
+    )
 
 
 def fills_asked(text: str) -> float:
     """How often a drug would be dispensed: "with 2 refills" three times, "2 refills of" twice."""
-    first = 0 if _REFILLS_ALONE.match(text) else 1
+    first = 0 if pattern("refills_alone").match(text) else 1
     return first + (refills(text) or 0)
 
 
@@ -417,25 +325,13 @@ def _float(value: int | float | None) -> float | None:
 VISITS = frozenset({"Medical Specialties", "Surgical Consult", "Evaluation & Management"})
 """The subcategories of a visit to a specialist or physician."""
 WORDS = re.compile(r"[a-z]{3,}")
-_COMMON = frozenset(
-    {
-        "the", "and", "for", "with", "without", "right", "left", "bilateral", "additional",
-        "initial", "associated", "surgical", "service", "times", "week", "weeks",
-        "sessions", "visits", "session", "two", "three", "four", "six", "eight", "twelve",
-        "per", "therapy", "original", "request", "treatment", "evaluation", "order", "unit",
-        "spine",
-    }
-)  # fmt: skip
-
-
-_OF_NO_NAME = frozenset(("and", "other", "unspecified"))  # of "bed and seating"
 
 
 @lru_cache(maxsize=4096)
 def _names(requested: str, terms: Sequence[str]) -> frozenset[str]:
-    words = set(WORDS.findall(requested.lower())) - _COMMON
+    words = set(WORDS.findall(requested.lower())) - group("common_word_of_requests")
     named = {word for term in terms for word in WORDS.findall(term.lower())}
-    return frozenset(words | (named - _OF_NO_NAME))
+    return frozenset(words | (named - group("word_of_no_name")))
 
 
 def names_of(item: Item) -> frozenset[str]:
@@ -445,38 +341,24 @@ def names_of(item: Item) -> frozenset[str]:
 
 # --- what a request is about ----------------------------------------------------------------------
 
-# One course of physical medicine, whoever gives it.
-_THERAPIES = ("physical_therapy", "occupational_therapy")
-# What else repeats a treatment. Visits that are counted without their kind are those of the course
-# asked for.
-_ALSO: dict[str, tuple[str, ...]] = {
-    "injection": ("unspecified", "prp"),
-    "epidural_injection": ("unspecified",),
-    "facet_injection": ("unspecified",),
-    "chiropractic": ("course",),
-    "acupuncture": ("course",),
-    **dict.fromkeys(_THERAPIES, ("course", *_THERAPIES)),
-}
-_ABLATION = re.compile(r"radio-?\s?frequency|rhizotom|neurotom|\brf[an]s?\b", re.IGNORECASE)
-
 
 @lru_cache(maxsize=4096)
 def same_concepts(item: Item) -> frozenset[str]:
     """The concepts that a request would repeat: its kind of treatment, or its class of drug."""
     name = same_treatment(item) or ""
-    found = {name, name.removesuffix("_injection"), *_ALSO.get(name, ())}
+    found = {name, name.removesuffix("_injection"), *sets("also_repeats").get(name, ())}
     if name == "injection":
-        gel = _GEL.search(item.requested)
+        gel = pattern("joint_gel").search(item.requested)
         found |= {"viscosupplement"} if gel else {"joint", "trigger_point", "nerve_block"}
     if item.category in ("Injection", "Diagnostic Testing"):
         found |= {"last_time"}
-    if name == "facet_injection" and _ABLATION.search(item.requested):
+    if name == "facet_injection" and pattern("ablation").search(item.requested):
         found |= {"radiofrequency"}
     if item.category == "Pharmaceuticals":
         found |= {"medication", item.subcategory or ""}
-    found |= {concept for asked, concept in _PROGRAMS if asked.search(item.requested)}
+    found |= kinds_in("program", item.requested)
     tests = tests_and_organs(item.requested)
-    if _RETROSPECTIVE.search(item.requested):
+    if pattern("in_retrospect").search(item.requested):
         # The test of that day is the one that is asked for, and none before it.
         tests = frozenset(c for c in tests - _STUDIES if not c.startswith("test:"))
     return frozenset(filter(None, found)) | tests
@@ -487,50 +369,21 @@ _STUDIES = frozenset({"mri", "ct", "xray", "ultrasound", "electrodiagnostic"})
 
 def studies_in_dispute(item: Item) -> frozenset[str]:
     """The kinds of studies that a request asks for in retrospect."""
-    retrospective = _RETROSPECTIVE.search(item.requested) is not None
+    retrospective = pattern("in_retrospect").search(item.requested) is not None
     return tests_and_organs(item.requested) & _STUDIES if retrospective else frozenset()
-
-
-_RETROSPECTIVE = re.compile(
-    r"\bretro(?:spective|active)?\b|\bdos\b|\bdate of service\b", re.IGNORECASE
-)
-
-
-@cache
-def _tests_and_organs() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
-    return tuple(
-        (re.compile(row["pattern"]), frozenset(row["concepts"].split("|")))
-        for row in table_rows("tests_and_organs")
-    )
 
 
 @lru_cache(maxsize=4096)
 def tests_and_organs(request: str) -> frozenset[str]:
     """The tests that a request would repeat, and the findings of the organ it looks after."""
-    lower = request.lower()
-    named = (concepts for pattern, concepts in _tests_and_organs() if pattern.search(lower))
-    return frozenset().union(*named)
-
-
-_PROGRAMS = (
-    (re.compile(r"restoration|\bfrp\b|(?:multi|inter)-?disciplinary", re.IGNORECASE),
-     "restoration_program"),
-    (re.compile(r"\bwork (?:hardening|conditioning)", re.IGNORECASE), "work_hardening"),
-    (re.compile(r"\bmassage", re.IGNORECASE), "massage"),
-    (re.compile(r"\btraction\b", re.IGNORECASE), "traction"),
-)  # fmt: skip
-_GEL = re.compile(
-    r"hyaluron|visco-?suppl|synvisc|hyalgan|supartz|orthovisc|euflexxa|monovisc|durolane|gel-?one",
-    re.IGNORECASE,
-)
-_LEFT = re.compile(r"\b(?:left|lt|l)\b(?!\s?-?\d)", re.IGNORECASE)
-_RIGHT = re.compile(r"\b(?:right|rt|r)\b(?!\s?-?\d)", re.IGNORECASE)
+    lower, known = request.lower(), labelled("tests_and_organs", "concepts")
+    return frozenset(c for cell, p in known if p.search(lower) for c in cell.split("|"))
 
 
 @lru_cache(maxsize=4096)
 def side_of(request: str) -> str | None:
     """The one side a request names; None where it names none or both."""
-    left, right = _LEFT.search(request), _RIGHT.search(request)
+    left, right = pattern("left_asked").search(request), pattern("right_asked").search(request)
     if bool(left) == bool(right):
         return None
     return "left" if left else "right"
@@ -540,9 +393,4 @@ def side_of(request: str) -> str | None:
 def specialist_field(request: str) -> str | None:
     """The field of the specialist that a request names; None where it names none."""
     words = request.lower()
-    return next((field for field, known in _fields_known() if known.search(words)), None)
-
-
-@cache
-def _fields_known() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((row["field"], re.compile(row["pattern"])) for row in table_rows("specialists"))
+    return next((f for f, known in labelled("specialists", "field") if known.search(words)), None)

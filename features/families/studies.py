@@ -14,7 +14,6 @@ The rules were tuned on the same letters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +32,7 @@ from imr.features.where_when import (
     same_region,
     starting_between,
 )
+from imr.features.words import pattern
 
 Result = Literal["normal", "abnormal", "not_stated"]
 _MODALITIES = ("mri", "ct", "xray")
@@ -57,7 +57,7 @@ def studies(summary: Summary) -> list[Study]:
     """
     found: dict[tuple[str, str | None], Study] = {}
     for mention in summary.mentions("imaging"):
-        if not beside("performed", summary, mention):
+        if not beside("performed", mention):
             continue
         day = nearest_date(summary, mention)
         result = result_of(summary, mention)
@@ -111,7 +111,7 @@ def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
         for mention in summary.mentions("imaging")
         if mention.value == study.modality
         and {study.region, None}.intersection(regions_studied(summary, mention))
-        and beside("performed", summary, mention)
+        and beside("performed", mention)
     )
     return _opposite({named for m in alike for named in _sides(summary, m, study)}, side)
 
@@ -119,7 +119,7 @@ def _of_other_side(summary: Summary, study: Study, side: str | None) -> bool:
 def _sides(summary: Summary, mention: Mention, study: Study) -> set[str]:
     """The sides of a region in the sentence that tells of its study, by their first letters."""
     named = (p for p in parts_of(summary, mention.sentence) if p.value == study.region)
-    sides = (match_beside("side_right_before", summary, part) for part in named)
+    sides = (match_beside("side_right_before", part) for part in named)
     return {side[1][0] for side in sides if side}
 
 
@@ -152,11 +152,11 @@ def result_of(summary: Summary, mention: Mention) -> Result:
     end = following.start if following else summary.sentence_span(mention.sentence)[1]
     found: set[str] = set()
     for finding in starting_between(summary.mentions("imaging_result"), mention.end, end):
-        if finding.value == "operated" or beside("not_told_apart", summary, finding):
+        if finding.value == "operated" or beside("not_told_apart", finding):
             continue
         affirmed = finding.value == "normal" or finding.qualifier != "negated"
         found.add("abnormal" if affirmed and finding.value == "abnormal" else "normal")
-    ahead = match_beside("study_called", summary, mention) if not found else None
+    ahead = match_beside("study_called", mention) if not found else None
     if "abnormal" in found or (ahead and ahead[1] in ("abnormal", "positive")):
         return "abnormal"
     return "normal" if found or ahead else "not_stated"
@@ -167,7 +167,7 @@ def contested(summary: Summary, mention: Mention) -> bool:
     """Whether a study is told as somebody's own reading of it, and its report denies a finding:
     what the two disagree on is not shown.
     """
-    return beside("own_reading", summary, mention) and any(
+    return beside("own_reading", mention) and any(
         _denies(summary, other)
         for other in summary.mentions("imaging")
         if other.value == mention.value and other.start != mention.start
@@ -179,7 +179,7 @@ def _denies(summary: Summary, mention: Mention) -> bool:
     end = summary.sentence_span(mention.sentence)[1]
     told = starting_between(summary.mentions("imaging_result"), mention.end, end)
     denies = any(f.value == "normal" or f.qualifier == "negated" for f in told)
-    return denies and not beside("own_reading", summary, mention)
+    return denies and not beside("own_reading", mention)
 
 
 def _next_study(summary: Summary, mention: Mention) -> Mention | None:
@@ -193,14 +193,14 @@ def _listed(summary: Summary, mention: Mention) -> Iterator[Mention]:
     for _ in range(LONGEST_LIST):
         yield mention
         following = _next_study(summary, mention)
-        if not following or not _AND_ANOTHER.fullmatch(summary.lower, mention.end, following.start):
+        between = summary.lower[mention.end : following.start] if following else ""
+        if not following or not pattern("and_another").fullmatch(between):
             return
         mention = following
 
 
 LONGEST_LIST = 30
 """Studies that one sentence can list; a chain of hundreds is no sentence."""
-_AND_ANOTHER = re.compile(r"\s*(?:,|and|&|/|-|or)\s*(?:an? |the )?")
 
 
 @once
@@ -217,7 +217,7 @@ def regions_studied(summary: Summary, mention: Mention) -> Sequence[str | None]:
 
 def _region_of_finding(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """The first region named after "showed" in the mention's sentence."""
-    shown = match_beside("shown_behind", summary, mention)
+    shown = match_beside("shown_behind", mention)
     if not shown:
         return ()
     start, end = mention.end + shown.end(), summary.sentence_span(mention.sentence)[1]
@@ -284,7 +284,7 @@ def nerve_result_of(summary: Summary, mention: Mention) -> NerveResult | None:
     end = summary.sentence_span(mention.sentence)[1]
     found = set()
     for finding in summary.mentions("electrodiagnostic_result"):
-        if mention.end <= finding.start < end and not beside("is_sought", summary, finding):
+        if mention.end <= finding.start < end and not beside("is_sought", finding):
             found.add("normal" if finding.qualifier == "negated" else finding.value)
     results: tuple[NerveResult, ...] = ("radiculopathy", "abnormal", "normal")
     return next((result for result in results if result in found), None)

@@ -7,7 +7,6 @@ not told is that of this thing.  That a record is merely silent is never read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from imr.data.letter import Case, Evidence, Item
@@ -26,12 +25,8 @@ from imr.features.families.request import (
 )
 from imr.features.signal import Findings, Value
 from imr.features.statements import statements
-from imr.features.where_when import (
-    any_same_region,
-    is_or_explains,
-    parts_of,
-    side_of_part,
-)
+from imr.features.where_when import any_same_region, is_or_explains, parts_of, side_of_part
+from imr.features.words import group, pattern, sets
 
 FAMILY = "told"
 
@@ -61,37 +56,16 @@ def _evidence(name: str, span: tuple[int, int], summary: Summary, item: Item) ->
 
 # --- by which words an item is meant --------------------------------------------------------------
 
-# Words of many requests, that name none.
-_OF_ANY = frozenset(
-    {
-        "low", "back", "care", "day", "days", "month", "months", "rental", "purchase", "trial",
-        "daily", "one", "initial", "unspecified", "quantity", "retrospective", "visit", "times",
-        "follow", "treat", "evaluate", "contrast", "open", "study", "test", "testing", "scan",
-        "additional", "repeat", "physical", "medical", "upper", "lower", "unit", "use", "post",
-        "operative", "pre", "all", "therapy", "home", "work", "cold", "hot",
-        "from", "apply", "area", "affected", "dos", "per", "needed",
-    }
-)  # fmt: skip
-# What a summary calls a thing that a request abbreviates, and back.
-_OTHER_NAMES: dict[str, tuple[str, ...]] = {
-    "mri": ("magnetic",), "magnetic": ("mri",), "emg": ("electrodiagnostic", "electromyography"),
-    "ncs": ("electrodiagnostic", "nerve"), "ncv": ("electrodiagnostic", "nerve"),
-    "fce": ("functional",), "exam": ("examination",), "examination": ("exam",),
-}  # fmt: skip
-
 
 def _heads(item: Item) -> frozenset[str]:
     """The words that name what is asked for, without those of its body parts."""
-    words = names_of(item) - _OF_ANY
+    words = names_of(item) - group("word_of_any_request")
     parts = {word for part in requested_parts(item) for word in WORDS.findall(part)}
     named = words - parts
-    return named | {other for word in named for other in _OTHER_NAMES.get(word, ())}
+    return named | {other for word in named for other in sets("other_names").get(word, ())}
 
 
 # --- authorized already ---------------------------------------------------------------------------
-
-# What is given again and again: a former authorization was of former visits, shots or tablets.
-_REPEATED = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Psych Services"})
 
 
 def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
@@ -104,21 +78,23 @@ def _authorized_before(summary: Summary, item: Item) -> Iterator[Mention]:
     for said in summary.mentions("authorization"):
         if said.value != "authorized" or said.qualifier == "negated":
             continue
-        if not beside("told_of_before", summary, said):
+        if not beside("told_of_before", said):
             continue
-        once_only = item.category not in _REPEATED and not beside("used_up_since", summary, said)
-        if (once_only or beside("told_as_duplicate", summary, said)) and any(
-            _is_the_item(summary, item, *part) for part in _granted(summary, said)
+        once_only = item.category not in group("given_again_and_again") and not beside(
+            "used_up_since", said
+        )
+        if (once_only or beside("told_as_duplicate", said)) and any(
+            _is_the_item(summary, item, *part) for part in _granted(said)
         ):
             yield said
 
 
-def _granted(summary: Summary, said: Mention) -> Iterator[tuple[int, int]]:
+def _granted(said: Mention) -> Iterator[tuple[int, int]]:
     """Where the thing stands that a word of authorization is about: behind or before it."""
-    behind = match_beside("what_behind", summary, said)
+    behind = match_beside("what_behind", said)
     if behind is not None:
         yield said.end, said.end + behind.end()
-    before = match_beside("what_before", summary, said)
+    before = match_beside("what_before", said)
     if before is not None:
         yield said.start - len(before[0]), said.start
 
@@ -134,24 +110,12 @@ def _is_the_item(summary: Summary, item: Item, start: int, end: int) -> bool:
 
 # --- asked for by the record ----------------------------------------------------------------------
 
-_ASKED_OR_USED = re.compile(
-    r"\b(?:plan(?:s|ned)?|request\w*|rfa|ask(?:s|ed|ing)?|prescri\w+|recommend\w*|order(?:s|ed)|"
-    r"wants?|seeks?|sought|propos\w+|refer(?:red|ral)|dispens\w+|refill\w*|rx|"
-    r"(?:was|is|were|are|will) (?:to )?receive|"
-    r"continu\w+|takes|taking|current(?:ly)?|uses|using|pursu\w+|"
-    r"med(?:ication)?s (?:include|are))\b"
-)
-_OF_REVIEW = re.compile(
-    r"\b(?:utili[sz]ation review\w*|ur|claims administrator|non-?\s?certif\w*|denied|denial|"
-    r"modified the|authorized by)\b"
-)
-
 
 def _request_told(summary: Summary, item: Item) -> bool | None:
     """Whether the record names what is asked for as requested, planned, prescribed or under way;
     False where nothing names it, None where only the past or the review does.
     """
-    if not summary.bounds or not (_terms(item) or _heads(item) - _VISIT_WORDS):
+    if not summary.bounds or not (_terms(item) or _heads(item) - group("word_for_a_visit")):
         return None  # no word of its own
     asking = [s for s in range(len(summary.bounds)) if _asks(summary.sentence_lower(s))]
     named = _naming(summary, item)
@@ -169,25 +133,20 @@ def _request_told(summary: Summary, item: Item) -> bool | None:
 
 
 def _asks(sentence: str) -> bool:
-    return bool(_ASKED_OR_USED.search(sentence) and not _OF_REVIEW.search(sentence))
+    return bool(
+        pattern("asked_for_or_used").search(sentence)
+        and not pattern("told_of_the_review").search(sentence)
+    )
 
 
-# A device, a blood test or a visit is asked for by its own name: "mobility aid" is no scooter.
-_BY_KIND = frozenset({"Rehabilitation", "Injection", "Pharmaceuticals", "Programs", "Surgery"})
-_BY_KIND_TOO = frozenset({"CT/MRI/PET Scans", "X-Ray/Ultrasound/other imaging", "EMG/NCV/NCS"})
-_VISIT_WORDS = frozenset(
-    {
-        "office", "visit", "exam", "examination", "consultation", "consult", "evaluation",
-        "medical", "specialist", "surgeon", "physician", "provider",
-    }
-)  # fmt: skip
 _STEM = 7
 
 
 def _terms(item: Item) -> frozenset[str]:
     """The treatments of the tables that an item is, where their name is the thing itself."""
-    kind = item.category in _BY_KIND or item.subcategory in _BY_KIND_TOO
-    return frozenset(t for t in item.terms if kind and not t.endswith("unspecified"))
+    if group("named_by_its_kind").isdisjoint((item.category, item.subcategory)):
+        return frozenset()
+    return frozenset(term for term in item.terms if not term.endswith("unspecified"))
 
 
 def _class_in(summary: Summary, item: Item) -> list[int]:
@@ -202,15 +161,13 @@ def _class_in(summary: Summary, item: Item) -> list[int]:
 
 
 def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
-    """What tells of a sentence whether it names what is asked for (``named``) or a part of it
-    (``like``), and no other part or side.
-    """
+    """Tells whether a sentence names the thing asked for (``named``) or a part of it (``like``)."""
     visit = item.subcategory in VISITS
     field = specialist_field(item.requested) if visit else None
     terms, known = _terms(item), {t for t in item.terms if not t.endswith("unspecified")}
     asked = set(WORDS.findall(item.requested.lower()))
-    heads = _heads(item) - _VISIT_WORDS
-    stems = {w[:_STEM] for w in heads if w in asked or _OTHER_NAMES.keys() & asked}
+    heads = _heads(item) - group("word_for_a_visit")
+    stems = {w[:_STEM] for w in heads if w in asked or sets("other_names").keys() & asked}
 
     def naming(sentence: int) -> str | None:
         alike, services = stems & _stems(summary, sentence), _services(summary, sentence)
@@ -226,9 +183,7 @@ def _naming(summary: Summary, item: Item) -> Callable[[int], str | None]:
 
 
 def _is_apart(summary: Summary, item: Item, sentence: int) -> bool:
-    """Whether a sentence is about other parts only than are asked about, or about the other side
-    of them.
-    """
+    """Whether a sentence is about other parts only, or about the side that is not asked about."""
     asked, side = requested_parts(item), side_of(item.requested)
     parts = parts_of(summary, sentence)
     if not parts or not asked:
@@ -254,15 +209,6 @@ def _stems(summary: Summary, sentence: int) -> frozenset[str]:
 
 # --- a first part that is still to be had ---------------------------------------------------------
 
-# "PT was authorized and has not begun", "6 visits approved, none used so far".
-_GRANTED_NOT_HAD = re.compile(
-    r"\b(?<!non-)(?<!not )(?:authori[sz]ed|certified|approved|allowed|granted)\b[^.;]{0,50}?\b"
-    r"(?:(?:not|never) (?:yet )?(?:been )?(?:begun|started|used|attended|scheduled|had|done)|"
-    r"none (?:of \w+ )?(?:\w+ )?(?:used|attended|had|done)|"
-    r"(?:yet|still|waiting|awaits|about|due) to (?:begin|start|be (?:used|scheduled|had))|"
-    r"starts? (?:next|on|in)|unused)\b"
-)
-
 
 def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Value]) -> bool | None:
     """Whether a first part of the course that is asked for was authorized, and is still to be had
@@ -272,7 +218,7 @@ def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Val
         return None
     same = same_concepts(item)
     courses = summary.mentions("treatment")
-    for found in _GRANTED_NOT_HAD.finditer(summary.lower):
+    for found in pattern("granted_and_not_had").finditer(summary.lower):
         clause = summary.sentence_span(summary.sentence_at(found.start()))
         if any(m.value in same for m in courses if clause[0] <= m.start < found.end()):
             return True
@@ -284,73 +230,30 @@ def _trial_not_done(summary: Summary, case: Case, item: Item, row: dict[str, Val
 
 # --- purpose and amount ---------------------------------------------------------------------------
 
-_REASON = r"(?:rationale|justification|(?:clinical |medical )?reasoning|purpose)"
-_LITTLE = (
-    r"(?:not|never|sparse|missing|absent|lacking|scant|unclear|un(?:stated|documented|explained))"
-)
-_PURPOSE_NOT_TOLD = re.compile(
-    rf"\b(?:no|without|lack(?:s|ed|ing)?|absen(?:ce|t)|insufficient|little|missing)\b"
-    rf"(?:(?!\b(?:but|and|only)\b)[^.;,]){{0,50}}\b{_REASON}\b(?! (?:beyond|other|but|except))|"
-    rf"\b{_REASON}\b(?! (?:that|to)\b)[^.;,]{{0,60}}?\b{_LITTLE}\b|"
-    r"\bnot,? (?:\w+,? ){0,2}(?:stated|explained|clear|documented|described|specified)\b"
-    r"[^.;]{0,24}?\b(?:how|why|what for)\b(?! (?:long|often|many|much))|"
-    r"\b(?:do|does|did) not (?:\w+ )?(?:explain|state|say|describe|specify|tell)\b[^.;]{0,24}?"
-    r"\b(?:why|how (?:the|this|it|such|an?)|what for)\b|"
-    r"\bno (?:\w+ ){0,3}(?:mention|statement|explanation|discussion)\b[^.;]{0,24}?\b"
-    r"(?:why|need for|purpose|reason for)\b|"
-    r"\b(?:no|without (?:a|any)) (?:\w+ )?reason (?:for (?:the |this |it\b|such )|is |was )"
-)
-_AMOUNT = r"(?:dos(?:e|es|age|ing)|quantit(?:y|ies)|amounts?|numbers?|frequency|duration|counts?)"
-_AMOUNT_NOT_TOLD = re.compile(
-    rf"\b{_AMOUNT}\b[^.;]{{0,50}}?\b(?:(?:is|are|was|were)(?: \w+)? )?not (?:been |clearly )?"
-    r"(?:specified|stated|given|provided|listed|indicated|noted|printed|documented|told|defined)\b|"
-    rf"\b(?:unspecified|unknown|undefined|open-ended) (?:\w+ )?{_AMOUNT}\b|"
-    rf"\b(?:no|without(?: an?| any)?) (?:\w+ )?{_AMOUNT}(?: (?:of|for) \w+)? "
-    r"(?:(?:is|was|are|were) )?(?:specified|stated|given|provided|listed|indicated)\b|"
-    rf"\b(?:does|do|did) not (?:specify|state|say|give|list|indicate) (?:the |an? )?(?:\w+ )?"
-    rf"(?:{_AMOUNT}|how (?:many|much|often|long))\b"
-)
-# "No rationale for any item", "denied all for lack of rationale".
-_ALL_OF_THEM = re.compile(
-    r"\b(?:(?:any|all|each|every) (?:of )?(?:the |these |this )?"
-    r"(?:item|test|request|stud|service)\w*|"
-    r"(?:the|these) (?:\w+ )?(?:requests|items|tests|services)|(?:the|this) request(?! for)|"
-    r"(?:denied|non-?\s?certified) (?:them )?(?:all|the above)|all (?:were |was )?denied|"
-    r"for any of (?:them|these|it))\b"
-)
 _NEAR = 40
 _FEW_WORDS = 5
-# "UR gave no rationale", "no rationale from the review", "denied without rationale": of the denial.
-_BY_REVIEW = re.compile(
-    r"\b(?:ur|review(?:er)?s?|administrator|carrier|insurer|determination) (?:gave|gives|offered|"
-    r"provided|included|stated|shows?)(?: \w+)? $|\bdenied (?:\w+ )?$"
-)
-_FROM_REVIEW = re.compile(r"^ (?:from|by|in|of) the (?:ur\b|utili[sz]ation|review|claims|denial)")
 
 
 @once
 def _no_purpose(summary: Summary) -> list[tuple[int, int]]:
     """Where the text says that a purpose is not told."""
-    lower = summary.lower
+    lower, by_review = summary.lower, pattern("words_of_the_review")
     return [
         found.span()
-        for found in _PURPOSE_NOT_TOLD.finditer(lower)
-        if not _BY_REVIEW.search(lower, max(0, found.start() - 60), found.start())
-        and not _FROM_REVIEW.match(lower, found.end(), found.end() + 30)
+        for found in pattern("purpose_not_told").finditer(lower)
+        if not by_review.search(lower, max(0, found.start() - 60), found.start())
+        and not pattern("from_the_review").match(lower, found.end(), found.end() + 30)
     ]
 
 
-_PART_OF_LIST = re.compile(r";|, (?:and )?(?=the request)|, and (?=an? |no )")
-
-
 def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tuple[int, int]]:
-    """Where the purpose of the item is said not to be told: its name stands in the same part of a
-    list, or all items are meant.
-    """
+    """Where the purpose is said not to be told, of the item by its name or of all items."""
     heads = _heads(item)
     for start, end in _no_purpose(summary):
         first, last = summary.sentence_span(summary.sentence_at(start))
-        stops = [m.end() for m in _PART_OF_LIST.finditer(summary.lower, first, last)]
+        stops = [
+            m.end() for m in pattern("part_of_list_begins").finditer(summary.lower, first, last)
+        ]
         left = max((stop for stop in stops if stop <= start), default=first)
         right = min((stop for stop in stops if stop >= end), default=last)
         words = WORDS.findall(summary.lower, left, right)
@@ -360,7 +263,7 @@ def _purpose_not_told(summary: Summary, case: Case, item: Item) -> Iterator[tupl
         elif all(_heads(other).isdisjoint(words) for other in others):
             near = max(first, start - _NEAR), min(last, end + _NEAR)
             alone = len(case.items) == 1 or len(words) <= _FEW_WORDS
-            if _ALL_OF_THEM.search(summary.lower, *near) or (
+            if pattern("all_items_meant").search(summary.lower, *near) or (
                 alone and not _of_another(summary, item, left, right)
             ):
                 yield start, end
@@ -387,11 +290,6 @@ def _of_another(summary: Summary, item: Item, left: int, right: int) -> bool:
     )
 
 
-# Of the therapy or relief that was had, and not of what is asked for.
-_OF_THE_PAST = re.compile(
-    r"\b(?:prior|previous(?:ly)?|past|earlier|treat(?:ed|ment)|had|has been|received|attended|"
-    r"completed|undergone|relief|furnished|visits?|sessions?|benefit)\b"
-)
 _AMOUNT_REACH = 60
 
 
@@ -400,35 +298,15 @@ def _amount_not_told(summary: Summary, item: Item) -> Iterator[tuple[int, int]]:
     if item.category not in ("Pharmaceuticals", "DMEPOS"):
         return
     heads = _heads(item)
-    for found in _AMOUNT_NOT_TOLD.finditer(summary.lower):
+    for found in pattern("amount_not_told").finditer(summary.lower):
         first, last = summary.sentence_span(summary.sentence_at(found.start()))
         around = max(first, found.start() - _AMOUNT_REACH), min(last, found.end() + _AMOUNT_REACH)
         if heads.isdisjoint(WORDS.findall(summary.lower, *around)):
             continue
-        if not _OF_THE_PAST.search(summary.lower, around[0], found.end()):
+        if not pattern("told_of_past_care").search(summary.lower, around[0], found.end()):
             yield found.span()
 
 
-# "420 ml", "60 grams", "one tube", "a dose pack", "for 30 days".
-_SOME_AMOUNT = re.compile(
-    r"#|\b\d{1,4}(?:\.\d)? ?(?:ml|cc|g|gm|gms|grams?|oz|ounces?|tabs?|tablets?|caps?|"
-    r"capsules?|pills|units?|boxe?s?|bottles?|tubes?|patches|packs?|days?|weeks?|wks?|months?|"
-    r"vials?|refills?|doses?|injections?|times|visits|sessions)\b|"
-    r"\b(?:pack|pak|dose ?pac?k|box|bottle|tube|vial|inhaler|pen|epipen|kit|injection|injected|"
-    r"shot|im|iv)\b|\bx ?\d|\d ?x\b|\b(?:qty|quantity|count)\b(?! (?:not|un))",
-    re.IGNORECASE,
-)
-# Devices that stand among therapies, and "PT 12".
-_NO_COURSE = re.compile(
-    r"\b(?:set|collar|device|unit|lamp|kit|home|machine|chair|taping|tape|splint|purchase|rental|"
-    r"evaluation|eval|consult\w*)\b|(?<![\w.-])\d{1,2}(?![\w.%-])",
-    re.IGNORECASE,
-)
-_CONSUMED = re.compile(
-    r"\b(?:gloves|wipes|electrodes|batteries|pads|bandages|dressings|supplies|gauze|sheets|strips|"
-    r"needles|underpads|diapers|patches)\b",
-    re.IGNORECASE,
-)
 # What the summary tells of the amount, where the request prints none.
 _TOLD_BESIDE = (
     "request_supply_days", "course_sessions", "sessions_told", "told_units", "told_supply_days",
@@ -439,11 +317,11 @@ def _prints_no_amount(item: Item, row: dict[str, Value]) -> bool:
     """Whether drugs, supplies or visits are asked for, and no number of them is told anywhere."""
     asked = f"{item.original_request or ''} {item.requested}"
     if item.category == "Rehabilitation":
-        counted = _NO_COURSE.search(asked) is None
+        counted = pattern("no_course").search(asked) is None
     elif item.subcategory == "Supplies":
-        counted = _CONSUMED.search(asked) is not None
+        counted = pattern("consumed").search(asked) is not None
     else:
         counted = item.category == "Pharmaceuticals"
-    if not counted or item.quantity is not None or _SOME_AMOUNT.search(asked):
+    if not counted or item.quantity is not None or pattern("some_amount").search(asked):
         return False
     return all(row.get(name) is None for name in _TOLD_BESIDE)

@@ -16,76 +16,37 @@ Source of the definitions: the reading rules of the annotations (``tests/annotat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from imr.data.letter import Case, Item
 from imr.data.quantity import count_of
 from imr.features.beside import beside, match_beside
 from imr.features.context import Mention, Summary, once
-from imr.features.signal import Findings, Value
+from imr.features.signal import Findings, Value, columns_like, grouped
+from imr.features.words import group, pairs, pattern
 
 FAMILY = "treatment"
-_PRIOR = (
-    "physical_therapy", "chiropractic", "acupuncture", "injection", "surgery",
-    "occupational_therapy", "home_exercise", "massage", "tens", "bracing", "heat_cold",
-    "activity_modification", "psychotherapy", "shockwave", "traction", "radiofrequency",
-    "medication",
-)  # fmt: skip
-_KINDS = ("epidural", "facet", "joint", "trigger_point")
-_COUNTED = ("physical_therapy", "chiropractic", "acupuncture", "occupational_therapy")
-# Which past treatment a request of a subcategory would repeat.
-_SAME = {
-    "Physical Therapy": "physical_therapy",
-    "Occupational Therapy": "occupational_therapy",
-    "Chiropractic": "chiropractic",
-    "Acupuncture": "acupuncture",
-    "Electrical Stimulation": "tens",
-    "Therapies": "psychotherapy",
-}
-_CONSERVATIVE = (
-    *_COUNTED, "home_exercise", "bracing", "tens", "massage", "conservative",
-)  # fmt: skip
-# "pending" and "asks for" govern a whole list, however long; a fragment without a verb goes on
-# with the plan of the sentence before it ("The plan included films. Hand therapy and PT.").
-_PENDING = re.compile(
-    r"\b(?:pending|ask(?:s|ed|ing)? for|at issue (?:is|are)|in dispute (?:is|"
-    r"are))\b(?:(?!\b(?:was|were|is|are|had|has|but)\b)[^.;]){0,300}$"
-)
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|did|does|includ\w+|[a-z]{3,}ed|reports?|notes?|"
-    r"shows?|continues?|uses?|takes?)\b"
-)
-_PLAN = re.compile(r"\b(?:plan|plans|recommend\w*|request\w*)\b")
-_CARE_LIST = re.compile(
-    r"(?:tx|rx|(?:prior |past |previous |conservative )*(?:treatments?|care|therap(?:y|ies)))"
-    r"(?: to date| so far| history)?(?: includes?d?| has included)?:"
-)
-_OPEN = re.compile(
-    r"\b(?:request|denied|pending|recommend|declin|refus|order|authoriz|sought|schedul|plan|propos|"
-    r"consider|non-?certif|not )"
-)
 
 
 def build(summary: Summary, _case: Case) -> Findings:
     """What was received, with session counts and response; False where nothing is documented."""
     found = Findings()
     received = [m for m in summary.mentions(FAMILY) if is_received(summary, m)]
-    by_value: dict[str, list[Mention]] = {}
-    for mention in received:
-        by_value.setdefault(mention.value, []).append(mention)
-    for name in (name for name in _PRIOR if name in by_value):
-        found.put(f"{name}_prior", True, *by_value[name])
-    for kind in _KINDS if "injection" in by_value else ():
+    by_value = grouped((m.value, m) for m in received)
+    for name, column in columns_like(FAMILY, "{}_prior").items():
+        if name in by_value:
+            found.put(column, True, *by_value[name])
+    kinds = columns_like(FAMILY, "{}_injection_prior") if "injection" in by_value else {}
+    for kind, column in kinds.items():
         of_kind = [m for m in received if m.rule.extra["kind"] == kind]
-        found.put(f"{kind}_injection_prior", bool(of_kind), *of_kind)
-    for name in (name for name in _COUNTED if name in by_value):
-        counted = [(n, m) for m in by_value[name] if (n := sessions_done(summary, m)) is not None]
+        found.put(column, bool(of_kind), *of_kind)
+    for name, column in columns_like(FAMILY, "{}_sessions").items():
+        done = ((sessions_done(summary, m), m) for m in by_value.get(name, ()))
+        counted = [(float(n), m) for n, m in done if n is not None]
         if counted:
-            most, mention = max(counted, key=lambda pair: pair[0])
-            found.put(f"{name}_sessions", float(most), mention)
-    _put_epidurals(found, summary, received)
-    physical = [m for m in received if m.value in _CONSERVATIVE]
+            found.put(column, *max(counted, key=lambda pair: pair[0]))
+    _put_epidurals(found, received)
+    physical = [m for m in received if m.value in group("physical_care")]
     found.put("conservative_care_tried", bool(physical), *physical)
     return found
 
@@ -107,56 +68,56 @@ def same_treatment(item: Item) -> str | None:
         return "facet_injection"
     if item.category == "Injection":
         return "injection"
-    return _SAME.get(item.subcategory or "")
+    return pairs("treatment_repeated").get(item.subcategory or "")
 
 
 @once
 def is_received(summary: Summary, mention: Mention) -> bool:
     """Whether a treatment was received; words of receipt next to it outweigh a wider scope."""
-    if beside("not_received", summary, mention):
+    if beside("not_received", mention):
         return False
-    stated = _stated_received(summary, mention)
+    stated = _stated_received(mention)
     if stated is not None:
         return stated
     if mention.documented:
         return not _merely_planned(summary, mention)
     return mention.qualifier == "requested" and (
-        beside("continued", summary, mention) or _in_list_of_care(summary, mention)
+        beside("continued", mention) or _in_list_of_care(summary, mention)
     )
 
 
 def _in_list_of_care(summary: Summary, mention: Mention) -> bool:
     """An entry of "Tx: PT (18), chiro (24), ESI denied" that is not itself denied or asked for."""
     sentence = summary.sentence_lower(mention.sentence)
-    if _CARE_LIST.match(sentence) is None:
+    if pattern("list_of_care").match(sentence) is None:
         return False
     start = mention.start - summary.bounds[mention.sentence]
     entry = sentence[sentence.rfind(",", 0, start) + 1 :].split(",", 1)[0]
-    return _OPEN.search(entry) is None
+    return pattern("entry_still_open").search(entry) is None
 
 
-def _stated_received(summary: Summary, mention: Mention) -> bool | None:
+def _stated_received(mention: Mention) -> bool | None:
     """What the words next to a treatment say of its receipt; None where they say nothing."""
-    told = match_beside("receipt_told", summary, mention)
+    told = match_beside("receipt_told", mention)
     if told is not None:
         return told["not"] is None
-    told = match_beside("response_told", summary, mention)
+    told = match_beside("response_told", mention)
     if told is not None:
         return told["not"] is None and mention.qualifier != "denied_by_ur"
     if mention.qualifier == "negated":
         return None
-    told = match_beside("failure_told", summary, mention)
+    told = match_beside("failure_told", mention)
     if told is not None:
         return told["not"] is None or None
     if mention.qualifier in ("requested", "denied_by_ur") and mention.value == "surgery":
         return mention.rule.id in ("fbss", "status_post")
-    return beside("receipt_told_after", summary, mention) or None
+    return beside("receipt_told_after", mention) or None
 
 
 def _merely_planned(summary: Summary, mention: Mention) -> bool:
     return (
-        beside("not_yet_received", summary, mention)
-        or _PENDING.search(summary.before(mention, 320)) is not None
+        beside("not_yet_received", mention)
+        or pattern("care_pending").search(summary.before(mention, 320)) is not None
         or (mention.qualifier != "historical" and _goes_on_with_plan(summary, mention))
     )
 
@@ -164,18 +125,18 @@ def _merely_planned(summary: Summary, mention: Mention) -> bool:
 def _goes_on_with_plan(summary: Summary, mention: Mention) -> bool:
     number = mention.sentence
     sentence = summary.sentence_lower(number)
-    if number == 0 or len(sentence) > 90 or _VERB.search(sentence):
+    if number == 0 or len(sentence) > 90 or pattern("holds_a_verb").search(sentence):
         return False
-    return _PLAN.search(summary.sentence_lower(number - 1)) is not None
+    return pattern("words_of_a_plan").search(summary.sentence_lower(number - 1)) is not None
 
 
 @once
-def sessions_done(summary: Summary, mention: Mention) -> int | None:
+def sessions_done(_summary: Summary, mention: Mention) -> int | None:
     """Number of sessions done that stands next to a received treatment; None if there is none."""
-    used = match_beside("used_after_approval", summary, mention)
+    used = match_beside("used_after_approval", mention)
     if used is not None and used["n"]:
         return _value(used["n"])  # "six visits were certified and four attended"
-    match = match_beside("sessions_counted", summary, mention)
+    match = match_beside("sessions_counted", mention)
     n = _value(match["n"]) if match else None
     return n if n is not None and 0 < n <= 200 else None
 
@@ -184,9 +145,9 @@ def _value(word: str) -> int | None:
     return 1 if word in ("a", "an") else count_of(word)
 
 
-def _put_epidurals(found: Findings, summary: Summary, received: Iterable[Mention]) -> None:
+def _put_epidurals(found: Findings, received: Iterable[Mention]) -> None:
     for mention in (m for m in received if m.rule.extra["kind"] == "epidural"):
-        match = match_beside("injections_counted", summary, mention)
+        match = match_beside("injections_counted", mention)
         n = _value(match["n"]) if match else None
         if n is not None and n <= 20 and n > (found.values.get("epidural_count") or 0):  # type: ignore[operator]
             found.put("epidural_count", float(n), mention)

@@ -16,11 +16,11 @@ from datetime import date
 from typing import NamedTuple
 
 from imr.data.letter import Case
-from imr.data.quantity import number_words
-from imr.features.beside import beside, gives_beside, match_beside, part
+from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, once
 from imr.features.signal import Findings
-from imr.features.where_when import UNITS_OF_TIME, DateMention, dates
+from imr.features.where_when import NUMBERS, UNITS_OF_TIME, DateMention, dates
+from imr.features.words import kinds, pattern
 
 _SEX = {"f": "female", "w": "female", "l": "female", "m": "male", "g": "male"}
 # An adult worker; younger and older numbers are of children, events or misprints.
@@ -30,7 +30,7 @@ _AGES = range(14, 100)
 def build_person(summary: Summary, _: Case) -> Findings:
     """Age and sex from the first phrase that gives each, an introduction before a title."""
     found = Findings()
-    age = next(filter(None, (_age(summary, m) for m in summary.mentions("person"))), None)
+    age = next(filter(None, (_age(m) for m in summary.mentions("person"))), None)
     if age:
         found.put("age", age[0], age[1])
     sexed = [m for m in summary.mentions("person", overlapping=True) if m.groups.get("sex")]
@@ -41,11 +41,11 @@ def build_person(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
+def _age(mention: Mention) -> tuple[int, Mention] | None:
     printed = mention.groups.get("age")
     if printed is None or int(printed) not in _AGES:
         return None
-    if mention.value != "age_sex" and beside("age_of_then", summary, mention):
+    if mention.value != "age_sex" and beside("age_of_then", mention):
         return None
     return int(printed), mention
 
@@ -53,19 +53,8 @@ def _age(summary: Summary, mention: Mention) -> tuple[int, Mention] | None:
 # --- the injury --------------------------------------------------------------------------------
 
 ACUTE_DAYS, CHRONIC_DAYS = 30, 90
-_LEAD = re.compile(
-    r"(?:injur(?:y|ies)|injured(?! (?:worker|employee|patient|person|individual|claimant|m[ae]n|"
-    r"wom[ae]n|party)\b)|doi|accident|trauma|incident|event|onset|hurt|claims?(?!s? (?:admin|exam|"
-    r"adj|eval)))\b(?P<gap>[^.;]{0,60})$|(?:fell|slipped) (?P<fall>on )$"
-)
-_ELSEWHERE = re.compile(
-    r"report(?!edly)|notes?\b|exam|visit|review|surgery|mri|seen|underwent|present|complain|"
-    r"follow|evaluat|treat|return|state|therap|administrator|denied|approve|repair|status post|s/p|"
-    r"operat|fusion|fused|arthroscop|releas|replac|inject|x-?rays?|radiograph|\bct\b|stud(?:y|ies)"
-)
 # An injury is told at the start of a summary; later falls are others.
 _FIRST_SENTENCES = 3
-_FIRST_REPORT = re.compile(r"first report of (?:\w+ ){0,2}injury")
 
 
 def build_injury(summary: Summary, case: Case) -> Findings:
@@ -88,11 +77,15 @@ def injury_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact:
             continue
-        if beside("date_of_injury", summary, printed.mention):
+        if beside("date_of_injury", printed.mention):
             return printed
         before = summary.lower[max(0, printed.mention.start - 110) : printed.mention.start]
-        lead = _LEAD.search(before[-90:])
-        if lead and not _ELSEWHERE.search(lead["gap"] or "") and not _FIRST_REPORT.search(before):
+        lead = pattern("leads_to_injury_date").search(before[-90:])
+        if (
+            lead
+            and not pattern("leads_elsewhere").search(lead["gap"] or "")
+            and not pattern("first_report").search(before)
+        ):
             return printed
     return _event_in_summary(summary)
 
@@ -102,10 +95,10 @@ def _event_in_summary(summary: Summary) -> DateMention | None:
     for printed in dates(summary):
         if not printed.exact or summary.sentence_at(printed.mention.start) > _FIRST_SENTENCES:
             continue
-        if beside("date_of_event", summary, printed.mention):
+        if beside("date_of_event", printed.mention):
             return printed
-        event = match_beside("event_before", summary, printed.mention)
-        if event and not _ELSEWHERE.search(event["gap"]):
+        event = match_beside("event_before", printed.mention)
+        if event and not pattern("leads_elsewhere").search(event["gap"]):
             return printed
     return None
 
@@ -175,37 +168,39 @@ class Recorded(NamedTuple):
 
 @once
 def recorded(summary: Summary) -> list[Recorded]:
-    """The days that the summary prints, but those of the injury, of a birth and of what is only
-    to come, with what each is the day of.
-    """
+    """The days that are printed, each with its kind, but those of the injury and those to come."""
     told = ((_kind_of_day(summary, at), at) for at in dates(summary) if at.exact)
     return [Recorded(kind, at) for kind, at in told if kind is not None]
 
 
 def _kind_of_day(summary: Summary, at: DateMention) -> str | None:
-    if beside("no_day_of_record", summary, at.mention) or _led_by_injury(summary, at.mention):
+    if beside("no_day_of_record", at.mention) or _led_by_injury(summary, at.mention):
         return None
-    kind = gives_beside("kind_of_day", summary, at.mention)
+    kind = gives_beside("kind_of_day", at.mention)
     if kind is not None:
         return kind
-    if _governs(match_beside("reviewed_before", summary, at.mention)):
+    if _governs(match_beside("reviewed_before", at.mention)):
         return "review"
     # "The progress report and RFA of 3/1/2017" are of one day.
-    asked = match_beside("asked_before", summary, at.mention)
-    if asked and not part("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
+    asked = match_beside("asked_before", at.mention)
+    if asked and not pattern("word_for_a_note").search(asked.string[max(0, asked.start() - 40) :]):
         return "review"
-    return "care" if _governs(match_beside("care_before", summary, at.mention)) else "visit"
+    return "care" if _governs(match_beside("care_before", at.mention)) else "visit"
 
 
 def _governs(found: re.Match[str] | None) -> bool:
     """Whether words before a date govern it, with no word for a note between."""
-    return found is not None and not part("word_for_a_note").search(found["gap"])
+    return found is not None and not pattern("word_for_a_note").search(found["gap"])
 
 
 def _led_by_injury(summary: Summary, mention: Mention) -> bool:
     before = summary.before(mention, 90)
-    lead = None if _FIRST_REPORT.search(before) else _LEAD.search(before)
-    return lead is not None and not _ELSEWHERE.search(lead["gap"] or "")
+    lead = (
+        None
+        if pattern("first_report").search(before)
+        else pattern("leads_to_injury_date").search(before)
+    )
+    return lead is not None and not pattern("leads_elsewhere").search(lead["gap"] or "")
 
 
 def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
@@ -215,7 +210,7 @@ def told_after(summary: Summary, day: date, most: int) -> list[DateMention]:
         for r in recorded(summary)
         if r.kind != "review"
         and 0 < (r.at.day - day).days <= most
-        and beside("told_there", summary, r.at.mention)
+        and beside("told_there", r.at.mention)
     ]
 
 
@@ -225,44 +220,12 @@ def last_visit(summary: Summary) -> DateMention | None:
     return max(told, key=lambda at: at.day, default=None)
 
 
-# "Five weeks now", "hurt his back nine months ago", "pain for the past two years": where no date of
-# the injury is printed, the longest time that the summary tells of the complaint.
-_N = rf"(?P<n>\d{{1,3}}|{'|'.join(number_words(20))}|an?|a few|several|a couple of|half a)"
-_TOLD_SPAN = (
-    rf"(?:about |almost |nearly |over |more than |some |at least |~)?{_N}[ -]?"
-    r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|years?|yrs?)\b"
-)
-_HURT = (
-    r"(?:hurt|injur(?:ed|y)|fell|fall|accident|strain(?:ed)?|sprain(?:ed)?|twist(?:ed)?|"
-    r"lift(?:ed|ing)|beg[au]n|start(?:ed|s)?|onset|struck|slipped|tripped|crushed|pain|"
-    r"ach(?:es?|ing)|symptoms?|lbp|sore\w*|numb\w*)"
-)
-_TOLD = (
-    re.compile(
-        rf"\b{_HURT}\b[^.;\d]{{0,50}}?(?<![\w/.-]){_TOLD_SPAN}"
-        rf" (?:ago|back|earlier|now)\b(?! pain)"
-    ),
-    re.compile(
-        rf"\b{_HURT}\b[^.;\d]{{0,50}}?\b(?:for|x|of|over|lasting|(?:for |over )?the (?:last|past))"
-        rf" ?{_TOLD_SPAN}(?! (?:with|of (?:relief|therapy|pt)))"
-    ),
-    re.compile(
-        rf"(?:^|[.;,(] ?|\bit has been |\bit is |\bthis is )(?<![\d/]){_TOLD_SPAN}"
-        rf"(?: now\b| (?:history|hx) of\b| out\b| (?:since|after|from|post) (?:the |his |her )?"
-        rf"(?:injury|accident|fall|incident|strain|doi))"
-    ),
-)
-_TOLD_WORDS: dict[str, float] = number_words(20) | {
-    "a": 1.0, "an": 1.0, "a few": 3.0, "several": 3.0, "a couple of": 2.0, "half a": 0.5,
-}  # fmt: skip
-
-
 def days_told(summary: Summary) -> int | None:
-    """How long ago the injury was, where the summary tells a time and no date."""
+    """The longest time since the injury that the summary tells, where it prints no date of it."""
     days = [
-        float(_TOLD_WORDS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
-        for pattern in _TOLD
-        for found in pattern.finditer(summary.lower)
+        float(NUMBERS.get(found["n"], found["n"])) * UNITS_OF_TIME[found["unit"][0]]
+        for _, known in kinds("injury_told_ago")
+        for found in known.finditer(summary.lower)
     ]
     return round(max(days)) if days else None
 
@@ -273,8 +236,8 @@ def days_told(summary: Summary) -> int | None:
 def build_work_status(summary: Summary, _: Case) -> Findings:
     """The stated status with the latest date; a bare mention of restrictions only alone."""
     found = Findings()
-    stated = [m for m in summary.mentions("work_status") if _stated(summary, m)]
-    stated = [m for m in stated if not beside("returns_later", summary, m)] or stated
+    stated = [m for m in summary.mentions("work_status") if _stated(m)]
+    stated = [m for m in stated if not beside("returns_later", m)] or stated
     if not stated:
         return found
     ranks = [int(mention.rule.extra["rank"]) for mention in stated]
@@ -285,11 +248,11 @@ def build_work_status(summary: Summary, _: Case) -> Findings:
     return found
 
 
-def _stated(summary: Summary, mention: Mention) -> bool:
+def _stated(mention: Mention) -> bool:
     if mention.qualifier in ("negated", "hypothetical", "quoted_guideline", "denied_by_ur"):
         # Cues of negation inside the phrase ("not working") do not count.
         return mention.qualifier == "negated" and mention.rule.id in _DENIES_ITSELF
-    return not beside("status_not_told", summary, mention)
+    return not beside("status_not_told", mention)
 
 
 _DENIES_ITSELF = ("no_restrictions", "not_working", "no_work", "no_return")

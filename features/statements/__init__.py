@@ -15,13 +15,16 @@ belongs to is the treatment its clause names, else the last one before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 from imr.data.request import body_parts
 from imr.features.beside import beside
 from imr.features.context import Summary, once
 from imr.features.statements import care, findings, response
 from imr.features.statements.statement import Bearing, Statement, bearing, reaches
-from imr.features.statements.visits import latest
-from imr.features.where_when import any_same_region, side_of_part
+from imr.features.where_when import any_same_region, side_of_part, visit_of
+from imr.features.words import group
 
 __all__ = [
     "Bearing", "Statement", "about", "bearing", "of_other_side", "sides_told", "statements",
@@ -57,7 +60,7 @@ def about(
 
     Where all that has a side is about the other one, what has none is about that one too.
     """
-    told = latest(summary, [s for s in statements(summary) if s.source == "record"])
+    told = _latest(summary, [s for s in statements(summary) if s.source == "record"])
     if not of_other_side(summary, parts, side):
         return [(s, bearing(s, parts, side)) for s in told]
     paired, rest = _paired(parts), tuple(p for p in parts if p not in _paired(parts))
@@ -66,10 +69,52 @@ def about(
     ]
 
 
+# --- what a later visit found gone no longer counts -----------------------------------------------
+
+
+def _latest(summary: Summary, told: Sequence[Statement]) -> list[Statement]:
+    """Statements without the signs and complaints that a later visit denies of the same place."""
+    denied = [
+        (s, day)
+        for s in told
+        # One motion that is full leaves the others.
+        if s.polarity == "denied"
+        and _is_one(s)
+        and s.percent is None
+        and (day := visit_of(summary, s.mention))
+    ]
+    if not denied:
+        return list(told)
+    return [s for s in told if not (_is_one(s) and _is_over(summary, s, denied))]
+
+
+def _is_one(statement: Statement) -> bool:
+    whole = statement.concept in group("denied_as_a_whole")
+    return whole and statement.subject in ("sign", "complaint")
+
+
+def _is_over(summary: Summary, said: Statement, denied: Sequence[tuple[Statement, date]]) -> bool:
+    """Whether a visit after that of a statement found it gone."""
+    if said.polarity != "affirmed":
+        return False
+    of_it = [(s, day) for s, day in denied if s.concept == said.concept and _same_place(s, said)]
+    day = visit_of(summary, said.mention) if of_it else None
+    return day is not None and any(later > day for _, later in of_it)
+
+
+def _same_place(later: Statement, earlier: Statement) -> bool:
+    if later.subject != earlier.subject or later.side not in (None, "both", earlier.side):
+        return False
+    if earlier.concept in group("sign_of_no_part") or not (later.regions or earlier.regions):
+        return True
+    return any_same_region(later.regions, earlier.regions)
+
+
+# --- sides ----------------------------------------------------------------------------------------
+
+
 def _of_the_sick(said: Statement, paired: tuple[str, ...], rest: tuple[str, ...]) -> bool:
-    """Whether a statement without a side is about the paired parts, or, where nothing else is asked
-    about, a finding of no part.
-    """
+    """Whether a statement without a side is of the paired parts, or a finding of no part at all."""
     if said.side:
         return False
     if not said.regions:
@@ -112,7 +157,7 @@ def _sided(summary: Summary) -> list[tuple[tuple[str, ...], str]]:
     named = [
         ((part.value,), side_of_part(summary, part))
         for part in summary.mentions("body_part")
-        if part.qualifier in ("affirmed", "negated") and not beside("names_no_part", summary, part)
+        if part.qualifier in ("affirmed", "negated") and not beside("names_no_part", part)
     ]
     said = [
         (s.regions, s.side)

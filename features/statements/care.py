@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast
 
 from imr.data.quantity import count_of
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of, once
 from imr.features.families import medication, treatment
-from imr.features.statements.statement import SPINE, Polarity, Statement, Subject, state
+from imr.features.statements.statement import (
+    SPINE,
+    Polarity,
+    Statement,
+    Subject,
+    polarity_beside,
+    state,
+)
 from imr.features.where_when import parts_of, side_told, times_of
+from imr.features.words import group, pattern
 
 # Plain words that deny, whatever their scope.
 DENIALS: dict[str, tuple[Subject, str]] = {
@@ -32,12 +39,12 @@ def treatments(summary: Summary) -> Iterator[Statement]:
                 d.value == concept and d.sentence == mention.sentence
                 for d in summary.mentions("medication")
             ):
-                yield state(summary, mention, subject, concept, "denied")
+                yield state(mention, subject, concept, "denied")
         elif mention.value == IN_USE:
             yield from _used(summary, mention)
         elif mention.value == COURSE and counted_by_kind(summary, mention):
             continue
-        elif not beside("tells_of_no_care", summary, mention):
+        elif not beside("tells_of_no_care", mention):
             yield from _treatment(summary, mention)
 
 
@@ -50,17 +57,17 @@ def _treatment(summary: Summary, mention: Mention) -> Iterator[Statement]:
     concept, polarity = care_concept(mention), _whether_had(summary, mention)
     if polarity == "planned" and mention.qualifier == "other_person":
         return  # "His mother had a fusion" plans none for him
-    before = _had_before(summary, mention) if polarity == "planned" else None
+    before = _had_before(mention) if polarity == "planned" else None
     if before is not None:
-        yield state(summary, mention, "treatment", concept, "affirmed", count=before)
+        yield state(mention, "treatment", concept, "affirmed", count=before)
     # "40 post-operative visits" are no 40 operations.
     counts = polarity == "affirmed" and mention.rule.extra["kind"] != "implied"
     count = sessions_had(summary, mention) if counts else None
-    if beside("counted_as_none", summary, mention):
+    if beside("counted_as_none", mention):
         count = 0.0  # "Chiro 0", though the plan goes on to "continue chiro"
     times = times_of(summary, mention)
     own = _place_by_nature(summary, mention)
-    said = state(summary, mention, "treatment", concept, polarity, own, count=count, **times)
+    said = state(mention, "treatment", concept, polarity, own, count=count, **times)
     # An ankle jerk told before an epidural does not place it at the ankle.
     elsewhere = concept in SPINAL and not any(r in SPINE for r in said.regions)
     if elsewhere or (not own and told_before(summary, mention)):
@@ -74,13 +81,8 @@ def _place_by_nature(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """The region of care that its very name tells, where its sentence names none near it."""
     if mention.value == "bracing" and parts_of(summary, mention.sentence):
         return ()
-    place = gives_beside("place_by_nature", summary, mention)
+    place = gives_beside("place_by_nature", mention)
     return tuple(place.split(";")) if place else ()
-
-
-def polarity_beside(name: str, summary: Summary, mention: Mention) -> Polarity | None:
-    """The polarity that the words beside a mention give it."""
-    return cast("Polarity | None", gives_beside(name, summary, mention))
 
 
 IN_USE = "in_use"
@@ -92,9 +94,9 @@ def _used(summary: Summary, mention: Mention) -> Iterator[Statement]:
     named = antecedent(summary, mention)
     if named is None or mention.qualifier in ("hypothetical", "other_person"):
         return
-    polarity = polarity_beside("whether_used", summary, mention) or "affirmed"
+    polarity = polarity_beside("whether_used", mention) or "affirmed"
     subject: Subject = "drug" if named.rule.family == "medication" else "treatment"
-    yield state(summary, mention, subject, named.value, polarity, **times_of(summary, mention))
+    yield state(mention, subject, named.value, polarity, **times_of(summary, mention))
 
 
 _DEVICES = frozenset({"tens", "bracing", "traction", "heat_cold"})
@@ -117,9 +119,9 @@ def antecedent(summary: Summary, mention: Mention) -> Mention | None:
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
 
 
-def _had_before(summary: Summary, mention: Mention) -> float | None:
+def _had_before(mention: Mention) -> float | None:
     """Injections had before the one that is asked for: "a third injection" says two."""
-    number = _order(match_beside("which_is_asked_for", summary, mention))
+    number = _order(match_beside("which_is_asked_for", mention))
     return float(number - 1) if number and number > 1 else None
 
 
@@ -127,98 +129,65 @@ def _order(found: re.Match[str] | None) -> int | None:
     return None if found is None else _ORDINALS.get(found["order"]) or int(found["order"])
 
 
-# Care of the whole person, or of what is hurt: the sentence before does not place it.
-_WHOLE_CARE = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "medication", "conservative", "home_exercise",
-        "exercise", "chiropractic",
-    }
-)  # fmt: skip
-
-
 def told_before(summary: Summary, mention: Mention) -> bool:
     """Whether only the sentence before names a region for care that it need not be of."""
-    whole = mention.value in _WHOLE_CARE or mention.rule.family == "medication"
+    whole = (
+        mention.value in group("care_of_the_whole_person") or mention.rule.family == "medication"
+    )
     return whole and not parts_of(summary, mention.sentence)
 
 
 def _whether_had(summary: Summary, mention: Mention) -> Polarity:
     """Whether a treatment was had, was not, or is still to come."""
-    if mention.value == "home_exercise" and _NOT_DONE_AT_HOME.match(
-        summary.lower, mention.end, mention.end + 100
-    ):
+    told = summary.lower, mention.end, mention.end + 100
+    if mention.value == "home_exercise" and pattern("not_done_at_home").match(*told):
         return "denied"
-    if given := polarity_beside("whether_had", summary, mention):
+    if given := polarity_beside("whether_had", mention):
         return given
-    if treatment.is_received(summary, mention) or beside("had_after_a_denial", summary, mention):
+    if treatment.is_received(summary, mention) or beside("had_after_a_denial", mention):
         return "affirmed"
     return "denied" if mention.qualifier == "negated" else "planned"
 
 
-# "He knows his home exercises. He doesn't do them."
-_NOT_DONE_AT_HOME = re.compile(
-    r"[^.;]{0,40}?(?:\.|;|,|\bbut|\band|\bthough) (?:he |she |the \w+ )?(?:but )?(?:does not|"
-    r"doesn['’]?t|did not|didn['’]?t|has not been|hasn['’]?t been|is not|isn['’]?t|never|"
-    r"no longer) (?:(?:really|always|actually) )?(?:do(?:es|ing)?|perform\w*|kept up|keeps? up|"
-    r"keeping up)(?: with)? (?:them|it|any of (?:it|them)|those|these)\b"
-)
 SPINAL = frozenset({"epidural", "facet", "radiofrequency"})
 COURSE = "course"
-_VISITED = frozenset(
-    {
-        "physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage",
-        "psychotherapy",
-    }
-)  # fmt: skip
 
 
 def counted_by_kind(summary: Summary, mention: Mention) -> bool:
     """Whether the clause names the kind of visits that another mention counts already."""
-    clause = clause_of(summary, mention)
-    return any(
-        clause.start <= m.start < clause.end and m.value in _VISITED for m in care_named(summary)
-    )
+    clause = clause_of(mention)
+    inside = (m.value for m in care_named(summary) if clause.start <= m.start < clause.end)
+    return not group("care_in_visits").isdisjoint(inside)
 
 
 def sessions_had(summary: Summary, mention: Mention) -> float | None:
     """The visits or injections had: in the mention, right after it, before it or in its clause."""
     printed = mention.groups.get("n")
     if printed is None:
-        short = match_beside("all_of_them_had", summary, mention)
-        short = short or match_beside("number_of_visits", summary, mention)
+        short = match_beside("all_of_them_had", mention)
+        short = short or match_beside("number_of_visits", mention)
         printed = short["n"] if short is not None else None
     counted = treatment.sessions_done(summary, mention) if printed is None else count_of(printed)
-    if counted is None and mention.value in _VISITED:
+    if counted is None and mention.value in group("care_in_visits"):
         return _visits_beside(summary, mention)
     if counted is None and mention.value == "injection":
         counted = _injections_told(summary, mention)
     return None if counted is None else float(counted)
 
 
-_DAY = (
-    r"(?:\d{1,2}/(?:\d{1,2}/)?(?:19|20)?\d\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"[a-z]{0,6}\.?,? (?:\d{1,2},? )?(?:of )?(?:19|20)\d\d)"
-)
-_DAYS_AFTER = re.compile(
-    r"^(?: (?:on|in|from|of|dated|done|given|performed|were|was))*:? ?"
-    rf"(?P<days>{_DAY}(?:(?:,? and |, ?| & |; ?){_DAY}){{1,5}})"
-)
-_ONE_DAY = re.compile(_DAY)
-
-
 def _injections_told(summary: Summary, mention: Mention) -> int | None:
     """Injections by the days that are listed behind them, or by their order ("his second")."""
-    listed = _DAYS_AFTER.match(summary.after(mention, 120))
+    listed = pattern("days_listed_after").match(summary.after(mention, 120))
     if listed is not None:
-        return len(_ONE_DAY.findall(listed["days"]))
-    return _order(match_beside("which_was_had", summary, mention))
+        return len(pattern("day_printed").findall(listed["days"]))
+    return _order(match_beside("which_was_had", mention))
 
 
 def _visits_beside(summary: Summary, mention: Mention) -> float | None:
     """The count of visits in a clause that names one kind of care."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     inside = [m for m in care_named(summary) if clause.start <= m.start < clause.end]
-    if sum(m.value in _VISITED for m in inside) != 1:
+    if sum(m.value in group("care_in_visits") for m in inside) != 1:
         return None
     counts = (sessions_had(summary, m) for m in inside if m.value == COURSE)
     return next((n for n in counts if n is not None), None)
@@ -248,22 +217,22 @@ def drugs(summary: Summary) -> Iterator[Statement]:
 def _drugs(summary: Summary) -> Iterator[Statement]:
     taken = set(map(id, medication.drugs_taken(summary)))
     for mention in summary.mentions("medication"):
-        if mention.rule.extra["kind"] == "monitoring" and beside("of_a_risk", summary, mention):
+        if mention.rule.extra["kind"] == "monitoring" and beside("of_a_risk", mention):
             continue
         if mention.value in MONITORING:
-            polarity = _monitoring(summary, mention)
+            polarity = _monitoring(mention)
         else:
-            polarity = _use(summary, mention, id(mention) in taken)
+            polarity = _use(mention, id(mention) in taken)
         # "No aspirin and no steroids" is a risk denied, and says nothing of other NSAIDs.
         denied = polarity == "denied" and mention.rule.id == "aspirin"
-        if denied or beside("for_the_heart", summary, mention):
+        if denied or beside("for_the_heart", mention):
             continue
-        yield state(summary, mention, "drug", mention.value, polarity, **times_of(summary, mention))
+        yield state(mention, "drug", mention.value, polarity, **times_of(summary, mention))
 
 
-def _use(summary: Summary, mention: Mention, taken: bool) -> Polarity:
+def _use(mention: Mention, taken: bool) -> Polarity:
     """Whether a drug is taken, was stopped, was never had or is only planned."""
-    if given := polarity_beside("use_of_a_drug", summary, mention):
+    if given := polarity_beside("use_of_a_drug", mention):
         return given
     if taken:
         return "affirmed"
@@ -286,14 +255,14 @@ def _stopped_later(found: list[Statement]) -> Iterator[Statement]:
     return reversed(told)
 
 
-def _monitoring(summary: Summary, mention: Mention) -> Polarity:
+def _monitoring(mention: Mention) -> Polarity:
     """Whether monitoring was done, and what a drug test showed."""
-    shown = polarity_beside("result_of_a_drug_test", summary, mention) or "affirmed"
-    if beside("the_last_test", summary, mention):
+    shown = polarity_beside("result_of_a_drug_test", mention) or "affirmed"
+    if beside("the_last_test", mention):
         return shown
-    not_there = beside("not_stated_after", summary, mention)
-    if not not_there and beside("listed_as_not_told", summary, mention):
+    not_there = beside("not_stated_after", mention)
+    if not not_there and beside("listed_as_not_told", mention):
         return "planned"
-    if not medication.monitored(mention) and not beside("told_done", summary, mention):
+    if not medication.monitored(mention) and not beside("told_done", mention):
         return "denied" if mention.qualifier == "negated" else "planned"
     return "denied" if not_there else shown

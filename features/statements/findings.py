@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import cast
 
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of, once
@@ -18,10 +16,10 @@ from imr.features.statements.statement import (
     Polarity,
     Statement,
     concepts,
-    diagnosis_polarity,
     equivocal,
     listed_regions,
     pain_degree,
+    polarity_beside,
     state,
 )
 from imr.features.where_when import (
@@ -32,6 +30,7 @@ from imr.features.where_when import (
     starting_between,
     times_of,
 )
+from imr.features.words import group, labelled, pairs, pattern
 
 
 def signs(summary: Summary) -> Iterator[Statement]:
@@ -41,30 +40,32 @@ def signs(summary: Summary) -> Iterator[Statement]:
         polarity = _sign_polarity(summary, mention)
         if known is None or polarity is None:
             continue
-        if beside("of_no_muscle", summary, mention) or beside("long_ago", summary, mention):
+        if beside("of_no_muscle", mention) or beside("long_ago", mention):
             continue
-        if mention.value in _ALSO_DIAGNOSES and _listed_as_diagnosis(summary, mention):
+        if mention.value in group("sign_or_diagnosis") and _listed_as_diagnosis(summary, mention):
             continue
         if mention.value in _ALSO_COMPLAINTS and _complained_of(summary, mention):
             continue
         subject, concept, own = known
         # A drawer or a stress test may be that of the ankle, the elbow, the thumb.
-        if mention.value == "knee_instability_signs" and _within(summary, mention, _STRESSED):
+        if mention.value == "knee_instability_signs" and _within(
+            summary, mention, group("stressed_elsewhere")
+        ):
             own = ()
         if concept == "impingement" and _within(summary, mention, _HIP):
             own = ("hip",)
-        concept = gives_beside("more_exact_sign", summary, mention) or concept
+        concept = gives_beside("more_exact_sign", mention) or concept
         if concept == "fracture":
             own = _broken(summary, mention)
-        degree = "mild" if beside("slight", summary, mention) else None
-        said = state(summary, mention, subject, concept, polarity, own, degree=degree)
+        degree = "mild" if beside("slight", mention) else None
+        said = state(mention, subject, concept, polarity, own, degree=degree)
         yield replace(said, regions=(), side=None) if _of_radiation(summary, said) else said
 
 
 def _broken(summary: Summary, mention: Mention) -> tuple[str, ...]:
     """Where a fracture is: in its own item of a list, or of a vertebra somewhere in the spine."""
     listed = regions_in_list(summary, mention)
-    if not beside("of_a_vertebra", summary, mention):
+    if not beside("of_a_vertebra", mention):
         return listed
     named = {part.value for part in parts_of(summary, mention.sentence)}
     own = [[region for region in SPINE if region in told] for told in (listed, named)]
@@ -72,7 +73,6 @@ def _broken(summary: Summary, mention: Mention) -> tuple[str, ...]:
 
 
 _HIP = frozenset({"hip", "groin"})
-_STRESSED = frozenset({"ankle", "foot", "toe", "elbow", "thumb", "finger", "hand", "shoulder"})
 
 
 def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool:
@@ -81,13 +81,9 @@ def _within(summary: Summary, mention: Mention, regions: frozenset[str]) -> bool
     return bool(place) and regions.issuperset(place)
 
 
-_ALSO_DIAGNOSES = frozenset({"spasm", "weakness", "rom", "swelling", "tenderness"})
-_DIAGNOSES = re.compile(r"\b(?:being treated for|diagnos(?:is|es|ed)|dx|impression|assessment)\b")
-
-
 def _listed_as_diagnosis(summary: Summary, mention: Mention) -> bool:
     """Whether a mention stands after words that begin a list of diagnoses."""
-    return _DIAGNOSES.search(_sentence_before(summary, mention)) is not None
+    return pattern("list_of_diagnoses").search(_sentence_before(summary, mention)) is not None
 
 
 def _sentence_before(summary: Summary, mention: Mention) -> str:
@@ -95,22 +91,12 @@ def _sentence_before(summary: Summary, mention: Mention) -> str:
 
 
 _ALSO_COMPLAINTS = frozenset({"spasm", "weakness", "swelling"})
-# "Complains of weakness" and "the pain is described as spasm" are no findings of an examination.
-_COMPLAINED = re.compile(
-    r"\b(?:complain(?:s|ed|ing|ts?)|c/o|feelings? of|pain (?:is|was) described|symptoms? (?:of|"
-    r"include[sd]?)|"
-    r"(?:patient|worker|applicant|claimant|employee|he|she)(?: also| has| had| currently)? "
-    r"(?:reports?|reported|feels?|felt|experience[sd]?|endorse[sd]?))\b"
-)
-_EXAMINED = re.compile(
-    r"\b(?:exam\w*|objective\w*|palpation|reveal\w*|show\w*|found|motion|rom|pe)\b"
-)
 
 
 def _complained_of(summary: Summary, mention: Mention) -> bool:
     """Whether the worker, and no examiner, tells of a sign."""
-    *complained, since = _COMPLAINED.split(_sentence_before(summary, mention))
-    return bool(complained) and _EXAMINED.search(since) is None
+    *complained, since = pattern("somebody_complains").split(_sentence_before(summary, mention))
+    return bool(complained) and pattern("somebody_examines").search(since) is None
 
 
 def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
@@ -118,19 +104,19 @@ def _sign_polarity(summary: Summary, mention: Mention) -> Polarity | None:
     if mention.qualifier == "other_person":
         return None
     asked_for = mention.qualifier in ("requested", "hypothetical")
-    if asked_for and not beside("is_the_reason", summary, mention):
+    if asked_for and not beside("is_the_reason", mention):
         return "planned" if mention.qualifier == "requested" else "suspected"
-    untold = beside("sign_not_told", summary, mention)
-    if untold or beside("weak_by_no_nerve", summary, mention):
+    untold = beside("sign_not_told", mention)
+    if untold or beside("weak_by_no_nerve", mention):
         return None
-    if mention.value in examination.TESTS:
+    if examination.is_test(mention):
         return _result(summary, mention)
     if mention.value == "rom":
         motion = examination.motion(summary, mention)
         return None if motion is None else "affirmed" if motion == "limited" else "denied"
     if mention.value == "neuro_normal":
         return "affirmed" if examination.stated_normal(mention) else "denied"
-    return cast("Polarity", gives_beside("sign", summary, mention) or "affirmed")
+    return polarity_beside("sign", mention) or "affirmed"
 
 
 def _result(summary: Summary, mention: Mention) -> Polarity | None:
@@ -139,24 +125,15 @@ def _result(summary: Summary, mention: Mention) -> Polarity | None:
     return None if shown is None else "affirmed" if shown else "denied"
 
 
-# "Pain with radiation to the leg, motion half of normal": the limb where pain goes moves freely.
-_WHERE_PAIN_GOES = re.compile(
-    r"\b(?:radiat\w+|shoot\w*|refer\w+|spread\w*|travel\w*|goes|going)(?: (?:pain|down|in|into|to|"
-    r"the|his|her|both|left|right|l|r|le|lle|rle|leg|legs|arm|arms|thigh|calf|buttock|hand)){1,6}\b|"
-    r"\b(?:leg|legs|arm|arms|thigh|calf)(?: pain)? radiat\w+"
-)
-_WHOLE_LIMBS = frozenset(
-    {"lower extremity", "upper extremity", "thigh", "lower leg", "upper arm", "buttock"}
-)
-
-
 def _of_radiation(summary: Summary, said: Statement) -> bool:
     """Whether a motion is placed only by the limb that pain goes to in its clause."""
     if said.concept != "limited motion" or not said.regions:
         return False
     at = said.mention.start
     before = summary.lower[max(at - 90, 0) : at]
-    return _WHOLE_LIMBS.issuperset(said.regions) and bool(_WHERE_PAIN_GOES.search(before))
+    return group("whole_limb").issuperset(said.regions) and bool(
+        pattern("where_pain_goes").search(before)
+    )
 
 
 def plain_signs(summary: Summary) -> Iterator[Statement]:
@@ -170,12 +147,12 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
     """
     for mention in summary.mentions("sign", overlapping=True):
         kind = mention.rule.extra["kind"]
-        if beside("tells_of_no_sign", summary, mention):
+        if beside("tells_of_no_sign", mention):
             continue
         if mention.value == "positive tests" and equivocal(summary, mention):
             continue
-        concept = gives_beside("more_exact_sign", summary, mention) or mention.value
-        if concept == "normal neurology" and beside("at_earlier_visits", summary, mention):
+        concept = gives_beside("more_exact_sign", mention) or mention.value
+        if concept == "normal neurology" and beside("at_earlier_visits", mention):
             continue
         listed = listed_regions(mention.rule.extra["region"])
         own = _own_place(summary, mention, concept) or listed
@@ -184,20 +161,11 @@ def plain_signs(summary: Summary) -> Iterator[Statement]:
             continue
         polarity = _plain_polarity(summary, mention, concept)
         if polarity is not None:
-            said = state(summary, mention, "sign", concept, polarity, own)
-            if concept in _OF_THINGS and not parts_of(summary, mention.sentence):
+            said = state(mention, "sign", concept, polarity, own)
+            if concept in group("told_of_things") and not parts_of(summary, mention.sentence):
                 said = replace(said, regions=(), side=None)
             # "Equals the other side" is about the injured one.
             yield replace(said, side=None) if concept == "no deficit shown" else said
-
-
-# What is told of a device and of a way to travel; the sentence before does not place it.
-_OF_THINGS = frozenset(
-    {
-        "already supplied", "device never supplied", "device tried in vain", "device tried well",
-        "no way to travel", "way to travel",
-    }
-)  # fmt: skip
 
 
 def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, ...]:
@@ -205,8 +173,8 @@ def _own_place(summary: Summary, mention: Mention, concept: str) -> tuple[str, .
     list of tender places the part that it ends with.
     """
     if concept in ("trigger points", "twitch response"):
-        return listed_regions(gives_beside("spine_of_the_muscles", summary, mention) or "")
-    if concept == "normal neurology" and beside("of_the_whole_body", summary, mention):
+        return listed_regions(gives_beside("spine_of_the_muscles", mention) or "")
+    if concept == "normal neurology" and beside("of_the_whole_body", mention):
         return SPINE
     if concept != "insertional tenderness":
         return ()
@@ -220,14 +188,14 @@ def _plain_polarity(summary: Summary, mention: Mention, concept: str) -> Polarit
     if kind == "test":
         return _result(summary, mention)
     if kind == "finding":
-        return "denied" if negated or beside("is_gone", summary, mention) else "affirmed"
+        return "denied" if negated or beside("is_gone", mention) else "affirmed"
     if kind != "normal":
         return "affirmed"
-    if concept == "normal neurology" and beside("with_an_exception", summary, mention):
+    if concept == "normal neurology" and beside("with_an_exception", mention):
         return None
-    if negated and not beside("begins_with_no", summary, mention):
+    if negated and not beside("begins_with_no", mention):
         return None
-    return "affirmed" if concept in _NORMAL else "denied"
+    return "affirmed" if concept in group("sign_that_is_normal") else "denied"
 
 
 def _measured(summary: Summary, mention: Mention, own: tuple[str, ...]) -> Iterator[Statement]:
@@ -241,12 +209,11 @@ def _measured(summary: Summary, mention: Mention, own: tuple[str, ...]) -> Itera
         now, full = (float(mention.groups[name] or 0) for name in ("now", "full"))
         share, least = min(round(100 * now / full), 100) if full else 100, _FULL_STRENGTH
     polarity: Polarity = "affirmed" if share < least else "denied"
-    yield state(summary, mention, "sign", mention.value, polarity, own, percent=share)
+    yield state(mention, "sign", mention.value, polarity, own, percent=share)
 
 
 # The stronger hand grips a tenth more (AMA Guides, 5th ed., ch. 16.8).
 _FULL_STRENGTH = 85.0
-_NORMAL = frozenset({"normal neurology", "normal examination", "negative tests", "not homebound"})
 
 
 def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | None:
@@ -265,7 +232,7 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
     named = [p.value for p in summary.mentions("body_part") if p.start < mention.start]
     regions = (*place_of(summary, mention)[0], *named[:-4:-1])
     known = _full_motions()
-    move = _SHORT_MOVES.get(move, move)
+    move = pairs("short_move").get(move, move)
     # "FF 85" beside "IR to L5" is of the shoulder named before, and of no spine.
     region = next((region for region in regions if move in known.get(region, {})), "")
     full = known.get(region, {}).get(move)
@@ -276,9 +243,7 @@ def _motion_measured(summary: Summary, mention: Mention) -> tuple[str, float] | 
 
 @cache
 def _full_motions() -> Mapping[str, Mapping[str, float]]:
-    """Degrees from which a motion counts as full, by region and move; a motion of a region that is
-    not named is left alone.
-    """
+    """Degrees from which a motion counts as full, by region and move; others are left alone."""
     found: dict[str, dict[str, float]] = {}
     for row in table_rows("full_motion"):
         found.setdefault(row["region"], {})[row["move"]] = float(row["degrees"])
@@ -288,20 +253,14 @@ def _full_motions() -> Mapping[str, Mapping[str, float]]:
 # Less than this is within the error of measurement (AMA Guides, 5th ed., ch. 16.4).
 _SHORT_OF_ZERO = 10
 _ESTIMATE = 15
-_SHORT_MOVES = {
-    "flex": "flexion", "ext": "extension", "flexes": "flexion", "bends": "flexion",
-    "range": "motion", "df": "dorsiflexion", "pf": "plantarflexion",
-}  # fmt: skip
-# "Knee, ankle and leg pain", or leg pain of a case without a back, is the leg's own.
-_JOINTS = frozenset({"shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot"})
 _JOINTS_LISTED = 3
 
 
 def _stays_near(summary: Summary, mention: Mention) -> bool:
     """Whether pain goes but a little way, or a limb that aches is one of a list of parts."""
     if mention.rule.id not in ("limb_pain", "limb_pain_bare"):
-        return beside("goes_only_near_by", summary, mention)
-    clause = clause_of(summary, mention)
+        return beside("goes_only_near_by", mention)
+    clause = clause_of(mention)
     named = {
         part.value
         for part in parts_of(summary, mention.sentence)
@@ -309,27 +268,20 @@ def _stays_near(summary: Summary, mention: Mention) -> bool:
     }
     spines = any(part.value.endswith(" spine") for part in summary.mentions("body_part"))
     alone = mention.rule.id == "limb_pain_bare" and not spines
-    listed = len(named & _JOINTS) >= _JOINTS_LISTED
+    listed = len(named & group("joint_that_aches")) >= _JOINTS_LISTED
     return mention.qualifier != "negated" and (alone or listed)
 
 
 # What the lexicon of signs reads as well.
 _ALSO_FOUND = frozenset({"weakness", "feeling_lost"})
-_BY_EXAMINER = re.compile(
-    r"\b(?:exam(?:ination)?|objective(?: \w+)?|palpation|(?:physician|doctor|provider|surgeon)"
-    r"(?: also)? (?:noted|found|observed|documented))\b"
-)
-_SENSATION = re.compile(r"(?:altered|abnormal|decreased|diminished|reduced) sensations?")
 
 
 def _by_examiner(summary: Summary, mention: Mention) -> bool:
-    """Whether an examiner, and not the worker, tells of weakness or of lost feeling; "sensation" is
-    the examiner's word, where nobody complains.
-    """
-    *complained, since = _COMPLAINED.split(_sentence_before(summary, mention))
-    if not complained and _SENSATION.fullmatch(mention.text.lower()):
+    """Whether an examiner tells of a sign; "sensation" is his word where nobody complains."""
+    *complained, since = pattern("somebody_complains").split(_sentence_before(summary, mention))
+    if not complained and pattern("sensation_altered").fullmatch(mention.text.lower()):
         return True
-    return _BY_EXAMINER.search(since) is not None
+    return pattern("examiner_tells").search(since) is not None
 
 
 def complaints(summary: Summary) -> Iterator[Statement]:
@@ -339,26 +291,26 @@ def complaints(summary: Summary) -> Iterator[Statement]:
         known = concepts().get(("complaint", mention.value.removeprefix("no_")))
         if known is None or mention.qualifier in ("requested", "hypothetical", "other_person"):
             continue
-        if beside("long_ago", summary, mention) or beside("silent", summary, mention):
+        if beside("long_ago", mention) or beside("silent", mention):
             continue
         if mention.value == "radiating_pain" and _stays_near(summary, mention):
             continue
         if mention.rule.id in _ALSO_FOUND and _by_examiner(summary, mention):
             continue
         negated = without or mention.qualifier == "negated"
-        denied = negated or beside("is_gone", summary, mention)
+        denied = negated or beside("is_gone", mention)
         polarity: Polarity = "denied" if denied else "affirmed"
-        yield state(summary, mention, "complaint", known[1], polarity, known[2])
+        yield state(mention, "complaint", known[1], polarity, known[2])
     for mention in summary.mentions("pain"):
         if mention.qualifier not in ("affirmed", "negated"):
             continue
-        if beside("pain_at_onset", summary, mention):
+        if beside("pain_at_onset", mention):
             continue  # pain of the day of injury is no complaint that goes on
-        affirmed = mention.qualifier == "affirmed" and not beside("is_gone", summary, mention)
-        there = affirmed or beside("without_it_something_fails", summary, mention)
+        affirmed = mention.qualifier == "affirmed" and not beside("is_gone", mention)
+        there = affirmed or beside("without_it_something_fails", mention)
         polarity = "affirmed" if there else "denied"
-        degree = pain_degree(summary, mention)
-        yield state(summary, mention, "complaint", "pain", polarity, degree=degree)
+        degree = pain_degree(mention)
+        yield state(mention, "complaint", "pain", polarity, degree=degree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,12 +323,6 @@ class _Report:
     side: str | None
 
 
-_GOES_ON = re.compile(
-    r"\s*(?:(?:it|this|these|the (?:study|scan|films?|report|impression|findings))\b|impression|"
-    r"findings|there (?:is|was|were|are)\b|also\b)"
-)
-
-
 @once
 def _reports(summary: Summary) -> list[_Report]:
     """The imaging studies done, each with what is told of it: up to the next study, and in the
@@ -385,11 +331,12 @@ def _reports(summary: Summary) -> list[_Report]:
     found = []
     done = summary.mentions("imaging")
     for place, mention in enumerate(done):
-        if beside("not_on_file", summary, mention) or not beside("performed", summary, mention):
+        if beside("not_on_file", mention) or not beside("performed", mention):
             continue
         sentence = mention.sentence
         end = summary.sentence_span(sentence)[1]
-        if sentence + 1 < len(summary.bounds) and _GOES_ON.match(summary.lower, end):
+        last = sentence + 1 == len(summary.bounds)
+        if not last and pattern("report_goes_on").match(summary.lower, end):
             end = summary.sentence_span(sentence + 1)[1]
         following = done[place + 1].start if place + 1 < len(done) else end
         regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
@@ -410,31 +357,22 @@ def study_of(summary: Summary, mention: Mention) -> Mention | None:
     return next(told, None)
 
 
-@cache
-def _kinds() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    rows = table_rows("imaging_findings")
-    return tuple((row["finding"], re.compile(row["pattern"])) for row in rows)
-
-
-# The word of degree nearest before a finding, in its own part of a list.
-_DEGREE = re.compile(
-    r"\b(?:(?P<mild>mild(?:ly)?|minimal(?:ly)?|slight(?:ly)?|small|minor|tiny|trace|low[- ]grade)|"
-    r"(?P<severe>severe(?:ly)?|marked(?:ly)?|advanced|large|massive|complete|full[- ]thickness|"
-    r"high[- ]grade|end[- ]stage|bone[- ]on[- ]bone|profound|gross)|"
-    r"(?P<partial>partial(?:[- ]thickness)?|intrasubstance))\b(?! to moderate to)"
-)
-_DEGREE_ENDS = re.compile(r"[,;:.]|\b(?:but|with|without|no)\b")
 _DEGREE_REACH = 60
 
 
 def _degree(summary: Summary, start: int, mention: Mention) -> str | None:
     """How much of a finding, by its own words and those before it."""
-    measured = gives_beside("degree_of_finding", summary, mention)
+    measured = gives_beside("degree_of_finding", mention)
     if measured:
         return measured
     first = max(start, mention.start - _DEGREE_REACH)
-    ends = [end.end() for end in _DEGREE_ENDS.finditer(summary.lower, first, mention.start)]
-    words = list(_DEGREE.finditer(summary.lower, max([first, *ends]), mention.start))
+    ends = [
+        end.end()
+        for end in pattern("part_of_finding_ends").finditer(summary.lower, first, mention.start)
+    ]
+    words = list(
+        pattern("degree_of_a_finding").finditer(summary.lower, max([first, *ends]), mention.start)
+    )
     return words[-1].lastgroup if words else None
 
 
@@ -449,33 +387,35 @@ def studies_done(summary: Summary) -> Iterator[Statement]:
         times = times_of(summary, report.mention)
         value, regions = report.mention.value, report.regions
         degree = "mild" if _only_mild_wear(summary, report) else None
-        said = state(
-            summary, report.mention, "study", value, polarity, regions, degree=degree, **times
-        )
+        said = state(report.mention, "study", value, polarity, regions, degree=degree, **times)
         yield said if result == "not_stated" else _with_finding(summary, report, said)
     for mention in summary.mentions("imaging"):
         if mention.start not in done:
-            unknown = mention.qualifier != "negated" or beside("not_on_file", summary, mention)
+            unknown = mention.qualifier != "negated" or beside("not_on_file", mention)
             polarity = "planned" if unknown else "denied"
             regions = tuple(r for r in studies.regions_studied(summary, mention) if r)
-            yield state(summary, mention, "study", mention.value, polarity, regions)
+            yield state(mention, "study", mention.value, polarity, regions)
     yield from _findings(summary)
     yield from _nerve_studies(summary)
 
 
 def _all_gone(summary: Summary, report: _Report) -> bool:
     """Whether a study shows what is normal, and all else that is told of it is gone."""
-    inside = (summary.mentions("imaging_result"), report.mention.end, report.end)
-    told = list(starting_between(*inside))
-    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    told, shown = _told_by(summary, report)
     sound = any(f.value == "normal" for f in told)
-    return sound and bool(shown) and all(beside("is_gone", summary, f) for f in shown)
+    return sound and bool(shown) and all(beside("is_gone", f) for f in shown)
+
+
+def _told_by(summary: Summary, report: _Report) -> tuple[list[Mention], list[Mention]]:
+    """What is told of a study, and what of that is abnormal and there."""
+    results = summary.mentions("imaging_result")
+    told = list(starting_between(results, report.mention.end, report.end))
+    return told, [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
 
 
 def _only_mild_wear(summary: Summary, report: _Report) -> bool:
     """Whether mild degeneration is all that a study shows."""
-    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
-    shown = [f for f in told if f.value == "abnormal" and f.qualifier != "negated"]
+    shown = _told_by(summary, report)[1]
     return bool(shown) and all(
         _kind_of_finding(f.text.lower()) == "degeneration"
         and _degree(summary, report.mention.end, f) == "mild"
@@ -485,40 +425,35 @@ def _only_mild_wear(summary: Summary, report: _Report) -> bool:
 
 def _with_finding(summary: Summary, report: _Report, said: Statement) -> Statement:
     """A study whose clause goes on to its first finding ("MRI: partial tear")."""
-    told = starting_between(summary.mentions("imaging_result"), report.mention.end, report.end)
-    ends = (clause_of(summary, first).end for first in told)
+    ends = (clause_of(first).end for first in _told_by(summary, report)[0])
     return replace(said, end=max(said.end, next(ends, said.end)))
-
-
-# What is gone of these is the worse for it.
-_WORN = frozenset({"degeneration", "chondral defect", "bulge", "hardware"})
 
 
 def _findings(summary: Summary) -> Iterator[Statement]:
     """What the studies showed, one statement a finding, of the study's region."""
     for mention in summary.mentions("imaging_result"):
         report = _report_of(summary, mention)
-        if report is None or beside("not_told_apart", summary, mention):
+        if report is None or beside("not_told_apart", mention):
             continue
         kind = _kind_of_finding(mention.text.lower())
         none = mention.value == "normal" and kind != "normal"
-        gone = kind not in _WORN and beside("is_gone", summary, mention)
+        gone = kind not in group("worse_when_gone") and beside("is_gone", mention)
         none = none or gone or mention.qualifier == "negated"
         polarity: Polarity = "denied" if none else "affirmed"
         if polarity == "affirmed" and (
-            beside("perhaps_found", summary, mention) or contested(summary, report.mention)
+            beside("perhaps_found", mention) or contested(summary, report.mention)
         ):
             continue
-        if kind == "fracture" and beside("is_healed", summary, mention):
+        if kind == "fracture" and beside("is_healed", mention):
             kind = "healed fracture"
         concept, degree = f"finding: {kind}", _degree(summary, report.mention.end, mention)
-        said = state(summary, mention, "study", concept, polarity, report.regions, degree=degree)
+        said = state(mention, "study", concept, polarity, report.regions, degree=degree)
         yield said if side_told(summary, mention) else replace(said, side=report.side)
     for mention in summary.mentions("nerve_root"):
         report = _report_of(summary, mention)
         if report is None and (
             mention.qualifier == "hypothetical"
-            or beside("is_sought", summary, mention)
+            or beside("is_sought", mention)
             or (mention.value == "herniation" and _listed_as_diagnosis(summary, mention))
         ):
             continue
@@ -526,53 +461,41 @@ def _findings(summary: Summary) -> Iterator[Statement]:
         concept = "nerve: root" if sound else f"nerve: {mention.value}"
         polarity = "denied" if sound or mention.qualifier == "negated" else "affirmed"
         regions, degree = report.regions if report else (), None
-        if report and not beside("mild_to_moderate", summary, mention):
+        if report and not beside("mild_to_moderate", mention):
             degree = _degree(summary, report.mention.end, mention)
-        yield state(summary, mention, "study", concept, polarity, regions, degree=degree)
+        yield state(mention, "study", concept, polarity, regions, degree=degree)
 
 
 @lru_cache(maxsize=4096)
 def _kind_of_finding(words: str) -> str:
-    return next((name for name, pattern in _kinds() if pattern.search(words)), "other")
+    known = labelled("imaging_findings", "finding")
+    return next((name for name, shown in known if shown.search(words)), "other")
 
 
 def _nerve_studies(summary: Summary) -> Iterator[Statement]:
     """Electrodiagnostic studies with their result, and whether radiculopathy was found."""
     for mention in summary.mentions("electrodiagnostics"):
         times = times_of(summary, mention)
-        if not mention.documented and not beside("told_done", summary, mention):
-            unknown = mention.qualifier != "negated" or beside("not_on_file", summary, mention)
+        if not mention.documented and not beside("told_done", mention):
+            unknown = mention.qualifier != "negated" or beside("not_on_file", mention)
             polarity: Polarity = "planned" if unknown else "denied"
-            yield state(summary, mention, "study", "electrodiagnostic", polarity)
+            yield state(mention, "study", "electrodiagnostic", polarity)
             continue
         result = studies.nerve_result_of(summary, mention)
         polarity = "affirmed" if result is None else "normal" if result == "normal" else "abnormal"
-        yield state(summary, mention, "study", "electrodiagnostic", polarity, **times)
+        yield state(mention, "study", "electrodiagnostic", polarity, **times)
         if result is not None:
             shown: Polarity = "affirmed" if result == "radiculopathy" else "denied"
-            yield state(summary, mention, "study", "nerve study: radiculopathy", shown)
-
-
-_DETAILS = frozenset({"fluoroscopy", "transforaminal", "interlaminar", "series_of_three"})
+            yield state(mention, "study", "nerve study: radiculopathy", shown)
 
 
 def plans(summary: Summary) -> Iterator[Statement]:
     """How an injection is to be done, or was done."""
     for mention in summary.mentions("request"):
-        if mention.value in _DETAILS:
+        if mention.value in group("way_of_injecting"):
             negated = mention.qualifier == "negated"
             polarity: Polarity = "planned" if mention.qualifier == "requested" else "affirmed"
-            yield state(summary, mention, "plan", mention.value, "denied" if negated else polarity)
-
-
-# Said in plans: a taper, a supply, the time of a rental, the extent of an operation, what goes on
-# beside the care that is asked for.
-_ASKED = frozenset(
-    {
-        "baseline_test", "taper", "large_supply", "short_use", "large_operation",
-        "operation_planned", "care_beside", "motivated", "taper_refused", "fluoroscopy",
-    }
-)  # fmt: skip
+            yield state(mention, "plan", mention.value, "denied" if negated else polarity)
 
 
 def background(summary: Summary) -> Iterator[Statement]:
@@ -588,38 +511,41 @@ def background(summary: Summary) -> Iterator[Statement]:
         value = mention.value.removeprefix("no_")
         if value == "large_operation" and study_of(summary, mention) is not None:
             continue  # "films show a two level slip" tells of the spine, and of no operation
-        if value not in _ASKED and mention.qualifier in ("requested", "hypothetical"):
+        if value not in group("background_of_plans") and mention.qualifier in (
+            "requested",
+            "hypothetical",
+        ):
             continue
-        if beside("silent", summary, mention) or beside("of_no_drug", summary, mention):
+        if beside("silent", mention) or beside("of_no_drug", mention):
             continue
         contrary = value != mention.value
         # "No other illness" says of itself that there is none.
         denied = contrary or (mention.qualifier == "negated" and value != "healthy")
         count = float(mention.groups["n"] or 0) if "n" in mention.groups else None
         polarity: Polarity = "denied" if denied else "affirmed"
-        yield state(summary, mention, known[0], known[1], polarity, count=count)
+        yield state(mention, known[0], known[1], polarity, count=count)
 
 
 def diagnoses(summary: Summary) -> Iterator[Statement]:
     """Diagnoses, comorbidity and words of severity."""
     for family in ("diagnosis", "comorbidity", "severity"):
         for mention in summary.mentions(family):
-            if beside("names_no_diagnosis", summary, mention):
+            if beside("names_no_diagnosis", mention):
                 continue
             if mention.value == "sound" and not _structure_sound(summary, mention):
                 continue
-            polarity = diagnosis_polarity(summary, mention)
+            polarity = polarity_beside("diagnosis", mention) or "affirmed"
             study = study_of(summary, mention)
             if polarity == "affirmed" and study is not None and contested(summary, study):
                 polarity = "suspected"
-            if polarity == "denied" and beside("of_a_drug_for_it", summary, mention):
+            if polarity == "denied" and beside("of_a_drug_for_it", mention):
                 continue
             apnea = mention.value == "sleep" and "apnea" in mention.text.lower()
             concept = "sleep_apnea" if apnea else mention.value
             own = concepts().get((family, mention.value), ("diagnosis", concept, ()))[2]
             if concept != "new_event":
                 own = own or regions_in_list(summary, mention)
-            said = state(summary, mention, "diagnosis", concept, polarity, own)
+            said = state(mention, "diagnosis", concept, polarity, own)
             # Screws are where the operation was, and not where the sentence before looked.
             inherited = concept in _IMPLANTED and not parts_of(summary, mention.sentence)
             yield replace(said, regions=(), side=None) if inherited else said
@@ -627,46 +553,36 @@ def diagnoses(summary: Summary) -> Iterator[Statement]:
 
 _IMPLANTED = frozenset({"hardware_problem", "nonunion"})
 
-# "Sensation intact", "full motion", "a stable mood" call nerves, joints and persons well; only of
-# a structure ("the cuff is intact", "normal alignment") does it mean that no lesion is there.
-_OF_THE_BODY = re.compile(
-    r"\b(?:sens\w+|neuro\w+|motor|strength|reflex\w*|dtrs?|pulses?|vascular\w*|gait|motion|rom|"
-    r"skin|incisions?|wounds?|scars?|sutures?|vitals?|tone|light touch|cranial|condition)\b"
-)
-
 
 def _structure_sound(summary: Summary, mention: Mention) -> bool:
     """Whether what is called intact, stable or normal is a structure of the body or a study."""
-    if beside("sound_by_its_words", summary, mention):
+    if beside("sound_by_its_words", mention):
         return True
-    told = match_beside("structure_before", summary, mention)
-    if told and _OF_THE_BODY.match(summary.after(mention, 40).lstrip()):
+    told = match_beside("structure_before", mention)
+    if told and pattern("sound_of_the_body").match(summary.after(mention, 40).lstrip()):
         told = None
-    ahead = match_beside("structure_behind", summary, mention)
-    return any(named and not _OF_THE_BODY.search(named[0]) for named in (told, ahead))
+    ahead = match_beside("structure_behind", mention)
+    return any(
+        named and not pattern("sound_of_the_body").search(named[0]) for named in (told, ahead)
+    )
 
 
 # --- tests and measures ---------------------------------------------------------------------------
-
-_ABNORMAL_TEST = re.compile(
-    r"\b(?:abnormal|elevated|raised|high|low|severe|moderate|loss|obstruction|prolonged|positive|"
-    r"reduced|hypertrophy|apnea|notch|db|uptake|osteoporosis|deficits?|impaired|erosive)\b"
-)
 
 
 def tests(summary: Summary) -> Iterator[Statement]:
     """Tests other than imaging and nerve studies, with what is said of their result."""
     for mention in summary.mentions("test"):
-        concept, end = f"test: {mention.value}", clause_of(summary, mention).end
-        if beside("test_not_done", summary, mention):
+        concept, end = f"test: {mention.value}", clause_of(mention).end
+        if beside("test_not_done", mention):
             polarity: Polarity = "denied"
-        elif not mention.documented and not beside("told_done", summary, mention):
+        elif not mention.documented and not beside("told_done", mention):
             polarity = "planned"
-        elif _ABNORMAL_TEST.search(summary.lower, mention.end, end):
+        elif pattern("test_abnormal").search(summary.lower, mention.end, end):
             polarity = "abnormal"
         else:
-            polarity = "normal" if beside("test_was_normal", summary, mention) else "affirmed"
-        yield state(summary, mention, "study", concept, polarity, **times_of(summary, mention))
+            polarity = "normal" if beside("test_was_normal", mention) else "affirmed"
+        yield state(mention, "study", concept, polarity, **times_of(summary, mention))
 
 
 _SAME_UNIT = {"percent": "%", "degree": "degrees", "deg": "degrees", "°": "degrees"}
@@ -682,22 +598,19 @@ def measures(summary: Summary) -> Iterator[Statement]:
         row = mention.rule.extra
         if mention.qualifier in ("negated", "requested", "hypothetical", "other_person"):
             continue
-        amount = _amount(summary, mention, row["unit"])
+        amount = _amount(mention, row["unit"])
         if amount is not None:
             percent = round(100 * amount / float(row["usual"]), 1)
             own = listed_regions(row["region"])
-            yield state(summary, mention, "sign", mention.value, "affirmed", own, percent=percent)
+            yield state(mention, "sign", mention.value, "affirmed", own, percent=percent)
 
 
-def _amount(summary: Summary, mention: Mention, unit: str) -> float | None:
+def _amount(mention: Mention, unit: str) -> float | None:
     """The amount printed in, before or after a mention, in a unit; None where there is none."""
     printed = mention.groups.get("n")
     if printed is not None:
         return float(_GRADES.get(printed) or printed)
-    for match in (
-        match_beside("amount_behind", summary, mention),
-        match_beside("amount_before", summary, mention),
-    ):
+    for match in (match_beside("amount_behind", mention), match_beside("amount_before", mention)):
         if match is None:
             continue
         said = _SAME_UNIT.get(match["unit"], match["unit"])

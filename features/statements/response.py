@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -10,6 +9,7 @@ from typing import Any, cast
 from imr.data.quantity import count_of
 from imr.features.beside import beside, each_beside, gives_beside
 from imr.features.context import Mention, Summary, clause_of, once
+from imr.features.signal import grouped
 from imr.features.statements.care import (
     COURSE,
     DENIALS,
@@ -25,11 +25,12 @@ from imr.features.statements.care import (
 )
 from imr.features.statements.statement import SPINE, Polarity, Statement, state
 from imr.features.where_when import days_until, parts_of, place_of, spans_of_time
+from imr.features.words import group, pairs, pattern
 
 
 def _no_response(summary: Summary, mention: Mention) -> bool:
     """Whether a word for a response says nothing of what care did."""
-    said = gives_beside("says_nothing_of_care", summary, mention)
+    said = gives_beside("says_nothing_of_care", mention)
     if said == "nothing" or _only_planned(summary, mention):
         return True
     return said is not None and not any(
@@ -40,59 +41,46 @@ def _no_response(summary: Summary, mention: Mention) -> bool:
 
 def _care_in_clause(summary: Summary, mention: Mention) -> list[Mention]:
     """The treatments and drugs that the clause of a mention names."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     return [
         m
         for m in _named(summary, mention.sentence)
         if clause.start <= m.start < clause.end
-        and not beside("less_is_taken", summary, m)
-        and not (m.start >= mention.start and beside("is_what_care_lets_do", summary, m))
+        and not beside("less_is_taken", m)
+        and not (m.start >= mention.start and beside("is_what_care_lets_do", m))
     ]
 
 
 def _care_of_function(summary: Summary, mention: Mention) -> list[Mention]:
     """The care that the clause names, or that heads it ("Chiro x8: rotation 45 → 65")."""
-    causes, clause = _care_in_clause(summary, mention), clause_of(summary, mention)
-    if _WEARING_IT.search(summary.lower, clause.start, mention.start):
+    causes, clause = _care_in_clause(summary, mention), clause_of(mention)
+    if pattern("days_of_wearing_it").search(summary.lower, clause.start, mention.start):
         worn = antecedent(summary, mention)
         return causes if worn is None else [worn]
     before = [m for m in _named(summary, mention.sentence) if m.end <= clause.start]
     if not causes and summary.lower.startswith(":", clause.start):
         return before[-1:]
-    if not causes and beside("after_what_was_told", summary, mention):
+    if not causes and beside("after_what_was_told", mention):
         return [*_named(summary, mention.sentence - 1), *before][-1:]
     return causes
 
 
-# "On the days she wore it she worked her whole shift": the device named last.
-_WEARING_IT = re.compile(
-    r"\b(?:days|when(?:ever)?|while|evenings|nights|times)(?: (?:that|on|which|he|she|i|they))* "
-    r"(?:wears?|wore|wearing|uses?|used|using) (?:it|them|the (?:unit|machine|device))\b"
-)
-_PERCENT = re.compile(
-    r"(?<![\d./])(?P<low>\d{1,3}(?:\.\d+)?)(?:\s?(?:-|to)\s?(?P<high>\d{1,3}))?\s?(?:%|per ?cent\b)"
-)
 _WORKS_ON_PAIN = 30.0
 """Percent of relief from which a treatment counts as helping (MTUS Chronic Pain 2009 p. 16)."""
-# Percent of relief that a share in words stands for ("three quarters of the pain").
-_SHARES: dict[str | None, float] = {
-    "all": 100, "nearly all": 90, "almost all": 90, "most": 70, "three quarters": 75,
-    "three-quarters": 75, "two thirds": 67, "two-thirds": 67, "third": 33, "quarter": 25,
-    "fifth": 20, "tenth": 10, "little": 10, "none": 0,
-}  # fmt: skip
 
 
 def responses(summary: Summary) -> Iterator[Statement]:
     """What care did, each with the treatment it belongs to."""
     for mention in summary.mentions("response"):
-        if beside("all_care_failed", summary, mention):
-            yield state(summary, mention, "response", "conservative", "failed", of="care")
+        if beside("all_care_failed", mention):
+            yield state(mention, "response", "conservative", "failed", of="care")
         if _no_response(summary, mention):
             continue
         if mention.value == _MEASURED:
             yield from _score_change(summary, mention)
         elif "share" in mention.groups:
-            percent, weeks = _SHARES[mention.groups["share"]], _longest(summary, mention)
+            percent = int(pairs("share_of_relief")[str(mention.groups["share"])])
+            weeks = _longest(summary, mention)
             yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
         else:
             yield from _in_words(summary, mention)
@@ -102,7 +90,7 @@ def responses(summary: Summary) -> Iterator[Statement]:
 
 def _longest(summary: Summary, mention: Mention) -> float | None:
     """The weeks of the longest time that the clause of a relief tells."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     spans = (days for _, days, ago in spans_of_time(summary, clause) if not ago)
     return _weeks(max(spans, default=None) or days_until(summary, mention))
 
@@ -113,11 +101,11 @@ def _weeks(days: float | None) -> float | None:
 
 def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     """A response without a number, unless it is a half."""
-    given = gives_beside("response_in_words_is", summary, mention)
+    given = gives_beside("response_in_words_is", mention)
     polarity = cast("Polarity", given or mention.value)
     # What is gone is numbness or the like, while the pain goes on.
-    other = polarity == "resolved" and beside("of_another_symptom_only", summary, mention)
-    if other and _PAIN_PERSISTS.search(summary.lower):
+    other = polarity == "resolved" and beside("of_another_symptom_only", mention)
+    if other and pattern("pain_persists").search(summary.lower):
         return
     rule = mention.rule.id
     percent = 50.0 if "half" in rule else _NEARLY_ALL if rule.startswith("strong") else None
@@ -131,12 +119,6 @@ def _in_words(summary: Summary, mention: Mention) -> Iterator[Statement]:
     if weeks is not None and weeks <= _SHORT_RELIEF:
         polarity = "temporary"
     yield from _response(summary, mention, polarity, percent, weeks=weeks)
-
-
-_PAIN_PERSISTS = re.compile(
-    r"\b(?:persist\w*|continu\w*|ongoing|still)\b[^.;]{0,60}\bpain\b|"
-    r"\bpain\b[^.;]{0,40}\b(?:persists?|persisted|continues?|remains?)\b"
-)
 
 
 def _worth(percent: float, otherwise: Polarity = "failed") -> Polarity:
@@ -161,12 +143,10 @@ def _only_planned(summary: Summary, mention: Mention) -> bool:
     visits were approved and used, disability from 60 to 40") nor of what is past ("therapy has
     failed and surgery is considered").
     """
-    if mention.qualifier != "requested" or beside("past_in_a_plan", summary, mention):
+    if mention.qualifier != "requested" or beside("past_in_a_plan", mention):
         return False
     return not any(
-        m.value == IN_USE
-        or beside("used_after_approval", summary, m)
-        or beside("approved_and_used", summary, m)
+        m.value == IN_USE or beside("used_after_approval", m) or beside("approved_and_used", m)
         for m in _named(summary, mention.sentence)
         if m.start < mention.start and mention.start - m.end <= _USE_REACH
     )
@@ -184,11 +164,13 @@ def _lasted(summary: Summary, mention: Mention) -> float | None:
     if told is not None:
         return told
     noun = mention.text.lower() in _NOUNS
-    for start, days, ago in spans_of_time(summary, clause_of(summary, mention)):
+    for start, days, ago in spans_of_time(summary, clause_of(mention)):
         if mention.end <= start <= mention.end + _LASTED_AFTER:
-            close = bool(_LASTING.fullmatch(summary.lower[mention.end : start]))
+            close = bool(pattern("lasting").fullmatch(summary.lower[mention.end : start]))
         else:
-            close = noun and bool(_SPAN_BEFORE.fullmatch(summary.lower[start : mention.start]))
+            close = noun and bool(
+                pattern("span_right_before").fullmatch(summary.lower[start : mention.start])
+            )
         if not ago and (close or mention.start <= start < mention.end):
             return _weeks(days)
     return _weeks(days_until(summary, mention))
@@ -213,26 +195,20 @@ def _told_span(groups: Mapping[str, str | None]) -> float | None:
 
 
 _NOUNS = frozenset({"relief", "benefit", "improvement"})
-_LASTING = re.compile(
-    r"(?: (?:him|her|me|them)\b)?"
-    r"(?: ?(?:the|his|her|my)(?: \w+)? (?:pain|aching|ache|symptoms?))?[,:]? ?"
-    r"(?:(?:for|of|lasting|lasted|x|only|about|just|some|up to|~) ?)*"
-)
-_SPAN_BEFORE = re.compile(r"[\w.-]{1,9}(?:[ -]?(?:to|or|-) ?\w{1,9})?[ -]?[a-z]{1,9} (?:of )?")
 
 
 def _percents(summary: Summary) -> Iterator[Statement]:
     """Percentages of relief, with what they are compared to and how long it lasted."""
     for mention in summary.mentions("relief"):
-        printed = _PERCENT.match(summary.lower, mention.start)
-        if printed is None or beside("percent_is_no_relief", summary, mention):
+        printed = pattern("percent_printed").match(summary.lower, mention.start)
+        if printed is None or beside("percent_is_no_relief", mention):
             continue
-        eased = beside("tells_of_relief", summary, mention) or (
-            beside("rated_after_care", summary, mention) and _of_injection(summary, mention)
+        eased = beside("tells_of_relief", mention) or (
+            beside("rated_after_care", mention) and _of_injection(summary, mention)
         )
         if not eased:
             continue
-        less = beside("less_than_stated", summary, mention)
+        less = beside("less_than_stated", mention)
         percent, weeks = float(printed["high"] or printed["low"]), _longest(summary, mention)
         helps = "failed" if less and percent == _WORKS_ON_PAIN else _worth(percent)
         yield from _response(summary, mention, helps, percent, "<" if less else "=", weeks)
@@ -247,8 +223,8 @@ def _of_injection(summary: Summary, mention: Mention) -> bool:
 def _falls(summary: Summary) -> Iterator[Statement]:
     """Pain scores with and without a treatment, as a percentage of relief."""
     for mention in summary.mentions("pain_score"):
-        start = clause_of(summary, mention).start
-        for told, match in each_beside("scores_before_and_after", summary, mention):
+        start = clause_of(mention).start
+        for told, match in each_beside("scores_before_and_after", mention):
             first, last = start + match.start(), start + match.end()
             if not (first < mention.end and mention.start < last):
                 continue
@@ -263,9 +239,9 @@ def _falls(summary: Summary) -> Iterator[Statement]:
                 yield from _response(summary, mention, _worth(percent), percent, weeks=weeks)
             break
         else:
-            if beside("score_is_the_same_with_care", summary, mention):
+            if beside("score_is_the_same_with_care", mention):
                 yield from _response(summary, mention, "failed", 0.0)
-            if beside("little_is_left_with_care", summary, mention):
+            if beside("little_is_left_with_care", mention):
                 yield from _response(summary, mention, "helped")
 
 
@@ -283,22 +259,22 @@ def _response(
     if any(cause.qualifier == "other_person" for cause in causes):
         return
     goes_on = mention.rule.id == "persists"
-    if goes_on and (not causes or beside("care_helped_all_the_same", summary, mention)):
+    if goes_on and (not causes or beside("care_helped_all_the_same", mention)):
         # Complaints that go on are what care did only where the sentence names the care.
-        yield state(summary, mention, "complaint", "pain", "affirmed")
+        yield state(mention, "complaint", "pain", "affirmed")
         return
     # What fails is care that is named: "works full shifts despite her pain" tells of none.
     if not causes and mention.rule.id not in ("failed", "despite"):
-        yield state(summary, mention, "response", "care", polarity, **said)
+        yield state(mention, "response", "care", polarity, **said)
     for concept, cause in {care_concept(cause): cause for cause in causes}.items():
         unplaced = told_before(summary, cause)
         own = () if unplaced else place_of(summary, cause)[0]
         if concept in SPINAL:
             own = tuple(region for region in own if region in SPINE)
         # The visits of a course of care that stand next to it.
-        visits = sessions_had(summary, cause) if cause.value in _COURSES_OF_CARE else None
+        visits = sessions_had(summary, cause) if cause.value in group("course_of_care") else None
         more = {"of": _called(cause), "count": visits}
-        found = state(summary, mention, "response", concept, polarity, own, **more, **said)
+        found = state(mention, "response", concept, polarity, own, **more, **said)
         # Nor does the sentence before place what care of the whole person did.
         anywhere = unplaced and not parts_of(summary, mention.sentence)
         yield replace(found, regions=(), side=None) if anywhere else found
@@ -336,24 +312,9 @@ def _called(cause: Mention) -> str:
     return cause.rule.extra.get("generic") or care_concept(cause)
 
 
-_COURSES_OF_CARE = frozenset(
-    {"physical_therapy", "occupational_therapy", "chiropractic", "acupuncture", "massage"}
-)
 _NO_CAUSE = frozenset({*DENIALS, *MONITORING})
 # What stands between the entries of a list: a comma or an "and", and a few words without a verb.
-_NO_VERB = (
-    r"(?!(?:was|were|is|are|has|had|have|did|does|gave|but|failed|helped|helps|made|no|not|without|"
-    r"then|now|which|after)\b)[\w%#-]+"
-)
-_IN_LIST = re.compile(
-    rf"^(?:\s+{_NO_VERB}){{0,3}}\s?(?:\([^()]{{0,40}}\))?\s?(?:,|/|&|\+|\b(?:and|or|nor|plus|with|"
-    rf"as well as|including|such as|like)\b)(?:[\s,/&+]+{_NO_VERB}){{0,5}}[\s,/&+(]*$"
-)
 _IN_LIST_MOST = 70
-# "No change in pain, work or medication": what changed is not what changed it.
-_CHANGED = re.compile(
-    r"^\s(?:in|of)\b(?![^.;]*\b(?:with|from|after|by|on|for|using)\b)[^.;]{0,60}$"
-)
 
 
 def _causes(summary: Summary, mention: Mention) -> list[Mention]:
@@ -364,8 +325,8 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
     care = [
         m
         for m in (*_named(summary, sentence - 1), *_named(summary, sentence))
-        if not _CHANGED.match(summary.lower[mention.end : m.start])
-        and not beside("dose_went_down", summary, m)
+        if not pattern("what_changed").match(summary.lower[mention.end : m.start])
+        and not beside("dose_went_down", m)
     ]
     cause = _cause(summary, mention, care)
     if cause is None:
@@ -387,23 +348,20 @@ def _causes(summary: Summary, mention: Mention) -> list[Mention]:
 @once
 def _causes_named(summary: Summary) -> dict[int, list[Mention]]:
     """Care and drugs that a response can belong to, in order, by sentence."""
-    found: dict[int, list[Mention]] = {}
-    for m in sorted([*care_named(summary), *summary.mentions("medication")], key=lambda m: m.start):
-        if m.value in _NO_CAUSE or beside("is_only_where_care_was", summary, m):
-            continue
-        if m.value != COURSE or not counted_by_kind(summary, m):
-            found.setdefault(m.sentence, []).append(m)
-    return found
+    named = [*care_named(summary), *summary.mentions("medication")]
+    return grouped(
+        (m.sentence, m)
+        for m in sorted(named, key=lambda m: m.start)
+        if m.value not in _NO_CAUSE
+        and not beside("is_only_where_care_was", m)
+        and not (m.value == COURSE and counted_by_kind(summary, m))
+    )
 
 
 def _named(summary: Summary, sentence: int) -> Sequence[Mention]:
     return _causes_named(summary).get(sentence, ())
 
 
-# What stands behind a response is its cause where it is introduced as one.
-_INTRODUCED = re.compile(
-    r"\b(?:with|from|by|to|on|after|of|following|due to|using|for|in|during)\b[^,;]*$"
-)
 _NOT_INTRODUCED = 500
 
 
@@ -414,12 +372,12 @@ def _distance(summary: Summary, mention: Mention, cause: Mention) -> int:
     if cause.start < mention.end:
         return mention.start - cause.end
     between = summary.lower[mention.end : cause.start]
-    far = 0 if _INTRODUCED.search(between) else _NOT_INTRODUCED
+    far = 0 if pattern("cause_introduced").search(between) else _NOT_INTRODUCED
     return cause.start - mention.end + far
 
 
 def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Mention | None:
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     inside = [m for m in care if clause.start <= m.start < clause.end]
     before = [m for m in care if m.start < mention.start]
     headed = before and summary.lower.startswith(":", clause.start)
@@ -431,7 +389,7 @@ def _cause(summary: Summary, mention: Mention, care: Sequence[Mention]) -> Menti
         earlier = [m for m in before if m.sentence < mention.sentence]
         # "She had an epidural. It eased the leg, and she took half the pills": what "it" was.
         aside = earlier and _distance(summary, mention, nearest) >= _NOT_INTRODUCED
-        it_did = aside and beside("sentence_starts_with_it", summary, mention)
+        it_did = aside and beside("sentence_starts_with_it", mention)
         return earlier[-1] if it_did else nearest
     if before:
         return before[-1]
@@ -445,14 +403,14 @@ def _listed(summary: Summary, one: Mention, other: Mention, response: Mention) -
     between = summary.lower[one.end : other.start]
     if between in ("", " "):
         return True  # "topical diclofenac"
-    return len(between) <= _IN_LIST_MOST and _IN_LIST.match(between) is not None
+    return len(between) <= _IN_LIST_MOST and pattern("between_entries").match(between) is not None
 
 
 _MEASURED = "measured"
 _ARC_FROM = 15
 
 
-def _closer(_summary: Summary, mention: Mention) -> Polarity:
+def _closer(mention: Mention) -> Polarity:
     """Fingertips that come nearer to the palm or the floor are a gain."""
     before, after = map(float, _from_and_to(mention))
     return "improved" if after < before else "not improved"
@@ -465,17 +423,17 @@ def _from_and_to(mention: Mention) -> tuple[str, str]:
     return before or "0", after or groups.get("now") or "0"
 
 
-def _measured(summary: Summary, mention: Mention) -> Polarity | None:
+def _measured(mention: Mention) -> Polarity | None:
     """A motion, strength or load that grew ("from 60 to 115") is a gain; no other one is.
 
     "Motion is 20 to 65 degrees" is an arc, and no change.
     """
-    told = gives_beside("numbers_are", summary, mention)
+    told = gives_beside("numbers_are", mention)
     arc = told == "a change or an arc"
     if told is None or (arc and float(mention.groups.get("before") or 0) <= _ARC_FROM):
         return None
     before, after = _from_and_to(mention)
-    units = _units(mention.text.lower() + summary.after(mention, 12))
+    units = _units(mention.text.lower() + mention.summary.after(mention, 12))
     if not (before in units and after in units):
         units = {}  # "20 to 45 minutes"
     more = _number(after) * units.get(after, 1.0) > _number(before) * units.get(before, 1.0)
@@ -487,20 +445,19 @@ def _number(text: str) -> float:
     return float(count_of(text) or 0)
 
 
-_WITH_UNIT = re.compile(r"(\d{1,3}) ?(hours?|hrs?|min(?:ute)?s?|miles?|blocks?)\b")
 _SCALES = {"h": 60.0, "mil": 10.0}
 
 
 def _units(text: str) -> dict[str, float]:
     """The numbers with a unit of time or way, and its size: "15 minutes to 1 hour" is a gain."""
-    found = _WITH_UNIT.findall(text)
+    found = pattern("number_with_unit").findall(text)
     return {
         number: next((size for start, size in _SCALES.items() if unit.startswith(start)), 1.0)
         for number, unit in found
     }
 
 
-def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
+def _dose(mention: Mention) -> Polarity | None:
     """Whether fewer pills are taken than before ("Norco 4->2"); "1 to 2 a day" is a range."""
     if float(mention.groups["after"] or 0) < float(mention.groups["before"] or 0):
         return "medication reduced"
@@ -509,36 +466,33 @@ def _dose(_summary: Summary, mention: Mention) -> Polarity | None:
 
 
 # What two numbers, before and after, say of a task, a distance and a dose.
-_CHANGES: dict[str, Callable[[Summary, Mention], Polarity | None]] = {
+_CHANGES: dict[str, Callable[[Mention], Polarity | None]] = {
     _MEASURED: _measured,
     "distance": _closer,
     "dose": _dose,
 }
 
 
-def _told_of_function(summary: Summary, mention: Mention) -> Polarity:
+def _told_of_function(mention: Mention) -> Polarity:
     """What words for a task say of it."""
-    return cast("Polarity", gives_beside("function_is", summary, mention) or mention.value)
+    return cast("Polarity", gives_beside("function_is", mention) or mention.value)
 
 
 _TASKS = frozenset({"can_again", "can_now_do", "let_me", "task_done"})
 _LOSS = 0.85
 """The share of a measure below which it got worse: less is within the error of measurement."""
-_YET = re.compile(
-    r"\b(?:but|although|though|however|yet|with (?:some )?(?:difficulty|pain|trouble))\b"
-)
 _OF_CARE = frozenset({"improved", "not improved", "worked", "medication reduced"})
 _OF_THE_PERSON = frozenset({"worked", "medication reduced", "medication same"})
 
 
 def _no_function(summary: Summary, mention: Mention) -> bool:
     """Whether words for a task say nothing of the function of the injured worker."""
-    if beside("nothing_of_function", summary, mention) or _only_planned(summary, mention):
+    if beside("nothing_of_function", mention) or _only_planned(summary, mention):
         return True
     # "Is able to shop but tires" is no gain, nor is a return to work that the doctor ordered.
-    rest = mention.end, summary.sentence_span(mention.sentence)[1]
-    able = beside("barely_able", summary, mention) and _YET.search(summary.lower, *rest)
-    no_gain = able or beside("only_sent_to_work", summary, mention)
+    rest = summary.lower, mention.end, summary.sentence_span(mention.sentence)[1]
+    able = beside("barely_able", mention) and pattern("yet_with_trouble").search(*rest)
+    no_gain = able or beside("only_sent_to_work", mention)
     return bool(no_gain) and not _care_in_clause(summary, mention)
 
 
@@ -547,11 +501,11 @@ def functions(summary: Summary) -> Iterator[Statement]:
     for mention in summary.mentions("function"):
         if _no_function(summary, mention):
             continue
-        polarity = _CHANGES.get(mention.value, _told_of_function)(summary, mention)
+        polarity = _CHANGES.get(mention.value, _told_of_function)(mention)
         if polarity is None:
             continue
         causes = _care_of_function(summary, mention) if polarity in _OF_CARE else []
-        off = polarity == "not improved" and beside("says_off_work", summary, mention)
+        off = polarity == "not improved" and beside("says_off_work", mention)
         named = _named(summary, mention.sentence)
         if off and not any(m.start < mention.start for m in named):
             continue
@@ -559,7 +513,7 @@ def functions(summary: Summary) -> Iterator[Statement]:
             causes = [cause for cause in causes if cause.rule.family != "medication"]
         cause = min(causes, key=lambda m: abs(m.start - mention.start), default=None)
         of = cause and _called(cause)
-        said = state(summary, mention, "function", "function", polarity, of=of)
+        said = state(mention, "function", "function", polarity, of=of)
         # Work and pills are the whole person's, whatever part the sentence names.
         whole = polarity in _OF_THE_PERSON or mention.rule.id == "still_off"
         # Nor does a task place itself ("can turn my head again", "steps foot over foot").
@@ -569,4 +523,4 @@ def functions(summary: Summary) -> Iterator[Statement]:
         if mention.value == _MEASURED and polarity == "not improved":
             before, after = map(_number, _from_and_to(mention))
             if after < _LOSS * before:
-                yield state(summary, mention, "sign", "worsening", "affirmed")
+                yield state(mention, "sign", "worsening", "affirmed")

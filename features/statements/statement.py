@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, cast
@@ -10,7 +9,8 @@ from typing import Any, Literal, cast
 from imr.features.beside import beside, gives_beside, match_beside
 from imr.features.context import Mention, Summary, clause_of
 from imr.features.signal import table_rows
-from imr.features.where_when import LIMB, is_or_explains, place_of
+from imr.features.where_when import is_or_explains, place_of
+from imr.features.words import group, pattern, sets
 
 Subject = Literal[
     "treatment", "drug", "response", "function", "sign", "complaint", "study", "diagnosis", "plan",
@@ -71,28 +71,6 @@ class Statement:
 
 _EDGE = " \t\n\r,;:.-–—"
 SPINE = ("cervical spine", "thoracic spine", "lumbar spine")
-# What the nerves of a spine reach: an ankle jerk speaks for the low back, a swollen ankle does not.
-_SUPPLIED = {
-    "cervical spine": LIMB["upper extremity"] | {"upper extremity"},
-    "lumbar spine": LIMB["lower extremity"] | {"lower extremity"},
-    # A numb thumb says that an aching trapezius may be the neck's.
-    "trapezius": LIMB["upper extremity"] | {"upper extremity"},
-}
-_OF_NERVES = frozenset(
-    {
-        "dermatomal sensory loss", "myotomal weakness", "reflex deficit", "sensory loss",
-        "weakness", "numbness", "radiating pain", "normal neurology", "neurological deficit",
-        "neuropathic quality", "no neuropathic quality", "clumsy hands", "nerve study root",
-        "no nerve study root", "nerve study abnormal", "nerve study normal", "worsening nerves",
-    }
-)  # fmt: skip
-# What else goes from a spine to its limb and back; a broken forearm says nothing of the neck.
-_ALONG_NERVES = _OF_NERVES | {
-    "tension sign of the arm", "tension sign of the leg", "foot drop", "upper motor neuron",
-    "abnormal gait", "cervical compression", "red flag", "no weight bearing", "stenosis",
-    "disc_herniation", "radiculopathy_diagnosis", "neuropathic", "crps", "cord_or_cauda_equina",
-    "spondylolisthesis", "failed_back_surgery", "recent onset",
-}  # fmt: skip
 
 
 def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> Bearing:
@@ -108,25 +86,25 @@ def bearing(statement: Statement, parts: tuple[str, ...], side: str | None) -> B
         return "elsewhere" if placed else "unplaced"
     if not statement.regions:
         return "unplaced"
-    stays = statement.subject in ("sign", "diagnosis") and statement.concept not in _ALONG_NERVES
+    goes_along = statement.concept in group("along_nerves")
+    stays = statement.subject in ("sign", "diagnosis") and not goes_along
     # A bunion that was removed is no operation of the back.
     stays = stays or (statement.subject, statement.concept) in _STAY
-    reaches = _reach(statement.regions, statement.concept in _OF_NERVES, stays, parts)
+    reaches = _reach(statement.regions, statement.concept in group("of_nerves"), stays, parts)
     if not reaches and _CORD in parts and _sound(statement):
-        reaches = not _LEGS.isdisjoint(statement.regions)
+        legs = sets("supplied_by_nerves")["lumbar spine"].difference(SPINE)
+        reaches = not legs.isdisjoint(statement.regions)
     return "requested" if reaches else "elsewhere"
 
 
 # Nor does a film of the neck show the forearm.
 _STAY = frozenset({("treatment", "surgery"), ("study", "xray"), ("study", "finding: fracture")})
-_CORD, _LEGS = "thoracic spine", _SUPPLIED["lumbar spine"] - {*SPINE}
+_CORD = "thoracic spine"
 
 
 def _sound(statement: Statement) -> bool:
-    """Whether nerves are found sound: so they are from the cord down, which legs that are weak do
-    not tell of it.
-    """
-    if statement.subject != "sign" or statement.concept not in _OF_NERVES:
+    """Whether nerves are found sound, as they then are from the cord down."""
+    if statement.subject != "sign" or statement.concept not in group("of_nerves"):
         return False
     normal = statement.concept in ("normal neurology", "nerve study normal")
     return statement.polarity == ("affirmed" if normal else "denied")
@@ -145,21 +123,18 @@ def _reach(regions: tuple[str, ...], nerves: bool, stays: bool, parts: tuple[str
     """
     return any(
         (is_or_explains(region, part) and not (stays and _spine_and_limb(region, part)))
-        or (nerves and region in _SUPPLIED.get(part, ()))
+        or (nerves and region in sets("supplied_by_nerves").get(part, ()))
         for region in regions
         for part in parts
     )
 
 
 def _spine_and_limb(one: str, other: str) -> bool:
-    return (one in SPINE and other in _LIMBS) or (other in SPINE and one in _LIMBS)
-
-
-_LIMBS = frozenset().union(*_SUPPLIED.values()) - {*SPINE}
+    limbs = group("region_of_a_limb")
+    return (one in SPINE and other in limbs) or (other in SPINE and one in limbs)
 
 
 def state(
-    summary: Summary,
     mention: Mention,
     subject: Subject,
     concept: str,
@@ -168,8 +143,8 @@ def state(
     **more: Any,
 ) -> Statement:
     """The statement a mention makes; ``own`` are regions it is always about."""
-    clause, qualifier = clause_of(summary, mention), mention.qualifier
-    regions, side = place_of(summary, mention, own)
+    clause, qualifier = clause_of(mention), mention.qualifier
+    regions, side = place_of(mention.summary, mention, own)
     source = _SOURCES.get(qualifier, "record")
     past = qualifier == "historical"
     return Statement(
@@ -200,34 +175,29 @@ def concepts() -> dict[tuple[str, str], tuple[Subject, str, tuple[str, ...]]]:
     }
 
 
-# A test that is equivocal or "only slightly positive" shows nothing, nor does what is told.
-_EQUIVOCAL = re.compile(
-    r"\b(?:equivocal(?:ly)?|questionabl[ey]|borderline|indeterminate|inconclusive|doubtful|"
-    r"(?:slightly|minimally|mildly|weakly|trace|faintly) (?:positive|pos\b|\+))|\+ ?/ ?-"
-)
 _EQUIVOCAL_REACH = 40
 
 
 def equivocal(summary: Summary, mention: Mention) -> bool:
     """Whether the result of a test next to it is none."""
-    clause = clause_of(summary, mention)
+    clause = clause_of(mention)
     start = max(clause.start, mention.start - _EQUIVOCAL_REACH)
-    found = _EQUIVOCAL.search(summary.lower, start, min(clause.end, mention.end + _EQUIVOCAL_REACH))
+    end = min(clause.end, mention.end + _EQUIVOCAL_REACH)
+    found = pattern("equivocal_result").search(summary.lower, start, end)
     if found is None:
         return False
     between = summary.lower[min(found.end(), mention.end) : max(found.start(), mention.start)]
     return "," not in between
 
 
-def pain_degree(summary: Summary, mention: Mention) -> str | None:
+def pain_degree(mention: Mention) -> str | None:
     """How strong pain is said to be; two of ten at most is mild."""
-    if beside("pain_is_mild", summary, mention):
+    if beside("pain_is_mild", mention):
         return "mild"
-    strong = match_beside("pain_is_strong", summary, mention)
+    strong = match_beside("pain_is_strong", mention)
     return strong and ("severe" if strong["severe"] else "moderate")
 
 
-def diagnosis_polarity(summary: Summary, mention: Mention) -> Polarity:
-    """Whether a diagnosis is made, excluded or gone, or only suspected."""
-    given = gives_beside("diagnosis", summary, mention)
-    return cast("Polarity", given or "affirmed")
+def polarity_beside(name: str, mention: Mention) -> Polarity | None:
+    """The polarity that the words beside a mention give it."""
+    return cast("Polarity | None", gives_beside(name, mention))

@@ -14,6 +14,7 @@ from imr.features.beside import beside, gives_beside, match_beside, table
 from imr.features.context import Summary
 from imr.features.families.facts import _OF_THE_CASE, _OF_THE_REQUEST, _OF_THE_STATEMENT, rules
 from imr.features.signal import table_rows
+from imr.features.words import groups
 
 ROWS = table_rows("beside")
 NUMBERED = [(row["name"], number) for number, row in enumerate(ROWS)]
@@ -22,12 +23,12 @@ SOURCE = "\n".join(
 )
 
 
-def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
-    """A summary, and a mention of what stands between brackets that the row is about."""
+def marked(example: str, row: dict[str, str]) -> Any:
+    """A mention of what stands between brackets that the row is about."""
     start, end = example.index("["), example.index("]") - 1
     summary = Summary(example.replace("[", "").replace("]", ""))
     value = row["of"].split(";")[0].rpartition(".")[2]
-    mention = SimpleNamespace(
+    return SimpleNamespace(
         summary=summary,
         start=start,
         end=end,
@@ -38,30 +39,29 @@ def marked(example: str, row: dict[str, str]) -> tuple[Summary, Any]:
         text=summary.text[start:end],
         _clause=None,
     )
-    return summary, mention
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERED)
 def test_a_row_holds_of_its_example(name: str, number: int) -> None:
     row = ROWS[number]
     place = sum(other["name"] == name for other in ROWS[:number])
-    summary, mention = marked(row["example"], row)
-    assert table()[name][place].matches(summary, mention) is not None
-    assert beside(name, summary, mention)
+    mention = marked(row["example"], row)
+    assert table()[name][place].matches(mention) is not None
+    assert beside(name, mention)
 
 
 def test_the_first_row_that_holds_gives_its_answer() -> None:
-    summary, mention = marked("Possible [fracture] of the wrist.", ROWS[0])
-    assert gives_beside("diagnosis", summary, mention) == "suspected"
-    assert match_beside("pain_is_strong", *marked("She has severe [pain].", ROWS[0])) is not None
-    assert gives_beside("diagnosis", *marked("A [fracture] of the wrist.", ROWS[0])) is None
+    mention = marked("Possible [fracture] of the wrist.", ROWS[0])
+    assert gives_beside("diagnosis", mention) == "suspected"
+    assert match_beside("pain_is_strong", marked("She has severe [pain].", ROWS[0])) is not None
+    assert gives_beside("diagnosis", marked("A [fracture] of the wrist.", ROWS[0])) is None
 
 
 def test_each_name_is_asked_for_and_each_question_is_in_the_table() -> None:
     asked = set(re.findall(r'_?beside\(\s*"(\w+)"', SOURCE))
     # The conditions of the facts ask for what is no measure of a statement, request or case.
     terms = {t.name for of in rules().values() for r in of for all_of in r.where for t in all_of}
-    asked |= terms - {*_OF_THE_STATEMENT, *_OF_THE_REQUEST, *_OF_THE_CASE}
+    asked |= terms - {*_OF_THE_STATEMENT, *_OF_THE_REQUEST, *_OF_THE_CASE, *groups()}
     inside = {name for row in ROWS for cell in ("also", "unless") for name in row[cell].split(";")}
     assert asked | inside - {""} == set(table())
 
@@ -73,6 +73,7 @@ def test_rows_of_one_name_stand_together() -> None:
 
 def test_each_part_is_used() -> None:
     parts = table_rows("beside_parts")
-    cells = "\n".join(cell for row in (*ROWS, *parts) for cell in row.values())
-    used = {*re.findall(r"\(\?&(\w+)\)", cells), *re.findall(r'\bpart\("(\w+)"', SOURCE)}
-    assert used - {"count"} == {row["name"] for row in parts}
+    rows = (*ROWS, *parts, *table_rows("patterns"))
+    cells = "\n".join(cell for row in rows for cell in row.values())
+    used = {*re.findall(r"\(\?&(\w+)\)", cells), *re.findall(r'\bpattern\("(\w+)"', SOURCE)}
+    assert used >= {row["name"] for row in parts}

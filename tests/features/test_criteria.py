@@ -12,9 +12,9 @@ from imr.data.request import item_of_heading
 from imr.features.checklist import Criterion, checklist
 from imr.features.condition import condition, holds
 from imr.features.context import read_summary
-from imr.features.criteria import COMPUTED, edition_notes, judge, review_day, rules
+from imr.features.criteria import edition_notes, judge, review_day, rules
 from imr.features.families.facts import FOR_CRITERIA
-from imr.features.signal import table_rows
+from imr.features.signal import computed, table_rows
 from imr.features.table import all_columns, caveats, signals
 from tests.features.case_files import undecided
 
@@ -51,7 +51,7 @@ def test_every_class_has_criteria_with_a_source_and_dates_in_order() -> None:
 
 
 def test_conditions_name_known_signals() -> None:
-    known = {column.name for column in all_columns()} | {*COMPUTED, *FOR_CRITERIA}
+    known = {column.name for column in all_columns()} | {*computed(), *FOR_CRITERIA}
     named = {
         term.name
         for rule in rules()

@@ -36,13 +36,11 @@ SOURCE_LAYOUT = {"data/read", "data/parse", "data/request"}
 WINDOWS = {"pain", "examination", "treatment"}
 """The patterns of these modules look at the words around a mention: at most 170 characters."""
 
-ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE", "response._SPAN_BEFORE"}
+ANCHORED = {"where_when._LEAD_OF", "where_when._LEAD_BARE"}
 """Handed to another function, which uses ``fullmatch``."""
 
 WINDOW = 170
 FEW_WORDS = "a few words beside a mention"
-OF_CODE = ("goes_on_since", "word_for_a_note", "word_for_operation")
-"""Parts of patterns that code looks for by themselves."""
 AT_ONCE_LOOKS = 250
 """Looks at each of ``CHARACTERS`` that need no second run; a quadratic pattern takes 1,000."""
 GIVEN_UP_LOOKS = 50_000
@@ -161,16 +159,42 @@ def of_lexicons() -> dict[str, list[Tried]]:
 
 def of_beside() -> dict[str, list[Tried]]:
     """The patterns of ``rules/beside.csv``: those that see a few words, and those that see all."""
-    from imr.features.beside import part, table
+    from imr.features.beside import table
 
     found: dict[str, list[Tried]] = {FEW_WORDS: [], "clause or sentence": []}
-    found["parts"] = [Tried(f"part {name}", part(name), anchored=False) for name in OF_CODE]
     for name, rows in table().items():
         for _, reach, find in (look for row in rows for look in row.looks):
             pattern: re.Pattern[str] = find.__self__  # type: ignore[attr-defined]
             tried = Tried(f"beside {name}", pattern, anchored=find == pattern.match)
             found[FEW_WORDS if reach else "clause or sentence"].append(tried)
             assert reach <= WINDOW
+    return found
+
+
+def methods_asked(project: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """The methods that code calls of a pattern by its name, and the modules that do."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    call = re.compile(r'\b(?:pattern|kinds|kinds_in)\(\s*"(\w+)"[^()]*\)(?:\.(\w+))?')
+    for path in (project / "features").rglob("*.py"):
+        for name, method in call.findall(path.read_text(encoding="utf-8")):
+            methods, places = found.setdefault(name, (set(), set()))
+            methods.add(method)
+            places.add(path.stem)
+    return found
+
+
+def of_words(project: Path) -> dict[str, list[Tried]]:
+    """The patterns that code looks for by name: those that see a few words, and those that see
+    all.
+    """
+    from imr.features.words import kinds, pattern
+
+    found: dict[str, list[Tried]] = {FEW_WORDS: [], "text": []}
+    for name, (methods, places) in methods_asked(project).items():
+        anchored = methods <= {"match", "fullmatch"}
+        several = [known for _, known in kinds(name)] or [pattern(name)]
+        tried = [Tried(f"pattern {name}", known, anchored) for known in several]
+        found[FEW_WORDS if places <= WINDOWS else "text"] += tried
     return found
 
 
@@ -225,7 +249,7 @@ def test_the_exceptions_are_there(project: Path) -> None:
 
 def test_patterns_of_the_packages(project: Path) -> None:
     found = of_packages(project)
-    assert sum(map(len, found.values())) > 180
+    assert sum(map(len, found.values())) > 100
     assert [bad for place, tried in found.items() for bad in all_slow(place, tried)] == []
 
 
@@ -241,15 +265,22 @@ def test_patterns_of_the_words_beside_a_mention() -> None:
     assert [bad for place, tried in found.items() for bad in all_slow(place, tried)] == []
 
 
+def test_patterns_that_are_looked_for_by_name(project: Path) -> None:
+    found = of_words(project)
+    assert all(found.values())
+    assert sum(map(len, (*found.values(), *of_packages(project).values()))) > 180
+    assert [bad for place, tried in found.items() for bad in all_slow(place, tried)] == []
+
+
 def of_reference_tables() -> list[Tried]:
     """What functions make from tables: ``data/reference``, ``features/rules``."""
     from imr.data.citations import _chapters
     from imr.data.quantity import _patterns
-    from imr.features.families.request import _fields_known, _tests_and_organs
-    from imr.features.statements.findings import _kinds
     from imr.features.table import _urgent_rules
+    from imr.features.words import labelled
 
-    pairs = (*_kinds(), *_fields_known(), *((p.pattern, p) for p, _ in _tests_and_organs()))
+    tables = {"imaging_findings": "finding", "specialists": "field", "tests_and_organs": "concepts"}
+    pairs = [pair for table in tables.items() for pair in labelled(*table)]
     urgent = [rule for rules in _urgent_rules().values() for rule in rules]
     return [
         *(Tried(f"chapter {name}", pattern, anchored=True) for pattern, name in _chapters()),
@@ -269,12 +300,11 @@ def test_patterns_made_from_the_reference_tables() -> None:
 MADE_BY = {
     "data/citations._chapters",
     "data/quantity._patterns",
-    "features/statements/findings._kinds",
     "features/table._urgent_rules",
-    "features/families/request._fields_known",
-    "features/families/request._tests_and_organs",
     "features/beside._row",
-    "features/beside.part",
+    "features/words.pattern",
+    "features/words.kinds",
+    "features/words.labelled",
     "features/context._rule",
 }
 """Functions that compile what a table holds; the tests above try what they make."""
@@ -306,7 +336,7 @@ def untried(place: str, tree: ast.Module) -> Iterator[str]:
 def test_no_pattern_is_left_out(project: Path) -> None:
     """Patterns at the top of a module stand in its variables, all others in the call itself."""
     trees = {place: tree for place, _, tree in modules(project)}
-    assert sum(len(list(calls_of_re(tree))) for tree in trees.values()) > 150
+    assert sum(len(list(calls_of_re(tree))) for tree in trees.values()) > 100
     assert [bad for place, tree in trees.items() for bad in untried(place, tree)] == []
     of_tops = {
         tried.pattern.pattern for patterns in of_packages(project).values() for tried in patterns
