@@ -154,8 +154,11 @@ def _by_item(case: Case, evidence: Iterable[Evidence]) -> Iterable[Quotes]:
 def _chosen(
     topics: Iterator[tuple[float, list[str]]], row: Row, quotes: Quotes
 ) -> tuple[Reason, ...]:
-    """The strongest topics that can be told, a few each way; the same words never both ways."""
+    """The strongest topics that can be told, a few each way; the same words never both ways, and
+    no fact twice.
+    """
     chosen: list[Reason] = []
+    said: set[str] = set()
     shown: dict[tuple[int, int], Direction] = {}
     room = {"for": REASONS_EACH_WAY, "against": REASONS_EACH_WAY}
     for added, signals in topics:
@@ -167,6 +170,11 @@ def _chosen(
         spans = [(q.start, q.end) for q in reason.quotes if q.field != "request"] if reason else []
         if reason is None or any(shown.get(span, direction) != direction for span in spans):
             continue
+        text = reason.statement.partition(": ")[2] or reason.statement
+        facts = {_continued(fact) for fact in text.split("; ")}
+        if facts <= said:  # "walking is impaired", and it is the accepted ground
+            continue
+        said |= facts
         shown.update(dict.fromkeys(spans, direction))
         room[direction] -= 1
         chosen.append(reason)

@@ -12,7 +12,7 @@ from imr.features.families.diagnosis import HERE
 from imr.features.families.facts import FACTS, rules
 from imr.features.table import all_columns
 from imr.models.predictor import Predictor
-from imr.models.reasons import NOT_DOCUMENTED, _reason, _statement, plain_words
+from imr.models.reasons import NOT_DOCUMENTED, _chosen, _reason, _statement, plain_words
 from tests.models.test_whatif import plain_case
 
 JOINT = {"criteria_class": "mri_joint", "indication": "joint_scan"}
@@ -218,6 +218,18 @@ def test_a_quote_under_what_is_not_shown_says_why_it_is_there() -> None:
     assert denied is not None
     assert denied.quotes == (denial,)
     assert denied.statement == f"{said.statement}; the record denies it"
+
+
+def test_no_fact_is_told_twice() -> None:
+    row = {
+        "indication_documented": True, "indication": "spine_scan", "criteria_class": "mri_spine",
+        "radicular_signs": True,
+    }  # fmt: skip
+    sign = Evidence("radicular_signs", 20, 30, "weak thumb", "rule", "affirmed")
+    topics = [(0.9, ["indication_documented"]), (0.4, ["radicular_signs"])]
+    for order in (topics, topics[::-1]):
+        told = _chosen(iter(order), row, {"radicular_signs": [sign]})
+        assert [reason.signal for reason in told] == order[0][1]
 
 
 def test_the_record_shows_what_it_is_quoted_for() -> None:
