@@ -325,6 +325,16 @@ def _strength(value: Any, direction: Direction, _row: Row) -> str | None:
     return f"The least strength is graded {value:g} of 5" if value < 5 else None
 
 
+def _well(_value: Any, direction: Direction, row: Row) -> str | None:
+    """How far an operation is supported, where the share of its criteria that are met says so too:
+    "well" stands beside no open criterion of it.
+    """
+    share = row.get("operation_criteria_met_share")
+    if share is None or (share == 1) != (direction == "for"):
+        return None
+    return "well" if direction == "for" else "weakly"
+
+
 def _diagnosis(_value: Any, _direction: Direction, row: Row) -> str | None:
     """The first diagnoses of the region asked about, by name."""
     diagnoses = _diagnoses(row)
@@ -379,5 +389,5 @@ _PLACEHOLDERS: Mapping[str, Filling] = {
     "criteria": _criteria,
     "items": lambda _value, _direction, row: _counted(row["n_items"], "disputed item"),
     "more": lambda _value, direction, _row: "more" if direction == "for" else "less",
-    "well": lambda _value, direction, _row: "well" if direction == "for" else "weakly",
+    "well": _well,
 }

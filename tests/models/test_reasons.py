@@ -16,6 +16,7 @@ from imr.models.reasons import NOT_DOCUMENTED, _chosen, _reason, _statement, pla
 from tests.models.test_whatif import plain_case
 
 JOINT = {"criteria_class": "mri_joint", "indication": "joint_scan"}
+SUPPORTED = "The operation that this goes with is well supported by the record"
 NORMAL = "Neurological examination is normal"
 NERVES = {"category": "Diagnostic Testing"}
 NONE_MET = {"criteria_met_share": 0.0, "criteria_not_met": 0, "criteria_missing": 3}
@@ -125,6 +126,8 @@ def test_no_words_name_a_rule() -> None:
         ("diagnosis_infection_here", False, "against", JOINT, None),  # nobody asks for it
         ("sign_normal_neurology_here", True, "against", {"criteria_class": "mri_spine"}, NORMAL),
         ("sign_normal_neurology_here", True, "against", {"criteria_class": "transport"}, None),
+        ("operation_care_failed", True, "for", {"operation_criteria_met_share": 0.5}, None),
+        ("operation_care_failed", True, "for", {"operation_criteria_met_share": 1.0}, SUPPORTED),
         ("request_sessions", 6.0, "for", {"sessions_certified": 6.0}, None),  # the half of twelve
         ("course_sessions", None, "against", {}, None),
         (
