@@ -26,7 +26,6 @@ NOT_YET = {
     "a13": "that a diagnosis is called settled, or its site unclear, is no statement yet",
     "a39": "one of two negations that cancel each other is still counted",
     "a49": "that an interpreter is needed moves the estimate of another item a little",
-    "a60": "that a hazard is denied moves the estimate of a stimulator a little",
     "b07": "time since an operation moves the estimate of an opioid too little",
     "b57": "that skilled nursing is needed moves the estimate too little",
 }
